@@ -1,0 +1,64 @@
+# What people do with Confide. `make` alone lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Python 3.11 by whatever name it has here; set PYTHON to say which.
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$python"; break; }; done)
+BIN := .venv/bin
+# native: Kafka from jars, nothing to install. container: through testcontainers, where an engine answers.
+BROKER ?= native
+export BROKER
+# A mirror that pip is told of counts for uv too.
+export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),$(shell [ -z "$(PYTHON)" ] || "$(PYTHON)" -m pip config get global.index-url 2>/dev/null))
+ifeq ($(strip $(UV_DEFAULT_INDEX)),)
+unexport UV_DEFAULT_INDEX
+endif
+UV := $(BIN)/uv --quiet
+
+LOCKED := requirements.txt requirements-dev.txt requirements-build.txt requirements-setup.txt
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+.PHONY: help setup demo test lint bench faults lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/ready ## make .venv with everything pinned and hashed; quick when nothing changed
+
+.venv/ready: $(LOCKED) pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "Confide needs Python 3.11: install it, or say where it is with make PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	@[ -x $(BIN)/python ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-setup.txt
+	@$(UV) pip sync --python $(BIN)/python --require-hashes --build-constraints requirements-build.txt requirements-dev.txt
+	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## play a day through the whole of it, on this machine
+	@$(BIN)/confide demo
+
+test: setup ## unit, contract, integration and end-to-end tests (BROKER=native|container)
+	$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/e2e
+
+lint: setup ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## records a second of the workers, beside plain Faust
+	$(BIN)/python -m tests.load.bench
+
+faults: setup ## kill processes and take the broker away
+	$(BIN)/python -m pytest tests/faults
+
+lock: $(BIN)/uv ## resolve again and write requirements*.txt
+	$(COMPILE) pyproject.toml --output-file requirements.txt
+	$(COMPILE) pyproject.toml --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) requirements-build.in --output-file requirements-build.txt
+	grep -A 200 '^uv==' requirements-dev.txt | awk 'NR > 1 && /^[^ ]/ { exit } { print }' > requirements-setup.txt
+
+clean: ## remove .venv and what tools leave behind
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
