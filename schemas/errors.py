@@ -1,0 +1,132 @@
+"""What can be wrong with a record.
+
+    ValueError
+    └── Invalid            a record that cannot be understood; it names each field and the reason, never the value
+        └── Unreadable     bytes that are not a record of an expected schema
+
+Neither may be retried: the record goes whole to its `.rejected` topic.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+#: What is said of a fault that pydantic names, without the value that it quotes.
+_REASONS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this record",
+    "union_tag_invalid": "is not a known kind",
+    "union_tag_not_found": "is required",
+    "enum": "is not one of the known values",
+    "literal_error": "is not one of the known values",
+    "bool_type": "must be true, false or null",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "string_too_long": "is too long",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "too_short": "needs at least one",
+    "too_long": "has too many entries",
+    "datetime_from_date_parsing": "is not a time in ISO 8601",
+    "datetime_parsing": "is not a time in ISO 8601",
+    "datetime_type": "is not a time in ISO 8601",
+    "datetime_object_invalid": "is not a time in ISO 8601",
+    "timezone_aware": "must say its time zone",
+    "date_from_datetime_parsing": "is not a date in ISO 8601",
+    "date_from_datetime_inexact": "is not a date in ISO 8601",
+    "date_parsing": "is not a date in ISO 8601",
+    "date_type": "is not a date in ISO 8601",
+    "greater_than_equal": "is out of range",
+    "less_than_equal": "is out of range",
+    "finite_number": "must be a finite number",
+    "json_invalid": "is not JSON",
+    "json_type": "is not JSON",
+    "string_unicode": "is not UTF-8 text",
+}
+
+#: What a field is called in any contract of ours; anything else might be a person's own words or number.
+_FIELD_NAME = re.compile(r"[a-z][a-z_]{0,40}")
+
+#: A tagged union puts its tag into the location; the contract's paths have none.
+_TAG_ERRORS = {"union_tag_invalid": "kind", "union_tag_not_found": "kind"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault: the field's path in the contract's names (`concerns[0].kind`) and the reason, without the value."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return `field: reason`."""
+        return f"{self.field}: {self.reason}"
+
+
+class Invalid(ValueError):
+    """A record that cannot be understood, with each of its problems."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+    @classmethod
+    def of(cls, field: str, reason: str) -> "Invalid":
+        """Return an error with one problem."""
+        return cls((Problem(field, reason),))
+
+    @classmethod
+    def from_validation(cls, error: ValidationError, tags: frozenset[str] = frozenset()) -> "Invalid":
+        """Return pydantic's findings in the contract's paths, without the values that pydantic quotes.
+
+        `tags` are the discriminator values that a location may contain and a path must not.
+        """
+        problems = []
+        for found in error.errors(include_url=False, include_context=True, include_input=False):
+            kind = found["type"]
+            location = [part for index, part in enumerate(found["loc"]) if not _is_tag(part, index, found["loc"], tags)]
+            if kind in _TAG_ERRORS:
+                location.append(_TAG_ERRORS[kind])
+            if kind == "value_error" and isinstance(cause := found["ctx"]["error"], Invalid):
+                prefix = _path(location)
+                problems.extend(Problem(_join(prefix, inner.field), inner.reason) for inner in cause.problems)
+                continue
+            if kind == "extra_forbidden" and not _FIELD_NAME.fullmatch(str(location[-1])):
+                location[-1] = "(a field whose name is not shown)"
+            problems.append(Problem(_path(location) or "line", _REASONS.get(kind, "is not valid")))
+        # pydantic also calls a list too short whose entries were refused; that is no fault of its own.
+        return cls(
+            problem
+            for problem in problems
+            if problem.reason != _REASONS["too_short"]
+            or not any(other.field.startswith(problem.field + "[") for other in problems)
+        )
+
+
+class Unreadable(Invalid):
+    """Bytes that are not a record of an expected schema."""
+
+
+def _is_tag(part: int | str, index: int, location: tuple[int | str, ...], tags: frozenset[str]) -> bool:
+    return part in tags and index > 0 and isinstance(location[index - 1], int)
+
+
+def _path(location: Iterable[int | str]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _join(prefix: str, field: str) -> str:
+    if not field or not prefix:
+        return prefix or field
+    return prefix + field if field.startswith("[") else f"{prefix}.{field}"

@@ -1,0 +1,249 @@
+"""The records behind ADMIT: what each topic of the contract carries, besides the disclosure itself."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictInt
+
+from schemas.disclosure import Identifier, Location, Model, Professional, ReadableDisclosure, Time
+from schemas.vocabulary import (
+    Agency,
+    CausedBy,
+    ClauseState,
+    ContactChannel,
+    DeliveryState,
+    EmergencyService,
+    NoticeState,
+    Outcome,
+    ProfessionalRole,
+    ReportKind,
+    ReviewReason,
+    Service,
+    WithheldBecause,
+)
+
+#: Facts of a clause as they settled it: yes, no, unknown, or a value of a closed set.
+Facts = dict[str, StrictBool | str | None]
+
+
+class SealedSection(Model):
+    """What identifies a person, as AES-256-GCM ciphertext; `disclosure_id` and `key_id` are its associated data."""
+
+    key_id: Identifier
+    nonce: bytes
+    ciphertext: bytes
+
+
+class SealedDetails(Model):
+    """What a sealed section holds when opened: identifiers, places, names, the reference and the free text."""
+
+    account: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    location: Location = Location()
+    professionals: tuple[Professional, ...] = ()
+    reference: str | None = None
+    summary: str | None = None
+
+
+class Admitted(Model):
+    """A disclosure behind ADMIT: readable facts, tokens and a sealed section; `person` is null until IDENTITY says."""
+
+    person: str | None
+    disclosure: ReadableDisclosure
+    #: Keyed HMACs of the identifiers, hexadecimal, as `kind:version:digest`.
+    tokens: tuple[str, ...]
+    urgent: StrictBool
+    #: Keyed HMAC of the whole content, hexadecimal: the same id with other content shows.
+    digest: str
+    section: SealedSection
+    #: The data key of the section, wrapped; only on its way to IDENTITY, which publishes it once the person is known.
+    wrapped_key: bytes | None = None
+    admitted_at: Time
+
+
+class KeyRecord(Model):
+    """A data key wrapped by the master key; a tombstone under its `key_id` erases what it sealed."""
+
+    key_id: Identifier
+    person: str
+    wrapped_key: bytes
+
+
+class TokenOwner(Model):
+    """Which person a token belongs to."""
+
+    token: str
+    person: str
+
+
+class Edge(Model):
+    """Two tokens that one disclosure brought together."""
+
+    tokens: tuple[str, str]
+    state: Literal["link"]
+    disclosure_id: Identifier
+
+
+class Finding(Model):
+    """One clause that was looked at, what was found, and the facts that settled it."""
+
+    id: str
+    state: ClauseState
+    facts: Facts = {}
+
+
+class AgencyToTell(Model):
+    """Who is told, or would be, and the clauses it rests on."""
+
+    agency: Agency
+    service: EmergencyService | None = None
+    clauses: tuple[str, ...]
+
+
+class ReviewAsked(Model):
+    """What a person is asked to settle, and by when."""
+
+    reason: ReviewReason
+    asks: tuple[str, ...] = ()
+    deadline: Time
+
+
+class Notify(Model):
+    """Whether and how the person is told (TELL-1)."""
+
+    due: StrictBool
+    by: tuple[ContactChannel, ...] = ()
+    withheld_because: WithheldBecause | None = None
+
+
+class Decision(Model):
+    """What was decided of a disclosure, and why."""
+
+    decision_id: Identifier
+    disclosure_id: Identifier
+    person: str | None
+    policy_version: str
+    decided_at: Time
+    caused_by: CausedBy = CausedBy.DISCLOSURE
+    supersedes: str | None = None
+    outcome: Outcome
+    proposed: Outcome | None = None
+    clauses: tuple[Finding, ...]
+    agencies: tuple[AgencyToTell, ...] = ()
+    review: ReviewAsked | None = None
+    notify: Notify
+    #: What was inconsistent in the disclosure and how it was read.
+    notes: tuple[str, ...] = ()
+
+
+class ReviewRequested(Model):
+    """A question for a trained person, with its deadline."""
+
+    review_id: Identifier
+    decision_id: str | None
+    disclosure_id: str | None
+    person: str | None
+    requested_at: Time
+    reason: ReviewReason
+    asks: tuple[str, ...] = ()
+    deadline: Time
+    proposed: Outcome | None = None
+    agencies: tuple[AgencyToTell, ...] = ()
+    #: Step of the duty rota that is asked now; 0 is the first on duty.
+    escalation: Annotated[StrictInt, Field(ge=0)] = 0
+    section: SealedSection | None = None
+
+
+class Withheld(Model):
+    """A field that an agency is not given, and why."""
+
+    field: str
+    reason: str
+
+
+class ReportSection(Model):
+    """A sealed section that a report rests on, with the disclosure it belongs to."""
+
+    disclosure_id: Identifier
+    section: SealedSection
+
+
+class Report(Model):
+    """What an agency is told: by reference to sealed sections, of which its connector takes its own projection."""
+
+    report_id: Identifier
+    decision_id: Identifier
+    agency: Agency
+    #: For 999: the service asked for first; `services` has all of them.
+    service: EmergencyService | None = None
+    services: tuple[EmergencyService, ...] = ()
+    kind: ReportKind
+    refers_to: str | None = None
+    person: str
+    disclosures: tuple[Identifier, ...]
+    clauses: tuple[str, ...]
+    #: Readable facts an agency needs and that identify nobody: kinds of concern, age in years, who is involved.
+    concerns: tuple[str, ...]
+    age: StrictInt | None = None
+    professionals: tuple[ProfessionalRole, ...] = ()
+    #: The test of Right Care Right Person, recorded for the police; null for other agencies.
+    real_and_immediate_risk: StrictBool | None = None
+    person_told: StrictBool | None = None
+    person_agrees: StrictBool | None = None
+    sections: tuple[ReportSection, ...]
+    withheld: tuple[Withheld, ...] = ()
+    reported_at: Time
+
+
+class DeliveryChanged(Model):
+    """One step in the life of a report at its agency."""
+
+    report_id: Identifier
+    agency: Agency
+    person: str
+    state: DeliveryState
+    #: Which attempt this is about; 0 before the first.
+    attempt: Annotated[StrictInt, Field(ge=0)]
+    changed_at: Time
+    #: The agency's own reference, once it gave one.
+    reference: str | None = None
+    #: Why it failed, or failed this time: a code of ours, never the agency's text.
+    reason: str | None = None
+    #: The request as it is sent, sealed; on the record of an attempt.
+    request: ReportSection | None = None
+
+
+class ServiceDisclosure(Model):
+    """A disclosure by the id that its own service knows it by."""
+
+    service: Service
+    disclosure_id: Identifier
+
+
+class NotificationDue(Model):
+    """Somebody is to be told that they were reported, to whom and why (TELL-1, TELL-3)."""
+
+    notification_id: Identifier
+    report_id: Identifier
+    person: str
+    disclosures: tuple[ServiceDisclosure, ...]
+    agency: Agency
+    clauses: tuple[str, ...]
+    channels: tuple[ContactChannel, ...] = ()
+    withheld_because: WithheldBecause | None = None
+    due_at: Time
+
+
+class NotificationSettled(Model):
+    """How telling the person ended."""
+
+    notification_id: Identifier
+    report_id: Identifier
+    person: str
+    disclosures: tuple[ServiceDisclosure, ...]
+    state: NoticeState
+    channel: ContactChannel | None = None
+    reason: str | None = None
+    #: When a deferred notice is looked at again.
+    review_at: Time | None = None
+    settled_at: Time

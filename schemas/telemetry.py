@@ -1,0 +1,46 @@
+"""Names of spans, attributes and metrics; nothing that identifies a person may be a value of any of them."""
+
+from enum import StrEnum
+
+
+class Span(StrEnum):
+    """Names of spans, in the order a disclosure meets them."""
+
+    GATEWAY = "POST /v1/disclosures"
+    PUBLISH = "disclosures publish"
+    BATCH = "batch"
+    PROCESS = "process"
+    AGENCY_ATTEMPT = "agency attempt"
+    AGENCY_RECEIVE = "agency receive"
+    NOTICE_TELL = "notice tell"
+
+
+class Attribute(StrEnum):
+    """Names of span and metric attributes."""
+
+    LANE_GROUP = "confide.lane.group"
+    PARTITION = "confide.lane.partition"
+    TOPIC = "messaging.destination.name"
+    BATCH_SIZE = "messaging.batch.message_count"
+    REJECTED = "confide.rejected.count"
+    OUTPUTS = "confide.outputs.count"
+    AGENCY = "confide.agency"
+    ATTEMPT = "confide.attempt"
+    REPORT_ID = "confide.report_id"
+    NOTIFICATION_ID = "confide.notification_id"
+    DELIVERY_STATE = "confide.delivery.state"
+    HTTP_STATUS = "http.response.status_code"
+    ERROR = "error.type"
+
+
+class Metric(StrEnum):
+    """Names of counters."""
+
+    REJECTED = "confide.rejected"
+    PROCESSED = "confide.processed"
+    ATTEMPTS = "confide.delivery.attempts"
+    NOTICES = "confide.notices"
+
+
+#: W3C Trace Context, the one header that every record carries.
+TRACEPARENT = "traceparent"

@@ -1,0 +1,194 @@
+"""The closed sets of the contract (`Disclosure`, `Decision` and the other records)."""
+
+from enum import StrEnum
+
+
+class Service(StrEnum):
+    """The two support services."""
+
+    FORUM = "forum"
+    TEXT_LINE = "text_line"
+
+
+class ChannelKind(StrEnum):
+    """Where a disclosure was made."""
+
+    THREAD = "thread"
+    DIRECT_MESSAGE = "direct_message"
+    LIVE_CHAT = "live_chat"
+    SMS = "sms"
+    WEB_CHAT = "web_chat"
+    WHATSAPP = "whatsapp"
+
+
+class ContactChannel(StrEnum):
+    """How a person can be reached: any kind of channel, and email."""
+
+    THREAD = "thread"
+    DIRECT_MESSAGE = "direct_message"
+    LIVE_CHAT = "live_chat"
+    SMS = "sms"
+    WEB_CHAT = "web_chat"
+    WHATSAPP = "whatsapp"
+    EMAIL = "email"
+
+
+class Role(StrEnum):
+    """Who assessed or confirmed; only the last two are trained to make or confirm a report (CASE-1)."""
+
+    AUTOMATED_FILTER = "automated_filter"
+    VOLUNTEER = "volunteer"
+    COACH = "coach"
+    MODERATOR = "moderator"
+    CLINICAL_SUPERVISOR = "clinical_supervisor"
+    SAFEGUARDING_LEAD = "safeguarding_lead"
+
+
+class AgeBand(StrEnum):
+    """The age as far as it is known when no year is."""
+
+    UNDER_16 = "under_16"
+    SIXTEEN_SEVENTEEN = "16_17"
+    ADULT = "adult"
+
+
+class ProfessionalRole(StrEnum):
+    """Who is involved in a person's care (WHO-2)."""
+
+    SOCIAL_WORKER = "social_worker"
+    CARE_PROFESSIONAL = "care_professional"
+
+
+class ImmediateDanger(StrEnum):
+    """How immediate a danger is, on every kind of concern (IR-0)."""
+
+    NONE = "none"
+    HARM = "harm"
+    LIFE = "life"
+
+
+class Timeframe(StrEnum):
+    """When an intention to end one's life would be acted on (IR-1, LT-1)."""
+
+    IMMEDIATE = "immediate"
+    WITHIN_30_DAYS = "within_30_days"
+    BEYOND_30_DAYS = "beyond_30_days"
+    NONE = "none"
+
+
+class ConcernKind(StrEnum):
+    """What a concern is about."""
+
+    SUICIDE = "suicide"
+    SELF_HARM = "self_harm"
+    MEDICATION = "medication"
+    ABUSE = "abuse"
+    SEXUAL_ABUSE = "sexual_abuse"
+    HARM_TO_OTHERS = "harm_to_others"
+    HOMELESSNESS = "homelessness"
+    PREGNANCY = "pregnancy"
+    CARING_RESPONSIBILITIES = "caring_responsibilities"
+
+
+class HousingState(StrEnum):
+    """Where somebody stands with a home (LT-4)."""
+
+    HOMELESS = "homeless"
+    AT_RISK = "at_risk"
+
+
+class InvolvementView(StrEnum):
+    """What the person thinks of a report (TELL-2)."""
+
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    NOT_ASKED = "not_asked"
+
+
+class Outcome(StrEnum):
+    """The five outcomes of a decision."""
+
+    EMERGENCY = "emergency"
+    REFER = "refer"
+    REVIEW = "review"
+    CONFIDENTIAL = "confidential"
+    OUT_OF_SCOPE = "out_of_scope"
+
+
+class ClauseState(StrEnum):
+    """What was found of a clause (Kleene's three values)."""
+
+    HOLDS = "holds"
+    OPEN = "open"
+    DOES_NOT_HOLD = "does_not_hold"
+
+
+class ReviewReason(StrEnum):
+    """Why a person has to look."""
+
+    CONFIRMATION = "confirmation"
+    SAFEGUARDING_LEAD = "safeguarding_lead"
+    PRIVATE_CONVERSATION = "private_conversation"
+    MISSING_FACT = "missing_fact"
+    NO_ROUTE = "no_route"
+    SUSPECTED_SHARED = "suspected_shared"
+    REJECTED = "rejected"
+
+
+class Agency(StrEnum):
+    """Who is told (WHO-1, WHO-2)."""
+
+    EMERGENCY_999 = "999"
+    POLICE_101 = "101"
+    SOCIAL_WORKER = "social_worker"
+    CARE_TEAM = "care_team"
+
+
+class EmergencyService(StrEnum):
+    """Which service of 999 is asked for."""
+
+    POLICE = "police"
+    AMBULANCE = "ambulance"
+
+
+class CausedBy(StrEnum):
+    """What brought a decision about."""
+
+    DISCLOSURE = "disclosure"
+    REVIEW_OUTCOME = "review_outcome"
+    CASE = "case"
+
+
+class ReportKind(StrEnum):
+    """What a report is to those that went before it."""
+
+    NEW = "new"
+    SUPPLEMENT = "supplement"
+    WITHDRAWAL = "withdrawal"
+    SAME_PERSON = "same_person"
+
+
+class DeliveryState(StrEnum):
+    """The life of a report at its agency; the four that follow sending are kept apart (`formats.md`)."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    RECEIVED = "received"
+    ACKNOWLEDGED = "acknowledged"
+    OUTCOME_KNOWN = "outcome_known"
+    FAILED = "failed"
+
+
+class NoticeState(StrEnum):
+    """How telling the person ended (TELL-1)."""
+
+    TOLD = "told"
+    DEFERRED = "deferred"
+    UNREACHABLE = "unreachable"
+
+
+class WithheldBecause(StrEnum):
+    """Why a person is not told now (TELL-1)."""
+
+    NOT_SAFE_TO_CONTACT = "not_safe_to_contact"
+    NO_CHANNEL = "no_channel"

@@ -1,0 +1,40 @@
+"""Ids as functions of what caused them (UUIDv5, RFC 9562), so that doing the same again gives the same ids.
+
+None contains the person: persons may be merged, and an id must not change when they are.
+"""
+
+from uuid import UUID, uuid5
+
+from schemas.identifiers import DecisionId, NotificationId, PersonId, ReportId, ReviewId
+
+_NAMESPACE = UUID("6f0a6d0e-3c55-5b6b-9a56-0f3d5f0c9b41")
+
+
+def person_id(first_disclosure: str) -> PersonId:
+    """Return the id of the person whom this disclosure made known; it stays when keys rotate or tokens are added."""
+    return PersonId(_derive("person", first_disclosure))
+
+
+def decision_id(disclosure: str, caused_by: str = "disclosure") -> DecisionId:
+    """Return the id of the decision that `caused_by` brought about for this disclosure."""
+    return DecisionId(_derive("decision", disclosure, caused_by))
+
+
+def report_id(decision: str, agency: str) -> ReportId:
+    """Return the id of what this agency is told on this decision."""
+    return ReportId(_derive("report", decision, agency))
+
+
+def review_id(decision: str) -> ReviewId:
+    """Return the id of the review that this decision asks for."""
+    return ReviewId(_derive("review", decision))
+
+
+def notification_id(report: str) -> NotificationId:
+    """Return the id of the notice that tells the person of this report."""
+    return NotificationId(_derive("notification", report))
+
+
+def _derive(*parts: str) -> str:
+    # Lengths keep ("a", "b:c") and ("a:b", "c") apart.
+    return str(uuid5(_NAMESPACE, "|".join(f"{len(part)}:{part}" for part in parts)))

@@ -1,0 +1,143 @@
+"""What an agent is to the runtime: a batch of records in, outputs and state changes out, nothing of Kafka.
+
+    class Count(Agent[str, None, None]):
+        def decode(self, record): return record.value.decode()
+        def handle(self, batch, turn):
+            for record, word in batch:
+                seen = int(turn.get(word.encode()) or b"0") + 1
+                turn.put(word.encode(), b"%d" % seen)
+                turn.send("counts", record.key, b"%d" % seen, cause=Cause.of(record))
+
+The runtime makes one transaction of everything a turn collected, the offsets of its batch included. Work outside
+(an agency's HTTP call) is an *effect*: started by a turn, performed after its commit, settled in a turn of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from schemas.errors import Invalid
+from schemas.telemetry import TRACEPARENT
+
+M = TypeVar("M")
+E = TypeVar("E")
+R = TypeVar("R")
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """One record as it was read; `timestamp` in milliseconds since 1970, UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What brought an output about, as far as a trace follows it: a W3C `traceparent`, or none."""
+
+    traceparent: bytes | None = None
+
+    @classmethod
+    def of(cls, record: Record) -> "Cause":
+        """Return the trace context that the record carries."""
+        for name, value in record.headers:
+            if name == TRACEPARENT:
+                return cls(value)
+        return cls()
+
+
+class Output(NamedTuple):
+    """A record to write; `partition` None: by the key."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Turn:
+    """Collects what follows from a batch; nothing of it happens before all of it is committed together."""
+
+    def __init__(self, state: dict[bytes, bytes], now: datetime) -> None:
+        self.now = now
+        self.outputs: list[Output] = []
+        self.changes: dict[bytes, bytes | None] = {}
+        self.rejects: list[tuple[Record, Invalid]] = []
+        self.effects: list[tuple[Any, Cause]] = []
+        #: Set by the runtime for the record at work: the context its outputs carry instead of the record's own.
+        self.contexts: dict[bytes, bytes] = {}
+        self._state = state
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key` in the lane's state, this turn's changes included."""
+        if key in self.changes:
+            return self.changes[key]
+        return self._state.get(key)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries whose key starts with `prefix`; reads the whole state, so for `opened`, not for a batch."""
+        for key in {*self._state, *self.changes}:
+            if key.startswith(prefix) and (value := self.get(key)) is not None:
+                yield key, value
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set `key` in the lane's state."""
+        self.changes[key] = value
+
+    def drop(self, key: bytes) -> None:
+        """Remove `key` from the lane's state."""
+        self.changes[key] = None
+
+    def send(
+        self, topic: str, key: bytes | None, value: bytes | None, *, cause: Cause, partition: int | None = None
+    ) -> None:
+        """Write a record; `partition` where the caller knows it already, else by the key."""
+        self.outputs.append(Output(topic, partition, key, value, self._headers(cause)))
+
+    def reject(self, record: Record, invalid: Invalid) -> None:
+        """Put the record, whole, on its `.rejected` topic, with why, whence and when in its headers."""
+        self.rejects.append((record, invalid))
+
+    def start(self, effect: Any, *, cause: Cause) -> None:
+        """Have `perform(effect)` run once this turn is committed."""
+        self.effects.append((effect, cause))
+
+    def _headers(self, cause: Cause) -> Headers:
+        context = cause.traceparent
+        if context is None:
+            return ()
+        return ((TRACEPARENT, self.contexts.get(context, context)),)
+
+
+class Agent(Generic[M, E, R]):
+    """The work of one lane; the runtime makes one instance for each. M: a decoded message, E: an effect, R: its result.
+
+    Anything these raise, but for `Invalid` from `decode`, ends the process: its successor finds all of a turn or none.
+    """
+
+    def decode(self, record: Record) -> M:
+        """Return what the record says; raise `Invalid` and the record is rejected, the rest of its batch goes on."""
+        raise NotImplementedError
+
+    def handle(self, batch: Sequence[tuple[Record, M]], turn: Turn) -> None:
+        """Work off a batch."""
+        raise NotImplementedError
+
+    def opened(self, turn: Turn) -> None:
+        """Say what the restored state still owes, before the first batch."""
+
+    async def perform(self, effect: E) -> R:
+        """Do the work outside; failures are results, whatever is raised ends the process."""
+        raise NotImplementedError
+
+    def settled(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
+        """Say what follows from an effect's result."""
