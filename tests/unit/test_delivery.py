@@ -1,0 +1,119 @@
+"""The life of a report, what an answer means and how long is tried."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.vocabulary import Agency, DeliveryState
+from streams.domain.delivery import (
+    FAILURE_READINGS,
+    RETRY_POLICIES,
+    TRANSITIONS,
+    DeliveryEvent,
+    Failure,
+    ImpossibleStepError,
+    Reading,
+    advance,
+    read_answer,
+)
+
+NOW = datetime(2026, 2, 3, 21, 0, tzinfo=UTC)
+
+
+def test_a_report_that_goes_well_passes_every_state_in_order() -> None:
+    states = [DeliveryState.QUEUED]
+    way = (DeliveryEvent.ATTEMPTED, DeliveryEvent.RECEIVED, DeliveryEvent.ACKNOWLEDGED, DeliveryEvent.OUTCOME_TOLD)
+    for event in way:
+        states.append(advance(states[-1], event))
+    assert states == ["queued", "sent", "received", "acknowledged", "outcome_known"]
+
+
+def test_giving_up_is_possible_before_the_agency_acknowledged_and_never_after() -> None:
+    fails = {state for state in DeliveryState if (state, DeliveryEvent.GIVEN_UP) in TRANSITIONS}
+    assert fails == {DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.RECEIVED}
+
+
+def test_nothing_leads_out_of_the_two_ends() -> None:
+    for state, event in product((DeliveryState.FAILED, DeliveryState.OUTCOME_KNOWN), DeliveryEvent):
+        with pytest.raises(ImpossibleStepError) as caught:
+            advance(state, event)
+        assert (caught.value.state, caught.value.event) == (state, event)
+
+
+def test_every_pair_is_in_the_table_or_refused() -> None:
+    for state, event in product(DeliveryState, DeliveryEvent):
+        if (state, event) in TRANSITIONS:
+            assert advance(state, event) is TRANSITIONS[state, event]
+        else:
+            with pytest.raises(ImpossibleStepError):
+                advance(state, event)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reading", "reason"),
+    [
+        (201, Reading.ACKNOWLEDGED, None),
+        (200, Reading.ACKNOWLEDGED, None),
+        (503, Reading.RETRY, "status_503"),
+        (429, Reading.RETRY, "status_429"),
+        (409, Reading.FAIL, "status_409"),
+        (422, Reading.FAIL, "status_422"),
+        (Failure.TIMEOUT, Reading.RETRY, "timeout"),
+        (Failure.CONNECTION_LOST, Reading.RETRY, "connection_lost"),
+        (302, Reading.FAIL, "unknown_status_302"),
+        (204, Reading.FAIL, "unknown_status_204"),
+        (599, Reading.FAIL, "unknown_status_599"),
+    ],
+)
+def test_what_an_answer_means(answer: int | Failure, reading: Reading, reason: str | None) -> None:
+    assert read_answer(answer) == (reading, reason)
+
+
+@given(st.integers(100, 999))
+def test_only_200_and_201_are_ever_taken_for_an_acknowledgement(status: int) -> None:
+    assert (read_answer(status)[0] is Reading.ACKNOWLEDGED) == (status in (200, 201))
+
+
+def test_every_kind_of_failure_and_every_agency_has_its_row() -> None:
+    assert set(FAILURE_READINGS) == set(Failure)
+    assert set(RETRY_POLICIES) == set(Agency)
+
+
+def test_999_calls_a_human_after_a_minute_and_nobody_waits_less() -> None:
+    limits = {agency: policy.limit for agency, policy in RETRY_POLICIES.items()}
+    assert limits.pop(Agency.EMERGENCY_999) == timedelta(seconds=60)
+    assert min(limits.values()) >= timedelta(hours=1)
+
+
+@pytest.mark.parametrize("agency", Agency)
+def test_waits_double_up_to_the_longest(agency: Agency) -> None:
+    policy = RETRY_POLICIES[agency]
+    waits = [policy.wait(attempt, 0.0) for attempt in range(1, 40)]
+    assert waits[0] == policy.first_wait / 2
+    assert waits[1] == policy.first_wait
+    assert waits == sorted(waits)
+    assert waits[-1] == policy.longest_wait / 2
+
+
+@given(st.sampled_from(Agency), st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_jitter_spreads_a_wait_over_its_upper_half(agency: Agency, attempt: int, jitter: float) -> None:
+    policy = RETRY_POLICIES[agency]
+    assert policy.wait(attempt, 0.0) <= policy.wait(attempt, jitter) <= policy.longest_wait
+
+
+@given(st.sampled_from(Agency), st.floats(0, 1, exclude_max=True))
+def test_an_agency_that_never_answers_is_given_up_within_its_limit(agency: Agency, jitter: float) -> None:
+    policy = RETRY_POLICIES[agency]
+    now, attempt = NOW, 0
+    while True:
+        attempt += 1
+        due = policy.next_attempt(NOW, now, attempt, jitter)
+        if due is None:
+            break
+        assert now < due < NOW + policy.limit
+        now = due
+    assert attempt > 3
+    assert now + policy.longest_wait >= NOW + policy.limit
