@@ -1,0 +1,110 @@
+"""The Avro schemas of every record, read once: what is written now, and what was ever written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from fastavro import parse_schema
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+#: Avro specification, *Single-object encoding*.
+MARKER = b"\xc3\x01"
+HEADER_BYTES = 10
+
+#: Every record that may be a value of a topic or a sealed section, by the name of its model.
+RECORDS = (
+    "Disclosure",
+    "Admitted",
+    "KeyRecord",
+    "TokenOwner",
+    "Edge",
+    "Decision",
+    "ReviewRequested",
+    "Report",
+    "DeliveryChanged",
+    "NotificationDue",
+    "NotificationSettled",
+    "SealedDetails",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How a record is written: its parsed schema, its 10-byte header, and the paths of its unions of records."""
+
+    name: str
+    header: bytes
+    schema: Any
+    unions: tuple[tuple[str, ...], ...]
+    branches: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a header's record is read: the schema it was written with, and the present one if that is another."""
+
+    name: str
+    written: Any
+    wanted: Any | None
+
+
+def _folder() -> Traversable:
+    return files("schemas") / "avro"
+
+
+def sources() -> dict[str, dict[str, Any]]:
+    """Return the present schema of every record, as its file has it."""
+    return {name: json.loads((_folder() / f"{name}.avsc").read_text("utf-8")) for name in RECORDS}
+
+
+def superseded() -> list[tuple[str, dict[str, Any]]]:
+    """Return the record's name and the schema of every version that is no longer written (`old/NAME-N.avsc`)."""
+    found = sorted(
+        (entry for entry in (_folder() / "old").iterdir() if entry.name.endswith(".avsc")), key=lambda entry: entry.name
+    )
+    return [(entry.name.rsplit("-", 1)[0], json.loads(entry.read_text("utf-8"))) for entry in found]
+
+
+def header_of(schema: Mapping[str, Any]) -> bytes:
+    """Return the marker and the CRC-64-AVRO fingerprint, little endian, that start a value of this schema."""
+    # fastavro gives the fingerprint as the specification prints it: its hexadecimal digits are in wire order already.
+    return MARKER + bytes.fromhex(fingerprint(to_parsing_canonical_form(dict(schema)), "CRC-64-AVRO"))
+
+
+def _unions(schema: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], dict[str, str]]:
+    """Return the path of each list of a union of records, with the branch's full name by its `kind`."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for field in schema["fields"]:
+        kind = field["type"]
+        here = (*path, field["name"])
+        if not isinstance(kind, dict):
+            continue
+        if kind["type"] == "record":
+            found |= _unions(kind, here)
+        elif kind["type"] == "array" and isinstance(kind["items"], list):
+            found[here] = {branch["fields"][0]["type"]["symbols"][0]: branch["name"] for branch in kind["items"]}
+    return found
+
+
+def _writers(present: Mapping[str, dict[str, Any]]) -> dict[str, Writer]:
+    writers = {}
+    for name, source in present.items():
+        parsed: Any = parse_schema(source)
+        unions = _unions(parsed)
+        branches = {kind: branch for each in unions.values() for kind, branch in each.items()}
+        writers[name] = Writer(name, header_of(source), parsed, tuple(unions), branches)
+    return writers
+
+
+def _readers(writers: Mapping[str, Writer]) -> dict[bytes, Reader]:
+    readers = {
+        header_of(source): Reader(name, parse_schema(source), writers[name].schema) for name, source in superseded()
+    }
+    return readers | {writer.header: Reader(writer.name, writer.schema, None) for writer in writers.values()}
+
+
+WRITERS: Mapping[str, Writer] = _writers(sources())
+READERS: Mapping[bytes, Reader] = _readers(WRITERS)

@@ -1,0 +1,217 @@
+"""The catalogue of every topic: name, partitions, what it carries, for how long, and how large a value may be."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from schemas.vocabulary import Agency, Service
+
+_KIB = 1024
+_MIB = 1024 * _KIB
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+
+#: The largest value of a topic behind the services' own, rejected ones too, in bytes (contract, *Topics*).
+MAX_VALUE_BYTES = 4 * _MIB
+
+#: A batch of one such value, with its key, headers and the batch's own fields, in bytes.
+MAX_BATCH_BYTES = MAX_VALUE_BYTES + 64 * _KIB
+
+#: The services' own topics take more than the 256 KiB that a disclosure may have, so that a larger one is found there
+#: and rejected whole instead of failing in its producer alone.
+MAX_SOURCE_BATCH_BYTES = 1 * _MIB
+
+
+class TopicName(StrEnum):
+    """The topics of the contract's table; each has `rejected(topic)` beside it."""
+
+    FORUM_DISCLOSURES = "forum.disclosures.v1"
+    FORUM_DISCLOSURES_URGENT = "forum.disclosures.urgent.v1"
+    TEXT_LINE_DISCLOSURES = "text-line.disclosures.v1"
+    TEXT_LINE_DISCLOSURES_URGENT = "text-line.disclosures.urgent.v1"
+    IDENTITY = "safeguarding.identity.v1"
+    IDENTITY_URGENT = "safeguarding.identity.urgent.v1"
+    IDENTITY_LINKS = "safeguarding.identity-links.v1"
+    KEYS = "safeguarding.keys.v1"
+    ADMITTED = "safeguarding.admitted.v1"
+    ADMITTED_URGENT = "safeguarding.admitted.urgent.v1"
+    DECISIONS = "safeguarding.decisions.v1"
+    REVIEWS = "safeguarding.reviews.v1"
+    REVIEW_OUTCOMES = "safeguarding.review-outcomes.v1"
+    REPORTS_999 = "safeguarding.reports.999.v1"
+    REPORTS_101 = "safeguarding.reports.101.v1"
+    REPORTS_SOCIAL_WORKER = "safeguarding.reports.social-worker.v1"
+    REPORTS_CARE_TEAM = "safeguarding.reports.care-team.v1"
+    DELIVERIES = "safeguarding.deliveries.v1"
+    NOTIFICATIONS = "safeguarding.notifications.v1"
+    LEDGER = "safeguarding.ledger.v1"
+
+
+class Group(StrEnum):
+    """The lane groups, each of which keeps its state in a changelog."""
+
+    ADMIT_URGENT = "admit-urgent"
+    ADMIT = "admit"
+    IDENTITY = "identity"
+    DECIDE = "decide"
+    CONNECTOR_999 = "connector-999"
+    CONNECTOR_101 = "connector-101"
+    CONNECTOR_SOCIAL_WORKER = "connector-social-worker"
+    CONNECTOR_CARE_TEAM = "connector-care-team"
+    NOTIFIER = "notifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it is declared."""
+
+    name: str
+    #: Null is the deployment's one count, which all topics of persons share and which never changes.
+    partitions: int | None
+    config: Mapping[str, str]
+    #: Names of the records that may be its values; empty where they are bytes of another kind.
+    carries: tuple[str, ...] = ()
+
+    def count(self, deployment: int) -> int:
+        """Return the number of partitions where the deployment's count is the given one."""
+        return deployment if self.partitions is None else self.partitions
+
+    def settings(self, replication: int) -> dict[str, str]:
+        """Return the topic's configuration at that replication: all copies but one must have what is acknowledged."""
+        return {**self.config, "min.insync.replicas": str(max(1, replication - 1))}
+
+
+def disclosures(service: Service, urgent: bool) -> TopicName:
+    """Return the topic that a service sends its disclosures to."""
+    match service:
+        case Service.FORUM:
+            return TopicName.FORUM_DISCLOSURES_URGENT if urgent else TopicName.FORUM_DISCLOSURES
+        case Service.TEXT_LINE:
+            return TopicName.TEXT_LINE_DISCLOSURES_URGENT if urgent else TopicName.TEXT_LINE_DISCLOSURES
+
+
+def reports(agency: Agency) -> TopicName:
+    """Return the topic of an agency's reports."""
+    match agency:
+        case Agency.EMERGENCY_999:
+            return TopicName.REPORTS_999
+        case Agency.POLICE_101:
+            return TopicName.REPORTS_101
+        case Agency.SOCIAL_WORKER:
+            return TopicName.REPORTS_SOCIAL_WORKER
+        case Agency.CARE_TEAM:
+            return TopicName.REPORTS_CARE_TEAM
+
+
+def connector(agency: Agency) -> Group:
+    """Return the lane group of an agency's connector."""
+    match agency:
+        case Agency.EMERGENCY_999:
+            return Group.CONNECTOR_999
+        case Agency.POLICE_101:
+            return Group.CONNECTOR_101
+        case Agency.SOCIAL_WORKER:
+            return Group.CONNECTOR_SOCIAL_WORKER
+        case Agency.CARE_TEAM:
+            return Group.CONNECTOR_CARE_TEAM
+
+
+def rejected(topic: str) -> str:
+    """Return the topic that takes what cannot be read or handled on the given one, as the original bytes."""
+    return f"{topic}.rejected"
+
+
+def changelog(group: str) -> str:
+    """Return the topic that holds the state of a lane group."""
+    return f"safeguarding.{group}-changelog.v1"
+
+
+def _kept(days: int, max_bytes: int = MAX_BATCH_BYTES) -> dict[str, str]:
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(days * _DAY),
+        # A segment is deleted whole and only once it is closed: at most a day is kept beyond what is stated.
+        "segment.ms": str(_DAY),
+        "max.message.bytes": str(max_bytes),
+        "unclean.leader.election.enable": "false",
+    }
+
+
+_FOREVER = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "max.message.bytes": str(MAX_BATCH_BYTES),
+    "unclean.leader.election.enable": "false",
+}
+
+_COMPACTED = {
+    "cleanup.policy": "compact",
+    # What a tombstone erases is gone from every disk within a day, however little is written after it.
+    "max.compaction.lag.ms": str(_DAY),
+    "segment.ms": str(_HOUR),
+    # Small segments and an early clean-up keep short what a lane or a follower reads before it may start.
+    "segment.bytes": str(64 * _MIB),
+    "min.cleanable.dirty.ratio": "0.1",
+    # A reader that began before a tombstone has a week to reach it.
+    "delete.retention.ms": str(7 * _DAY),
+    "max.message.bytes": str(MAX_BATCH_BYTES),
+    "unclean.leader.election.enable": "false",
+}
+
+#: Raw identifiers and free text, in clear: as long as Kafka remembers an idle group's place, so that an outage over a
+#: long weekend loses nothing, and no longer.
+SOURCE_DAYS = 7
+
+#: The same in clear where it came from a service; a person needs the time to look, correct and send it again.
+REJECTED_DAYS = 30
+
+#: On its way between two agents and sealed; kept for an outage and for looking into one.
+PASSING_DAYS = 30
+
+#: What was decided and done, sealed: for as long as the services and the desk may ask about a case.
+OUTCOME_DAYS = 90
+
+_ONE_LANE = 1
+
+
+def _source(name: TopicName) -> Topic:
+    return Topic(name, None, _kept(SOURCE_DAYS, MAX_SOURCE_BATCH_BYTES), ("Disclosure",))
+
+
+_CONTRACT = (
+    _source(TopicName.FORUM_DISCLOSURES),
+    _source(TopicName.FORUM_DISCLOSURES_URGENT),
+    _source(TopicName.TEXT_LINE_DISCLOSURES),
+    _source(TopicName.TEXT_LINE_DISCLOSURES_URGENT),
+    Topic(TopicName.IDENTITY, _ONE_LANE, _kept(PASSING_DAYS), ("Admitted",)),
+    Topic(TopicName.IDENTITY_URGENT, _ONE_LANE, _kept(PASSING_DAYS), ("Admitted",)),
+    Topic(TopicName.IDENTITY_LINKS, None, _COMPACTED, ("Edge", "TokenOwner")),
+    Topic(TopicName.KEYS, None, _COMPACTED, ("KeyRecord",)),
+    Topic(TopicName.ADMITTED, None, _kept(PASSING_DAYS), ("Admitted",)),
+    Topic(TopicName.ADMITTED_URGENT, None, _kept(PASSING_DAYS), ("Admitted",)),
+    Topic(TopicName.DECISIONS, None, _kept(OUTCOME_DAYS), ("Decision",)),
+    Topic(TopicName.REVIEWS, None, _kept(OUTCOME_DAYS), ("ReviewRequested",)),
+    # Their records come with the console and the ledger; DECIDE's lane needs the partitions from the first day.
+    Topic(TopicName.REVIEW_OUTCOMES, None, _kept(OUTCOME_DAYS)),
+    Topic(TopicName.REPORTS_999, None, _kept(OUTCOME_DAYS), ("Report",)),
+    Topic(TopicName.REPORTS_101, None, _kept(OUTCOME_DAYS), ("Report",)),
+    Topic(TopicName.REPORTS_SOCIAL_WORKER, None, _kept(OUTCOME_DAYS), ("Report",)),
+    Topic(TopicName.REPORTS_CARE_TEAM, None, _kept(OUTCOME_DAYS), ("Report",)),
+    Topic(TopicName.DELIVERIES, None, _kept(OUTCOME_DAYS), ("DeliveryChanged",)),
+    Topic(TopicName.NOTIFICATIONS, None, _kept(OUTCOME_DAYS), ("NotificationDue", "NotificationSettled")),
+    Topic(TopicName.LEDGER, None, _FOREVER),
+)
+
+
+def _catalogue() -> Iterable[Topic]:
+    for topic in _CONTRACT:
+        yield topic
+        yield Topic(rejected(topic.name), topic.partitions, _kept(REJECTED_DAYS))
+    for group in Group:
+        yield Topic(changelog(group), _ONE_LANE if group is Group.IDENTITY else None, _COMPACTED)
+
+
+#: Every topic by its name, in the order in which they are made.
+CATALOGUE: Mapping[str, Topic] = MappingProxyType({str(topic.name): topic for topic in _catalogue()})
