@@ -1,0 +1,73 @@
+"""`confide broker`: a local Kafka to work with."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from infra.broker.standing import Standing
+
+#: `confide broker status` when none runs, as service managers have it (LSB).
+NOT_RUNNING = 3
+
+broker = typer.Typer(help="A local Kafka that needs nothing installed.", no_args_is_help=True)
+
+
+@broker.command()
+def start(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where it keeps its data; a folder of your state unless told.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="A free one unless told.")] = None,
+) -> None:
+    """Start the broker and leave it running; says so if it runs already."""
+    from infra.broker import BrokerError, standing
+
+    try:
+        found, new = standing.start(folder, port)
+    except BrokerError as problem:
+        typer.echo(f"confide: {problem}", err=True)
+        raise typer.Exit(1) from problem
+    typer.echo(f"{'started' if new else 'already running'}: {_described(found)}")
+    if not new and _asks_for_another(found, folder, port):
+        typer.echo("confide: that is not the folder or port you asked for; stop it first", err=True)
+        raise typer.Exit(1)
+
+
+@broker.command()
+def stop() -> None:
+    """Stop the broker; its data stays."""
+    from infra.broker import standing
+
+    found = standing.stop()
+    typer.echo(f"stopped: {_described(found)}" if found else "no broker was running")
+
+
+@broker.command()
+def status() -> None:
+    """Print address, process, version and folder; exit status 3 if none runs."""
+    from infra.broker import answers, standing
+
+    found = standing.running()
+    if found is None:
+        typer.echo("no broker is running")
+        raise typer.Exit(NOT_RUNNING)
+    typer.echo(_described(found))
+    if not answers(found.bootstrap):
+        typer.echo(f"confide: its process lives but does not answer; its log: {found.folder}/broker.log", err=True)
+        raise typer.Exit(1)
+
+
+def _described(found: "Standing") -> str:
+    return f"{found.bootstrap} pid={found.pid} kafka={found.kafka} folder={found.folder}"
+
+
+def _asks_for_another(found: "Standing", folder: Path | None, port: int | None) -> bool:
+    other_folder = folder is not None and str(folder.absolute()) != found.folder
+    return other_folder or (port is not None and not found.bootstrap.endswith(f":{port}"))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.add_typer(broker, name="broker")
