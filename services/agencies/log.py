@@ -1,0 +1,130 @@
+"""An agency's own log: a JSON line for every attempt it saw, on disk before it answers.
+
+    at, report_id, kind, refers_to, attempt, accepted, body
+
+Exactly one line of a report says `accepted: true`, whenever the process is killed: what was accepted is read back
+from the log, and a line that was cut off while it was written counts as never written, as its sender had no answer.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger("confide.agencies")
+
+
+class Seen(StrEnum):
+    """What an attempt was to the agency."""
+
+    ACCEPTED = "accepted"
+    #: The same report again.
+    REPEAT = "repeat"
+    #: Another report under an id that was accepted before.
+    CONFLICT = "conflict"
+    #: Not taken: malformed, or the agency was made to refuse it.
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request as it was received; `report_id` None and `attempt` 0 where it does not say."""
+
+    report_id: str | None
+    attempt: int
+    #: The JSON that came, or the text of what was not JSON.
+    body: Any
+
+
+class AgencyLog:
+    """The log of one agency in one file; threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._accepted: dict[str, str] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = self._read_back()
+
+    def record(self, attempt: Attempt, at: datetime, *, refuse: bool = False) -> Seen:
+        """Write the attempt down, on disk before this returns, and say what it was.
+
+        Raises `OSError` where it cannot be written; the log is then as it was before.
+        """
+        with self._lock:
+            seen = self._judge(attempt, refuse)
+            self._append(_line(attempt, at, accepted=seen is Seen.ACCEPTED))
+            if seen is Seen.ACCEPTED and attempt.report_id is not None:
+                self._accepted[attempt.report_id] = _digest(attempt.body)
+            return seen
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._file)
+
+    def _judge(self, attempt: Attempt, refuse: bool) -> Seen:
+        if refuse or attempt.report_id is None:
+            return Seen.REFUSED
+        before = self._accepted.get(attempt.report_id)
+        if before is None:
+            return Seen.ACCEPTED
+        return Seen.REPEAT if before == _digest(attempt.body) else Seen.CONFLICT
+
+    def _append(self, line: bytes) -> None:
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._file, line[written:])
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(line)
+
+    def _read_back(self) -> int:
+        content = self._path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            # Its sender had no answer and sends it again.
+            os.ftruncate(self._file, whole)
+            os.fsync(self._file)
+            _log.warning(
+                "cut off a line that was not written to its end", log=self._path.name, bytes=len(content) - whole
+            )
+        for line in content[:whole].splitlines():
+            entry = json.loads(line)
+            if entry["accepted"]:
+                self._accepted[entry["report_id"]] = _digest(entry["body"])
+        return whole
+
+
+def reference(agency: str, report_id: str) -> str:
+    """Return the agency's own reference of a report, the same whenever it is asked."""
+    return f"{agency}-{hashlib.sha256(report_id.encode()).hexdigest()[:12].upper()}"
+
+
+def _line(attempt: Attempt, at: datetime, *, accepted: bool) -> bytes:
+    body = attempt.body if isinstance(attempt.body, dict) else {}
+    fields = {
+        "at": at.isoformat(),
+        "report_id": attempt.report_id,
+        "kind": body.get("kind"),
+        "refers_to": body.get("refers_to"),
+        "attempt": attempt.attempt,
+        "accepted": accepted,
+        "body": attempt.body,
+    }
+    return json.dumps(fields).encode("ascii") + b"\n"
+
+
+def _digest(body: Any) -> str:
+    # Of the content: a sender may write the same JSON in another order.
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode("ascii")).hexdigest()

@@ -1,0 +1,31 @@
+"""The process of the four agencies, each on a port of its own."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from schemas.vocabulary import Agency
+from services.agencies.app import create_app
+from services.agencies.log import AgencyLog
+from services.sdk.serving import listen, port_of, serve
+
+
+def run(folder: Path, ports: Mapping[Agency, int], host: str = "127.0.0.1") -> None:
+    """Serve every agency until SIGTERM; print the ports as one JSON line once all answer. A port of 0 is a free one.
+
+    Raises `OSError` where a port is taken or the folder cannot be written.
+    """
+    with ExitStack() as closing:
+        bound: dict[Agency, socket.socket] = {}
+        for agency, port in ports.items():
+            bound[agency] = closing.enter_context(listen(host, port))
+        apps = []
+        for agency, listening in bound.items():
+            log = AgencyLog(folder / f"{agency}.jsonl")
+            closing.callback(log.close)
+            apps.append((create_app(agency, log), listening))
+        chosen = {agency.value: port_of(listening) for agency, listening in bound.items()}
+        asyncio.run(serve(apps, lambda: print(json.dumps(chosen), flush=True)))  # noqa: T201 - whoever starts it reads it

@@ -1,0 +1,83 @@
+"""HTTP servers in this process: bound before they are announced, stopped in order on SIGTERM or SIGINT."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any
+
+import uvicorn
+
+#: How long open requests have to end once a stop was asked for, in seconds.
+GRACE_SECONDS = 10
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # uvicorn raises the signal again once it has stopped, and the process would end by it instead of with 0.
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to `port` of `host`, a free one where it is 0; raise `OSError` where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def port_of(bound: socket.socket) -> int:
+    """Return the port of a bound socket."""
+    port: int = bound.getsockname()[1]
+    return port
+
+
+async def serve(
+    apps: Sequence[tuple[Any, socket.socket]],
+    ready: Callable[[], None],
+    *,
+    stopping: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve each ASGI application on its socket until SIGTERM or SIGINT; `ready` is called once all of them answer.
+
+    `stopping` is awaited after the signal and before open requests are waited for.
+    """
+    servers = [_Server(_config(app)) for app, _ in apps]
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(server.serve(sockets=[bound])) for server, (_, bound) in zip(servers, apps, strict=True)
+        ]
+        while not all(server.started for server in servers):
+            if any(task.done() for task in running):
+                raise RuntimeError("an HTTP server ended before it had started")
+            await asyncio.sleep(0.01)
+        ready()
+        await stop.wait()
+        if stopping is not None:
+            await stopping()
+        for server in servers:
+            server.should_exit = True
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        # No access log: a path's query may hold anything. No server header: nobody needs the version.
+        access_log=False,
+        log_config=None,
+        log_level="critical",
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
