@@ -1,0 +1,38 @@
+"""`confide worker`: ADMIT, IDENTITY and DECIDE."""
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+
+    @app.command()
+    def worker(
+        slot: Annotated[
+            str | None,
+            typer.Option(help="A name of this worker's own that stays over restarts, so that a quick one moves no work."),
+        ] = None,
+    ) -> None:
+        """Admit, resolve and decide disclosures until stopped. Start it again to add workers."""
+        from infra.telemetry import configure, shutdown  # noqa: PLC0415 - quick --help
+        from schemas.policy import load_policy  # noqa: PLC0415
+        from services.settings import Settings  # noqa: PLC0415
+        from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups  # noqa: PLC0415
+        from streams.runtime import run_worker  # noqa: PLC0415
+
+        settings = Settings.from_environment()
+        keys = settings.keys()
+        configure("worker")
+        links = IdentityLinks()
+        groups = lane_groups(WorkerKeys(keys.master, keys.token, keys.token_version), load_policy(), links)
+        status = run_worker(
+            APPLICATION,
+            groups,
+            bootstrap=settings.bootstrap,
+            background=(following(settings.bootstrap, links),),
+            instance=slot and f"{APPLICATION}-{slot}",
+        )
+        shutdown()
+        raise typer.Exit(status)

@@ -1,0 +1,1 @@
+"""The workers' agents: each decodes, decides by the domain, and delivers."""

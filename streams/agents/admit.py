@@ -1,0 +1,105 @@
+"""ADMIT: validates a disclosure, makes tokens of what identifies, seals the rest, and sends it on its way."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from schemas.codec import decode, encode
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, is_urgent, validate
+from schemas.errors import Invalid
+from schemas.identifiers import KeyId, PersonId, Token
+from schemas.topics import TopicName
+from streams.domain.admission import details, readable
+from streams.domain.identity import known_person
+from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, seal, wrap
+from streams.domain.tokens import digest_of, tokens_of
+from streams.runtime import Agent, Cause, Record, Turn
+
+#: Persons whose data key an ADMIT lane remembers; one it has forgotten gets another key.
+_KEYS_REMEMBERED = 10_000
+
+Message = tuple[Disclosure, tuple[Token, ...]]
+
+
+class Admit(Agent[Message, None, None]):
+    """Splits each disclosure: readable facts and tokens stay, identifiers and free text go under seal.
+
+    Where all tokens are one known person's, it goes straight to that person's lane, else to IDENTITY.
+    """
+
+    def __init__(
+        self, *, master_key: bytes, token_key: bytes, token_version: str, owner: Callable[[Token], PersonId | None]
+    ) -> None:
+        self._master_key = master_key
+        self._token_key = token_key
+        self._token_version = token_version
+        self._owner = owner
+        self._keys: dict[PersonId, tuple[KeyId, bytes]] = {}
+
+    def decode(self, record: Record) -> Message:
+        """Return the disclosure and its tokens; raise `Invalid`, naming the field and never its value."""
+        value = record.value
+        if value is None:
+            raise Invalid.of("value", "is empty")
+        if len(value) > MAX_DISCLOSURE_BYTES:
+            raise Invalid.of("value", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
+        disclosure = validate(decode(value, "Disclosure")[1])
+        return disclosure, tokens_of(disclosure, key=self._token_key, version=self._token_version)
+
+    def handle(self, batch: Sequence[tuple[Record, Message]], turn: Turn) -> None:
+        """Send each disclosure on, urgent or not by its own facts, whatever topic it came on."""
+        for record, (disclosure, tokens) in batch:
+            cause = Cause.of(record)
+            person = known_person(tokens, self._owner)
+            urgent = is_urgent(disclosure)
+            key_id, key, wrapped = self._data_key(person)
+            fields = self._admitted(disclosure, tokens, urgent, key_id, key, turn.now)
+            if person is None:
+                fields["wrapped_key"] = wrapped
+                topic = TopicName.IDENTITY_URGENT if urgent else TopicName.IDENTITY
+                turn.send(topic, None, encode("Admitted", fields), cause=cause)
+            else:
+                if wrapped is not None:
+                    key_record = {"key_id": key_id, "person": person, "wrapped_key": wrapped}
+                    turn.send(TopicName.KEYS, key_id.encode(), encode("KeyRecord", key_record), cause=Cause())
+                fields["person"] = person
+                topic = TopicName.ADMITTED_URGENT if urgent else TopicName.ADMITTED
+                turn.send(topic, person.encode(), encode("Admitted", fields), cause=cause)
+
+    def _admitted(
+        self, disclosure: Disclosure, tokens: tuple[Token, ...], urgent: bool, key_id: KeyId, key: bytes, now: datetime
+    ) -> dict[str, Any]:
+        return {
+            "person": None,
+            "disclosure": readable(disclosure).model_dump(),
+            "tokens": tokens,
+            "urgent": urgent,
+            "digest": digest_of(disclosure, key=self._token_key, version=self._token_version),
+            "section": seal(
+                details(disclosure),
+                key=key,
+                key_id=key_id,
+                nonce=secrets.token_bytes(NONCE_BYTES),
+                disclosure_id=disclosure.disclosure_id,
+            ),
+            "wrapped_key": None,
+            "admitted_at": now,
+        }
+
+    def _data_key(self, person: PersonId | None) -> tuple[KeyId, bytes, bytes | None]:
+        """Return a data key's id, the key, and, where it is new and yet to be published, the key wrapped.
+
+        A remembered key was published by this lane in a turn of its own or in this one: a turn that fails ends the
+        process, and what it remembers with it.
+        """
+        if person is not None and (known := self._keys.get(person)) is not None:
+            return *known, None
+        key_id, key = KeyId(str(uuid4())), secrets.token_bytes(KEY_BYTES)
+        if person is not None:
+            if len(self._keys) >= _KEYS_REMEMBERED:
+                self._keys.pop(next(iter(self._keys)))
+            self._keys[person] = key_id, key
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return key_id, key, wrap(key, master=self._master_key, key_id=key_id, nonce=nonce)

@@ -1,0 +1,78 @@
+"""DECIDE: applies the policy to each admitted disclosure of a person and sends what follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from schemas.codec import encode
+from schemas.errors import Invalid
+from schemas.policy import Policy
+from schemas.records import Admitted
+from schemas.topics import TopicName, reports
+from schemas.vocabulary import Outcome
+from streams.agents.reading import read_admitted
+from streams.domain.channels import dump, load, remember, unsafe
+from streams.domain.decisions import decision_fields, notification_fields, report_fields, review_fields
+from streams.domain.notices import notify
+from streams.domain.policy import decide
+from streams.domain.tokens import same_content
+from streams.runtime import Agent, Cause, Record, Turn
+
+_SEEN = b"d:"
+_CHANNELS = b"c:"
+
+
+class Decide(Agent[Admitted, None, None]):
+    """One decision for each disclosure, and the reports, notices and reviews that follow from it.
+
+    State: `d:` + disclosure id → digest of its content; `c:` + person → which channels are safe.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def decode(self, record: Record) -> Admitted:
+        """Return the disclosure; raise `Invalid` where it is none or nobody's."""
+        disclosure = read_admitted(record)
+        if disclosure.person is None:
+            raise Invalid.of("person", "is required")
+        return disclosure
+
+    def handle(self, batch: Sequence[tuple[Record, Admitted]], turn: Turn) -> None:
+        """Decide each in order; a repeat changes nothing, the same id with other content is rejected."""
+        for record, admitted in batch:
+            seen_key = _SEEN + admitted.disclosure.disclosure_id.encode()
+            seen = turn.get(seen_key)
+            if seen is None:
+                turn.put(seen_key, admitted.digest.encode())
+                self._decide(record, admitted, turn)
+            elif not same_content(seen.decode(), admitted.digest):
+                turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))
+
+    def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
+        disclosed, person = admitted.disclosure, admitted.person or ""
+        ruling = decide(disclosed, now=turn.now, policy=self._policy)
+        if ruling.outcome is not Outcome.OUT_OF_SCOPE:
+            channels_key = _CHANNELS + person.encode()
+            before = load(stored := turn.get(channels_key))
+            marks = remember(before, disclosed)
+            if marks is not before and (changed := dump(marks)) != stored:
+                turn.put(channels_key, changed)
+            if ruling.notify.due:
+                ruling = replace(ruling, notify=notify(disclosed, reported=True, unsafe_channels=unsafe(marks)))
+        decision = decision_fields(disclosed, person, ruling, turn.now)
+        decision_id = decision["decision_id"]
+        cause, key, partition = Cause.of(record), person.encode(), record.partition
+
+        # Topics keyed by person have one partition count, so what follows stays in this record's partition.
+        def send(topic: str, name: str, fields: dict[str, object]) -> None:
+            turn.send(topic, key, encode(name, fields), cause=cause, partition=partition)
+
+        send(TopicName.DECISIONS, "Decision", decision)
+        told = report_fields(admitted, ruling, decision_id, turn.now)
+        for agency, report in told:
+            send(reports(agency), "Report", report)
+        for notice in notification_fields(admitted, ruling, told, turn.now):
+            send(TopicName.NOTIFICATIONS, "NotificationDue", notice)
+        review = review_fields(admitted, ruling, decision_id, turn.now)
+        if review is not None:
+            send(TopicName.REVIEWS, "ReviewRequested", review)

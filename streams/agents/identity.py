@@ -1,0 +1,60 @@
+"""IDENTITY: one lane that sees every new link in order and says once who a person is."""
+
+from collections.abc import Sequence
+
+from schemas.codec import encode
+from schemas.errors import Invalid
+from schemas.identifiers import PersonId, Token
+from schemas.records import Admitted
+from schemas.topics import TopicName
+from streams.agents.reading import read_admitted
+from streams.domain.identity import resolve
+from streams.runtime import Agent, Cause, Record, Turn
+
+_OWNER = b"t:"
+_EDGE = b"e:"
+
+
+class Identity(Agent[Admitted, None, None]):
+    """Assigns persons and sends each disclosure to its person's lane.
+
+    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen.
+    """
+
+    def decode(self, record: Record) -> Admitted:
+        """Return the disclosure; raise `Invalid` where it is none."""
+        unresolved = read_admitted(record)
+        if not unresolved.tokens:
+            raise Invalid.of("tokens", "needs at least one")
+        if unresolved.wrapped_key is None:
+            raise Invalid.of("wrapped_key", "is required")
+        return unresolved
+
+    def handle(self, batch: Sequence[tuple[Record, Admitted]], turn: Turn) -> None:
+        """Resolve each in order; what one made known holds for the next."""
+
+        def owner(token: Token) -> PersonId | None:
+            person = turn.get(_OWNER + token.encode())
+            return None if person is None else PersonId(person.decode())
+
+        for record, unresolved in batch:
+            cause = Cause.of(record)
+            disclosure_id = unresolved.disclosure.disclosure_id
+            found = resolve(disclosure_id, [Token(token) for token in unresolved.tokens], owner)
+            for token in found.new_tokens:
+                turn.put(_OWNER + token.encode(), found.person.encode())
+                link = encode("TokenOwner", {"token": token, "person": found.person})
+                turn.send(TopicName.IDENTITY_LINKS, token.encode(), link, cause=cause)
+            for one, other in found.edges:
+                name = f"{one}|{other}".encode()
+                if turn.get(_EDGE + name) is None:
+                    turn.put(_EDGE + name, b"")
+                    edge = {"tokens": (one, other), "state": "link", "disclosure_id": disclosure_id}
+                    turn.send(TopicName.IDENTITY_LINKS, name, encode("Edge", edge), cause=cause)
+            section = unresolved.section
+            key = {"key_id": section.key_id, "person": found.person, "wrapped_key": unresolved.wrapped_key}
+            turn.send(TopicName.KEYS, section.key_id.encode(), encode("KeyRecord", key), cause=cause)
+            fields = {**unresolved.model_dump(), "person": found.person, "wrapped_key": None}
+            topic = TopicName.ADMITTED_URGENT if unresolved.urgent else TopicName.ADMITTED
+            turn.send(topic, found.person.encode(), encode("Admitted", fields), cause=cause)
+

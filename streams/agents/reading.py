@@ -1,0 +1,21 @@
+"""What the agents behind ADMIT read, validated as it was written."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.codec import decode
+from schemas.errors import Invalid
+from schemas.records import Admitted
+from streams.runtime import Record
+
+
+def read_admitted(record: Record) -> Admitted:
+    """Return the admitted disclosure that the record carries; raise `Invalid` where it is none."""
+    if record.value is None:
+        raise Invalid.of("value", "is empty")
+    fields: dict[str, Any] = decode(record.value, "Admitted")[1]
+    try:
+        return Admitted.model_validate(fields)
+    except ValidationError as error:
+        raise Invalid.from_validation(error) from None

@@ -1,0 +1,100 @@
+"""The workers' composition: which lanes there are, and what their agents are given."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from schemas.codec import decode
+from schemas.errors import Unreadable
+from schemas.identifiers import PersonId, Token
+from schemas.policy import Policy
+from schemas.topics import Group, TopicName, changelog
+from streams.agents.admit import Admit
+from streams.agents.decide import Decide
+from streams.agents.identity import Identity
+from streams.runtime import Follower, LaneGroup
+
+#: The consumer group of all workers.
+APPLICATION = "confide-worker"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WorkerKeys:
+    """The secrets that ADMIT needs: never printed."""
+
+    master: bytes
+    token: bytes
+    token_version: str
+
+
+class IdentityLinks:
+    """This worker's copy of token → person."""
+
+    def __init__(self) -> None:
+        self._owners: dict[Token, PersonId] = {}
+
+    def owner(self, token: Token) -> PersonId | None:
+        """Return whom the token belongs to, as far as this copy has read."""
+        return self._owners.get(token)
+
+    def apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Take over one record of the identity-links topic; edges are IDENTITY's concern."""
+        if key is None:
+            raise Unreadable.of("key", "is required")
+        if value is None:
+            self._owners.pop(Token(key.decode()), None)
+            return
+        name, fields = decode(value, "TokenOwner", "Edge")
+        if name == "TokenOwner":
+            self._owners[Token(fields["token"])] = PersonId(fields["person"])
+
+
+def lane_groups(keys: WorkerKeys, policy: Policy, links: IdentityLinks) -> tuple[LaneGroup, ...]:
+    """Return the workers' lanes. Urgent disclosures have lanes of their own at ADMIT, so no routine one is before them."""
+
+    def admit() -> Admit:
+        return Admit(
+            master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner
+        )
+
+    return (
+        LaneGroup(
+            Group.ADMIT_URGENT,
+            (TopicName.FORUM_DISCLOSURES_URGENT, TopicName.TEXT_LINE_DISCLOSURES_URGENT),
+            lambda _: admit(),
+            changelog(Group.ADMIT_URGENT),
+        ),
+        LaneGroup(
+            Group.DECIDE,
+            (TopicName.ADMITTED_URGENT, TopicName.ADMITTED),
+            lambda _: Decide(policy),
+            changelog(Group.DECIDE),
+        ),
+        LaneGroup(
+            Group.IDENTITY,
+            (TopicName.IDENTITY_URGENT, TopicName.IDENTITY),
+            lambda _: Identity(),
+            changelog(Group.IDENTITY),
+        ),
+        LaneGroup(
+            Group.ADMIT,
+            (TopicName.FORUM_DISCLOSURES, TopicName.TEXT_LINE_DISCLOSURES),
+            lambda _: admit(),
+            changelog(Group.ADMIT),
+        ),
+    )
+
+
+def following(bootstrap: str, links: IdentityLinks) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Return what keeps `links` up to date while the worker runs."""
+
+    @asynccontextmanager
+    async def follow() -> AsyncIterator[None]:
+        follower = Follower(bootstrap, (TopicName.IDENTITY_LINKS,), links.apply)
+        await follower.start()
+        try:
+            yield
+        finally:
+            await follower.stop()
+
+    return follow

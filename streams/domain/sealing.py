@@ -1,0 +1,74 @@
+"""Sealing what identifies a person: AES-256-GCM sections under data keys, each wrapped by the master key.
+
+A section's associated data are its `disclosure_id` and `key_id`, so that it opens nowhere but where it belongs. Nonces
+(random, 96 bits, NIST SP 800-38D) and keys come in as arguments.
+"""
+
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from schemas.codec import decode, encode
+from schemas.errors import Unreadable
+from schemas.records import SealedDetails, SealedSection
+
+#: Bytes of a key and of a nonce.
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class CannotOpen(Exception):
+    """A section or a wrapped key does not open with the key it names: it was changed, or the key is another."""
+
+
+def seal(details: SealedDetails, *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> dict[str, Any]:
+    """Return the sealed section of `details`, as the fields of a `SealedSection`."""
+    return seal_bytes(
+        encode("SealedDetails", details.model_dump()),
+        key=key,
+        key_id=key_id,
+        nonce=nonce,
+        disclosure_id=disclosure_id,
+    )
+
+
+def unseal(section: SealedSection, *, key: bytes, disclosure_id: str) -> SealedDetails:
+    """Return what the section holds; raise `CannotOpen` when it does not open here."""
+    opened = open_bytes(section, key=key, disclosure_id=disclosure_id)
+    try:
+        return SealedDetails.model_validate(decode(opened, "SealedDetails")[1])
+    except (Unreadable, ValueError):
+        raise CannotOpen("the section opened, but holds no details of a disclosure") from None
+
+
+def seal_bytes(plain: bytes, *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> dict[str, Any]:
+    """Return `plain` sealed, as the fields of a `SealedSection`."""
+    ciphertext = AESGCM(key).encrypt(nonce, plain, _bound_to(disclosure_id, key_id))
+    return {"key_id": key_id, "nonce": nonce, "ciphertext": ciphertext}
+
+
+def open_bytes(section: SealedSection, *, key: bytes, disclosure_id: str) -> bytes:
+    """Return the bytes that were sealed; raise `CannotOpen` when the section does not open here."""
+    try:
+        return AESGCM(key).decrypt(section.nonce, section.ciphertext, _bound_to(disclosure_id, section.key_id))
+    except (InvalidTag, ValueError):
+        raise CannotOpen("the section does not open with the key it names") from None
+
+
+def wrap(data_key: bytes, *, master: bytes, key_id: str, nonce: bytes) -> bytes:
+    """Return a data key wrapped by the master key: nonce and ciphertext."""
+    return nonce + AESGCM(master).encrypt(nonce, data_key, _bound_to("", key_id))
+
+
+def unwrap(wrapped: bytes, *, master: bytes, key_id: str) -> bytes:
+    """Return the data key; raise `CannotOpen` when the master key or the `key_id` is another."""
+    try:
+        return AESGCM(master).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound_to("", key_id))
+    except (InvalidTag, ValueError):
+        raise CannotOpen("the data key does not open with this master key") from None
+
+
+def _bound_to(disclosure_id: str, key_id: str) -> bytes:
+    # The length keeps ("a", "b") and ("ab", "") apart.
+    return f"{len(disclosure_id)}|{disclosure_id}|{key_id}".encode()

@@ -1,0 +1,83 @@
+"""A batch of records between two fetch positions, and how it passes through Faust undecoded."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from aiokafka.structs import ConsumerRecord
+from faust.transport.utils import DefaultSchedulingStrategy
+
+from streams.runtime.agent import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one topic partition; `begin` and `end` are the fetch positions around them, control records included."""
+
+    topic: str
+    records: list[Record]
+    begin: int
+    end: int
+
+    def split(self, count: int) -> tuple["Batch", "Batch"]:
+        """Return the first `count` records and the rest, with the positions between them."""
+        rest = self.records[count:]
+        middle = rest[0].offset
+        return Batch(self.topic, self.records[:count], self.begin, middle), Batch(self.topic, rest, middle, self.end)
+
+
+class BatchRecord:
+    """A batch shaped like the one record that Faust expects."""
+
+    __slots__ = (
+        "checksum",
+        "headers",
+        "key",
+        "offset",
+        "partition",
+        "serialized_key_size",
+        "serialized_value_size",
+        "timestamp",
+        "timestamp_type",
+        "topic",
+        "value",
+    )
+
+    def __init__(self, fetched: list[ConsumerRecord], begin: int, end: int) -> None:
+        last = fetched[-1]
+        self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
+        self.timestamp, self.timestamp_type = last.timestamp, last.timestamp_type
+        self.headers: tuple[()] = ()
+        self.key = b""
+        self.checksum = None
+        self.serialized_key_size = self.serialized_value_size = 0
+        self.value = Batch(
+            last.topic,
+            [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in fetched],
+            begin,
+            end,
+        )
+
+
+class BatchSchema(faust.Schema):  # type: ignore[misc]
+    """Hands a batch on as it is: decoding is the lane's, so a bad record is the lane's to reject."""
+
+    def compile(self, app: Any, **_: Any) -> Callable[..., Any]:
+        """Return Faust's decoder of a message."""
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:
+            return faust.Event(app, message.key, message.value, message.headers, message)
+
+        return decode
+
+
+def urgent_first(order: tuple[str, ...]) -> type[DefaultSchedulingStrategy]:
+    """Return a Faust scheduler that hands out a fetch's batches topic by topic, in this order."""
+
+    class UrgentFirst(DefaultSchedulingStrategy):  # type: ignore[misc]
+        def iterate(self, records: Any) -> Iterator[Any]:
+            for topic in order:
+                yield from super().iterate({tp: batches for tp, batches in records.items() if tp.topic == topic})
+
+    return UrgentFirst

@@ -1,0 +1,35 @@
+"""How a process ends when it cannot be sure: at once, saying where and what class of error, never its message.
+
+A message may hold what a person wrote (`KeyError('…')`), so only the class and the places in the code are logged;
+the runtime's own errors have texts of its own making and are shown.
+"""
+
+import os
+import traceback
+
+import structlog
+
+#: Exit status of a process that ended itself for its successor to carry on (sysexits.h: EX_SOFTWARE).
+EXIT_BROKEN = 70
+
+_log = structlog.get_logger("confide.runtime")
+
+
+class LaneBroken(Exception):
+    """A lane cannot go on: its positions, its state or its transaction do not fit. Its text names no record's content."""
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """Return the class of an error and the places it came through, without its message unless that is ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error": type(error).__name__,
+        "at": " < ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames[-6:])),
+        **({"reason": str(error)} if isinstance(error, LaneBroken) else {}),
+    }
+
+
+def end_process(where: str, error: BaseException) -> None:
+    """End this process now: its open transaction is aborted by its successor, which finds all of a turn or none."""
+    _log.critical("process ends itself", where=where, **describe(error))
+    os._exit(EXIT_BROKEN)

@@ -1,0 +1,29 @@
+"""What stands beside a rejected record: why, whence, when and by whom, and never its content."""
+
+from datetime import datetime
+
+from schemas.errors import Invalid
+from schemas.telemetry import TRACEPARENT
+from streams.runtime.agent import Headers, Output, Record
+
+REJECTED_SUFFIX = ".rejected"
+#: Headers are for reading; a record with a hundred faults need not name them all there.
+_MAX_REASON = 1_000
+
+
+def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Output:
+    """Return the record whole, addressed to the `.rejected` topic of its own, same partition and key."""
+    first = invalid.problems[0] if invalid.problems else None
+    why: Headers = (
+        ("rejected-reason", str(invalid)[:_MAX_REASON].encode()),
+        ("rejected-field", (first.field if first else "").encode()),
+        ("rejected-error", type(invalid).__name__.encode()),
+        ("rejected-by", by.encode()),
+        ("rejected-from", record.topic.encode()),
+        ("rejected-partition", b"%d" % record.partition),
+        ("rejected-offset", b"%d" % record.offset),
+        ("rejected-at", now.isoformat().encode()),
+    )
+    # Only the trace goes along: another header of a record that could not be read might hold anything.
+    trace = tuple((name, value) for name, value in record.headers if name == TRACEPARENT)
+    return Output(record.topic + REJECTED_SUFFIX, record.partition, record.key, record.value, why + trace)

@@ -1,0 +1,93 @@
+"""Spans of a turn: one for the batch, linked to its records, and one for each sampled record in its own trace."""
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+
+from schemas.telemetry import Attribute
+from schemas.telemetry import Span as SpanName
+from streams.runtime.agent import Cause, Record
+
+_HEADER_BYTES = 55
+_SAMPLED = b"01"
+
+
+def parse_traceparent(header: bytes | None) -> SpanContext | None:
+    """Return the context of a W3C `traceparent` (version 00), None where there is none or it is malformed."""
+    if header is None or len(header) != _HEADER_BYTES:
+        return None
+    try:
+        version, trace_id, span_id, flags = header.split(b"-")
+        context = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+    except ValueError:
+        return None
+    return context if version == b"00" and context.is_valid else None
+
+
+def format_traceparent(context: SpanContext) -> bytes:
+    """Return a context as a W3C `traceparent` header value."""
+    return b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)
+
+
+def context_of(cause: Cause) -> Context | None:
+    """Return what a span must be started with to continue the trace of `cause`; None starts a trace of its own."""
+    parent = parse_traceparent(cause.traceparent)
+    return None if parent is None else trace.set_span_in_context(trace.NonRecordingSpan(parent))
+
+
+def cause_of(span: Span, otherwise: Cause) -> Cause:
+    """Return `span` as a cause, or `otherwise` where nothing is recorded."""
+    context = span.get_span_context()
+    return Cause(format_traceparent(context)) if context.is_valid else otherwise
+
+
+class TurnSpans:
+    """The spans of one turn of a lane; open while it runs, ended when it is committed."""
+
+    def __init__(self, agent: str, group: str, partition: int, causes: Sequence[Cause], topic: str = "") -> None:
+        tracer = trace.get_tracer("confide.runtime")
+        attributes = {Attribute.LANE_GROUP: group, Attribute.PARTITION: partition, Attribute.TOPIC: topic}
+        headers = [c.traceparent for c in causes if c.traceparent is not None and c.traceparent.endswith(_SAMPLED)]
+        parents = [(header, parent) for header in dict.fromkeys(headers) if (parent := parse_traceparent(header))]
+        self.batch = tracer.start_span(
+            f"{SpanName.BATCH} {group}",
+            context=Context(),  # a trace of its own: a batch belongs to all of its records alike
+            kind=SpanKind.CONSUMER,
+            links=[Link(parent) for _, parent in parents],
+            attributes={**attributes, Attribute.BATCH_SIZE: len(causes)},
+        )
+        self._records: list[Span] = []
+        #: For each sampled record's header, the header that its outputs carry.
+        self.contexts: dict[bytes, bytes] = {}
+        for header, parent in parents:
+            span = tracer.start_span(
+                f"{agent} {SpanName.PROCESS}",
+                context=trace.set_span_in_context(trace.NonRecordingSpan(parent)),
+                kind=SpanKind.CONSUMER,
+                links=[Link(self.batch.get_span_context())],
+                attributes=attributes,
+            )
+            self._records.append(span)
+            if span.get_span_context().is_valid:
+                self.contexts[header] = format_traceparent(span.get_span_context())
+
+    @classmethod
+    def of_records(cls, agent: str, group: str, partition: int, records: Sequence[Record]) -> "TurnSpans":
+        """Return the spans of a batch of records of one topic."""
+        return cls(agent, group, partition, [Cause.of(record) for record in records], records[0].topic)
+
+    def __enter__(self) -> "TurnSpans":
+        """Return the open spans."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """End the spans; an error is named by its class alone."""
+        for span in (*self._records, self.batch):
+            if kind is not None:
+                span.set_status(StatusCode.ERROR, kind.__name__)
+            span.end()

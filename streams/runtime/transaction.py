@@ -1,0 +1,91 @@
+"""One transactional producer a lane: outputs, state changes and offsets become durable together or not at all."""
+
+from collections.abc import Iterable, Mapping
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import OffsetAndMetadata
+
+from schemas.partitioner import partition_for
+from streams.runtime.agent import Output
+from streams.runtime.failure import LaneBroken
+
+#: An open transaction hides what others committed behind it, so it may not stay open for long (milliseconds).
+TRANSACTION_TIMEOUT_MS = 6_000
+#: Bytes of one produce batch; a larger record travels in a batch of its own.
+MAX_BATCH_BYTES = 256 * 1024
+#: Output and `.rejected` topics take 4 MiB; the rest is for the batch's own frame.
+MAX_REQUEST_BYTES = 4 * 1024 * 1024 + 64 * 1024
+
+
+class TransactionalWriter:
+    """Writes the turns of one lane, each as one transaction of consumer group `group`."""
+
+    def __init__(self, bootstrap: str, transactional_id: str, group: str) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._partitions: dict[str, int] = {}
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
+        )
+
+    async def start(self) -> None:
+        """Fence every earlier writer of this lane; afterwards none of its transactions is open."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Give the connections back."""
+        await self._producer.stop()
+
+    async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
+        """Return the group's committed offsets in `partition` of `topics`; to be read after fencing."""
+        wanted = set(topics)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(self._group)
+        finally:
+            await admin.close()
+        return {
+            tp.topic: meta.offset
+            for tp, meta in offsets.items()
+            if tp.partition == partition and tp.topic in wanted and meta.offset >= 0
+        }
+
+    async def deliver(self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit `outputs`, in order, and `offsets` (the next to read) in one transaction; anything raised leaves none of it."""
+        producer = self._producer
+        await producer.begin_transaction()
+        filling: dict[tuple[str, int], BatchBuilder] = {}
+        sent = []
+        for topic, partition, key, value, headers in outputs:
+            to = topic, await self._partition(topic, key) if partition is None else partition
+            batch = filling.get(to)
+            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                if batch is not None:
+                    batch.close()
+                    sent.append(await producer.send_batch(batch, topic, partition=to[1]))
+                batch = filling[to] = producer.create_batch()
+                if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                    raise LaneBroken(f"a record for {topic} does not fit into an empty batch")
+        for (topic, partition), batch in filling.items():
+            batch.close()
+            sent.append(await producer.send_batch(batch, topic, partition=partition))
+        for acknowledgement in sent:
+            await acknowledgement
+        if offsets:
+            await producer.send_offsets_to_transaction(
+                {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}, self._group
+            )
+        await producer.commit_transaction()
+
+    async def _partition(self, topic: str, key: bytes | None) -> int:
+        count = self._partitions.get(topic)
+        if count is None:
+            count = self._partitions[topic] = len(await self._producer.partitions_for(topic))
+        return 0 if key is None else partition_for(key, count)

@@ -1,0 +1,164 @@
+"""Faust's own extension points, filled: batches with their positions, lanes at a rebalance, no commits of Faust's.
+
+Line of thought and measurements: see `infra/decisions`. What is overridden here belongs to Faust 0.15.3 with
+aiokafka 0.14.0 and is pinned to them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from faust.transport.consumer import TransactionManager
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+
+from streams.runtime.batches import Batch, BatchRecord
+from streams.runtime.failure import end_process
+from streams.runtime.lanes import Lane, LaneGroup
+
+#: How long a fetch waits for records before another may be asked for other partitions (seconds).
+_FETCH_SECONDS = 0.2
+#: How long to wait when every queue is full (seconds).
+_FULL_SECONDS = 0.01
+
+
+class PositionedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Makes one batch of what a fetch brought for a partition, with the positions around it."""
+
+    _seeks = 0
+
+    async def seek_to_committed(self) -> Any:
+        """Seek, and remember that positions read before it say nothing of the fetches after it."""
+        self._seeks += 1
+        return await super().seek_to_committed()
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+    ) -> Any:
+        # A partition whose queue is full is left out here; pausing it instead makes aiokafka drop what it had fetched.
+        wanted = {tp for tp in active_partitions if not self.consumer.is_full(tp)}
+        if not wanted:
+            await asyncio.sleep(_FULL_SECONDS)
+            return {}
+
+        def positions() -> dict[Any, int | None]:
+            assignment = consumer._subscription.subscription.assignment
+            return {tp: state._position for tp in wanted if (state := assignment.state_value(tp))}
+
+        before, seeks = positions(), self._seeks
+        fetched = await super()._fetch_records(
+            consumer, wanted, timeout=min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records=max_records
+        )
+        after = positions()
+        begins = before if seeks == self._seeks else {}  # sought meanwhile: where it began is not known
+        batches = {}
+        for tp, records in fetched.items():
+            begin = begins.get(tp)
+            end = max(after.get(tp) or 0, records[-1].offset + 1)
+            batches[tp] = [BatchRecord(records, records[0].offset if begin is None else begin, end)]
+        return batches
+
+
+class UncommittingConsumer(Consumer):  # type: ignore[misc]
+    """Reads and never commits: the lanes' transactions do."""
+
+    def _new_consumer_thread(self) -> PositionedThread:
+        return PositionedThread(self, loop=self.loop, beacon=self.beacon)
+
+    def is_full(self, tp: Any) -> bool:
+        """Return whether a partition is to be left out of the next fetch."""
+        return bool(self.transactions.is_full(tp.topic, tp.partition))
+
+    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
+        # Offsets between batches are no gaps: a batch has one offset of many.
+        return None
+
+    def _new_offset(self, tp: Any) -> None:
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+
+
+class Lanes(TransactionManager):  # type: ignore[misc]
+    """Opens lanes when partitions arrive and closes them when they leave, without holding up the rebalance."""
+
+    groups: Sequence[LaneGroup] = ()
+    bootstrap = ""
+    application = ""
+    background: Sequence[Callable[[], AbstractAsyncContextManager[Any]]] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._group_of = {topic: group for group in self.groups for topic in group.sources}
+        self._background: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._ready = asyncio.Event()
+
+    def put(self, batch: Batch, partition: int) -> None:
+        """Hand a batch to its lane; one that is no longer here is read again by the lane's new owner."""
+        lane = self._lanes.get((self._group_of[batch.topic].name, partition))
+        if lane is not None:
+            lane.put(batch.topic, batch)
+
+    def is_full(self, topic: str, partition: int) -> bool:
+        """Return whether this topic's queue in its lane has enough."""
+        lane = self._lanes.get((self._group_of[topic].name, partition))
+        return lane is not None and lane.is_full(topic)
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Drop what waits in every lane: Faust reads on from the committed offsets; turns in flight finish."""
+        for lane in self._lanes.values():
+            lane.forget_waiting()
+
+    async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:
+        """Register and close lanes; heartbeats stop while this runs, so opening has a task of its own."""
+        if self._background is None:
+            self._background = asyncio.create_task(self._run_background())
+        wanted = {(self._group_of[tp.topic], tp.partition) for tp in assigned if tp.topic in self._group_of}
+        keys = {(group.name, partition) for group, partition in wanted}
+        leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
+        await asyncio.gather(*(lane.close() for lane in leaving))
+        for group, partition in sorted(wanted, key=lambda lane: (lane[0].name, lane[1])):
+            if (group.name, partition) not in self._lanes:
+                lane = Lane(group, partition, self.application, self.bootstrap)
+                self._lanes[group.name, partition] = lane
+                lane.start(self._ready)
+
+    async def on_stop(self) -> None:
+        """Finish the turns in flight and stop what ran beside the lanes."""
+        lanes, self._lanes = self._lanes, {}
+        await asyncio.gather(*(lane.close() for lane in lanes.values()))
+        self._stopping.set()
+        if self._background is not None:
+            if not self._ready.is_set():
+                self._background.cancel()
+            await asyncio.wait([self._background])
+
+    async def commit(self, offsets: Any, start_new_transaction: bool = True) -> bool:
+        """Do nothing: every turn committed its own offsets."""
+        return True
+
+    async def _run_background(self) -> None:
+        try:
+            async with _all_of(self.background):
+                self._ready.set()
+                await self._stopping.wait()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            end_process("background of the lanes", error)
+
+
+class LaneTransport(Transport):  # type: ignore[misc]
+    """aiokafka's transport with lanes in the place of Faust's transactions."""
+
+    Consumer = UncommittingConsumer
+    TransactionManager = Lanes
+
+
+@asynccontextmanager
+async def _all_of(factories: Sequence[Callable[[], AbstractAsyncContextManager[Any]]]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for factory in factories:
+            await stack.enter_async_context(factory())
+        yield

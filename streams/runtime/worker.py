@@ -1,0 +1,140 @@
+"""A process of lanes: one Faust app, one consumer group, until it is told to stop."""
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import faust
+import structlog
+
+from streams.runtime.batches import BatchSchema, urgent_first
+from streams.runtime.failure import EXIT_BROKEN, describe
+from streams.runtime.lanes import LaneGroup
+from streams.runtime.transport import Lanes, LaneTransport
+
+#: A worker is given up when no heartbeat came for this long (seconds); its lanes go to another or to its successor.
+SESSION_SECONDS = 6.0
+_HEARTBEAT_SECONDS = 2.0
+_REQUEST_SECONDS = 12.0
+#: Records of one fetch, over all partitions.
+_FETCH_RECORDS = 5_000
+#: Bytes that one fetch may bring of one partition: at least the largest record.
+_FETCH_BYTES = 5 * 1024 * 1024
+
+_log = structlog.get_logger("confide.runtime")
+
+Background = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+def run_worker(
+    application: str,
+    groups: Sequence[LaneGroup],
+    *,
+    bootstrap: str,
+    background: Sequence[Background] = (),
+    instance: str | None = None,
+) -> int:
+    """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
+
+    `background` are context managers entered before the first lane opens and left after the last is closed.
+    `instance` names this member for good (static membership), so that a quick restart moves no lane.
+    """
+    return asyncio.run(_run(application, tuple(groups), bootstrap, tuple(background), instance))
+
+
+async def _run(
+    application: str,
+    groups: tuple[LaneGroup, ...],
+    bootstrap: str,
+    background: tuple[Background, ...],
+    instance: str | None,
+) -> int:
+    with tempfile.TemporaryDirectory(prefix="confide-") as folder:
+        app = _app(application, groups, bootstrap, background, instance, folder)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        stopping = asyncio.create_task(stop.wait())
+        running = asyncio.create_task(_serve(app))
+        await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            error = running.exception()
+            _log.critical("worker stopped by itself", **({} if error is None else describe(error)))
+            stopping.cancel()
+            return EXIT_BROKEN
+        await app.stop()
+        await asyncio.wait([running])
+    return 0
+
+
+async def _serve(app: Any) -> None:
+    app.in_worker = True  # as Faust's own command sets it; without it the lanes are never called
+    await app.start()
+    await app.wait_until_stopped()
+    if app.crash_reason is not None:
+        raise app.crash_reason
+
+
+def _app(
+    application: str,
+    groups: tuple[LaneGroup, ...],
+    bootstrap: str,
+    background: tuple[Background, ...],
+    instance: str | None,
+    folder: str,
+) -> Any:
+    topics = tuple(topic for group in groups for topic in group.sources)
+    app = faust.App(
+        application,
+        broker=[f"kafka://{server}" for server in bootstrap.split(",")],
+        datadir=folder,
+        key_serializer="raw",
+        value_serializer="raw",
+        store="memory://",
+        # Faust's own web server shows tables to everyone, its leader election and reply topics serve nothing here.
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        # read_committed, and the transaction manager (the lanes) is called at each rebalance.
+        processing_guarantee="exactly_once",
+        # Above 0, else Faust silently takes a round robin that tears the topics of a lane apart.
+        table_standby_replicas=1,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=instance,
+        consumer_max_fetch_size=_FETCH_BYTES,
+        broker_max_poll_records=_FETCH_RECORDS,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=_HEARTBEAT_SECONDS,
+        broker_request_timeout=_REQUEST_SECONDS,
+        ConsumerScheduler=urgent_first(tuple(dict.fromkeys(_by_urgency(groups)))),
+    )
+
+    class _Lanes(Lanes):
+        pass
+
+    _Lanes.groups, _Lanes.bootstrap, _Lanes.application, _Lanes.background = groups, bootstrap, application, background
+
+    class _Transport(LaneTransport):
+        TransactionManager = _Lanes
+
+    app.transport = _Transport(app.conf.broker_consumer, app, loop=asyncio.get_running_loop())
+    sources = app.topic(*topics, schema=BatchSchema())
+
+    @app.agent(sources)
+    async def hand_on(stream: Any) -> None:
+        async for event in stream.events():
+            app.consumer.transactions.put(event.value, event.message.partition)
+
+    return app
+
+
+def _by_urgency(groups: Sequence[LaneGroup]) -> list[str]:
+    """Return all topics, every group's first before every group's second, and so on."""
+    depth = max(len(group.sources) for group in groups)
+    return [group.sources[i] for i in range(depth) for group in groups if i < len(group.sources)]
