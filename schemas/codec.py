@@ -80,6 +80,9 @@ def decode(data: bytes, *names: str) -> tuple[str, dict[str, Any]]:
         fields: Any = schemaless_reader(stream, reader.written, reader.wanted)
     except EOFError:
         raise _unreadable("is cut off") from None
+    except IndexError:
+        # Either an index that its enum or union does not have, or an end in the middle of a number.
+        raise _unreadable("is cut off" if stream.tell() == len(data) else "cannot be read") from None
     except _UNFIT:
         raise _unreadable("cannot be read") from None
     if stream.tell() != len(data):

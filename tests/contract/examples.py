@@ -1,0 +1,243 @@
+"""One full and one bare example of every record, of invented people."""
+
+from datetime import UTC, date, datetime
+
+from schemas import disclosure as d
+from schemas import records as r
+from schemas import vocabulary as v
+
+AT = datetime(2026, 2, 3, 21, 4, 11, 123456, tzinfo=UTC)
+LATER = datetime(2026, 2, 3, 23, 30, tzinfo=UTC)
+
+ASSESSMENT = d.Assessment(assessed_at=AT, assessor=v.Role.MODERATOR, confirmed_by=v.Role.SAFEGUARDING_LEAD)
+AT_RISK = d.AdultAtRisk(care_or_support_needs=True, at_risk_of_harm=None, cannot_protect_self=False)
+CONCERNS: tuple[d.Concern, ...] = (
+    d.Suicide(
+        kind=v.ConcernKind.SUICIDE,
+        thoughts=True,
+        plan=False,
+        means=None,
+        intent=True,
+        timeframe=v.Timeframe.WITHIN_30_DAYS,
+        immediate_danger=None,
+    ),
+    d.SelfHarm(kind=v.ConcernKind.SELF_HARM, life_threatening=True, immediate_danger=v.ImmediateDanger.LIFE),
+    d.Medication(kind=v.ConcernKind.MEDICATION, more_than_prescribed=False),
+    d.Abuse(
+        kind=v.ConcernKind.ABUSE,
+        ongoing=True,
+        position_of_trust=False,
+        contact_with_young_people=None,
+        can_block_safeguarding=True,
+    ),
+    d.SexualAbuse(kind=v.ConcernKind.SEXUAL_ABUSE, coercive_or_abusive=True),
+    d.HarmToOthers(kind=v.ConcernKind.HARM_TO_OTHERS, might_harm=None, immediate_danger=v.ImmediateDanger.HARM),
+    d.Homelessness(kind=v.ConcernKind.HOMELESSNESS, state=v.HousingState.AT_RISK),
+    d.Pregnancy(kind=v.ConcernKind.PREGNANCY, medical_professionals_informed=False),
+    d.CaringResponsibilities(
+        kind=v.ConcernKind.CARING_RESPONSIBILITIES, impact_on_carer=True, impact_on_cared_for=False
+    ),
+)
+SAFETY = d.Safety(says_safe=True, contradicted=True, unclear=False)
+CONTACT = d.Contact(
+    channels=(v.ContactChannel.DIRECT_MESSAGE, v.ContactChannel.EMAIL),
+    preferred=v.ContactChannel.EMAIL,
+    safe_to_contact=False,
+)
+INVOLVEMENT = d.Involvement(told=True, view=v.InvolvementView.DISAGREES, safe_to_ask=None)
+LOCATION = d.Location(text="by the bandstand", postcode="ZZ99 1AB", latitude=51.5, longitude=-0.12)
+PROFESSIONALS = (
+    d.Professional(
+        role=v.ProfessionalRole.SOCIAL_WORKER,
+        name="A. Example",
+        organisation="Exampleshire",
+        address="duty@council.example",
+    ),
+    d.Professional(role=v.ProfessionalRole.CARE_PROFESSIONAL),
+)
+SECTION = r.SealedSection(key_id="key-1", nonce=bytes(range(12)), ciphertext=b"\x00\xff sealed")
+SECTIONS = (r.ReportSection(disclosure_id="disclosure-1", section=SECTION),)
+TOLD = (r.AgencyToTell(agency=v.Agency.EMERGENCY_999, service=v.EmergencyService.AMBULANCE, clauses=("IR-1", "IR-2")),)
+OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="disclosure-1"),)
+
+FULL: dict[str, d.Model] = {
+    "Disclosure": d.Disclosure(
+        disclosure_id="disclosure-1",
+        service=v.Service.FORUM,
+        channel=d.Channel(kind=v.ChannelKind.THREAD, reference="thread-8841#3"),
+        disclosed_at=AT,
+        assessment=ASSESSMENT,
+        subject=d.Subject(
+            account="forum:39117",
+            phone="+447700900123",
+            email="someone@example.org",
+            date_of_birth=date(2009, 2, 3),
+            age=16,
+            age_band=v.AgeBand.SIXTEEN_SEVENTEEN,
+            adult_at_risk=AT_RISK,
+            location=LOCATION,
+            professionals=PROFESSIONALS,
+        ),
+        concerns=CONCERNS,
+        safety=SAFETY,
+        contact=CONTACT,
+        involvement=INVOLVEMENT,
+        summary="The assessor's words: “não”, 不, 🙂",
+    ),
+    "Admitted": r.Admitted(
+        person="person-1",
+        disclosure=d.ReadableDisclosure(
+            disclosure_id="disclosure-1",
+            service=v.Service.TEXT_LINE,
+            channel=v.ChannelKind.SMS,
+            disclosed_at=AT,
+            assessment=ASSESSMENT,
+            subject=d.ReadableSubject(
+                date_of_birth=date(1969, 12, 31),
+                age=56,
+                age_band=v.AgeBand.ADULT,
+                adult_at_risk=AT_RISK,
+                professionals=(v.ProfessionalRole.CARE_PROFESSIONAL,),
+            ),
+            concerns=CONCERNS,
+            safety=SAFETY,
+            contact=CONTACT,
+            involvement=INVOLVEMENT,
+        ),
+        tokens=("phone:1:ab", "email:1:cd"),
+        urgent=True,
+        digest="00ff",
+        section=SECTION,
+        wrapped_key=b"\x01\x02",
+        admitted_at=LATER,
+    ),
+    "KeyRecord": r.KeyRecord(key_id="key-1", person="person-1", wrapped_key=b"\x00\x01"),
+    "TokenOwner": r.TokenOwner(token="phone:1:ab", person="person-1"),
+    "Edge": r.Edge(tokens=("email:1:cd", "phone:1:ab"), state="link", disclosure_id="disclosure-1"),
+    "Decision": r.Decision(
+        decision_id="decision-1",
+        disclosure_id="disclosure-1",
+        person="person-1",
+        policy_version="2026-02",
+        decided_at=AT,
+        caused_by=v.CausedBy.CASE,
+        supersedes="decision-0",
+        outcome=v.Outcome.EMERGENCY,
+        proposed=v.Outcome.REFER,
+        clauses=(
+            r.Finding(
+                id="IR-1",
+                state=v.ClauseState.HOLDS,
+                facts={"under_18": True, "plan": False, "means": None, "timeframe": "immediate"},
+            ),
+            r.Finding(id="LT-1", state=v.ClauseState.DOES_NOT_HOLD),
+        ),
+        agencies=TOLD,
+        review=r.ReviewAsked(reason=v.ReviewReason.MISSING_FACT, asks=("subject.age",), deadline=LATER),
+        notify=r.Notify(due=True, by=(v.ContactChannel.SMS,), withheld_because=v.WithheldBecause.NOT_SAFE_TO_CONTACT),
+        notes=("timeframe without intent",),
+    ),
+    "ReviewRequested": r.ReviewRequested(
+        review_id="review-1",
+        decision_id="decision-1",
+        disclosure_id="disclosure-1",
+        person="person-1",
+        requested_at=AT,
+        reason=v.ReviewReason.SUSPECTED_SHARED,
+        asks=("subject.age",),
+        deadline=LATER,
+        proposed=v.Outcome.EMERGENCY,
+        agencies=TOLD,
+        escalation=2,
+        section=SECTION,
+    ),
+    "Report": r.Report(
+        report_id="report-1",
+        decision_id="decision-1",
+        agency=v.Agency.POLICE_101,
+        service=v.EmergencyService.POLICE,
+        services=(v.EmergencyService.POLICE, v.EmergencyService.AMBULANCE),
+        kind=v.ReportKind.SUPPLEMENT,
+        refers_to="report-0",
+        person="person-1",
+        disclosures=("disclosure-1", "disclosure-2"),
+        clauses=("IR-1",),
+        concerns=("suicide",),
+        age=16,
+        professionals=(v.ProfessionalRole.SOCIAL_WORKER,),
+        real_and_immediate_risk=True,
+        person_told=False,
+        person_agrees=True,
+        sections=SECTIONS,
+        withheld=(r.Withheld(field="contact", reason="not needed"),),
+        reported_at=AT,
+    ),
+    "DeliveryChanged": r.DeliveryChanged(
+        report_id="report-1",
+        agency=v.Agency.SOCIAL_WORKER,
+        person="person-1",
+        state=v.DeliveryState.OUTCOME_KNOWN,
+        attempt=3,
+        changed_at=AT,
+        reference="reference-9",
+        reason="timed_out",
+        request=SECTIONS[0],
+    ),
+    "NotificationDue": r.NotificationDue(
+        notification_id="notification-1",
+        report_id="report-1",
+        person="person-1",
+        disclosures=OWN_IDS,
+        agency=v.Agency.CARE_TEAM,
+        clauses=("LT-1",),
+        channels=(v.ContactChannel.SMS,),
+        withheld_because=v.WithheldBecause.NO_CHANNEL,
+        due_at=AT,
+    ),
+    "NotificationSettled": r.NotificationSettled(
+        notification_id="notification-1",
+        report_id="report-1",
+        person="person-1",
+        disclosures=OWN_IDS,
+        state=v.NoticeState.DEFERRED,
+        channel=v.ContactChannel.SMS,
+        reason="no_safe_channel",
+        review_at=LATER,
+        settled_at=AT,
+    ),
+    "SealedDetails": r.SealedDetails(
+        account="forum:39117",
+        phone="+447700900123",
+        email="someone@example.org",
+        location=LOCATION,
+        professionals=PROFESSIONALS,
+        reference="thread-8841#3",
+        summary="The assessor's words",
+    ),
+}
+
+MODELS: dict[str, type[d.Model]] = {name: type(example) for name, example in FULL.items()}
+
+
+def _bare(name: str) -> d.Model:
+    """Return the example with nothing but what is required, as far down as the record itself goes."""
+    full = FULL[name]
+    required = {
+        field: None if _may_be_null(name, field) else value
+        for field, value in full.model_dump().items()
+        if type(full).model_fields[field].is_required()
+    }
+    return type(full).model_validate(required)
+
+
+def _may_be_null(name: str, field: str) -> bool:
+    return (name, field) in {
+        ("Admitted", "person"),
+        ("Decision", "person"),
+        ("ReviewRequested", "person"),
+        ("ReviewRequested", "decision_id"),
+        ("ReviewRequested", "disclosure_id"),
+    }
+
+
+BARE: dict[str, d.Model] = {name: _bare(name) for name in FULL}

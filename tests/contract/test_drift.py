@@ -1,0 +1,163 @@
+"""The Avro schemas and the pydantic models say the same, field by field, down to the last record."""
+
+import re
+import types
+from datetime import date, datetime
+from enum import Enum
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pytest
+from pydantic import AwareDatetime, BaseModel
+
+from schemas import avro_registry
+from tests.contract.examples import MODELS
+
+AVRO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PRIMITIVES: dict[Any, Any] = {
+    bool: "boolean",
+    int: "int",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+    type(None): "null",
+    AwareDatetime: {"type": "long", "logicalType": "timestamp-micros"},
+    datetime: {"type": "long", "logicalType": "timestamp-micros"},
+    date: {"type": "int", "logicalType": "date"},
+}
+
+
+def said_by_model(kind: Any) -> Any:
+    """Return what a field's type says on the wire: no order among a union's branches, no names of its literals."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        branches = [said_by_model(branch) for branch in arguments]
+        flat = [inner for branch in branches for inner in (branch["union"] if is_union(branch) else [branch])]
+        # A whole number of degrees is a number of degrees.
+        return union([branch for branch in flat if not (branch == "int" and "double" in flat)])
+    if origin is tuple:
+        return {"array": said_by_model(arguments[0])}
+    if origin is dict:
+        return {"map": said_by_model(arguments[1])}
+    if origin is Literal:
+        return {"symbols": [getattr(value, "value", value) for value in arguments]}
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {
+            "record": kind.__name__,
+            "fields": {
+                name: (
+                    said_by_model(field.annotation),
+                    "required" if field.is_required() else ("default", as_json(field.default)),
+                )
+                for name, field in kind.model_fields.items()
+            },
+        }
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        symbols = [member.value for member in kind]
+        return {"symbols": symbols} if all(AVRO_NAME.fullmatch(symbol) for symbol in symbols) else "string"
+    return PRIMITIVES[kind]
+
+
+def said_by_schema(kind: Any, named: dict[str, Any]) -> Any:
+    if isinstance(kind, list):
+        return union([said_by_schema(branch, named) for branch in kind])
+    if isinstance(kind, str):
+        return named.get(kind, kind)
+    match kind["type"]:
+        case "array":
+            return {"array": said_by_schema(kind["items"], named)}
+        case "map":
+            return {"map": said_by_schema(kind["values"], named)}
+        case "enum":
+            said: Any = {"symbols": kind["symbols"]}
+        case "record":
+            said = {
+                "record": kind["name"],
+                "fields": {
+                    field["name"]: (
+                        said_by_schema(field["type"], named),
+                        ("default", field["default"]) if "default" in field else "required",
+                    )
+                    for field in kind["fields"]
+                },
+            }
+        case _:
+            return {key: value for key, value in kind.items() if key != "doc"}
+    named[kind["name"]] = said
+    return said
+
+
+def union(branches: list[Any]) -> dict[str, Any]:
+    return {"union": sorted(branches, key=repr)}
+
+
+def is_union(said: Any) -> bool:
+    return isinstance(said, dict) and "union" in said
+
+
+def as_json(value: Any) -> Any:
+    """Return a default of pydantic as Avro writes it."""
+    if isinstance(value, BaseModel):
+        return {name: as_json(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [as_json(item) for item in value]
+    return value
+
+
+def all_records(kind: Any) -> list[dict[str, Any]]:
+    if isinstance(kind, list):
+        return [found for branch in kind for found in all_records(branch)]
+    if not isinstance(kind, dict):
+        return []
+    if kind["type"] == "record":
+        return [kind, *(found for field in kind["fields"] for found in all_records(field["type"]))]
+    return all_records(kind.get("items", kind.get("values")))
+
+
+def test_every_record_of_the_contract_has_a_model_and_a_schema() -> None:
+    assert set(avro_registry.RECORDS) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", avro_registry.RECORDS)
+def test_schema_says_what_its_model_says(name: str) -> None:
+    source = avro_registry.sources()[name]
+    assert said_by_schema(source, {}) == said_by_model(MODELS[name])
+
+
+@pytest.mark.parametrize("name", avro_registry.RECORDS)
+def test_a_default_is_of_the_first_branch_of_its_union(name: str) -> None:
+    """Avro takes a default for a value of the first branch, whatever it looks like."""
+    for record in all_records(avro_registry.sources()[name]):
+        for field in record["fields"]:
+            if "default" in field and isinstance(field["type"], list):
+                assert (field["default"] is None) == (field["type"][0] == "null"), (record["name"], field["name"])
+
+
+def test_a_type_of_one_name_is_the_same_in_every_file() -> None:
+    seen: dict[str, Any] = {}
+    for source in avro_registry.sources().values():
+        named: dict[str, Any] = {}
+        said_by_schema(source, named)
+        for name, said in named.items():
+            assert seen.setdefault(name, said) == said, name
+    assert {"SealedSection", "Concern", "Suicide", "Role"} & seen.keys() == {"SealedSection", "Suicide", "Role"}
+
+
+def test_no_record_is_empty_so_that_no_list_can_claim_more_entries_than_it_has_bytes() -> None:
+    for source in avro_registry.sources().values():
+        assert all(record["fields"] for record in all_records(source))
+
+
+def test_text_that_stands_for_an_enum_says_why() -> None:
+    texts = {
+        field["name"]: field.get("doc", "")
+        for source in avro_registry.sources().values()
+        for record in all_records(source)
+        for field in record["fields"]
+        if field["name"] in {"agency", "age_band"}
+    }
+    assert texts.keys() == {"agency", "age_band"}
+    assert all("no Avro name" in doc for doc in texts.values())

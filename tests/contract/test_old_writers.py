@@ -1,0 +1,105 @@
+"""What was ever written stays readable, and nobody changes a schema without keeping the one before."""
+
+import json
+from io import BytesIO
+from typing import Any
+
+import pytest
+from avro.io import BinaryEncoder, DatumWriter
+from avro.schema import parse
+
+from schemas import avro_registry, codec
+from schemas.disclosure import validate
+from schemas.vocabulary import ConcernKind, ImmediateDanger
+
+#: The header of every version that was ever written. A schema that changes moves to `avro/old/NAME-N.avsc`; its header
+#: stays here and the new one is added.
+EVER_WRITTEN = {
+    "Disclosure": ("c3017f900becaa0048e4", "c30100b01c294921cf21"),
+    "Admitted": ("c30136601590b5ddc0fc",),
+    "KeyRecord": ("c301de045da4ef89cfeb",),
+    "TokenOwner": ("c301f9a50a8e0cde0bf0",),
+    "Edge": ("c301ea1e86f99d93e2ea",),
+    "Decision": ("c301767f9a596af64440",),
+    "ReviewRequested": ("c301d60da632ac97acfc",),
+    "Report": ("c30157e08fc1ef08fd6e",),
+    "DeliveryChanged": ("c30155fc772b92c7c251",),
+    "NotificationDue": ("c30182d083c598ce5359",),
+    "NotificationSettled": ("c301d4b0b08f22307e18",),
+    "SealedDetails": ("c3019b9feb25e95e8f8d",),
+}
+
+MICROS = 1_770_152_651_000_000  # 2026-02-03T21:04:11Z
+FIRST = {
+    "disclosure_id": "disclosure-1",
+    "service": "forum",
+    "channel": {"kind": "thread", "reference": None},
+    "disclosed_at": MICROS,
+    "assessment": {"assessed_at": MICROS, "assessor": "moderator", "confirmed_by": "safeguarding_lead"},
+    "subject": {
+        "account": "forum:1",
+        "phone": None,
+        "email": None,
+        "date_of_birth": 14_000,
+        "age": 17,
+        "age_band": "16_17",
+        "adult_at_risk": {"care_or_support_needs": None, "at_risk_of_harm": None, "cannot_protect_self": None},
+        "location": {"text": None, "postcode": None, "latitude": 51.5, "longitude": None},
+        "professionals": [{"role": "social_worker", "name": None, "organisation": None, "address": None}],
+    },
+    "concerns": [
+        {"kind": "suicide", "thoughts": True, "plan": None, "means": False, "intent": True, "timeframe": "immediate"},
+        {"kind": "homelessness", "state": "at_risk"},
+    ],
+    "safety": {"says_safe": True, "contradicted": False, "unclear": False},
+    "contact": {"channels": ["sms"], "preferred": None, "safe_to_contact": False},
+    "summary": "words",
+}
+
+
+def first_disclosure() -> bytes:
+    """Return a value as a writer of the first schema wrote it, by another implementation than ours."""
+    ((_, source),) = [entry for entry in avro_registry.superseded() if entry[0] == "Disclosure"]
+    stream = BytesIO()
+    DatumWriter(parse(json.dumps(source))).write(FIRST, BinaryEncoder(stream))
+    return bytes.fromhex(EVER_WRITTEN["Disclosure"][0]) + stream.getvalue()
+
+
+@pytest.mark.parametrize("name", avro_registry.RECORDS)
+def test_every_version_ever_written_is_known_by_its_header(name: str) -> None:
+    known = {header.hex() for header, reader in avro_registry.READERS.items() if reader.name == name}
+    assert known == set(EVER_WRITTEN[name])
+
+
+@pytest.mark.parametrize("name", avro_registry.RECORDS)
+def test_the_last_version_is_the_one_that_is_written(name: str) -> None:
+    assert avro_registry.WRITERS[name].header.hex() == EVER_WRITTEN[name][-1]
+
+
+def test_a_disclosure_of_the_first_version_reads_as_one_of_today() -> None:
+    name, fields = codec.decode(first_disclosure(), "Disclosure")
+    disclosure = validate(fields)
+    assert name == "Disclosure"
+    assert disclosure.disclosed_at.isoformat() == "2026-02-03T21:04:11+00:00"
+    assert disclosure.subject.age_band == "16_17"
+    assert [concern.kind for concern in disclosure.concerns] == [ConcernKind.SUICIDE, ConcernKind.HOMELESSNESS]
+    assert disclosure.contact.safe_to_contact is False
+
+
+def test_what_the_first_version_lacked_is_what_the_contract_says_of_its_absence() -> None:
+    disclosure = validate(codec.decode(first_disclosure(), "Disclosure")[1])
+    assert [concern.immediate_danger for concern in disclosure.concerns] == [ImmediateDanger.NONE] * 2
+    assert (disclosure.involvement.told, disclosure.involvement.view) == (None, None)
+
+
+def test_a_reader_that_changes_its_copy_changes_no_later_one() -> None:
+    fields: dict[str, Any] = codec.decode(first_disclosure(), "Disclosure")[1]
+    fields["involvement"]["told"] = True
+    assert codec.decode(first_disclosure(), "Disclosure")[1]["involvement"]["told"] is None
+
+
+def test_a_disclosure_of_the_first_version_that_is_cut_off_is_refused() -> None:
+    whole = first_disclosure()
+    for length in range(10, len(whole)):
+        with pytest.raises(codec.Unreadable, match="value: "):
+            codec.decode(whole[:length], "Disclosure")
