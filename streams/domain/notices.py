@@ -1,0 +1,51 @@
+"""Whether and how somebody is told that they were reported (TELL-1)."""
+
+from functools import lru_cache
+
+from schemas.disclosure import Contact, ReadableDisclosure
+from schemas.records import Notify
+from schemas.vocabulary import ContactChannel, WithheldBecause
+
+_NOT_DUE = Notify(due=False)
+_NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
+
+
+def notify(
+    disclosed: ReadableDisclosure, reported: bool, unsafe_channels: frozenset[ContactChannel] = _NONE_UNSAFE
+) -> Notify:
+    """Return how the person is told: due when reported, withheld while no way of telling is safe, preferred way first.
+
+    `unsafe_channels` were marked unsafe for this person before and stay so. Not knowing whether contact is safe
+    withholds nothing.
+    """
+    if not reported:
+        return _NOT_DUE
+    contact = disclosed.contact
+    return _notify(contact.channels, contact.preferred, contact.safe_to_contact is False, unsafe_channels)
+
+
+@lru_cache(maxsize=1024)
+def _notify(
+    channels: tuple[ContactChannel, ...],
+    preferred: ContactChannel | None,
+    unsafe: bool,
+    unsafe_channels: frozenset[ContactChannel],
+) -> Notify:
+    ways = _ways(channels, preferred)
+    if not ways:
+        return Notify(due=True, withheld_because=WithheldBecause.NO_CHANNEL)
+    safe = () if unsafe else tuple(way for way in ways if way not in unsafe_channels)
+    if not safe:
+        # There is a way, and it may be read by whom it must not reach: deferred, which is not the same as unreachable.
+        return Notify(due=True, withheld_because=WithheldBecause.NOT_SAFE_TO_CONTACT)
+    return Notify(due=True, by=safe)
+
+
+def _ways(channels: tuple[ContactChannel, ...], preferred: ContactChannel | None) -> tuple[ContactChannel, ...]:
+    first = () if preferred is None else (preferred,)
+    return tuple(dict.fromkeys((*first, *channels)))
+
+
+def marks_unsafe(contact: Contact) -> frozenset[ContactChannel]:
+    """Return the channels that this disclosure marks unsafe; they stay so until marked safe."""
+    return frozenset(_ways(contact.channels, contact.preferred)) if contact.safe_to_contact is False else _NONE_UNSAFE

@@ -1,0 +1,79 @@
+"""Whether somebody is under a limit of age, from a date of birth, a stated age and a band that may disagree."""
+
+from calendar import isleap
+from datetime import date, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from schemas.disclosure import ReadableSubject
+from schemas.vocabulary import AgeBand
+from streams.domain.policy.needs import Tri
+
+_LONDON = ZoneInfo("Europe/London")
+_UNDER = {
+    AgeBand.UNDER_16: (True, True),
+    AgeBand.SIXTEEN_SEVENTEEN: (False, True),
+    AgeBand.ADULT: (False, False),
+}
+
+
+class Age(NamedTuple):
+    """What is known of an age: under 16, under 18, and where the sources disagree."""
+
+    under_16: Tri
+    under_18: Tri
+    disagree_about: tuple[int, ...] = ()
+    #: A date of birth after the day of disclosure says nothing.
+    born_later: bool = False
+
+
+_UNKNOWN = Age(None, None)
+
+
+def years_on(born: date, day: date) -> int:
+    """Return the completed years of age; who was born on 29 February is a year older on 1 March in common years."""
+    birthday = (3, 1) if (born.month, born.day) == (2, 29) and not isleap(day.year) else (born.month, born.day)
+    return day.year - born.year - ((day.month, day.day) < birthday)
+
+
+def day_of(at: datetime) -> date:
+    """Return the day in Europe/London."""
+    return at.astimezone(_LONDON).date()
+
+
+def age_of(subject: ReadableSubject, disclosed_at: datetime) -> Age:
+    """Return the age at disclosure: by birth, statement or band; unknown at a limit they disagree about."""
+    said = []
+    born_later = False
+    if (born := subject.date_of_birth) is not None:
+        years = years_on(born, day_of(disclosed_at))
+        if years < 0:
+            born_later = True
+        else:
+            said.append((years < 16, years < 18))
+    if (stated := subject.age) is not None:
+        said.append((stated < 16, stated < 18))
+    if (band := subject.age_band) is not None:
+        said.append(_UNDER[band])
+    if not said:
+        return Age(None, None, born_later=True) if born_later else _UNKNOWN
+    first = said[0]
+    if all(each == first for each in said):
+        return Age(*first, born_later=born_later)
+    agreed = [len({each[limit] for each in said}) == 1 for limit in (0, 1)]
+    return Age(
+        first[0] if agreed[0] else None,
+        first[1] if agreed[1] else None,
+        tuple(limit for limit, agree in zip((16, 18), agreed, strict=True) if not agree),
+        born_later,
+    )
+
+
+def years_of(subject: ReadableSubject, disclosed_at: datetime) -> int | None:
+    """Return the age in years as an agency may be told it; None where it is not known or the sources disagree."""
+    age = age_of(subject, disclosed_at)
+    if age.disagree_about:
+        return None
+    if subject.date_of_birth is not None and not age.born_later:
+        return years_on(subject.date_of_birth, day_of(disclosed_at))
+    return subject.age
