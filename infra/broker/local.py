@@ -146,11 +146,13 @@ class LocalBroker:
 
     def _read_stamp(self) -> dict[str, str | int] | None:
         try:
-            stamp: dict[str, str | int] = json.loads((self.folder / "confide-broker.json").read_text())
+            stamp = json.loads((self.folder / "confide-broker.json").read_text())
         except FileNotFoundError:
             return None
         except ValueError as problem:
             raise StaleFolder(self.folder, "an unreadable confide-broker.json", KAFKA_VERSION) from problem
+        if not isinstance(stamp, dict) or "kafka" not in stamp:
+            raise StaleFolder(self.folder, "an unreadable confide-broker.json", KAFKA_VERSION)
         return stamp
 
     def _stamp(self) -> None:

@@ -1,0 +1,157 @@
+"""The topics as the catalogue declares them, made and kept so through kafka-python's admin client."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import kafka.errors
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from infra.broker.probe import answers
+from schemas.topics import CATALOGUE, Topic
+
+_MILLISECONDS_TO_ANSWER = 15_000
+_SHOWN = 3
+
+
+class TopicsError(Exception):
+    """The topics are not as declared; the message is one line with the reason and what to do."""
+
+
+class PartitionsDiffer(TopicsError):
+    """A topic has another number of partitions than declared; lanes keep state by partition, so it is never changed."""
+
+    def __init__(self, differing: Mapping[str, tuple[int, int]]) -> None:
+        each = [f"{name} has {found}, not {wanted}" for name, (found, wanted) in sorted(differing.items())]
+        shown = ", ".join(each[:_SHOWN]) + (f" and {len(each) - _SHOWN} more" if len(each) > _SHOWN else "")
+        super().__init__(
+            f"partition counts never change once a topic is made: {shown}; "
+            "apply with the count that it has, or start with an empty cluster"
+        )
+
+
+class KafkaUnavailable(TopicsError):
+    """Kafka did not answer."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(f"Kafka at {bootstrap} did not answer; start it and apply again")
+
+
+class Refused(TopicsError):
+    """Kafka refused to make or change a topic."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"Kafka refused {topic}: {reason}")
+
+
+class Action(StrEnum):
+    """What applying did to a topic."""
+
+    CREATED = "created"
+    CONFIGURED = "configured"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What applying did to one topic, and which settings it changed, as `name: before → after`."""
+
+    topic: str
+    partitions: int
+    action: Action
+    changes: tuple[str, ...] = ()
+
+
+def apply(
+    bootstrap: str, partitions: int, *, replication: int = 1, catalogue: Mapping[str, Topic] = CATALOGUE
+) -> tuple[Applied, ...]:
+    """Make what is missing, set what differs, and say what was done to each topic, in the catalogue's order.
+
+    Nothing at all is changed where PartitionsDiffer is raised. Also raises KafkaUnavailable and Refused.
+    """
+    with _admin(bootstrap) as admin:
+        found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+        wanted = {name: topic.count(partitions) for name, topic in catalogue.items()}
+        if differing := {
+            name: (found[name], count) for name, count in wanted.items() if found.get(name, count) != count
+        }:
+            raise PartitionsDiffer(differing)
+        missing = [topic for topic in catalogue.values() if topic.name not in found]
+        created = _create(admin, missing, partitions, replication)
+        settings = {name: topic.settings(replication) for name, topic in catalogue.items() if name not in created}
+        changed = _configure(admin, settings)
+    return tuple(
+        Applied(name, wanted[name], _action(name in created, name in changed), tuple(changed.get(name, ())))
+        for name in catalogue
+    )
+
+
+def _action(created: bool, changed: bool) -> Action:
+    if created:
+        return Action.CREATED
+    return Action.CONFIGURED if changed else Action.UNCHANGED
+
+
+@contextlib.contextmanager
+def _admin(bootstrap: str) -> Iterator[Any]:
+    # Asked first, because the client would go on trying until its time is up.
+    if not answers(bootstrap):
+        raise KafkaUnavailable(bootstrap)
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap,
+            bootstrap_timeout_ms=_MILLISECONDS_TO_ANSWER,
+            request_timeout_ms=_MILLISECONDS_TO_ANSWER,
+            client_id="confide-topics",
+        )
+    except kafka.errors.KafkaError as problem:
+        raise KafkaUnavailable(bootstrap) from problem
+    try:
+        yield client
+    except (kafka.errors.KafkaTimeoutError, kafka.errors.KafkaConnectionError) as problem:
+        raise KafkaUnavailable(bootstrap) from problem
+    finally:
+        client.close()
+
+
+def _create(admin: Any, missing: Iterable[Topic], partitions: int, replication: int) -> set[str]:
+    new = {
+        str(topic.name): {
+            "num_partitions": topic.count(partitions),
+            "replication_factor": replication,
+            "configs": topic.settings(replication),
+        }
+        for topic in missing
+    }
+    if not new:
+        return set()
+    answers = admin.create_topics(new, raise_errors=False)["topics"]
+    for answer in answers:
+        error = kafka.errors.for_code(answer["error_code"])
+        # Another process that applies at the same time may have made it first.
+        if error not in (kafka.errors.NoError, kafka.errors.TopicAlreadyExistsError):
+            raise Refused(answer["name"], answer["error_message"] or error.__name__)
+    admin.wait_for_topics(list(new))
+    return {answer["name"] for answer in answers if answer["error_code"] == 0}
+
+
+def _configure(admin: Any, wanted: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    if not wanted:
+        return {}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, str(name), list(settings)) for name, settings in wanted.items()]
+    found = admin.describe_configs(asked, config_filter="all")["topic"]
+    changes: dict[str, list[str]] = {}
+    resources = []
+    for name, settings in wanted.items():
+        now = {setting: entry["value"] for setting, entry in found[name].items()}
+        differing = {setting: value for setting, value in settings.items() if now.get(setting) != value}
+        if differing:
+            changes[name] = [f"{setting}: {now.get(setting)} → {value}" for setting, value in differing.items()]
+            resources.append(ConfigResource(ConfigResourceType.TOPIC, str(name), differing))
+    if resources:
+        for name, outcome in admin.alter_configs(resources)["topic"].items():
+            if outcome != "OK":
+                raise Refused(name, outcome)
+    return changes

@@ -1,0 +1,44 @@
+"""`confide topics`: the topics as they are declared."""
+
+from typing import Annotated
+
+import typer
+
+topics = typer.Typer(help="The topics as they are declared.", no_args_is_help=True)
+
+
+@topics.callback()
+def _group() -> None:
+    # With a callback typer keeps a single verb's name.
+    pass
+
+
+@topics.command()
+def apply(
+    partitions: Annotated[int, typer.Option(min=1, help="Of every topic keyed by person; never changes later.")] = 4,
+    replication: Annotated[int, typer.Option(min=1, help="Copies of each record, at most as many as brokers.")] = 1,
+) -> None:
+    """Create the topics that are missing and set what differs; safe to repeat."""
+    from infra import broker
+    from infra.topics import Action, TopicsError
+    from infra.topics import apply as apply_catalogue
+
+    try:
+        bootstrap = broker.find_bootstrap()
+        if bootstrap is None:
+            typer.echo("confide: no Kafka: set KAFKA_BOOTSTRAP, or run `confide broker start`", err=True)
+            raise typer.Exit(1)
+        done = apply_catalogue(bootstrap, partitions, replication=replication)
+    except (broker.BrokerError, TopicsError) as problem:
+        typer.echo(f"confide: {problem}", err=True)
+        raise typer.Exit(1) from problem
+    for one in done:
+        if one.action is not Action.UNCHANGED:
+            typer.echo(f"{one.action:<10}  {one.topic}  {'; '.join(one.changes) or f'partitions: {one.partitions}'}")
+    counts = ", ".join(f"{sum(one.action is action for one in done)} {action}" for action in Action)
+    typer.echo(f"{len(done)} topics at {bootstrap}: {counts}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.add_typer(topics, name="topics")

@@ -1,0 +1,109 @@
+"""Topics are made and kept as the catalogue declares them, on a real broker."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from typer.testing import CliRunner
+
+from infra.broker import LocalBroker
+from infra.topics import Action, Applied, KafkaUnavailable, PartitionsDiffer, Refused, apply
+from schemas.topics import CATALOGUE, Topic
+from services.cli import topics as cli
+from tests.brokers import PARTITIONS
+
+pytestmark = pytest.mark.integration
+
+
+def by_action(done: tuple[Applied, ...], action: Action) -> set[str]:
+    return {one.topic for one in done if one.action is action}
+
+
+def test_every_topic_is_there_with_its_partitions_and_settings(bootstrap: str) -> None:
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+        configs = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in CATALOGUE])
+    for name, topic in CATALOGUE.items():
+        assert found[name] == topic.count(PARTITIONS)
+        settings = {key: entry["value"] for key, entry in configs["topic"][name].items()}
+        assert topic.settings(1).items() <= settings.items(), name
+
+
+def test_applying_again_changes_nothing(bootstrap: str) -> None:
+    done = apply(bootstrap, PARTITIONS)
+    assert by_action(done, Action.UNCHANGED) == set(CATALOGUE)
+
+
+def wait_for_retention(admin: KafkaAdminClient, topic: str, value: str) -> None:
+    """A change of settings is answered before the broker has it from its controller."""
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic, ["retention.ms"])]
+    deadline = time.monotonic() + 10
+    while (found := admin.describe_configs(asked)["topic"][topic]["retention.ms"]["value"]) != value:
+        assert time.monotonic() < deadline, found
+
+
+def test_a_setting_that_differs_is_set_back_and_said(bootstrap: str) -> None:
+    name = next(name for name, topic in CATALOGUE.items() if topic.config.get("cleanup.policy") == "delete")
+    declared = CATALOGUE[name].config["retention.ms"]
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": "1234567"})])
+        wait_for_retention(admin, name, "1234567")
+        done = apply(bootstrap, PARTITIONS)
+        wait_for_retention(admin, name, declared)
+    (changed,) = [one for one in done if one.action is Action.CONFIGURED]
+    assert changed.topic == name
+    assert changed.changes == (f"retention.ms: 1234567 → {declared}",)
+
+
+def test_another_partition_count_is_refused_and_nothing_is_made(bootstrap: str) -> None:
+    new = Topic("test.topics-apply.never-made.v1", None, {})
+    with pytest.raises(PartitionsDiffer, match="has 4, not 5") as refusal:
+        apply(bootstrap, PARTITIONS + 1, catalogue={**CATALOGUE, new.name: new})
+    assert "\n" not in str(refusal.value)
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        assert new.name not in admin.list_topics()
+
+
+def test_only_what_is_missing_is_made(bootstrap: str) -> None:
+    name = "test.topics-apply.made.v1"
+    topic = replace(next(iter(CATALOGUE.values())), name=name, partitions=2)
+    catalogue = {**CATALOGUE, name: topic}
+    try:
+        done = apply(bootstrap, PARTITIONS, catalogue=catalogue)
+        assert by_action(done, Action.CREATED) == {name}
+        assert by_action(apply(bootstrap, PARTITIONS, catalogue=catalogue), Action.CREATED) == set()
+    finally:
+        with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+            admin.delete_topics([name])
+
+
+def test_a_setting_that_kafka_does_not_know_is_refused(bootstrap: str) -> None:
+    topic = Topic("test.topics-apply.bad.v1", 1, {"retention.ms": "a while"})
+    with pytest.raises(Refused, match=r"test\.topics-apply\.bad\.v1.*retention\.ms"):
+        apply(bootstrap, 1, catalogue={topic.name: topic})
+
+
+def test_more_copies_than_brokers_are_refused(bootstrap: str) -> None:
+    topic = Topic("test.topics-apply.copies.v1", 1, {})
+    with pytest.raises(Refused, match=r"test\.topics-apply\.copies\.v1"):
+        apply(bootstrap, 1, replication=3, catalogue={topic.name: topic})
+
+
+def test_a_broker_that_is_gone_is_said_in_one_line(own_broker: Callable[[], LocalBroker]) -> None:
+    broker = own_broker()
+    broker.kill()
+    with pytest.raises(KafkaUnavailable, match=broker.bootstrap) as problem:
+        apply(broker.bootstrap, 1)
+    assert "\n" not in str(problem.value)
+
+
+def test_the_command_applies_and_says_what_it_did(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", bootstrap)
+    good = CliRunner().invoke(cli.topics, ["apply", "--partitions", str(PARTITIONS)])
+    assert good.exit_code == 0
+    assert f"{len(CATALOGUE)} topics at {bootstrap}: 0 created, 0 configured, {len(CATALOGUE)} unchanged" in good.stdout
+    bad = CliRunner().invoke(cli.topics, ["apply", "--partitions", "9"])
+    assert bad.exit_code == 1
+    assert bad.stderr.startswith("confide: partition counts never change")
