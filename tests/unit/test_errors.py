@@ -1,0 +1,107 @@
+"""An error names each field in the contract's path and the reason, and never what was refused."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from schemas import records
+from schemas.disclosure import validate
+from schemas.errors import Invalid, Problem, Unreadable
+from tests.contract.examples import FULL
+
+MARKER = "MARKER-07700900999"
+PLACES: list[tuple[tuple[str | int, ...], Any]] = [
+    (("disclosure_id",), [MARKER]),
+    (("service",), MARKER),
+    (("channel", "kind"), MARKER),
+    (("channel", "reference"), {MARKER: MARKER}),
+    (("disclosed_at",), MARKER),
+    (("assessment", "assessor"), MARKER),
+    (("subject", "phone"), MARKER),
+    (("subject", "email"), MARKER),
+    (("subject", "date_of_birth"), MARKER),
+    (("subject", "age"), MARKER),
+    (("subject", "age_band"), MARKER),
+    (("subject", "adult_at_risk", "at_risk_of_harm"), MARKER),
+    (("subject", "location", "postcode"), MARKER * 9),
+    (("subject", "professionals", 1, "role"), MARKER),
+    (("concerns", 0, "kind"), MARKER),
+    (("concerns", 0, "timeframe"), MARKER),
+    (("concerns", 8, "impact_on_carer"), MARKER),
+    (("safety", "unclear"), MARKER),
+    (("contact", "channels", 1), MARKER),
+    (("contact", "safe_to_contact"), MARKER),
+    (("involvement", "view"), MARKER),
+    (("summary",), [MARKER]),
+]
+
+
+def contract_path(place: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
+def disclosure_with(place: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = FULL["Disclosure"].model_dump(mode="json")
+    inner: Any = fields
+    for part in place[:-1]:
+        inner = inner[part]
+    inner[place[-1]] = value
+    return fields
+
+
+@pytest.mark.parametrize(("place", "value"), PLACES, ids=[contract_path(place) for place, _ in PLACES])
+def test_the_field_is_named_in_the_contracts_path_and_its_value_never(place: tuple[str | int, ...], value: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(disclosure_with(place, value))
+    assert [problem.field for problem in caught.value.problems] == [contract_path(place)]
+    assert MARKER not in str(caught.value)
+    assert MARKER not in repr(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_name_that_may_be_a_persons_own_words_is_not_shown_either() -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(disclosure_with(("subject", MARKER), 1))
+    assert MARKER not in str(caught.value)
+    assert str(caught.value).startswith("subject.")
+
+
+def test_every_problem_is_told_and_not_the_first_alone() -> None:
+    fields = disclosure_with(("service",), MARKER)
+    del fields["disclosed_at"]
+    with pytest.raises(Invalid) as caught:
+        validate(fields)
+    assert caught.value.problems == (
+        Problem("service", "is not one of the known values"),
+        Problem("disclosed_at", "is required"),
+    )
+    assert str(caught.value) == "service: is not one of the known values; disclosed_at: is required"
+
+
+def test_a_list_whose_only_entry_is_refused_is_not_called_empty_as_well() -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(disclosure_with(("concerns",), [{"kind": MARKER}]))
+    assert caught.value.problems == (Problem("concerns[0].kind", "is not a known kind"),)
+
+
+def test_other_records_are_told_of_in_the_same_way() -> None:
+    fields = FULL["Report"].model_dump()
+    with pytest.raises(ValidationError) as caught:
+        records.Report.model_validate({**fields, "agency": MARKER})
+    invalid = Invalid.from_validation(caught.value)
+    assert str(invalid) == "agency: is not one of the known values"
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
+def test_whatever_stands_in_a_text_field_is_never_quoted(value: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(disclosure_with(("subject", "email"), [MARKER, value]))
+    assert str(caught.value) == "subject.email: must be text"
+
+
+def test_unreadable_is_a_kind_of_invalid_and_both_are_value_errors() -> None:
+    assert issubclass(Unreadable, Invalid)
+    assert issubclass(Invalid, ValueError)
