@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
@@ -39,35 +40,34 @@ def port_of(bound: socket.socket) -> int:
     return port
 
 
-async def serve(
-    apps: Sequence[tuple[Any, socket.socket]],
-    ready: Callable[[], None],
-    *,
-    stopping: Callable[[], Awaitable[None]] | None = None,
-) -> None:
-    """Serve each ASGI application on its socket until SIGTERM or SIGINT; `ready` is called once all of them answer.
-
-    `stopping` is awaited after the signal and before open requests are waited for.
-    """
+@asynccontextmanager
+async def running(apps: Sequence[tuple[Any, socket.socket]]) -> AsyncIterator[None]:
+    """Serve each ASGI application on its socket while the context is open; all answer once it is entered."""
     servers = [_Server(_config(app)) for app, _ in apps]
+    async with asyncio.TaskGroup() as tasks:
+        serving = [
+            tasks.create_task(server.serve(sockets=[bound])) for server, (_, bound) in zip(servers, apps, strict=True)
+        ]
+        try:
+            while not all(server.started for server in servers):
+                if any(task.done() for task in serving):
+                    raise RuntimeError("an HTTP server ended before it had started")
+                await asyncio.sleep(0.01)
+            yield
+        finally:
+            for server in servers:
+                server.should_exit = True
+
+
+async def serve(apps: Sequence[tuple[Any, socket.socket]], ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called once every application answers."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(server.serve(sockets=[bound])) for server, (_, bound) in zip(servers, apps, strict=True)
-        ]
-        while not all(server.started for server in servers):
-            if any(task.done() for task in running):
-                raise RuntimeError("an HTTP server ended before it had started")
-            await asyncio.sleep(0.01)
+    async with running(apps):
         ready()
         await stop.wait()
-        if stopping is not None:
-            await stopping()
-        for server in servers:
-            server.should_exit = True
 
 
 def _config(app: Any) -> uvicorn.Config:

@@ -1,0 +1,1 @@
+"""One process an agency: it takes the agency's reports, tells the agency, and says what became of each."""

@@ -1,0 +1,99 @@
+"""One attempt over HTTP: the request as it stands, and what its answer was, as a value."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from schemas.telemetry import TRACEPARENT
+from streams.domain.delivery import STATUS_READINGS, Failure, Reading
+
+#: Connections to the agency at once; attempts beyond that wait for one, outside their own time limit.
+CONNECTIONS = 64
+_MAX_ANSWER_BYTES = 64 * 1024
+_MAX_REFERENCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an attempt: an HTTP status, or how it failed; the agency's reference where it gave one."""
+
+    outcome: int | Failure
+    reference: str | None = None
+
+
+class AgencyClient:
+    """The HTTP client of one agency, shared by all lanes of its connector."""
+
+    def __init__(self, url: str, attempt_timeout: timedelta) -> None:
+        self._url = url.rstrip("/") + "/reports"
+        self._timeout = attempt_timeout.total_seconds()
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._client = httpx2.AsyncClient(
+            timeout=self._timeout,
+            limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            follow_redirects=False,
+            # A proxy of the environment must not come to see reports.
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Return the open client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def post(self, body: bytes, *, report_id: str, attempt: int, traceparent: bytes | None) -> Answer:
+        """Send a report under its id as idempotency key, once, and return what came of it."""
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            # A compressed answer could unpack to any size.
+            "Accept-Encoding": "identity",
+            "Idempotency-Key": report_id,
+            "Confide-Attempt": str(attempt),
+        }
+        if traceparent is not None:
+            headers[TRACEPARENT] = traceparent.decode("ascii")
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await self._exchange(body, headers)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+                return Answer(Failure.NO_CONNECTION)
+            except (TimeoutError, httpx2.TimeoutException):
+                return Answer(Failure.TIMEOUT)
+            except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+                return Answer(Failure.CONNECTION_LOST)
+
+    async def _exchange(self, body: bytes, headers: dict[str, str]) -> Answer:
+        async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
+            received = bytearray()
+            async for chunk in response.aiter_raw():
+                received += chunk
+                if len(received) > _MAX_ANSWER_BYTES:
+                    break
+            status = response.status_code
+        if STATUS_READINGS.get(status) is not Reading.ACKNOWLEDGED:
+            return Answer(status)
+        reference = _reference(bytes(received))
+        return Answer(Failure.NO_REFERENCE) if reference is None else Answer(status, reference)
+
+
+def _reference(answer: bytes) -> str | None:
+    try:
+        fields = json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+    reference = fields.get("reference") if isinstance(fields, dict) else None
+    if isinstance(reference, str) and 0 < len(reference) <= _MAX_REFERENCE and reference.isprintable():
+        return reference
+    return None

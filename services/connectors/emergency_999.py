@@ -1,0 +1,25 @@
+"""What 999 is given: what is happening, where, how to reach the person, and the risks on the scene."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.records import Report, SealedDetails
+from schemas.vocabulary import ConcernKind
+from services.connectors.projection import envelope, identifiers, places, words
+
+
+def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
+    """Return the request to the control room; nothing of professionals, conversations or other services."""
+    return {
+        **envelope(report),
+        "service": None if report.service is None else report.service.value,
+        "services": [service.value for service in report.services],
+        "what_is_happening": {"concerns": list(report.concerns), "age": report.age, "words": words(details)},
+        "where": places(details),
+        "reach": identifiers(details),
+        "scene_risks": {
+            "risk_to_others": ConcernKind.HARM_TO_OTHERS in report.concerns,
+            # Right Care Right Person: recorded for any report to the police.
+            "real_and_immediate_risk": report.real_and_immediate_risk,
+        },
+    }

@@ -1,0 +1,63 @@
+"""The process of one agency's connector."""
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from schemas import topics
+from schemas.vocabulary import Agency
+from services.connectors import care_team, emergency_999, police_101, social_worker
+from services.connectors.client import AgencyClient
+from services.connectors.connector import Connector
+from services.connectors.keyring import TopicKeyring
+from services.connectors.projection import Projection
+from services.connectors.sealed import Composer
+from services.settings import Keys, SettingsError
+from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
+from streams.runtime import LaneContext, LaneGroup, run_worker
+
+PROJECTIONS: Mapping[Agency, Projection] = MappingProxyType(
+    {
+        Agency.EMERGENCY_999: emergency_999.project,
+        Agency.POLICE_101: police_101.project,
+        Agency.SOCIAL_WORKER: social_worker.project,
+        Agency.CARE_TEAM: care_team.project,
+    }
+)
+
+
+def run(agency: Agency, url: str, *, bootstrap: str, keys: Keys, policy: RetryPolicy | None = None) -> int:
+    """Tell `agency`, whose server is at `url`, of its reports until SIGTERM; return the exit status.
+
+    Raises `SettingsError` where the address is not one of a server.
+    """
+    _check(url)
+    policy = policy or RETRY_POLICIES[agency]
+    keyring = TopicKeyring(bootstrap, keys.master)
+    composer = Composer(keyring, PROJECTIONS[agency])
+    clients: list[AgencyClient] = []
+
+    @asynccontextmanager
+    async def client() -> AsyncIterator[AgencyClient]:
+        async with AgencyClient(url, policy.attempt_timeout) as opened:
+            clients.append(opened)
+            yield opened
+
+    def agent(_: LaneContext) -> Connector:
+        return Connector(agency, composer, clients[-1], policy, jitter=random.random)
+
+    name = topics.connector(agency)
+    group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
+    return run_worker(f"confide-{name}", [group], bootstrap=bootstrap, background=[keyring.following, client])
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError("the agency's address must be a URL such as http://localhost:8999")

@@ -1,0 +1,72 @@
+"""What every agency's request has in common, and how details of several disclosures are brought together."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from schemas.disclosure import Location
+from schemas.policy import ShareField
+from schemas.records import Report, SealedDetails
+
+#: What an agency is given: the body of its request, made of the report and of what its sections hold, in their order.
+Projection = Callable[[Report, Sequence[SealedDetails]], dict[str, Any]]
+
+#: Where sealed details hold what may be withheld, by the contract's names.
+_HELD_AS = {
+    ShareField.ACCOUNT: "account",
+    ShareField.PHONE: "phone",
+    ShareField.EMAIL: "email",
+    ShareField.LOCATION: "location",
+    ShareField.PROFESSIONALS: "professionals",
+    ShareField.REFERENCE: "reference",
+    ShareField.SUMMARY: "summary",
+}
+_NOTHING = SealedDetails().model_dump(round_trip=True) | {"location": Location()}
+
+
+def envelope(report: Report) -> dict[str, Any]:
+    """Return what each agency is told of the report itself: its id, what it adds to, why it may be told."""
+    return {
+        "report_id": report.report_id,
+        "agency": report.agency.value,
+        "kind": report.kind.value,
+        "refers_to": report.refers_to,
+        "reported_at": report.reported_at.isoformat(),
+        "clauses": list(report.clauses),
+    }
+
+
+def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:
+    """Return every phone, email and account that is known, each once."""
+    return {
+        "phones": _distinct(held.phone for held in details),
+        "emails": _distinct(held.email for held in details),
+        "accounts": _distinct(held.account for held in details),
+    }
+
+
+def words(details: Sequence[SealedDetails]) -> list[str]:
+    """Return the assessors' own words, each once."""
+    return _distinct(held.summary for held in details)
+
+
+def places(details: Sequence[SealedDetails]) -> list[dict[str, Any]]:
+    """Return every place that is known, each once, with what is known of it."""
+    known = [held.location.model_dump(exclude_none=True) for held in details]
+    return [place for index, place in enumerate(known) if place and place not in known[:index]]
+
+
+def professionals(details: Sequence[SealedDetails]) -> list[dict[str, Any]]:
+    """Return the professionals involved, each once."""
+    known = [one.model_dump(mode="json", exclude_none=True) for held in details for one in held.professionals]
+    return [one for index, one in enumerate(known) if one not in known[:index]]
+
+
+def without_withheld(report: Report, details: Sequence[SealedDetails]) -> list[SealedDetails]:
+    """Return the details without the fields that the report says are withheld: no projection gets to see them."""
+    withheld = {each.field for each in report.withheld}
+    blank = {name: _NOTHING[name] for field, name in _HELD_AS.items() if field in withheld}
+    return [held.model_copy(update=blank) for held in details]
+
+
+def _distinct(values: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value is not None))

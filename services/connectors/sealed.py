@@ -1,0 +1,71 @@
+"""Opening what a report rests on, and sealing the request that is made of it."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from schemas.records import Report, ReportSection, SealedSection
+from services.connectors.keyring import Keyring
+from services.connectors.projection import Projection, without_withheld
+from streams.domain.sealing import NONCE_BYTES, CannotOpen, open_bytes, seal_bytes, unseal
+
+#: Reasons for which a report cannot be told: its person was erased, or its section is not what it was.
+KEY_ERASED = "key_erased"
+CANNOT_OPEN = "section_cannot_be_opened"
+NO_SECTION = "no_section"
+
+
+@dataclass(frozen=True, slots=True)
+class Unopenable:
+    """What was sealed cannot be opened, with the reason as a code."""
+
+    reason: str
+
+
+class Composer:
+    """Makes an agency's request of a report: opens its sections, takes the agency's projection, seals the result."""
+
+    def __init__(
+        self, keyring: Keyring, project: Projection, nonce: Callable[[], bytes] = lambda: os.urandom(NONCE_BYTES)
+    ) -> None:
+        self._keyring = keyring
+        self._project = project
+        self._nonce = nonce
+
+    async def compose(self, report: Report) -> ReportSection | Unopenable:
+        """Return the request, sealed under the key of the newest section it rests on."""
+        details = []
+        for each in report.sections:
+            key = await self._keyring.data_key(each.section.key_id)
+            if key is None:
+                return Unopenable(KEY_ERASED)
+            try:
+                details.append(unseal(each.section, key=key, disclosure_id=each.disclosure_id))
+            except CannotOpen:
+                return Unopenable(CANNOT_OPEN)
+        if not report.sections:
+            return Unopenable(NO_SECTION)
+        newest = report.sections[-1]
+        newest_key = await self._keyring.data_key(newest.section.key_id)
+        if newest_key is None:
+            return Unopenable(KEY_ERASED)
+        body = json.dumps(self._project(report, without_withheld(report, details))).encode("ascii")
+        sealed = seal_bytes(
+            body,
+            key=newest_key,
+            key_id=newest.section.key_id,
+            nonce=self._nonce(),
+            disclosure_id=newest.disclosure_id,
+        )
+        return ReportSection(disclosure_id=newest.disclosure_id, section=SealedSection.model_validate(sealed))
+
+    async def open(self, request: ReportSection) -> bytes | Unopenable:
+        """Return the request as it is sent."""
+        key = await self._keyring.data_key(request.section.key_id)
+        if key is None:
+            return Unopenable(KEY_ERASED)
+        try:
+            return open_bytes(request.section, key=key, disclosure_id=request.disclosure_id)
+        except CannotOpen:
+            return Unopenable(CANNOT_OPEN)
