@@ -1,0 +1,224 @@
+"""Traces, metrics and logs of a process, set up once at its start; the names are in `schemas.telemetry`.
+
+CONFIDE_TRACES and CONFIDE_METRICS name folders: finished spans and metrics are appended there to
+`<process>-<pid>.jsonl`, one JSON object a line. CONFIDE_LOG_LEVEL is the level of Confide's own logs, written to
+standard error as JSON lines. Libraries may only warn: below that Faust and aiokafka write records, keys and values too.
+Even a warning can quote one, so of theirs only the message's template is written, never what was filled into it; and
+of any error, in logs, spans and at the end of a process, only the class and the place.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any
+
+import structlog
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+
+_OURS = ("confide", "streams", "services", "schemas", "infra")
+_METRICS_EVERY = 5_000  # ms
+
+_tracing: TracerProvider | None = None
+_metering: MeterProvider | None = None
+
+
+def configure(process: str) -> None:
+    """Set up telemetry for the process of that name, as `worker` or `connector-999`; once in a process."""
+    global _tracing, _metering
+    if _tracing is not None:
+        raise RuntimeError("telemetry was set up before")
+    _configure_logs(process)
+    resource = Resource.create({"service.name": "confide", "confide.process": process})
+    # A caller that sampled, or did not, is followed; what starts here is sampled.
+    _tracing = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_ON), shutdown_on_exit=False)
+    if folder := os.environ.get("CONFIDE_TRACES"):
+        _tracing.add_span_processor(
+            # A batch of records can end thousands of spans at once, and a killed process should have lost few.
+            BatchSpanProcessor(SpanFile(_file(folder, process)), max_queue_size=2**16, schedule_delay_millis=500)
+        )
+    trace.set_tracer_provider(_tracing)
+    readers = []
+    if folder := os.environ.get("CONFIDE_METRICS"):
+        readers.append(PeriodicExportingMetricReader(MetricFile(_file(folder, process)), _METRICS_EVERY))
+    _metering = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    metrics.set_meter_provider(_metering)
+
+
+def shutdown() -> None:
+    """Write what is not written yet; nothing is recorded after it. Does nothing where nothing was set up."""
+    if _tracing is not None:
+        _tracing.shutdown()
+    if _metering is not None:
+        _metering.shutdown()
+
+
+def _file(folder: str, process: str) -> Path:
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    return path / f"{process}-{os.getpid()}.jsonl"
+
+
+def _append(path: Path, lines: Sequence[str], lock: Lock) -> None:
+    with lock, path.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+class SpanFile(SpanExporter):
+    """Appends finished spans to a file, one JSON object (OpenTelemetry's own form) a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Append them."""
+        _append(self._path, [_span_line(span) for span in spans], self._lock)
+        return SpanExportResult.SUCCESS
+
+
+def _span_line(span: ReadableSpan) -> str:
+    found = json.loads(span.to_json(indent=None))
+    # The SDK writes an error's text and traceback by itself, and either may quote a record.
+    found["status"].pop("description", None)
+    for event in found["events"]:
+        for quoting in ("exception.message", "exception.stacktrace"):
+            event["attributes"].pop(quoting, None)
+    return json.dumps(found)
+
+
+class MetricFile(MetricExporter):
+    """Appends each collection of metrics to a file, one JSON object (OpenTelemetry's own form) a line."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._lock = Lock()
+
+    def export(  # the SDK's signature
+        self,
+        metrics_data: MetricsData,
+        timeout_millis: float = 10_000,  # noqa: ARG002
+        **_: object,
+    ) -> MetricExportResult:
+        """Append it."""
+        _append(self._path, [metrics_data.to_json(indent=None)], self._lock)
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the SDK's signature
+        """Nothing waits: each export is written before it returns."""
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: object) -> None:
+        """Nothing is held open."""
+
+
+def _configure_logs(process: str) -> None:
+    level = os.environ.get("CONFIDE_LOG_LEVEL", "warning").upper()
+    if level not in logging.getLevelNamesMapping():
+        raise ValueError(f"CONFIDE_LOG_LEVEL is debug, info, warning, error or critical, not {level.lower()}")
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _in_process(process),
+        _trace_ids,
+    ]
+    structlog.configure(
+        processors=[*shared, _error_class, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _error_class],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(default=lambda value: type(value).__name__),
+            ],
+        )
+    )
+    handler.addFilter(_without_what_was_filled_in)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level)
+    sys.excepthook = _log_end
+
+
+def _log_end(kind: type[BaseException], problem: BaseException, place: TracebackType | None) -> None:
+    """As sys.excepthook: what ended the process, where the interpreter would print the error's text."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, problem, place)
+    else:
+        logging.getLogger("confide").critical("the process ends", exc_info=(kind, problem, place))
+
+
+def _is_ours(name: str) -> bool:
+    return name.partition(".")[0] in _OURS
+
+
+def _without_what_was_filled_in(record: logging.LogRecord) -> bool:
+    """Reduce a library's record to the template of its message and the class of its error."""
+    if not _is_ours(record.name):
+        # Some fill the text in themselves; their place in the source says as much and nothing of a person.
+        template = record.msg if record.args and isinstance(record.msg, str) else f"{record.module}:{record.lineno}"
+        record.msg = template
+        record.args = ()
+    return True
+
+
+def _in_process(process: str) -> structlog.typing.Processor:
+    def add(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["process"] = process
+        return event
+
+    return add
+
+
+def _trace_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
+        event["span_id"] = trace.format_span_id(context.span_id)
+    return event
+
+
+def _error_class(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write an error as its class and its place: its text and its locals may quote a record."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    problem = info[1] if isinstance(info, tuple) else info
+    if isinstance(problem, BaseException):
+        event["error"] = type(problem).__qualname__
+        event["at"] = _places(problem)
+    event.pop("stack_info", None)
+    return event
+
+
+def _places(problem: BaseException) -> list[str]:
+    places = []
+    step = problem.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        places.append(f"{Path(code.co_filename).name}:{step.tb_lineno} {code.co_qualname}")
+        step = step.tb_next
+    return places[-8:]
