@@ -1,0 +1,1 @@
+"""What containers are built from, and what their health checks run."""

@@ -1,0 +1,85 @@
+"""docker-compose.yml describes the demo's processes, each pinned and with a health check, by commands that exist."""
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from infra.broker import KAFKA_VERSION
+from infra.broker.configuration import SINGLE_NODE
+from infra.broker.probe import free_port
+from infra.images.connected import connected
+from services.cli import app
+from services.cli.demo.processes import DEMO_PROCESSES
+from tests.brokers import IMAGE
+
+ROOT = Path(__file__).parents[2]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+ONE_SHOT = {"topics", "keys"}
+OURS = set(SERVICES) - {"kafka"}
+PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*")
+
+
+def test_every_process_of_the_demo_is_there_and_nothing_else_runs() -> None:
+    assert set(SERVICES) == set(DEMO_PROCESSES) | ONE_SHOT
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_its_image_is_pinned(name: str) -> None:
+    assert PINNED.fullmatch(SERVICES[name]["image"])
+
+
+def test_the_image_that_ours_is_built_on_is_pinned() -> None:
+    (base,) = re.findall(r"^FROM (\S+)$", (ROOT / "infra/images/Containerfile").read_text(), re.MULTILINE)
+    assert PINNED.fullmatch(base)
+    assert base.startswith("python:3.11.")
+
+
+def test_kafka_is_the_one_of_the_local_broker_and_of_the_tests() -> None:
+    assert SERVICES["kafka"]["image"] == IMAGE == f"apache/kafka:{KAFKA_VERSION}"
+    told = SERVICES["kafka"]["environment"]
+    assert {
+        "KAFKA_" + name.replace(".", "_").upper(): value for name, value in SINGLE_NODE.items()
+    }.items() <= told.items()
+
+
+@pytest.mark.parametrize("name", set(SERVICES) - ONE_SHOT)
+def test_it_is_asked_for_its_health_and_started_again(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] == "CMD"
+    assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+    assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("name", OURS - {"topics", "keys", "agencies"})
+def test_it_waits_for_topics_and_keys_and_cannot_write_the_keys(name: str) -> None:
+    assert set(SERVICES[name]["depends_on"]) == ONE_SHOT
+    assert SERVICES[name]["volumes"] == ["keys:/keys:ro"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_command_is_one_that_confide_has(name: str) -> None:
+    command: Any = typer.main.get_command(app)
+    arguments = list(SERVICES[name]["command"])
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    # Parses the options as a call would, and raises at one that does not exist.
+    command.make_context(name, arguments)
+
+
+def test_two_workers_share_the_work() -> None:
+    assert SERVICES["worker"]["deploy"]["replicas"] == 2
+
+
+def test_a_process_is_healthy_while_it_is_connected_to_kafka() -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as kafka:
+        port = kafka.getsockname()[1]
+        assert not connected(os.getpid(), port)
+        with socket.create_connection(("127.0.0.1", port)):
+            assert connected(os.getpid(), port)
+        assert not connected(os.getpid(), port)
