@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from fastavro import parse_schema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,6 +148,25 @@ def test_bytes_that_are_no_record(data: bytes, reason: str) -> None:
     if reason == "cannot be read":
         data += bytes(64)
     assert problem_of(data, "Disclosure") == reason
+
+
+@pytest.mark.parametrize("name", ["Report", "DeliveryChanged", "NotificationDue"])
+def test_a_time_that_no_calendar_has(name: str) -> None:
+    fields = {"reported_at": 2**62, "changed_at": -(2**62), "due_at": 2**60}
+    written = codec.encode(name, {field: fields.get(field, value) for field, value in FULL[name].model_dump().items()})
+    assert problem_of(written, name) == "cannot be read"
+
+
+def test_a_symbol_that_the_present_schema_no_longer_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = avro_registry.sources()["Edge"]
+    source["fields"][1]["type"]["symbols"] = ["link", "gone"]
+    header = avro_registry.header_of(source)
+    reader = avro_registry.Reader("Edge", parse_schema(source), avro_registry.WRITERS["Edge"].schema)
+    monkeypatch.setattr("schemas.codec.READERS", {**avro_registry.READERS, header: reader})
+    rest = codec.canonical("Edge", FULL["Edge"].model_dump()).split(b"\x00", 1)[1]
+    start = codec.canonical("Edge", FULL["Edge"].model_dump()).removesuffix(rest)
+    assert codec.decode(header + start + b"\x00" + rest[1:], "Edge")[1]["state"] == "link"
+    assert problem_of(header + start + b"\x02" + rest[1:], "Edge") == "cannot be read"
 
 
 def test_a_record_of_a_known_schema_in_the_wrong_place() -> None:
