@@ -13,7 +13,7 @@ from services.agencies.log import AgencyLog
 from services.sdk.serving import listen, port_of, serve
 
 
-def run(folder: Path, ports: Mapping[Agency, int], host: str = "127.0.0.1") -> None:
+def run(folder: Path, ports: Mapping[Agency, int], host: str) -> None:
     """Serve every agency until SIGTERM; print the ports as one JSON line once all answer. A port of 0 is a free one.
 
     Raises `OSError` where a port is taken or the folder cannot be written.

@@ -1,0 +1,40 @@
+"""`confide connector`: tells one agency of its reports."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class AgencyName(StrEnum):
+    """The agencies as the command line has them."""
+
+    EMERGENCY_999 = "999"
+    POLICE_101 = "101"
+    SOCIAL_WORKER = "social-worker"
+    CARE_TEAM = "care-team"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(connector)
+
+
+def connector(
+    agency: Annotated[AgencyName, typer.Argument(help="Whose reports.", show_default=False)],
+    agency_url: Annotated[str, typer.Option(help="Where the agency is, such as http://localhost:8999.")],
+) -> None:
+    """Tell an agency of its reports until stopped."""
+    from infra.telemetry import configure, shutdown
+    from schemas.vocabulary import Agency
+    from services.connectors.process import run
+    from services.settings import Settings
+
+    settings = Settings.from_environment()
+    keys = settings.keys()
+    configure(f"connector-{agency}")
+    try:
+        status = run(Agency[agency.name], agency_url, bootstrap=settings.bootstrap, keys=keys)
+    finally:
+        shutdown()
+    raise typer.Exit(status)

@@ -1,0 +1,30 @@
+"""`confide gateway`: takes disclosures over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(gateway)
+
+
+def gateway(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0 for a free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
+) -> None:
+    """Take disclosures at POST /v1/disclosures until stopped; the port is printed once it answers."""
+    from infra.telemetry import configure, shutdown
+    from services.gateway.server import run
+    from services.settings import Settings, SettingsError
+
+    settings = Settings.from_environment()
+    keys = settings.keys()
+    configure("gateway")
+    try:
+        run(host, port, bootstrap=settings.bootstrap, keys=keys)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on port {port} of {host}: {error.strerror}") from error
+    finally:
+        shutdown()

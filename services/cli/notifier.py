@@ -1,0 +1,45 @@
+"""`confide notifier`: tells people that they were reported."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class ChannelName(StrEnum):
+    """Where notices go."""
+
+    CONSOLE = "console"
+    FILE = "file"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(notifier)
+
+
+def notifier(
+    channel: Annotated[ChannelName, typer.Option(help="Where notices go.")] = ChannelName.CONSOLE,
+    file: Annotated[Path | None, typer.Option(help="The file of --channel file, a JSON line a notice.")] = None,
+) -> None:
+    """Tell people that they were reported, to whom and why, until stopped."""
+    from infra.telemetry import configure, shutdown
+    from schemas.policy import load_policy
+    from services.notifier.channels import ConsoleChannel, FileChannel
+    from services.notifier.process import run
+    from services.settings import Settings, SettingsError
+
+    settings = Settings.from_environment()
+    if (channel is ChannelName.FILE) != (file is not None):
+        raise SettingsError("--channel file needs --file, and --file is for --channel file alone")
+    configure("notifier")
+    try:
+        told_by = ConsoleChannel() if file is None else FileChannel(file)
+    except OSError as error:
+        raise SettingsError(f"the file of notices cannot be written: {error.strerror}") from error
+    try:
+        status = run(told_by, load_policy(), bootstrap=settings.bootstrap)
+    finally:
+        shutdown()
+    raise typer.Exit(status)

@@ -1,0 +1,23 @@
+"""The gateway's process."""
+
+import asyncio
+import json
+
+from services.gateway.app import create_app
+from services.sdk.producer import DisclosureProducer
+from services.sdk.serving import listen, port_of, serve
+from services.settings import Keys
+
+
+def run(host: str, port: int, *, bootstrap: str, keys: Keys) -> None:
+    """Serve until SIGTERM, then finish what was begun; print the port as a JSON line once it answers (0: a free one).
+
+    Raises `OSError` where the port is taken.
+    """
+    producer = DisclosureProducer(bootstrap, keys)
+    with listen(host, port) as bound:
+        chosen = {"port": port_of(bound)}
+        try:
+            asyncio.run(serve([(create_app(producer), bound)], lambda: print(json.dumps(chosen), flush=True)))  # noqa: T201 - whoever starts it reads it
+        finally:
+            producer.close()

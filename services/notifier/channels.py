@@ -1,0 +1,104 @@
+"""The ways by which a notice reaches a person: a port, and the adapters for the console and for a file."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TextIO
+
+import structlog
+
+from schemas.vocabulary import ContactChannel
+from services.notifier.notice import Notice
+
+_log = structlog.get_logger("confide.notifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The person was told by this channel."""
+
+    channel: ContactChannel
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The person could not be told by any channel, with the reason as a code."""
+
+    reason: str
+
+
+class ChannelPort(Protocol):
+    """A way to a person; telling the same notice again must be harmless, as a crash may ask for it."""
+
+    async def tell(self, notice: Notice) -> Told | Unreachable:
+        """Tell the notice by the first of its channels that works; it has at least one."""
+
+
+class ConsoleChannel:
+    """Writes notices to the console, for whoever runs Confide to see."""
+
+    def __init__(self, stream: TextIO = sys.stdout) -> None:
+        self._stream = stream
+
+    async def tell(self, notice: Notice) -> Told | Unreachable:
+        """Write the notice."""
+        by = notice.channels[0]
+        for service, disclosure_id in notice.disclosures:
+            self._stream.write(f"[{service} {disclosure_id} by {by}]\n{notice.text()}\n\n")
+        self._stream.flush()
+        return Told(by)
+
+
+class FileChannel:
+    """Writes notices to a file, a JSON line each and each once, whatever is told again after a restart."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._lock = asyncio.Lock()
+        self._told = self._read_back(path)
+
+    async def tell(self, notice: Notice) -> Told | Unreachable:
+        """Write the notice, on disk before this returns."""
+        by = notice.channels[0]
+        async with self._lock:
+            if notice.notification_id not in self._told:
+                await asyncio.to_thread(self._append, notice, by)
+                self._told.add(notice.notification_id)
+        return Told(by)
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._file)
+
+    def _append(self, notice: Notice, by: ContactChannel) -> None:
+        line = json.dumps(
+            {
+                "notification_id": notice.notification_id,
+                "disclosures": [
+                    {"service": service.value, "disclosure_id": disclosure_id}
+                    for service, disclosure_id in notice.disclosures
+                ],
+                "channel": by.value,
+                "agency": notice.agency,
+                "reasons": [{"clause": reason.clause, "text": reason.text} for reason in notice.reasons],
+                "rights": notice.rights,
+                "support": notice.support,
+            }
+        )
+        rest = line.encode("ascii") + b"\n"
+        # A write that fails ends the process, and its successor cuts off what was written of the line.
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        os.fsync(self._file)
+
+    def _read_back(self, path: Path) -> set[str]:
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.ftruncate(self._file, whole)
+            _log.warning("cut off a notice that was not written to its end", bytes=len(content) - whole)
+        return {json.loads(line)["notification_id"] for line in content[:whole].splitlines()}
