@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -84,7 +83,7 @@ class Share(_Part):
     concerns: Literal["all", "reported"]
     fields: tuple[ShareField, ...]
 
-    @cached_property
+    @property
     def withheld(self) -> tuple[ShareField, ...]:
         """What it is not given."""
         return tuple(field for field in ShareField if field not in self.fields)
@@ -120,17 +119,16 @@ class Policy(_Part):
         # Policies are keys of the caches on the hot path: the version tells them apart nearly always, equality always.
         return hash(self.version)
 
-    @cached_property
-    def route_of(self) -> dict[ClauseId, Route]:
-        """The route of each clause that has one."""
-        return {clause: route for route in self.routes for clause in route.clauses}
+    def route_of(self, clause: ClauseId) -> Route:
+        """Return who is told when this clause holds; `LookupError` for a clause that tells nobody."""
+        for route in self.routes:
+            if clause in route.clauses:
+                return route
+        raise LookupError(f"{clause} has no route")
 
-    @cached_property
-    def judging(self) -> dict[ConcernKind, tuple[ClauseId, ...]]:
-        """The clauses that judge each kind of concern, IR-0 among them."""
-        return {
-            kind: tuple(clause.id for clause in self.clauses if clause.concern in (kind, "any")) for kind in ConcernKind
-        }
+    def judging(self, kind: ConcernKind) -> tuple[ClauseId, ...]:
+        """Return the clauses that judge a kind of concern, IR-0 among them."""
+        return tuple(clause.id for clause in self.clauses if clause.concern in (kind, "any"))
 
     @model_validator(mode="after")
     def _every_clause_once(self) -> Self:

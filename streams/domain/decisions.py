@@ -171,7 +171,12 @@ def _report(
 
 
 def _rests_on(concern: Concern, clauses: Sequence[str], policy: Policy) -> bool:
-    return any(clause.value in clauses for clause in policy.judging[ConcernKind(concern.kind)])
+    return any(clause in clauses for clause in _judging(concern.kind, policy))
+
+
+@lru_cache(maxsize=64)
+def _judging(kind: ConcernKind, policy: Policy) -> tuple[str, ...]:
+    return tuple(clause.value for clause in policy.judging(kind))
 
 
 def _real_and_immediate(ruling: Ruling, agency: Agency, services: Sequence[EmergencyService]) -> bool | None:

@@ -31,7 +31,7 @@ def route(clauses: Iterable[ClauseId], known: frozenset[ProfessionalRole], polic
 
 
 def _addressees(clause: ClauseId, known: frozenset[ProfessionalRole], policy: Policy) -> tuple[Addressee, ...]:
-    chosen = policy.route_of[clause]
+    chosen = policy.route_of(clause)
     can_be_told = tuple(to for to in chosen.agencies if to.agency not in _OWN or _OWN[to.agency] in known)
     match chosen.tell:
         case "all":

@@ -57,7 +57,7 @@ def look_at_concerns(facts: CaseFacts, case: Values, policy: Policy, table: Sequ
     looks: dict[ClauseId, list[Found]] = {}
     for index, concern in enumerate(facts.concerns):
         values = {**case, **dict(zip(FACTS_OF[concern.kind], concern.values, strict=True))}
-        for clause in policy.judging[concern.kind]:
+        for clause in policy.judging(concern.kind):
             rows = [row for row in table if row.clause is clause and row.kind in (None, concern.kind)]
             found = [_look(row, values, index, concern.kind) for row in rows if _applies(row, values)]
             if not rows:

@@ -1,0 +1,95 @@
+"""Builders: a disclosure that the policy has nothing to say of, until a test says what is different."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from schemas.disclosure import ReadableDisclosure
+from schemas.policy import load_policy
+from schemas.records import Finding
+from streams.domain.policy import Ruling, decide
+
+POLICY = load_policy()
+DISCLOSED = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
+ASSESSED = datetime(2026, 2, 3, 12, 5, tzinfo=UTC)
+NOW = datetime(2026, 2, 3, 12, 6, tzinfo=UTC)
+
+CHILD = {"age": 15}
+TEEN = {"age": 17}
+ADULT = {
+    "age": 30,
+    "adult_at_risk": {"care_or_support_needs": True, "at_risk_of_harm": True, "cannot_protect_self": False},
+}
+ADULT_AT_RISK = {
+    "age": 30,
+    "adult_at_risk": {"care_or_support_needs": True, "at_risk_of_harm": True, "cannot_protect_self": True},
+}
+ADULT_NOT_ASSESSED = {"age": 30}
+AGE_UNKNOWN: dict[str, Any] = {}
+SAFE = {"says_safe": True}
+CONTRADICTED = {"says_safe": True, "contradicted": True}
+UNCLEAR = {"unclear": True}
+
+#: One concern of each kind with every fact known and no clause holding.
+QUIET: dict[str, dict[str, Any]] = {
+    "suicide": {"thoughts": True, "plan": False, "means": False, "intent": False, "timeframe": "none"},
+    "self_harm": {"life_threatening": False},
+    "medication": {"more_than_prescribed": False},
+    "abuse": {
+        "ongoing": False,
+        "position_of_trust": False,
+        "contact_with_young_people": False,
+        "can_block_safeguarding": False,
+    },
+    "sexual_abuse": {"coercive_or_abusive": False},
+    "harm_to_others": {"might_harm": False},
+    "homelessness": {"state": "at_risk"},
+    "pregnancy": {"medical_professionals_informed": True},
+    "caring_responsibilities": {"impact_on_carer": False, "impact_on_cared_for": False},
+}
+
+
+def concern(kind: str, **facts: Any) -> dict[str, Any]:
+    return {"kind": kind, **QUIET[kind], **facts}
+
+
+def disclosure(
+    *concerns: dict[str, Any],
+    subject: dict[str, Any] | None = None,
+    safety: dict[str, Any] | None = None,
+    assessor: str = "moderator",
+    confirmed_by: str | None = "safeguarding_lead",
+    disclosed_at: datetime = DISCLOSED,
+    assessed_at: datetime = ASSESSED,
+    contact: dict[str, Any] | None = None,
+    involvement: dict[str, Any] | None = None,
+) -> ReadableDisclosure:
+    return ReadableDisclosure.model_validate(
+        {
+            "disclosure_id": "d-1",
+            "service": "forum",
+            "disclosed_at": disclosed_at,
+            "assessment": {"assessed_at": assessed_at, "assessor": assessor, "confirmed_by": confirmed_by},
+            "subject": CHILD if subject is None else subject,
+            "concerns": concerns or (concern("self_harm"),),
+            "safety": safety or {},
+            "contact": {"channels": ["sms"], "preferred": "sms"} if contact is None else contact,
+            "involvement": involvement or {},
+        }
+    )
+
+
+def rule(*concerns: dict[str, Any], **how: Any) -> Ruling:
+    return decide(disclosure(*concerns, **how), now=NOW, policy=POLICY)
+
+
+def found(ruling: Ruling, clause: str) -> Finding | None:
+    return next((each for each in ruling.findings if each.id == clause), None)
+
+
+def state(ruling: Ruling, clause: str) -> str:
+    finding = found(ruling, clause)
+    return "not looked at" if finding is None else finding.state.value
+
+
+def born(years: int, month: int, day: int) -> dict[str, Any]:
+    return {"date_of_birth": date(years, month, day)}

@@ -1,0 +1,114 @@
+"""Ages on the day of disclosure in Europe/London, and sources that disagree."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.disclosure import ReadableSubject
+from streams.domain.policy.age import age_of, day_of, years_of, years_on
+from tests.unit.policy_cases import rule
+
+NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("born", "day", "years"),
+    [
+        (date(2008, 2, 3), date(2026, 2, 2), 17),
+        (date(2008, 2, 3), date(2026, 2, 3), 18),
+        (date(2008, 2, 29), date(2026, 2, 28), 17),
+        (date(2008, 2, 29), date(2026, 3, 1), 18),
+        (date(2008, 2, 29), date(2024, 2, 28), 15),
+        (date(2008, 2, 29), date(2024, 2, 29), 16),
+        (date(2026, 2, 3), date(2026, 2, 3), 0),
+        (date(2026, 2, 4), date(2026, 2, 3), -1),
+    ],
+)
+def test_years(born: date, day: date, years: int) -> None:
+    assert years_on(born, day) == years
+
+
+@given(st.dates(date(1900, 1, 1), date(2030, 1, 1)), st.dates(date(1900, 1, 1), date(2030, 12, 31)))
+def test_nobody_grows_younger_and_everybody_a_year_older_each_year(born: date, day: date) -> None:
+    later = date(day.year + 1, day.month, 28 if (day.month, day.day) == (2, 29) else day.day)
+
+    assert years_on(born, later) - years_on(born, day) in ((0, 1) if (day.month, day.day) == (2, 29) else (1,))
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime(2026, 2, 2, 23, 59, 59, tzinfo=UTC), date(2026, 2, 2)),  # winter: UTC
+        (datetime(2026, 7, 2, 23, 0, tzinfo=UTC), date(2026, 7, 3)),  # summer: an hour ahead
+        (datetime(2026, 7, 2, 22, 59, 59, tzinfo=UTC), date(2026, 7, 2)),
+    ],
+)
+def test_day_in_london(at: datetime, day: date) -> None:
+    assert day_of(at) == day
+
+
+def test_a_summer_birthday_begins_at_midnight_in_london() -> None:
+    subject = ReadableSubject(date_of_birth=date(2008, 7, 3))
+
+    assert age_of(subject, datetime(2026, 7, 2, 22, 59, tzinfo=UTC)).under_18 is True
+    assert age_of(subject, datetime(2026, 7, 2, 23, 0, tzinfo=UTC)).under_18 is False
+
+
+FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("subject", "under_16", "under_18", "disagree_about"),
+    [
+        ({}, None, None, ()),
+        ({"date_of_birth": FIFTEEN}, True, True, ()),
+        ({"date_of_birth": SEVENTEEN}, False, True, ()),
+        ({"date_of_birth": THIRTY}, False, False, ()),
+        ({"age": 15}, True, True, ()),
+        ({"age": 16}, False, True, ()),
+        ({"age": 17}, False, True, ()),
+        ({"age": 18}, False, False, ()),
+        ({"age_band": "under_16"}, True, True, ()),
+        ({"age_band": "16_17"}, False, True, ()),
+        ({"age_band": "adult"}, False, False, ()),
+        ({"date_of_birth": SEVENTEEN, "age": 16}, False, True, ()),  # disagree about no limit that matters
+        ({"date_of_birth": FIFTEEN, "age_band": "16_17"}, None, True, (16,)),
+        ({"date_of_birth": SEVENTEEN, "age": 18}, False, None, (18,)),
+        ({"age": 18, "age_band": "16_17"}, False, None, (18,)),
+        ({"date_of_birth": FIFTEEN, "age": 30}, None, None, (16, 18)),
+        ({"date_of_birth": SEVENTEEN, "age": 17, "age_band": "adult"}, False, None, (18,)),
+        ({"date_of_birth": date(2026, 2, 4), "age": 17}, False, True, ()),
+        ({"date_of_birth": date(2026, 2, 4)}, None, None, ()),
+    ],
+)
+def test_limits(
+    subject: dict[str, Any], under_16: bool | None, under_18: bool | None, disagree_about: tuple[int, ...]
+) -> None:
+    age = age_of(ReadableSubject.model_validate(subject), NOON)
+
+    assert (age.under_16, age.under_18, age.disagree_about) == (under_16, under_18, disagree_about)
+
+
+@pytest.mark.parametrize(
+    ("subject", "years"),
+    [
+        ({"date_of_birth": SEVENTEEN, "age": 16}, 17),
+        ({"age": 16}, 16),
+        ({"age_band": "16_17"}, None),
+        ({"date_of_birth": SEVENTEEN, "age": 18}, None),
+        ({"date_of_birth": date(2026, 2, 4), "age": 17}, 17),
+    ],
+)
+def test_years_that_an_agency_is_told(subject: dict[str, Any], years: int | None) -> None:
+    assert years_of(ReadableSubject.model_validate(subject), NOON) == years
+
+
+def test_what_is_wrong_with_an_age_is_noted() -> None:
+    disagreeing = rule(subject={"date_of_birth": SEVENTEEN, "age": 18})
+    unborn = rule(subject={"date_of_birth": date(2026, 2, 4)})
+
+    assert [note.partition(":")[0] for note in disagreeing.notes] == ["subject.age"]
+    assert [note.partition(":")[0] for note in unborn.notes] == ["subject.date_of_birth"]

@@ -1,0 +1,246 @@
+"""Each clause holding, open and not holding, as the policy's table words it; the expectations are written by hand."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from schemas.policy import ClauseId
+from schemas.vocabulary import ClauseState, ConcernKind, Outcome
+from streams.domain.policy.facts import facts_of
+from streams.domain.policy.outcome import judge
+from streams.domain.policy.table import CONCERNS, TABLE
+from tests.unit.policy_cases import (
+    ADULT,
+    ADULT_AT_RISK,
+    ADULT_NOT_ASSESSED,
+    AGE_UNKNOWN,
+    CHILD,
+    CONTRADICTED,
+    POLICY,
+    QUIET,
+    SAFE,
+    TEEN,
+    UNCLEAR,
+    concern,
+    disclosure,
+    found,
+    rule,
+    state,
+)
+
+HOLDS, OPEN, NOT = "holds", "open", "does_not_hold"
+ALL_FOUR = {"thoughts": True, "plan": True, "means": True, "timeframe": "immediate"}
+TRUST = {"position_of_trust": True, "contact_with_young_people": True}
+INTENT = {"intent": True, "timeframe": "within_30_days"}
+
+Case = tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]
+CASES: list[Case] = [
+    # clause, concern, subject, safety, state
+    ("IR-0", concern("pregnancy", immediate_danger="life"), ADULT, {}, HOLDS),
+    ("IR-0", concern("pregnancy", immediate_danger="life"), AGE_UNKNOWN, {}, HOLDS),
+    ("IR-0", concern("homelessness", immediate_danger="harm"), TEEN, {}, HOLDS),
+    ("IR-0", concern("homelessness", immediate_danger="harm"), ADULT_AT_RISK, {}, HOLDS),
+    ("IR-0", concern("homelessness", immediate_danger="harm"), ADULT_NOT_ASSESSED, {}, OPEN),
+    ("IR-0", concern("homelessness", immediate_danger="harm"), AGE_UNKNOWN, {}, OPEN),
+    ("IR-0", concern("homelessness", immediate_danger="harm"), ADULT, {}, NOT),
+    ("IR-0", concern("homelessness", immediate_danger=None), ADULT, {}, OPEN),
+    ("IR-0", concern("homelessness", immediate_danger=None), TEEN, {}, OPEN),
+    ("IR-0", concern("homelessness", immediate_danger="none"), TEEN, {}, NOT),
+    ("IR-0", concern("homelessness"), TEEN, {}, NOT),
+    ("IR-1", concern("suicide", plan=True, timeframe="immediate"), ADULT, {}, HOLDS),
+    ("IR-1", concern("suicide", plan=True, timeframe="immediate"), CHILD, UNCLEAR, HOLDS),
+    ("IR-1", concern("suicide", plan=None, timeframe="immediate"), ADULT, {}, OPEN),
+    ("IR-1", concern("suicide", plan=True, timeframe=None), ADULT, {}, OPEN),
+    ("IR-1", concern("suicide", plan=None, timeframe=None), ADULT, {}, OPEN),
+    ("IR-1", concern("suicide", plan=False, timeframe=None), ADULT, {}, NOT),
+    ("IR-1", concern("suicide", plan=None, timeframe="within_30_days"), ADULT, {}, NOT),
+    ("IR-1", concern("suicide", plan=True, timeframe="none"), ADULT, {}, NOT),
+    ("IR-1", concern("suicide", **ALL_FOUR), ADULT, SAFE, HOLDS),
+    ("IR-1", concern("suicide", **ALL_FOUR), ADULT, CONTRADICTED, HOLDS),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"means": None}), ADULT, SAFE, OPEN),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"thoughts": None}), ADULT, SAFE, OPEN),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"timeframe": None}), ADULT, SAFE, OPEN),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, SAFE, NOT),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"thoughts": False}), ADULT, SAFE, NOT),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, CONTRADICTED, OPEN),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"means": False, "plan": False}), ADULT, CONTRADICTED, NOT),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"means": False, "timeframe": "none"}), ADULT, CONTRADICTED, NOT),
+    # Contradicted without "safe" counts as unclear: the clause is judged as if nothing had been said.
+    ("IR-1", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, {"contradicted": True}, HOLDS),
+    ("IR-2", concern("self_harm", life_threatening=True), ADULT, {}, HOLDS),
+    ("IR-2", concern("self_harm", life_threatening=None), ADULT, {}, OPEN),
+    ("IR-2", concern("self_harm", life_threatening=False), CHILD, {}, NOT),
+    ("IR-3", concern("abuse", **TRUST), CHILD, {}, HOLDS),
+    ("IR-3", concern("abuse", position_of_trust=True, can_block_safeguarding=True), CHILD, {}, HOLDS),
+    ("IR-3", concern("abuse", position_of_trust=True, can_block_safeguarding=None), CHILD, {}, OPEN),
+    ("IR-3", concern("abuse", **TRUST | {"position_of_trust": None}), CHILD, {}, OPEN),
+    ("IR-3", concern("abuse", **TRUST | {"position_of_trust": None}), ADULT, {}, OPEN),
+    ("IR-3", concern("abuse", **TRUST | {"position_of_trust": False}), CHILD, {}, NOT),
+    ("IR-3", concern("abuse", position_of_trust=True), CHILD, {}, NOT),
+    ("IR-3", concern("abuse", **TRUST), ADULT_AT_RISK, {}, HOLDS),
+    ("IR-3", concern("abuse", **TRUST), ADULT, {}, NOT),
+    ("IR-3", concern("abuse", **TRUST, immediate_danger="harm"), ADULT, {}, NOT),
+    ("IR-3", concern("abuse", **TRUST, immediate_danger="life"), ADULT, {}, HOLDS),
+    ("IR-3", concern("abuse", **TRUST), ADULT_NOT_ASSESSED, {}, OPEN),
+    ("IR-3", concern("abuse", **TRUST, immediate_danger="life"), AGE_UNKNOWN, {}, HOLDS),
+    ("IR-4", concern("medication", more_than_prescribed=True), ADULT, SAFE, HOLDS),
+    ("IR-4", concern("medication", more_than_prescribed=None), ADULT, {}, OPEN),
+    ("IR-4", concern("medication", more_than_prescribed=False), ADULT, {}, NOT),
+    ("IR-5", concern("harm_to_others", might_harm=True), ADULT, {}, HOLDS),
+    ("IR-5", concern("harm_to_others", might_harm=None), ADULT, {}, OPEN),
+    ("IR-5", concern("harm_to_others", might_harm=False), ADULT, {}, NOT),
+    ("LT-1", concern("suicide", **INTENT), TEEN, {}, HOLDS),
+    ("LT-1", concern("suicide", intent=True, timeframe="immediate"), TEEN, {}, HOLDS),
+    ("LT-1", concern("suicide", **INTENT), TEEN, SAFE, OPEN),
+    ("LT-1", concern("suicide", intent=None, timeframe="within_30_days"), TEEN, {}, OPEN),
+    ("LT-1", concern("suicide", intent=True, timeframe=None), TEEN, {}, OPEN),
+    ("LT-1", concern("suicide", **INTENT), AGE_UNKNOWN, {}, OPEN),
+    ("LT-1", concern("suicide", **INTENT), ADULT_AT_RISK, {}, NOT),
+    ("LT-1", concern("suicide", intent=True, timeframe="beyond_30_days"), TEEN, {}, NOT),
+    ("LT-1", concern("suicide", intent=False, timeframe="immediate"), TEEN, SAFE, NOT),
+    ("LT-2", concern("abuse", ongoing=True), TEEN, SAFE, HOLDS),
+    ("LT-2", concern("abuse", ongoing=True), ADULT_AT_RISK, {}, HOLDS),
+    ("LT-2", concern("abuse", ongoing=None), TEEN, {}, OPEN),
+    ("LT-2", concern("abuse", ongoing=True), ADULT_NOT_ASSESSED, {}, OPEN),
+    ("LT-2", concern("abuse", ongoing=True), AGE_UNKNOWN, {}, OPEN),
+    ("LT-2", concern("abuse", ongoing=True), {"adult_at_risk": ADULT_AT_RISK["adult_at_risk"]}, {}, HOLDS),
+    ("LT-2", concern("abuse", ongoing=True), {"adult_at_risk": ADULT["adult_at_risk"]}, {}, OPEN),
+    ("LT-2", concern("abuse", ongoing=True), ADULT, {}, NOT),
+    ("LT-2", concern("abuse", ongoing=False), TEEN, {}, NOT),
+    ("LT-3", concern("sexual_abuse", coercive_or_abusive=True), TEEN, SAFE, HOLDS),
+    ("LT-3", concern("sexual_abuse", coercive_or_abusive=True), ADULT_AT_RISK, {}, HOLDS),
+    ("LT-3", concern("sexual_abuse", coercive_or_abusive=None), TEEN, {}, OPEN),
+    ("LT-3", concern("sexual_abuse", coercive_or_abusive=True), ADULT_NOT_ASSESSED, {}, OPEN),
+    ("LT-3", concern("sexual_abuse", coercive_or_abusive=True), ADULT, {}, NOT),
+    ("LT-3", concern("sexual_abuse", coercive_or_abusive=False), CHILD, {}, NOT),
+    ("LT-4", concern("homelessness", state="homeless"), TEEN, {}, HOLDS),
+    ("LT-4", concern("homelessness", state="at_risk"), TEEN, {}, HOLDS),
+    ("LT-4", concern("homelessness", state=None), TEEN, {}, OPEN),
+    ("LT-4", concern("homelessness", state="homeless"), AGE_UNKNOWN, {}, OPEN),
+    ("LT-4", concern("homelessness", state="homeless"), ADULT_AT_RISK, {}, NOT),
+    ("LT-5", concern("pregnancy", medical_professionals_informed=False), CHILD, {}, HOLDS),
+    ("LT-5", concern("pregnancy", medical_professionals_informed=None), CHILD, {}, OPEN),
+    ("LT-5", concern("pregnancy", medical_professionals_informed=False), AGE_UNKNOWN, {}, OPEN),
+    ("LT-5", concern("pregnancy", medical_professionals_informed=True), AGE_UNKNOWN, {}, NOT),
+    ("LT-5", concern("pregnancy", medical_professionals_informed=False), TEEN, {}, NOT),
+    ("LT-6", concern("caring_responsibilities", impact_on_carer=True), TEEN, {}, HOLDS),
+    ("LT-6", concern("caring_responsibilities", impact_on_carer=None, impact_on_cared_for=True), TEEN, {}, HOLDS),
+    ("LT-6", concern("caring_responsibilities", impact_on_cared_for=None), TEEN, {}, OPEN),
+    ("LT-6", concern("caring_responsibilities", impact_on_carer=True), AGE_UNKNOWN, {}, OPEN),
+    ("LT-6", concern("caring_responsibilities"), TEEN, {}, NOT),
+    ("LT-6", concern("caring_responsibilities", impact_on_carer=True), ADULT_AT_RISK, {}, NOT),
+    ("AD-2", concern("homelessness", immediate_danger="harm"), ADULT, {}, HOLDS),
+    ("AD-2", concern("abuse", **TRUST), ADULT, {}, HOLDS),
+    ("AD-2", concern("abuse", **TRUST, immediate_danger=None), ADULT, {}, HOLDS),
+    ("AD-2", concern("abuse", **TRUST), ADULT_NOT_ASSESSED, {}, OPEN),
+    ("AD-2", concern("abuse", **TRUST), ADULT_AT_RISK, {}, NOT),
+    ("AD-2", concern("abuse", **TRUST), CHILD, {}, NOT),
+    ("AD-2", concern("abuse", **TRUST, immediate_danger="life"), ADULT, {}, NOT),
+    ("AD-2", concern("abuse", immediate_danger="life"), ADULT, {}, "not looked at"),
+    ("AR-1", concern("abuse", ongoing=True), ADULT_AT_RISK, {}, HOLDS),
+    ("AR-1", concern("abuse", ongoing=True), ADULT_NOT_ASSESSED, {}, OPEN),
+    ("AR-1", concern("abuse", ongoing=True), ADULT, {}, NOT),
+    ("AR-1", concern("abuse", ongoing=True), TEEN | {"adult_at_risk": ADULT_AT_RISK["adult_at_risk"]}, {}, "not looked at"),
+    ("AD-1", concern("homelessness"), ADULT, {}, HOLDS),
+    ("AD-1", concern("homelessness"), ADULT_AT_RISK, {}, NOT),
+    ("AD-1", concern("homelessness"), TEEN, {}, "not looked at"),
+    ("SAFE-2", concern("suicide"), ADULT, SAFE, HOLDS),
+    ("SAFE-2", concern("suicide", **ALL_FOUR), ADULT, SAFE, NOT),
+    ("SAFE-2", concern("suicide", **ALL_FOUR | {"plan": None}), ADULT, SAFE, OPEN),
+    ("SAFE-2", concern("suicide"), ADULT, CONTRADICTED, NOT),
+    ("SAFE-2", concern("suicide"), ADULT, {}, "not looked at"),
+    ("SAFE-3", concern("suicide"), ADULT, CONTRADICTED, HOLDS),
+    ("SAFE-3", concern("suicide"), ADULT, SAFE, NOT),
+    ("SAFE-3", concern("suicide"), ADULT, {"contradicted": True}, "not looked at"),
+    ("SAFE-5", concern("suicide"), ADULT, UNCLEAR, HOLDS),
+    ("SAFE-5", concern("suicide"), ADULT, {"contradicted": True}, HOLDS),
+    ("SAFE-5", concern("suicide"), ADULT, CONTRADICTED, NOT),
+    ("SAFE-5", concern("suicide"), ADULT, {}, "not looked at"),
+]
+
+
+@pytest.mark.parametrize(("clause", "told", "subject", "safety", "expected"), CASES)
+def test_clause(
+    clause: str, told: dict[str, Any], subject: dict[str, Any], safety: dict[str, Any], expected: str
+) -> None:
+    assert state(rule(told, subject=subject, safety=safety), clause) == expected
+
+
+def test_every_clause_of_a_concern_is_shown_in_all_three_states() -> None:
+    shown = {(clause, expected) for clause, *_, expected in CASES}
+
+    assert {(row.clause.value, each.value) for row in CONCERNS for each in ClauseState} <= shown
+
+
+def test_one_concern_is_enough_for_a_clause_to_hold() -> None:
+    ruling = rule(concern("abuse", ongoing=None), concern("abuse", ongoing=True), concern("abuse"))
+
+    finding = found(ruling, "LT-2")
+    assert finding is not None
+    assert (finding.state, finding.facts) == (ClauseState.HOLDS, {"under_18": True, "ongoing": True})
+
+
+def test_facts_that_differ_between_concerns_are_named_with_their_concern() -> None:
+    ruling = rule(concern("abuse"), concern("self_harm"), concern("abuse", ongoing=None))
+
+    finding = found(ruling, "LT-2")
+    assert finding is not None
+    assert finding.state is ClauseState.OPEN
+    assert finding.facts == {"concerns[0].ongoing": False, "under_18": True, "concerns[2].ongoing": None}
+    assert ruling.review is not None
+    assert ruling.review.asks == ("concerns[2].ongoing",)
+
+
+def test_confidentiality_is_kept_by_safe_2_only_if_it_is_for_every_concern() -> None:
+    assert state(rule(concern("suicide"), concern("suicide", **ALL_FOUR), safety=SAFE), "SAFE-2") == NOT
+
+
+def test_a_life_in_danger_in_one_concern_sets_ad_2_aside_for_all() -> None:
+    ruling = rule(concern("abuse", **TRUST), concern("self_harm", immediate_danger="life"), subject=ADULT)
+
+    assert (state(ruling, "IR-3"), state(ruling, "AD-2")) == (HOLDS, NOT)
+
+
+@pytest.mark.parametrize("kind", list(ConcernKind))
+def test_a_concern_whose_clause_is_not_in_the_table_is_open_never_ruled_out(kind: ConcernKind) -> None:
+    facts, _ = facts_of(disclosure(concern(kind.value), subject=CHILD, safety=SAFE), POLICY)
+    for clause in POLICY.judging(kind):
+        without = tuple(row for row in TABLE if row.clause is not clause)
+
+        concluded = judge(facts, POLICY, without)
+
+        assert {each.id: each.state for each in concluded.findings}[clause] is ClauseState.OPEN
+        assert concluded.outcome is Outcome.REVIEW
+        assert "concerns[0]" in concluded.asks
+
+
+@pytest.mark.parametrize("clause", [ClauseId.AD_2, ClauseId.SAFE_3, ClauseId.SAFE_5, ClauseId.CASE_1])
+def test_a_clause_of_the_case_that_is_not_in_the_table_leads_to_a_person(clause: ClauseId) -> None:
+    told = {
+        ClauseId.AD_2: disclosure(concern("abuse", **TRUST), subject=ADULT),
+        ClauseId.SAFE_3: disclosure(concern("suicide"), safety=CONTRADICTED),
+        ClauseId.SAFE_5: disclosure(concern("suicide"), safety=UNCLEAR),
+        ClauseId.CASE_1: disclosure(concern("abuse", ongoing=True)),
+    }[clause]
+    facts, _ = facts_of(told, POLICY)
+
+    assert judge(facts, POLICY, tuple(row for row in TABLE if row.clause is not clause)).outcome is Outcome.REVIEW
+
+
+def test_the_table_and_the_policy_agree_on_what_each_clause_judges() -> None:
+    for clause in POLICY.clauses:
+        kinds = {row.kind for row in CONCERNS if row.clause is clause.id}
+        assert kinds == (set() if clause.concern is None else {None if clause.concern == "any" else clause.concern})
+
+
+def test_quiet_concerns_hold_nothing_for_an_adult() -> None:
+    for kind in QUIET:
+        assert rule(concern(kind), subject=ADULT).outcome is Outcome.CONFIDENTIAL
+
+
+def test_a_row_more_does_not_change_another_row() -> None:
+    # Rows are independent: the same row twice decides as once.
+    facts, _ = facts_of(disclosure(concern("abuse", ongoing=True)), POLICY)
+
+    assert judge(facts, POLICY, (*TABLE, replace(TABLE[0]))) == judge(facts, POLICY, TABLE)

@@ -1,0 +1,286 @@
+"""The order of outcomes, the reasons and deadlines of reviews, CASE-1, and what is noted."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas.vocabulary import ClauseState, ContactChannel, Outcome, ReviewReason, WithheldBecause
+from streams.domain.policy import decide
+from tests.unit.policy_cases import (
+    ADULT,
+    ADULT_NOT_ASSESSED,
+    AGE_UNKNOWN,
+    ASSESSED,
+    CHILD,
+    CONTRADICTED,
+    DISCLOSED,
+    NOW,
+    POLICY,
+    SAFE,
+    TEEN,
+    UNCLEAR,
+    concern,
+    disclosure,
+    found,
+    rule,
+    state,
+)
+
+HOMELESS = concern("homelessness", state="homeless")
+OVERDOSE = concern("medication", more_than_prescribed=True)
+PERHAPS_OVERDOSE = concern("medication", more_than_prescribed=None)
+ABUSE = concern("abuse", ongoing=True)
+PERHAPS_ABUSE = concern("abuse", ongoing=None)
+CARER = concern("caring_responsibilities", impact_on_carer=True)
+HARM = concern("self_harm", immediate_danger="harm")
+INTENT = concern("suicide", intent=True, timeframe="within_30_days")
+UNCONFIRMED: dict[str, Any] = {"assessor": "volunteer", "confirmed_by": None}
+FIVE_MINUTES, A_DAY = timedelta(minutes=5), timedelta(hours=24)
+
+REVIEWS: list[tuple[list[dict[str, Any]], dict[str, Any], str, str | None, str | None, timedelta, tuple[str, ...]]] = [
+    # concerns, how, outcome, proposed, reason, deadline, asks
+    ([OVERDOSE], UNCONFIRMED, "review", "emergency", "confirmation", FIVE_MINUTES, ()),
+    ([OVERDOSE, PERHAPS_ABUSE], UNCONFIRMED, "review", "emergency", "confirmation", FIVE_MINUTES, ("concerns[1].ongoing",)),
+    ([HOMELESS], UNCONFIRMED, "review", "refer", "confirmation", A_DAY, ()),
+    ([HOMELESS, PERHAPS_ABUSE], UNCONFIRMED, "review", "refer", "confirmation", A_DAY, ("concerns[1].ongoing",)),
+    ([HARM], {"subject": ADULT}, "review", None, "safeguarding_lead", FIVE_MINUTES, ()),
+    (
+        [HARM, PERHAPS_OVERDOSE],
+        {"subject": ADULT, "safety": UNCLEAR},
+        "review",
+        None,
+        "safeguarding_lead",
+        FIVE_MINUTES,
+        ("concerns[1].more_than_prescribed", "safety.unclear"),
+    ),
+    ([PERHAPS_OVERDOSE], {}, "review", None, "missing_fact", FIVE_MINUTES, ("concerns[0].more_than_prescribed",)),
+    (
+        [PERHAPS_OVERDOSE],
+        {"safety": SAFE},
+        "review",
+        None,
+        "private_conversation",
+        FIVE_MINUTES,
+        ("concerns[0].more_than_prescribed",),
+    ),
+    (
+        [PERHAPS_OVERDOSE],
+        {"safety": UNCLEAR},
+        "review",
+        None,
+        "private_conversation",
+        FIVE_MINUTES,
+        ("concerns[0].more_than_prescribed", "safety.unclear"),
+    ),
+    (
+        [PERHAPS_OVERDOSE, ABUSE],
+        {"subject": AGE_UNKNOWN},
+        "review",
+        None,
+        "missing_fact",
+        FIVE_MINUTES,
+        (
+            "concerns[0].more_than_prescribed",
+            "subject.age",
+            "subject.adult_at_risk.care_or_support_needs",
+            "subject.adult_at_risk.at_risk_of_harm",
+            "subject.adult_at_risk.cannot_protect_self",
+        ),
+    ),
+    ([HOMELESS, PERHAPS_ABUSE], {}, "refer", None, "missing_fact", A_DAY, ("concerns[1].ongoing",)),
+    ([HOMELESS], {"safety": UNCLEAR}, "refer", None, "private_conversation", A_DAY, ("safety.unclear",)),
+    ([HOMELESS], {"safety": CONTRADICTED}, "refer", None, "private_conversation", A_DAY, ("safety.contradicted",)),
+    (
+        [HOMELESS, PERHAPS_ABUSE],
+        {"safety": UNCLEAR},
+        "refer",
+        None,
+        "private_conversation",
+        A_DAY,
+        ("concerns[1].ongoing", "safety.unclear"),
+    ),
+    ([HOMELESS, INTENT], {"safety": SAFE}, "refer", None, "private_conversation", A_DAY, ("safety.says_safe",)),
+    ([HOMELESS, CARER], {}, "refer", None, "no_route", A_DAY, ("subject.professionals",)),
+    ([CARER], {}, "review", "refer", "no_route", A_DAY, ("subject.professionals",)),
+    ([CARER], UNCONFIRMED, "review", "refer", "no_route", A_DAY, ("subject.professionals",)),
+    (
+        [CARER, PERHAPS_ABUSE],
+        {},
+        "review",
+        "refer",
+        "missing_fact",
+        A_DAY,
+        ("concerns[1].ongoing", "subject.professionals"),
+    ),
+    ([PERHAPS_ABUSE], {}, "review", None, "missing_fact", A_DAY, ("concerns[0].ongoing",)),
+    ([PERHAPS_ABUSE], UNCONFIRMED, "review", None, "missing_fact", A_DAY, ("concerns[0].ongoing",)),
+    ([PERHAPS_ABUSE], {"safety": SAFE}, "review", None, "missing_fact", A_DAY, ("concerns[0].ongoing",)),
+    ([INTENT], {"safety": SAFE}, "review", None, "private_conversation", A_DAY, ("safety.says_safe",)),
+    ([INTENT], {"safety": SAFE, "subject": AGE_UNKNOWN}, "review", None, "missing_fact", A_DAY, ("subject.age",)),
+    ([concern("suicide")], {"safety": UNCLEAR}, "review", None, "private_conversation", A_DAY, ("safety.unclear",)),
+    (
+        [concern("suicide")],
+        {"safety": CONTRADICTED},
+        "review",
+        None,
+        "private_conversation",
+        A_DAY,
+        ("safety.contradicted",),
+    ),
+]
+
+
+@pytest.mark.parametrize(("concerns", "how", "outcome", "proposed", "reason", "within", "asks"), REVIEWS)
+def test_review(
+    concerns: list[dict[str, Any]],
+    how: dict[str, Any],
+    outcome: str,
+    proposed: str | None,
+    reason: str,
+    within: timedelta,
+    asks: tuple[str, ...],
+) -> None:
+    ruling = rule(*concerns, **how)
+
+    assert ruling.review is not None
+    assert (ruling.outcome, ruling.proposed, ruling.review.reason) == (outcome, proposed, reason)
+    assert ruling.review.deadline == NOW + within
+    assert ruling.review.asks == asks
+
+
+def test_an_emergency_comes_before_ad_2_and_open_clauses_and_asks_nothing() -> None:
+    ruling = rule(OVERDOSE, HARM, PERHAPS_ABUSE, subject=ADULT, safety=UNCLEAR)
+
+    assert (ruling.outcome, ruling.review, state(ruling, "AD-2")) == (Outcome.EMERGENCY, None, "holds")
+
+
+def test_an_emergency_tells_999_alone_and_lists_the_long_term_clauses_that_hold() -> None:
+    ruling = rule(OVERDOSE, HOMELESS, subject=TEEN | {"professionals": ["social_worker"]})
+
+    assert [(each.agency, each.service, each.clauses) for each in ruling.agencies] == [("999", "ambulance", ("IR-4",))]
+    assert state(ruling, "LT-4") == "holds"
+
+
+def test_an_unconfirmed_report_lists_who_would_be_told_and_tells_nobody() -> None:
+    ruling = rule(OVERDOSE, **UNCONFIRMED)
+
+    assert [each.agency for each in ruling.agencies] == ["999"]
+    assert ruling.notify.due is False
+    case_1 = found(ruling, "CASE-1")
+    assert case_1 is not None
+    assert (case_1.state, case_1.facts) == (ClauseState.HOLDS, {"made_or_confirmed_by_trained": False})
+
+
+@pytest.mark.parametrize("role", ["clinical_supervisor", "safeguarding_lead"])
+def test_a_trained_person_makes_or_confirms(role: str) -> None:
+    made = rule(OVERDOSE, assessor=role, confirmed_by=None)
+    confirmed = rule(OVERDOSE, assessor="volunteer", confirmed_by=role)
+
+    assert (made.outcome, confirmed.outcome) == (Outcome.EMERGENCY, Outcome.EMERGENCY)
+
+
+@pytest.mark.parametrize("role", ["automated_filter", "volunteer", "coach", "moderator"])
+def test_an_untrained_confirmation_counts_as_none_and_is_noted(role: str) -> None:
+    ruling = rule(OVERDOSE, assessor="moderator", confirmed_by=role)
+
+    assert (ruling.outcome, ruling.proposed) == (Outcome.REVIEW, Outcome.EMERGENCY)
+    assert [note.partition(":")[0] for note in ruling.notes] == ["assessment.confirmed_by"]
+
+
+def test_what_was_disclosed_before_the_policy_took_effect_is_out_of_scope() -> None:
+    start = POLICY.effective_from
+    before = rule(OVERDOSE, disclosed_at=start - timedelta(microseconds=1), assessed_at=start + timedelta(days=1))
+    since = rule(OVERDOSE, disclosed_at=start, assessed_at=start + timedelta(days=1))
+
+    assert (before.outcome, [each.id for each in before.findings]) == (Outcome.OUT_OF_SCOPE, ["SCOPE-1", "SCOPE-2"])
+    assert (before.agencies, before.review, before.notify.due) == ((), None, False)
+    assert (state(before, "SCOPE-1"), state(before, "SCOPE-2")) == ("holds", "does_not_hold")
+    assert since.outcome is Outcome.EMERGENCY
+
+
+def test_what_is_older_than_current_for_when_assessed_is_out_of_scope() -> None:
+    current = rule(OVERDOSE, assessed_at=DISCLOSED + POLICY.current_for)
+    late = rule(OVERDOSE, assessed_at=DISCLOSED + POLICY.current_for + timedelta(microseconds=1))
+
+    assert (current.outcome, late.outcome) == (Outcome.EMERGENCY, Outcome.OUT_OF_SCOPE)
+    assert (state(late, "SCOPE-1"), state(late, "SCOPE-2")) == ("does_not_hold", "holds")
+
+
+def test_a_disclosure_after_its_assessment_counts_as_disclosed_when_assessed() -> None:
+    # On the day of assessment the person is 17, on the stated day of disclosure 18.
+    ruling = rule(
+        HOMELESS,
+        subject={"date_of_birth": "2008-02-04"},
+        disclosed_at=datetime(2026, 2, 4, 12, tzinfo=UTC),
+        assessed_at=ASSESSED,
+    )
+
+    assert ruling.outcome is Outcome.REFER
+    assert [note.partition(":")[0] for note in ruling.notes] == ["disclosed_at"]
+
+
+def test_a_contradiction_without_a_statement_of_safety_counts_as_unclear_and_is_noted() -> None:
+    ruling = rule(concern("suicide"), safety={"contradicted": True})
+
+    assert ruling.review is not None
+    assert ruling.review.reason is ReviewReason.PRIVATE_CONVERSATION
+    assert [note.partition(":")[0] for note in ruling.notes] == ["safety.contradicted"]
+
+
+def test_a_consistent_disclosure_is_noted_nothing_of() -> None:
+    assert rule(OVERDOSE).notes == ()
+
+
+def test_nothing_that_applies_stays_confidential() -> None:
+    ruling = rule(concern("self_harm"), subject=CHILD)
+
+    assert (ruling.outcome, ruling.review, ruling.agencies, ruling.proposed) == (Outcome.CONFIDENTIAL, None, (), None)
+
+
+def test_an_adult_whose_being_at_risk_is_unknown_is_asked_about() -> None:
+    ruling = rule(HARM, subject=ADULT_NOT_ASSESSED | {"adult_at_risk": {"at_risk_of_harm": True}})
+
+    assert ruling.review is not None
+    assert ruling.review.asks == (
+        "subject.adult_at_risk.care_or_support_needs",
+        "subject.adult_at_risk.cannot_protect_self",
+    )
+
+
+def test_channels_known_to_be_unsafe_are_left_out_of_the_notice() -> None:
+    told = disclosure(OVERDOSE, contact={"channels": ["sms", "email"], "preferred": "sms"})
+
+    ruling = decide(told, now=NOW, policy=POLICY, unsafe_channels=frozenset({ContactChannel.SMS}))
+
+    assert (ruling.notify.by, ruling.notify.withheld_because) == ((ContactChannel.EMAIL,), None)
+
+
+def test_another_policy_decides_otherwise_for_the_same_facts() -> None:
+    # The cache of conclusions must not answer for another policy, not even one of the same version.
+    told = disclosure(HOMELESS, subject=TEEN)
+    route = next(route for route in POLICY.routes if "LT-4" in route.clauses)
+    other = POLICY.model_copy(
+        update={
+            "routes": tuple(
+                each.model_copy(update={"agencies": each.agencies[::-1]}) if each is route else each
+                for each in POLICY.routes
+            )
+        }
+    )
+
+    here = decide(told, now=NOW, policy=POLICY)
+    with_social_worker = told.model_copy(
+        update={"subject": told.subject.model_copy(update={"professionals": ("social_worker",)})}
+    )
+    there = decide(with_social_worker, now=NOW, policy=other)
+
+    assert [each.agency for each in decide(with_social_worker, now=NOW, policy=POLICY).agencies] == ["social_worker"]
+    assert [each.agency for each in there.agencies] == ["101"]
+    assert [each.agency for each in here.agencies] == ["101"]
+
+
+def test_a_withheld_notice_is_due_all_the_same() -> None:
+    ruling = rule(OVERDOSE, contact={"channels": ["sms"], "safe_to_contact": False})
+
+    assert (ruling.notify.due, ruling.notify.withheld_because) == (True, WithheldBecause.NOT_SAFE_TO_CONTACT)
