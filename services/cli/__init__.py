@@ -2,27 +2,15 @@
 
 import sys
 
-import typer
-
-from services.cli import agencies, broker, connector, decide, demo, gateway, keys, notifier, produce, topics, worker
-from services.settings import SettingsError
-
 #: Exit status for a command that was called wrongly or whose surroundings are not there.
 EXIT_USAGE = 2
-
-app = typer.Typer(
-    name="confide",
-    help="Two support services act as one on their shared Confidentiality Policy.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for verb in (demo, decide, produce, worker, connector, notifier, gateway, agencies, topics, broker, keys):
-    verb.register(app)
 
 
 def main() -> None:
     """Run the command; what is missing in the surroundings is one line and exit status 2, not a traceback."""
+    from services.cli.verbs import app
+    from services.settings import SettingsError
+
     try:
         app()
     except SettingsError as error:

@@ -1,7 +1,6 @@
 """DECIDE: applies the policy to each admitted disclosure of a person and sends what follows from it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from schemas.codec import encode
 from schemas.errors import Invalid
@@ -12,7 +11,6 @@ from schemas.vocabulary import Outcome
 from streams.agents.reading import read_admitted
 from streams.domain.channels import dump, load, remember, unsafe
 from streams.domain.decisions import decision_fields, notification_fields, report_fields, review_fields
-from streams.domain.notices import notify
 from streams.domain.policy import decide
 from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, Record, Turn
@@ -50,15 +48,13 @@ class Decide(Agent[Admitted, None, None]):
 
     def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
         disclosed, person = admitted.disclosure, admitted.person or ""
-        ruling = decide(disclosed, now=turn.now, policy=self._policy)
-        if ruling.outcome is not Outcome.OUT_OF_SCOPE:
-            channels_key = _CHANNELS + person.encode()
-            before = load(stored := turn.get(channels_key))
-            marks = remember(before, disclosed)
-            if marks is not before and (changed := dump(marks)) != stored:
-                turn.put(channels_key, changed)
-            if ruling.notify.due:
-                ruling = replace(ruling, notify=notify(disclosed, reported=True, unsafe_channels=unsafe(marks)))
+        channels_key = _CHANNELS + person.encode()
+        stored = turn.get(channels_key)
+        marks = remember(load(stored), disclosed)
+        ruling = decide(disclosed, now=turn.now, policy=self._policy, unsafe_channels=unsafe(marks))
+        # What is out of scope fills in nothing, so it says nothing of channels either; no notice of it is due.
+        if marks and ruling.outcome is not Outcome.OUT_OF_SCOPE and (changed := dump(marks)) != stored:
+            turn.put(channels_key, changed)
         decision = decision_fields(disclosed, person, ruling, turn.now)
         decision_id = decision["decision_id"]
         cause, key, partition = Cause.of(record), person.encode(), record.partition

@@ -22,11 +22,12 @@ Marks = Mapping[ContactChannel, Mark]
 
 def remember(marks: Marks, disclosed: ReadableDisclosure) -> Marks:
     """Return the marks with what this disclosure says of the channels it lists; unknown says nothing."""
-    safe = disclosed.contact.safe_to_contact
-    if safe is None:
+    contact = disclosed.contact
+    if contact.safe_to_contact is None:
         return marks
-    new = Mark(safe, disclosed.disclosed_at)
-    return {**marks, **{c: new for c in disclosed.contact.channels if c not in marks or _outweighs(new, marks[c])}}
+    new = Mark(contact.safe_to_contact, disclosed.disclosed_at)
+    listed = contact.channels if contact.preferred is None else (contact.preferred, *contact.channels)
+    return {**marks, **{c: new for c in listed if c not in marks or _outweighs(new, marks[c])}}
 
 
 def unsafe(marks: Marks) -> frozenset[ContactChannel]:

@@ -45,7 +45,3 @@ def _ways(channels: tuple[ContactChannel, ...], preferred: ContactChannel | None
     first = () if preferred is None else (preferred,)
     return tuple(dict.fromkeys((*first, *channels)))
 
-
-def marks_unsafe(contact: Contact) -> frozenset[ContactChannel]:
-    """Return the channels that this disclosure marks unsafe; they stay so until marked safe."""
-    return frozenset(_ways(contact.channels, contact.preferred)) if contact.safe_to_contact is False else _NONE_UNSAFE

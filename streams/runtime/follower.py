@@ -28,23 +28,21 @@ class Follower:
 
     async def start(self) -> None:
         """Read the topics from their beginning to their end as of now, then go on following them."""
+        # Without a group all partitions of the topics are this consumer's.
         consumer = self._consumer = AIOKafkaConsumer(
+            *self._topics,
             bootstrap_servers=self._bootstrap,
+            group_id=None,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
         )
         await consumer.start()
-        await consumer.topics()  # fills what is known of partitions; nothing is subscribed that would
-        for topic in self._topics:
-            partitions = consumer.partitions_for_topic(topic)
-            if not partitions:
-                await self.stop()
-                raise LaneBroken(f"topic {topic} does not exist: run `confide topics apply`")
-            self._sources += [TopicPartition(topic, partition) for partition in sorted(partitions)]
-        consumer.assign(self._sources)
-        await consumer.seek_to_beginning(*self._sources)
+        self._sources = sorted(consumer.assignment())
+        if missing := set(self._topics) - {source.topic for source in self._sources}:
+            await self.stop()
+            raise LaneBroken(f"topic {min(missing)} does not exist: run `confide topics apply`")
         self._task = asyncio.create_task(self._follow(consumer))
         await self.catch_up()
 

@@ -1,0 +1,165 @@
+"""What went in, what came out, and whether it all fits: pure bookkeeping over what was read from the topics."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.vocabulary import DeliveryState, Outcome
+
+Fields = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Sent:
+    """One line that was played."""
+
+    line: int
+    disclosure_id: str | None
+    accepted: bool
+    #: By the clock of the demo, in seconds.
+    at: float
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Account:
+    """Everything of one play, by id; times are the demo's clock, in seconds, when a record could be read."""
+
+    sent: list[Sent] = field(default_factory=list)
+    decisions: dict[str, Fields] = field(default_factory=dict)
+    reports: dict[str, Fields] = field(default_factory=dict)
+    deliveries: list[Fields] = field(default_factory=list)
+    due: dict[str, Fields] = field(default_factory=dict)
+    settled: dict[str, Fields] = field(default_factory=dict)
+    reviews: dict[str, Fields] = field(default_factory=dict)
+    rejected: list[Fields] = field(default_factory=list)
+    decided_at: dict[str, float] = field(default_factory=dict)
+    acknowledged_at: dict[str, float] = field(default_factory=dict)
+    #: How often each record and acknowledgement was read: more than once is a fault.
+    read: Counter[str] = field(default_factory=Counter)
+    _reports_of: dict[str, list[Fields]] = field(default_factory=dict)
+    _noticed: set[str] = field(default_factory=set)
+    _reviewed: set[str] = field(default_factory=set)
+
+    def take(self, record: str, fields: Fields, at: float) -> None:
+        """Enter one record as it was read."""
+        match record:
+            case "Decision":
+                self._once(self.decisions, "decision_id", fields)
+                self.decided_at.setdefault(fields["disclosure_id"], at)
+            case "Report":
+                self._once(self.reports, "report_id", fields)
+                self._reports_of.setdefault(fields["decision_id"], []).append(fields)
+            case "DeliveryChanged":
+                self.deliveries.append(fields)
+                if fields["state"] == DeliveryState.ACKNOWLEDGED:
+                    self.read[f"acknowledgement of report {fields['report_id']}"] += 1
+                    self.acknowledged_at.setdefault(fields["report_id"], at)
+            case "NotificationDue":
+                self._once(self.due, "notification_id", fields)
+                self._noticed.add(fields["report_id"])
+            case "NotificationSettled":
+                self._once(self.settled, "notification_id", fields)
+            case "ReviewRequested":
+                self._once(self.reviews, "review_id", fields)
+                self._reviewed.add(fields["decision_id"])
+            case _:
+                raise ValueError(f"no account is kept of {record}")
+
+    def is_decided(self, disclosure_id: str) -> bool:
+        """Return whether the disclosure has its decision."""
+        return disclosure_id in self.decided_at
+
+    def is_settled(self) -> bool:
+        """Return whether nothing more is to be expected of what was sent."""
+        return not any(self.open())
+
+    def open(self) -> Iterable[str]:
+        """Yield what is still to come: a decision or rejection, the end of a report, the end of a notice."""
+        refused = Counter(fields["disclosure_id"] for fields in self.rejected)
+        for sent in self.sent:
+            if sent.accepted and not self.is_decided(sent.disclosure_id or "") and not refused[sent.disclosure_id]:
+                yield f"line {sent.line} has no decision and was not rejected"
+        for decision in self.decisions.values():
+            yield from self._open_of_decision(decision)
+        ended = {d["report_id"] for d in self.deliveries if d["state"] in _ENDS}
+        for report_id, report in self.reports.items():
+            if report_id not in ended:
+                yield f"report {report_id} to {report['agency']} was neither acknowledged nor handed to a human"
+        for notification_id in self.due.keys() - self.settled.keys():
+            yield f"notice {notification_id} was not settled"
+        refused_lines = sum(not sent.accepted for sent in self.sent)
+        if refused_lines > len(self.rejected):
+            yield f"{refused_lines} lines were refused, but {len(self.rejected)} records are in the rejected topics"
+
+    def faults(self, agency_logs: Mapping[str, Iterable[Fields]]) -> list[str]:
+        """Return all that is not accounted for at the end, what agencies logged included."""
+        faults = list(self.open())
+        faults += [f"{what} was read {times} times" for what, times in self.read.items() if times > 1]
+        faults += [
+            f"report {d['report_id']} failed ({d['reason']}) and waits for a human"
+            for d in self.deliveries
+            if d["state"] == DeliveryState.FAILED
+        ]
+        accepted = Counter(
+            (agency, line["report_id"]) for agency, lines in agency_logs.items() for line in lines if line["accepted"]
+        )
+        wanted = {(report["agency"], report_id) for report_id, report in self.reports.items()}
+        faults += [f"{agency} accepted report {report} {accepted[agency, report]} times, not once"
+                   for agency, report in sorted(wanted) if accepted[agency, report] != 1]
+        faults += [f"{agency} accepted a report {report} that was never made"
+                   for agency, report in sorted(accepted.keys() - wanted)]
+        return faults
+
+    def persons(self) -> dict[str, list[str]]:
+        """Return each person's disclosures, in the order they were decided."""
+        persons: dict[str, list[str]] = {}
+        for decision in self.decisions.values():
+            known = persons.setdefault(decision["person"], [])
+            if decision["disclosure_id"] not in known:
+                known.append(decision["disclosure_id"])
+        return persons
+
+    def seconds_to_decision(self) -> list[float]:
+        """Return how long each decided disclosure took, from the first time it was sent to its decision."""
+        first = self._first_sent()
+        return [at - first[disclosure] for disclosure, at in self.decided_at.items() if disclosure in first]
+
+    def seconds_to_acknowledgement(self) -> list[float]:
+        """Return how long each acknowledged report took, from its disclosure to the agency's answer."""
+        first = self._first_sent()
+        return [
+            at - first[disclosure]
+            for report_id, at in self.acknowledged_at.items()
+            for disclosure in self.reports[report_id]["disclosures"][:1]
+            if disclosure in first
+        ]
+
+    def _first_sent(self) -> dict[str, float]:
+        first: dict[str, float] = {}
+        for sent in self.sent:
+            if sent.disclosure_id is not None:
+                first.setdefault(sent.disclosure_id, sent.at)
+        return first
+
+    def _open_of_decision(self, decision: Fields) -> Iterable[str]:
+        decision_id = decision["decision_id"]
+        if decision["outcome"] in (Outcome.EMERGENCY, Outcome.REFER):
+            reports = self._reports_of.get(decision_id, [])
+            told = {report["agency"] for report in reports}
+            for agency in sorted({entry["agency"] for entry in decision["agencies"]} - told):
+                yield f"decision {decision_id} tells {agency}, but there is no report to it"
+            for report in reports:
+                if report["report_id"] not in self._noticed:
+                    yield f"report {report['report_id']} has no notice to the person"
+        if decision["review"] and decision_id not in self._reviewed:
+            yield f"decision {decision_id} asks for a review, but there is none"
+
+    def _once(self, known: dict[str, Fields], id_field: str, fields: Fields) -> None:
+        name = f"{id_field.removesuffix('_id')} {fields[id_field]}"
+        self.read[name] += 1
+        known[fields[id_field]] = fields
+
+
+_ENDS = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN, DeliveryState.FAILED)

@@ -1,0 +1,135 @@
+"""The processes of the demo: started, started again when they end, and stopped, each with a log of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import infra.broker.bound
+from schemas.vocabulary import Agency
+
+#: What runs in the demo, as `docker-compose.yml` names it.
+DEMO_PROCESSES: tuple[str, ...] = (
+    "kafka",
+    "worker",
+    "connector-999",
+    "connector-101",
+    "connector-social-worker",
+    "connector-care-team",
+    "notifier",
+    "gateway",
+    "agencies",
+)
+
+#: The agencies as `confide connector` and `confide agencies` call them.
+AGENCY_SLUGS: tuple[str, ...] = tuple(agency.value.replace("_", "-") for agency in Agency)
+
+#: Before a process that ended is started again, and the most that one is started again before the demo gives up.
+_PAUSE_SECONDS = 0.2
+_MOST_RESTARTS = 40
+_STOP_SECONDS = 15.0
+
+
+class ProcessLost(Exception):
+    """A process ended too often to be started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """One process: its name and the arguments of `confide`."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+class Supervisor:
+    """Keeps processes running: what ends is started again, as the runtime expects of its supervisor."""
+
+    def __init__(self, logs: Path, environment: Mapping[str, str], tell: Callable[[str], None]) -> None:
+        self._logs = logs
+        self._environment = {**os.environ, **environment}
+        self._tell = tell
+        self._keepers: list[asyncio.Task[None]] = []
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._stopping = False
+        #: How often each process was started again.
+        self.restarts: dict[str, int] = {}
+
+    def start(self, specification: Specification) -> None:
+        """Start the process and keep it running."""
+        self._keepers.append(asyncio.create_task(self._keep(specification)))
+
+    def raise_lost(self) -> None:
+        """Raise `ProcessLost` if a process was given up."""
+        for keeper in self._keepers:
+            if keeper.done() and not keeper.cancelled() and (error := keeper.exception()) is not None:
+                raise error
+
+    async def stop(self) -> None:
+        """Ask every process to stop, end by force what does not, and wait for all."""
+        self._stopping = True
+        for process in self._running.values():
+            if process.returncode is None:
+                process.terminate()
+        for process in list(self._running.values()):
+            try:
+                await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def _keep(self, specification: Specification) -> None:
+        name = specification.name
+        while not self._stopping:
+            process = await self._spawn(specification)
+            self._running[name] = process
+            status = await process.wait()
+            if self._stopping:
+                return
+            self.restarts[name] = self.restarts.get(name, 0) + 1
+            if self.restarts[name] > _MOST_RESTARTS:
+                raise ProcessLost(f"{name} ended {self.restarts[name]} times; its log: {self._logs / name}.log")
+            self._tell(f"{name} ended ({_how(status)}) and is started again")
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _spawn(self, specification: Specification) -> asyncio.subprocess.Process:
+        # Bound to this process: whatever ends the demo ends what it started.
+        bound = [sys.executable, infra.broker.bound.__file__, str(os.getpid())]
+        with (self._logs / f"{specification.name}.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *bound, *_confide(), *specification.arguments,
+                env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            )
+
+
+def specifications(
+    *, workers: int, gateway_port: int, agency_ports: Mapping[str, int], agency_logs: Path, notices: Path
+) -> list[Specification]:
+    """Return the processes beside Kafka; agencies by the slugs of `confide connector`."""
+    agencies = [argument for slug, port in agency_ports.items() for argument in (f"--port-{slug}", str(port))]
+    return [
+        Specification("agencies", ("agencies", "--folder", str(agency_logs), *agencies)),
+        *(Specification(f"worker-{n}", ("worker", "--slot", str(n))) for n in range(1, workers + 1)),
+        *(
+            Specification(f"connector-{slug}", ("connector", slug, "--agency-url", f"http://127.0.0.1:{port}"))
+            for slug, port in agency_ports.items()
+        ),
+        Specification("notifier", ("notifier", "--channel", "file", "--file", str(notices))),
+        Specification("gateway", ("gateway", "--port", str(gateway_port))),
+    ]
+
+
+def _confide() -> Sequence[str]:
+    script = Path(sys.executable).with_name("confide")
+    # The script where it is installed, so that a list of processes reads as the command line does.
+    return (sys.executable, str(script)) if script.exists() else (sys.executable, "-m", "services.cli")
+
+
+def _how(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"status {status}"

@@ -1,0 +1,141 @@
+"""Reads what came out, as anybody else would: `read_committed`, from the topics, in a thread of its own."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from schemas.codec import decode
+from schemas.errors import Unreadable
+from schemas.records import (
+    Decision,
+    DeliveryChanged,
+    NotificationDue,
+    NotificationSettled,
+    Report,
+    ReviewRequested,
+)
+from schemas.topics import CATALOGUE, TopicName, rejected
+
+_MODELS = {
+    model.__name__: model
+    for model in (Decision, Report, DeliveryChanged, NotificationDue, NotificationSettled, ReviewRequested)
+}
+#: What stays sealed stays out of the files too.
+_SEALED = {"Report": {"sections"}, "ReviewRequested": {"section"}, "DeliveryChanged": {"request"}}
+_TOPICS = (
+    TopicName.DECISIONS,
+    TopicName.REPORTS_999,
+    TopicName.REPORTS_101,
+    TopicName.REPORTS_SOCIAL_WORKER,
+    TopicName.REPORTS_CARE_TEAM,
+    TopicName.DELIVERIES,
+    TopicName.NOTIFICATIONS,
+    TopicName.REVIEWS,
+)
+_SOURCES = (
+    TopicName.FORUM_DISCLOSURES,
+    TopicName.FORUM_DISCLOSURES_URGENT,
+    TopicName.TEXT_LINE_DISCLOSURES,
+    TopicName.TEXT_LINE_DISCLOSURES_URGENT,
+)
+
+Take = Callable[[str, dict[str, Any], float], None]
+
+
+class Reader:
+    """Hands each record, as JSON fields, to `take(record, fields, seconds)`; rejected ones as `Rejected`."""
+
+    def __init__(self, bootstrap: str, take: Take) -> None:
+        self._bootstrap = bootstrap
+        self._take = take
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
+        #: What ended the reading, if anything did.
+        self.error: Exception | None = None
+
+    def start(self) -> None:
+        """Begin to read, from the beginning of every topic."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        try:
+            consumer = _consumer(self._bootstrap)
+            try:
+                topics = (*_TOPICS, *(topic for name in CATALOGUE if (topic := rejected(name)) in CATALOGUE))
+                sources = [TopicPartition(str(t), p) for t in topics for p in consumer.partitions_for_topic(str(t))]
+                consumer.assign(sources)
+                consumer.seek_to_beginning(*sources)
+                while not self._stop.is_set():
+                    for records in consumer.poll(timeout_ms=50, max_records=1_000).values():
+                        for record in records:
+                            name, fields = _fields(record)
+                            self._take(name, fields, time.monotonic())
+            finally:
+                consumer.close()
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for what this reads
+            self.error = error
+
+
+def has_disclosures(bootstrap: str) -> bool:
+    """Return whether the services' topics hold anything yet."""
+    consumer = _consumer(bootstrap)
+    try:
+        sources = [TopicPartition(str(t), p) for t in _SOURCES for p in consumer.partitions_for_topic(str(t))]
+        return any(consumer.end_offsets(sources).values())
+    finally:
+        consumer.close()
+
+
+def _consumer(bootstrap: str) -> Any:
+    return KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,
+        allow_auto_create_topics=False,
+    )
+
+
+def _fields(record: Any) -> tuple[str, dict[str, Any]]:
+    if record.topic.endswith(rejected("")):
+        return "Rejected", _rejected(record)
+    name, fields = decode(record.value, *_MODELS)
+    return name, _MODELS[name].model_validate(fields).model_dump(mode="json", exclude=_SEALED.get(name))
+
+
+def _rejected(record: Any) -> dict[str, Any]:
+    headers = {name: value.decode() for name, value in record.headers}
+    why = {name.removeprefix("rejected-"): text for name, text in headers.items() if name.startswith("rejected-")}
+    value = record.value or b""
+    return {
+        "topic": record.topic,
+        **why,
+        "disclosure_id": _disclosure_id(value),
+        "bytes": len(value),
+        "value": base64.b64encode(value).decode(),
+    }
+
+
+def _disclosure_id(value: bytes) -> str | None:
+    """Return the id of a rejected disclosure where it can be read: as the wire has it, or as a line of JSON."""
+    try:
+        name, fields = decode(value, "Disclosure", "Admitted")
+        found = fields["disclosure_id"] if name == "Disclosure" else fields["disclosure"]["disclosure_id"]
+    except Unreadable:
+        try:
+            line = json.loads(value)
+        except ValueError:
+            return None
+        found = line.get("disclosure_id") if isinstance(line, dict) else None
+    return found if isinstance(found, str) else None

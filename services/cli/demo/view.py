@@ -1,0 +1,157 @@
+"""What a play shows: the lines as they come, what was decided and why, what went to whom and what came back."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import quantiles
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from schemas.vocabulary import DeliveryState, Outcome
+from services.cli.demo.account import Account
+
+_STYLES = {
+    Outcome.EMERGENCY: "bold red",
+    Outcome.REFER: "yellow",
+    Outcome.REVIEW: "cyan",
+    Outcome.CONFIDENTIAL: "green",
+    Outcome.OUT_OF_SCOPE: "dim",
+}
+_ROWS = 16
+_P99 = 98  # of the 99 cuts into hundredths
+_MEDIAN = 49
+
+
+class View:
+    """A live table on a terminal; elsewhere a line for each decision."""
+
+    def __init__(self, lines: int, *, paced: bool) -> None:
+        self.console = Console(soft_wrap=True)
+        self._lines = lines
+        self._each = paced  # a line for each decision is for reading, which nobody does unpaced
+        self._live: Live | None = None
+        # Records come from the reader's thread, everything else from the play's.
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Print a line beside the table."""
+        self.console.print(text, style="dim", highlight=False)
+
+    def came(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Take note of a record; without a terminal each decision and rejection is a line of its own."""
+        if self.console.is_terminal or not self._each:
+            return
+        with self._lock:
+            if name == "Decision":
+                self.console.print(_decision_line(fields), highlight=False)
+            elif name == "Rejected":
+                self.console.print(f"rejected    {fields['reason']}", highlight=False)
+
+    def show(self, account: Account) -> None:
+        """Draw the table as it stands."""
+        if self._live is not None:
+            self._live.update(_table(account, self._lines))
+
+    def __enter__(self) -> Self:
+        """Begin to draw, on a terminal."""
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, refresh_per_second=8)
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last table standing."""
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+            self._live = None
+
+
+def summary(
+    console: Console, account: Account, restarts: Mapping[str, int], faults: Sequence[str], *, seconds: float
+) -> None:
+    """Print what the play came to."""
+    table = Table(title=f"{len(account.sent)} lines in {seconds:.1f} s", title_justify="left", show_header=False)
+    table.add_row("disclosures", f"{len({s.disclosure_id for s in account.sent if s.accepted})} accepted")
+    outcomes = Counter(decision["outcome"] for decision in account.decisions.values())
+    table.add_row("decisions", _counts({outcome.value: outcomes[outcome] for outcome in Outcome}))
+    table.add_row("persons", str(len(account.persons())))
+    table.add_row("reports", _counts(Counter(report["agency"] for report in account.reports.values())))
+    states = Counter(delivery["state"] for delivery in account.deliveries)
+    table.add_row("acknowledgements", str(states[DeliveryState.ACKNOWLEDGED]))
+    table.add_row("notices", _counts(Counter(notice["state"] for notice in account.settled.values())))
+    table.add_row("reviews", _counts(Counter(review["reason"] for review in account.reviews.values())))
+    table.add_row("rejected", str(len(account.rejected)))
+    table.add_row("to the decision", _percentiles(account.seconds_to_decision()))
+    table.add_row("to the acknowledgement", _percentiles(account.seconds_to_acknowledgement()))
+    if restarts:
+        table.add_row("started again", _counts(restarts))
+    console.print(table)
+    for fault in faults:
+        console.print(f"unaccounted for: {fault}", style="bold red", highlight=False)
+    if not faults:
+        console.print("Everything that went in is accounted for.", style="bold green")
+
+
+def _table(account: Account, lines: int) -> Group:
+    table = Table(title=f"{len(account.sent)} of {lines} lines", title_justify="left", expand=True)
+    for column in ("disclosure", "outcome", "because", "told", "came back"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    acknowledged: dict[str, list[str]] = {}
+    for delivery in account.deliveries[-10 * _ROWS :]:
+        if delivery["state"] == DeliveryState.ACKNOWLEDGED:
+            acknowledged.setdefault(delivery["report_id"], []).append(delivery["agency"])
+    came_back: dict[str, list[str]] = {}
+    for report in list(account.reports.values())[-4 * _ROWS :]:
+        came_back.setdefault(report["decision_id"], []).extend(acknowledged.get(report["report_id"], []))
+    for decision in list(account.decisions.values())[-_ROWS:]:
+        style = _STYLES[Outcome(decision["outcome"])]
+        table.add_row(
+            decision["disclosure_id"][:8],
+            Text(decision["outcome"], style=style),
+            _because(decision),
+            _told(decision),
+            ", ".join(f"{agency} ✓" for agency in came_back.get(decision["decision_id"], [])),
+        )
+    outcomes = Counter(decision["outcome"] for decision in account.decisions.values())
+    counts = _counts({outcome.value: outcomes[outcome] for outcome in Outcome})
+    return Group(table, Text(f"{counts}; rejected {len(account.rejected)}; notices settled {len(account.settled)}"))
+
+
+def _decision_line(decision: Mapping[str, Any]) -> str:
+    told = _told(decision)
+    return f"{decision['outcome']:<12}{decision['disclosure_id'][:8]}  {_because(decision)}" + (
+        f"  → {told}" if told else ""
+    )
+
+
+def _because(decision: Mapping[str, Any]) -> str:
+    holds = [clause["id"] for clause in decision["clauses"] if clause["state"] == "holds"]
+    parts = [", ".join(holds)] if holds else []
+    if opened := [clause["id"] for clause in decision["clauses"] if clause["state"] == "open"]:
+        parts.append(f"open: {', '.join(opened)}")
+    if decision["review"]:
+        parts.append(f"asks: {decision['review']['reason']}")
+    return "; ".join(parts) or "no clause holds"
+
+
+def _told(decision: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{a['agency']} {a['service'] or ''}".strip() for a in decision["agencies"])
+    return f"({told} if confirmed)" if told and decision["outcome"] == Outcome.REVIEW else told
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()) if count) or "none"
+
+
+def _percentiles(seconds: Sequence[float]) -> str:
+    if len(seconds) < 2:  # noqa: PLR2004 - one value has no percentiles
+        return "none" if not seconds else f"{seconds[0] * 1000:.0f} ms"
+    cuts = quantiles(seconds, n=100, method="inclusive")
+    return f"p50 {cuts[_MEDIAN] * 1000:.0f} ms, p99 {cuts[_P99] * 1000:.0f} ms"

@@ -1,0 +1,15 @@
+"""All verbs of `confide`, in the order that its help shows."""
+
+import typer
+
+from services.cli import agencies, broker, connector, decide, demo, gateway, keys, notifier, produce, topics, worker
+
+app = typer.Typer(
+    name="confide",
+    help="Two support services act as one on their shared Confidentiality Policy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in (demo, decide, produce, worker, connector, notifier, gateway, agencies, topics, broker, keys):
+    verb.register(app)
