@@ -1,0 +1,91 @@
+"""A lane for the tests of an agent's logic: turns in order and effects when asked, over a dict, without Kafka."""
+
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.codec import decode
+from schemas.errors import Invalid
+from streams.runtime import Agent, Cause, Output, Record, Turn
+from streams.runtime.rejection import REJECTED_SUFFIX, rejected
+
+START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+class Lane:
+    """One lane of an agent; `state` outlives a crash, effects do not."""
+
+    def __init__(self, agent: Agent[Any, Any, Any], clock: Clock, state: dict[bytes, bytes] | None = None) -> None:
+        self.agent = agent
+        self.clock = clock
+        self.state: dict[bytes, bytes] = {} if state is None else state
+        self.outputs: list[Output] = []
+        self.effects: deque[tuple[Any, Cause]] = deque()
+        self._offset = 0
+        turn = self._turn()
+        agent.opened(turn)
+        self._commit(turn)
+
+    def feed(self, *values: bytes | None, topic: str = "source", traceparent: bytes | None = None) -> None:
+        """Work off one batch of these values."""
+        turn = self._turn()
+        decoded = []
+        headers = () if traceparent is None else (("traceparent", traceparent),)
+        for value in values:
+            record = Record(topic, 0, self._offset, 0, b"person", value, headers)
+            self._offset += 1
+            try:
+                decoded.append((record, self.agent.decode(record)))
+            except Invalid as invalid:
+                turn.reject(record, invalid)
+        self.agent.handle(decoded, turn)
+        self._commit(turn)
+
+    async def settle(self) -> Any:
+        """Perform the oldest effect, commit what follows, and return the effect."""
+        effect, cause = self.effects.popleft()
+        result = await self.agent.perform(effect)
+        turn = self._turn()
+        self.agent.settled(effect, result, turn, cause)
+        self._commit(turn)
+        return effect
+
+    async def settle_all(self) -> None:
+        """Settle until nothing is owed."""
+        while self.effects:
+            await self.settle()
+
+    def written(self, name: str) -> list[dict[str, Any]]:
+        """Return the records of one name that were written, in order."""
+        written = [output for output in self.outputs if not output.topic.endswith(REJECTED_SUFFIX)]
+        decoded = [decode(output.value, *_NAMES) for output in written if output.value is not None]
+        return [fields for found, fields in decoded if found == name]
+
+    def _turn(self) -> Turn:
+        return Turn(self.state, self.clock())
+
+    def _commit(self, turn: Turn) -> None:
+        self.outputs += turn.outputs
+        self.outputs += (rejected(record, invalid, by="test", now=turn.now) for record, invalid in turn.rejects)
+        for key, value in turn.changes.items():
+            if value is None:
+                self.state.pop(key, None)
+            else:
+                self.state[key] = value
+        self.effects.extend(turn.effects)
+
+
+_NAMES = ("DeliveryChanged", "NotificationDue", "NotificationSettled", "Report")

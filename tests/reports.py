@@ -1,0 +1,71 @@
+"""Reports on an invented person, sealed as ADMIT seals them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.codec import encode
+from schemas.disclosure import Location, Professional
+from schemas.policy import load_policy
+from schemas.records import Report, ReportSection, SealedDetails, SealedSection, Withheld
+from schemas.vocabulary import Agency, EmergencyService, ProfessionalRole, ReportKind
+from streams.domain.ids import report_id
+from streams.domain.sealing import seal
+
+DATA_KEY = bytes(range(32))
+KEY_ID = "key-1"
+PERSON = "person-1"
+DETAILS = SealedDetails(
+    account="forum:39117",
+    phone="+447700900123",
+    email="p@example.org",
+    location=Location(text="by the bandstand", postcode="ZZ99 1AB"),
+    professionals=(
+        Professional(role=ProfessionalRole.SOCIAL_WORKER, name="A. Example", address="duty@council.example"),
+    ),
+    reference="thread-8841#3",
+    summary="The assessor's own words.",
+)
+
+
+class Keys:
+    """A keyring in memory; a key that is not in it was erased."""
+
+    def __init__(self, **keys: bytes) -> None:
+        self.keys = {KEY_ID: DATA_KEY, **keys}
+
+    async def data_key(self, key_id: str) -> bytes | None:
+        return self.keys.get(key_id)
+
+
+def section(disclosure_id: str = "disclosure-1", details: SealedDetails = DETAILS) -> ReportSection:
+    fields = seal(details, key=DATA_KEY, key_id=KEY_ID, nonce=bytes(12), disclosure_id=disclosure_id)
+    return ReportSection(disclosure_id=disclosure_id, section=SealedSection.model_validate(fields))
+
+
+def report(agency: Agency = Agency.EMERGENCY_999, disclosure_id: str = "disclosure-1", **fields: Any) -> Report:
+    emergency = agency is Agency.EMERGENCY_999
+    share = load_policy().shares[agency]
+    made: dict[str, Any] = {
+        "report_id": report_id(f"decision-of-{disclosure_id}", agency),
+        "decision_id": f"decision-of-{disclosure_id}",
+        "agency": agency,
+        "service": EmergencyService.AMBULANCE if emergency else None,
+        "services": (EmergencyService.AMBULANCE,) if emergency else (),
+        "kind": ReportKind.NEW,
+        "person": PERSON,
+        "disclosures": (disclosure_id,),
+        "clauses": ("IR-1",) if emergency else ("LT-1",),
+        "concerns": ("suicide",),
+        "age": 17,
+        "person_told": True,
+        "person_agrees": False,
+        "sections": (section(disclosure_id),),
+        "withheld": tuple(Withheld(field=field, reason="not needed") for field in share.withheld),
+        "reported_at": datetime(2026, 2, 3, 21, 9, 40, tzinfo=UTC),
+        **fields,
+    }
+    return Report(**made)
+
+
+def encoded(made: Report) -> bytes:
+    return encode("Report", made.model_dump())

@@ -1,0 +1,185 @@
+"""Every notice is settled once: told, deferred or unreachable, whatever the process does."""
+
+import io
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.codec import encode
+from schemas.policy import load_policy
+from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
+from schemas.vocabulary import Agency, ContactChannel, NoticeState, Service, WithheldBecause
+from services.notifier.channels import ChannelPort, ConsoleChannel, FileChannel, Told, Unreachable
+from services.notifier.notice import AGENCY_NAMES, Notice, compose
+from services.notifier.notifier import Notifier
+from tests.lanes import START, Clock, Lane
+
+POLICY = load_policy()
+
+
+class Nobody:
+    """A channel that reaches nobody."""
+
+    async def tell(self, notice: Notice) -> Told | Unreachable:
+        return Unreachable("account_closed")
+
+
+def due(number: int = 1, **fields: Any) -> NotificationDue:
+    made: dict[str, Any] = {
+        "notification_id": f"notice-{number}",
+        "report_id": f"report-{number}",
+        "person": "person-1",
+        "disclosures": (ServiceDisclosure(service=Service.FORUM, disclosure_id="disclosure-1"),),
+        "agency": Agency.SOCIAL_WORKER,
+        "clauses": ("LT-2",),
+        "channels": (ContactChannel.DIRECT_MESSAGE, ContactChannel.SMS),
+        "due_at": datetime(2026, 2, 3, 21, 10, tzinfo=UTC),
+        **fields,
+    }
+    return NotificationDue(**made)
+
+
+def encoded(made: NotificationDue) -> bytes:
+    return encode("NotificationDue", made.model_dump())
+
+
+def lane(channel: ChannelPort, state: dict[bytes, bytes] | None = None) -> Lane:
+    return Lane(Notifier(channel, POLICY), Clock(), state)
+
+
+def settled(of: Lane) -> list[NotificationSettled]:
+    return [NotificationSettled.model_validate(fields) for fields in of.written("NotificationSettled")]
+
+
+def told(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notices.jsonl"
+
+
+async def test_a_notice_is_told_by_the_preferred_channel_and_settled_under_the_person(path: Path) -> None:
+    one = lane(FileChannel(path))
+    one.feed(encoded(due()))
+    assert settled(one) == []
+    await one.settle_all()
+    (end,) = settled(one)
+    assert (end.state, end.channel, end.reason, end.review_at) == (NoticeState.TOLD, "direct_message", None, None)
+    assert (end.notification_id, end.report_id, end.settled_at) == ("notice-1", "report-1", START)
+    assert one.outputs[0].key == b"person-1"
+    assert one.state == {b"done/notice-1": b"told"}
+
+
+async def test_a_notice_says_who_was_told_why_and_where_other_support_is(path: Path) -> None:
+    one = lane(FileChannel(path))
+    one.feed(encoded(due(clauses=("LT-2", "LT-4"))))
+    await one.settle_all()
+    (line,) = told(path)
+    assert line["agency"] == "your social worker"
+    assert [reason["clause"] for reason in line["reasons"]] == ["LT-2", "LT-4"]
+    assert line["reasons"][0]["text"] == "Under 18, or adult at risk of harm: ongoing abuse."
+    assert "85258" in line["support"]
+    assert "ask why" in line["rights"]
+    assert line["disclosures"] == [{"service": "forum", "disclosure_id": "disclosure-1"}]
+    assert "person-1" not in json.dumps(line)
+
+
+async def test_the_console_says_the_same_in_words() -> None:
+    stream = io.StringIO()
+    one = lane(ConsoleChannel(stream))
+    one.feed(encoded(due(agency=Agency.EMERGENCY_999, clauses=("IR-1",))))
+    await one.settle_all()
+    said = stream.getvalue()
+    assert "[forum disclosure-1 by direct_message]" in said
+    assert "the emergency services (999)" in said
+    assert "There is a plan to end their life in the immediate future. (IR-1)" in said
+    assert "THEMIX to 85258" in said
+    assert "person-1" not in said
+
+
+async def test_what_is_not_safe_to_tell_is_deferred_with_a_date_and_nothing_is_told(path: Path) -> None:
+    one = lane(FileChannel(path))
+    one.feed(encoded(due(channels=(), withheld_because=WithheldBecause.NOT_SAFE_TO_CONTACT)))
+    assert not one.effects
+    (end,) = settled(one)
+    assert (end.state, end.reason) == (NoticeState.DEFERRED, "not_safe_to_contact")
+    assert end.review_at == START + timedelta(hours=24)
+    assert told(path) == []
+
+
+@pytest.mark.parametrize("because", [WithheldBecause.NO_CHANNEL, None])
+def test_where_there_is_no_channel_the_person_is_unreachable(path: Path, because: WithheldBecause | None) -> None:
+    one = lane(FileChannel(path))
+    one.feed(encoded(due(channels=(), withheld_because=because)))
+    (end,) = settled(one)
+    assert (end.state, end.reason, end.review_at) == (NoticeState.UNREACHABLE, "no_channel", None)
+
+
+async def test_a_channel_that_reaches_nobody_says_why() -> None:
+    one = lane(Nobody())
+    one.feed(encoded(due()))
+    await one.settle_all()
+    (end,) = settled(one)
+    assert (end.state, end.reason, end.channel) == (NoticeState.UNREACHABLE, "account_closed", None)
+
+
+async def test_a_notice_that_comes_twice_or_is_its_own_settling_changes_nothing(path: Path) -> None:
+    one = lane(FileChannel(path))
+    one.feed(encoded(due()), encoded(due()))
+    await one.settle_all()
+    settling = one.outputs[0].value
+    one.feed(encoded(due()), settling)
+    assert not one.effects
+    assert len(settled(one)) == len(told(path)) == 1
+
+
+async def test_what_cannot_be_read_is_rejected_and_the_rest_is_told(path: Path) -> None:
+    one = lane(FileChannel(path))
+    one.feed(b"\xc3\x01not a record", None, encoded(due()))
+    await one.settle_all()
+    assert [output.topic for output in one.outputs[:2]] == ["source.rejected", "source.rejected"]
+    assert len(settled(one)) == 1
+
+
+@pytest.mark.parametrize("told_before", [False, True])
+async def test_after_a_crash_the_notice_is_told_once_in_the_file(path: Path, told_before: bool) -> None:
+    one = lane(FileChannel(path))
+    one.feed(encoded(due()))
+    if told_before:
+        await one.agent.perform(one.effects[0][0])
+    again = lane(FileChannel(path), one.state)
+    await again.settle_all()
+    assert len(told(path)) == 1
+    assert [end.state for end in settled(again)] == [NoticeState.TOLD]
+
+
+async def test_a_notice_cut_off_while_it_was_written_is_written_again_whole(path: Path) -> None:
+    channel = FileChannel(path)
+    await channel.tell(compose(due(1), POLICY))
+    whole = size(path)
+    await channel.tell(compose(due(2), POLICY))
+    os.truncate(path, size(path) - 10)
+    again = FileChannel(path)
+    assert size(path) == whole
+    await again.tell(compose(due(1), POLICY))
+    await again.tell(compose(due(2), POLICY))
+    assert [line["notification_id"] for line in told(path)] == ["notice-1", "notice-2"]
+
+
+def test_the_file_of_notices_is_readable_by_its_owner_alone(path: Path) -> None:
+    FileChannel(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_every_agency_has_a_name_for_people() -> None:
+    assert set(AGENCY_NAMES) == set(Agency)

@@ -1,0 +1,98 @@
+"""Each agency gets the least it needs: what the policy shares with it, and nothing that its report withholds."""
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas.policy import ShareField, load_policy
+from schemas.records import SealedDetails, Withheld
+from schemas.vocabulary import Agency, ConcernKind, EmergencyService, ReportKind
+from services.connectors.process import PROJECTIONS
+from services.connectors.projection import without_withheld
+from tests.reports import DETAILS, report
+
+#: What shows that a field is in a request.
+MARKS = {
+    ShareField.ACCOUNT: "forum:39117",
+    ShareField.PHONE: "+447700900123",
+    ShareField.EMAIL: "p@example.org",
+    ShareField.LOCATION: "by the bandstand",
+    ShareField.PROFESSIONALS: "duty@council.example",
+    ShareField.REFERENCE: "thread-8841#3",
+    ShareField.SUMMARY: "The assessor's own words.",
+}
+
+
+def request(agency: Agency, *details: SealedDetails, **fields: Any) -> dict[str, Any]:
+    made = report(agency, **fields)
+    return PROJECTIONS[agency](made, without_withheld(made, details or (DETAILS,)))
+
+
+def shown(body: dict[str, Any]) -> set[ShareField]:
+    text = json.dumps(body)
+    return {field for field, mark in MARKS.items() if mark in text}
+
+
+@pytest.mark.parametrize("agency", Agency)
+def test_an_agency_is_given_exactly_what_the_policy_shares_with_it(agency: Agency) -> None:
+    shared = set(load_policy().shares[agency].fields)
+    assert shown(request(agency)) == shared & set(MARKS)
+
+
+@pytest.mark.parametrize("agency", Agency)
+def test_what_the_report_withholds_is_in_no_request_whoever_it_is_for(agency: Agency) -> None:
+    everything = tuple(Withheld(field=field.value, reason="asked for") for field in ShareField)
+    assert shown(request(agency, withheld=everything)) == set()
+
+
+@pytest.mark.parametrize("agency", Agency)
+def test_no_projection_asks_for_the_conversation_even_where_nothing_is_withheld(agency: Agency) -> None:
+    assert ShareField.REFERENCE not in shown(request(agency, withheld=()))
+
+
+@pytest.mark.parametrize("agency", Agency)
+def test_every_request_says_what_it_is_and_why(agency: Agency) -> None:
+    made = report(agency)
+    body = request(agency, kind=ReportKind.SUPPLEMENT, refers_to="r-0")
+    assert body["report_id"] == made.report_id
+    assert (body["kind"], body["refers_to"], body["agency"]) == ("supplement", "r-0", agency)
+    assert body["clauses"] == list(made.clauses)
+
+
+@pytest.mark.parametrize("agency", Agency)
+def test_no_request_has_our_id_of_the_person_or_of_the_disclosure(agency: Agency) -> None:
+    text = json.dumps(request(agency))
+    assert "person-1" not in text
+    assert "disclosure-1" not in text
+
+
+def test_999_is_told_whom_to_send_where_and_what_awaits_them() -> None:
+    body = request(
+        Agency.EMERGENCY_999,
+        services=(EmergencyService.POLICE, EmergencyService.AMBULANCE),
+        concerns=(ConcernKind.HARM_TO_OTHERS,),
+        real_and_immediate_risk=True,
+    )
+    assert body["services"] == ["police", "ambulance"]
+    assert body["where"] == [{"text": "by the bandstand", "postcode": "ZZ99 1AB"}]
+    assert body["scene_risks"] == {"risk_to_others": True, "real_and_immediate_risk": True}
+
+
+def test_101_is_told_of_the_test_of_right_care_right_person() -> None:
+    assert request(Agency.POLICE_101, real_and_immediate_risk=False)["concern"]["real_and_immediate_risk"] is False
+
+
+def test_several_disclosures_are_brought_together_each_thing_once() -> None:
+    later = DETAILS.model_copy(update={"phone": "+447700900124", "summary": "Later words."})
+    body = request(Agency.EMERGENCY_999, DETAILS, later)
+    assert body["reach"]["phones"] == ["+447700900123", "+447700900124"]
+    assert body["reach"]["emails"] == ["p@example.org"]
+    assert len(body["where"]) == 1
+    assert body["what_is_happening"]["words"] == ["The assessor's own words.", "Later words."]
+
+
+def test_a_social_worker_gets_the_history_and_the_care_team_the_newest_words_alone() -> None:
+    later = DETAILS.model_copy(update={"summary": "Later words."})
+    assert request(Agency.SOCIAL_WORKER, DETAILS, later)["history"]["words"] == [DETAILS.summary, "Later words."]
+    assert request(Agency.CARE_TEAM, DETAILS, later)["concern"]["words"] == ["Later words."]
