@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from schemas.disclosure import Contact, ReadableDisclosure
+from schemas.disclosure import ReadableDisclosure
 from schemas.records import Notify
 from schemas.vocabulary import ContactChannel, WithheldBecause
 
@@ -44,4 +44,3 @@ def _notify(
 def _ways(channels: tuple[ContactChannel, ...], preferred: ContactChannel | None) -> tuple[ContactChannel, ...]:
     first = () if preferred is None else (preferred,)
     return tuple(dict.fromkeys((*first, *channels)))
-

@@ -41,7 +41,15 @@ FIVE_MINUTES, A_DAY = timedelta(minutes=5), timedelta(hours=24)
 REVIEWS: list[tuple[list[dict[str, Any]], dict[str, Any], str, str | None, str | None, timedelta, tuple[str, ...]]] = [
     # concerns, how, outcome, proposed, reason, deadline, asks
     ([OVERDOSE], UNCONFIRMED, "review", "emergency", "confirmation", FIVE_MINUTES, ()),
-    ([OVERDOSE, PERHAPS_ABUSE], UNCONFIRMED, "review", "emergency", "confirmation", FIVE_MINUTES, ("concerns[1].ongoing",)),
+    (
+        [OVERDOSE, PERHAPS_ABUSE],
+        UNCONFIRMED,
+        "review",
+        "emergency",
+        "confirmation",
+        FIVE_MINUTES,
+        ("concerns[1].ongoing",),
+    ),
     ([HOMELESS], UNCONFIRMED, "review", "refer", "confirmation", A_DAY, ()),
     ([HOMELESS, PERHAPS_ABUSE], UNCONFIRMED, "review", "refer", "confirmation", A_DAY, ("concerns[1].ongoing",)),
     ([HARM], {"subject": ADULT}, "review", None, "safeguarding_lead", FIVE_MINUTES, ()),

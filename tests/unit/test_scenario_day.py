@@ -57,7 +57,9 @@ def _kinds(ruling: Ruling) -> list[str]:
     kinds: list[str] = [ruling.outcome, "all"]
     if ruling.review is not None:
         beside = ruling.outcome is Outcome.REFER
-        kinds.append(f"refer with a {ruling.review.reason} review beside it" if beside else f"review, {ruling.review.reason}")
+        kinds.append(
+            f"refer with a {ruling.review.reason} review beside it" if beside else f"review, {ruling.review.reason}"
+        )
     return kinds
 
 
@@ -76,7 +78,9 @@ def test_where_each_clause_is_seen(clause: str) -> None:
     findings = {line: found(ruling, clause) for line, ruling in enumerate(RULINGS, start=1)}
     seen = EXPECTED["seen"][clause]
     if clause == "AR-1":  # in the table where it was assessed, whatever came of it
-        assert {line for line, finding in findings.items() if finding and finding.state is ClauseState.HOLDS} <= set(seen)
+        assert {line for line, finding in findings.items() if finding and finding.state is ClauseState.HOLDS} <= set(
+            seen
+        )
         assert all(findings[line] for line in seen)
     else:
         assert {line for line, each in findings.items() if each and each.state is ClauseState.HOLDS} == set(seen)
