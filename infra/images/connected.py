@@ -14,7 +14,7 @@ import psutil
 def connected(pid: int, port: int) -> bool:
     """Whether the process has an open connection to that port of any host."""
     return any(
-        connection.raddr and connection.raddr.port == port and connection.status == psutil.CONN_ESTABLISHED
+        connection.status == psutil.CONN_ESTABLISHED and connection.raddr.port == port
         for connection in psutil.Process(pid).net_connections("tcp")
     )
 
