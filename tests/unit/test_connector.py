@@ -1,4 +1,4 @@
-"""A connector against a real agency: attempts on record before they are made, resumed after a crash, given up in time."""
+"""A connector against a real agency: attempts on record before they are made, resumed after a crash, ended in time."""
 
 import json
 from collections.abc import AsyncIterator, Callable

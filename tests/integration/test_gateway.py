@@ -1,0 +1,283 @@
+"""The gateway over HTTP against a real Kafka: accepted means acknowledged, refused means kept and named."""
+
+import asyncio
+import gc
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from schemas.codec import decode
+from schemas.disclosure import MAX_DISCLOSURE_BYTES
+from schemas.topics import CATALOGUE, MAX_VALUE_BYTES, TopicName, disclosures, rejected
+from schemas.vocabulary import Service
+from services.gateway import create_app
+from services.sdk import DisclosureProducer
+from services.sdk.serving import listen, port_of, running
+from tests.disclosures import BAD_LINES, DAY_LINES, KEYS, ROUTINE, fields, raw
+from tests.tails import Tail
+
+pytestmark = pytest.mark.integration
+OWN = [disclosures(service, urgent) for service in Service for urgent in (True, False)]
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture
+def producer(bootstrap: str) -> Iterator[DisclosureProducer]:
+    made = DisclosureProducer(bootstrap, KEYS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def client(producer: DisclosureProducer) -> AsyncIterator[httpx2.AsyncClient]:
+    async with served(producer) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def served(producer: DisclosureProducer) -> AsyncIterator[httpx2.AsyncClient]:
+    with listen("127.0.0.1", 0) as bound:
+        async with (
+            running([(create_app(producer), bound)]),
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False, timeout=30) as client,
+        ):
+            yield client
+
+
+async def post(client: httpx2.AsyncClient, body: bytes, **headers: str) -> httpx2.Response:
+    return await client.post("/v1/disclosures", content=body, headers=JSON | headers)
+
+
+async def test_accepted_means_in_kafka_on_the_urgent_topic_under_the_services_key(
+    client: httpx2.AsyncClient, bootstrap: str
+) -> None:
+    with Tail(bootstrap, *OWN) as tail:
+        response = await post(client, raw("d-accepted"), traceparent=TRACEPARENT)
+        assert (response.status_code, response.json()) == (202, {"disclosure_id": "d-accepted", "status": "accepted"})
+        (record,) = tail.take(1)
+    assert record.topic == TopicName.FORUM_DISCLOSURES_URGENT
+    assert len(record.key) == 64
+    assert decode(record.value, "Disclosure")[1]["disclosure_id"] == "d-accepted"
+    assert dict(record.headers)["traceparent"].split(b"-")[1] == TRACEPARENT.split("-")[1].encode()
+
+
+async def test_routine_goes_the_routine_way_and_one_person_to_one_partition(
+    client: httpx2.AsyncClient, bootstrap: str
+) -> None:
+    with Tail(bootstrap, *OWN) as tail:
+        for number in range(4):
+            await post(client, raw(f"d-routine-{number}", service="text_line", concerns=ROUTINE))
+        records = tail.take(4)
+    assert {record.topic for record in records} == {TopicName.TEXT_LINE_DISCLOSURES}
+    assert len({(record.partition, record.key) for record in records}) == 1
+
+
+async def test_every_line_of_the_day_is_accepted(client: httpx2.AsyncClient, bootstrap: str) -> None:
+    with Tail(bootstrap, *OWN) as tail:
+        answers = await asyncio.gather(*(post(client, line) for line in DAY_LINES))
+        assert {answer.status_code for answer in answers} == {202}
+        assert len(tail.take(len(DAY_LINES))) == len(DAY_LINES)
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    list(
+        zip(
+            BAD_LINES,
+            [
+                "line",
+                "disclosure_id",
+                "disclosed_at",
+                "subject",
+                "concerns",
+                "subject.phone",
+                "concerns[0].kind",
+                "concerns[0].life_threatening",
+            ],
+            strict=True,
+        )
+    ),
+)
+async def test_a_bad_line_names_its_field_and_is_kept_whole(
+    client: httpx2.AsyncClient, bootstrap: str, line: bytes, field: str
+) -> None:
+    with Tail(bootstrap, *OWN, *map(rejected, OWN)) as tail:
+        response = await post(client, line)
+        assert response.status_code == 422
+        assert [error["field"] for error in response.json()["errors"]] == [field]
+        (record,) = tail.take(1)
+    assert record.value == line
+    headers = {name: value.decode() for name, value in record.headers}
+    assert record.topic == headers["rejected-from"] + ".rejected"
+    assert headers["rejected-from"] in CATALOGUE
+    assert (headers["rejected-by"], headers["rejected-field"]) == ("gateway", field)
+    assert headers["rejected-error"] == "Invalid"
+    assert headers["rejected-reason"].startswith(f"{field}: ")
+    assert "T" in headers["rejected-at"]
+
+
+@pytest.mark.parametrize(
+    "secret", ["07700 900956", "not-a-mail-900956", "dr-nobody"], ids=["phone", "email", "field name"]
+)
+async def test_what_was_refused_is_not_repeated(client: httpx2.AsyncClient, bootstrap: str, secret: str) -> None:
+    subject = {"account": "forum:1", "phone": secret, "email": secret, secret: 1}
+    with Tail(bootstrap, *map(rejected, OWN)) as tail:
+        response = await post(client, raw(subject=subject))
+        (record,) = tail.take(1)
+    assert response.status_code == 422
+    assert secret not in response.text
+    assert secret.encode() not in b"".join(value for _, value in record.headers)
+    assert record.key is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b'{"a": "\xed\xa0\x80"}',
+        b"[" * 100_000,
+        b'{"a":' * 40_000,
+        b"9" * 10_000,
+        b"NaN",
+        b"[]",
+        b'"text"',
+        json.dumps(fields(summary="\ud800")).encode(),
+    ],
+    ids=[
+        "empty",
+        "not UTF-8",
+        "surrogate bytes",
+        "deep list",
+        "deep object",
+        "long number",
+        "NaN",
+        "list",
+        "text",
+        "lone",
+    ],
+)
+async def test_whatever_is_sent_is_refused_and_kept_and_never_a_server_error(
+    client: httpx2.AsyncClient, bootstrap: str, body: bytes
+) -> None:
+    with Tail(bootstrap, *map(rejected, OWN)) as tail:
+        response = await post(client, body)
+        assert response.status_code == 422
+        assert response.json()["errors"]
+        assert [record.value for record in tail.take(1)] == [body]
+
+
+async def test_another_content_type_is_refused_by_name_and_kept(client: httpx2.AsyncClient, bootstrap: str) -> None:
+    with Tail(bootstrap, *map(rejected, OWN)) as tail:
+        response = await client.post("/v1/disclosures", content=raw(), headers={"content-type": "text/plain"})
+        assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "content-type")
+        assert [record.value for record in tail.take(1)] == [raw()]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_256_kib_is_refused_and_kept_whole(
+    client: httpx2.AsyncClient, bootstrap: str, chunked: bool
+) -> None:
+    body = raw(summary="x" * MAX_DISCLOSURE_BYTES)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 10_000):
+            yield body[start : start + 10_000]
+
+    with Tail(bootstrap, *map(rejected, OWN)) as tail:
+        response = await client.post("/v1/disclosures", content=chunks() if chunked else body, headers=JSON)
+        assert response.status_code == 413
+        assert response.json()["errors"] == [{"field": "disclosure", "reason": "is larger than 262144 bytes"}]
+        (record,) = tail.take(1)
+    assert record.value == body
+    assert record.topic == rejected(TopicName.FORUM_DISCLOSURES_URGENT)
+
+
+async def test_a_body_of_just_the_limit_is_accepted(client: httpx2.AsyncClient, bootstrap: str) -> None:
+    body = raw("d-limit")
+    padded = raw("d-limit", summary="The assessor's own words." + "x" * (MAX_DISCLOSURE_BYTES - len(body)))
+    assert len(padded) == MAX_DISCLOSURE_BYTES
+    assert (await post(client, padded)).status_code == 202
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_larger_than_can_be_kept_is_refused_alone(client: httpx2.AsyncClient, chunked: bool) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(MAX_VALUE_BYTES // 100_000 + 1):
+            yield b"x" * 100_000
+
+    content = chunks() if chunked else b"x" * (MAX_VALUE_BYTES + 1)
+    try:
+        response = await client.post("/v1/disclosures", content=content, headers=JSON)
+    except (httpx2.WriteError, httpx2.ReadError, httpx2.RemoteProtocolError):
+        return  # it may have hung up on us while we were still sending
+    assert response.status_code == 413
+
+
+async def test_the_largest_that_can_be_kept_is_kept(producer: DisclosureProducer, bootstrap: str) -> None:
+    from schemas.errors import Invalid
+
+    largest = b"x" * MAX_VALUE_BYTES
+    with Tail(bootstrap, rejected(TopicName.FORUM_DISCLOSURES_URGENT)) as tail:
+        assert producer.reject(largest, Invalid.of("line", "is not JSON"), None, "produce") is not None
+        assert producer.reject(largest + b"x", Invalid.of("line", "is not JSON"), None, "produce") is None
+        assert [len(record.value) for record in tail.take(1)] == [MAX_VALUE_BYTES]
+
+
+async def test_alive_and_ready(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+
+
+# kafka-python leaves its pair of wake-up sockets to the garbage collector where it could not connect.
+@pytest.mark.filterwarnings(r"ignore:unclosed <socket.socket fd=\d+, family=1:ResourceWarning")
+async def test_where_kafka_does_not_answer_a_sender_is_asked_to_come_back() -> None:
+    with listen("127.0.0.1", 0) as nobody:
+        producer = DisclosureProducer(f"127.0.0.1:{port_of(nobody)}", KEYS, timeout=0.5)
+        async with served(producer) as client:
+            good, bad, ready = await asyncio.gather(post(client, raw()), post(client, b"{"), client.get("/readyz"))
+            assert (await client.get("/healthz")).status_code == 200
+    assert {good.status_code, bad.status_code, ready.status_code} == {503}
+    assert good.headers["retry-after"] == "5"
+    assert good.json() == {"status": "unavailable"}
+    gc.collect()
+
+
+async def test_the_document_describes_the_disclosure_and_every_answer(client: httpx2.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    operation = document["paths"]["/v1/disclosures"]["post"]
+    assert set(operation["responses"]) == {"202", "408", "413", "422", "503"}
+    content = operation["requestBody"]["content"]["application/json"]
+    assert content["schema"] == {"$ref": "#/components/schemas/Disclosure"}
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Disclosure"]["required"]) == {
+        "disclosure_id",
+        "service",
+        "disclosed_at",
+        "assessment",
+        "subject",
+        "concerns",
+    }
+    references = set(_references(document))
+    assert references
+    assert {reference.rsplit("/", 1)[1] for reference in references} <= set(schemas)
+    for example in content["examples"].values():
+        assert (await post(client, json.dumps(example["value"]).encode())).status_code == 202
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name == "$ref":
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)

@@ -1,0 +1,42 @@
+"""What is written to topics from now on, read back as it lies there."""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaConsumer, TopicPartition
+
+
+class Tail:
+    """Follows topics from their present end, read_committed; records come in the order they are read."""
+
+    def __init__(self, bootstrap: str, *topics: str) -> None:
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
+        )
+        sources = [
+            TopicPartition(str(topic), partition)
+            for topic in topics
+            for partition in sorted(self._consumer.partitions_for_topic(str(topic)) or ())
+        ]
+        self._consumer.assign(sources)
+        self._consumer.seek_to_end(*sources)
+        for source in sources:
+            self._consumer.position(source)
+
+    def take(self, count: int, seconds: float = 20.0) -> list[Any]:
+        """Return the next `count` records; fewer only once the time has passed."""
+        found: list[Any] = []
+        deadline = time.monotonic() + seconds
+        while len(found) < count and time.monotonic() < deadline:
+            for records in self._consumer.poll(timeout_ms=200).values():
+                found.extend(records)
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        self._consumer.close()

@@ -1,0 +1,76 @@
+"""Where a disclosure goes, and where bytes go that nobody could read."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.topics import TopicName
+from schemas.vocabulary import Service
+from services.sdk.addressing import intended_topic, message_key, topic_of
+from tests.disclosures import BAD_LINES, ROUTINE, disclosure, raw
+
+KEY = bytes([3]) * 32
+URGENT = {Service.FORUM: TopicName.FORUM_DISCLOSURES_URGENT, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES_URGENT}
+PLAIN = {Service.FORUM: TopicName.FORUM_DISCLOSURES, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES}
+
+
+@pytest.mark.parametrize("service", Service)
+def test_urgent_and_routine_have_topics_of_their_service(service: Service) -> None:
+    assert topic_of(disclosure(service=service.value)) == URGENT[service]
+    assert topic_of(disclosure(service=service.value, concerns=ROUTINE)) == PLAIN[service]
+
+
+def test_the_key_is_of_account_else_phone_else_email_and_shows_none_of_them() -> None:
+    account, phone, email = "forum:39117", "+447700900123", "p@example.org"
+    wanted = [f"account|{account}", f"phone|{phone}", f"email|{email}"]
+    subjects = [
+        {"account": account, "phone": phone, "email": email},
+        {"phone": phone, "email": email},
+        {"email": email},
+    ]
+    keys = [message_key(disclosure(subject=subject), KEY) for subject in subjects]
+    assert keys == [hmac.new(KEY, each.encode(), hashlib.sha256).hexdigest().encode() for each in wanted]
+
+
+def test_another_service_key_makes_another_message_key() -> None:
+    assert message_key(disclosure(), KEY) != message_key(disclosure(), bytes(32))
+
+
+def test_a_line_cut_off_in_the_middle_goes_to_the_service_it_names_as_urgent() -> None:
+    assert intended_topic(raw(service="text_line", concerns=ROUTINE)[:200], None) is URGENT[Service.TEXT_LINE]
+    assert intended_topic(b'{"service" :\n "forum", ', Service.TEXT_LINE) is URGENT[Service.FORUM]
+
+
+def test_what_names_no_service_goes_to_the_sender_told_of_else_the_forum() -> None:
+    assert intended_topic(b"\x00\xff", Service.TEXT_LINE) is URGENT[Service.TEXT_LINE]
+    assert intended_topic(b"\x00\xff", None) is URGENT[Service.FORUM]
+    assert intended_topic(raw(service="elsewhere"), None) is URGENT[Service.FORUM]
+
+
+def test_a_malformed_line_is_routine_only_where_its_concerns_rule_urgency_out() -> None:
+    assert intended_topic(raw(disclosure_id="", concerns=ROUTINE), None) is PLAIN[Service.FORUM]
+    assert intended_topic(raw(concerns=[*ROUTINE, {"kind": "riot"}]), None) is URGENT[Service.FORUM]
+    assert intended_topic(raw(concerns=[]), None) is URGENT[Service.FORUM]
+    assert (
+        intended_topic(raw(concerns=[{"kind": "self_harm", "life_threatening": "yes"}]), None) is URGENT[Service.FORUM]
+    )
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_each_bad_line_goes_to_the_service_that_it_names(line: bytes) -> None:
+    named = Service.FORUM if b'"service": "forum"' in line else Service.TEXT_LINE
+    assert intended_topic(line, None) in (URGENT[named], PLAIN[named])
+
+
+@given(st.binary(max_size=300) | st.recursive(st.none() | st.text(), st.lists).map(lambda v: json.dumps(v).encode()))
+def test_any_bytes_have_a_topic(some: bytes) -> None:
+    assert intended_topic(some, None) in set(URGENT.values()) | set(PLAIN.values())
+
+
+@pytest.mark.parametrize("bomb", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5_000])
+def test_what_nests_or_counts_without_end_has_one_too(bomb: bytes) -> None:
+    assert intended_topic(bomb, Service.TEXT_LINE) is URGENT[Service.TEXT_LINE]
