@@ -1,5 +1,6 @@
 """The disclosure of the contract, whole as the services send it and readable as it is after ADMIT."""
 
+import json
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -12,7 +13,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    StrictFloat,
     StrictInt,
     ValidationError,
     model_validator,
@@ -40,11 +40,19 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-def _refuse_numbers(value: Any) -> Any:
+def _refuse_number(value: Any, what: str) -> Any:
     # A bare number would be read as seconds or milliseconds since 1970, whichever fits: a guess about a time of risk.
     if isinstance(value, (int, float)):
-        raise Invalid.of("", "is not a time in ISO 8601")
+        raise Invalid.of("", f"is not a {what} in ISO 8601")
     return value
+
+
+def _no_number_as_time(value: Any) -> Any:
+    return _refuse_number(value, "time")
+
+
+def _no_number_as_date(value: Any) -> Any:
+    return _refuse_number(value, "date")
 
 
 def _to_utc(value: datetime) -> datetime:
@@ -68,8 +76,8 @@ def _check_email(value: str) -> str:
 
 #: Yes, no or unknown; unknown is carried through the policy.
 TriState = StrictBool | None
-Time = Annotated[AwareDatetime, BeforeValidator(_refuse_numbers), AfterValidator(_to_utc)]
-Date = Annotated[date, BeforeValidator(_refuse_numbers)]
+Time = Annotated[AwareDatetime, BeforeValidator(_no_number_as_time), AfterValidator(_to_utc)]
+Date = Annotated[date, BeforeValidator(_no_number_as_date)]
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 ShortText = Annotated[str, Field(max_length=2_000)]
 Phone = Annotated[str, AfterValidator(_check_phone)]
@@ -110,8 +118,8 @@ class Location(Model):
 
     text: ShortText | None = None
     postcode: Annotated[str, Field(max_length=16)] | None = None
-    latitude: Annotated[StrictFloat | StrictInt, Field(ge=-90, le=90)] | None = None
-    longitude: Annotated[StrictFloat | StrictInt, Field(ge=-180, le=180)] | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90, strict=True, allow_inf_nan=False)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180, strict=True, allow_inf_nan=False)] | None = None
 
 
 class Professional(Model):
@@ -221,6 +229,17 @@ class CaringResponsibilities(_Concern):
     impact_on_cared_for: TriState = None
 
 
+_CONCERNS: tuple[type[Model], ...] = (
+    Suicide,
+    SelfHarm,
+    Medication,
+    Abuse,
+    SexualAbuse,
+    HarmToOthers,
+    Homelessness,
+    Pregnancy,
+    CaringResponsibilities,
+)
 Concern = Annotated[
     Suicide
     | SelfHarm
@@ -276,6 +295,20 @@ class Disclosure(Model):
     summary: str | None = None
 
 
+_MODELS: tuple[type[Model], ...] = (
+    Disclosure,
+    Channel,
+    Assessment,
+    Subject,
+    AdultAtRisk,
+    Location,
+    Professional,
+    Safety,
+    Contact,
+    Involvement,
+)
+
+
 class ReadableSubject(Model):
     """What the policy needs to know of the person; nothing that identifies."""
 
@@ -302,14 +335,27 @@ class ReadableDisclosure(Model):
 
 
 _KINDS = frozenset(kind.value for kind in ConcernKind)
+#: Every field name of the contract's disclosure.
+_NAMES = frozenset(name for model in (*_MODELS, *_CONCERNS) for name in model.model_fields)
+
+
+#: Parts and flags without which a disclosure is whole: null leaves them out. A fact's null is another thing: unknown.
+_MAY_BE_LEFT_OUT = frozenset(
+    ("adult_at_risk", "location", "professionals", "safety", "contact", "channels", "involvement")
+) | frozenset(Safety.model_fields)
 
 
 def parse_json(raw: bytes | str) -> Disclosure:
     """Return the disclosure that a JSON line holds; raise `Invalid`, naming each field and never a refused value."""
     try:
-        return Disclosure.model_validate_json(raw)
+        disclosure = Disclosure.model_validate_json(raw)
     except ValidationError as error:
-        raise Invalid.from_validation(error, _KINDS) from None
+        if any(found["type"] == "json_invalid" for found in error.errors(include_input=False, include_url=False)):
+            raise Invalid.from_validation(error) from None
+        # Some writers give null for what they leave out; what is wrong besides is found again.
+        return validate(json.loads(raw, object_pairs_hook=_given))
+    json.loads(raw, object_pairs_hook=_given)
+    return disclosure
 
 
 def validate(fields: dict[str, Any]) -> Disclosure:
@@ -317,7 +363,7 @@ def validate(fields: dict[str, Any]) -> Disclosure:
     try:
         return Disclosure.model_validate(fields)
     except ValidationError as error:
-        raise Invalid.from_validation(error, _KINDS) from None
+        raise Invalid.from_validation(error, _KINDS, _NAMES) from None
 
 
 def is_urgent(disclosure: Disclosure | ReadableDisclosure) -> bool:
@@ -326,6 +372,15 @@ def is_urgent(disclosure: Disclosure | ReadableDisclosure) -> bool:
     Wider than the policy on purpose: a routine record waits, so only facts that were denied make a record routine.
     """
     return any(_may_be_immediate(concern) for concern in disclosure.concerns)
+
+
+def _given(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # A JSON reader keeps the last of two equal names without a word, and the first may have been the risk.
+    names = [name for name, _ in pairs]
+    if len(names) != len(set(names)):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Invalid.of(twice, "is given twice")
+    return {name: value for name, value in pairs if value is not None or name not in _MAY_BE_LEFT_OUT}
 
 
 def _may_be_immediate(concern: Any) -> bool:

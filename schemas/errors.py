@@ -7,9 +7,9 @@
 Neither may be retried: the record goes whole to its `.rejected` topic.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -52,8 +52,8 @@ _REASONS = {
     "string_unicode": "is not UTF-8 text",
 }
 
-#: What a field is called in any contract of ours; anything else might be a person's own words or number.
-_FIELD_NAME = re.compile(r"[a-z][a-z_]{0,40}")
+#: How like a name of the contract an unknown one must be to be shown; another might be a person's own word or number.
+_LIKENESS = 0.7
 
 #: A tagged union puts its tag into the location; the contract's paths have none.
 _TAG_ERRORS = {"union_tag_invalid": "kind", "union_tag_not_found": "kind"}
@@ -84,12 +84,15 @@ class Invalid(ValueError):
         return cls((Problem(field, reason),))
 
     @classmethod
-    def from_validation(cls, error: ValidationError, tags: frozenset[str] = frozenset()) -> "Invalid":
+    def from_validation(
+        cls, error: ValidationError, tags: frozenset[str] = frozenset(), names: frozenset[str] = frozenset()
+    ) -> "Invalid":
         """Return pydantic's findings in the contract's paths, without the values that pydantic quotes.
 
-        `tags` are the discriminator values that a location may contain and a path must not.
+        `tags` are the discriminator values that a location may contain and a path must not; `names` are the fields of
+        the contract: an unknown field is named only where it looks like one of them misspelt.
         """
-        problems = []
+        problems: list[Problem] = []
         for found in error.errors(include_url=False, include_context=True, include_input=False):
             kind = found["type"]
             location = [part for index, part in enumerate(found["loc"]) if not _is_tag(part, index, found["loc"], tags)]
@@ -99,8 +102,8 @@ class Invalid(ValueError):
                 prefix = _path(location)
                 problems.extend(Problem(_join(prefix, inner.field), inner.reason) for inner in cause.problems)
                 continue
-            if kind == "extra_forbidden" and not _FIELD_NAME.fullmatch(str(location[-1])):
-                location[-1] = "(a field whose name is not shown)"
+            if kind == "extra_forbidden" and not get_close_matches(str(location[-1]), names, 1, _LIKENESS):
+                location[-1] = "(a name that is not shown)"
             problems.append(Problem(_path(location) or "line", _REASONS.get(kind, "is not valid")))
         # pydantic also calls a list too short whose entries were refused; that is no fault of its own.
         return cls(

@@ -89,7 +89,7 @@ class Finding(Model):
 
     id: str
     state: ClauseState
-    facts: Facts = {}
+    facts: Facts = {}  # noqa: RUF012 - pydantic gives each its own
 
 
 class AgencyToTell(Model):

@@ -50,12 +50,10 @@ class IdentityLinks:
 
 
 def lane_groups(keys: WorkerKeys, policy: Policy, links: IdentityLinks) -> tuple[LaneGroup, ...]:
-    """Return the workers' lanes. Urgent disclosures have lanes of their own at ADMIT, so no routine one is before them."""
+    """Return the workers' lanes; at ADMIT urgent disclosures have their own, so that no routine one is before them."""
 
     def admit() -> Admit:
-        return Admit(
-            master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner
-        )
+        return Admit(master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner)
 
     return (
         LaneGroup(

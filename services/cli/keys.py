@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     @keys.command()
     def create(folder: Annotated[Path, typer.Argument(help="Where the key files go.")]) -> None:
         """Make the key files that FOLDER lacks; those that exist are kept."""
-        from services.settings import Keys  # noqa: PLC0415 - quick --help
+        from services.settings import Keys
 
         made = Keys.create(folder)
         typer.echo(f"{len(made)} made: {', '.join(path.name for path in made) or 'all were there'}")

@@ -12,15 +12,15 @@ def register(app: typer.Typer) -> None:
     def worker(
         slot: Annotated[
             str | None,
-            typer.Option(help="A name of this worker's own that stays over restarts, so that a quick one moves no work."),
+            typer.Option(help="A name of this worker's own that stays over restarts; a quick one then moves no work."),
         ] = None,
     ) -> None:
         """Admit, resolve and decide disclosures until stopped. Start it again to add workers."""
-        from infra.telemetry import configure, shutdown  # noqa: PLC0415 - quick --help
-        from schemas.policy import load_policy  # noqa: PLC0415
-        from services.settings import Settings  # noqa: PLC0415
-        from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups  # noqa: PLC0415
-        from streams.runtime import run_worker  # noqa: PLC0415
+        from infra.telemetry import configure, shutdown
+        from schemas.policy import load_policy
+        from services.settings import Settings
+        from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
+        from streams.runtime import run_worker
 
         settings = Settings.from_environment()
         keys = settings.keys()

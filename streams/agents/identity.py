@@ -57,4 +57,3 @@ class Identity(Agent[Admitted, None, None]):
             fields = {**unresolved.model_dump(), "person": found.person, "wrapped_key": None}
             topic = TopicName.ADMITTED_URGENT if unresolved.urgent else TopicName.ADMITTED
             turn.send(topic, found.person.encode(), encode("Admitted", fields), cause=cause)
-

@@ -39,7 +39,7 @@ def digest_of(disclosure: Disclosure, *, key: bytes, version: str) -> str:
 
 def same_content(one: str, other: str) -> bool:
     """Return whether two digests may be of the same content; across key versions that cannot be told, so yes."""
-    return one.split(":")[0] != other.split(":")[0] or hmac.compare_digest(one, other)
+    return one.split(":", 1)[0] != other.split(":", 1)[0] or hmac.compare_digest(one, other)
 
 
 def _account(service: Service, account: str) -> str:

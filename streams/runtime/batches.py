@@ -13,7 +13,7 @@ from streams.runtime.agent import Record
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one topic partition; `begin` and `end` are the fetch positions around them, control records included."""
+    """Records of one topic partition; `begin` and `end` are the fetch positions around them, control records too."""
 
     topic: str
     records: list[Record]
@@ -60,13 +60,13 @@ class BatchRecord:
         )
 
 
-class BatchSchema(faust.Schema):  # type: ignore[misc]
+class BatchSchema(faust.Schema[Any, Any]):
     """Hands a batch on as it is: decoding is the lane's, so a bad record is the lane's to reject."""
 
     def compile(self, app: Any, **_: Any) -> Callable[..., Any]:
         """Return Faust's decoder of a message."""
 
-        async def decode(message: Any, *, propagate: bool = False) -> Any:
+        async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG001 - Faust's signature
             return faust.Event(app, message.key, message.value, message.headers, message)
 
         return decode
@@ -75,7 +75,7 @@ class BatchSchema(faust.Schema):  # type: ignore[misc]
 def urgent_first(order: tuple[str, ...]) -> type[DefaultSchedulingStrategy]:
     """Return a Faust scheduler that hands out a fetch's batches topic by topic, in this order."""
 
-    class UrgentFirst(DefaultSchedulingStrategy):  # type: ignore[misc]
+    class UrgentFirst(DefaultSchedulingStrategy):
         def iterate(self, records: Any) -> Iterator[Any]:
             for topic in order:
                 yield from super().iterate({tp: batches for tp, batches in records.items() if tp.topic == topic})

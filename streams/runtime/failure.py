@@ -6,6 +6,7 @@ the runtime's own errors have texts of its own making and are shown.
 
 import os
 import traceback
+from pathlib import Path
 
 import structlog
 
@@ -16,7 +17,7 @@ _log = structlog.get_logger("confide.runtime")
 
 
 class LaneBroken(Exception):
-    """A lane cannot go on: its positions, its state or its transaction do not fit. Its text names no record's content."""
+    """A lane cannot go on: positions, state or transaction do not fit. Its text names nothing of a record's content."""
 
 
 def describe(error: BaseException) -> dict[str, str]:
@@ -24,7 +25,7 @@ def describe(error: BaseException) -> dict[str, str]:
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__name__,
-        "at": " < ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames[-6:])),
+        "at": " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-6:])),
         **({"reason": str(error)} if isinstance(error, LaneBroken) else {}),
     }
 

@@ -77,5 +77,5 @@ class Follower:
                     self._moved.notify_all()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
             end_process(f"follower of {', '.join(self._topics)}", error)

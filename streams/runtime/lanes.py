@@ -1,8 +1,8 @@
 """A lane: one partition number of topics that share one state, worked off in turns of one transaction each.
 
-    decode each (a bad one → `.rejected`)  →  handle, against a working copy of the lane's state
-    →  deliver: outputs, state changes and offsets in one transaction
-    →  the state in memory changes, the next offsets move, effects start
+decode each (a bad one → `.rejected`)  →  handle, against a working copy of the lane's state
+→  deliver: outputs, state changes and offsets in one transaction
+→  the state in memory changes, the next offsets move, effects start
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from opentelemetry import metrics
 
 from schemas.errors import Invalid
 from schemas.telemetry import Attribute, Metric
-from streams.runtime.agent import Agent, Cause, Output, Record, Turn
+from streams.runtime.agent import Agent, Cause, Output, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.changelog import entry_key, offset_key, restore
 from streams.runtime.failure import LaneBroken, end_process
@@ -25,7 +25,7 @@ from streams.runtime.rejection import rejected
 from streams.runtime.tracing import TurnSpans
 from streams.runtime.transaction import TransactionalWriter
 
-#: Records of one turn: large enough that a transaction (about 30 ms) is spread over many, small enough for a short turn.
+#: Records of one turn: many enough to share a transaction of about 30 ms, few enough for a short turn.
 TURN_RECORDS = 500
 #: Records that may wait in one queue of a lane before its topic is left out of the fetch.
 QUEUE_RECORDS = 20_000
@@ -90,7 +90,7 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, ready: asyncio.Event) -> None:
-        """Open and work in a task of its own, once `ready`: the rebalance that brought the lane does not wait for it."""
+        """Open and work in a task of its own, once `ready`: no rebalance waits for it."""
         self._task = asyncio.create_task(self._run(ready))
 
     def put(self, topic: str, batch: Batch) -> None:
@@ -132,7 +132,7 @@ class Lane:
                     await self._turn_over_settled(work)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
             end_process(f"lane {self.group.name}-{self.partition}", error)
 
     async def _open(self) -> None:
@@ -144,7 +144,7 @@ class Lane:
             for topic in self.group.sources
         }
         if self._state and all(offset is None for offset in self._next_offsets.values()):
-            raise LaneBroken(f"{self.group.changelog}-{self.partition}: there is state, but no offset that it belongs to")
+            raise LaneBroken(f"{self.group.changelog}-{self.partition}: there is state, but no offset it belongs to")
         self._agent = self.group.agent(LaneContext(self.group.name, self.partition))
         turn = Turn(self._state, _now())
         self._agent.opened(turn)
@@ -227,7 +227,7 @@ class Lane:
                 result = await self._agent.perform(effect)
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
             end_process(f"effect of lane {self.group.name}-{self.partition}", error)
         else:
             self._settled.append(_Settled(effect, result, cause))

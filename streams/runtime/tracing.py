@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -21,7 +22,8 @@ def parse_traceparent(header: bytes | None) -> SpanContext | None:
         return None
     try:
         version, trace_id, span_id, flags = header.split(b"-")
-        context = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+        sampling = TraceFlags(int(flags, 16))
+        context = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=sampling)
     except ValueError:
         return None
     return context if version == b"00" and context.is_valid else None
@@ -49,7 +51,11 @@ class TurnSpans:
 
     def __init__(self, agent: str, group: str, partition: int, causes: Sequence[Cause], topic: str = "") -> None:
         tracer = trace.get_tracer("confide.runtime")
-        attributes = {Attribute.LANE_GROUP: group, Attribute.PARTITION: partition, Attribute.TOPIC: topic}
+        attributes: dict[str, str | int] = {
+            Attribute.LANE_GROUP: group,
+            Attribute.PARTITION: partition,
+            Attribute.TOPIC: topic,
+        }
         headers = [c.traceparent for c in causes if c.traceparent is not None and c.traceparent.endswith(_SAMPLED)]
         parents = [(header, parent) for header in dict.fromkeys(headers) if (parent := parse_traceparent(header))]
         self.batch = tracer.start_span(
@@ -79,7 +85,7 @@ class TurnSpans:
         """Return the spans of a batch of records of one topic."""
         return cls(agent, group, partition, [Cause.of(record) for record in records], records[0].topic)
 
-    def __enter__(self) -> "TurnSpans":
+    def __enter__(self) -> Self:
         """Return the open spans."""
         return self
 

@@ -58,7 +58,7 @@ class TransactionalWriter:
         }
 
     async def deliver(self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit `outputs`, in order, and `offsets` (the next to read) in one transaction; anything raised leaves none of it."""
+        """Commit `outputs`, in order, and `offsets` (the next to read) together; whatever is raised, none of it was."""
         producer = self._producer
         await producer.begin_transaction()
         filling: dict[tuple[str, int], BatchBuilder] = {}

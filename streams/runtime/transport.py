@@ -7,7 +7,7 @@ aiokafka 0.14.0 and is pinned to them.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from faust.transport.consumer import TransactionManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
@@ -22,7 +22,7 @@ _FETCH_SECONDS = 0.2
 _FULL_SECONDS = 0.01
 
 
-class PositionedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+class PositionedThread(AIOKafkaConsumerThread):
     """Makes one batch of what a fetch brought for a partition, with the positions around it."""
 
     _seeks = 0
@@ -33,17 +33,22 @@ class PositionedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return await super().seek_to_committed()
 
     async def _fetch_records(
-        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+        self,
+        consumer: Any,
+        active_partitions: Any,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
+        max_records: int | None = None,
     ) -> Any:
         # A partition whose queue is full is left out here; pausing it instead makes aiokafka drop what it had fetched.
-        wanted = {tp for tp in active_partitions if not self.consumer.is_full(tp)}
+        lanes = cast("UncommittingConsumer", self.consumer).lanes
+        wanted = {tp for tp in active_partitions if not lanes.is_full(tp.topic, tp.partition)}
         if not wanted:
             await asyncio.sleep(_FULL_SECONDS)
             return {}
 
         def positions() -> dict[Any, int | None]:
-            assignment = consumer._subscription.subscription.assignment
-            return {tp: state._position for tp in wanted if (state := assignment.state_value(tp))}
+            assignment = consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka tells no other way
+            return {tp: state._position for tp in wanted if (state := assignment.state_value(tp))}  # noqa: SLF001
 
         before, seeks = positions(), self._seeks
         fetched = await super()._fetch_records(
@@ -59,17 +64,18 @@ class PositionedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return batches
 
 
-class UncommittingConsumer(Consumer):  # type: ignore[misc]
+class UncommittingConsumer(Consumer):
     """Reads and never commits: the lanes' transactions do."""
 
     def _new_consumer_thread(self) -> PositionedThread:
         return PositionedThread(self, loop=self.loop, beacon=self.beacon)
 
-    def is_full(self, tp: Any) -> bool:
-        """Return whether a partition is to be left out of the next fetch."""
-        return bool(self.transactions.is_full(tp.topic, tp.partition))
+    @property
+    def lanes(self) -> "Lanes":
+        """The lanes of this process."""
+        return cast("Lanes", self.transactions)
 
-    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
+    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:  # noqa: ARG002 - Faust's signature
         # Offsets between batches are no gaps: a batch has one offset of many.
         return None
 
@@ -78,7 +84,7 @@ class UncommittingConsumer(Consumer):  # type: ignore[misc]
         self._acked_index[tp].clear()
 
 
-class Lanes(TransactionManager):  # type: ignore[misc]
+class Lanes(TransactionManager):
     """Opens lanes when partitions arrive and closes them when they leave, without holding up the rebalance."""
 
     groups: Sequence[LaneGroup] = ()
@@ -105,12 +111,12 @@ class Lanes(TransactionManager):  # type: ignore[misc]
         lane = self._lanes.get((self._group_of[topic].name, partition))
         return lane is not None and lane.is_full(topic)
 
-    async def on_partitions_revoked(self, revoked: Any) -> None:
+    async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
         """Drop what waits in every lane: Faust reads on from the committed offsets; turns in flight finish."""
         for lane in self._lanes.values():
             lane.forget_waiting()
 
-    async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:
+    async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:  # noqa: ARG002 - Faust's
         """Register and close lanes; heartbeats stop while this runs, so opening has a task of its own."""
         if self._background is None:
             self._background = asyncio.create_task(self._run_background())
@@ -134,7 +140,7 @@ class Lanes(TransactionManager):  # type: ignore[misc]
                 self._background.cancel()
             await asyncio.wait([self._background])
 
-    async def commit(self, offsets: Any, start_new_transaction: bool = True) -> bool:
+    async def commit(self, offsets: Any, start_new_transaction: bool = True) -> bool:  # noqa: ARG002 - Faust's
         """Do nothing: every turn committed its own offsets."""
         return True
 
@@ -145,11 +151,11 @@ class Lanes(TransactionManager):  # type: ignore[misc]
                 await self._stopping.wait()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
             end_process("background of the lanes", error)
 
 
-class LaneTransport(Transport):  # type: ignore[misc]
+class LaneTransport(Transport):
     """aiokafka's transport with lanes in the place of Faust's transactions."""
 
     Consumer = UncommittingConsumer

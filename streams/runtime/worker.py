@@ -5,7 +5,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, cast
 
 import faust
 import structlog
@@ -13,7 +13,7 @@ import structlog
 from streams.runtime.batches import BatchSchema, urgent_first
 from streams.runtime.failure import EXIT_BROKEN, describe
 from streams.runtime.lanes import LaneGroup
-from streams.runtime.transport import Lanes, LaneTransport
+from streams.runtime.transport import Lanes, LaneTransport, UncommittingConsumer
 
 #: A worker is given up when no heartbeat came for this long (seconds); its lanes go to another or to its successor.
 SESSION_SECONDS = 6.0
@@ -129,7 +129,7 @@ def _app(
     @app.agent(sources)
     async def hand_on(stream: Any) -> None:
         async for event in stream.events():
-            app.consumer.transactions.put(event.value, event.message.partition)
+            cast("UncommittingConsumer", app.consumer).lanes.put(event.value, event.message.partition)
 
     return app
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.disclosure import Disclosure, is_urgent, parse_json, validate
+from schemas.disclosure import Contact, Disclosure, Involvement, is_urgent, parse_json, validate
 from schemas.errors import Invalid
 from schemas.vocabulary import ImmediateDanger
 
@@ -70,7 +70,7 @@ def test_times_of_any_zone_are_utc() -> None:
         ({"disclosed_at": "2026-02-03T21:04:11"}, "disclosed_at: must say its time zone"),
         ({"disclosed_at": 1770152651}, "disclosed_at: is not a time in ISO 8601"),
         ({"disclosed_at": "0001-01-01T00:00:00+14:00"}, "disclosed_at: is not a time in ISO 8601"),
-        ({"subject": {"account": "a", "date_of_birth": 0}}, "subject.date_of_birth: is not a time in ISO 8601"),
+        ({"subject": {"account": "a", "date_of_birth": 0}}, "subject.date_of_birth: is not a date in ISO 8601"),
         (
             {"subject": {"account": "a", "date_of_birth": "2009-02-30"}},
             "subject.date_of_birth: is not a date in ISO 8601",
@@ -88,11 +88,29 @@ def test_times_of_any_zone_are_utc() -> None:
         ({"concerns": [{"kind": "suicide", "plan": "yes"}]}, "concerns[0].plan: must be true, false or null"),
         ({"concerns": [{"kind": "suicide", "plan": 1}]}, "concerns[0].plan: must be true, false or null"),
         ({"concerns": [{"kind": "suicide", "plann": True}]}, "concerns[0].plann: is not a field of this record"),
-        ({"safety": {"says_safe": None}}, "safety.says_safe: must be true, false or null"),
+        ({"safety": {"says_safe": "no"}}, "safety.says_safe: must be true, false or null"),
+        ({"subject": {"account": "a", "location": {"latitude": "53"}}}, "subject.location.latitude: must be a number"),
+        ({"subject": {"account": "a", "location": {"longitude": 181}}}, "subject.location.longitude: is out of range"),
+        (
+            {"concerns": [{"kind": "suicide", "morgan": 1}]},
+            "concerns[0].(a name that is not shown): is not a field of this record",
+        ),
     ],
 )
 def test_what_is_refused(changes: dict[str, Any], message: str) -> None:
     assert refusal(**changes) == message
+
+
+def test_a_fact_given_twice_is_refused_because_a_reader_would_keep_the_last() -> None:
+    raw = json.dumps({**MINIMAL, "concerns": []}).replace("[]", '[{"kind": "suicide", "plan": true, "plan": false}]')
+    with pytest.raises(Invalid, match=r"^plan: is given twice$"):
+        parse_json(raw)
+
+
+def test_null_leaves_out_a_part_or_a_flag() -> None:
+    left_out = parsed(safety={"says_safe": None}, contact=None, involvement=None)
+    assert left_out.safety.says_safe is False
+    assert (left_out.contact, left_out.involvement) == (Contact(), Involvement())
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b'{"disclosure_id": "\\ud800"}', b"[" * 100_000])

@@ -33,6 +33,6 @@ def register(app: typer.Typer) -> None:
 
         Exit status 0 when everything that went in is accounted for, 1 when not, 2 when it could not be played.
         """
-        from services.cli.demo.play import play  # noqa: PLC0415 - quick --help
+        from services.cli.demo.play import play
 
         raise typer.Exit(play(day=day, out=out, partitions=partitions, workers=workers, paced=not unpaced))

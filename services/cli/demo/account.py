@@ -46,10 +46,10 @@ class Account:
         """Enter one record as it was read."""
         match record:
             case "Decision":
-                self._once(self.decisions, "decision_id", fields)
+                self._once(record, self.decisions, "decision_id", fields)
                 self.decided_at.setdefault(fields["disclosure_id"], at)
             case "Report":
-                self._once(self.reports, "report_id", fields)
+                self._once(record, self.reports, "report_id", fields)
                 self._reports_of.setdefault(fields["decision_id"], []).append(fields)
             case "DeliveryChanged":
                 self.deliveries.append(fields)
@@ -57,12 +57,12 @@ class Account:
                     self.read[f"acknowledgement of report {fields['report_id']}"] += 1
                     self.acknowledged_at.setdefault(fields["report_id"], at)
             case "NotificationDue":
-                self._once(self.due, "notification_id", fields)
+                self._once(record, self.due, "notification_id", fields)
                 self._noticed.add(fields["report_id"])
             case "NotificationSettled":
-                self._once(self.settled, "notification_id", fields)
+                self._once(record, self.settled, "notification_id", fields)
             case "ReviewRequested":
-                self._once(self.reviews, "review_id", fields)
+                self._once(record, self.reviews, "review_id", fields)
                 self._reviewed.add(fields["decision_id"])
             case _:
                 raise ValueError(f"no account is kept of {record}")
@@ -106,10 +106,15 @@ class Account:
             (agency, line["report_id"]) for agency, lines in agency_logs.items() for line in lines if line["accepted"]
         )
         wanted = {(report["agency"], report_id) for report_id, report in self.reports.items()}
-        faults += [f"{agency} accepted report {report} {accepted[agency, report]} times, not once"
-                   for agency, report in sorted(wanted) if accepted[agency, report] != 1]
-        faults += [f"{agency} accepted a report {report} that was never made"
-                   for agency, report in sorted(accepted.keys() - wanted)]
+        faults += [
+            f"{agency} accepted report {report} {accepted[agency, report]} times, not once"
+            for agency, report in sorted(wanted)
+            if accepted[agency, report] != 1
+        ]
+        faults += [
+            f"{agency} accepted a report {report} that was never made"
+            for agency, report in sorted(accepted.keys() - wanted)
+        ]
         return faults
 
     def persons(self) -> dict[str, list[str]]:
@@ -156,9 +161,8 @@ class Account:
         if decision["review"] and decision_id not in self._reviewed:
             yield f"decision {decision_id} asks for a review, but there is none"
 
-    def _once(self, known: dict[str, Fields], id_field: str, fields: Fields) -> None:
-        name = f"{id_field.removesuffix('_id')} {fields[id_field]}"
-        self.read[name] += 1
+    def _once(self, record: str, known: dict[str, Fields], id_field: str, fields: Fields) -> None:
+        self.read[f"{record} {fields[id_field]}"] += 1
         known[fields[id_field]] = fields
 
 

@@ -17,7 +17,6 @@ _POLL_SECONDS = 0.005
 _AT_ONCE = 32
 
 
-
 async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: bool) -> None:
     """Send every line; what the gateway refuses is entered as refused."""
     async with httpx2.AsyncClient(base_url=url, timeout=30.0) as client:
@@ -62,7 +61,8 @@ async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: A
 
 async def _decided(account: Account, disclosure_id: str) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
-    while not account.is_decided(disclosure_id) and time.monotonic() < until:
+    # Asked for, not told of: the records come in a thread of their own.
+    while not account.is_decided(disclosure_id) and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(_POLL_SECONDS)
 
 

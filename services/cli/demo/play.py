@@ -95,9 +95,7 @@ async def _play(lines: list[bytes], out: Path | None, partitions: int, workers: 
 
 
 @contextlib.asynccontextmanager
-async def _house(
-    folder: Path, out: Path | None, partitions: int, workers: int, view: View
-) -> AsyncIterator[_House]:
+async def _house(folder: Path, out: Path | None, partitions: int, workers: int, view: View) -> AsyncIterator[_House]:
     async with contextlib.AsyncExitStack() as stack:
         bootstrap = await stack.enter_async_context(_kafka(folder, view.say))
         await asyncio.to_thread(apply, bootstrap, partitions)

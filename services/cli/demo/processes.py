@@ -86,7 +86,7 @@ class Supervisor:
 
     async def _keep(self, specification: Specification) -> None:
         name = specification.name
-        while not self._stopping:
+        while True:
             process = await self._spawn(specification)
             self._running[name] = process
             status = await process.wait()
@@ -103,8 +103,13 @@ class Supervisor:
         bound = [sys.executable, infra.broker.bound.__file__, str(os.getpid())]
         with (self._logs / f"{specification.name}.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *bound, *_confide(), *specification.arguments,
-                env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+                *bound,
+                *_confide(),
+                *specification.arguments,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
 

@@ -50,7 +50,7 @@ class View:
             if name == "Decision":
                 self.console.print(_decision_line(fields), highlight=False)
             elif name == "Rejected":
-                self.console.print(f"rejected    {fields['reason']}", highlight=False)
+                self.console.print(f"rejected     {fields['reason']}", highlight=False)
 
     def show(self, account: Account) -> None:
         """Draw the table as it stands."""
@@ -126,7 +126,7 @@ def _table(account: Account, lines: int) -> Group:
 
 def _decision_line(decision: Mapping[str, Any]) -> str:
     told = _told(decision)
-    return f"{decision['outcome']:<12}{decision['disclosure_id'][:8]}  {_because(decision)}" + (
+    return f"{decision['outcome']:<13}{decision['disclosure_id'][:8]}  {_because(decision)}" + (
         f"  → {told}" if told else ""
     )
 
@@ -151,7 +151,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _percentiles(seconds: Sequence[float]) -> str:
-    if len(seconds) < 2:  # noqa: PLR2004 - one value has no percentiles
+    if len(seconds) < 2:  # one value has no percentiles
         return "none" if not seconds else f"{seconds[0] * 1000:.0f} ms"
     cuts = quantiles(seconds, n=100, method="inclusive")
     return f"p50 {cuts[_MEDIAN] * 1000:.0f} ms, p99 {cuts[_P99] * 1000:.0f} ms"
