@@ -66,6 +66,10 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         ({}, None, None, ()),
         ({"date_of_birth": FIFTEEN}, True, True, ()),
         ({"date_of_birth": SEVENTEEN}, False, True, ()),
+        ({"date_of_birth": date(2010, 2, 3)}, False, True, ()),  # 16 on the day
+        ({"date_of_birth": date(2010, 2, 4)}, True, True, ()),
+        ({"date_of_birth": date(2008, 2, 3)}, False, False, ()),
+        ({"date_of_birth": date(2008, 2, 4)}, False, True, ()),
         ({"date_of_birth": THIRTY}, False, False, ()),
         ({"age": 15}, True, True, ()),
         ({"age": 16}, False, True, ()),

@@ -34,6 +34,11 @@ ALL_FOUR = {"thoughts": True, "plan": True, "means": True, "timeframe": "immedia
 TRUST = {"position_of_trust": True, "contact_with_young_people": True}
 INTENT = {"intent": True, "timeframe": "within_30_days"}
 
+
+def _but_for(fact: str, answer: bool | None) -> dict[str, Any]:
+    return ADULT_AT_RISK | {"adult_at_risk": ADULT_AT_RISK["adult_at_risk"] | {fact: answer}}
+
+
 Case = tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], str]
 CASES: list[Case] = [
     # clause, concern, subject, safety, state
@@ -63,6 +68,8 @@ CASES: list[Case] = [
     ("IR-1", concern("suicide", **ALL_FOUR | {"timeframe": None}), ADULT, SAFE, OPEN),
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, SAFE, NOT),
     ("IR-1", concern("suicide", **ALL_FOUR | {"thoughts": False}), ADULT, SAFE, NOT),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"plan": False}), ADULT, SAFE, NOT),
+    ("IR-1", concern("suicide", **ALL_FOUR | {"timeframe": "within_30_days"}), ADULT, SAFE, NOT),
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, CONTRADICTED, OPEN),
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False, "plan": False}), ADULT, CONTRADICTED, NOT),
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False, "timeframe": "none"}), ADULT, CONTRADICTED, NOT),
@@ -148,11 +155,25 @@ CASES: list[Case] = [
         {},
         "not looked at",
     ),
+    *(
+        ("AR-1", concern("abuse", ongoing=True), _but_for(fact, answer), {}, expected)
+        for fact in ADULT_AT_RISK["adult_at_risk"]
+        for answer, expected in ((False, NOT), (None, OPEN))
+    ),
+    *(
+        ("LT-2", concern("abuse", ongoing=True), _but_for(fact, answer), {}, expected)
+        for fact in ADULT_AT_RISK["adult_at_risk"]
+        for answer, expected in ((False, NOT), (None, OPEN))
+    ),
     ("AD-1", concern("homelessness"), ADULT, {}, HOLDS),
     ("AD-1", concern("homelessness"), ADULT_AT_RISK, {}, NOT),
     ("AD-1", concern("homelessness"), TEEN, {}, "not looked at"),
     ("SAFE-2", concern("suicide"), ADULT, SAFE, HOLDS),
     ("SAFE-2", concern("suicide", **ALL_FOUR), ADULT, SAFE, NOT),
+    ("SAFE-2", concern("suicide", **ALL_FOUR | {"thoughts": False}), ADULT, SAFE, HOLDS),
+    ("SAFE-2", concern("suicide", **ALL_FOUR | {"plan": False}), ADULT, SAFE, HOLDS),
+    ("SAFE-2", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, SAFE, HOLDS),
+    ("SAFE-2", concern("suicide", **ALL_FOUR | {"timeframe": "beyond_30_days"}), ADULT, SAFE, HOLDS),
     ("SAFE-2", concern("suicide", **ALL_FOUR | {"plan": None}), ADULT, SAFE, OPEN),
     ("SAFE-2", concern("suicide"), ADULT, CONTRADICTED, NOT),
     ("SAFE-2", concern("suicide"), ADULT, {}, "not looked at"),

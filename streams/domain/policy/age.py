@@ -1,6 +1,5 @@
 """Whether somebody is under a limit of age, from a date of birth, a stated age and a band that may disagree."""
 
-from calendar import isleap
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -32,8 +31,8 @@ _UNKNOWN = Age(None, None)
 
 def years_on(born: date, day: date) -> int:
     """Return the completed years of age; who was born on 29 February is a year older on 1 March in common years."""
-    birthday = (3, 1) if (born.month, born.day) == (2, 29) and not isleap(day.year) else (born.month, born.day)
-    return day.year - born.year - ((day.month, day.day) < birthday)
+    # In a common year 28 February is before and 1 March after the 29th that is not there: nothing more is needed.
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
 def day_of(at: datetime) -> date:
