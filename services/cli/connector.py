@@ -27,14 +27,16 @@ def connector(
     """Tell an agency of its reports until stopped."""
     from infra.telemetry import configure, shutdown
     from schemas.vocabulary import Agency
+    from services.cli.ready import ready
     from services.connectors.process import run
     from services.settings import Settings
 
     settings = Settings.from_environment()
     keys = settings.keys()
-    configure(f"connector-{agency}")
+    name = f"connector-{agency}"
+    configure(name)
     try:
-        status = run(Agency[agency.name], agency_url, bootstrap=settings.bootstrap, keys=keys)
+        status = run(Agency[agency.name], agency_url, bootstrap=settings.bootstrap, keys=keys, opened=ready(name))
     finally:
         shutdown()
     raise typer.Exit(status)

@@ -26,6 +26,7 @@ def notifier(
     """Tell people that they were reported, to whom and why, until stopped."""
     from infra.telemetry import configure, shutdown
     from schemas.policy import load_policy
+    from services.cli.ready import ready
     from services.notifier.channels import ConsoleChannel, FileChannel
     from services.notifier.process import run
     from services.settings import Settings, SettingsError
@@ -39,7 +40,7 @@ def notifier(
     except OSError as error:
         raise SettingsError(f"the file of notices cannot be written: {error.strerror}") from error
     try:
-        status = run(told_by, load_policy(), bootstrap=settings.bootstrap)
+        status = run(told_by, load_policy(), bootstrap=settings.bootstrap, opened=ready("notifier"))
     finally:
         shutdown()
     raise typer.Exit(status)

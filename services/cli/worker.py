@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
         """Admit, resolve and decide disclosures until stopped. Start it again to add workers."""
         from infra.telemetry import configure, shutdown
         from schemas.policy import load_policy
+        from services.cli.ready import ready
         from services.settings import Settings
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
         from streams.runtime import run_worker
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
             bootstrap=settings.bootstrap,
             background=(following(settings.bootstrap, links),),
             instance=slot and f"{APPLICATION}-{slot}",
+            opened=ready("worker"),
         )
         shutdown()
         raise typer.Exit(status)

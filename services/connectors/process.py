@@ -1,7 +1,7 @@
 """The process of one agency's connector."""
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -28,10 +28,18 @@ PROJECTIONS: Mapping[Agency, Projection] = MappingProxyType(
 )
 
 
-def run(agency: Agency, url: str, *, bootstrap: str, keys: Keys, policy: RetryPolicy | None = None) -> int:
+def run(
+    agency: Agency,
+    url: str,
+    *,
+    bootstrap: str,
+    keys: Keys,
+    policy: RetryPolicy | None = None,
+    opened: Callable[[], None] | None = None,
+) -> int:
     """Tell `agency`, whose server is at `url`, of its reports until SIGTERM; return the exit status.
 
-    Raises `SettingsError` where the address is not one of a server.
+    `opened` is called once its lanes are open. Raises `SettingsError` where the address is not one of a server.
     """
     _check(url)
     policy = policy or RETRY_POLICIES[agency]
@@ -41,16 +49,18 @@ def run(agency: Agency, url: str, *, bootstrap: str, keys: Keys, policy: RetryPo
 
     @asynccontextmanager
     async def client() -> AsyncIterator[AgencyClient]:
-        async with AgencyClient(url, policy.attempt_timeout) as opened:
-            clients.append(opened)
-            yield opened
+        async with AgencyClient(url, policy.attempt_timeout) as made:
+            clients.append(made)
+            yield made
 
     def agent(_: LaneContext) -> Connector:
         return Connector(agency, composer, clients[-1], policy, jitter=random.random)
 
     name = topics.connector(agency)
     group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
-    return run_worker(f"confide-{name}", [group], bootstrap=bootstrap, background=[keyring.following, client])
+    return run_worker(
+        f"confide-{name}", [group], bootstrap=bootstrap, background=[keyring.following, client], opened=opened
+    )
 
 
 def _check(url: str) -> None:

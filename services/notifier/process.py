@@ -1,5 +1,6 @@
 """The notifier's process."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from schemas import topics
@@ -9,8 +10,15 @@ from services.notifier.notifier import REVIEW_AFTER, Notifier
 from streams.runtime import LaneContext, LaneGroup, run_worker
 
 
-def run(channel: ChannelPort, policy: Policy, *, bootstrap: str, review_after: timedelta = REVIEW_AFTER) -> int:
-    """Settle notices through `channel` until SIGTERM; return the exit status."""
+def run(
+    channel: ChannelPort,
+    policy: Policy,
+    *,
+    bootstrap: str,
+    review_after: timedelta = REVIEW_AFTER,
+    opened: Callable[[], None] | None = None,
+) -> int:
+    """Settle notices through `channel` until SIGTERM; return the exit status. `opened`: once its lanes are open."""
 
     def agent(_: LaneContext) -> Notifier:
         return Notifier(channel, policy, review_after)
@@ -21,4 +29,4 @@ def run(channel: ChannelPort, policy: Policy, *, bootstrap: str, review_after: t
         agent=agent,
         changelog=topics.changelog(topics.Group.NOTIFIER),
     )
-    return run_worker("confide-notifier", [group], bootstrap=bootstrap)
+    return run_worker("confide-notifier", [group], bootstrap=bootstrap, opened=opened)

@@ -79,7 +79,8 @@ class Lane:
         self._settled: deque[_Settled] = deque()
         self._work_arrived = asyncio.Event()
         self._closing = False
-        self._opened = False
+        #: Set once the state is restored and the lane takes batches.
+        self.opened = asyncio.Event()
         self._state: dict[bytes, bytes] = {}
         #: None where nothing was ever committed: the lane begins wherever its log does.
         self._next_offsets: dict[str, int | None] = {}
@@ -114,7 +115,7 @@ class Lane:
         self._closing = True
         self._work_arrived.set()
         if self._task is not None:
-            if not self._opened:
+            if not self.opened.is_set():
                 self._task.cancel()
             await asyncio.wait([self._task])
         for effect in self._effects:
@@ -148,8 +149,8 @@ class Lane:
         self._agent = self.group.agent(LaneContext(self.group.name, self.partition))
         turn = Turn(self._state, _now())
         self._agent.opened(turn)
-        self._opened = True
         await self._commit(turn, {})
+        self.opened.set()
 
     async def _next_work(self) -> Batch | list[_Settled] | None:
         """Return what is to be done next: results of effects, then batches, the most urgent topic first."""

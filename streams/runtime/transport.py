@@ -7,6 +7,7 @@ aiokafka 0.14.0 and is pinned to them.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 from faust.transport.consumer import TransactionManager
@@ -20,6 +21,20 @@ from streams.runtime.lanes import Lane, LaneGroup
 _FETCH_SECONDS = 0.2
 #: How long to wait when every queue is full (seconds).
 _FULL_SECONDS = 0.01
+
+
+Background = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a process of lanes is made of."""
+
+    application: str
+    groups: tuple[LaneGroup, ...]
+    bootstrap: str
+    background: tuple[Background, ...]
+    opened: Callable[[], None]
 
 
 class PositionedThread(AIOKafkaConsumerThread):
@@ -87,16 +102,14 @@ class UncommittingConsumer(Consumer):
 class Lanes(TransactionManager):
     """Opens lanes when partitions arrive and closes them when they leave, without holding up the rebalance."""
 
-    groups: Sequence[LaneGroup] = ()
-    bootstrap = ""
-    application = ""
-    background: Sequence[Callable[[], AbstractAsyncContextManager[Any]]] = ()
+    wiring: Wiring
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._group_of = {topic: group for group in self.groups for topic in group.sources}
+        self._group_of = {topic: group for group in self.wiring.groups for topic in group.sources}
         self._background: asyncio.Task[None] | None = None
+        self._announcing: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
 
@@ -126,15 +139,22 @@ class Lanes(TransactionManager):
         await asyncio.gather(*(lane.close() for lane in leaving))
         for group, partition in sorted(wanted, key=lambda lane: (lane[0].name, lane[1])):
             if (group.name, partition) not in self._lanes:
-                lane = Lane(group, partition, self.application, self.bootstrap)
+                lane = Lane(group, partition, self.wiring.application, self.wiring.bootstrap)
                 self._lanes[group.name, partition] = lane
                 lane.start(self._ready)
+        # Until the first announcement: lanes that moved on meanwhile are not waited for.
+        if self._announcing is None or not self._announcing.done():
+            if self._announcing is not None:
+                self._announcing.cancel()
+            self._announcing = asyncio.create_task(self._announce(list(self._lanes.values())))
 
     async def on_stop(self) -> None:
         """Finish the turns in flight and stop what ran beside the lanes."""
         lanes, self._lanes = self._lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
         self._stopping.set()
+        if self._announcing is not None:
+            self._announcing.cancel()
         if self._background is not None:
             if not self._ready.is_set():
                 self._background.cancel()
@@ -144,9 +164,15 @@ class Lanes(TransactionManager):
         """Do nothing: every turn committed its own offsets."""
         return True
 
+    async def _announce(self, lanes: Sequence[Lane]) -> None:
+        await self._ready.wait()
+        for lane in lanes:
+            await lane.opened.wait()
+        self.wiring.opened()
+
     async def _run_background(self) -> None:
         try:
-            async with _all_of(self.background):
+            async with _all_of(self.wiring.background):
                 self._ready.set()
                 await self._stopping.wait()
         except asyncio.CancelledError:
@@ -155,15 +181,25 @@ class Lanes(TransactionManager):
             end_process("background of the lanes", error)
 
 
-class LaneTransport(Transport):
-    """aiokafka's transport with lanes in the place of Faust's transactions."""
+def transport_of(wiring: Wiring) -> type[Transport]:
+    """Return aiokafka's transport with the lanes of `wiring` in the place of Faust's transactions.
 
-    Consumer = UncommittingConsumer
-    TransactionManager = Lanes
+    Faust makes the parts itself and hands them nothing of ours, so what they need is in their classes.
+    """
+
+    class WiredLanes(Lanes):
+        pass
+
+    class LaneTransport(Transport):
+        Consumer = UncommittingConsumer
+        TransactionManager = WiredLanes
+
+    WiredLanes.wiring = wiring
+    return LaneTransport
 
 
 @asynccontextmanager
-async def _all_of(factories: Sequence[Callable[[], AbstractAsyncContextManager[Any]]]) -> AsyncIterator[None]:
+async def _all_of(factories: Sequence[Background]) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         for factory in factories:
             await stack.enter_async_context(factory())

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
 import faust
@@ -13,7 +12,7 @@ import structlog
 from streams.runtime.batches import BatchSchema, urgent_first
 from streams.runtime.failure import EXIT_BROKEN, describe
 from streams.runtime.lanes import LaneGroup
-from streams.runtime.transport import Lanes, LaneTransport, UncommittingConsumer
+from streams.runtime.transport import Background, UncommittingConsumer, Wiring, transport_of
 
 #: A worker is given up when no heartbeat came for this long (seconds); its lanes go to another or to its successor.
 SESSION_SECONDS = 6.0
@@ -26,8 +25,6 @@ _FETCH_BYTES = 5 * 1024 * 1024
 
 _log = structlog.get_logger("confide.runtime")
 
-Background = Callable[[], AbstractAsyncContextManager[Any]]
-
 
 def run_worker(
     application: str,
@@ -36,24 +33,21 @@ def run_worker(
     bootstrap: str,
     background: Sequence[Background] = (),
     instance: str | None = None,
+    opened: Callable[[], None] | None = None,
 ) -> int:
     """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
 
     `background` are context managers entered before the first lane opens and left after the last is closed.
-    `instance` names this member for good (static membership), so that a quick restart moves no lane.
+    `instance` names this member for good (static membership), so that a quick restart moves no lane. `opened` is called
+    once, when the first lanes that this process was given are all open.
     """
-    return asyncio.run(_run(application, tuple(groups), bootstrap, tuple(background), instance))
+    wiring = Wiring(application, tuple(groups), bootstrap, tuple(background), opened or (lambda: None))
+    return asyncio.run(_run(wiring, instance))
 
 
-async def _run(
-    application: str,
-    groups: tuple[LaneGroup, ...],
-    bootstrap: str,
-    background: tuple[Background, ...],
-    instance: str | None,
-) -> int:
+async def _run(wiring: Wiring, instance: str | None) -> int:
     with tempfile.TemporaryDirectory(prefix="confide-") as folder:
-        app = _app(application, groups, bootstrap, background, instance, folder)
+        app = _app(wiring, instance, folder)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -79,18 +73,11 @@ async def _serve(app: Any) -> None:
         raise app.crash_reason
 
 
-def _app(
-    application: str,
-    groups: tuple[LaneGroup, ...],
-    bootstrap: str,
-    background: tuple[Background, ...],
-    instance: str | None,
-    folder: str,
-) -> Any:
-    topics = tuple(topic for group in groups for topic in group.sources)
+def _app(wiring: Wiring, instance: str | None, folder: str) -> Any:
+    topics = tuple(topic for group in wiring.groups for topic in group.sources)
     app = faust.App(
-        application,
-        broker=[f"kafka://{server}" for server in bootstrap.split(",")],
+        wiring.application,
+        broker=[f"kafka://{server}" for server in wiring.bootstrap.split(",")],
         datadir=folder,
         key_serializer="raw",
         value_serializer="raw",
@@ -112,18 +99,10 @@ def _app(
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=_HEARTBEAT_SECONDS,
         broker_request_timeout=_REQUEST_SECONDS,
-        ConsumerScheduler=urgent_first(tuple(dict.fromkeys(_by_urgency(groups)))),
+        ConsumerScheduler=urgent_first(tuple(dict.fromkeys(_by_urgency(wiring.groups)))),
     )
 
-    class _Lanes(Lanes):
-        pass
-
-    _Lanes.groups, _Lanes.bootstrap, _Lanes.application, _Lanes.background = groups, bootstrap, application, background
-
-    class _Transport(LaneTransport):
-        TransactionManager = _Lanes
-
-    app.transport = _Transport(app.conf.broker_consumer, app, loop=asyncio.get_running_loop())
+    app.transport = transport_of(wiring)(app.conf.broker_consumer, app, loop=asyncio.get_running_loop())
     sources = app.topic(*topics, schema=BatchSchema())
 
     @app.agent(sources)

@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
-
 from infra.broker import BrokerError, LocalBroker, answers
 from infra.broker.probe import free_port
 from infra.topics import TopicsError, apply
@@ -130,9 +128,8 @@ async def _house(folder: Path, out: Path | None, partitions: int, workers: int, 
             notices=(out or folder) / "notices.jsonl",
         ):
             supervisor.start(specification)
-        gateway = f"http://127.0.0.1:{gateway_port}"
-        await _answering(gateway, supervisor)
-        yield _House(bootstrap, gateway, supervisor)
+        await _open(supervisor)
+        yield _House(bootstrap, f"http://127.0.0.1:{gateway_port}", supervisor)
 
 
 @contextlib.asynccontextmanager
@@ -180,17 +177,14 @@ def _reading(bootstrap: str, account: Account, view: View) -> Iterator[Reader]:
         reader.stop()
 
 
-async def _answering(gateway: str, supervisor: Supervisor) -> None:
+async def _open(supervisor: Supervisor) -> None:
+    """Return once every process has said that it is open."""
     until = time.monotonic() + _OPEN_SECONDS
-    async with httpx2.AsyncClient(base_url=gateway, timeout=5.0) as client:
-        while True:
-            supervisor.raise_lost()
-            with contextlib.suppress(httpx2.TransportError):  # it is still starting
-                if (await client.get("/healthz")).status_code == httpx2.codes.OK:
-                    return
-            if time.monotonic() > until:
-                raise Unplayable("the gateway did not open in time")
-            await asyncio.sleep(_POLL_SECONDS)
+    while waiting := supervisor.waiting_for():
+        supervisor.raise_lost()
+        if time.monotonic() > until:
+            raise Unplayable(f"did not open in {_OPEN_SECONDS:.0f} s: {', '.join(waiting)}")
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _while_running(

@@ -54,13 +54,19 @@ class Supervisor:
         self._tell = tell
         self._keepers: list[asyncio.Task[None]] = []
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._ready: dict[str, asyncio.Event] = {}
         self._stopping = False
         #: How often each process was started again.
         self.restarts: dict[str, int] = {}
 
     def start(self, specification: Specification) -> None:
         """Start the process and keep it running."""
+        self._ready[specification.name] = asyncio.Event()
         self._keepers.append(asyncio.create_task(self._keep(specification)))
+
+    def waiting_for(self) -> list[str]:
+        """Return the processes that have not yet said that they are open."""
+        return [name for name, ready in self._ready.items() if not ready.is_set()]
 
     def raise_lost(self) -> None:
         """Raise `ProcessLost` if a process was given up."""
@@ -89,6 +95,7 @@ class Supervisor:
         while True:
             process = await self._spawn(specification)
             self._running[name] = process
+            await self._pass_on(name, process)
             status = await process.wait()
             if self._stopping:
                 return
@@ -97,6 +104,16 @@ class Supervisor:
                 raise ProcessLost(f"{name} ended {self.restarts[name]} times; its log: {self._logs / name}.log")
             self._tell(f"{name} ended ({_how(status)}) and is started again")
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _pass_on(self, name: str, process: asyncio.subprocess.Process) -> None:
+        """Log what the process says until it ends; its first line says that it is open."""
+        if process.stdout is None:
+            raise RuntimeError("started without its output")
+        with (self._logs / f"{name}.log").open("ab") as log:
+            async for line in process.stdout:
+                self._ready[name].set()
+                log.write(line)
+                log.flush()
 
     async def _spawn(self, specification: Specification) -> asyncio.subprocess.Process:
         # Bound to this process: whatever ends the demo ends what it started.
@@ -108,7 +125,7 @@ class Supervisor:
                 *specification.arguments,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
 
