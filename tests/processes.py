@@ -1,0 +1,104 @@
+"""Processes of the command line inside a test: started, spoken to, killed; none outlives the test."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import infra.broker.bound
+
+CONFIDE = (sys.executable, "-m", "services.cli")
+
+
+class Process:
+    """One process of `confide`, with its own standard error in a file."""
+
+    def __init__(self, arguments: tuple[str, ...], environment: Mapping[str, str], errors: Path) -> None:
+        bound = (sys.executable, infra.broker.bound.__file__, str(os.getpid()))
+        with errors.open("ab") as file:
+            self._process = subprocess.Popen(
+                [*bound, *CONFIDE, *arguments],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=file,
+            )
+
+    def announced(self) -> dict[str, Any]:
+        """Return the JSON line by which it says that it is ready."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the process ended before it was ready"
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop and return its exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=30)
+
+    def ends(self) -> int:
+        """Wait until it ends by itself and return its exit status."""
+        return self._process.wait(timeout=60)
+
+    def close(self) -> None:
+        """End it by whatever it takes."""
+        if self._process.poll() is None:
+            self.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class Processes:
+    """Starts processes with one environment; their standard errors lie in a folder."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._started: list[Process] = []
+
+    def start(self, *arguments: str) -> Process:
+        """Start `confide` with these arguments."""
+        process = Process(arguments, self._environment, self.errors(arguments[0]))
+        self._started.append(process)
+        return process
+
+    def run(self, *arguments: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        """Run `confide` to its end."""
+        return subprocess.run(
+            [*CONFIDE, *arguments],
+            env={**os.environ, **self._environment},
+            input=given,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    def errors(self, verb: str) -> Path:
+        """Return the file of what processes of one verb said on standard error."""
+        return self._folder / f"{verb}.err"
+
+    def close(self) -> None:
+        """End all of them."""
+        for process in self._started:
+            process.close()
+
+
+@contextmanager
+def processes(environment: Mapping[str, str], folder: Path) -> Iterator[Processes]:
+    """Give processes that end with the context."""
+    starting = Processes(environment, folder)
+    try:
+        yield starting
+    finally:
+        starting.close()
