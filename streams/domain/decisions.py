@@ -85,8 +85,6 @@ def notification_fields(
     admitted: Admitted, ruling: Ruling, reports: Sequence[tuple[Agency, Fields]], now: datetime
 ) -> list[Fields]:
     """Return the fields of one `NotificationDue` for each of these reports (TELL-1: as soon as possible)."""
-    if not ruling.notify.due:
-        return []
     disclosed, notice = admitted.disclosure, _notify(ruling.notify)
     return [
         {

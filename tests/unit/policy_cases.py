@@ -13,17 +13,17 @@ DISCLOSED = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
 ASSESSED = datetime(2026, 2, 3, 12, 5, tzinfo=UTC)
 NOW = datetime(2026, 2, 3, 12, 6, tzinfo=UTC)
 
-CHILD = {"age": 15}
-TEEN = {"age": 17}
-ADULT = {
+CHILD: dict[str, Any] = {"age": 15}
+TEEN: dict[str, Any] = {"age": 17}
+ADULT: dict[str, Any] = {
     "age": 30,
     "adult_at_risk": {"care_or_support_needs": True, "at_risk_of_harm": True, "cannot_protect_self": False},
 }
-ADULT_AT_RISK = {
+ADULT_AT_RISK: dict[str, Any] = {
     "age": 30,
     "adult_at_risk": {"care_or_support_needs": True, "at_risk_of_harm": True, "cannot_protect_self": True},
 }
-ADULT_NOT_ASSESSED = {"age": 30}
+ADULT_NOT_ASSESSED: dict[str, Any] = {"age": 30}
 AGE_UNKNOWN: dict[str, Any] = {}
 SAFE = {"says_safe": True}
 CONTRADICTED = {"says_safe": True, "contradicted": True}

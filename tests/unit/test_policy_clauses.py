@@ -200,6 +200,16 @@ def test_every_clause_of_a_concern_is_shown_in_all_three_states() -> None:
     assert {(row.clause.value, each.value) for row in CONCERNS for each in ClauseState} <= shown
 
 
+def test_what_rules_a_clause_out_is_named_alone() -> None:
+    # The example of the contract: with this timeframe nothing else could have made it hold.
+    ruling = rule(concern("suicide", plan=True, **INTENT), subject=TEEN)
+
+    assert {each.id: each.facts for each in ruling.findings if each.id in ("LT-1", "IR-1")} == {
+        "LT-1": {"under_18": True, "intent": True, "timeframe": "within_30_days"},
+        "IR-1": {"timeframe": "within_30_days"},
+    }
+
+
 def test_one_concern_is_enough_for_a_clause_to_hold() -> None:
     ruling = rule(concern("abuse", ongoing=None), concern("abuse", ongoing=True), concern("abuse"))
 
