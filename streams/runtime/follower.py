@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.runtime.failure import LaneBroken, end_process
 
@@ -28,6 +29,7 @@ class Follower:
 
     async def start(self) -> None:
         """Read the topics from their beginning to their end as of now, then go on following them."""
+        await self._refuse_missing_topics()
         # Without a group all partitions of the topics are this consumer's.
         consumer = self._consumer = AIOKafkaConsumer(
             *self._topics,
@@ -40,9 +42,6 @@ class Follower:
         )
         await consumer.start()
         self._sources = sorted(consumer.assignment())
-        if missing := set(self._topics) - {source.topic for source in self._sources}:
-            await self.stop()
-            raise LaneBroken(f"topic {min(missing)} does not exist: run `confide topics apply`")
         self._task = asyncio.create_task(self._follow(consumer))
         await self.catch_up()
 
@@ -63,6 +62,17 @@ class Follower:
             await self._moved.wait_for(
                 lambda: all(self._positions.get(source, 0) >= end for source, end in ends.items())
             )
+
+    async def _refuse_missing_topics(self) -> None:
+        # A consumer of a topic that does not exist waits for it 40 s, and its error does not name it.
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await admin.start()
+        try:
+            missing = set(self._topics) - set(await admin.list_topics())
+        finally:
+            await admin.close()
+        if missing:
+            raise LaneBroken(f"topic {min(missing)} does not exist: run `confide topics apply`")
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         try:
