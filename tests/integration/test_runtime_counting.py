@@ -1,0 +1,233 @@
+"""Lanes on a real broker: each record once, state with its outputs, urgent first, and what cannot be read set aside."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from tests.counting import EXIT_BROKEN, Made, Run, assert_exactly_once, state_of, words
+
+pytestmark = pytest.mark.integration
+
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+#: What a person might have written; it may stand in a topic, and nowhere else.
+MARKER = "Ada-07700900123"
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
+    made = Run(bootstrap, tmp_path, partitions=4)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def single(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
+    made = Run(bootstrap, tmp_path, partitions=1)
+    yield made
+    made.end()
+
+
+async def test_every_record_is_counted_once_and_the_state_outlives_the_worker(run: Run) -> None:
+    urgent, routine = words(700, prefix="u"), words(4_300, prefix="r")
+    await run.write(run.urgent, urgent)
+    await run.write(run.routine, routine)
+    first = run.start()
+    async with run.reading(run.output) as out, run.reading(run.changelog) as changelog:
+        await out.at_least(5_000)
+        assert_exactly_once(out.counted, [*urgent, *routine])
+        first.send(signal.SIGTERM)
+        assert await first.ended() == 0
+        more = words(1_000, start=4_300, prefix="r")
+        await run.write(run.routine, more)
+        second = run.start()
+        await out.at_least(6_000)
+        assert_exactly_once(out.counted, [*urgent, *routine, *more])
+        assert {one.pid for one in out.counted} == {first.pid, second.pid}
+        counts: dict[bytes, int] = {}
+        for key, _, _ in [*urgent, *routine, *more]:
+            counts[key or b""] = counts.get(key or b"", 0) + 1
+        state = state_of(await changelog.to_end())
+        assert {key: int(value) for key, value in state.items()} == counts
+
+
+@pytest.mark.parametrize("place", ["decode", "handle"])
+async def test_a_turn_that_fails_ends_the_process_and_nothing_of_it_is_seen(single: Run, place: str) -> None:
+    before, after = words(30, keys=3), words(30, keys=3, start=30)
+    broken: Made = (b"key-1", f"{place}:{MARKER}".encode(), ())
+    await single.write(single.routine, [*before, broken, *after])
+    # A member by name: its successor need not wait until the group gives it up.
+    worker = single.start(instance="only")
+    assert await worker.ended() == EXIT_BROKEN
+    async with single.reading(single.output) as out, single.reading(single.changelog) as changelog:
+        assert await out.to_end() == []
+        assert await changelog.to_end() == []
+        assert f"lane {single.plan().groups[0][0]}-0" in worker.log
+        assert '"error": "KeyError"' in worker.log
+        assert MARKER not in worker.log
+        if place == "decode":
+            return
+        single.say("mended")
+        single.start(instance="only")
+        await out.at_least(61)
+        assert_exactly_once(out.counted, [*before, broken, *after])
+
+
+async def test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on(run: Run) -> None:
+    bad = f"bad:{MARKER}".encode()
+    sent = (("traceparent", TRACE), ("note", MARKER.encode()))
+    good = [(key, value, sent[:1]) for key, value, _ in words(50)]
+    await run.write(run.routine, [*good[:25], (b"key-7", bad, sent), *good[25:]])
+    began = datetime.now(UTC)
+    worker = run.start()
+    async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
+        await out.at_least(50)
+        assert_exactly_once(out.counted, good)
+        for output, one in zip(out.records, out.counted, strict=True):
+            # By the key as the source was, and in the trace of the record it follows from.
+            assert output.partition == one.partition
+            assert output.headers == (("traceparent", TRACE),)
+        (record,) = await rejected.at_least(1)
+        assert (record.key, record.value) == (b"key-7", bad)
+        headers = dict(record.headers)
+        assert len(headers) == len(record.headers)
+        (neighbour,) = {one.partition for one in out.counted if one.word == "w-7"}
+        assert datetime.fromisoformat(headers.pop("rejected-at").decode()) >= began
+        offset = int(headers.pop("rejected-offset"))
+        assert offset not in {one.offset for one in out.counted if one.partition == neighbour}
+        assert headers == {
+            "rejected-reason": b"word: is marked as bad",
+            "rejected-field": b"word",
+            "rejected-error": b"Invalid",
+            "rejected-by": b"lane",
+            "rejected-from": run.routine.encode(),
+            "rejected-partition": b"%d" % neighbour,
+            "traceparent": TRACE,
+        }
+        assert record.partition == neighbour
+        # 300 KiB is more than a disclosure may have, 3 MiB more than a produce batch has unless it is told.
+        sizes = (300 * 2**10, 3 * 2**20, 300 * 2**10)
+        large: list[Made] = [(b"key-1", b"bad:" + bytes([65 + n]) * size, ()) for n, size in enumerate(sizes)]
+        more = words(20, start=50)
+        await run.write(run.routine, [*large, *more])
+        await out.at_least(70)
+        assert_exactly_once(out.counted, [*good, *more])
+        assert [one.value for one in await rejected.at_least(4)][1:] == [value for _, value, _ in large]
+    assert MARKER not in worker.log
+
+
+async def test_an_urgent_record_is_not_behind_the_routine_backlog(bootstrap: str, tmp_path: Path) -> None:
+    run = Run(bootstrap, tmp_path, partitions=1, turn_seconds=0.03)
+    try:
+        backlog = words(30_000, prefix="r")
+        await run.write(run.routine, backlog)
+        run.start()
+        async with run.reading(run.output) as out:
+            await out.until(lambda records: len(records) > 0)
+            urgent = words(20, prefix="u")
+            await run.write(run.urgent, urgent)
+            await out.at_least(30_020, 60)
+            assert_exactly_once(out.counted, [*backlog, *urgent])
+            # One partition: the order of the outputs is the order of the work.
+            places = [place for place, one in enumerate(out.counted) if one.topic == run.urgent]
+            assert max(places) < 15_000, places
+            routine = [one.offset for one in out.counted if one.topic == run.routine]
+            assert routine == sorted(routine)
+    finally:
+        run.end()
+
+
+async def members(run: Run) -> Mapping[str, set[tuple[str, int]]]:
+    """Return which topics' partitions the group says each member has."""
+
+    def describe() -> Mapping[str, set[tuple[str, int]]]:
+        with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
+            group: dict[str, Any] = admin.describe_groups([run.name])[run.name]
+        if group["group_state"] != "Stable":
+            return {}
+        return {
+            member["member_id"]: {
+                (topic["topic"], partition)
+                for topic in member["member_assignment"]["assigned_partitions"]
+                for partition in topic["partitions"]
+            }
+            for member in group["members"]
+        }
+
+    return await asyncio.to_thread(describe)
+
+
+async def shared_by(run: Run, count: int) -> Mapping[str, set[tuple[str, int]]]:
+    async with asyncio.timeout(30):
+        while len(found := await members(run)) != count or not all(found.values()):  # noqa: ASYNC110 - Kafka's own
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def test_lanes_move_to_a_second_worker_and_back_with_the_topics_of_a_lane_together(run: Run) -> None:
+    written = words(2_000, prefix="a")
+    await run.write(run.routine, written)
+    first = run.start()
+    async with run.reading(run.output) as out:
+        await out.until(lambda records: len(records) > 0)
+        second = run.start()
+        for number in range(20):
+            more = words(200, start=number * 200, prefix="b")
+            await run.write(run.urgent if number % 2 else run.routine, more)
+            written += more
+        assigned = await shared_by(run, 2)
+        for held in assigned.values():
+            assert {p for topic, p in held if topic == run.urgent} == {p for topic, p in held if topic == run.routine}
+        late = words(400, prefix="c"), words(400, prefix="d")
+        await run.write(run.urgent, late[0])
+        await run.write(run.routine, late[1])
+        written += [*late[0], *late[1]]
+        await out.at_least(len(written))
+        assert_exactly_once(out.counted, written)
+        workers = {one.partition: set[int]() for one in out.counted}
+        for one in out.counted:
+            if one.word[0] in "cd":
+                workers[one.partition].add(one.pid)
+        assert all(len(pids) == 1 for pids in workers.values()), workers
+        assert set.union(*workers.values()) == {first.pid, second.pid}
+        # Neither had to end itself for the other to take over.
+        assert (first.process.poll(), second.process.poll()) == (None, None)
+
+        # One is told to stop in the middle of work: it ends cleanly and at once, and the other carries on.
+        more = words(4_000, prefix="e")
+        await run.write(run.routine, more)
+        first.send(signal.SIGTERM)
+        assert await first.ended(10) == 0
+        last = words(400, prefix="f")
+        await run.write(run.urgent, last)
+        written += [*more, *last]
+        await out.at_least(len(written))
+        assert_exactly_once(out.counted, written)
+        assert {one.pid for one in out.counted if one.word[0] == "f"} == {second.pid}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells from outside that a signal is handled")
+async def test_sigterm_before_the_worker_has_joined_ends_it_cleanly_too(run: Run) -> None:
+    worker = run.start()
+    handled = re.compile(r"^SigCgt:\s*([0-9a-f]+)$", re.MULTILINE)
+
+    def handles_sigterm() -> bool:
+        found = handled.search(Path(f"/proc/{worker.pid}/status").read_text())
+        return found is not None and bool(int(found[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+    await run.until(handles_sigterm, "SIGTERM is handled")
+    worker.send(signal.SIGTERM)
+    assert await worker.ended(15) == 0, worker.log
+
+
+async def test_a_worker_that_finds_no_kafka_ends_and_says_so(run: Run) -> None:
+    worker = run.start(bootstrap="127.0.0.1:1")
+    assert await worker.ended() == EXIT_BROKEN
+    assert '"error": "KafkaConnectionError"' in worker.log

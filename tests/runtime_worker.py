@@ -1,0 +1,179 @@
+"""A worker of simple agents, run by the tests as a real process: `python -m tests.runtime_worker PLAN`.
+
+PLAN is a JSON file (`Plan`); the worker's logs are set up as in every process of the project. What a record's value
+says before its first colon makes the agent fail at that place, until a file `mended` lies in the plan's folder.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from infra.telemetry import configure, shutdown
+from schemas.errors import Invalid
+from streams.runtime import Agent, Cause, Follower, LaneContext, LaneGroup, Record, Turn, run_worker
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a worker is to run; files in `folder` tell it what to do while it runs."""
+
+    application: str
+    bootstrap: str
+    folder: str
+    output: str
+    #: Name, sources in order of urgency, changelog, and `count` or `effects`.
+    groups: tuple[tuple[str, tuple[str, ...], str, str], ...]
+    #: Seconds that each turn of a counting lane takes at least.
+    turn_seconds: float = 0.0
+    #: Followed in the background by a copy that fails on a value marked `follow`.
+    follow: str | None = None
+    instance: str | None = None
+
+    def says(self, name: str) -> bool:
+        """Return whether a file of that name lies in the folder."""
+        return (Path(self.folder) / name).exists()
+
+    def note(self, name: str, line: str) -> None:
+        """Append a line to a file of the folder."""
+        with (Path(self.folder) / name).open("a") as file:
+            file.write(f"{line}\n")
+
+    def fail(self, place: str, word: str) -> None:
+        """Fail with the word in the error, as code that meets what it did not expect does."""
+        if word.startswith(f"{place}:") and not self.says("mended"):
+            raise KeyError(word)
+
+
+def _decode(plan: Plan, record: Record) -> str:
+    word = (record.value or b"").decode(errors="replace")
+    plan.fail("decode", word)
+    if word.startswith("bad:"):
+        raise Invalid.of("word", "is marked as bad")
+    return word
+
+
+class Count(Agent[str, None, None]):
+    """Counts the records of each key, and says for each who counted it and how many there were."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def decode(self, record: Record) -> str:
+        return _decode(self._plan, record)
+
+    def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
+        for record, word in batch:
+            key = record.key or b""
+            total = int(turn.get(key) or b"0") + 1
+            turn.put(key, b"%d" % total)
+            said = f"{word}|{record.topic}|{record.partition}|{record.offset}|{total}|{os.getpid()}"
+            turn.send(self._plan.output, key, said.encode(), cause=Cause.of(record))
+            self._plan.fail("handle", word)
+        if self._plan.turn_seconds:
+            threading.Event().wait(self._plan.turn_seconds)
+        if self._plan.says("hold"):
+            self._plan.note("holding", str(os.getpid()))
+            while self._plan.says("hold"):
+                threading.Event().wait(0.01)
+
+
+class Effects(Agent[str, bool, bool]):
+    """Owes an effect for each record, until it is settled; the result is whether its cause was visible to others."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def decode(self, record: Record) -> str:
+        return _decode(self._plan, record)
+
+    def opened(self, turn: Turn) -> None:
+        for key, trace in turn.scan(b"owed "):
+            turn.start(key.removeprefix(b"owed ").decode(), cause=Cause(trace or None))
+
+    def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
+        for record, word in batch:
+            cause = Cause.of(record)
+            turn.put(b"owed " + word.encode(), cause.traceparent or b"")
+            turn.send(self._plan.output, record.key, f"started|{word}".encode(), cause=cause)
+            turn.start(word, cause=cause)
+
+    async def perform(self, effect: Any) -> bool:
+        self._plan.note("performed", f"{effect}|{os.getpid()}")
+        visible = f"started|{effect}".encode() in await _committed(self._plan)
+        while self._plan.says("closed"):  # noqa: ASYNC110 - a file sets no event
+            await asyncio.sleep(0.02)
+        self._plan.fail("perform", effect)
+        return visible
+
+    def settled(self, effect: Any, result: bool, turn: Turn, cause: Cause) -> None:
+        turn.drop(b"owed " + effect.encode())
+        turn.send(self._plan.output, effect.encode(), f"settled|{effect}|{result}".encode(), cause=cause)
+        self._plan.fail("settled", effect)
+
+
+async def _committed(plan: Plan) -> set[bytes | None]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=plan.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        await consumer._client.force_metadata_update()
+        sources = [TopicPartition(plan.output, p) for p in consumer.partitions_for_topic(plan.output) or ()]
+        consumer.assign(sources)
+        ends = await consumer.end_offsets(sources)
+        found: set[bytes | None] = set()
+        while any([await consumer.position(source) < end for source, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=50)).values():
+                found.update(record.value for record in records)
+        return found
+    finally:
+        await consumer.stop()
+
+
+def _following(plan: Plan, topic: str) -> Callable[[], AbstractAsyncContextManager[None]]:
+    def apply(key: bytes | None, value: bytes | None) -> None:
+        plan.fail("follow", (value or b"").decode())
+
+    @asynccontextmanager
+    async def follow() -> AsyncIterator[None]:
+        follower = Follower(plan.bootstrap, (topic,), apply)
+        await follower.start()
+        try:
+            yield
+        finally:
+            await follower.stop()
+
+    return follow
+
+
+def _agent(kind: str, plan: Plan) -> Callable[[LaneContext], Agent[Any, Any, Any]]:
+    agents: dict[str, Callable[[Plan], Agent[Any, Any, Any]]] = {"count": Count, "effects": Effects}
+    return lambda _: agents[kind](plan)
+
+
+def main(path: str) -> int:
+    """Run the plan until SIGTERM."""
+    plan = Plan(**json.loads(Path(path).read_bytes()))
+    configure("runtime-worker")
+    status = run_worker(
+        plan.application,
+        [LaneGroup(name, tuple(sources), _agent(kind, plan), log) for name, sources, log, kind in plan.groups],
+        bootstrap=plan.bootstrap,
+        background=() if plan.follow is None else (_following(plan, plan.follow),),
+        instance=plan.instance,
+    )
+    shutdown()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
