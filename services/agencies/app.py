@@ -22,6 +22,7 @@ from schemas.telemetry import Span as SpanName
 from schemas.vocabulary import Agency
 from services.agencies.faults import Fault, Faults
 from services.agencies.log import AgencyLog, Attempt, Seen, reference
+from services.sdk.serving import NO_TELEMETRY
 from services.sdk.tracing import context_from
 
 #: The largest request an agency reads, in bytes: more than any report of ours.
@@ -54,7 +55,7 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """Return the application of one agency over its log, which the caller opens and closes."""
-    app = FastAPI(title=f"Simulated agency {agency}", docs_url=None, redoc_url=None)
+    app = FastAPI(title=f"Simulated agency {agency}", docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     coming = faults or Faults()
 
     @app.post("/reports")

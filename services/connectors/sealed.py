@@ -35,25 +35,23 @@ class Composer:
 
     async def compose(self, report: Report) -> ReportSection | Unopenable:
         """Return the request, sealed under the key of the newest section it rests on."""
-        details = []
+        if not report.sections:
+            return Unopenable(NO_SECTION)
+        details, key = [], b""
         for each in report.sections:
-            key = await self._keyring.data_key(each.section.key_id)
-            if key is None:
+            found = await self._keyring.data_key(each.section.key_id)
+            if found is None:
                 return Unopenable(KEY_ERASED)
+            key = found
             try:
                 details.append(unseal(each.section, key=key, disclosure_id=each.disclosure_id))
             except CannotOpen:
                 return Unopenable(CANNOT_OPEN)
-        if not report.sections:
-            return Unopenable(NO_SECTION)
         newest = report.sections[-1]
-        newest_key = await self._keyring.data_key(newest.section.key_id)
-        if newest_key is None:
-            return Unopenable(KEY_ERASED)
         body = json.dumps(self._project(report, without_withheld(report, details))).encode("ascii")
         sealed = seal_bytes(
             body,
-            key=newest_key,
+            key=key,
             key_id=newest.section.key_id,
             nonce=self._nonce(),
             disclosure_id=newest.disclosure_id,

@@ -6,6 +6,7 @@ from fastapi.responses import JSONResponse
 
 from services.gateway.desk import Desk, Publisher, not_now
 from services.gateway.document import REQUEST_BODY, RESPONSES, Health, NotNow, describe
+from services.sdk.serving import NO_TELEMETRY
 
 #: Of the interface, not of the program: it changes when a sender has to.
 API_VERSION = "1.0.0"
@@ -22,6 +23,7 @@ def create_app(producer: Publisher) -> FastAPI:
         # The browsable pages fetch their scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     describe(app)
     desk = Desk(producer)

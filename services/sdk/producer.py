@@ -12,6 +12,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure
@@ -185,21 +186,34 @@ class DisclosureProducer:
             "request_timeout_ms": max(limit // 2, 1),
             "reconnect_backoff_max_ms": 1_000,
         }
-        producer = KafkaProducer(
-            **answering,
-            client_id="confide-disclosures",
-            enable_idempotence=True,
-            acks="all",
-            allow_auto_create_topics=False,
-            max_block_ms=limit,
-            delivery_timeout_ms=limit,
-            max_request_size=MAX_BATCH_BYTES,
-        )
+        opened: list[KafkaNetClient] = []
+
+        def remembered(**settings: Any) -> KafkaNetClient:
+            opened.append(KafkaNetClient(**settings))
+            return opened[-1]
+
+        producer: Any = None
         try:
+            producer = KafkaProducer(
+                **answering,
+                kafka_client=remembered,
+                client_id="confide-disclosures",
+                enable_idempotence=True,
+                acks="all",
+                allow_auto_create_topics=False,
+                max_block_ms=limit,
+                delivery_timeout_ms=limit,
+                max_request_size=MAX_BATCH_BYTES,
+            )
             # One for the life of the process, and only once Kafka answered: one that fails leaves its thread behind.
-            return producer, KafkaAdminClient(**answering)
+            return producer, KafkaAdminClient(**answering, kafka_client=remembered)
         except KafkaError:
-            producer.close(timeout=0)
+            if producer is not None:
+                producer.close(timeout=0)
+                opened.pop(0)
+            # One that could not connect does not give its sockets back.
+            for client in opened:
+                client.close()
             raise
 
 

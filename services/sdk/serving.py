@@ -9,9 +9,19 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+from fastapi.telemetry import TelemetryConfig
 
 #: How long open requests have to end once a stop was asked for, in seconds.
 GRACE_SECONDS = 10
+
+#: FastAPI's own spans and logs hold queries, refused values and the messages of errors; ours hold none of them.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 class _Server(uvicorn.Server):

@@ -13,7 +13,7 @@ from tests.disclosures import KEYS, disclosure
 pytestmark = pytest.mark.integration
 
 
-# kafka-python leaves sockets to the garbage collector where it could not connect.
+# kafka-python leaves sockets to the garbage collector where it could not connect again.
 @pytest.mark.filterwarnings(r"ignore:unclosed <socket.socket:ResourceWarning")
 def test_a_producer_says_that_kafka_is_gone_in_time_and_goes_on_once_it_is_back(
     own_broker: Callable[[], LocalBroker],

@@ -20,7 +20,7 @@ from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from streams.domain.sealing import open_bytes
 from tests.agency_servers import AgencyServer, serving
 from tests.lanes import Clock, Lane
-from tests.reports import DATA_KEY, Keys, encoded, report
+from tests.reports import DATA_KEY, Keys, encoded, report, section
 
 #: The waits of 999 and a time limit for an attempt that a test can wait for.
 QUICK = RetryPolicy(
@@ -269,6 +269,17 @@ async def test_a_person_who_was_erased_is_told_of_nobody(agency: AgencyServer, b
     await bench.finish()
     assert bench.states() == [("queued", 0), ("failed", 0)]
     assert bench.deliveries()[-1].reason == "key_erased"
+    assert agency.log() == []
+
+
+async def test_one_section_that_was_erased_keeps_the_whole_report_back(agency: AgencyServer, bench_at: Open) -> None:
+    bench = bench_at(agency.url)
+    older = section("disclosure-0").model_copy(
+        update={"section": section("disclosure-0").section.model_copy(update={"key_id": "key-0"})}
+    )
+    bench.lane.feed(encoded(report(sections=(older, section()))), encoded(report(disclosure_id="bare", sections=())))
+    await bench.finish()
+    assert {each.reason for each in bench.deliveries() if each.state == "failed"} == {"key_erased", "no_section"}
     assert agency.log() == []
 
 
