@@ -16,7 +16,7 @@ from fastavro.read import SchemaResolutionError
 from schemas.avro_registry import HEADER_BYTES, MARKER, READERS, WRITERS
 from schemas.errors import Problem, Unreadable
 
-__all__ = ["Unreadable", "canonical", "decode", "encode"]
+__all__ = ["Unreadable", "canonical", "content", "decode", "encode"]
 
 #: What a reader can meet in bytes that its schema does not fit; wider than what fuzzing fastavro found (`ValueError`,
 #: `IndexError`, `OverflowError`), because anything that is let out ends the process that reads, and its successor.
@@ -39,6 +39,11 @@ def canonical(name: str, fields: Mapping[str, Any]) -> bytes:
     stream = BytesIO()
     _write(stream, name, fields)
     return stream.getvalue()
+
+
+def content(data: bytes, name: str, fields: Mapping[str, Any]) -> bytes:
+    """Return what is `canonical` of a value and the fields decoded from it, written again only where it must be."""
+    return data[HEADER_BYTES:] if data[:HEADER_BYTES] == WRITERS[name].header else canonical(name, fields)
 
 
 def _write(stream: BytesIO, name: str, fields: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ class Keys:
 
 
 def section(disclosure_id: str = "disclosure-1", details: SealedDetails = DETAILS) -> ReportSection:
-    fields = seal(details, key=DATA_KEY, key_id=KEY_ID, nonce=bytes(12), disclosure_id=disclosure_id)
+    fields = seal(details.model_dump(), key=DATA_KEY, key_id=KEY_ID, nonce=bytes(12), disclosure_id=disclosure_id)
     return ReportSection(disclosure_id=disclosure_id, section=SealedSection.model_validate(fields))
 
 

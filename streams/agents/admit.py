@@ -2,16 +2,17 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from schemas.codec import decode, encode
+from schemas.codec import content, decode, encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, is_urgent, validate
 from schemas.errors import Invalid
 from schemas.identifiers import KeyId, PersonId, Token
 from schemas.topics import TopicName
-from streams.domain.admission import details, readable
+from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, seal, wrap
 from streams.domain.tokens import digest_of, tokens_of
@@ -20,10 +21,18 @@ from streams.runtime import Agent, Cause, Record, Turn
 #: Persons whose data key an ADMIT lane remembers; one it has forgotten gets another key.
 _KEYS_REMEMBERED = 10_000
 
-Message = tuple[Disclosure, tuple[Token, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A disclosure that was understood, as a model and as the fields it was decoded to, with its tokens and digest."""
+
+    disclosure: Disclosure
+    fields: dict[str, Any]
+    tokens: tuple[Token, ...]
+    digest: str
 
 
-class Admit(Agent[Message, None, None]):
+class Admit(Agent[Accepted, None, None]):
     """Splits each disclosure: readable facts and tokens stay, identifiers and free text go under seal.
 
     Where all tokens are one known person's, it goes straight to that person's lane, else to IDENTITY.
@@ -38,24 +47,28 @@ class Admit(Agent[Message, None, None]):
         self._owner = owner
         self._keys: dict[PersonId, tuple[KeyId, bytes]] = {}
 
-    def decode(self, record: Record) -> Message:
+    def decode(self, record: Record) -> Accepted:
         """Return the disclosure and its tokens; raise `Invalid`, naming the field and never its value."""
         value = record.value
         if value is None:
             raise Invalid.of("value", "is empty")
         if len(value) > MAX_DISCLOSURE_BYTES:
             raise Invalid.of("value", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
-        disclosure = validate(decode(value, "Disclosure")[1])
-        return disclosure, tokens_of(disclosure, key=self._token_key, version=self._token_version)
+        fields = decode(value, "Disclosure")[1]
+        disclosure = validate(fields)
+        key, version = self._token_key, self._token_version
+        tokens = tokens_of(disclosure, key=key, version=version)
+        digest = digest_of(content(value, "Disclosure", fields), key=key, version=version)
+        return Accepted(disclosure, fields, tokens, digest)
 
-    def handle(self, batch: Sequence[tuple[Record, Message]], turn: Turn) -> None:
+    def handle(self, batch: Sequence[tuple[Record, Accepted]], turn: Turn) -> None:
         """Send each disclosure on, urgent or not by its own facts, whatever topic it came on."""
-        for record, (disclosure, tokens) in batch:
+        for record, accepted in batch:
             cause = Cause.of(record)
-            person = known_person(tokens, self._owner)
-            urgent = is_urgent(disclosure)
+            person = known_person(accepted.tokens, self._owner)
+            urgent = is_urgent(accepted.disclosure)
             key_id, key, wrapped = self._data_key(person)
-            fields = self._admitted(disclosure, tokens, urgent, key_id, key, turn.now)
+            fields = _admitted(accepted, urgent, key_id, key, turn.now)
             if person is None:
                 fields["wrapped_key"] = wrapped
                 topic = TopicName.IDENTITY_URGENT if urgent else TopicName.IDENTITY
@@ -67,26 +80,6 @@ class Admit(Agent[Message, None, None]):
                 fields["person"] = person
                 topic = TopicName.ADMITTED_URGENT if urgent else TopicName.ADMITTED
                 turn.send(topic, person.encode(), encode("Admitted", fields), cause=cause)
-
-    def _admitted(
-        self, disclosure: Disclosure, tokens: tuple[Token, ...], urgent: bool, key_id: KeyId, key: bytes, now: datetime
-    ) -> dict[str, Any]:
-        return {
-            "person": None,
-            "disclosure": readable(disclosure).model_dump(),
-            "tokens": tokens,
-            "urgent": urgent,
-            "digest": digest_of(disclosure, key=self._token_key, version=self._token_version),
-            "section": seal(
-                details(disclosure),
-                key=key,
-                key_id=key_id,
-                nonce=secrets.token_bytes(NONCE_BYTES),
-                disclosure_id=disclosure.disclosure_id,
-            ),
-            "wrapped_key": None,
-            "admitted_at": now,
-        }
 
     def _data_key(self, person: PersonId | None) -> tuple[KeyId, bytes, bytes | None]:
         """Return a data key's id, the key, and, where it is new and yet to be published, the key wrapped.
@@ -103,3 +96,22 @@ class Admit(Agent[Message, None, None]):
             self._keys[person] = key_id, key
         nonce = secrets.token_bytes(NONCE_BYTES)
         return key_id, key, wrap(key, master=self._master_key, key_id=key_id, nonce=nonce)
+
+
+def _admitted(accepted: Accepted, urgent: bool, key_id: KeyId, key: bytes, now: datetime) -> dict[str, Any]:
+    return {
+        "person": None,
+        "disclosure": readable_fields(accepted.fields),
+        "tokens": accepted.tokens,
+        "urgent": urgent,
+        "digest": accepted.digest,
+        "section": seal(
+            details_fields(accepted.fields),
+            key=key,
+            key_id=key_id,
+            nonce=secrets.token_bytes(NONCE_BYTES),
+            disclosure_id=accepted.disclosure.disclosure_id,
+        ),
+        "wrapped_key": None,
+        "admitted_at": now,
+    }

@@ -1,6 +1,7 @@
 """IDENTITY: one lane that sees every new link in order and says once who a person is."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from schemas.codec import encode
 from schemas.errors import Invalid
@@ -14,30 +15,32 @@ from streams.runtime import Agent, Cause, Record, Turn
 _OWNER = b"t:"
 _EDGE = b"e:"
 
+Unresolved = tuple[Admitted, dict[str, Any]]
 
-class Identity(Agent[Admitted, None, None]):
+
+class Identity(Agent[Unresolved, None, None]):
     """Assigns persons and sends each disclosure to its person's lane.
 
     State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen.
     """
 
-    def decode(self, record: Record) -> Admitted:
+    def decode(self, record: Record) -> Unresolved:
         """Return the disclosure; raise `Invalid` where it is none."""
-        unresolved = read_admitted(record)
+        unresolved, fields = read_admitted(record)
         if not unresolved.tokens:
             raise Invalid.of("tokens", "needs at least one")
         if unresolved.wrapped_key is None:
             raise Invalid.of("wrapped_key", "is required")
-        return unresolved
+        return unresolved, fields
 
-    def handle(self, batch: Sequence[tuple[Record, Admitted]], turn: Turn) -> None:
+    def handle(self, batch: Sequence[tuple[Record, Unresolved]], turn: Turn) -> None:
         """Resolve each in order; what one made known holds for the next."""
 
         def owner(token: Token) -> PersonId | None:
             person = turn.get(_OWNER + token.encode())
             return None if person is None else PersonId(person.decode())
 
-        for record, unresolved in batch:
+        for record, (unresolved, fields) in batch:
             cause = Cause.of(record)
             disclosure_id = unresolved.disclosure.disclosure_id
             found = resolve(disclosure_id, [Token(token) for token in unresolved.tokens], owner)
@@ -54,6 +57,6 @@ class Identity(Agent[Admitted, None, None]):
             section = unresolved.section
             key = {"key_id": section.key_id, "person": found.person, "wrapped_key": unresolved.wrapped_key}
             turn.send(TopicName.KEYS, section.key_id.encode(), encode("KeyRecord", key), cause=cause)
-            fields = {**unresolved.model_dump(), "person": found.person, "wrapped_key": None}
+            resolved = {**fields, "person": found.person, "wrapped_key": None}
             topic = TopicName.ADMITTED_URGENT if unresolved.urgent else TopicName.ADMITTED
-            turn.send(topic, found.person.encode(), encode("Admitted", fields), cause=cause)
+            turn.send(topic, found.person.encode(), encode("Admitted", resolved), cause=cause)

@@ -10,12 +10,12 @@ from schemas.records import Admitted
 from streams.runtime import Record
 
 
-def read_admitted(record: Record) -> Admitted:
-    """Return the admitted disclosure that the record carries; raise `Invalid` where it is none."""
+def read_admitted(record: Record) -> tuple[Admitted, dict[str, Any]]:
+    """Return the admitted disclosure that the record carries, and its fields; raise `Invalid` where it is none."""
     if record.value is None:
         raise Invalid.of("value", "is empty")
     fields: dict[str, Any] = decode(record.value, "Admitted")[1]
     try:
-        return Admitted.model_validate(fields)
+        return Admitted.model_validate(fields), fields
     except ValidationError as error:
         raise Invalid.from_validation(error) from None

@@ -1,42 +1,41 @@
-"""ADMIT's split of a disclosure: facts the policy needs stay readable, all that identifies goes under seal."""
+"""ADMIT's split of a disclosure: facts the policy needs stay readable, all that identifies goes under seal.
 
-from schemas.disclosure import Disclosure, ReadableDisclosure, ReadableSubject
-from schemas.records import SealedDetails
+Both halves are taken from the fields as they were decoded: models of them would be built only to be taken apart again.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.disclosure import Disclosure, ReadableDisclosure
+
+_READABLE = ("disclosure_id", "service", "disclosed_at", "assessment", "concerns", "safety", "contact", "involvement")
+_READABLE_OF_SUBJECT = ("date_of_birth", "age", "age_band", "adult_at_risk")
+_SEALED_OF_SUBJECT = ("account", "phone", "email", "location", "professionals")
 
 
 def readable(disclosure: Disclosure) -> ReadableDisclosure:
     """Return the half without identifiers, places, names, reference and free text."""
-    subject = disclosure.subject
-    # The parts were validated with the whole; checking them again would double the cost of the hot path.
-    return ReadableDisclosure.model_construct(
-        disclosure_id=disclosure.disclosure_id,
-        service=disclosure.service,
-        channel=None if disclosure.channel is None else disclosure.channel.kind,
-        disclosed_at=disclosure.disclosed_at,
-        assessment=disclosure.assessment,
-        subject=ReadableSubject.model_construct(
-            date_of_birth=subject.date_of_birth,
-            age=subject.age,
-            age_band=subject.age_band,
-            adult_at_risk=subject.adult_at_risk,
-            professionals=tuple(professional.role for professional in subject.professionals),
-        ),
-        concerns=disclosure.concerns,
-        safety=disclosure.safety,
-        contact=disclosure.contact,
-        involvement=disclosure.involvement,
-    )
+    return ReadableDisclosure.model_validate(readable_fields(disclosure.model_dump()))
 
 
-def details(disclosure: Disclosure) -> SealedDetails:
-    """Return the half that identifies, to be sealed."""
-    subject = disclosure.subject
-    return SealedDetails.model_construct(
-        account=subject.account,
-        phone=subject.phone,
-        email=subject.email,
-        location=subject.location,
-        professionals=subject.professionals,
-        reference=None if disclosure.channel is None else disclosure.channel.reference,
-        summary=disclosure.summary,
-    )
+def readable_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the `ReadableDisclosure`, given those of the `Disclosure`."""
+    subject, channel = fields["subject"], fields["channel"]
+    return {
+        **{name: fields[name] for name in _READABLE},
+        "channel": None if channel is None else channel["kind"],
+        "subject": {
+            **{name: subject[name] for name in _READABLE_OF_SUBJECT},
+            "professionals": [professional["role"] for professional in subject["professionals"]],
+        },
+    }
+
+
+def details_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the `SealedDetails`: the half that identifies, given those of the `Disclosure`."""
+    subject, channel = fields["subject"], fields["channel"]
+    return {
+        **{name: subject[name] for name in _SEALED_OF_SUBJECT},
+        "reference": None if channel is None else channel["reference"],
+        "summary": fields["summary"],
+    }

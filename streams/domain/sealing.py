@@ -4,6 +4,7 @@ A section's associated data are its `disclosure_id` and `key_id`, so that it ope
 (random, 96 bits, NIST SP 800-38D) and keys come in as arguments.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -22,10 +23,10 @@ class CannotOpen(Exception):
     """A section or a wrapped key does not open with the key it names: it was changed, or the key is another."""
 
 
-def seal(details: SealedDetails, *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> dict[str, Any]:
-    """Return the sealed section of `details`, as the fields of a `SealedSection`."""
+def seal(details: Mapping[str, Any], *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> dict[str, Any]:
+    """Return the fields of the `SealedSection` that holds `details`, the fields of a `SealedDetails`."""
     return seal_bytes(
-        encode("SealedDetails", details.model_dump()),
+        encode("SealedDetails", details),
         key=key,
         key_id=key_id,
         nonce=nonce,

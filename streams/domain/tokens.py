@@ -9,7 +9,6 @@ from functools import lru_cache
 import idna
 import phonenumbers
 
-from schemas.codec import canonical
 from schemas.disclosure import Disclosure
 from schemas.errors import Invalid
 from schemas.identifiers import Token
@@ -32,9 +31,12 @@ def tokens_of(disclosure: Disclosure, *, key: bytes, version: str) -> tuple[Toke
     return tuple(Token(f"{kind}:{version}:{_hmac(key, f'{kind}|{value}'.encode())}") for kind, value in values)
 
 
-def digest_of(disclosure: Disclosure, *, key: bytes, version: str) -> str:
-    """Return a keyed digest of the whole content: equal for a repeat, other for the same id with other content."""
-    return f"{version}:{_hmac(key, b'disclosure|' + canonical('Disclosure', disclosure.model_dump()))}"
+def digest_of(content: bytes, *, key: bytes, version: str) -> str:
+    """Return a keyed digest of a disclosure's content: equal for a repeat, other for the same id with other content.
+
+    `content` is the disclosure in the one form that `schemas.codec.content` gives it.
+    """
+    return f"{version}:{_hmac(key, b'disclosure|' + content)}"
 
 
 def same_content(one: str, other: str) -> bool:

@@ -1,0 +1,1 @@
+"""Load: what the parts carry, measured side by side."""
