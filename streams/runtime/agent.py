@@ -12,6 +12,7 @@ The runtime makes one transaction of everything a turn collected, the offsets of
 (an agency's HTTP call) is an *effect*: started by a turn, performed after its commit, settled in a turn of its own.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,9 @@ E = TypeVar("E")
 R = TypeVar("R")
 
 Headers = tuple[tuple[str, bytes], ...]
+
+#: W3C Trace Context, version 00. What is not of this form might be anything, a person's number too: it goes no further.
+_TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Record(NamedTuple):
@@ -47,10 +51,10 @@ class Cause:
 
     @classmethod
     def of(cls, record: Record) -> "Cause":
-        """Return the trace context that the record carries."""
+        """Return the trace context that the record carries, none where what it carries is not one."""
         for name, value in record.headers:
             if name == TRACEPARENT:
-                return cls(value)
+                return cls(value if value and _TRACEPARENT.fullmatch(value) else None)
         return cls()
 
 

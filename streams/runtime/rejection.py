@@ -4,7 +4,7 @@ from datetime import datetime
 
 from schemas.errors import Invalid
 from schemas.telemetry import TRACEPARENT
-from streams.runtime.agent import Headers, Output, Record
+from streams.runtime.agent import Cause, Headers, Output, Record
 
 REJECTED_SUFFIX = ".rejected"
 #: Headers are for reading; a record with a hundred faults need not name them all there.
@@ -25,5 +25,6 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
         ("rejected-at", now.isoformat().encode()),
     )
     # Only the trace goes along: another header of a record that could not be read might hold anything.
-    trace = tuple((name, value) for name, value in record.headers if name == TRACEPARENT)
+    context = Cause.of(record).traceparent
+    trace: Headers = () if context is None else ((TRACEPARENT, context),)
     return Output(record.topic + REJECTED_SUFFIX, record.partition, record.key, record.value, why + trace)

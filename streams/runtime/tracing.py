@@ -13,7 +13,6 @@ from schemas.telemetry import Span as SpanName
 from streams.runtime.agent import Cause, Record
 
 _HEADER_BYTES = 55
-_SAMPLED = b"01"
 
 
 def parse_traceparent(header: bytes | None) -> SpanContext | None:
@@ -56,8 +55,12 @@ class TurnSpans:
             Attribute.PARTITION: partition,
             Attribute.TOPIC: topic,
         }
-        headers = [c.traceparent for c in causes if c.traceparent is not None and c.traceparent.endswith(_SAMPLED)]
-        parents = [(header, parent) for header in dict.fromkeys(headers) if (parent := parse_traceparent(header))]
+        # Other flags may stand beside the sampled one (Trace Context level 2: a random trace id), so the bit is asked.
+        parents = [
+            (header, parent)
+            for header in dict.fromkeys(cause.traceparent for cause in causes)
+            if header is not None and (parent := parse_traceparent(header)) and parent.trace_flags.sampled
+        ]
         self.batch = tracer.start_span(
             f"{SpanName.BATCH} {group}",
             context=Context(),  # a trace of its own: a batch belongs to all of its records alike
