@@ -1,0 +1,66 @@
+"""A batch between two fetch positions, cut without losing what lies between its records."""
+
+from typing import Any
+
+import pytest
+from aiokafka.structs import ConsumerRecord
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.runtime import Record
+from streams.runtime.batches import Batch, BatchRecord, urgent_first
+
+
+def record(offset: int, topic: str = "t") -> Record:
+    return Record(topic, 1, offset, 1_000 + offset, b"k", b"v-%d" % offset, ())
+
+
+def batch(*offsets: int, begin: int, end: int) -> Batch:
+    return Batch("t", [record(offset) for offset in offsets], begin, end)
+
+
+def fetched(offset: int) -> ConsumerRecord:
+    value = b"v-%d" % offset
+    return ConsumerRecord("t", 1, offset, 1_000 + offset, 0, b"k", value, None, 1, len(value), ())
+
+
+def test_a_batch_looks_to_faust_like_its_last_record() -> None:
+    shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, end=8)
+    assert (shaped.topic, shaped.partition, shaped.offset, shaped.timestamp) == ("t", 1, 6, 1_006)
+    assert shaped.value == batch(4, 6, begin=3, end=8)
+    assert shaped.headers == ()
+
+
+def test_a_cut_has_the_position_between_the_halves() -> None:
+    # Offsets 6 and 7 are control records: nothing is missing between the halves.
+    first, rest = batch(4, 5, 8, 9, begin=3, end=11).split(2)
+    assert (first, rest) == (batch(4, 5, begin=3, end=8), batch(8, 9, begin=8, end=11))
+
+
+@given(
+    offsets=st.lists(st.integers(0, 1_000), min_size=2, unique=True).map(sorted),
+    before=st.integers(0, 3),
+    behind=st.integers(1, 3),
+    data=st.data(),
+)
+def test_any_cut_keeps_every_record_and_the_positions_meet(
+    offsets: list[int], before: int, behind: int, data: st.DataObject
+) -> None:
+    whole = batch(*offsets, begin=offsets[0] - before, end=offsets[-1] + behind)
+    first, rest = whole.split(data.draw(st.integers(1, len(offsets) - 1)))
+    assert first.records + rest.records == whole.records
+    assert (first.begin, first.end, rest.end) == (whole.begin, rest.begin, whole.end)
+    assert first.records[-1].offset < first.end <= rest.records[0].offset
+
+
+@pytest.mark.parametrize("arrived", [("routine", "urgent"), ("urgent", "routine")])
+def test_a_fetch_is_handed_out_by_urgency_whatever_arrived_first(arrived: tuple[str, str]) -> None:
+    from faust.types import TP
+
+    fetched = {
+        TP(topic, partition): [record(n, topic) for n in range(2)] for topic in arrived for partition in range(2)
+    }
+    scheduler: Any = urgent_first(("urgent", "routine"))()
+    handed = [(tp.topic, one.offset) for tp, one in scheduler.iterate(fetched)]
+    assert len(handed) == 8
+    assert [topic for topic, _ in handed] == ["urgent"] * 4 + ["routine"] * 4

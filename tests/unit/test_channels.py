@@ -1,0 +1,78 @@
+"""Which channels are safe: the last word by the time of disclosure, in whatever order the words arrive."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.disclosure import Contact, ReadableDisclosure
+from schemas.vocabulary import ContactChannel
+from streams.domain.admission import readable
+from streams.domain.channels import Marks, dump, load, remember, unsafe
+from tests.disclosures import disclosure
+
+NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
+SMS, EMAIL, WHATSAPP = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.WHATSAPP
+
+
+def said(hours: int, safe: bool | None, *channels: ContactChannel, preferred: Any = None) -> ReadableDisclosure:
+    contact = Contact(channels=channels, preferred=preferred, safe_to_contact=safe)
+    return readable(disclosure()).model_copy(update={"disclosed_at": NOON + timedelta(hours=hours), "contact": contact})
+
+
+def after(*disclosures: ReadableDisclosure) -> Marks:
+    marks: Marks = {}
+    for each in disclosures:
+        marks = remember(marks, each)
+    return marks
+
+
+def test_a_channel_marked_unsafe_stays_so_until_it_is_marked_safe() -> None:
+    once = after(said(0, False, SMS))
+    assert unsafe(once) == {SMS}
+    assert unsafe(remember(once, said(1, None, SMS))) == {SMS}
+    assert unsafe(remember(once, said(1, True, EMAIL))) == {SMS}
+    assert unsafe(remember(once, said(1, True, SMS))) == frozenset()
+
+
+def test_what_was_said_before_and_arrives_late_changes_nothing_newer() -> None:
+    assert unsafe(after(said(2, False, SMS), said(1, True, SMS))) == {SMS}
+    assert unsafe(after(said(2, True, SMS), said(1, False, SMS))) == frozenset()
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True)])
+def test_said_at_the_same_time_unsafe_wins(order: tuple[bool, bool]) -> None:
+    assert unsafe(after(*(said(0, safe, SMS) for safe in order))) == {SMS}
+
+
+def test_the_preferred_channel_is_meant_too() -> None:
+    assert unsafe(after(said(0, False, EMAIL, preferred=SMS))) == {EMAIL, SMS}
+
+
+STATEMENTS = st.lists(
+    st.builds(
+        lambda hours, safe, channels: said(hours, safe, *channels),
+        st.integers(0, 3),
+        st.sampled_from([True, False, None]),
+        st.lists(st.sampled_from([SMS, EMAIL, WHATSAPP]), max_size=3, unique=True),
+    ),
+    max_size=6,
+)
+
+
+@given(statements=STATEMENTS, data=st.data())
+def test_any_order_of_arrival_and_any_repeat_come_to_the_same(
+    statements: list[ReadableDisclosure], data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(statements))
+    repeats = data.draw(st.lists(st.sampled_from(statements), max_size=3)) if statements else []
+    assert after(*shuffled, *repeats) == after(*statements)
+
+
+@given(statements=STATEMENTS)
+def test_what_a_lane_keeps_is_what_it_knew(statements: list[ReadableDisclosure]) -> None:
+    marks = after(*statements)
+    assert load(dump(marks)) == marks
+    assert load(None) == {}

@@ -1,0 +1,109 @@
+"""A sealed section opens where it belongs and nowhere else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import SealedDetails, SealedSection
+from streams.domain.sealing import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    CannotOpen,
+    open_bytes,
+    seal,
+    seal_bytes,
+    unseal,
+    unwrap,
+    wrap,
+)
+
+KEY = bytes(range(KEY_BYTES))
+OTHER_KEY = bytes(reversed(KEY))
+NONCE = bytes(NONCE_BYTES)
+DETAILS = SealedDetails(phone="+447700900123", email="p@example.org", summary="The assessor's own words.")
+
+
+def section(disclosure_id: str = "d-1", key_id: str = "k-1") -> SealedSection:
+    return SealedSection.model_validate(
+        seal(DETAILS.model_dump(), key=KEY, key_id=key_id, nonce=NONCE, disclosure_id=disclosure_id)
+    )
+
+
+def test_what_was_sealed_comes_back_and_is_not_readable_meanwhile() -> None:
+    sealed = section()
+    assert unseal(sealed, key=KEY, disclosure_id="d-1") == DETAILS
+    for secret in (b"7700900123", b"example.org", b"assessor"):
+        assert secret not in sealed.ciphertext
+
+
+def test_it_opens_with_its_own_key_alone() -> None:
+    with pytest.raises(CannotOpen):
+        unseal(section(), key=OTHER_KEY, disclosure_id="d-1")
+
+
+def test_it_opens_for_its_own_disclosure_alone() -> None:
+    with pytest.raises(CannotOpen):
+        unseal(section(), key=KEY, disclosure_id="d-2")
+
+
+def test_it_opens_under_its_own_key_id_alone() -> None:
+    moved = section().model_copy(update={"key_id": "k-2"})
+    with pytest.raises(CannotOpen):
+        unseal(moved, key=KEY, disclosure_id="d-1")
+
+
+@given(
+    one=st.tuples(st.text(min_size=1, max_size=6), st.text(min_size=1, max_size=6)),
+    other=st.tuples(st.text(min_size=1, max_size=6), st.text(min_size=1, max_size=6)),
+)
+def test_where_it_belongs_cannot_be_cut_another_way(one: tuple[str, str], other: tuple[str, str]) -> None:
+    sealed = seal_bytes(b"words", key=KEY, key_id=one[1], nonce=NONCE, disclosure_id=one[0])
+    moved = SealedSection(key_id=other[1], nonce=NONCE, ciphertext=sealed["ciphertext"])
+    if one == other:
+        assert open_bytes(moved, key=KEY, disclosure_id=other[0]) == b"words"
+    else:
+        with pytest.raises(CannotOpen):
+            open_bytes(moved, key=KEY, disclosure_id=other[0])
+
+
+@given(at=st.integers(min_value=0, max_value=10_000), bit=st.integers(min_value=0, max_value=7))
+def test_a_changed_bit_shows(at: int, bit: int) -> None:
+    sealed = section()
+    changed = bytearray(sealed.ciphertext)
+    changed[at % len(changed)] ^= 1 << bit
+    with pytest.raises(CannotOpen):
+        unseal(sealed.model_copy(update={"ciphertext": bytes(changed)}), key=KEY, disclosure_id="d-1")
+
+
+@pytest.mark.parametrize(("nonce", "ciphertext"), [(b"", b""), (NONCE, b""), (b"short", b"x" * 40)])
+def test_what_is_no_section_does_not_open(nonce: bytes, ciphertext: bytes) -> None:
+    with pytest.raises(CannotOpen):
+        open_bytes(SealedSection(key_id="k-1", nonce=nonce, ciphertext=ciphertext), key=KEY, disclosure_id="d-1")
+
+
+def test_a_section_of_other_bytes_opens_but_holds_no_details() -> None:
+    sealed = SealedSection.model_validate(
+        seal_bytes(b"a request", key=KEY, key_id="k-1", nonce=NONCE, disclosure_id="d-1")
+    )
+    assert open_bytes(sealed, key=KEY, disclosure_id="d-1") == b"a request"
+    with pytest.raises(CannotOpen, match="holds no details"):
+        unseal(sealed, key=KEY, disclosure_id="d-1")
+
+
+def test_a_wrapped_key_opens_with_its_master_and_its_key_id_alone() -> None:
+    wrapped = wrap(KEY, master=OTHER_KEY, key_id="k-1", nonce=NONCE)
+    assert KEY not in wrapped
+    assert unwrap(wrapped, master=OTHER_KEY, key_id="k-1") == KEY
+    for master, key_id in ((KEY, "k-1"), (OTHER_KEY, "k-2")):
+        with pytest.raises(CannotOpen):
+            unwrap(wrapped, master=master, key_id=key_id)
+    with pytest.raises(CannotOpen):
+        unwrap(b"", master=OTHER_KEY, key_id="k-1")
+
+
+def test_an_error_quotes_nothing() -> None:
+    with pytest.raises(CannotOpen) as caught:
+        unseal(section("d-secret"), key=OTHER_KEY, disclosure_id="d-secret")
+    assert "d-secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__

@@ -1,0 +1,122 @@
+"""Tokens are equal for one account, phone or email however it was written, and say nothing else."""
+
+import re
+from typing import Any
+
+import pytest
+
+from schemas.codec import canonical
+from schemas.disclosure import Disclosure
+from schemas.errors import Invalid
+from streams.domain.tokens import digest_of, same_content, tokens_of
+from tests.disclosures import disclosure
+
+KEY = bytes(range(32))
+
+
+def tokens(service: str = "forum", key: bytes = KEY, version: str = "1", **subject: Any) -> tuple[str, ...]:
+    return tokens_of(disclosure(service=service, subject=subject), key=key, version=version)
+
+
+def unchecked(phone: str | None = None, email: str | None = None) -> Disclosure:
+    """A disclosure whose identifiers no model has checked."""
+    valid = disclosure()
+    subject = valid.subject.model_copy(update={"account": None, "phone": phone, "email": email})
+    return valid.model_copy(update={"subject": subject})
+
+
+def test_each_identifier_has_its_token_in_order_of_strength() -> None:
+    made = tokens(email="p@example.org", phone="+447700900123", account="39117")
+    assert [token.split(":")[0] for token in made] == ["account", "phone", "email"]
+    assert all(re.fullmatch(r"(account|phone|email):1:[0-9a-f]{64}", token) for token in made)
+
+
+def test_no_identifier_can_be_read_in_a_token() -> None:
+    for token in tokens(email="p@example.org", phone="+447700900123", account="39117"):
+        assert not any(part in token for part in ("39117", "7700900123", "example"))
+
+
+def test_an_account_is_of_its_service_and_a_phone_is_of_the_person() -> None:
+    forum, text_line = (tokens(service, account="7", phone="+447700900123") for service in ("forum", "text_line"))
+    assert forum[0] != text_line[0]
+    assert forum[1] == text_line[1]
+
+
+def test_the_same_characters_as_account_and_as_email_are_not_the_same() -> None:
+    account, email = tokens(account="p@example.org", email="p@example.org")
+    assert account.split(":")[2] != email.split(":")[2]
+
+
+def test_a_service_and_an_account_cannot_be_cut_another_way() -> None:
+    assert tokens("forum", account="a|b") != tokens("forum", account="a") != tokens("forum", account="b")
+
+
+@pytest.mark.parametrize("written", ["+447700900123", "+44 7700 900123", "+44 (0)7700 900123", "+44-7700-900-123"])
+def test_a_phone_number_is_the_same_however_it_was_written(written: str) -> None:
+    assert tokens_of(unchecked(phone=written), key=KEY, version="1") == tokens(phone="+447700900123")
+
+
+@pytest.mark.parametrize("phone", ["07700 900123", "nonsense", "", "+"])
+def test_a_phone_number_without_its_country_names_the_field_and_not_the_value(phone: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        tokens_of(unchecked(phone=phone), key=KEY, version="1")
+    assert [problem.field for problem in caught.value.problems] == ["subject.phone"]
+    assert not phone or phone == "+" or phone not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("P.Person@Example.ORG", "p.person@example.org"),
+        ("p@bücher.example", "p@xn--bcher-kva.example"),
+        ("p@BÜCHER.example", "p@bücher.example"),
+        ("p@bücher.example", "P@XN--BCHER-KVA.EXAMPLE"),
+        ("p@münchen.example", "p@mu\u0308nchen.example"),
+    ],
+)
+def test_an_email_is_the_same_however_it_was_written(one: str, other: str) -> None:
+    assert tokens(email=one) == tokens(email=other)
+
+
+def test_different_emails_differ() -> None:
+    assert len({tokens(email=email) for email in ("a@example.org", "b@example.org", "a@example.com")}) == 3
+
+
+def test_a_domain_that_cannot_be_written_names_the_field_and_not_the_value() -> None:
+    with pytest.raises(Invalid) as caught:
+        tokens(email="person@ex\u200cample\u2029.org")
+    assert [problem.field for problem in caught.value.problems] == ["subject.email"]
+    assert "person" not in str(caught.value)
+
+
+def test_another_key_makes_other_tokens_and_a_token_says_which() -> None:
+    one, other = tokens(account="7"), tokens(account="7", key=bytes(32), version="2")
+    assert one[0].split(":")[1:2] == ["1"]
+    assert other[0].split(":")[1:2] == ["2"]
+    assert one[0].split(":")[2] != other[0].split(":")[2]
+
+
+def digest(version: str = "1", **changes: Any) -> str:
+    return digest_of(canonical("Disclosure", disclosure(**changes).model_dump()), key=KEY, version=version)
+
+
+def test_a_digest_is_of_the_whole_content() -> None:
+    first = digest()
+    assert first == digest()
+    for changed in (
+        {"summary": "Other words."},
+        {"disclosed_at": "2026-02-03T21:04:12Z"},
+        {"subject": {"account": "forum:39118", "phone": "+447700900123", "age": 16}},
+        {"concerns": [{"kind": "suicide", "thoughts": True}]},
+    ):
+        assert not same_content(first, digest(**changed))
+
+
+def test_the_same_time_in_another_zone_is_the_same_content() -> None:
+    assert digest(disclosed_at="2026-02-03T22:04:11+01:00") == digest()
+
+
+def test_across_key_versions_content_is_taken_for_the_same() -> None:
+    first, second = digest("1"), digest("2")
+    assert first != second
+    assert same_content(first, second)
