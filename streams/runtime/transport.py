@@ -40,11 +40,16 @@ class Wiring:
 class PositionedThread(AIOKafkaConsumerThread):
     """Makes one batch of what a fetch brought for a partition, with the positions around it."""
 
-    _seeks = 0
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seeks = 0
+        #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.
+        self._passed_over: dict[Any, int] = {}
 
     async def seek_to_committed(self) -> Any:
         """Seek, and remember that positions read before it say nothing of the fetches after it."""
         self._seeks += 1
+        self._passed_over.clear()
         return await super().seek_to_committed()
 
     async def _fetch_records(
@@ -70,13 +75,25 @@ class PositionedThread(AIOKafkaConsumerThread):
             consumer, wanted, timeout=min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records=max_records
         )
         after = positions()
-        begins = before if seeks == self._seeks else {}  # sought meanwhile: where it began is not known
+        # Sought meanwhile: where it began is not known.
+        begins = {**before, **self._passed_over} if seeks == self._seeks else {}
+        for tp, begin in begins.items():
+            if tp in fetched:
+                self._passed_over.pop(tp, None)
+            elif begin is not None and (after.get(tp) or 0) > begin and not await _starts_beyond(consumer, tp, begin):
+                # What was passed over belongs to the next batch: else the lane would miss it and end the process.
+                self._passed_over.setdefault(tp, begin)
         batches = {}
         for tp, records in fetched.items():
             begin = begins.get(tp)
             end = max(after.get(tp) or 0, records[-1].offset + 1)
             batches[tp] = [BatchRecord(records, records[0].offset if begin is None else begin, end)]
         return batches
+
+
+async def _starts_beyond(consumer: Any, tp: Any, offset: int) -> bool:
+    """Return whether the log has lost what stood at `offset`: then the position moved because it had to."""
+    return bool((await consumer.beginning_offsets([tp]))[tp] > offset)
 
 
 class UncommittingConsumer(Consumer):
