@@ -95,8 +95,9 @@ def test_a_turn_has_one_span_for_the_batch_and_one_for_each_sampled_record(finis
     assert batch.attributes is not None
     assert batch.attributes["messaging.batch.message_count"] == 5
     one, two = sorted((span for span in found if span.name == "admit process"), key=lambda span: span.context.trace_id)
-    assert (one.context.trace_id, one.parent.span_id) == (int(ONE[3:35], 16), int(ONE[36:52], 16))
-    assert (two.context.trace_id, two.parent.span_id) == (int(TWO[3:35], 16), int(TWO[36:52], 16))
+    for span, header in ((one, ONE), (two, TWO)):
+        assert span.parent is not None
+        assert (span.context.trace_id, span.parent.span_id) == (int(header[3:35], 16), int(header[36:52], 16))
     assert all(link.context.span_id == batch.context.span_id for span in (one, two) for link in span.links)
     # What follows from a sampled record hangs below its span, what follows from another below the record itself.
     sent = [dict(output.headers).get("traceparent") for output in turn.outputs]

@@ -1,0 +1,120 @@
+"""Agents driven turn by turn, with the runtime's own Turn and the real codec, and no Kafka."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from schemas.codec import decode, encode
+from schemas.errors import Invalid
+from schemas.topics import CATALOGUE
+from streams.runtime import Agent, Output, Record, Turn
+from streams.runtime.rejection import rejected
+from tests.disclosures import disclosure
+
+NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+PARTITION = 3
+
+#: What identifies a person or was written by one, in every field that may hold such.
+MARKERS = (
+    "account-39117",
+    "7700900123",
+    "ada.marker",
+    "bandstand-marker",
+    "ZZ99",
+    "name-marker",
+    "organisation-marker",
+    "duty-marker",
+    "thread-marker",
+    "summary-marker",
+)
+IDENTIFYING: Mapping[str, Any] = {
+    "channel": {"kind": "thread", "reference": "thread-marker"},
+    "subject": {
+        "account": "account-39117",
+        "phone": "+447700900123",
+        "email": "ada.marker@example.org",
+        "age": 16,
+        "location": {"text": "bandstand-marker", "postcode": "ZZ99 1AB"},
+        "professionals": [
+            {
+                "role": "social_worker",
+                "name": "name-marker",
+                "organisation": "organisation-marker",
+                "address": "duty-marker@council.example",
+            }
+        ],
+    },
+    "summary": "summary-marker",
+}
+
+
+@dataclass
+class Lane:
+    """One agent's lane: its state, and everything it wrote."""
+
+    agent: Agent[Any, Any, Any]
+    state: dict[bytes, bytes] = field(default_factory=dict)
+    outputs: list[Output] = field(default_factory=list)
+    _offsets: Any = field(default_factory=count)
+
+    def work(self, *values: bytes | None, topic: str = "source", now: datetime = NOW) -> Turn:
+        """Work off one batch of these values in one turn, and commit it."""
+        turn = Turn(self.state, now)
+        decoded = []
+        for value in values:
+            record = Record(topic, PARTITION, next(self._offsets), 0, b"key", value, (("traceparent", TRACE),))
+            try:
+                decoded.append((record, self.agent.decode(record)))
+            except Invalid as invalid:
+                turn.reject(record, invalid)
+        self.agent.handle(decoded, turn)
+        for key, changed in turn.changes.items():
+            if changed is None:
+                self.state.pop(key, None)
+            else:
+                self.state[key] = changed
+        self.outputs += turn.outputs
+        return turn
+
+
+def disclosed(disclosure_id: str = "d-1", **changes: Any) -> bytes:
+    """Return a disclosure as a service writes it, with a marker wherever a person might be named."""
+    return encode("Disclosure", disclosure(disclosure_id, **{**IDENTIFYING, **changes}).model_dump())
+
+
+def read(output: Output) -> tuple[str, dict[str, Any]]:
+    """Return what an output says: only what its topic may carry can be read."""
+    assert output.value is not None
+    return decode(output.value, *CATALOGUE[output.topic].carries)
+
+
+def on(turn: Turn, topic: str) -> list[dict[str, Any]]:
+    """Return the records that a turn writes to a topic."""
+    return [read(output)[1] for output in turn.outputs if output.topic == topic]
+
+
+def why(turn: Turn) -> list[str]:
+    """Return why the turn rejected what it did."""
+    return [str(invalid) for _, invalid in turn.rejects]
+
+
+def assert_names_nobody(turn: Turn) -> None:
+    """No marker stands in a value, key or header that the turn writes, nor in the lane's state or why it rejected."""
+    written = [*turn.outputs]
+    for record, invalid in turn.rejects:
+        # The rejected record itself is whole, and stands where only its service and the desk may read.
+        written.append(rejected(record, invalid, by="test", now=turn.now)._replace(key=None, value=None))
+    places = [(output.topic, part) for output in written for part in _parts(output)]
+    places += [("state", part) for change in turn.changes.items() for part in change if part is not None]
+    assert places or not turn.outputs
+    for where, part in places:
+        for marker in MARKERS:
+            assert marker.encode() not in part, where
+
+
+def _parts(output: Output) -> list[bytes]:
+    headers = [part for name, value in output.headers for part in (name.encode(), value)]
+    return [part for part in (output.key, output.value, *headers) if part is not None]

@@ -1,0 +1,167 @@
+"""ADMIT: what identifies goes under seal, known persons go straight to their lane, others to IDENTITY."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from schemas.codec import encode
+from schemas.disclosure import MAX_DISCLOSURE_BYTES
+from schemas.identifiers import PersonId, Token
+from schemas.records import SealedSection
+from schemas.topics import TopicName
+from streams.agents.admit import Admit
+from streams.domain.sealing import unseal, unwrap
+from streams.domain.tokens import tokens_of
+from tests.disclosures import BAD_LINES, KEYS, ROUTINE, disclosure
+from tests.turns import IDENTIFYING, MARKERS, NOW, TRACE, Lane, assert_names_nobody, disclosed, on, read, why
+
+ADA, BEA = PersonId("person-ada"), PersonId("person-bea")
+TOKENS = tokens_of(disclosure(**IDENTIFYING), key=KEYS.token, version=KEYS.token_version)
+
+
+def lane(owners: dict[Token, PersonId] | None = None) -> Lane:
+    known = {} if owners is None else owners
+    return Lane(Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=known.get))
+
+
+def known(tokens: Iterable[Token] = TOKENS, person: PersonId = ADA) -> dict[Token, PersonId]:
+    return dict.fromkeys(tokens, person)
+
+
+def test_a_disclosure_of_somebody_new_goes_to_identity_with_its_key_wrapped() -> None:
+    turn = lane().work(disclosed())
+    (output,) = turn.outputs
+    assert output.topic == TopicName.IDENTITY_URGENT
+    assert output.key is None
+    assert output.headers == (("traceparent", TRACE),)
+    name, admitted = read(output)
+    assert name == "Admitted"
+    assert admitted["person"] is None
+    assert tuple(admitted["tokens"]) == TOKENS
+    assert admitted["admitted_at"] == NOW
+    section = SealedSection.model_validate(admitted["section"])
+    key = unwrap(admitted["wrapped_key"], master=KEYS.master, key_id=section.key_id)
+    details = unseal(section, key=key, disclosure_id="d-1").model_dump_json()
+    assert all(marker in details for marker in MARKERS)
+
+
+def test_a_known_persons_goes_straight_to_their_lane_and_its_key_is_published() -> None:
+    turn = lane(known()).work(disclosed())
+    key_output, admitted_output = turn.outputs
+    assert (admitted_output.topic, admitted_output.key) == (TopicName.ADMITTED_URGENT, ADA.encode())
+    _, admitted = read(admitted_output)
+    assert (admitted["person"], admitted["wrapped_key"]) == (ADA, None)
+    (record,) = on(turn, TopicName.KEYS)
+    assert record["person"] == ADA
+    assert key_output.key == record["key_id"].encode() == admitted["section"]["key_id"].encode()
+    key = unwrap(record["wrapped_key"], master=KEYS.master, key_id=record["key_id"])
+    assert unseal(SealedSection.model_validate(admitted["section"]), key=key, disclosure_id="d-1").phone
+
+
+def test_a_key_is_published_exactly_when_it_is_new() -> None:
+    admit = lane(known())
+    first = admit.work(disclosed("d-1"), disclosed("d-2"))
+    second = admit.work(disclosed("d-3"))
+    assert [len(on(turn, TopicName.KEYS)) for turn in (first, second)] == [1, 0]
+    sections = [each["section"] for turn in (first, second) for each in on(turn, TopicName.ADMITTED_URGENT)]
+    assert {section["key_id"] for section in sections} == {on(first, TopicName.KEYS)[0]["key_id"]}
+    assert len({section["nonce"] for section in sections}) == 3
+    # What remembered is a process: the next one makes another key, and says so.
+    third = lane(known()).work(disclosed("d-4"))
+    assert on(third, TopicName.KEYS)[0]["key_id"] != sections[0]["key_id"]
+
+
+def test_each_disclosure_of_somebody_new_has_a_key_of_its_own() -> None:
+    turn = lane().work(disclosed("d-1"), disclosed("d-2"))
+    one, other = on(turn, TopicName.IDENTITY_URGENT)
+    assert one["section"]["key_id"] != other["section"]["key_id"]
+    assert one["wrapped_key"] != other["wrapped_key"]
+    assert not on(turn, TopicName.KEYS)
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [known(TOKENS[:1]), known(TOKENS[1:]), {**known(TOKENS[:1]), **known(TOKENS[1:], BEA)}],
+    ids=["a new token beside a known one", "a new account", "tokens of two persons"],
+)
+def test_whoever_is_not_certain_goes_to_identity(owners: dict[Token, PersonId]) -> None:
+    turn = lane(owners).work(disclosed())
+    (admitted,) = on(turn, TopicName.IDENTITY_URGENT)
+    assert admitted["person"] is None
+    assert len(turn.outputs) == 1
+
+
+@pytest.mark.parametrize("topic", [TopicName.FORUM_DISCLOSURES, TopicName.FORUM_DISCLOSURES_URGENT])
+@pytest.mark.parametrize("of_a_known_person", [False, True])
+def test_the_facts_say_what_is_urgent_and_not_the_topic(topic: TopicName, of_a_known_person: bool) -> None:
+    admit = lane(known() if of_a_known_person else None)
+    urgent = admit.work(disclosed("d-1"), topic=topic)
+    routine = admit.work(disclosed("d-2", concerns=ROUTINE), topic=topic)
+    if of_a_known_person:
+        assert [each["urgent"] for each in on(urgent, TopicName.ADMITTED_URGENT)] == [True]
+        assert [each["urgent"] for each in on(routine, TopicName.ADMITTED)] == [False]
+    else:
+        assert [each["urgent"] for each in on(urgent, TopicName.IDENTITY_URGENT)] == [True]
+        assert [each["urgent"] for each in on(routine, TopicName.IDENTITY)] == [False]
+
+
+@pytest.mark.parametrize("owners", [{}, known()], ids=["new", "known"])
+def test_nothing_that_identifies_is_readable_in_anything_it_writes(owners: dict[Token, PersonId]) -> None:
+    turn = lane(owners).work(disclosed("d-1"), disclosed("d-2", concerns=ROUTINE))
+    assert len(turn.outputs) >= 2
+    assert_names_nobody(turn)
+    # The test can tell: the same disclosure in clear shows.
+    assert all(marker.encode() in disclosed() for marker in MARKERS)
+
+
+def test_the_facts_that_the_policy_needs_stay_readable() -> None:
+    (admitted,) = on(lane().work(disclosed()), TopicName.IDENTITY_URGENT)
+    readable = admitted["disclosure"]
+    assert readable["subject"]["age"] == 16
+    assert list(readable["subject"]["professionals"]) == ["social_worker"]
+    assert readable["channel"] == "thread"
+    assert readable["concerns"][0]["intent"] is True
+
+
+def test_a_repeat_has_the_same_digest_and_other_content_another() -> None:
+    turn = lane().work(disclosed("d-1"), disclosed("d-1"), disclosed("d-1", summary="Other words."))
+    one, again, other = (each["digest"] for each in on(turn, TopicName.IDENTITY_URGENT))
+    assert one == again != other
+
+
+def test_what_cannot_be_read_is_rejected_and_its_neighbours_go_on() -> None:
+    whole = disclosed("d-2")
+    turn = lane().work(disclosed("d-1"), None, b"", b"nonsense", whole[:-5], whole + b"x", disclosed("d-3"))
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == ["d-1", "d-3"]
+    assert why(turn) == [
+        "value: is empty",
+        "value: is empty",
+        "value: is not a single-object encoded record",
+        "value: is cut off",
+        "value: has bytes left over",
+    ]
+
+
+def test_a_disclosure_larger_than_the_contract_allows_is_rejected_whole() -> None:
+    fitting = disclosed("d-1", summary="")
+    spare = MAX_DISCLOSURE_BYTES - len(fitting) - 8
+    turn = lane().work(disclosed("d-2", summary="x" * spare), disclosed("d-3", summary="x" * (spare + 100)))
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == ["d-2"]
+    assert why(turn) == [f"value: is larger than {MAX_DISCLOSURE_BYTES} bytes"]
+
+
+def test_fields_that_the_schema_lets_through_and_the_contract_does_not_are_named_without_their_value() -> None:
+    fields = disclosure(**IDENTIFYING).model_dump()
+    fields["subject"] = {**fields["subject"], "phone": "07700900123-summary-marker", "age": 200}
+    turn = lane().work(encode("Disclosure", fields))
+    assert not turn.outputs
+    ((_, invalid),) = turn.rejects
+    assert {problem.field for problem in invalid.problems} == {"subject.phone", "subject.age"}
+    assert_names_nobody(turn)
+
+
+def test_json_is_no_record_of_the_topic() -> None:
+    turn = lane().work(*BAD_LINES)
+    assert not turn.outputs
+    assert len(turn.rejects) == len(BAD_LINES)
+    assert_names_nobody(turn)

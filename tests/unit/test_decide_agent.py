@@ -1,0 +1,149 @@
+"""DECIDE: one decision for each disclosure, and the reports, notices and reviews that follow from it, nothing else."""
+
+from typing import Any
+
+import pytest
+
+from schemas.codec import decode, encode
+from schemas.identifiers import PersonId
+from schemas.policy import load_policy
+from schemas.topics import TopicName
+from streams.agents.admit import Admit
+from streams.agents.decide import Decide
+from streams.domain.ids import decision_id, notification_id, report_id, review_id
+from tests.disclosures import KEYS
+from tests.turns import PARTITION, TRACE, Lane, assert_names_nobody, disclosed, on, why
+
+ADA = PersonId("person-ada")
+#: Disclosed after all the others, but assessed a year later: out of scope.
+NOTHING: dict[str, Any] = {
+    "disclosed_at": "2026-02-03T22:00:00Z",
+    "assessment": {"assessed_at": "2027-02-03T22:00:00Z", "assessor": "safeguarding_lead"},
+}
+
+
+def admitted(disclosure_id: str = "d-1", person: str | None = ADA, **changes: Any) -> bytes:
+    """Return what DECIDE reads, as ADMIT writes it of a known person."""
+    admit = Lane(
+        Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=lambda _: ADA)
+    )
+    turn = admit.work(disclosed(disclosure_id, **changes))
+    value = turn.outputs[-1].value
+    assert value is not None
+    return value if person == ADA else encode("Admitted", {**decode(value, "Admitted")[1], "person": person})
+
+
+@pytest.fixture
+def lane() -> Lane:
+    return Lane(Decide(load_policy()))
+
+
+def test_an_emergency_is_decided_reported_and_told(lane: Lane) -> None:
+    turn = lane.work(admitted())
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], decision["person"]) == ("emergency", ADA)
+    assert decision["decision_id"] == decision_id("d-1", "disclosure")
+    (report,) = on(turn, TopicName.REPORTS_999)
+    assert report["report_id"] == report_id(decision["decision_id"], "999")
+    assert report["decision_id"] == decision["decision_id"]
+    assert [section["disclosure_id"] for section in report["sections"]] == ["d-1"]
+    (notice,) = on(turn, TopicName.NOTIFICATIONS)
+    assert (notice["notification_id"], notice["report_id"]) == (
+        notification_id(report["report_id"]),
+        report["report_id"],
+    )
+
+
+def test_everything_goes_to_the_persons_partition_under_their_key_in_the_records_trace(lane: Lane) -> None:
+    turn = lane.work(admitted())
+    assert len(turn.outputs) >= 3
+    for output in turn.outputs:
+        assert (output.partition, output.key) == (PARTITION, ADA.encode())
+        assert output.headers == (("traceparent", TRACE),)
+
+
+def test_a_decision_that_a_person_has_to_confirm_asks_for_a_review_and_reports_nothing(lane: Lane) -> None:
+    # CASE-1: what a volunteer assessed, a trained person confirms before it is reported.
+    turn = lane.work(admitted(assessment={"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], decision["proposed"]) == ("review", "emergency")
+    (review,) = on(turn, TopicName.REVIEWS)
+    assert review["review_id"] == review_id(decision["decision_id"])
+    assert (review["decision_id"], review["disclosure_id"]) == (decision["decision_id"], "d-1")
+    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
+
+
+def test_what_is_out_of_scope_is_decided_and_told_to_nobody(lane: Lane) -> None:
+    turn = lane.work(admitted(**NOTHING))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert decision["outcome"] == "out_of_scope"
+    assert len(turn.outputs) == 1
+
+
+def test_a_repeat_changes_nothing(lane: Lane) -> None:
+    first = lane.work(admitted(), admitted())
+    assert len(on(first, TopicName.DECISIONS)) == 1
+    state = dict(lane.state)
+    # Sealed anew, at another time: still the same content.
+    again = lane.work(admitted(), topic=TopicName.ADMITTED)
+    assert (again.outputs, again.rejects, lane.state) == ([], [], state)
+
+
+def test_the_same_id_with_other_content_is_rejected_and_decides_nothing(lane: Lane) -> None:
+    lane.work(admitted())
+    state = dict(lane.state)
+    turn = lane.work(admitted(summary="Other words."), admitted("d-2"))
+    assert why(turn) == ["disclosure_id: was used before with other content"]
+    assert [each["disclosure_id"] for each in on(turn, TopicName.DECISIONS)] == ["d-2"]
+    assert {key for key in lane.state if key not in state} == {b"d:d-2"}
+    assert_names_nobody(turn)
+
+
+def contact(safe: bool | None, *channels: str) -> dict[str, Any]:
+    return {"channels": list(channels), "safe_to_contact": safe}
+
+
+def channels_of(turn: Any) -> list[str]:
+    (notice,) = on(turn, TopicName.NOTIFICATIONS)
+    return list(notice["channels"])
+
+
+def test_a_channel_marked_unsafe_is_not_used_for_later_notices_of_the_person(lane: Lane) -> None:
+    lane.work(admitted("d-1", contact=contact(False, "sms")))
+    assert channels_of(lane.work(admitted("d-2", contact=contact(True, "email")))) == ["email"]
+    later = lane.work(admitted("d-3", contact=contact(None, "sms", "email")))
+    assert "sms" not in channels_of(later)
+    # The mark is that person's alone.
+    other = lane.work(admitted("d-4", person="person-bea", contact=contact(True, "sms")))
+    assert channels_of(other) == ["sms"]
+
+
+def test_what_is_out_of_scope_says_nothing_of_channels(lane: Lane) -> None:
+    lane.work(admitted("d-1", contact=contact(False, "sms"), **NOTHING))
+    assert not [key for key in lane.state if key.startswith(b"c:")]
+    lane.work(admitted("d-2", contact=contact(False, "sms")))
+    marked = {key: value for key, value in lane.state.items() if key.startswith(b"c:")}
+    assert len(marked) == 1
+    lane.work(admitted("d-3", contact=contact(True, "sms"), **NOTHING))
+    assert {key: value for key, value in lane.state.items() if key.startswith(b"c:")} == marked
+
+
+def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps(lane: Lane) -> None:
+    turn = lane.work(admitted("d-1"), admitted("d-2", **NOTHING), b"summary-marker")
+    assert len(turn.outputs) >= 4
+    assert_names_nobody(turn)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "value: is empty"),
+        (b"\xc3\x01", "value: is cut off"),
+        (disclosed(), "value: is of a schema not expected here"),
+        (admitted(person=None), "person: is required"),
+    ],
+)
+def test_what_it_cannot_decide_is_rejected(lane: Lane, value: bytes | None, reason: str) -> None:
+    turn = lane.work(value, admitted("d-2"))
+    assert why(turn) == [reason]
+    assert [each["disclosure_id"] for each in on(turn, TopicName.DECISIONS)] == ["d-2"]

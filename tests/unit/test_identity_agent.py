@@ -1,0 +1,140 @@
+"""IDENTITY: says once who a person is, publishes links and keys, and sends each disclosure to its person's lane."""
+
+from typing import Any
+
+import pytest
+
+from schemas.codec import encode
+from schemas.topics import TopicName
+from streams.agents.admit import Admit
+from streams.agents.identity import Identity
+from streams.domain.ids import person_id
+from tests.disclosures import KEYS, ROUTINE
+from tests.turns import NOW, TRACE, Lane, assert_names_nobody, disclosed, on, read, why
+
+ACCOUNT = {"account": "account-39117"}
+PHONE = {"phone": "+447700900123"}
+EMAIL = {"email": "ada.marker@example.org"}
+
+
+def unresolved(disclosure_id: str = "d-1", **changes: Any) -> bytes:
+    """Return what ADMIT sends to IDENTITY."""
+    admit = Lane(
+        Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=lambda _: None)
+    )
+    (output,) = admit.work(disclosed(disclosure_id, **changes)).outputs
+    assert output.value is not None
+    return output.value
+
+
+def fields_of(value: bytes) -> dict[str, Any]:
+    from schemas.codec import decode
+
+    return decode(value, "Admitted")[1]
+
+
+def test_somebody_new_becomes_known_with_links_a_key_and_their_lane() -> None:
+    value = unresolved()
+    turn = Lane(Identity()).work(value)
+    person, before = person_id("d-1"), fields_of(value)
+    (admitted,) = on(turn, TopicName.ADMITTED_URGENT)
+    assert admitted == {**before, "person": person, "wrapped_key": None}
+    (sent,) = (output for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT)
+    assert sent.key == person.encode()
+    links = [read(output) for output in turn.outputs if output.topic == TopicName.IDENTITY_LINKS]
+    owners = {fields["token"]: fields["person"] for name, fields in links if name == "TokenOwner"}
+    assert owners == dict.fromkeys(before["tokens"], person)
+    edges = [set(fields["tokens"]) for name, fields in links if name == "Edge"]
+    assert len(edges) == 3
+    assert set.union(*edges) == set(before["tokens"])
+    assert on(turn, TopicName.KEYS) == [
+        {"key_id": before["section"]["key_id"], "person": person, "wrapped_key": before["wrapped_key"]}
+    ]
+    assert all(output.headers == (("traceparent", TRACE),) for output in turn.outputs)
+
+
+def test_each_link_is_keyed_by_what_it_is_of() -> None:
+    turn = Lane(Identity()).work(unresolved())
+    for output in turn.outputs:
+        if output.topic == TopicName.IDENTITY_LINKS:
+            name, fields = read(output)
+            assert output.key == ("|".join(fields["tokens"]) if name == "Edge" else fields["token"]).encode()
+
+
+def test_what_one_made_known_holds_for_the_next_of_the_same_batch_and_of_later_ones() -> None:
+    lane = Lane(Identity())
+    turn = lane.work(
+        unresolved("d-1", subject=ACCOUNT),
+        unresolved("d-2", subject={**ACCOUNT, **PHONE}),
+        unresolved("d-3", subject=PHONE),
+    )
+    later = lane.work(unresolved("d-4", subject={**PHONE, **EMAIL}), unresolved("d-5", subject=EMAIL))
+    found = [each["person"] for each in (*on(turn, TopicName.ADMITTED_URGENT), *on(later, TopicName.ADMITTED_URGENT))]
+    assert found == [person_id("d-1")] * 5
+
+
+def test_persons_that_are_known_apart_stay_two() -> None:
+    lane = Lane(Identity())
+    lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-2", subject=PHONE))
+    state = dict(lane.state)
+    turn = lane.work(unresolved("d-3", subject={**ACCOUNT, **PHONE}), unresolved("d-4", subject=PHONE))
+    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [person_id("d-1"), person_id("d-2")]
+    # The link is kept for whoever decides on it; nobody's token changed hands.
+    assert {key for key in lane.state if key not in state} == {key for key in lane.state if key.startswith(b"e:")}
+
+
+def test_a_repeat_goes_on_to_its_person_and_adds_no_link() -> None:
+    lane = Lane(Identity())
+    value = unresolved()
+    first = lane.work(value)
+    state = dict(lane.state)
+    again = lane.work(value, unresolved())
+    assert len(on(again, TopicName.ADMITTED_URGENT)) == 2
+    assert {each["person"] for each in on(again, TopicName.ADMITTED_URGENT)} == {person_id("d-1")}
+    assert on(first, TopicName.IDENTITY_LINKS)
+    assert not on(again, TopicName.IDENTITY_LINKS)
+    assert lane.state == state
+
+
+def test_every_key_that_is_used_is_published() -> None:
+    lane = Lane(Identity())
+    turn = lane.work(unresolved("d-1"), unresolved("d-2"), unresolved("d-3", concerns=ROUTINE))
+    used = [each["section"]["key_id"] for t in (TopicName.ADMITTED_URGENT, TopicName.ADMITTED) for each in on(turn, t)]
+    published = [each["key_id"] for each in on(turn, TopicName.KEYS)]
+    assert sorted(used) == sorted(published)
+    assert len(set(published)) == 3
+    keys = [output.key for output in turn.outputs if output.topic == TopicName.KEYS]
+    assert keys == [key_id.encode() for key_id in published]
+
+
+def test_urgent_and_routine_go_their_own_ways() -> None:
+    turn = Lane(Identity()).work(unresolved("d-1"), unresolved("d-2", concerns=ROUTINE))
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED_URGENT)] == ["d-1"]
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED)] == ["d-2"]
+
+
+def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps() -> None:
+    turn = Lane(Identity()).work(unresolved("d-1"), unresolved("d-2", concerns=ROUTINE), b"summary-marker")
+    assert len(turn.outputs) > 8
+    assert_names_nobody(turn)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"tokens": ()}, "tokens: needs at least one"),
+        ({"wrapped_key": None}, "wrapped_key: is required"),
+        ({"section": {"key_id": "", "nonce": b"", "ciphertext": b""}}, "section.key_id: must not be empty"),
+    ],
+)
+def test_what_it_cannot_resolve_is_rejected(change: dict[str, Any], reason: str) -> None:
+    lane = Lane(Identity())
+    turn = lane.work(encode("Admitted", {**fields_of(unresolved()), **change}), unresolved("d-2"))
+    assert why(turn) == [reason]
+    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [person_id("d-2")]
+
+
+def test_what_is_no_admitted_disclosure_is_rejected() -> None:
+    turn = Lane(Identity()).work(None, b"", disclosed(), now=NOW)
+    assert why(turn) == ["value: is empty", "value: is empty", "value: is of a schema not expected here"]
+    assert not turn.outputs
