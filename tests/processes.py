@@ -65,12 +65,12 @@ class Processes:
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self._environment = environment
         self._folder = folder
-        self._started: list[Process] = []
+        self.started: list[Process] = []
 
     def start(self, *arguments: str) -> Process:
         """Start `confide` with these arguments."""
         process = Process(arguments, self._environment, self.errors(arguments[0]))
-        self._started.append(process)
+        self.started.append(process)
         return process
 
     def run(self, *arguments: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
@@ -90,7 +90,7 @@ class Processes:
 
     def close(self) -> None:
         """End all of them."""
-        for process in self._started:
+        for process in self.started:
             process.close()
 
 

@@ -1,0 +1,101 @@
+"""The whole house on a broker of its own, left open for tests to send to."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.broker import LocalBroker
+from infra.topics import apply
+from services.cli.demo.account import Account
+from services.cli.demo.reading import Reader
+from services.settings import Keys
+from tests.processes import Processes, processes
+
+#: The agencies as `confide connector` and `confide agencies` call them.
+SLUGS = ("999", "101", "social-worker", "care-team")
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class House:
+    """What a test needs to know of the open house."""
+
+    bootstrap: str
+    gateway: str
+    keys: Keys
+    folder: Path
+    account: Account
+    processes: Processes
+    came: threading.Condition
+
+    def wait_for(self, what: str, done: Any) -> None:
+        """Return once `done(account)`; fail, naming `what`, when it does not come."""
+        with self.came:
+            assert self.came.wait_for(lambda: done(self.account), _SECONDS), f"{what} did not come"
+
+    def decided(self, disclosure_id: str) -> dict[str, Any]:
+        """Return the decision on a disclosure, waiting for it."""
+        self.wait_for("the decision", lambda account: account.is_decided(disclosure_id))
+        return next(d for d in self.account.decisions.values() if d["disclosure_id"] == disclosure_id)
+
+
+@contextmanager
+def open_house(folder: Path) -> Iterator[House]:
+    """Open the house: Kafka, agencies, connectors, notifier, two workers, gateway."""
+    Keys.create(folder / "keys")
+    for name in ("agencies", "traces"):
+        (folder / name).mkdir()
+    with LocalBroker(folder / "kafka") as broker:
+        apply(broker.bootstrap, 4)
+        environment = {
+            "KAFKA_BOOTSTRAP": broker.bootstrap,
+            "CONFIDE_KEYS": str(folder / "keys"),
+            "CONFIDE_TRACES": str(folder / "traces"),
+        }
+        with processes(environment, folder) as confide:
+            ports = [argument for slug in SLUGS for argument in (f"--port-{slug}", "0")]
+            bound = confide.start("agencies", "--folder", str(folder / "agencies"), *ports).announced()
+            started = [
+                confide.start("connector", slug, "--agency-url", f"http://127.0.0.1:{bound[slug.replace('-', '_')]}")
+                for slug in SLUGS
+            ]
+            started += [confide.start("worker", "--slot", slot) for slot in ("1", "2")]
+            started.append(confide.start("notifier", "--channel", "file", "--file", str(folder / "notices.jsonl")))
+            gateway = confide.start("gateway", "--port", "0").announced()["port"]
+            for process in started:
+                process.announced()
+            with _following(broker.bootstrap) as (account, came):
+                yield House(
+                    broker.bootstrap,
+                    f"http://127.0.0.1:{gateway}",
+                    Keys.load(folder / "keys"),
+                    folder,
+                    account,
+                    confide,
+                    came,
+                )
+
+
+@contextmanager
+def _following(bootstrap: str) -> Iterator[tuple[Account, threading.Condition]]:
+    account, came = Account(), threading.Condition()
+
+    def take(name: str, fields: dict[str, Any], _: float) -> None:
+        with came:
+            if name == "Rejected":
+                account.rejected.append(fields)
+            else:
+                account.take(name, fields, time.monotonic())
+            came.notify_all()
+
+    reader = Reader(bootstrap, take)
+    reader.start()
+    try:
+        yield account, came
+    finally:
+        reader.stop()
+    assert reader.error is None

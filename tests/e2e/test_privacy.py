@@ -1,0 +1,119 @@
+"""Markers planted in everything a person may say or be are looked for everywhere they must not be."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from schemas.topics import CATALOGUE, TopicName, rejected
+from streams.domain.ids import decision_id, report_id
+from tests.disclosures import fields
+from tests.e2e.house import House
+
+pytestmark = pytest.mark.e2e
+
+#: One marker for each place where something of a person can stand; none is a word of the project.
+MARKERS = {
+    "account": "zzaccount41",
+    "phone": "7700900841",
+    "email": "zzmail41",
+    "place": "zzplace41",
+    "postcode": "ZZ41 9ZZ",
+    "latitude": "53.414141",
+    "name": "zzname41",
+    "organisation": "zzorganisation41",
+    "address": "zzaddress41",
+    "reference": "zzreference41",
+    "summary": "zzsummary41",
+}
+SOURCES = {str(name) for name in TopicName if not name.startswith("safeguarding.")}
+MARKED = fields(
+    "marked",
+    channel={"kind": "thread", "reference": MARKERS["reference"]},
+    subject={
+        "account": MARKERS["account"],
+        "phone": f"+44{MARKERS['phone']}",
+        "email": f"{MARKERS['email']}@example.org",
+        "age": 16,
+        "location": {
+            "text": MARKERS["place"],
+            "postcode": MARKERS["postcode"],
+            "latitude": 53.414141,
+            "longitude": -1.5,
+        },
+        "professionals": [
+            {
+                "role": "social_worker",
+                "name": MARKERS["name"],
+                "organisation": MARKERS["organisation"],
+                "address": f"{MARKERS['address']}@example.org",
+            }
+        ],
+    },
+    contact={"channels": ["direct_message"], "preferred": "direct_message", "safe_to_contact": True},
+    summary=MARKERS["summary"],
+)
+
+
+@pytest.fixture(scope="module")
+def marked(house: House) -> dict[str, Any]:
+    """The marked disclosure all the way through, and refused ones with the same markers in every wrong place."""
+    refused = [
+        {**MARKED, "disclosed_at": MARKERS["summary"]},
+        {**MARKED, "subject": {**MARKED["subject"], "phone": MARKERS["phone"], MARKERS["name"]: 1}},
+        {**MARKED, "concerns": [{"kind": MARKERS["summary"]}]},
+        {**MARKED, "service": MARKERS["account"]},
+    ]
+    with httpx2.Client(trust_env=False, timeout=30) as client:
+        headers = {"content-type": "application/json", "x-note": MARKERS["summary"]}
+        url = f"{house.gateway}/v1/disclosures"
+        assert client.post(url, content=json.dumps(MARKED), headers=headers).status_code == 202
+        answers = [client.post(url, content=json.dumps(each), headers=headers) for each in refused]
+        answers.append(client.post(url, content=json.dumps(MARKED)[:-40], headers=headers))
+    assert [answer.status_code for answer in answers] == [422] * 5
+    report = report_id(decision_id("marked"), "999")
+    house.wait_for("the acknowledgement", lambda account: report in account.acknowledged_at)
+    house.wait_for("the notice", lambda account: any(n["report_id"] == report for n in account.settled.values()))
+    return {"answers": [answer.text for answer in answers]}
+
+
+def records(house: House) -> list[Any]:
+    """Return every record of every topic, changelogs and aborted ones too."""
+    consumer = KafkaConsumer(bootstrap_servers=house.bootstrap, enable_auto_commit=False, consumer_timeout_ms=3_000)
+    topics = [TopicPartition(name, p) for name in CATALOGUE for p in consumer.partitions_for_topic(name) or ()]
+    consumer.assign(topics)
+    consumer.seek_to_beginning(*topics)
+    found = list(consumer)
+    consumer.close()
+    return found
+
+
+def found_in(text: bytes | str) -> list[str]:
+    raw = text.encode() if isinstance(text, str) else text
+    return [name for name, marker in MARKERS.items() if marker.encode() in raw]
+
+
+def test_the_markers_reach_those_who_are_to_have_them(house: House, marked: dict[str, Any]) -> None:
+    log = (house.folder / "agencies" / "999.jsonl").read_text()
+    assert {"phone", "place", "postcode", "summary"} <= set(found_in(log))
+    sources = b"".join(record.value or b"" for record in records(house) if record.topic in SOURCES)
+    assert set(found_in(sources)) == set(MARKERS) - {"latitude"}  # a number there, not text
+
+
+def test_nothing_behind_admit_shows_them(house: House, marked: dict[str, Any]) -> None:
+    for record in records(house):
+        where = f"{record.topic}-{record.partition}@{record.offset}"
+        assert found_in(record.key or b"") == [], where
+        assert found_in(repr(record.headers)) == [], where
+        if record.topic not in SOURCES | {rejected(topic) for topic in SOURCES}:
+            assert found_in(record.value or b"") == [], where
+
+
+def test_no_log_span_notice_or_answer_shows_them(house: House, marked: dict[str, Any]) -> None:
+    files = [*house.folder.glob("*.err"), *(house.folder / "traces").iterdir(), house.folder / "notices.jsonl"]
+    assert len(files) > len(house.processes.started)
+    for file in files:
+        assert found_in(file.read_bytes()) == [], file.name
+    assert [found_in(answer) for answer in marked["answers"]] == [[]] * 5

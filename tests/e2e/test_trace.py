@@ -1,0 +1,101 @@
+"""One trace from the gateway to the agency's acknowledgement and the notice, span by span."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import httpx2
+import pytest
+
+from streams.domain.ids import decision_id, notification_id, report_id
+from tests.disclosures import raw
+from tests.e2e.house import House
+
+pytestmark = pytest.mark.e2e
+TRACE, CALLER = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e", "00f067aa0ba902b7"
+PERSON = {"account": "forum:40404", "phone": "+447700900404", "age": 16}
+CONTACT = {"channels": ["sms"], "preferred": "sms", "safe_to_contact": True}
+
+#: Every span of the trace and its parent, from the caller on.
+SPANS = {
+    "POST /v1/disclosures": None,
+    "disclosures publish": "POST /v1/disclosures",
+    "admit-urgent process": "disclosures publish",
+    "identity process": "admit-urgent process",
+    "decide process": "identity process",
+    "connector-999 process": "decide process",
+    "agency attempt": "connector-999 process",
+    "agency receive": "agency attempt",
+    "notifier process": "decide process",
+    "notice tell": "notifier process",
+}
+
+
+def spans(house: House) -> list[dict[str, Any]]:
+    found = []
+    for file in (house.folder / "traces").glob("*.jsonl"):
+        # The last line may still be on its way.
+        lines = file.read_text().split("\n")[:-1]
+        found += [{**json.loads(line), "file": file.name} for line in lines]
+    return found
+
+
+@pytest.fixture(scope="module")
+def trace(house: House) -> list[dict[str, Any]]:
+    """The spans of one urgent disclosure's trace, once all of them were written."""
+    headers = {"content-type": "application/json", "traceparent": f"00-{TRACE}-{CALLER}-01"}
+    with httpx2.Client(trust_env=False, timeout=30) as client:
+        answer = client.post(
+            f"{house.gateway}/v1/disclosures", content=raw("traced", subject=PERSON, contact=CONTACT), headers=headers
+        )
+    assert answer.status_code == 202
+    report = report_id(decision_id("traced"), "999")
+    house.wait_for("the acknowledgement", lambda account: report in account.acknowledged_at)
+    house.wait_for("the notice", lambda account: notification_id(report) in account.settled)
+    found: list[dict[str, Any]] = []
+
+    def written(_: Any) -> bool:
+        found[:] = [span for span in spans(house) if span["context"]["trace_id"] == f"0x{TRACE}"]
+        return {span["name"] for span in found} >= SPANS.keys()
+
+    # Processes write their spans every few seconds; each new record is an occasion to look again.
+    deadline = 40
+    with house.came:
+        while not written(None) and (deadline := deadline - 1):
+            house.came.wait(0.5)
+    return found
+
+
+def test_the_trace_has_each_span_once_under_its_parent(trace: list[dict[str, Any]]) -> None:
+    name_of = {span["context"]["span_id"]: span["name"] for span in trace} | {f"0x{CALLER}": None}
+    found = Counter((span["name"], name_of[span["parent_id"]]) for span in trace)
+    # The notifier meets its own settled notice on the topic again and passes over it.
+    found.pop(("notifier process", "notice tell"), None)
+    assert found == Counter(SPANS.items())
+
+
+def test_every_step_is_of_the_process_that_takes_it(trace: list[dict[str, Any]]) -> None:
+    process_of = {span["name"]: span["file"].rsplit("-", 1)[0] for span in trace}
+    assert process_of == {
+        "POST /v1/disclosures": "gateway",
+        "disclosures publish": "gateway",
+        "admit-urgent process": "worker",
+        "identity process": "worker",
+        "decide process": "worker",
+        "connector-999 process": "connector-999",
+        "agency attempt": "connector-999",
+        "agency receive": "agencies",
+        "notifier process": "notifier",
+        "notice tell": "notifier",
+    }
+
+
+def test_each_batch_has_a_span_linked_to_its_records(house: House, trace: list[dict[str, Any]]) -> None:
+    published = next(span["context"]["span_id"] for span in trace if span["name"] == "disclosures publish")
+    linked = [
+        span["name"]
+        for span in spans(house)
+        for link in span["links"]
+        if link["context"]["span_id"] == published and span["name"].startswith("batch ")
+    ]
+    assert linked == ["batch admit-urgent"]
