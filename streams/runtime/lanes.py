@@ -178,6 +178,8 @@ class Lane:
             raise LaneBroken(f"{batch.topic}-{self.partition}: expected {expected}, fetched from {batch.begin}")
         records = [record for record in batch.records if record.offset >= expected]  # Faust may have sought back
         if not records:
+            # Fetched again, and this time over the control records behind it: the next batch begins there.
+            self._next_offsets[batch.topic] = max(expected, batch.end)
             return
         agent = self._agent
         with TurnSpans.of_records(self.group.name, self.group.name, self.partition, records) as spans:
