@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from tests.counting import EXIT_BROKEN, Made, Run, assert_exactly_once, state_of, words
@@ -211,6 +212,37 @@ async def test_lanes_move_to_a_second_worker_and_back_with_the_topics_of_a_lane_
         await out.at_least(len(written))
         assert_exactly_once(out.counted, written)
         assert {one.pid for one in out.counted if one.word[0] == "f"} == {second.pid}
+
+
+async def test_a_source_full_of_transactions_kept_and_aborted_is_read_through(single: Run) -> None:
+    worker = single.start()
+    producer = AIOKafkaProducer(bootstrap_servers=single.bootstrap, transactional_id=f"{single.name}-source")
+    await producer.start()
+    written: list[Made] = []
+    try:
+        async with single.reading(single.output) as out:
+            for number in range(30):
+                await producer.begin_transaction()
+                kept = number % 3 != 1
+                # An aborted one now and then is larger than a fetch: such a fetch brings nothing but a new position.
+                records = words(5 if kept or number % 2 else 8_000, start=number * 10_000, prefix="k" if kept else "a")
+                sent = [
+                    await producer.send(single.routine, key=key, value=value, partition=0) for key, value, _ in records
+                ]
+                await asyncio.gather(*sent)
+                if kept:
+                    await producer.commit_transaction()
+                    written += records
+                else:
+                    await producer.abort_transaction()
+                if number % 4 == 0:
+                    # The worker has caught up, so the next fetch begins right behind a control record.
+                    await out.at_least(len(written))
+            await out.at_least(len(written))
+            assert_exactly_once(out.counted, written)
+            assert worker.process.poll() is None, worker.log
+    finally:
+        await producer.stop()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only /proc tells from outside that a signal is handled")

@@ -1,0 +1,167 @@
+"""A lane by itself, fed by hand on a real broker: positions that fit are worked off once, others end the process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from streams.runtime import LaneGroup, Record
+from streams.runtime.batches import Batch
+from streams.runtime.failure import LaneBroken
+from streams.runtime.lanes import Lane
+from tests.counting import Run, assert_exactly_once, words
+from tests.runtime_worker import Count
+
+pytestmark = pytest.mark.integration
+
+
+class Ended(list[BaseException]):
+    """Why lanes would have ended their process."""
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
+    found = Ended()
+    # The process is the test's own; that it ends for good is proved with workers.
+    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
+    return found
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
+    made = Run(bootstrap, tmp_path, partitions=1)
+    yield made
+    made.end()
+
+
+@asynccontextmanager
+async def lane_of(run: Run) -> AsyncIterator[Lane]:
+    # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
+    consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        await consumer.committed(TopicPartition(run.routine, 0))
+    finally:
+        await consumer.stop()
+    plan = run.plan()
+    group = LaneGroup("lane", (run.urgent, run.routine), lambda _: Count(plan), run.changelog)
+    lane = Lane(group, 0, run.name, run.bootstrap)
+    ready = asyncio.Event()
+    ready.set()
+    lane.start(ready)
+    try:
+        yield lane
+    finally:
+        await lane.close()
+
+
+def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
+    """Return records w-0, w-1, … by their offsets, as a fetch from `begin` to `end` brings them."""
+    made = words(max(offsets) + 1, keys=3)
+    records = [Record(run.routine, 0, n, 0, made[n][0], made[n][1], ()) for n in offsets]
+    return Batch(run.routine, records, begin, end)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - what a lane does of itself sets no event of the test's
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_fetched_again_is_worked_off_once(run: Run, ended: Ended) -> None:
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(run.routine, batch(run, 0, 5, 0, 1, 2, 3, 4))
+        # Faust sought back: half of it is new.
+        lane.put(run.routine, batch(run, 2, 8, 2, 3, 4, 5, 6, 7))
+        # All of it is known, but this fetch went on over what stands behind it: control records of a transaction.
+        lane.put(run.routine, batch(run, 3, 11, 3, 4, 5, 6, 7))
+        lane.put(run.routine, batch(run, 11, 13, 11, 12))
+        await out.at_least(10)
+        assert_exactly_once(out.counted, [words(13, keys=3)[n] for n in (0, 1, 2, 3, 4, 5, 6, 7, 11, 12)])
+    assert ended == []
+
+
+async def test_a_hole_is_not_stepped_over(run: Run, ended: Ended) -> None:
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(run.routine, batch(run, 0, 2, 0, 1))
+        lane.put(run.routine, batch(run, 3, 5, 3, 4))
+        await until(lambda: bool(ended))
+        (error,) = ended
+        assert isinstance(error, LaneBroken)
+        assert str(error) == f"{run.routine}-0: expected 2, fetched from 3"
+        assert len(await out.to_end()) == 2
+
+
+async def test_a_new_lane_begins_where_its_log_does(run: Run, ended: Ended) -> None:
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(run.routine, batch(run, 40, 42, 40, 41))
+        await out.at_least(2)
+        assert [one.offset for one in out.counted] == [40, 41]
+    assert ended == []
+
+
+async def test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen(run: Run, ended: Ended) -> None:
+    async with lane_of(run) as zombie, run.reading(run.output) as out:
+        zombie.put(run.routine, batch(run, 0, 2, 0, 1))
+        await out.at_least(2)
+        async with lane_of(run) as successor:
+            await successor.opened.wait()
+            zombie.put(run.routine, batch(run, 2, 4, 2, 3))
+            await until(lambda: bool(ended))
+            assert type(ended[0]).__name__ in ("ProducerFenced", "InvalidProducerEpoch")
+            successor.put(run.routine, batch(run, 2, 4, 2, 3))
+            await out.at_least(4)
+            assert_exactly_once(out.counted, words(4, keys=3))
+        assert len(ended) == 1
+
+
+async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(run: Run, ended: Ended) -> None:
+    await run.write(run.routine, words(4, keys=3))
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(run.routine, batch(run, 0, 4, 0, 1, 2, 3))
+        await out.at_least(4)
+
+    def forget() -> None:
+        with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
+            admin.delete_groups([run.name])
+            assert not admin.list_group_offsets({run.name: None}).get(run.name)
+
+    await asyncio.to_thread(forget)
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(run.routine, batch(run, 0, 6, 0, 1, 2, 3, 4, 5))
+        await out.at_least(6)
+        assert_exactly_once(out.counted, words(6, keys=3))
+    assert ended == []
+
+
+async def test_state_without_an_offset_it_belongs_to_is_refused(run: Run, ended: Ended) -> None:
+    await run.write(run.changelog, [(b"skey-1", b"7", ())])
+    async with lane_of(run):
+        await until(lambda: bool(ended))
+    (error,) = ended
+    assert isinstance(error, LaneBroken)
+    assert str(error) == f"{run.changelog}-0: there is state, but no offset it belongs to"
+
+
+async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(run: Run, ended: Ended) -> None:
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(run.routine, batch(run, 0, 3, 0, 1, 2))
+        await out.at_least(3)
+    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lane-0")
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(run.changelog, key=b"skey-0", value=b"99", partition=0)
+        await producer.send_offsets_to_transaction({TopicPartition(run.routine, 0): 90}, run.name)
+        # It dies with its transaction open; the successor's opening aborts it.
+        async with lane_of(run) as lane, run.reading(run.output) as out:
+            lane.put(run.routine, batch(run, 3, 6, 3, 4, 5))
+            await out.at_least(6)
+            assert_exactly_once(out.counted, words(6, keys=3))
+    finally:
+        await producer.stop()
+    assert ended == []
