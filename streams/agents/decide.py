@@ -30,7 +30,7 @@ class Decide(Agent[Admitted, None, None]):
 
     def decode(self, record: Record) -> Admitted:
         """Return the disclosure; raise `Invalid` where it is none or nobody's."""
-        disclosure = read_admitted(record)
+        disclosure, _ = read_admitted(record)
         if disclosure.person is None:
             raise Invalid.of("person", "is required")
         return disclosure

@@ -1,0 +1,94 @@
+"""Any process of the demo killed five times while the day is played: the same comes out, once."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from streams.domain.ids import decision_id, notification_id, report_id
+from tests.disclosures import DAY_LINES, SCENARIOS
+from tests.e2e.jsonl import read
+
+pytestmark = pytest.mark.faults
+
+_KILLS = 5
+_SECONDS = 300
+#: What the command line of each process has in it.
+VICTIMS = {
+    "worker": "worker --slot 1",
+    "kafka": "kafka.Kafka",
+    "gateway": "gateway --port",
+    "agencies": "agencies --folder",
+    "notifier": "notifier --channel",
+    "connector-999": "connector 999",
+    "connector-social-worker": "connector social-worker",
+}
+
+
+def victim(demo: int, words: str) -> psutil.Process:
+    """Return the demo's child that has these words in its command line, waiting until it runs (again)."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child in psutil.Process(demo).children(recursive=True):
+            try:
+                # Before it becomes the program, a child is the wrapper that binds it to the demo.
+                line = " ".join(child.cmdline())
+            except psutil.NoSuchProcess:
+                continue
+            if words in line and "bound.py" not in line:
+                return child
+    raise AssertionError(f"no process with {words!r} runs")
+
+
+def expected() -> tuple[set[str], set[str], set[str]]:
+    """Return the ids of all decisions, reports and notices of the day: functions of what is played."""
+    rows = json.loads((SCENARIOS / "expected.json").read_text())["lines"]
+    ids = {row["line"]: json.loads(DAY_LINES[row["line"] - 1])["disclosure_id"] for row in rows}
+    told = [(ids[row["line"]], row["agencies"]) for row in rows if row["outcome"] in ("emergency", "refer")]
+    reports = {report_id(decision_id(d), agency.split()[0]) for d, agencies in told for agency in agencies}
+    return {decision_id(d) for d in ids.values()}, reports, {notification_id(report) for report in reports}
+
+
+def ids_of(lines: list[dict[str, Any]], name: str) -> list[str]:
+    return sorted(line[name] for line in lines)
+
+
+@pytest.mark.parametrize("name", VICTIMS)
+def test_five_kills_change_nothing(name: str, tmp_path: Path) -> None:
+    chance = random.Random(name)
+    after = sorted(chance.sample(range(5, 60), _KILLS))
+    command = [sys.executable, "-m", "services.cli", "demo", "--out", str(tmp_path), "--workers", "2"]
+    decided, killed, said = 0, 0, []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            for line in demo.stdout:
+                said.append(line)
+                # A line of the play begins with its outcome; the supervisor's own lines do not count.
+                decided += line.split()[0] in ("emergency", "refer", "review", "confidential", "out_of_scope")
+                if killed < _KILLS and decided >= after[killed]:
+                    victim(demo.pid, VICTIMS[name]).send_signal(signal.SIGKILL)
+                    killed += 1
+            status = demo.wait(_SECONDS)
+        finally:
+            demo.kill()
+    assert (status, killed) == (0, _KILLS), "".join(said)
+    assert "Everything that went in is accounted for." in "".join(said)
+    decisions, reports, notices = expected()
+    assert ids_of(read(tmp_path / "decisions.jsonl"), "decision_id") == sorted(decisions)
+    assert ids_of(read(tmp_path / "reports.jsonl"), "report_id") == sorted(reports)
+    left = read(tmp_path / "notifications.jsonl")
+    for record in ("NotificationDue", "NotificationSettled"):
+        assert ids_of([n for n in left if n["record"] == record], "notification_id") == sorted(notices)
+    accepted = Counter(
+        line["report_id"] for log in (tmp_path / "agencies").glob("*.jsonl") for line in read(log) if line["accepted"]
+    )
+    assert accepted == Counter(dict.fromkeys(reports, 1))
