@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from schemas.disclosure import Identifier, Location, Model, Professional, ReadableDisclosure, Time
+from schemas.disclosure import Date, Identifier, Location, Model, Professional, ReadableDisclosure, Time
 from schemas.vocabulary import (
     Agency,
     CausedBy,
@@ -39,6 +39,7 @@ class SealedDetails(Model):
     account: str | None = None
     phone: str | None = None
     email: str | None = None
+    date_of_birth: Date | None = None
     location: Location = Location()
     professionals: tuple[Professional, ...] = ()
     reference: str | None = None

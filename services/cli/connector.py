@@ -28,10 +28,10 @@ def connector(
     from infra.telemetry import configure, shutdown
     from schemas.vocabulary import Agency
     from services.cli.ready import ready
+    from services.cli.surroundings import settings as find_settings
     from services.connectors.process import run
-    from services.settings import Settings
 
-    settings = Settings.from_environment()
+    settings = find_settings()
     keys = settings.keys()
     name = f"connector-{agency}"
     configure(name)

@@ -34,10 +34,11 @@ def produce(
 ) -> None:
     """Send disclosures to Kafka; a bad line is an error of its own, is kept as rejected, and gives exit status 1."""
     from infra.telemetry import configure, shutdown
+    from services.cli.surroundings import settings as find_settings
     from services.sdk.producer import DisclosureProducer, Unavailable
-    from services.settings import Settings, SettingsError
+    from services.settings import SettingsError
 
-    settings = Settings.from_environment()
+    settings = find_settings()
     producer = DisclosureProducer(settings.bootstrap, settings.keys())
     configure("produce")
     # What the client warns of, the one line at the end says.

@@ -19,11 +19,11 @@ def register(app: typer.Typer) -> None:
         from infra.telemetry import configure, shutdown
         from schemas.policy import load_policy
         from services.cli.ready import ready
-        from services.settings import Settings
+        from services.cli.surroundings import settings as find_settings
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
         from streams.runtime import run_worker
 
-        settings = Settings.from_environment()
+        settings = find_settings()
         keys = settings.keys()
         configure("worker")
         links = IdentityLinks()

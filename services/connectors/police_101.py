@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.records import Report, SealedDetails
-from services.connectors.projection import envelope, identifiers, words
+from services.connectors.projection import about, envelope, words
 
 
 def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
@@ -17,5 +17,5 @@ def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
             # Right Care Right Person: recorded for any report to the police.
             "real_and_immediate_risk": report.real_and_immediate_risk,
         },
-        "identity": {"age": report.age, **identifiers(details)},
+        "identity": about(report, details),
     }

@@ -15,6 +15,7 @@ _HELD_AS = {
     ShareField.ACCOUNT: "account",
     ShareField.PHONE: "phone",
     ShareField.EMAIL: "email",
+    ShareField.DATE_OF_BIRTH: "date_of_birth",
     ShareField.LOCATION: "location",
     ShareField.PROFESSIONALS: "professionals",
     ShareField.REFERENCE: "reference",
@@ -33,6 +34,12 @@ def envelope(report: Report) -> dict[str, Any]:
         "reported_at": report.reported_at.isoformat(),
         "clauses": list(report.clauses),
     }
+
+
+def about(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
+    """Return whom the report is about: age, dates of birth and ways to reach them, as far as they are shared."""
+    born = _distinct(None if held.date_of_birth is None else held.date_of_birth.isoformat() for held in details)
+    return {"age": report.age, "dates_of_birth": born, **identifiers(details)}
 
 
 def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.records import Report, SealedDetails
-from services.connectors.projection import envelope, identifiers, professionals, words
+from services.connectors.projection import about, envelope, professionals, words
 
 
 def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
     """Return the referral: whom it is about, the concern, every disclosure it rests on, and who else is involved."""
     return {
         **envelope(report),
-        "about": {"age": report.age, **identifiers(details)},
+        "about": about(report, details),
         "concern": {"kinds": list(report.concerns)},
         "history": {"disclosures": len(report.disclosures), "words": words(details)},
         "professionals": professionals(details),

@@ -10,7 +10,7 @@ from schemas.disclosure import Disclosure, ReadableDisclosure
 
 _READABLE = ("disclosure_id", "service", "disclosed_at", "assessment", "concerns", "safety", "contact", "involvement")
 _READABLE_OF_SUBJECT = ("date_of_birth", "age", "age_band", "adult_at_risk")
-_SEALED_OF_SUBJECT = ("account", "phone", "email", "location", "professionals")
+_SEALED_OF_SUBJECT = ("account", "phone", "email", "date_of_birth", "location", "professionals")
 
 
 def readable(disclosure: Disclosure) -> ReadableDisclosure:

@@ -26,7 +26,7 @@ EVER_WRITTEN = {
     "DeliveryChanged": ("c30155fc772b92c7c251",),
     "NotificationDue": ("c30182d083c598ce5359",),
     "NotificationSettled": ("c301d4b0b08f22307e18",),
-    "SealedDetails": ("c3019b9feb25e95e8f8d",),
+    "SealedDetails": ("c301fbb77c36224c094a",),
 }
 
 MICROS = 1_770_152_651_000_000  # 2026-02-03T21:04:11Z

@@ -53,7 +53,7 @@ def expected() -> tuple[set[str], set[str], set[str]]:
     rows = json.loads((SCENARIOS / "expected.json").read_text())["lines"]
     ids = {row["line"]: json.loads(DAY_LINES[row["line"] - 1])["disclosure_id"] for row in rows}
     told = [(ids[row["line"]], row["agencies"]) for row in rows if row["outcome"] in ("emergency", "refer")]
-    reports = {report_id(decision_id(d), agency.split()[0]) for d, agencies in told for agency in agencies}
+    reports = {str(report_id(decision_id(d), agency.split()[0])) for d, agencies in told for agency in agencies}
     return {decision_id(d) for d in ids.values()}, reports, {notification_id(report) for report in reports}
 
 

@@ -1,0 +1,19 @@
+"""Where a process finds Kafka and its keys: the environment, else the broker that `confide broker start` left."""
+
+import os
+
+from services.settings import Settings, SettingsError
+
+
+def settings() -> Settings:
+    """Return the settings of this process; raise `SettingsError` where no Kafka is named and none runs here."""
+    if not os.environ.get("KAFKA_BOOTSTRAP"):
+        from infra.broker import BrokerError, find_bootstrap
+
+        try:
+            found = find_bootstrap()
+        except BrokerError as error:
+            raise SettingsError(str(error)) from error
+        if found is not None:
+            os.environ["KAFKA_BOOTSTRAP"] = found
+    return Settings.from_environment()
