@@ -127,6 +127,8 @@ async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(
 
     def forget() -> None:
         with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
+            offsets = admin.list_group_offsets({run.name: None})[run.name]
+            assert {tp.topic: found.offset for tp, found in offsets.items()} == {run.routine: 4}
             admin.delete_groups([run.name])
             assert not admin.list_group_offsets({run.name: None}).get(run.name)
 

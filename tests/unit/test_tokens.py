@@ -43,7 +43,7 @@ def test_an_account_is_of_its_service_and_a_phone_is_of_the_person() -> None:
 
 
 def test_the_same_characters_as_account_and_as_email_are_not_the_same() -> None:
-    account, email = tokens(account="p@example.org", email="p@example.org")
+    account, email = tokens(account="p@example.org", email="forum|p@example.org")
     assert account.split(":")[2] != email.split(":")[2]
 
 
