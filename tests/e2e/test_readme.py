@@ -1,0 +1,76 @@
+"""Every command of the README is run: here, or as a target that CI calls."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+#: Notices of the day that are told, which is what the processes have come to once all is done.
+_TOLD = 30
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment with the command on its path and a state of its own."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "CONFIDE_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**clean, "PATH": path, "XDG_STATE_HOME": str(folder), "TMPDIR": str(folder)}
+
+
+def between(start: str, end: str) -> str:
+    """Return the commands between two marks of the README."""
+    part = README.split(f"<!-- by hand: {start} -->")[1].split(f"<!-- by hand: {end} -->")[0]
+    return "".join(re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL))
+
+
+def test_targets_of_the_readme_are_run_by_ci() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    targets = {line for block in BLOCKS for line in block.splitlines() if line.startswith("make ")}
+    assert targets == {"make demo", "make test", "make bench"}
+    assert all(f"step {target}\n" in ci for target in targets)
+
+
+def test_the_single_commands_work_as_they_stand(tmp_path: Path) -> None:
+    single = [
+        line for block in BLOCKS for line in block.splitlines() if line.startswith(("confide decide", "confide demo"))
+    ]
+    assert len(single) == 2
+    for line in single:
+        command = line.replace(" played ", f" {tmp_path / 'played'} ")
+        done = subprocess.run(
+            command, shell=True, cwd=ROOT, env=environment(tmp_path), capture_output=True, timeout=240, check=False
+        )
+        assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    assert (tmp_path / "played" / "decisions.jsonl").read_text().count("\n") == 62
+
+
+def test_each_part_by_itself_does_its_part(tmp_path: Path) -> None:
+    wait = f"""
+        for attempt in $(seq 600); do
+            [ "$(cat "$work/notices.jsonl" 2>/dev/null | wc -l)" -ge {_TOLD} ] && break
+            sleep 0.1
+        done
+        wc -l < "$work/notices.jsonl"
+    """
+    script = f"set -eu\n{between('start', 'stop')}\n{wait}\n{between('stop', 'end')}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "65 acknowledged, 0 rejected" in said, said
+    assert '"accepted"' in said, said
+    assert f"\n{_TOLD}\n" in said, said
+    assert "stopped: " in said, said
