@@ -80,7 +80,7 @@ async def feed(run: Run, records: list[tuple[bool, Made]]) -> None:
         await asyncio.sleep(_BURST_SECONDS / 2)
 
 
-@pytest.mark.parametrize("named", [False, True], ids=["members without a name", "members with a name"])
+@pytest.mark.parametrize("named", [False, True], ids=["dynamic", "static"])
 async def test_two_workers_killed_at_random_times_count_each_record_once(run: Run, named: bool) -> None:
     chance = random.Random(20260203 + named)
     supervisor = Supervisor(run, 2, named=named)
