@@ -70,14 +70,14 @@ def load() -> list[tuple[bool, Made]]:
     return [(n % 10 == 0, record) for n, record in enumerate(words(RECORDS, keys=3_000))]
 
 
-async def feed(run: Run, records: list[tuple[bool, Made]]) -> None:
+async def feed(run: Run, records: list[tuple[bool, Made]], rate: int = _RATE) -> None:
     """Write at a steady rate: every fault meets turns that are under way."""
-    step = int(_RATE * _BURST_SECONDS)
+    step = int(rate * _BURST_SECONDS)
     for start in range(0, len(records), step):
         part = records[start : start + step]
         await run.write(run.urgent, [record for urgent, record in part if urgent])
         await run.write(run.routine, [record for urgent, record in part if not urgent])
-        await asyncio.sleep(_BURST_SECONDS / 2)
+        await asyncio.sleep(_BURST_SECONDS)
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["dynamic", "static"])
@@ -129,6 +129,11 @@ async def test_a_worker_frozen_in_the_middle_of_a_turn_is_fenced_and_ends_itself
         assert successor.process.poll() is None
 
 
+async def at_work(out: Committed, since: int, pid: int) -> None:
+    """Wait until this worker has new outputs."""
+    await out.until(lambda found: any(Counted.of(record.value).pid == pid for record in found[since:]), 60)
+
+
 async def taken_over(out: Committed, since: int, frozen: int) -> None:
     """Wait until every partition has new outputs of another worker than the frozen one."""
 
@@ -144,15 +149,16 @@ async def test_workers_frozen_at_random_times_under_load_count_each_record_once(
     supervisor = Supervisor(run, 2, named=False)
     records = load()[:60_000]
     async with run.reading(run.output) as out:
-        feeding = asyncio.create_task(feed(run, records))
-        await out.until(lambda found: len(found) > 0)
+        feeding = asyncio.create_task(feed(run, records, rate=2_000))
         for _ in range(2):
             frozen = supervisor.workers[chance.randrange(2)]
+            await at_work(out, len(out.records), frozen.pid)
             frozen.send(signal.SIGSTOP)
             # Past the session's 6 s: all partitions go on only once the other has the frozen one's lanes.
             await taken_over(out, len(out.records), frozen.pid)
             frozen.send(signal.SIGCONT)
-            await out.at_least(len(out.records) + 5_000, 60)
+            await out.at_least(len(out.records) + 1_000, 60)
+        assert not feeding.done(), "the load lasted as long as the faults"
         await feeding
         await out.at_least(len(records), 90)
         assert_exactly_once(out.counted, [record for _, record in records])
