@@ -19,6 +19,8 @@ class Sent:
     accepted: bool
     #: By the clock of the demo, in seconds.
     at: float
+    #: The service and the kinds of concern, as far as the line can be read.
+    about: str = ""
     error: str = ""
 
 
@@ -39,6 +41,7 @@ class Account:
     #: How often each record and acknowledgement was read: more than once is a fault.
     read: Counter[str] = field(default_factory=Counter)
     _reports_of: dict[str, list[Fields]] = field(default_factory=dict)
+    _about: dict[str, str] = field(default_factory=dict)
     _noticed: set[str] = field(default_factory=set)
     _reviewed: set[str] = field(default_factory=set)
 
@@ -70,6 +73,16 @@ class Account:
     def is_decided(self, disclosure_id: str) -> bool:
         """Return whether the disclosure has its decision."""
         return disclosure_id in self.decided_at
+
+    def about(self, disclosure_id: str) -> str:
+        """Return what came in: the service and the kinds of concern."""
+        return self._about.get(disclosure_id, "")
+
+    def enter(self, sent: Sent) -> None:
+        """Enter a line that is sent."""
+        self.sent.append(sent)
+        if sent.disclosure_id is not None:
+            self._about.setdefault(sent.disclosure_id, sent.about)
 
     def is_settled(self) -> bool:
         """Return whether nothing more is to be expected of what was sent."""

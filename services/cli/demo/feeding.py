@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import httpx2
 
+from schemas.vocabulary import ConcernKind, Service
 from services.cli.demo.account import Account, Sent
 
 #: How long a line may wait for the gateway, or for its decision, before the play goes on without it (seconds).
@@ -36,8 +37,9 @@ async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: boo
 
 
 async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: Account) -> Sent:
-    sent = Sent(line=number, disclosure_id=_id_of(line), accepted=True, at=time.monotonic())
-    account.sent.append(sent)
+    disclosure_id, about = _seen(line)
+    sent = Sent(line=number, disclosure_id=disclosure_id, accepted=True, at=time.monotonic(), about=about)
+    account.enter(sent)
     until = sent.at + PATIENCE_SECONDS
     while True:
         try:
@@ -66,13 +68,18 @@ async def _decided(account: Account, disclosure_id: str) -> None:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _id_of(line: bytes) -> str | None:
+def _seen(line: bytes) -> tuple[str | None, str]:
+    """Return the line's disclosure id and what it is about, as far as a line that may be bad can be read."""
     try:
         fields = json.loads(line)
     except ValueError:
-        return None
+        return None, ""
     found = fields.get("disclosure_id") if isinstance(fields, dict) else None
-    return found if isinstance(found, str) else None
+    try:
+        about = f"{Service(fields['service'])}: {', '.join(ConcernKind(c['kind']) for c in fields['concerns'])}"
+    except (KeyError, TypeError, ValueError):
+        about = ""
+    return found if isinstance(found, str) else None, about
 
 
 def _error_of(answer: httpx2.Response) -> str:

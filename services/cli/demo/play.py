@@ -95,6 +95,7 @@ async def _play(lines: list[bytes], out: Path | None, partitions: int, workers: 
 @contextlib.asynccontextmanager
 async def _house(folder: Path, out: Path | None, partitions: int, workers: int, view: View) -> AsyncIterator[_House]:
     async with contextlib.AsyncExitStack() as stack:
+        view.say("starting Kafka (fetched the first time)")
         bootstrap = await stack.enter_async_context(_kafka(folder, view.say))
         await asyncio.to_thread(apply, bootstrap, partitions)
         keys = os.environ.get("CONFIDE_KEYS")
@@ -128,6 +129,7 @@ async def _house(folder: Path, out: Path | None, partitions: int, workers: int, 
             notices=(out or folder) / "notices.jsonl",
         ):
             supervisor.start(specification)
+        view.say(f"starting {len(supervisor.waiting_for())} processes")
         await _open(supervisor)
         yield _House(bootstrap, f"http://127.0.0.1:{gateway_port}", supervisor)
 
@@ -167,7 +169,7 @@ def _reading(bootstrap: str, account: Account, view: View) -> Iterator[Reader]:
             account.rejected.append(fields)
         else:
             account.take(name, fields, at)
-        view.came(name, fields)
+        view.came(name, fields, account)
 
     reader = Reader(bootstrap, take)
     reader.start()

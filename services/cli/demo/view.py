@@ -42,13 +42,13 @@ class View:
         """Print a line beside the table."""
         self.console.print(text, style="dim", highlight=False)
 
-    def came(self, name: str, fields: Mapping[str, Any]) -> None:
+    def came(self, name: str, fields: Mapping[str, Any], account: Account) -> None:
         """Take note of a record; without a terminal each decision and rejection is a line of its own."""
         if self.console.is_terminal or not self._each:
             return
         with self._lock:
             if name == "Decision":
-                self.console.print(_decision_line(fields), highlight=False)
+                self.console.print(_decision_line(fields, account), highlight=False)
             elif name == "Rejected":
                 self.console.print(f"rejected     {fields['reason']}", highlight=False)
 
@@ -101,7 +101,7 @@ def summary(
 
 def _table(account: Account, lines: int) -> Group:
     table = Table(title=f"{len(account.sent)} of {lines} lines", title_justify="left", expand=True)
-    for column in ("disclosure", "outcome", "because", "told", "came back"):
+    for column in ("what came in", "decided", "because", "told", "came back"):
         table.add_column(column, no_wrap=True, overflow="ellipsis")
     acknowledged: dict[str, list[str]] = {}
     for delivery in account.deliveries[-10 * _ROWS :]:
@@ -113,7 +113,7 @@ def _table(account: Account, lines: int) -> Group:
     for decision in list(account.decisions.values())[-_ROWS:]:
         style = _STYLES[Outcome(decision["outcome"])]
         table.add_row(
-            decision["disclosure_id"][:8],
+            account.about(decision["disclosure_id"]),
             Text(decision["outcome"], style=style),
             _because(decision),
             _told(decision),
@@ -124,11 +124,10 @@ def _table(account: Account, lines: int) -> Group:
     return Group(table, Text(f"{counts}; rejected {len(account.rejected)}; notices settled {len(account.settled)}"))
 
 
-def _decision_line(decision: Mapping[str, Any]) -> str:
+def _decision_line(decision: Mapping[str, Any], account: Account) -> str:
     told = _told(decision)
-    return f"{decision['outcome']:<13}{decision['disclosure_id'][:8]}  {_because(decision)}" + (
-        f"  → {told}" if told else ""
-    )
+    about = account.about(decision["disclosure_id"])
+    return f"{decision['outcome']:<13}{about}; {_because(decision)}" + (f"  → {told}" if told else "")
 
 
 def _because(decision: Mapping[str, Any]) -> str:
