@@ -95,7 +95,6 @@ async def _play(lines: list[bytes], out: Path | None, partitions: int, workers: 
 @contextlib.asynccontextmanager
 async def _house(folder: Path, out: Path | None, partitions: int, workers: int, view: View) -> AsyncIterator[_House]:
     async with contextlib.AsyncExitStack() as stack:
-        view.say("starting Kafka (fetched the first time)")
         bootstrap = await stack.enter_async_context(_kafka(folder, view.say))
         await asyncio.to_thread(apply, bootstrap, partitions)
         keys = os.environ.get("CONFIDE_KEYS")
@@ -143,6 +142,7 @@ async def _kafka(folder: Path, say: Callable[[str], None]) -> AsyncIterator[str]
             raise Unplayable(f"Kafka at {named} (KAFKA_BOOTSTRAP) does not answer")
         yield named
         return
+    say("starting Kafka (fetched the first time)")
     broker = LocalBroker(folder / "kafka")
     await asyncio.to_thread(broker.start)
 
