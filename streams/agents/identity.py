@@ -10,10 +10,12 @@ from schemas.records import Admitted
 from schemas.topics import TopicName
 from streams.agents.reading import read_admitted
 from streams.domain.identity import resolve
+from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, Record, Turn
 
 _OWNER = b"t:"
 _EDGE = b"e:"
+_SEEN = b"d:"
 
 Unresolved = tuple[Admitted, dict[str, Any]]
 
@@ -21,7 +23,7 @@ Unresolved = tuple[Admitted, dict[str, Any]]
 class Identity(Agent[Unresolved, None, None]):
     """Assigns persons and sends each disclosure to its person's lane.
 
-    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen.
+    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen; `d:` + id → digest.
     """
 
     def decode(self, record: Record) -> Unresolved:
@@ -34,7 +36,11 @@ class Identity(Agent[Unresolved, None, None]):
         return unresolved, fields
 
     def handle(self, batch: Sequence[tuple[Record, Unresolved]], turn: Turn) -> None:
-        """Resolve each in order; what one made known holds for the next."""
+        """Resolve each in order; what one made known holds for the next.
+
+        A person's id follows from the disclosure that made them known, so the same id with other content is rejected
+        here already: it would make one person of two.
+        """
 
         def owner(token: Token) -> PersonId | None:
             person = turn.get(_OWNER + token.encode())
@@ -43,6 +49,13 @@ class Identity(Agent[Unresolved, None, None]):
         for record, (unresolved, fields) in batch:
             cause = Cause.of(record)
             disclosure_id = unresolved.disclosure.disclosure_id
+            seen_key = _SEEN + disclosure_id.encode()
+            seen = turn.get(seen_key)
+            if seen is not None and not same_content(seen.decode(), unresolved.digest):
+                turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))
+                continue
+            if seen is None:
+                turn.put(seen_key, unresolved.digest.encode())
             found = resolve(disclosure_id, [Token(token) for token in unresolved.tokens], owner)
             for token in found.new_tokens:
                 turn.put(_OWNER + token.encode(), found.person.encode())

@@ -20,6 +20,10 @@ class Batch:
     begin: int
     end: int
 
+    def joined(self, following: "Batch") -> "Batch":
+        """Return this batch and the one that begins where it ends, as one."""
+        return Batch(self.topic, self.records + following.records, self.begin, following.end)
+
     def split(self, count: int) -> tuple["Batch", "Batch"]:
         """Return the first `count` records and the rest, with the positions between them."""
         rest = self.records[count:]

@@ -37,6 +37,11 @@ def test_a_cut_has_the_position_between_the_halves() -> None:
     assert (first, rest) == (batch(4, 5, begin=3, end=8), batch(8, 9, begin=8, end=11))
 
 
+def test_batches_that_follow_each_other_are_one() -> None:
+    one, other = batch(4, 5, begin=3, end=8), batch(8, 9, begin=8, end=11)
+    assert one.joined(other) == batch(4, 5, 8, 9, begin=3, end=11)
+
+
 @given(
     offsets=st.lists(st.integers(0, 1_000), min_size=2, unique=True).map(sorted),
     before=st.integers(0, 3),

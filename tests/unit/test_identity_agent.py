@@ -80,7 +80,8 @@ def test_persons_that_are_known_apart_stay_two() -> None:
     turn = lane.work(unresolved("d-3", subject={**ACCOUNT, **PHONE}), unresolved("d-4", subject=PHONE))
     assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [person_id("d-1"), person_id("d-2")]
     # The link is kept for whoever decides on it; nobody's token changed hands.
-    assert {key for key in lane.state if key not in state} == {key for key in lane.state if key.startswith(b"e:")}
+    new = {key for key in lane.state if key not in state}
+    assert {key for key in new if not key.startswith(b"d:")} == {key for key in lane.state if key.startswith(b"e:")}
 
 
 def test_a_repeat_goes_on_to_its_person_and_adds_no_link() -> None:
@@ -93,6 +94,16 @@ def test_a_repeat_goes_on_to_its_person_and_adds_no_link() -> None:
     assert {each["person"] for each in on(again, TopicName.ADMITTED_URGENT)} == {person_id("d-1")}
     assert on(first, TopicName.IDENTITY_LINKS)
     assert not on(again, TopicName.IDENTITY_LINKS)
+    assert lane.state == state
+
+
+def test_the_same_id_for_somebody_else_is_rejected_and_makes_nobody_one() -> None:
+    lane = Lane(Identity())
+    lane.work(unresolved(subject=ACCOUNT))
+    state = dict(lane.state)
+    turn = lane.work(unresolved(subject=PHONE))
+    assert why(turn) == ["disclosure_id: was used before with other content"]
+    assert turn.outputs == []
     assert lane.state == state
 
 
