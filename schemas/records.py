@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from schemas.disclosure import Date, Identifier, Location, Model, Professional, ReadableDisclosure, Time
+from schemas.disclosure import Location, Professional, ReadableDisclosure
+from schemas.fields import Date, Identifier, Model, Time
 from schemas.vocabulary import (
     Agency,
     CausedBy,

@@ -9,7 +9,8 @@ from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.disclosure import Concerns, Disclosure, ReadableDisclosure, is_urgent
+from schemas.concerns import Concerns
+from schemas.disclosure import Disclosure, ReadableDisclosure, is_urgent
 from schemas.topics import TopicName, disclosures
 from schemas.vocabulary import Service
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from schemas.disclosure import Concern, ReadableDisclosure
+from schemas.concerns import Concern
+from schemas.disclosure import ReadableDisclosure
 from schemas.policy import IMMEDIATE_RISK, Policy, ShareField
 from schemas.records import Admitted, AgencyToTell, Notify
 from schemas.vocabulary import (

@@ -2,17 +2,19 @@
 
 from datetime import UTC, date, datetime
 
+from schemas import concerns as c
 from schemas import disclosure as d
 from schemas import records as r
 from schemas import vocabulary as v
+from schemas.fields import Model
 
 AT = datetime(2026, 2, 3, 21, 4, 11, 123456, tzinfo=UTC)
 LATER = datetime(2026, 2, 3, 23, 30, tzinfo=UTC)
 
 ASSESSMENT = d.Assessment(assessed_at=AT, assessor=v.Role.MODERATOR, confirmed_by=v.Role.SAFEGUARDING_LEAD)
 AT_RISK = d.AdultAtRisk(care_or_support_needs=True, at_risk_of_harm=None, cannot_protect_self=False)
-CONCERNS: tuple[d.Concern, ...] = (
-    d.Suicide(
+CONCERNS: tuple[c.Concern, ...] = (
+    c.Suicide(
         kind=v.ConcernKind.SUICIDE,
         thoughts=True,
         plan=False,
@@ -21,20 +23,20 @@ CONCERNS: tuple[d.Concern, ...] = (
         timeframe=v.Timeframe.WITHIN_30_DAYS,
         immediate_danger=None,
     ),
-    d.SelfHarm(kind=v.ConcernKind.SELF_HARM, life_threatening=True, immediate_danger=v.ImmediateDanger.LIFE),
-    d.Medication(kind=v.ConcernKind.MEDICATION, more_than_prescribed=False),
-    d.Abuse(
+    c.SelfHarm(kind=v.ConcernKind.SELF_HARM, life_threatening=True, immediate_danger=v.ImmediateDanger.LIFE),
+    c.Medication(kind=v.ConcernKind.MEDICATION, more_than_prescribed=False),
+    c.Abuse(
         kind=v.ConcernKind.ABUSE,
         ongoing=True,
         position_of_trust=False,
         contact_with_young_people=None,
         can_block_safeguarding=True,
     ),
-    d.SexualAbuse(kind=v.ConcernKind.SEXUAL_ABUSE, coercive_or_abusive=True),
-    d.HarmToOthers(kind=v.ConcernKind.HARM_TO_OTHERS, might_harm=None, immediate_danger=v.ImmediateDanger.HARM),
-    d.Homelessness(kind=v.ConcernKind.HOMELESSNESS, state=v.HousingState.AT_RISK),
-    d.Pregnancy(kind=v.ConcernKind.PREGNANCY, medical_professionals_informed=False),
-    d.CaringResponsibilities(
+    c.SexualAbuse(kind=v.ConcernKind.SEXUAL_ABUSE, coercive_or_abusive=True),
+    c.HarmToOthers(kind=v.ConcernKind.HARM_TO_OTHERS, might_harm=None, immediate_danger=v.ImmediateDanger.HARM),
+    c.Homelessness(kind=v.ConcernKind.HOMELESSNESS, state=v.HousingState.AT_RISK),
+    c.Pregnancy(kind=v.ConcernKind.PREGNANCY, medical_professionals_informed=False),
+    c.CaringResponsibilities(
         kind=v.ConcernKind.CARING_RESPONSIBILITIES, impact_on_carer=True, impact_on_cared_for=False
     ),
 )
@@ -60,7 +62,7 @@ SECTIONS = (r.ReportSection(disclosure_id="disclosure-1", section=SECTION),)
 TOLD = (r.AgencyToTell(agency=v.Agency.EMERGENCY_999, service=v.EmergencyService.AMBULANCE, clauses=("IR-1", "IR-2")),)
 OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="disclosure-1"),)
 
-FULL: dict[str, d.Model] = {
+FULL: dict[str, Model] = {
     "Disclosure": d.Disclosure(
         disclosure_id="disclosure-1",
         service=v.Service.FORUM,
@@ -216,10 +218,10 @@ FULL: dict[str, d.Model] = {
     ),
 }
 
-MODELS: dict[str, type[d.Model]] = {name: type(example) for name, example in FULL.items()}
+MODELS: dict[str, type[Model]] = {name: type(example) for name, example in FULL.items()}
 
 
-def _bare(name: str) -> d.Model:
+def _bare(name: str) -> Model:
     """Return the example with nothing but what is required, as far down as the record itself goes."""
     full = FULL[name]
     required = {
@@ -240,4 +242,4 @@ def _may_be_null(name: str, field: str) -> bool:
     }
 
 
-BARE: dict[str, d.Model] = {name: _bare(name) for name in FULL}
+BARE: dict[str, Model] = {name: _bare(name) for name in FULL}

@@ -12,7 +12,7 @@ from avro.schema import parse
 from avro.schemanormalization import ToParsingCanonicalForm
 
 from schemas import avro_registry, codec
-from schemas.disclosure import Model
+from schemas.fields import Model
 from tests.contract.examples import BARE, FULL, MODELS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

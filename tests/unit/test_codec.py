@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import avro_registry, codec
-from schemas.disclosure import Model
 from schemas.errors import Invalid, Problem
+from schemas.fields import Model
 from tests.contract.examples import BARE, FULL, MODELS
 
 EXAMPLES = [

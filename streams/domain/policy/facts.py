@@ -4,7 +4,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from schemas.disclosure import (
+from schemas.concerns import (
     Abuse,
     CaringResponsibilities,
     Concern,
@@ -12,11 +12,11 @@ from schemas.disclosure import (
     Homelessness,
     Medication,
     Pregnancy,
-    ReadableDisclosure,
     SelfHarm,
     SexualAbuse,
     Suicide,
 )
+from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policy
 from schemas.vocabulary import ConcernKind, ProfessionalRole
 from streams.domain.policy.age import Age, age_of

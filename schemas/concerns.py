@@ -1,0 +1,125 @@
+"""What a disclosure may be about: one model for each kind of concern, with the facts that the policy asks of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.fields import Model, TriState
+from schemas.vocabulary import ConcernKind, HousingState, ImmediateDanger, Timeframe
+
+
+class _Concern(Model):
+    immediate_danger: ImmediateDanger | None = ImmediateDanger.NONE
+
+
+class Suicide(_Concern):
+    """Facts of IR-1, LT-1 and SAFE-2."""
+
+    kind: Literal[ConcernKind.SUICIDE]
+    thoughts: TriState = None
+    plan: TriState = None
+    means: TriState = None
+    intent: TriState = None
+    timeframe: Timeframe | None = None
+
+
+class SelfHarm(_Concern):
+    """Fact of IR-2."""
+
+    kind: Literal[ConcernKind.SELF_HARM]
+    life_threatening: TriState = None
+
+
+class Medication(_Concern):
+    """Fact of IR-4."""
+
+    kind: Literal[ConcernKind.MEDICATION]
+    more_than_prescribed: TriState = None
+
+
+class Abuse(_Concern):
+    """Facts of IR-3 and LT-2."""
+
+    kind: Literal[ConcernKind.ABUSE]
+    ongoing: TriState = None
+    position_of_trust: TriState = None
+    contact_with_young_people: TriState = None
+    can_block_safeguarding: TriState = None
+
+
+class SexualAbuse(_Concern):
+    """Fact of LT-3."""
+
+    kind: Literal[ConcernKind.SEXUAL_ABUSE]
+    coercive_or_abusive: TriState = None
+
+
+class HarmToOthers(_Concern):
+    """Fact of IR-5."""
+
+    kind: Literal[ConcernKind.HARM_TO_OTHERS]
+    might_harm: TriState = None
+
+
+class Homelessness(_Concern):
+    """Fact of LT-4."""
+
+    kind: Literal[ConcernKind.HOMELESSNESS]
+    state: HousingState | None = None
+
+
+class Pregnancy(_Concern):
+    """Fact of LT-5."""
+
+    kind: Literal[ConcernKind.PREGNANCY]
+    medical_professionals_informed: TriState = None
+
+
+class CaringResponsibilities(_Concern):
+    """Facts of LT-6, actual or possible, long term."""
+
+    kind: Literal[ConcernKind.CARING_RESPONSIBILITIES]
+    impact_on_carer: TriState = None
+    impact_on_cared_for: TriState = None
+
+
+#: The kinds of concern, each a row of the contract's table.
+CONCERNS: tuple[type[Model], ...] = (
+    Suicide,
+    SelfHarm,
+    Medication,
+    Abuse,
+    SexualAbuse,
+    HarmToOthers,
+    Homelessness,
+    Pregnancy,
+    CaringResponsibilities,
+)
+Concern = Annotated[
+    Suicide
+    | SelfHarm
+    | Medication
+    | Abuse
+    | SexualAbuse
+    | HarmToOthers
+    | Homelessness
+    | Pregnancy
+    | CaringResponsibilities,
+    Field(discriminator="kind"),
+]
+Concerns = Annotated[tuple[Concern, ...], Field(min_length=1, max_length=50)]
+
+
+def may_be_immediate(concern: Concern) -> bool:
+    """Return whether any immediate-risk fact of the concern is not ruled out."""
+    if concern.immediate_danger is not ImmediateDanger.NONE:
+        return True
+    match concern:
+        case Suicide(plan=plan, timeframe=timeframe):
+            return plan is not False and timeframe in (None, Timeframe.IMMEDIATE)
+        case SelfHarm(life_threatening=fact) | Medication(more_than_prescribed=fact) | HarmToOthers(might_harm=fact):
+            return fact is not False
+        case Abuse(position_of_trust=trust, contact_with_young_people=contact, can_block_safeguarding=block):
+            return trust is not False and not (contact is False and block is False)
+        case _:
+            return False

@@ -1,0 +1,62 @@
+"""What all models are made of: the base, and fields that say in the contract's words what they refuse."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+
+from schemas.errors import Invalid
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def _refuse_number(value: Any, what: str) -> Any:
+    # A bare number would be read as seconds or milliseconds since 1970, whichever fits: a guess about a time of risk.
+    if isinstance(value, (int, float)):
+        raise Invalid.of("", f"is not a {what} in ISO 8601")
+    return value
+
+
+def _no_number_as_time(value: Any) -> Any:
+    return _refuse_number(value, "time")
+
+
+def _no_number_as_date(value: Any) -> Any:
+    return _refuse_number(value, "date")
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise Invalid.of("", "is not a time in ISO 8601") from None
+
+
+def _check_phone(value: str) -> str:
+    if not _E164.fullmatch(value):
+        raise Invalid.of("", "is not a phone number in E.164 form")
+    return value
+
+
+def _check_email(value: str) -> str:
+    if not _EMAIL.fullmatch(value):
+        raise Invalid.of("", "is not an email address")
+    return value
+
+
+#: Yes, no or unknown; unknown is carried through the policy.
+TriState = StrictBool | None
+Time = Annotated[AwareDatetime, BeforeValidator(_no_number_as_time), AfterValidator(_to_utc)]
+Date = Annotated[date, BeforeValidator(_no_number_as_date)]
+Identifier = Annotated[str, Field(min_length=1, max_length=256)]
+ShortText = Annotated[str, Field(max_length=2_000)]
+Phone = Annotated[str, AfterValidator(_check_phone)]
+Email = Annotated[str, Field(max_length=320), AfterValidator(_check_email)]
+
+
+class Model(BaseModel):
+    """A frozen value that refuses fields it does not know: a misspelt risk fact must not count as absent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
