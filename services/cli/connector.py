@@ -28,10 +28,10 @@ def connector(
     from infra.telemetry import configure, shutdown
     from schemas.vocabulary import Agency
     from services.cli.ready import ready
-    from services.cli.surroundings import settings as find_settings
+    from services.cli.surroundings import settings_with_kafka
     from services.connectors.process import run
 
-    settings = find_settings()
+    settings = settings_with_kafka()
     keys = settings.keys()
     name = f"connector-{agency}"
     configure(name)

@@ -27,12 +27,12 @@ def notifier(
     from infra.telemetry import configure, shutdown
     from schemas.policy import load_policy
     from services.cli.ready import ready
-    from services.cli.surroundings import settings as find_settings
+    from services.cli.surroundings import settings_with_kafka
     from services.notifier.channels import ConsoleChannel, FileChannel
     from services.notifier.process import run
     from services.settings import SettingsError
 
-    settings = find_settings()
+    settings = settings_with_kafka()
     if (channel is ChannelName.FILE) != (file is not None):
         raise SettingsError("--channel file needs --file, and --file is for --channel file alone")
     configure("notifier")

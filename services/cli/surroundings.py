@@ -17,3 +17,13 @@ def settings() -> Settings:
         if found is not None:
             os.environ["KAFKA_BOOTSTRAP"] = found
     return Settings.from_environment()
+
+
+def settings_with_kafka() -> Settings:
+    """Return the settings of this process; raise `SettingsError` where Kafka does not answer either."""
+    from infra.broker import answers
+
+    found = settings()
+    if not answers(found.bootstrap):
+        raise SettingsError(f"Kafka at {found.bootstrap} does not answer")
+    return found

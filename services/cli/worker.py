@@ -19,11 +19,11 @@ def register(app: typer.Typer) -> None:
         from infra.telemetry import configure, shutdown
         from schemas.policy import load_policy
         from services.cli.ready import ready
-        from services.cli.surroundings import settings as find_settings
+        from services.cli.surroundings import settings_with_kafka
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
         from streams.runtime import run_worker
 
-        settings = find_settings()
+        settings = settings_with_kafka()
         keys = settings.keys()
         configure("worker")
         links = IdentityLinks()
