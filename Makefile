@@ -39,7 +39,7 @@ demo: setup ## play a day through the whole of it, on this machine
 	@$(BIN)/confide demo
 
 test: setup ## unit, contract, integration and end-to-end tests (BROKER=native|container)
-	$(BIN)/python -m pytest tests/unit tests/contract tests/integration tests/e2e
+	$(BIN)/python -m pytest -m "not faults"
 
 lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
@@ -51,7 +51,7 @@ bench: setup ## records a second of the workers, beside plain Faust
 	$(BIN)/python -m tests.load.bench
 
 faults: setup ## kill processes and take the broker away
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest -m faults
 
 lock: $(BIN)/uv ## resolve again and write requirements*.txt
 	$(COMPILE) pyproject.toml --output-file requirements.txt

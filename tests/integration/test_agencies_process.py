@@ -75,6 +75,7 @@ def test_what_is_malformed_is_refused_and_written_down(
     assert (line["report_id"], line["accepted"]) == (None, False)
 
 
+@pytest.mark.faults
 def test_killed_again_and_again_while_reports_come_each_is_accepted_once(confide: Processes, tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     wanted = {f"r-{number}" for number in range(60)}

@@ -43,6 +43,7 @@ def read(bootstrap: str, count: int) -> list[bytes]:
         consumer.close()
 
 
+@pytest.mark.faults
 def test_a_killed_broker_starts_again_where_it_was_with_its_data(own_broker: Callable[[], LocalBroker]) -> None:
     broker = own_broker()
     first_pid, address = broker.pid, broker.bootstrap

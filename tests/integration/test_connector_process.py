@@ -107,6 +107,7 @@ async def test_a_report_is_told_and_every_step_is_on_record_in_one_trace(
     assert attempt["parent_id"] == processed["context"]["span_id"]
 
 
+@pytest.mark.faults
 async def test_killed_again_and_again_every_report_is_accepted_once_and_ends_once(world: World, bootstrap: str) -> None:
     world.agency.faults.add([503, Fault.DROP, Fault.DROP_AFTER_ACCEPT, 429, Fault.DROP_AFTER_ACCEPT] * 3)
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
@@ -171,6 +172,7 @@ async def test_a_transaction_that_was_aborted_on_its_topic_is_passed_over(world:
     assert world.agency.accepted()[-1] == later.report_id
 
 
+@pytest.mark.faults
 async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
     world: World, bootstrap: str, tmp_path: Path
 ) -> None:
