@@ -32,12 +32,3 @@ async def read_body(request: Request, limit: int = MAX_VALUE_BYTES) -> Body:
                 return Body(bytes(received), whole=False)
             received += chunk
     return Body(bytes(received), whole=True)
-
-
-def is_json(content_type: str | None) -> bool:
-    """Return whether a `Content-Type` says JSON in UTF-8 (RFC 8259)."""
-    media_type, _, parameters = (content_type or "").lower().partition(";")
-    if media_type.strip() != "application/json":
-        return False
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    return charset in ("", "utf-8", "utf8")

@@ -17,7 +17,7 @@ from schemas.errors import Invalid
 from schemas.telemetry import TRACEPARENT, Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.vocabulary import Service
-from services.gateway.body import Body, is_json, read_body
+from services.gateway.body import Body, read_body
 from services.gateway.document import Accepted, FieldProblem, NotNow, Refused
 from services.sdk.addressing import topic_of
 from services.sdk.producer import Acknowledged, Unavailable, too_large
@@ -86,8 +86,7 @@ class Desk:
         if not body.whole or len(body.raw) > MAX_DISCLOSURE_BYTES:
             return await self._reject(413, body, too_large(), traceparent)
         try:
-            if not is_json(request.headers.get("content-type")):
-                raise Invalid.of("content-type", "must be application/json")
+            # Whatever its Content-Type says: an emergency is not sent back for a header when it can be understood.
             disclosure = parse_json(body.raw)
             await self._publish(disclosure)
         except Invalid as invalid:
