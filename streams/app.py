@@ -61,18 +61,21 @@ def lane_groups(keys: WorkerKeys, policy: Policy, links: IdentityLinks) -> tuple
             (TopicName.FORUM_DISCLOSURES_URGENT, TopicName.TEXT_LINE_DISCLOSURES_URGENT),
             lambda _: admit(),
             changelog(Group.ADMIT_URGENT),
+            urgent=frozenset((TopicName.FORUM_DISCLOSURES_URGENT, TopicName.TEXT_LINE_DISCLOSURES_URGENT)),
         ),
         LaneGroup(
             Group.DECIDE,
             (TopicName.ADMITTED_URGENT, TopicName.ADMITTED),
             lambda _: Decide(policy),
             changelog(Group.DECIDE),
+            urgent=frozenset((TopicName.ADMITTED_URGENT,)),
         ),
         LaneGroup(
             Group.IDENTITY,
             (TopicName.IDENTITY_URGENT, TopicName.IDENTITY),
             lambda _: Identity(),
             changelog(Group.IDENTITY),
+            urgent=frozenset((TopicName.IDENTITY_URGENT,)),
         ),
         LaneGroup(
             Group.ADMIT,

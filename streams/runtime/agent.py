@@ -133,7 +133,7 @@ class Agent(Generic[M, E, R]):
         raise NotImplementedError
 
     def handle(self, batch: Sequence[tuple[Record, M]], turn: Turn) -> None:
-        """Work off a batch."""
+        """Work off records of a batch, in order; a long batch comes in several parts of one turn."""
         raise NotImplementedError
 
     def opened(self, turn: Turn) -> None:

@@ -17,7 +17,7 @@ from opentelemetry import metrics
 
 from schemas.errors import Invalid
 from schemas.telemetry import Attribute, Metric
-from streams.runtime.agent import Agent, Cause, Output, Turn
+from streams.runtime.agent import Agent, Cause, Output, Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.changelog import entry_key, offset_key, restore
 from streams.runtime.failure import LaneBroken, end_process
@@ -27,6 +27,8 @@ from streams.runtime.transaction import TransactionalWriter
 
 #: Records of one turn: many enough to share a transaction of about 30 ms, few enough for a short turn.
 TURN_RECORDS = 500
+#: Records that are worked off without a pause (about 10 ms): for so long urgent work of another lane waits at most.
+SLICE_RECORDS = 20
 #: Records that may wait in one queue of a lane before its topic is left out of the fetch.
 QUEUE_RECORDS = 20_000
 #: Effects of one lane that are performed at the same time.
@@ -50,13 +52,14 @@ class LaneGroup:
     """Topics that share one state by partition, in order of urgency, and who works them off.
 
     They have the same partition count, and so has `changelog`. `sources` may grow by topics, but its partition count
-    never changes.
+    never changes. What comes on a topic of `urgent` does not stand in line with the routine work of other lanes.
     """
 
     name: str
     sources: tuple[str, ...]
     agent: Callable[[LaneContext], Agent[Any, Any, Any]]
     changelog: str
+    urgent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,14 @@ class _Settled:
 class Lane:
     """One partition number of a lane group, while it is assigned to this process."""
 
-    def __init__(self, group: LaneGroup, partition: int, application: str, bootstrap: str) -> None:
+    def __init__(
+        self, group: LaneGroup, partition: int, application: str, bootstrap: str, turnstile: asyncio.Lock
+    ) -> None:
         self.group = group
         self.partition = partition
         self._application = application
         self._bootstrap = bootstrap
+        self._turnstile = turnstile
         self._queues: dict[str, deque[Batch]] = {topic: deque() for topic in group.sources}
         self._waiting = dict.fromkeys(group.sources, 0)
         self._settled: deque[_Settled] = deque()
@@ -188,21 +194,52 @@ class Lane:
             # Fetched again, and this time over the control records behind it: the next batch begins there.
             self._next_offsets[batch.topic] = max(expected, batch.end)
             return
-        agent = self._agent
         with TurnSpans.of_records(self.group.name, self.group.name, self.partition, records) as spans:
             turn = Turn(self._state, _now())
             turn.contexts = spans.contexts
-            decoded = []
-            for record in records:
-                try:
-                    decoded.append((record, agent.decode(record)))
-                except Invalid as invalid:
-                    turn.reject(record, invalid)
-            agent.handle(decoded, turn)
+            end = await self._work_off(batch, records, turn)
             spans.batch.set_attribute(Attribute.OUTPUTS, len(turn.outputs))
             spans.batch.set_attribute(Attribute.REJECTED, len(turn.rejects))
-            await self._commit(turn, {batch.topic: batch.end})
-        _processed.add(len(records), {Attribute.LANE_GROUP: self.group.name})
+            await self._commit(turn, {batch.topic: end})
+        _processed.add(sum(record.offset < end for record in records), {Attribute.LANE_GROUP: self.group.name})
+
+    async def _work_off(self, batch: Batch, records: list[Record], turn: Turn) -> int:
+        """Have the agent work a batch off slice by slice, and return the offset up to which it did.
+
+        All lanes of a process share one event loop. Routine slices pass it one at a time, so that between any two of
+        them whatever is urgent elsewhere makes its next step. What is more urgent in this lane, or its closing, ends
+        the batch: the rest goes back to the head of its queue.
+        """
+        topic = batch.topic
+        for start in range(0, len(records), SLICE_RECORDS):
+            if start and (self._closing or self._is_outweighed(topic)):
+                rest = records[start:]
+                self._queues[topic].appendleft(Batch(topic, rest, rest[0].offset, batch.end))
+                self._waiting[topic] += len(rest)
+                return rest[0].offset
+            part = records[start : start + SLICE_RECORDS]
+            if topic in self.group.urgent:
+                self._handle(part, turn)
+                await asyncio.sleep(0)
+            else:
+                async with self._turnstile:
+                    self._handle(part, turn)
+                    await asyncio.sleep(0)  # within: the next slice, of whatever lane, comes after the loop went round
+        return batch.end
+
+    def _handle(self, records: Sequence[Record], turn: Turn) -> None:
+        decoded = []
+        for record in records:
+            try:
+                decoded.append((record, self._agent.decode(record)))
+            except Invalid as invalid:
+                turn.reject(record, invalid)
+        if decoded:
+            self._agent.handle(decoded, turn)
+
+    def _is_outweighed(self, topic: str) -> bool:
+        sources = self.group.sources
+        return any(self._queues[other] for other in sources[: sources.index(topic)])
 
     async def _turn_over_settled(self, settled: Sequence[_Settled]) -> None:
         turn = Turn(self._state, _now())

@@ -125,8 +125,11 @@ class Lanes(TransactionManager):
         super().__init__(*args, **kwargs)
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._group_of = {topic: group for group in self.wiring.groups for topic in group.sources}
+        #: Routine slices of all lanes pass it one at a time.
+        self._turnstile = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
+        self._closed = False
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
 
@@ -148,6 +151,8 @@ class Lanes(TransactionManager):
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:  # noqa: ARG002 - Faust's
         """Register and close lanes; heartbeats stop while this runs, so opening has a task of its own."""
+        if self._closed:
+            return
         if self._background is None:
             self._background = asyncio.create_task(self._run_background())
         wanted = {(self._group_of[tp.topic], tp.partition) for tp in assigned if tp.topic in self._group_of}
@@ -156,7 +161,7 @@ class Lanes(TransactionManager):
         await asyncio.gather(*(lane.close() for lane in leaving))
         for group, partition in sorted(wanted, key=lambda lane: (lane[0].name, lane[1])):
             if (group.name, partition) not in self._lanes:
-                lane = Lane(group, partition, self.wiring.application, self.wiring.bootstrap)
+                lane = Lane(group, partition, self.wiring.application, self.wiring.bootstrap, self._turnstile)
                 self._lanes[group.name, partition] = lane
                 lane.start(self._ready)
         # Until the first announcement: lanes that moved on meanwhile are not waited for.
@@ -166,7 +171,12 @@ class Lanes(TransactionManager):
             self._announcing = asyncio.create_task(self._announce(list(self._lanes.values())))
 
     async def on_stop(self) -> None:
-        """Finish the turns in flight and stop what ran beside the lanes."""
+        """Close, where that was not done already."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish the turns in flight and stop what ran beside the lanes; no lane opens afterwards."""
+        self._closed = True
         lanes, self._lanes = self._lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
         self._stopping.set()

@@ -10,7 +10,7 @@ import faust
 import structlog
 
 from streams.runtime.batches import BatchSchema, urgent_first
-from streams.runtime.failure import EXIT_BROKEN, describe
+from streams.runtime.failure import EXIT_BROKEN, describe, end_process, leave_behind
 from streams.runtime.lanes import LaneGroup
 from streams.runtime.transport import Background, UncommittingConsumer, Wiring, transport_of
 
@@ -22,6 +22,10 @@ _REQUEST_SECONDS = 12.0
 _FETCH_RECORDS = 5_000
 #: Bytes that one fetch may bring of one partition: at least the largest record.
 _FETCH_BYTES = 5 * 1024 * 1024
+
+#: How long the turns in flight may take to finish at a stop, and Faust to stop once they have (seconds).
+_CLOSE_SECONDS = 10.0
+_STOP_SECONDS = 5.0
 
 _log = structlog.get_logger("confide.runtime")
 
@@ -60,9 +64,25 @@ async def _run(wiring: Wiring, instance: str | None) -> int:
             _log.critical("worker stopped by itself", **({} if error is None else describe(error)))
             stopping.cancel()
             return EXIT_BROKEN
-        await app.stop()
-        await asyncio.wait([running])
+        await _stop(app, running)
     return 0
+
+
+async def _stop(app: Any, running: asyncio.Task[None]) -> None:
+    lanes = cast("UncommittingConsumer", app.consumer).lanes
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await lanes.close()
+    except TimeoutError as error:
+        end_process("closing of the lanes", error)
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await app.stop()
+            await asyncio.wait([running])
+    except TimeoutError:
+        # Faust may wait for ever for what it had only begun to start. Nothing is left in its hands.
+        _log.warning("Faust did not stop in time and is left behind")
+        leave_behind()
 
 
 async def _serve(app: Any) -> None:

@@ -49,7 +49,7 @@ async def lane_of(run: Run) -> AsyncIterator[Lane]:
         await consumer.stop()
     plan = run.plan()
     group = LaneGroup("lane", (run.urgent, run.routine), lambda _: Count(plan), run.changelog)
-    lane = Lane(group, 0, run.name, run.bootstrap)
+    lane = Lane(group, 0, run.name, run.bootstrap, asyncio.Lock())
     ready = asyncio.Event()
     ready.set()
     lane.start(ready)
