@@ -13,6 +13,7 @@ The runtime makes one transaction of everything a turn collected, the offsets of
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,26 +123,26 @@ class Turn:
         return ((TRACEPARENT, self.contexts.get(context, context)),)
 
 
-class Agent(Generic[M, E, R]):
+class Agent(ABC, Generic[M, E, R]):
     """The work of one lane; the runtime makes one instance for each. M: a decoded message, E: an effect, R: its result.
 
     Anything these raise, but for `Invalid` from `decode`, ends the process: its successor finds all of a turn or none.
     """
 
+    @abstractmethod
     def decode(self, record: Record) -> M:
         """Return what the record says; raise `Invalid` and the record is rejected, the rest of its batch goes on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def handle(self, batch: Sequence[tuple[Record, M]], turn: Turn) -> None:
         """Work off records of a batch, in order; a long batch comes in several parts of one turn."""
-        raise NotImplementedError
 
     def opened(self, turn: Turn) -> None:
         """Say what the restored state still owes, before the first batch."""
 
-    async def perform(self, effect: E) -> R:
+    async def perform(self, effect: E) -> R:  # noqa: ARG002 - for those that start any
         """Do the work outside; failures are results, whatever is raised ends the process."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} starts effects and does not say how they are performed")
 
     def settled(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
-        """Say what follows from an effect's result."""
+        """Say what follows from an effect's result; nothing unless an agent says so."""
