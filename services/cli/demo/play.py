@@ -164,14 +164,23 @@ async def _kafka(folder: Path, say: Callable[[str], None]) -> AsyncIterator[str]
 
 @contextlib.contextmanager
 def _reading(bootstrap: str, account: Account, view: View) -> Iterator[Reader]:
-    def take(name: str, fields: dict[str, object], at: float) -> None:
-        if name == "Rejected":
-            account.rejected.append(fields)
-        else:
-            account.take(name, fields, at)
-        view.came(name, fields, account)
+    loop = asyncio.get_running_loop()
 
-    reader = Reader(bootstrap, take)
+    def hand_over(name: str, fields: dict[str, object], at: float) -> None:
+        # The reader has a thread of its own; the account is kept in this one alone.
+        loop.call_soon_threadsafe(take, name, fields, at)
+
+    def take(name: str, fields: dict[str, object], at: float) -> None:
+        try:
+            if name == "Rejected":
+                account.rejected.append(fields)
+            else:
+                account.take(name, fields, at)
+            view.came(name, fields, account)
+        except Exception as error:  # noqa: BLE001 - ends the play as a fault of the reading
+            reader.error = error
+
+    reader = Reader(bootstrap, hand_over)
     reader.start()
     try:
         yield reader

@@ -1,6 +1,5 @@
 """What a play shows: the lines as they come, what was decided and why, what went to whom and what came back."""
 
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import quantiles
@@ -35,8 +34,6 @@ class View:
         self._lines = lines
         self._each = paced  # a line for each decision is for reading, which nobody does unpaced
         self._live: Live | None = None
-        # Records come from the reader's thread, everything else from the play's.
-        self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
         """Print a line beside the table."""
@@ -46,11 +43,10 @@ class View:
         """Take note of a record; without a terminal each decision and rejection is a line of its own."""
         if self.console.is_terminal or not self._each:
             return
-        with self._lock:
-            if name == "Decision":
-                self.console.print(_decision_line(fields, account), highlight=False)
-            elif name == "Rejected":
-                self.console.print(f"rejected     {fields['reason']}", highlight=False)
+        if name == "Decision":
+            self.console.print(_decision_line(fields, account), highlight=False)
+        elif name == "Rejected":
+            self.console.print(f"rejected     {fields['reason']}", highlight=False)
 
     def show(self, account: Account) -> None:
         """Draw the table as it stands."""
