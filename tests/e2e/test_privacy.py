@@ -1,11 +1,12 @@
 """Markers planted in everything a person may say or be are looked for everywhere they must not be."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx2
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 from schemas.topics import CATALOGUE, TopicName, rejected
 from streams.domain.ids import decision_id, report_id
@@ -81,13 +82,23 @@ def marked(house: House) -> dict[str, Any]:
 
 def records(house: House) -> list[Any]:
     """Return every record of every topic, changelogs and aborted ones too."""
-    consumer = KafkaConsumer(bootstrap_servers=house.bootstrap, enable_auto_commit=False, consumer_timeout_ms=3_000)
-    topics = [TopicPartition(name, p) for name in CATALOGUE for p in consumer.partitions_for_topic(name) or ()]
-    consumer.assign(topics)
-    consumer.seek_to_beginning(*topics)
-    found = list(consumer)
-    consumer.close()
-    return found
+    return asyncio.run(_records(house.bootstrap))
+
+
+async def _records(bootstrap: str) -> list[Any]:
+    consumer = AIOKafkaConsumer(
+        *CATALOGUE, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        found: list[Any] = []
+        ends = await consumer.end_offsets(consumer.assignment())
+        while not all([await consumer.position(source) >= end for source, end in ends.items()]):
+            for fetched in (await consumer.getmany(timeout_ms=200)).values():
+                found.extend(fetched)
+        return found
+    finally:
+        await consumer.stop()
 
 
 def found_in(text: bytes | str) -> list[str]:
