@@ -9,6 +9,17 @@ from services.settings import Keys
 
 SCENARIOS = Path(__file__).parent / "data" / "scenarios"
 BAD_LINES = (SCENARIOS / "bad.jsonl").read_bytes().splitlines()
+#: What the error of each bad line names, by the scenarios' README.
+BAD_FIELDS = (
+    "line",
+    "disclosure_id",
+    "disclosed_at",
+    "subject",
+    "concerns",
+    "subject.phone",
+    "concerns[0].kind",
+    "concerns[0].life_threatening",
+)
 DAY_LINES = (SCENARIOS / "day.jsonl").read_bytes().splitlines()
 
 KEYS = Keys(

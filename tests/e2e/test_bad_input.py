@@ -13,22 +13,11 @@ from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
 from schemas.topics import TopicName, rejected
 from services.sdk.addressing import message_key
-from tests.disclosures import BAD_LINES, disclosure, raw
+from tests.disclosures import BAD_FIELDS, BAD_LINES, disclosure, raw
 from tests.e2e.house import House
 
 pytestmark = pytest.mark.e2e
 
-#: What the error of each bad line names (the README of the scenarios).
-NAMED = (
-    "line",
-    "disclosure_id",
-    "disclosed_at",
-    "subject",
-    "concerns",
-    "subject.phone",
-    "concerns[0].kind",
-    "concerns[0].life_threatening",
-)
 TOPIC = TopicName.TEXT_LINE_DISCLOSURES_URGENT
 #: What the bad lines say of people, which no error and no header may repeat.
 SAID = ("9009", "sms-bad", "text_line:5095", "must be rejected", "2026-02-30", "gambling", '"yes"')
@@ -67,10 +56,10 @@ def test_bad_lines_at_the_gateway(house: House, number: int) -> None:
     line = BAD_LINES[number - 1]
     answer = post(house, line)
     assert answer.status_code == 422
-    assert [error["field"] for error in answer.json()["errors"]] == [NAMED[number - 1]]
+    assert [error["field"] for error in answer.json()["errors"]] == [BAD_FIELDS[number - 1]]
     assert not any(said in answer.text for said in SAID)
     record = kept(house, line, "gateway")
-    assert (record["field"], record["from"]) == (NAMED[number - 1], TOPIC)
+    assert (record["field"], record["from"]) == (BAD_FIELDS[number - 1], TOPIC)
     assert record["topic"] == rejected(TOPIC)
     assert not any(said in record["reason"] for said in SAID)
 
@@ -80,7 +69,7 @@ def test_bad_lines_through_produce(house: House) -> None:
     done = house.processes.run("produce", "-", given=b"\n".join((*BAD_LINES, good)) + b"\n")
     said = done.stderr.decode()
     assert done.returncode == 1
-    for number, field in enumerate(NAMED, start=1):
+    for number, field in enumerate(BAD_FIELDS, start=1):
         assert f"line {number}: " in said
         assert field == "line" or f"line {number}: {field}: " in said
         kept(house, BAD_LINES[number - 1], "produce")

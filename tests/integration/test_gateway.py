@@ -16,7 +16,7 @@ from schemas.vocabulary import Service
 from services.gateway import create_app
 from services.sdk import DisclosureProducer
 from services.sdk.serving import listen, port_of, running
-from tests.disclosures import BAD_LINES, DAY_LINES, KEYS, ROUTINE, fields, raw
+from tests.disclosures import BAD_FIELDS, BAD_LINES, DAY_LINES, KEYS, ROUTINE, fields, raw
 from tests.tails import Tail
 
 pytestmark = pytest.mark.integration
@@ -88,16 +88,7 @@ async def test_every_line_of_the_day_is_accepted(client: httpx2.AsyncClient, boo
     list(
         zip(
             BAD_LINES,
-            [
-                "line",
-                "disclosure_id",
-                "disclosed_at",
-                "subject",
-                "concerns",
-                "subject.phone",
-                "concerns[0].kind",
-                "concerns[0].life_threatening",
-            ],
+            BAD_FIELDS,
             strict=True,
         )
     ),
