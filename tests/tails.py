@@ -4,16 +4,16 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
+
+from services.sdk.reading import committed_reader
 
 
 class Tail:
     """Follows topics from their present end, read_committed; records come in the order they are read."""
 
     def __init__(self, bootstrap: str, *topics: str) -> None:
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False
-        )
+        self._consumer = committed_reader(bootstrap)
         sources = [
             TopicPartition(str(topic), partition)
             for topic in topics

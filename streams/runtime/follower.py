@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.runtime import fetching
 from streams.runtime.failure import LaneBroken, end_process
 
 Apply = Callable[[bytes | None, bytes | None], None]
@@ -30,6 +31,8 @@ class Follower:
     async def start(self) -> None:
         """Read the topics from their beginning to their end as of now, then go on following them."""
         await self._refuse_missing_topics()
+        # Its topics are compacted: their markers are emptied.
+        fetching.install()
         # Without a group all partitions of the topics are this consumer's.
         consumer = self._consumer = AIOKafkaConsumer(
             *self._topics,

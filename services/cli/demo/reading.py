@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
 from schemas.codec import decode
 from schemas.errors import Unreadable
@@ -20,6 +20,7 @@ from schemas.records import (
     ReviewRequested,
 )
 from schemas.topics import CATALOGUE, TopicName, rejected
+from services.sdk.reading import committed_reader
 
 _MODELS = {
     model.__name__: model
@@ -97,13 +98,8 @@ def has_disclosures(bootstrap: str) -> bool:
 
 
 def _consumer(bootstrap: str) -> Any:
-    return KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=50,
-        allow_auto_create_topics=False,
+    return committed_reader(
+        bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=50, allow_auto_create_topics=False
     )
 
 

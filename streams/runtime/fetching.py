@@ -1,0 +1,140 @@
+"""How the consumers of this process fetch: over what would stop them for good, and without waiting.
+
+Written against the source of aiokafka 0.14.0, `consumer/fetcher.py`, and pinned to it.
+"""
+
+from collections.abc import Iterator
+from struct import Struct
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.legacy_records import LegacyRecordBatch
+
+from schemas.header_names import make_names_readable
+
+#: How long a fetch that finds nothing waits at the broker, in milliseconds: 20 requests a second of an idle process.
+PROMPT_WAIT_MS = 50
+
+_BATCH_START = Struct(">qi")  # base offset, length of what follows
+_MAGIC_AT = 16
+
+
+class FetchedRecords(fetcher.MemoryRecords):  # type: ignore[misc]
+    """Record batches as aiokafka reads them, with the bytes kept within reach: its own class hides them."""
+
+    def __init__(self, fetched: bytes) -> None:
+        super().__init__(fetched)
+        self.fetched = fetched
+
+
+class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """Reads what aiokafka raises at, at the same offset for ever: empty control batches, header names that are no text.
+
+    Costs nothing where there is neither: as many calls for a record as the class it stands for.
+    """
+
+    _records: Any
+    _records_iterator: Any
+
+    # Compaction empties a marker when nothing of its transaction is left and keeps the batch, for the epoch of its
+    # producer, for as long as that is remembered (cleaner: RETAIN_EMPTY); whether it committed or aborted is gone.
+    # Either way it ends its producer's transaction here. Says an abort in the fetch's index that this producer is
+    # aborted, then that transaction began at or before this batch, and a producer has one at a time: the first control
+    # batch behind its beginning is its end, and records behind that belong to a later transaction, whose abort, if
+    # there is one, has an entry of its own that begins behind this batch. So the producer is taken out of the aborted:
+    # to leave it there would hide what it commits next. Java's client leaves it (`containsAbortMarker` is false for an
+    # empty batch), which can only be right because the cleaner drops the index's entry in the pass in which it finds
+    # no record of the transaction, a pass or more before it empties the marker: the producer is then not among the
+    # aborted at all. This rule does not need that order, and is the same where it holds.
+    def _contains_abort_marker(self, batch: Any) -> bool:
+        control = next(batch, None)
+        return control is None or bool(ControlRecord.parse(control.key) == ABORT_MARKER)
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._records_iterator)
+        except StopIteration:
+            self._records_iterator = None
+            raise
+        except (UnicodeDecodeError, CorruptRecordException):
+            # aiokafka in C raises the first, in Python the second; what really is corrupt raises again on this way.
+            if not isinstance(self._records, FetchedRecords):
+                raise
+            # The batch in question is read again, from the record that was due: the aborted producers stand as they
+            # stood at its beginning, because only markers change them.
+            self._records = _ReadableRecords(self._records.fetched, self.next_fetch_offset)
+            self._records_iterator = self._unpack_records()
+            return next(self)
+
+
+def install() -> None:
+    """Let every aiokafka consumer of this process, Faust's too, read so from its next fetch on; again is harmless."""
+    # The fetcher looks both up when an answer arrives. No consumer can be handed a class of its own.
+    fetcher.MemoryRecords = FetchedRecords
+    fetcher.PartitionRecords = CommittedRecords
+
+
+def prompt(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_MS) -> None:
+    """Let no partition of `consumer` wait for another one's records; call it before the consumer starts and after.
+
+    The fetcher has one request in flight to a broker and leaves out partitions whose records nobody has taken yet.
+    Two waits follow from it, and an urgent record behind a routine backlog has both:
+
+    - while such a partition is there, nothing at all is asked of its broker for `prefetch_backoff` (0.1 s), counted
+      from its fetch; no option of the consumer sets that;
+    - what was left out is asked for only when the request in flight returns, which, if it asked for idle partitions,
+      takes `fetch_max_wait_ms`: Faust sets 1,500, and this sets `wait_ms`.
+    """
+    # For the first request, which start() sends: it would be in flight before anybody could change it.
+    consumer._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - Faust makes the consumer, with a number of its own
+    if consumer._fetcher is not None:  # noqa: SLF001 - made by start(), and aiokafka hands it out nowhere
+        consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001
+        consumer._fetcher._prefetch_backoff = 0  # noqa: SLF001
+
+
+class _ReadableBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+    """A batch, compressed or not, read in Python: its bytes can be changed before they are decoded."""
+
+    def _read_msg(self) -> Any:
+        try:
+            return super()._read_msg()
+        except UnicodeDecodeError:
+            # The position moves with a record that was read; it is still at the beginning of this one.
+            make_names_readable(self._buffer, self._pos)
+            return super()._read_msg()
+
+
+class _ReadableRecords:
+    """The batches of a fetch from the one that holds `position` on."""
+
+    def __init__(self, fetched: bytes, position: int) -> None:
+        self._batches = _batches(fetched, position)
+        self._next = next(self._batches, None)
+
+    def has_next(self) -> bool:
+        return self._next is not None
+
+    def next_batch(self) -> Any:
+        batch, self._next = self._next, next(self._batches, None)
+        return batch
+
+
+def _batches(fetched: bytes, position: int) -> Iterator[Any]:
+    view = memoryview(fetched)
+    at = 0
+    while len(fetched) - at >= _BATCH_START.size:
+        _, length = _BATCH_START.unpack_from(fetched, at)
+        end = at + _BATCH_START.size + length
+        if end > len(fetched):
+            # The broker cuts a fetch off at its size, in the middle of a batch.
+            return
+        magic = fetched[at + _MAGIC_AT]
+        # Older formats have no headers.
+        batch = _ReadableBatch(view[at:end]) if magic >= 2 else LegacyRecordBatch(view[at:end], magic)
+        if batch.next_offset > position:
+            yield batch
+        at = end
