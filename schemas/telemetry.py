@@ -34,12 +34,29 @@ class Attribute(StrEnum):
 
 
 class Metric(StrEnum):
-    """Names of counters."""
+    """Names of metrics: counters first, then what the lanes of a process measure."""
 
     REJECTED = "confide.rejected"
     PROCESSED = "confide.processed"
+    #: Records that ended every turn they were in, and were rejected for it.
+    ISOLATED = "confide.isolated"
     ATTEMPTS = "confide.delivery.attempts"
     NOTICES = "confide.notices"
+    BATCH_SIZE = "confide.turn.records"
+    TURN_SECONDS = "confide.turn.duration"
+    TRANSACTION_SECONDS = "confide.transaction.duration"
+    LAG = "confide.lane.lag"
+    #: Bytes fetched and not yet worked off.
+    WAITING = "confide.lane.waiting"
+    OLDEST_AGE = "confide.lane.oldest_age"
+    RESTORED = "confide.lane.restore.records"
+    RESTORE_LEFT = "confide.lane.restore.left"
+    RESTORE_RATE = "confide.lane.restore.rate"
+    OPEN = "confide.lane.open"
+    #: 1 while a lane refuses to work because its state and its offsets do not fit: somebody must look.
+    REFUSED = "confide.lane.refused"
+    ENTRIES = "confide.lane.entries"
+    TIMERS = "confide.lane.timers"
 
 
 #: W3C Trace Context, the one header that every record carries.

@@ -3,9 +3,22 @@
 `agent` is what an agent is written against; `lanes` runs agents; `worker` starts a process of them.
 """
 
-from streams.runtime.agent import Agent, Cause, Output, Record, Turn
+from streams.runtime.agent import Agent, Cause, Output, Record, Timer, Turn
 from streams.runtime.follower import Follower
 from streams.runtime.lanes import LaneContext, LaneGroup
+from streams.runtime.steps import Step
 from streams.runtime.worker import run_worker
 
-__all__ = ["Agent", "Cause", "Follower", "LaneContext", "LaneGroup", "Output", "Record", "Turn", "run_worker"]
+__all__ = [
+    "Agent",
+    "Cause",
+    "Follower",
+    "LaneContext",
+    "LaneGroup",
+    "Output",
+    "Record",
+    "Step",
+    "Timer",
+    "Turn",
+    "run_worker",
+]

@@ -10,13 +10,16 @@
 
 The runtime makes one transaction of everything a turn collected, the offsets of its batch included. Work outside
 (an agency's HTTP call) is an *effect*: started by a turn, performed after its commit, settled in a turn of its own.
+What is to happen later is a *timer*: kept in the lane's state, so that it outlives the process, and due in a turn of
+its own. An entry of the state may have an end (`until`), after which it is dropped.
 """
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from schemas.errors import Invalid
@@ -30,6 +33,16 @@ Headers = tuple[tuple[str, bytes], ...]
 
 #: W3C Trace Context, version 00. What is not of this form might be anything, a person's number too: it goes no further.
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def micros(at: datetime) -> int:
+    """Return a time as microseconds since 1970, UTC."""
+    return round(at.timestamp() * 1_000_000)
+
+
+def at_micros(count: int) -> datetime:
+    """Return the time that is that many microseconds after 1970, UTC."""
+    return datetime.fromtimestamp(count // 1_000_000, UTC).replace(microsecond=count % 1_000_000)
 
 
 class Record(NamedTuple):
@@ -69,24 +82,46 @@ class Output(NamedTuple):
     headers: Headers
 
 
-class Turn:
-    """Collects what follows from a batch; nothing of it happens before all of it is committed together."""
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """When something is due, and what brought it about."""
 
-    def __init__(self, state: dict[bytes, bytes], now: datetime) -> None:
+    at: datetime
+    cause: Cause = Cause()
+
+
+class Turn:
+    """Collects what follows from a batch; nothing of it happens before all of it is committed together.
+
+    `state` is what was committed before, `untils` when entries of it end (microseconds since 1970, UTC).
+    """
+
+    def __init__(
+        self, state: Mapping[bytes, bytes], now: datetime, untils: Mapping[bytes, int] = MappingProxyType({})
+    ) -> None:
         self.now = now
         self.outputs: list[Output] = []
         self.changes: dict[bytes, bytes | None] = {}
+        #: When the entries that this turn puts end, those that do.
+        self.untils: dict[bytes, datetime] = {}
+        #: Timers set, None: taken back.
+        self.timers: dict[bytes, Timer | None] = {}
         self.rejects: list[tuple[Record, Invalid]] = []
         self.effects: list[tuple[Any, Cause]] = []
         #: Set by the runtime for the record at work: the context its outputs carry instead of the record's own.
         self.contexts: dict[bytes, bytes] = {}
         self._state = state
+        self._ended = untils
+        self._now = micros(now)
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of `key` in the lane's state, this turn's changes included."""
+        """Return the value of `key` in the lane's state, this turn's changes included; None once it has ended."""
         if key in self.changes:
             return self.changes[key]
-        return self._state.get(key)
+        value = self._state.get(key)
+        if value is not None and key in self._ended and self._ended[key] <= self._now:
+            return None
+        return value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the entries whose key starts with `prefix`; reads the whole state, so for `opened`, not for a batch."""
@@ -94,13 +129,26 @@ class Turn:
             if key.startswith(prefix) and (value := self.get(key)) is not None:
                 yield key, value
 
-    def put(self, key: bytes, value: bytes) -> None:
-        """Set `key` in the lane's state."""
+    def put(self, key: bytes, value: bytes, *, until: datetime | None = None) -> None:
+        """Set `key` in the lane's state; once `until` has passed it is dropped, without it it stays."""
         self.changes[key] = value
+        if until is not None:
+            self.untils[key] = until
+        else:
+            self.untils.pop(key, None)
 
     def drop(self, key: bytes) -> None:
         """Remove `key` from the lane's state."""
         self.changes[key] = None
+        self.untils.pop(key, None)
+
+    def schedule(self, timer: bytes, at: datetime, *, cause: Cause = Cause()) -> None:
+        """Have `due(timer)` called in a turn of its own once `at` has passed; a timer of that name is replaced."""
+        self.timers[timer] = Timer(at, cause)
+
+    def unschedule(self, timer: bytes) -> None:
+        """Take a timer back; nothing where there is none."""
+        self.timers[timer] = None
 
     def send(
         self, topic: str, key: bytes | None, value: bytes | None, *, cause: Cause, partition: int | None = None
@@ -138,7 +186,10 @@ class Agent(ABC, Generic[M, E, R]):
         """Work off records of a batch, in order; a long batch comes in several parts of one turn."""
 
     def opened(self, turn: Turn) -> None:
-        """Say what the restored state still owes, before the first batch."""
+        """Say what the restored state still owes, before the first batch.
+
+        Called again, and what its turn collects dropped, where an agent is made anew beside a state that lives on.
+        """
 
     async def perform(self, effect: E) -> R:  # noqa: ARG002 - for those that start any
         """Do the work outside; failures are results, whatever is raised ends the process."""
@@ -146,3 +197,7 @@ class Agent(ABC, Generic[M, E, R]):
 
     def settled(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
         """Say what follows from an effect's result; nothing unless an agent says so."""
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - for those that set any
+        """Say what follows now that a timer's time has come; the timer is gone from the state."""
+        raise TypeError(f"{type(self).__name__} sets timers and does not say what follows from them")

@@ -1,6 +1,6 @@
 """A batch of records between two fetch positions, and how it passes through Faust undecoded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.utils import DefaultSchedulingStrategy
 
 from streams.runtime.agent import Record
+
+#: What a record weighs beside its key and value, about (bytes): it is a Python object with headers.
+_RECORD_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +22,33 @@ class Batch:
     records: list[Record]
     begin: int
     end: int
+    #: Bytes that the records take, about.
+    size: int
 
-    def joined(self, following: "Batch") -> "Batch":
-        """Return this batch and the one that begins where it ends, as one."""
-        return Batch(self.topic, self.records + following.records, self.begin, following.end)
+    @classmethod
+    def of(cls, topic: str, records: list[Record], begin: int, end: int) -> "Batch":
+        """Return a batch, weighed."""
+        return cls(
+            topic, records, begin, end, sum(_RECORD_BYTES + len(r.key or b"") + len(r.value or b"") for r in records)
+        )
+
+    @staticmethod
+    def joined(parts: Sequence["Batch"]) -> "Batch":
+        """Return batches, each of which begins where the one before ends, as one."""
+        first, last = parts[0], parts[-1]
+        if len(parts) == 1:
+            return first
+        records = [record for part in parts for record in part.records]
+        return Batch(first.topic, records, first.begin, last.end, sum(part.size for part in parts))
 
     def split(self, count: int) -> tuple["Batch", "Batch"]:
         """Return the first `count` records and the rest, with the positions between them."""
         rest = self.records[count:]
         middle = rest[0].offset
-        return Batch(self.topic, self.records[:count], self.begin, middle), Batch(self.topic, rest, middle, self.end)
+        return (
+            Batch.of(self.topic, self.records[:count], self.begin, middle),
+            Batch.of(self.topic, rest, middle, self.end),
+        )
 
 
 class BatchRecord:
@@ -56,7 +76,7 @@ class BatchRecord:
         self.key = b""
         self.checksum = None
         self.serialized_key_size = self.serialized_value_size = 0
-        self.value = Batch(
+        self.value = Batch.of(
             last.topic,
             [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in fetched],
             begin,

@@ -1,56 +1,81 @@
 """A lane's durable state: its changelog partition, written with each turn and read back when the lane opens."""
 
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-#: The changelog holds the agent's entries and the lane's next offsets, told apart by the first byte of the key.
-_ENTRY = b"s"
-_NEXT_OFFSET = b"o"
+from streams.runtime.state import LaneState
+
+#: Bytes of one fetch of a changelog.
+_FETCH_BYTES = 4 << 20
 
 
-def entry_key(key: bytes) -> bytes:
-    """Return the changelog key of an entry of the agent's state."""
-    return _ENTRY + key
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a restore is: offsets passed and to pass, records taken over, seconds since it began."""
+
+    passed: int
+    total: int
+    records: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.seconds if self.seconds else 0.0
 
 
-def offset_key(topic: str) -> bytes:
-    """Return the changelog key of the lane's next offset in `topic`."""
-    return _NEXT_OFFSET + topic.encode()
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a lane begins with: its state, and where the logs of its sources begin."""
+
+    state: LaneState
+    log_starts: dict[str, int]
+    progress: Progress
 
 
-async def restore(bootstrap: str, topic: str, partition: int) -> tuple[dict[bytes, bytes], dict[str, int]]:
-    """Return the state and the next offsets (by topic) that the changelog partition holds, committed ones only.
+async def restore(
+    bootstrap: str, changelog: str, partition: int, sources: Iterable[str], report: Callable[[Progress], None]
+) -> Restored:
+    """Return what the changelog partition holds, committed records only, and the log starts of `sources`.
 
     To be called after fencing: then no open transaction of a predecessor stands before the end that is read to.
+    `report` is told of the progress after each fetch.
     """
-    state: dict[bytes, bytes] = {}
-    offsets: dict[str, int] = {}
+    state = LaneState()
+    begun = time.monotonic()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
+        client_id="confide-restore",
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        max_partition_fetch_bytes=4 << 20,
+        max_partition_fetch_bytes=_FETCH_BYTES,
     )
     await consumer.start()
     try:
-        source = TopicPartition(topic, partition)
+        source = TopicPartition(changelog, partition)
         consumer.assign([source])
-        await consumer.seek_to_beginning(source)
+        start = (await consumer.beginning_offsets([source]))[source]
         end = (await consumer.end_offsets([source]))[source]
+        consumer.seek(source, start)
+        records = 0
+
+        def progress(position: int) -> Progress:
+            return Progress(position - start, end - start, records, time.monotonic() - begun)
+
+        report(progress(start))
         # The position counts control records, the records handed out do not: only the position tells the end.
-        while await consumer.position(source) < end:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                for record in records:
-                    _apply(record.key, record.value, state, offsets)
+        while (position := await consumer.position(source)) < end:
+            for fetched in (await consumer.getmany(timeout_ms=200)).values():
+                for record in fetched:
+                    state.apply(record.key, record.value, record.headers)
+                records += len(fetched)
+            report(progress(position))
+        logs = [TopicPartition(topic, partition) for topic in sources]
+        starts = await consumer.beginning_offsets(logs)
+        return Restored(state, {log.topic: starts[log] for log in logs}, progress(end))
     finally:
         await consumer.stop()
-    return state, offsets
-
-
-def _apply(key: bytes, value: bytes | None, state: dict[bytes, bytes], offsets: dict[str, int]) -> None:
-    if key[:1] == _NEXT_OFFSET:
-        offsets[key[1:].decode()] = int(value or b"0")
-    elif value is None:
-        state.pop(key[1:], None)
-    else:
-        state[key[1:]] = value

@@ -5,6 +5,7 @@ from datetime import datetime
 from schemas.errors import Invalid
 from schemas.telemetry import TRACEPARENT
 from streams.runtime.agent import Cause, Headers, Output, Record
+from streams.runtime.isolation import EndsTurns
 
 REJECTED_SUFFIX = ".rejected"
 #: Headers are for reading; a record with a hundred faults need not name them all there.
@@ -14,10 +15,11 @@ _MAX_REASON = 1_000
 def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Output:
     """Return the record whole, addressed to the `.rejected` topic of its own, same partition and key."""
     first = invalid.problems[0] if invalid.problems else None
+    error = invalid.error if isinstance(invalid, EndsTurns) else type(invalid).__name__
     why: Headers = (
         ("rejected-reason", str(invalid)[:_MAX_REASON].encode()),
         ("rejected-field", (first.field if first else "").encode()),
-        ("rejected-error", type(invalid).__name__.encode()),
+        ("rejected-error", error.encode()),
         ("rejected-by", by.encode()),
         ("rejected-from", record.topic.encode()),
         ("rejected-partition", b"%d" % record.partition),

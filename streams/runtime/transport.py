@@ -15,7 +15,9 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 
 from streams.runtime.batches import Batch, BatchRecord
 from streams.runtime.failure import end_process
-from streams.runtime.lanes import Lane, LaneGroup
+from streams.runtime.lanes import Lane, LaneGroup, LaneHost
+from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.turnstile import Turnstile
 
 #: How long a fetch waits for records before another may be asked for other partitions (seconds).
 _FETCH_SECONDS = 0.2
@@ -35,6 +37,9 @@ class Wiring:
     bootstrap: str
     background: tuple[Background, ...]
     opened: Callable[[], None]
+    at_step: AtStep = unwatched
+    #: Lanes (`group-partition`) that begin where their logs do although state and offsets do not fit.
+    accepted: frozenset[str] = frozenset()
 
 
 class PositionedThread(AIOKafkaConsumerThread):
@@ -68,7 +73,15 @@ class PositionedThread(AIOKafkaConsumerThread):
 
         def positions() -> dict[Any, int | None]:
             assignment = consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka tells no other way
-            return {tp: state._position for tp in wanted if (state := assignment.state_value(tp))}  # noqa: SLF001
+            found = {}
+            for tp in active_partitions:
+                state = assignment.state_value(tp)
+                if state is None:
+                    continue
+                lanes.note_end(tp.topic, tp.partition, state.lso)
+                if tp in wanted:
+                    found[tp] = state._position  # noqa: SLF001
+            return found
 
         before, seeks = positions(), self._seeks
         fetched = await super()._fetch_records(
@@ -125,8 +138,10 @@ class Lanes(TransactionManager):
         super().__init__(*args, **kwargs)
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._group_of = {topic: group for group in self.wiring.groups for topic in group.sources}
-        #: Routine slices of all lanes pass it one at a time.
-        self._turnstile = asyncio.Lock()
+        wiring = self.wiring
+        self._host = LaneHost(
+            wiring.application, wiring.bootstrap, Turnstile(), at_step=wiring.at_step, accepted=wiring.accepted
+        )
         self._background: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
         self._closed = False
@@ -137,12 +152,17 @@ class Lanes(TransactionManager):
         """Hand a batch to its lane; one that is no longer here is read again by the lane's new owner."""
         lane = self._lanes.get((self._group_of[batch.topic].name, partition))
         if lane is not None:
-            lane.put(batch.topic, batch)
+            lane.put(batch)
 
     def is_full(self, topic: str, partition: int) -> bool:
         """Return whether this topic's queue in its lane has enough."""
         lane = self._lanes.get((self._group_of[topic].name, partition))
         return lane is not None and lane.is_full(topic)
+
+    def note_end(self, topic: str, partition: int, end: int | None) -> None:
+        """Take note of where a source ends, for the lane's figures; None where no fetch has told."""
+        if end is not None and (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
+            lane.figures.ends[topic] = end
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
         """Drop what waits in every lane: Faust reads on from the committed offsets; turns in flight finish."""
@@ -161,7 +181,7 @@ class Lanes(TransactionManager):
         await asyncio.gather(*(lane.close() for lane in leaving))
         for group, partition in sorted(wanted, key=lambda lane: (lane[0].name, lane[1])):
             if (group.name, partition) not in self._lanes:
-                lane = Lane(group, partition, self.wiring.application, self.wiring.bootstrap, self._turnstile)
+                lane = Lane(group, partition, self._host)
                 self._lanes[group.name, partition] = lane
                 lane.start(self._ready)
         # Until the first announcement: lanes that moved on meanwhile are not waited for.
@@ -194,7 +214,7 @@ class Lanes(TransactionManager):
     async def _announce(self, lanes: Sequence[Lane]) -> None:
         await self._ready.wait()
         for lane in lanes:
-            await lane.opened.wait()
+            await lane.resolved.wait()
         self.wiring.opened()
 
     async def _run_background(self) -> None:

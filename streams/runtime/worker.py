@@ -3,15 +3,17 @@
 import asyncio
 import signal
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 import faust
 import structlog
+import uvloop
 
 from streams.runtime.batches import BatchSchema, urgent_first
 from streams.runtime.failure import EXIT_BROKEN, describe, end_process, leave_behind
 from streams.runtime.lanes import LaneGroup
+from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.transport import Background, UncommittingConsumer, Wiring, transport_of
 
 #: A worker is given up when no heartbeat came for this long (seconds); its lanes go to another or to its successor.
@@ -30,7 +32,7 @@ _STOP_SECONDS = 5.0
 _log = structlog.get_logger("confide.runtime")
 
 
-def run_worker(
+def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     application: str,
     groups: Sequence[LaneGroup],
     *,
@@ -38,14 +40,27 @@ def run_worker(
     background: Sequence[Background] = (),
     instance: str | None = None,
     opened: Callable[[], None] | None = None,
+    at_step: AtStep = unwatched,
+    accepted: Collection[str] = (),
 ) -> int:
     """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
 
     `background` are context managers entered before the first lane opens and left after the last is closed.
     `instance` names this member for good (static membership), so that a quick restart moves no lane. `opened` is called
-    once, when the first lanes that this process was given are all open.
+    once, when the first lanes that this process was given are all open, or refused. `at_step` is called after each step
+    of a lane's work. `accepted` names lanes (`group-partition`) that were refused and are to begin where their logs do.
     """
-    wiring = Wiring(application, tuple(groups), bootstrap, tuple(background), opened or (lambda: None))
+    wiring = Wiring(
+        application,
+        tuple(groups),
+        bootstrap,
+        tuple(background),
+        opened or (lambda: None),
+        at_step,
+        frozenset(accepted),
+    )
+    # For Faust's own thread too: it makes its loop by the policy.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_run(wiring, instance))
 
 

@@ -69,7 +69,10 @@ async def test_a_turn_that_fails_ends_the_process_and_nothing_of_it_is_seen(sing
     assert await worker.ended() == EXIT_BROKEN
     async with single.reading(single.output) as out, single.reading(single.changelog) as changelog:
         assert await out.to_end() == []
-        assert await changelog.to_end() == []
+        # For the successor: where it was, and nothing of what it was.
+        (note,) = await changelog.to_end()
+        assert note.key == b"k" + single.routine.encode()
+        assert re.fullmatch(rb"0\|\d+\|KeyError", note.value)
         assert f"lane {single.plan().groups[0][0]}-0" in worker.log
         assert '"error": "KeyError"' in worker.log
         assert MARKER not in worker.log
@@ -125,7 +128,7 @@ async def test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on(run: 
 
 
 async def test_an_urgent_record_is_not_behind_the_routine_backlog(bootstrap: str, tmp_path: Path) -> None:
-    run = Run(bootstrap, tmp_path, partitions=1, turn_seconds=0.03)
+    run = Run(bootstrap, tmp_path, partitions=1, turn_seconds=0.002)
     try:
         backlog = words(30_000, prefix="r")
         await run.write(run.routine, backlog)

@@ -12,7 +12,8 @@ from kafka.admin import KafkaAdminClient
 from streams.runtime import LaneGroup, Record
 from streams.runtime.batches import Batch
 from streams.runtime.failure import LaneBroken
-from streams.runtime.lanes import Lane
+from streams.runtime.lanes import Lane, LaneHost
+from streams.runtime.turnstile import Turnstile
 from tests.counting import Run, assert_exactly_once, words
 from tests.runtime_worker import Count
 
@@ -39,7 +40,7 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
 
 
 @asynccontextmanager
-async def lane_of(run: Run) -> AsyncIterator[Lane]:
+async def lane_of(run: Run, accepted: frozenset[str] = frozenset()) -> AsyncIterator[Lane]:
     # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
     consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
     await consumer.start()
@@ -49,7 +50,7 @@ async def lane_of(run: Run) -> AsyncIterator[Lane]:
         await consumer.stop()
     plan = run.plan()
     group = LaneGroup("lane", (run.urgent, run.routine), lambda _: Count(plan), run.changelog)
-    lane = Lane(group, 0, run.name, run.bootstrap, asyncio.Lock())
+    lane = Lane(group, 0, LaneHost(run.name, run.bootstrap, Turnstile(), accepted=accepted))
     ready = asyncio.Event()
     ready.set()
     lane.start(ready)
@@ -63,7 +64,7 @@ def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
     """Return records w-0, w-1, … by their offsets, as a fetch from `begin` to `end` brings them."""
     made = words(max(offsets) + 1, keys=3)
     records = [Record(run.routine, 0, n, 0, made[n][0], made[n][1], ()) for n in offsets]
-    return Batch(run.routine, records, begin, end)
+    return Batch.of(run.routine, records, begin, end)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -74,12 +75,12 @@ async def until(holds: Callable[[], bool]) -> None:
 
 async def test_what_is_fetched_again_is_worked_off_once(run: Run, ended: Ended) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(run.routine, batch(run, 0, 5, 0, 1, 2, 3, 4))
+        lane.put(batch(run, 0, 5, 0, 1, 2, 3, 4))
         # Faust sought back: half of it is new.
-        lane.put(run.routine, batch(run, 2, 8, 2, 3, 4, 5, 6, 7))
+        lane.put(batch(run, 2, 8, 2, 3, 4, 5, 6, 7))
         # All of it is known, but this fetch went on over what stands behind it: control records of a transaction.
-        lane.put(run.routine, batch(run, 3, 11, 3, 4, 5, 6, 7))
-        lane.put(run.routine, batch(run, 11, 13, 11, 12))
+        lane.put(batch(run, 3, 11, 3, 4, 5, 6, 7))
+        lane.put(batch(run, 11, 13, 11, 12))
         await out.at_least(10)
         assert_exactly_once(out.counted, [words(13, keys=3)[n] for n in (0, 1, 2, 3, 4, 5, 6, 7, 11, 12)])
     assert ended == []
@@ -87,8 +88,8 @@ async def test_what_is_fetched_again_is_worked_off_once(run: Run, ended: Ended) 
 
 async def test_a_hole_is_not_stepped_over(run: Run, ended: Ended) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(run.routine, batch(run, 0, 2, 0, 1))
-        lane.put(run.routine, batch(run, 3, 5, 3, 4))
+        lane.put(batch(run, 0, 2, 0, 1))
+        lane.put(batch(run, 3, 5, 3, 4))
         await until(lambda: bool(ended))
         (error,) = ended
         assert isinstance(error, LaneBroken)
@@ -98,7 +99,7 @@ async def test_a_hole_is_not_stepped_over(run: Run, ended: Ended) -> None:
 
 async def test_a_new_lane_begins_where_its_log_does(run: Run, ended: Ended) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(run.routine, batch(run, 40, 42, 40, 41))
+        lane.put(batch(run, 40, 42, 40, 41))
         await out.at_least(2)
         assert [one.offset for one in out.counted] == [40, 41]
     assert ended == []
@@ -106,14 +107,14 @@ async def test_a_new_lane_begins_where_its_log_does(run: Run, ended: Ended) -> N
 
 async def test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen(run: Run, ended: Ended) -> None:
     async with lane_of(run) as zombie, run.reading(run.output) as out:
-        zombie.put(run.routine, batch(run, 0, 2, 0, 1))
+        zombie.put(batch(run, 0, 2, 0, 1))
         await out.at_least(2)
         async with lane_of(run) as successor:
-            await successor.opened.wait()
-            zombie.put(run.routine, batch(run, 2, 4, 2, 3))
+            await successor.resolved.wait()
+            zombie.put(batch(run, 2, 4, 2, 3))
             await until(lambda: bool(ended))
             assert type(ended[0]).__name__ in ("ProducerFenced", "InvalidProducerEpoch")
-            successor.put(run.routine, batch(run, 2, 4, 2, 3))
+            successor.put(batch(run, 2, 4, 2, 3))
             await out.at_least(4)
             assert_exactly_once(out.counted, words(4, keys=3))
         assert len(ended) == 1
@@ -122,7 +123,7 @@ async def test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen(run:
 async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(run: Run, ended: Ended) -> None:
     await run.write(run.routine, words(4, keys=3))
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(run.routine, batch(run, 0, 4, 0, 1, 2, 3))
+        lane.put(batch(run, 0, 4, 0, 1, 2, 3))
         await out.at_least(4)
 
     def forget() -> None:
@@ -134,7 +135,7 @@ async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(
 
     await asyncio.to_thread(forget)
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(run.routine, batch(run, 0, 6, 0, 1, 2, 3, 4, 5))
+        lane.put(batch(run, 0, 6, 0, 1, 2, 3, 4, 5))
         await out.at_least(6)
         assert_exactly_once(out.counted, words(6, keys=3))
     assert ended == []
@@ -142,16 +143,44 @@ async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(
 
 async def test_state_without_an_offset_it_belongs_to_is_refused(run: Run, ended: Ended) -> None:
     await run.write(run.changelog, [(b"skey-1", b"7", ())])
-    async with lane_of(run):
-        await until(lambda: bool(ended))
-    (error,) = ended
-    assert isinstance(error, LaneBroken)
-    assert str(error) == f"{run.changelog}-0: there is state, but no offset it belongs to"
+    await run.write(run.routine, words(4, keys=3))
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 0, 4, 0, 1, 2, 3))
+        await lane.resolved.wait()
+        assert lane.figures.refused == f"{run.changelog}-0: there is state, but no offset it belongs to"
+        assert not lane.figures.is_open
+        assert await out.to_end() == []
+    # Nobody's process ends for it: the other lanes go on.
+    assert ended == []
+
+
+async def test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebody_accepts_the_loss(
+    run: Run, ended: Ended
+) -> None:
+    await run.write(run.routine, words(6, keys=3))
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 0, 2, 0, 1))
+        await out.at_least(2)
+
+    def delete_first_four() -> None:
+        with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
+            admin.delete_records({TopicPartition(run.routine, 0): 4})
+
+    await asyncio.to_thread(delete_first_four)
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        await lane.resolved.wait()
+        assert lane.figures.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 2"
+    async with lane_of(run, accepted=frozenset({"lane-0"})) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 4, 6, 4, 5))
+        await out.at_least(4)
+        assert lane.figures.refused is None
+        assert sorted(one.offset for one in out.counted) == [0, 1, 4, 5]
+    assert ended == []
 
 
 async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(run: Run, ended: Ended) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(run.routine, batch(run, 0, 3, 0, 1, 2))
+        lane.put(batch(run, 0, 3, 0, 1, 2))
         await out.at_least(3)
     producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lane-0")
     await producer.start()
@@ -161,7 +190,7 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(r
         await producer.send_offsets_to_transaction({TopicPartition(run.routine, 0): 90}, run.name)
         # It dies with its transaction open; the successor's opening aborts it.
         async with lane_of(run) as lane, run.reading(run.output) as out:
-            lane.put(run.routine, batch(run, 3, 6, 3, 4, 5))
+            lane.put(batch(run, 3, 6, 3, 4, 5))
             await out.at_least(6)
             assert_exactly_once(out.counted, words(6, keys=3))
     finally:

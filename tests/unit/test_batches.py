@@ -16,7 +16,7 @@ def record(offset: int, topic: str = "t") -> Record:
 
 
 def batch(*offsets: int, begin: int, end: int) -> Batch:
-    return Batch("t", [record(offset) for offset in offsets], begin, end)
+    return Batch.of("t", [record(offset) for offset in offsets], begin, end)
 
 
 def fetched(offset: int) -> ConsumerRecord:
@@ -39,7 +39,7 @@ def test_a_cut_has_the_position_between_the_halves() -> None:
 
 def test_batches_that_follow_each_other_are_one() -> None:
     one, other = batch(4, 5, begin=3, end=8), batch(8, 9, begin=8, end=11)
-    assert one.joined(other) == batch(4, 5, 8, 9, begin=3, end=11)
+    assert Batch.joined([one, other]) == batch(4, 5, 8, 9, begin=3, end=11)
 
 
 @given(
