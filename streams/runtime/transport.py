@@ -15,12 +15,16 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 
 from streams.runtime.batches import Batch, BatchRecord
 from streams.runtime.failure import end_process
+from streams.runtime.fetching import prompt
 from streams.runtime.lanes import Lane, LaneGroup, LaneHost
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.turnstile import Turnstile
 
 #: How long a fetch waits for records before another may be asked for other partitions (seconds).
 _FETCH_SECONDS = 0.2
+#: How long a fetch that finds nothing waits at the broker (milliseconds): so long, at most, a record waits whose
+#: partition was left out of the request in flight.
+_FETCH_WAIT_MS = 25
 #: How long to wait when every queue is full (seconds).
 _FULL_SECONDS = 0.01
 
@@ -47,9 +51,15 @@ class PositionedThread(AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_prompt = False
         self._seeks = 0
         #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.
         self._passed_over: dict[Any, int] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        prompt(consumer, _FETCH_WAIT_MS)
+        return consumer
 
     async def seek_to_committed(self) -> Any:
         """Seek, and remember that positions read before it say nothing of the fetches after it."""
@@ -65,6 +75,9 @@ class PositionedThread(AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Any:
         # A partition whose queue is full is left out here; pausing it instead makes aiokafka drop what it had fetched.
+        if not self._is_prompt:
+            prompt(consumer, _FETCH_WAIT_MS)
+            self._is_prompt = True
         lanes = cast("UncommittingConsumer", self.consumer).lanes
         wanted = {tp for tp in active_partitions if not lanes.is_full(tp.topic, tp.partition)}
         if not wanted:

@@ -12,6 +12,7 @@ import uvloop
 
 from streams.runtime.batches import BatchSchema, urgent_first
 from streams.runtime.failure import EXIT_BROKEN, describe, end_process, leave_behind
+from streams.runtime.fetching import install
 from streams.runtime.lanes import LaneGroup
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.transport import Background, UncommittingConsumer, Wiring, transport_of
@@ -22,8 +23,9 @@ _HEARTBEAT_SECONDS = 2.0
 _REQUEST_SECONDS = 12.0
 #: Records of one fetch, over all partitions.
 _FETCH_RECORDS = 5_000
-#: Bytes that one fetch may bring of one partition: at least the largest record.
-_FETCH_BYTES = 5 * 1024 * 1024
+#: Bytes that one fetch may bring of one partition; a larger batch comes by itself (Kafka sends the first one whole).
+#: Small, so that what is urgent does not wait behind megabytes of what is not.
+_FETCH_BYTES = 512 * 1024
 
 #: How long the turns in flight may take to finish at a stop, and Faust to stop once they have (seconds).
 _CLOSE_SECONDS = 10.0
@@ -59,6 +61,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
         at_step,
         frozenset(accepted),
     )
+    install()
     # For Faust's own thread too: it makes its loop by the policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_run(wiring, instance))

@@ -1,19 +1,19 @@
 """A lane by itself, fed by hand on a real broker: positions that fit are worked off once, others end the process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime import LaneGroup, Record
+from streams.runtime import Record
 from streams.runtime.batches import Batch
 from streams.runtime.failure import LaneBroken
-from streams.runtime.lanes import Lane, LaneHost
-from streams.runtime.turnstile import Turnstile
+from streams.runtime.lanes import Lane
+from tests import one_lane
 from tests.counting import Run, assert_exactly_once, words
 from tests.runtime_worker import Count
 
@@ -39,25 +39,8 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
     made.end()
 
 
-@asynccontextmanager
-async def lane_of(run: Run, accepted: frozenset[str] = frozenset()) -> AsyncIterator[Lane]:
-    # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
-    consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        await consumer.committed(TopicPartition(run.routine, 0))
-    finally:
-        await consumer.stop()
-    plan = run.plan()
-    group = LaneGroup("lane", (run.urgent, run.routine), lambda _: Count(plan), run.changelog)
-    lane = Lane(group, 0, LaneHost(run.name, run.bootstrap, Turnstile(), accepted=accepted))
-    ready = asyncio.Event()
-    ready.set()
-    lane.start(ready)
-    try:
-        yield lane
-    finally:
-        await lane.close()
+def lane_of(run: Run, accepted: frozenset[str] = frozenset()) -> AbstractAsyncContextManager[Lane]:
+    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted)
 
 
 def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:

@@ -1,0 +1,93 @@
+"""Timers and ends of entries on a real broker: in the lane's state, over restarts, each in a transaction of its own."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime.batches import Batch
+from streams.runtime.lanes import Lane
+from tests import one_lane
+from tests.counting import Made, Run, state_of
+
+pytestmark = pytest.mark.integration
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+class Reminders(Agent[str, None, None]):
+    """`remind:MS` sets a timer, `keep:MS` an entry with an end; what is due says so."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def decode(self, record: Record) -> str:
+        return (record.value or b"").decode()
+
+    def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
+        for record, word in batch:
+            what, _, milliseconds = word.partition(":")
+            at = turn.now + timedelta(milliseconds=int(milliseconds))
+            if what == "remind":
+                turn.schedule(record.key or b"", at, cause=Cause.of(record))
+            else:
+                turn.put(record.key or b"", b"kept", until=at)
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
+        turn.put(b"reminded " + timer, b"1")
+        turn.send(self._output, timer, b"due|" + timer, cause=cause)
+
+
+def lane_of(run: Run) -> AbstractAsyncContextManager[Lane]:
+    return one_lane.lane_of(run, lambda: Reminders(run.output))
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Run:
+    return Run(bootstrap, tmp_path, partitions=1)
+
+
+def batch(run: Run, begin: int, *made: Made) -> Batch:
+    records = [Record(run.routine, 0, begin + n, 0, key, value, tuple(h)) for n, (key, value, h) in enumerate(made)]
+    return Batch.of(run.routine, records, begin, begin + len(made))
+
+
+async def test_a_timer_is_due_once_after_its_time_in_its_own_trace(run: Run) -> None:
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 0, (b"b", b"remind:400", ()), (b"a", b"remind:100", (("traceparent", TRACE),))))
+        first, second = await out.at_least(2)
+        assert [first.value, second.value] == [b"due|a", b"due|b"]
+        assert first.headers == (("traceparent", TRACE),)
+        assert second.timestamp - first.timestamp >= 200
+    async with lane_of(run) as lane, run.reading(run.output) as out, run.reading(run.changelog) as changelog:
+        await lane.resolved.wait()
+        assert len(await out.to_end()) == 2
+        assert state_of(await changelog.to_end()) == {b"reminded a": b"1", b"reminded b": b"1"}
+        assert lane.figures.timers == 0
+
+
+async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening(run: Run) -> None:
+    async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
+        lane.put(batch(run, 0, (b"late", b"remind:1500", ())))
+        await changelog.at_least(2)
+    async with run.reading(run.output) as out:
+        assert await out.to_end() == []
+        async with lane_of(run):
+            (record,) = await out.at_least(1)
+            assert record.value == b"due|late"
+
+
+async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.runtime.lanes._SWEEP_SECONDS", 0.1)
+    async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
+        lane.put(batch(run, 0, (b"short", b"keep:200", ()), (b"long", b"keep:100000", ())))
+        await changelog.until(lambda records: any(r.key == b"sshort" and r.value is None for r in records))
+        assert state_of(changelog.records) == {b"long": b"kept"}
+        assert lane.figures.entries == 1
+    async with lane_of(run) as lane:
+        await lane.resolved.wait()
+        assert lane.figures.entries == 1

@@ -1,0 +1,36 @@
+"""One lane of the runtime in the test's own process, on a real broker, fed by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.runtime import Agent, LaneGroup
+from streams.runtime.lanes import Lane, LaneHost
+from streams.runtime.turnstile import Turnstile
+from tests.counting import Run
+
+
+@asynccontextmanager
+async def lane_of(
+    run: Run, agent: Callable[[], Agent[Any, Any, Any]], *, accepted: frozenset[str] = frozenset()
+) -> AsyncIterator[Lane]:
+    """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can."""
+    # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
+    consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        await consumer.committed(TopicPartition(run.routine, 0))
+    finally:
+        await consumer.stop()
+    group = LaneGroup("lane", (run.urgent, run.routine), lambda _: agent(), run.changelog)
+    lane = Lane(group, 0, LaneHost(run.name, run.bootstrap, Turnstile(), accepted=accepted))
+    ready = asyncio.Event()
+    ready.set()
+    lane.start(ready)
+    try:
+        yield lane
+    finally:
+        await lane.close()

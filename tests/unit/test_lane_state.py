@@ -1,0 +1,123 @@
+"""A lane's state: what a restart finds in the changelog is what was committed, ends and timers included."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.runtime import Cause, Timer, Turn
+from streams.runtime.state import LaneState, Suspect, changed, moved, suspected
+
+START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+keys = st.sampled_from([b"a", b"b", b"c"])
+times = st.integers(-5, 50).map(lambda seconds: START + timedelta(seconds=seconds))
+puts = st.tuples(st.just("put"), keys, st.binary(max_size=3), st.none() | times)
+drops = st.tuples(st.just("drop"), keys, st.none(), st.none())
+sets = st.tuples(st.just("schedule"), keys, st.sampled_from([Cause(), Cause(TRACE)]), times)
+takings = st.tuples(st.just("unschedule"), keys, st.none(), st.none())
+
+
+def do(turn: Turn, step: tuple[str, bytes, object, datetime | None]) -> None:
+    match step:
+        case ("put", key, bytes() as value, until):
+            turn.put(key, value, until=until)
+        case ("drop", key, _, _):
+            turn.drop(key)
+        case ("schedule", key, Cause() as cause, datetime() as at):
+            turn.schedule(key, at, cause=cause)
+        case ("unschedule", key, _, _):
+            turn.unschedule(key)
+
+
+def committed(state: LaneState, turn: Turn, restored: LaneState) -> None:
+    """Commit a turn, and have another state read what the changelog got."""
+    for entry in changed(turn):
+        restored.apply(entry.key, entry.value, entry.headers)
+    state.commit(turn)
+
+
+@given(st.lists(st.lists(puts | drops | sets | takings, max_size=5), max_size=6), st.integers(0, 60))
+def test_what_is_restored_is_what_was_committed(
+    turns: list[list[tuple[str, bytes, object, datetime | None]]], later: int
+) -> None:
+    state, restored = LaneState(), LaneState()
+    for steps in turns:
+        turn = state.turn(START)
+        for step in steps:
+            do(turn, step)
+        committed(state, turn, restored)
+    assert (restored.entries, restored.untils, restored.timers) == (state.entries, state.untils, state.timers)
+    now = START + timedelta(seconds=later)
+    due, ended = state.take_due(now, 100)
+    assert (sorted(due, key=lambda one: one[0]), sorted(ended)) == (
+        sorted(((name, timer) for name, timer in state.timers.items() if timer.at <= now), key=lambda one: one[0]),
+        sorted(key for key, until in state.untils.items() if until <= now.timestamp() * 1_000_000),
+    )
+    # Taken is not done: what is not committed is due again.
+    assert state.take_due(now, 100) == (due, ended)
+    assert restored.next_due() == state.next_due()
+
+
+def test_an_entry_that_has_ended_is_not_read_and_one_put_again_without_an_end_stays() -> None:
+    state = LaneState()
+    turn = state.turn(START)
+    turn.put(b"for a minute", b"1", until=START + timedelta(minutes=1))
+    turn.put(b"for good", b"2", until=START + timedelta(minutes=1))
+    assert turn.get(b"for a minute") == b"1"
+    state.commit(turn)
+    turn = state.turn(START + timedelta(seconds=59))
+    assert turn.get(b"for a minute") == b"1"
+    turn.put(b"for good", b"3")
+    state.commit(turn)
+    turn = state.turn(START + timedelta(minutes=1))
+    assert turn.get(b"for a minute") is None
+    assert turn.get(b"for good") == b"3"
+    assert state.take_due(START + timedelta(hours=1), 10) == ([], [b"for a minute"])
+
+
+def test_what_is_due_comes_in_order_and_no_more_at_once_than_asked() -> None:
+    state = LaneState()
+    turn = state.turn(START)
+    for seconds in (3, 1, 2):
+        turn.schedule(b"t%d" % seconds, START + timedelta(seconds=seconds), cause=Cause(TRACE))
+    state.commit(turn)
+    assert state.next_due() == START + timedelta(seconds=1)
+    timers, ended = state.take_due(START + timedelta(seconds=9), 2)
+    assert timers == [
+        (b"t1", Timer(START + timedelta(seconds=1), Cause(TRACE))),
+        (b"t2", Timer(START + timedelta(seconds=2), Cause(TRACE))),
+    ]
+    assert ended == []
+
+
+def test_a_timer_that_was_moved_is_due_once_at_its_new_time() -> None:
+    state = LaneState()
+    for seconds in (5, 2, 5):
+        turn = state.turn(START)
+        turn.schedule(b"t", START + timedelta(seconds=seconds))
+        state.commit(turn)
+    assert state.next_due() == START + timedelta(seconds=5)
+    assert [name for name, _ in state.take_due(START + timedelta(seconds=5), 10)[0]] == [b"t"]
+
+
+def test_times_that_no_longer_count_do_not_pile_up() -> None:
+    state = LaneState()
+    for number in range(30_000):
+        turn = state.turn(START)
+        turn.schedule(b"t", START + timedelta(seconds=number))
+        state.commit(turn)
+        state.next_due()
+    assert len(state._due) < 20_000
+
+
+def test_positions_and_suspicions_are_restored() -> None:
+    state = LaneState()
+    suspect = Suspect(4, 9, "KeyError")
+    for entry in (*moved({"t": 4}), *moved({"t": 7, "u": 1}), suspected("t", suspect), suspected("u", suspect)):
+        state.apply(entry.key, entry.value, entry.headers)
+    gone = suspected("u", None)
+    state.apply(gone.key, gone.value, gone.headers)
+    assert state.next_offsets == {"t": 7, "u": 1}
+    assert state.suspects == {"t": suspect}
