@@ -2,7 +2,20 @@
 
 import typer
 
-from services.cli import agencies, broker, connector, decide, demo, gateway, keys, notifier, produce, topics, worker
+from services.cli import (
+    agencies,
+    broker,
+    connector,
+    decide,
+    demo,
+    gateway,
+    keys,
+    load,
+    notifier,
+    produce,
+    topics,
+    worker,
+)
 
 app = typer.Typer(
     name="confide",
@@ -11,5 +24,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, decide, produce, worker, connector, notifier, gateway, agencies, topics, broker, keys):
+for verb in (demo, decide, produce, worker, connector, notifier, gateway, agencies, topics, broker, keys, load):
     verb.register(app)

@@ -1,0 +1,222 @@
+"""The observer, a process of its own: sees what a read_committed reader sees, and when, and reconciles it by id."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from schemas.codec import decode
+from schemas.topics import CATALOGUE, TopicName, rejected, reports
+from schemas.vocabulary import Agency, CausedBy, DeliveryState, Outcome
+from services.load import talk
+from services.load.latency import Latencies
+from services.load.plan import Kind, Options, Plan
+from services.load.reconciliation import Reconciliation, Stage
+from services.settings import Settings
+from streams.runtime import fetching
+
+#: How often the lag is sampled, and how often the latencies so far are told, which takes looking through them all.
+SAMPLE_SECONDS = 0.25
+_LATENCY_EVERY = 4
+_OUTCOMES = (str(TopicName.DECISIONS), str(TopicName.DELIVERIES), *(str(reports(agency)) for agency in Agency))
+_REJECTED = tuple(topic for name in CATALOGUE if (topic := rejected(name)) in CATALOGUE)
+#: A record may be seen so much later than it could be read: while a request for others is at the broker.
+_PROMPT_MILLISECONDS = 10
+#: Nobody waits for rejected ones to the millisecond: asked for seldom, the broker is left to what is measured.
+_SELDOM_MILLISECONDS = 500
+_MOST_AT_ONCE = 5_000
+_URGENCIES = (Kind.URGENT, Kind.ROUTINE)
+
+
+class Observer:
+    """What is known so far, and the latencies by stage and urgency."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._start = float("inf")
+        self.reconciliation = Reconciliation(plan, self._seen)
+        self._latencies = {(stage, kind): Latencies() for stage in Stage for kind in _URGENCIES}
+        #: Seconds from the start, due, decided, and decided of the backlog.
+        self.samples: list[tuple[float, int, int, int]] = []
+        self._last_decided_at = 0.0
+
+    def begin(self, start: float) -> None:
+        """Count from `start`, by the monotonic clock."""
+        self._start = start
+
+    def take(self, record: Any, at: float) -> None:
+        """Take one record that could be read at `at`."""
+        if record.topic in _OUTCOMES:
+            name, fields = decode(record.value, "Decision", "Report", "DeliveryChanged")
+            self._take(name, fields, at)
+        else:
+            self.reconciliation.rejection(record.value or b"")
+
+    def sample(self, now: float) -> dict[str, Any]:
+        """Keep the lag as it is now and return it."""
+        elapsed = max(now - self._start, 0.0)
+        taken = self.reconciliation
+        due = self._plan.due_by(elapsed)
+        if now >= self._start:
+            self.samples.append((round(elapsed, 3), due, taken.decided, taken.backlog_decided))
+        return {
+            "elapsed": elapsed,
+            "due": due,
+            "decided": taken.decided,
+            "backlog_decided": taken.backlog_decided,
+            "settled": elapsed > self._plan.options.seconds and taken.is_settled(),
+        }
+
+    def so_far(self) -> dict[str, dict[str, float]]:
+        """Return the median and the 99th percentile of the stages, in milliseconds."""
+        found = {}
+        for stage in Stage:
+            told = self._all(stage).percentiles((50.0, 99.0))
+            if told:
+                found[stage.value] = {"p50": told[50.0], "p99": told[99.0]}
+        return found
+
+    def result(self) -> dict[str, Any]:
+        """Return everything as JSON fields."""
+        faults = self.reconciliation.faults()
+        return {
+            "latency": {
+                stage.value: {
+                    **{kind.name.lower(): self._latencies[stage, kind].fields() for kind in _URGENCIES},
+                    "all": self._all(stage).fields(),
+                }
+                for stage in Stage
+            },
+            "samples": self.samples,
+            "decided_after": self._last_decided_at,
+            "outcomes": dict(self.reconciliation.outcomes),
+            "reconciliation": {
+                "counts": dict(self.reconciliation.counts()),
+                "faults": {fault.name.lower(): {"what": fault.value, "ids": ids} for fault, ids in faults.items()},
+            },
+        }
+
+    def _take(self, name: str, fields: dict[str, Any], at: float) -> None:
+        match name:
+            case "Decision":
+                self.reconciliation.decision(
+                    fields["decision_id"],
+                    fields["disclosure_id"],
+                    person=fields["person"],
+                    outcome=Outcome(fields["outcome"]),
+                    agencies=[told["agency"] for told in fields["agencies"]],
+                    caused_by=CausedBy(fields["caused_by"]),
+                    at=at,
+                )
+            case "Report":
+                self.reconciliation.report(
+                    fields["report_id"], fields["decision_id"], fields["agency"], fields["disclosures"], at
+                )
+            case _:
+                self.reconciliation.delivery(fields["report_id"], DeliveryState(fields["state"]), at)
+
+    def _seen(self, stage: Stage, index: int, at: float) -> None:
+        after = at - self._start - self._plan.due[index]
+        self._latencies[stage, Kind(self._plan.kinds[index])].record(after)
+        if stage is Stage.DECISION:
+            self._last_decided_at = max(self._last_decided_at, at - self._start)
+
+    def _all(self, stage: Stage) -> Latencies:
+        both = Latencies()
+        for kind in _URGENCIES:
+            both.add(self._latencies[stage, kind])
+        return both
+
+
+async def main() -> None:
+    """Be told the plan, stand at the end of the topics, be told the start, observe until told to finish."""
+    lines = talk.told()
+    task = await talk.next_told(lines, "plan")
+    plan = Plan(Options.of(task["options"]), task["run"])
+    bootstrap = Settings.from_environment().bootstrap
+    await _refuse_missing_topics(bootstrap)
+    fetching.install()
+    observer = Observer(plan)
+    async with AsyncExitStack() as stack:
+        outcomes = await stack.enter_async_context(_reader(bootstrap, _OUTCOMES, _PROMPT_MILLISECONDS))
+        refusals = await stack.enter_async_context(_reader(bootstrap, _REJECTED, _SELDOM_MILLISECONDS))
+        reading = [asyncio.create_task(_read(consumer, observer)) for consumer in (outcomes, refusals)]
+        talk.say(ready="observer")
+        telling = asyncio.create_task(_tell(observer))
+        ending = asyncio.create_task(_until_finish(lines, observer))
+        # Whatever fails first is raised: an observer that has stopped reading must not look as if nothing came.
+        done, _ = await asyncio.wait((*reading, telling, ending), return_when=asyncio.FIRST_COMPLETED)
+        for each in (*reading, telling, ending):
+            each.cancel()
+        for each in done:
+            each.result()
+    talk.say(result=observer.result())
+
+
+async def _until_finish(lines: AsyncIterator[dict[str, Any]], observer: Observer) -> None:
+    observer.begin(float(await talk.next_told(lines, "start")))
+    await talk.next_told(lines, "finish")
+
+
+async def _tell(observer: Observer) -> None:
+    # Kept to a beat of its own, so that samples do not drift apart by what telling takes.
+    beat, told = time.monotonic(), 0
+    while True:
+        talk.say(observed=observer.sample(time.monotonic()))
+        if told % _LATENCY_EVERY == 0:
+            talk.say(latency=observer.so_far())
+        told += 1
+        beat += SAMPLE_SECONDS
+        await asyncio.sleep(max(0.0, beat - time.monotonic()))
+
+
+async def _read(consumer: Any, observer: Observer) -> None:
+    while True:
+        found = await consumer.getmany(timeout_ms=1_000, max_records=_MOST_AT_ONCE)
+        at = time.monotonic()
+        for records in found.values():
+            for record in records:
+                observer.take(record, at)
+
+
+@asynccontextmanager
+async def _reader(bootstrap: str, topics: tuple[str, ...], milliseconds: int) -> AsyncIterator[Any]:
+    """Give a consumer that stands at the present end of all partitions of the topics."""
+    # Without a group all partitions of the topics are this consumer's.
+    consumer: Any = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    fetching.prompt(consumer, milliseconds)
+    await consumer.start()
+    try:
+        fetching.prompt(consumer, milliseconds)
+        for partition, end in (await consumer.end_offsets(sorted(consumer.assignment()))).items():
+            consumer.seek(partition, end)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _refuse_missing_topics(bootstrap: str) -> None:
+    # A consumer of a topic that does not exist waits for it 40 s, and its error does not name it.
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        missing = {*_OUTCOMES, *_REJECTED} - set(await admin.list_topics())
+    finally:
+        await admin.close()
+    if missing:
+        raise RuntimeError(f"topic {min(missing)} does not exist, run `confide topics apply`")
+
+
+if __name__ == "__main__":
+    talk.run(main())

@@ -1,0 +1,65 @@
+"""The highest rate at which the lag stays flat: rates are tried in windows, doubled first, then halved between."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+#: What is left out at the beginning of a window: the lag has to grow to what a batch takes before it can be flat.
+WARM_UP = 0.2
+#: The most of the arriving records that may stay behind, second by second, where the lag still counts as flat.
+FLAT = 0.02
+#: The highest rate is known to this part of itself.
+PRECISION = 0.1
+_LOWEST = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Disclosures that are due and have no decision, at a time in seconds from the start of the window."""
+
+    at: float
+    records: int
+
+
+class NoFlatRate(Exception):
+    """The lag was not flat at any rate that was tried."""
+
+
+def slope(lags: Sequence[Lag], seconds: float) -> float:
+    """Return by how many records the lag grows each second: least squares over the window but for its beginning."""
+    points = [(lag.at, lag.records) for lag in lags if WARM_UP * seconds <= lag.at <= seconds]
+    if len(points) < 2:
+        raise ValueError("a slope needs two samples of the lag")
+    middle = sum(at for at, _ in points) / len(points)
+    mean = sum(records for _, records in points) / len(points)
+    spread = sum((at - middle) ** 2 for at, _ in points)
+    return sum((at - middle) * (records - mean) for at, records in points) / spread
+
+
+def is_flat(lags: Sequence[Lag], *, rate: float, seconds: float) -> bool:
+    """Return whether less than `FLAT` of what arrives stays behind."""
+    return slope(lags, seconds) <= FLAT * rate
+
+
+async def highest(flat_at: Callable[[float], Awaitable[bool]], first: float, *, precision: float = PRECISION) -> float:
+    """Return the highest rate found flat, within `precision` of the lowest found not flat.
+
+    From `first` (records/s) it doubles while flat, or halves while not; then it takes the geometric middle of the
+    highest flat and the lowest not flat. Raises `NoFlatRate` below one record a second.
+    """
+    low, high, rate = 0.0, float("inf"), first
+    while True:
+        if await flat_at(rate):
+            low = rate
+        else:
+            high = rate
+        if high == float("inf"):
+            rate = low * 2
+        elif low == 0.0:
+            rate = high / 2
+            if rate < _LOWEST:
+                raise NoFlatRate("the lag was not flat at one record a second")
+        elif high / low <= 1 + precision:
+            return low
+        else:
+            rate = sqrt(low * high)
