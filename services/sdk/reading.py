@@ -23,11 +23,13 @@ def committed_reader(bootstrap: str, **options: Any) -> Any:
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, **options
     )
     # The fetcher looks its class of records up on itself, for each answer.
-    consumer._fetcher.PartitionRecords = _CommittedRecords  # noqa: SLF001 - kafka-python offers no other way in
+    consumer._fetcher.PartitionRecords = CommittedRecords  # noqa: SLF001 - kafka-python offers no other way in
     return consumer
 
 
-class _CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """What a fetch brought for a partition, without what was aborted."""
+
     def __init__(self, fetch_offset: int, tp: Any, records: Any, **options: Any) -> None:
         super().__init__(fetch_offset, tp, _Batches(records), **options)
 

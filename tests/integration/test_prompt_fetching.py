@@ -1,0 +1,102 @@
+"""How long a record waits behind another partition's, on a real broker, with Faust's settings and with ours."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import Flag, auto
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from streams.runtime.fetching import prompt
+
+pytestmark = pytest.mark.integration
+
+_FAUSTS_WAIT_MS = 1_500
+
+
+class When(Flag):
+    NEVER = 0
+    BEFORE = auto()
+    AFTER = auto()
+
+
+@asynccontextmanager
+async def started(bootstrap: str, topic: str, *, prompted: When) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=_FAUSTS_WAIT_MS
+    )
+    if When.BEFORE in prompted:
+        prompt(consumer)
+    await consumer.start()
+    try:
+        if When.AFTER in prompted:
+            prompt(consumer)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def waited(bootstrap: str, *, prompted: When) -> float:
+    """Return how long a record takes that comes while only other partitions are being asked for, in seconds."""
+    topic = f"prompt-{uuid4().hex[:8]}"
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
+    taken, idle = TopicPartition(topic, 0), TopicPartition(topic, 1)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        for value in (b"1", b"2"):
+            await producer.send_and_wait(topic, value, partition=0)
+        async with started(bootstrap, topic, prompted=prompted) as consumer:
+            async with asyncio.timeout(5):
+                while not await consumer.getmany(taken, timeout_ms=100, max_records=1):
+                    pass
+            # The second is still there, so that what is asked for next is the idle partition alone.
+            await asyncio.sleep(0.2)
+            assert (await consumer.getmany(taken, max_records=1))[taken][0].value == b"2"
+            began = time.monotonic()
+            await producer.send_and_wait(topic, b"3", partition=0)
+            async with asyncio.timeout(5):
+                while not await consumer.getmany(taken, idle, timeout_ms=100):
+                    pass
+            return time.monotonic() - began
+    finally:
+        await producer.stop()
+
+
+async def test_a_record_does_not_wait_for_partitions_that_have_none(bootstrap: str) -> None:
+    assert await waited(bootstrap, prompted=When.NEVER) > 0.5
+    assert await waited(bootstrap, prompted=When.BEFORE) < 0.5
+    assert await waited(bootstrap, prompted=When.AFTER) < 0.5
+
+
+async def test_an_idle_partition_is_asked_for_while_anothers_records_lie_there(bootstrap: str) -> None:
+    topic = f"prompt-{uuid4().hex[:8]}"
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        for _ in range(20):
+            await producer.send_and_wait(topic, b"routine", partition=0)
+        async with started(bootstrap, topic, prompted=When.AFTER) as consumer:
+            backed_up, urgent = (TopicPartition(topic, number) for number in range(2))
+            async with asyncio.timeout(5):
+                while not await consumer.getmany(backed_up, timeout_ms=100, max_records=1):
+                    pass
+            assert consumer._fetcher is not None
+            lying = consumer._fetcher._records[backed_up]
+            assert lying.has_more()
+            # What holds back every fetch of the broker, and for how long.
+            assert lying.calculate_backoff() == 0
+            await producer.send_and_wait(topic, b"urgent", partition=1)
+            async with asyncio.timeout(1):
+                while not (found := await consumer.getmany(urgent, timeout_ms=50)):
+                    pass
+            assert [record.value for record in found[urgent]] == [b"urgent"]
+    finally:
+        await producer.stop()
