@@ -2,28 +2,68 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from schemas.codec import encode
 from schemas.disclosure import Disclosure, validate
+from schemas.partitioner import partition_for
+from services.sdk.addressing import message_key, topic_of
+from services.settings import Keys
 
 _DAY = Path(__file__).parents[1] / "data" / "scenarios" / "day.jsonl"
-#: Disclosures for each person, on average: most people of a service come back.
+#: One disclosure in so many is of somebody new, whatever came before: any first part is like the whole.
 _EACH = 4
 
 
+class Waiting(NamedTuple):
+    """A disclosure as it lies in its service's topic."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+
+
+def shapes() -> list[dict[str, Any]]:
+    """Return the disclosures of the scenario day as JSON fields."""
+    return [json.loads(line) for line in _DAY.read_text().splitlines()]
+
+
+def disclosure_of(shape: dict[str, Any], person: int, disclosure_id: str) -> Disclosure:
+    """Return a disclosure of that shape about the person of that number.
+
+    Everybody has an account at each service, and every third person one email for both: who has it is one person.
+    """
+    subject = {**shape["subject"], "account": f"{shape['service']}:{person}", "phone": None}
+    subject["email"] = f"p{person}@example.org" if person % 3 == 0 else None
+    return validate({**shape, "disclosure_id": disclosure_id, "subject": subject})
+
+
+def invented_id(chance: random.Random) -> str:
+    """Return a UUID that the seed gives."""
+    return str(UUID(int=chance.getrandbits(128), version=4))
+
+
 def disclosures(count: int, *, seed: int) -> Iterator[Disclosure]:
-    """Yield `count` different disclosures of about `count / 4` people known to one service or to both."""
+    """Yield `count` different disclosures of about `count / 4` people; most people come back."""
     chance = random.Random(seed)
-    shapes = [json.loads(line) for line in _DAY.read_text().splitlines()]
-    people = max(1, count // _EACH)
-    for _ in range(count):
-        shape, person = chance.choice(shapes), chance.randrange(people)
-        service = shape["service"]
-        # One email for both services, an account in each: who has both is one person.
-        subject = {**shape["subject"], "account": f"{service}:{person}", "phone": None}
-        subject["email"] = f"p{person}@example.org" if person % 3 == 0 else None
-        yield validate(
-            {**shape, "disclosure_id": str(UUID(int=chance.getrandbits(128), version=4)), "subject": subject}
-        )
+    day = shapes()
+    people = 0
+    for number in range(count):
+        if number % _EACH == 0:
+            person = people
+            people += 1
+        else:
+            person = chance.randrange(people)
+        yield disclosure_of(chance.choice(day), person, invented_id(chance))
+
+
+def waiting(disclosed: Iterable[Disclosure], keys: Keys, partitions: int) -> Iterator[Waiting]:
+    """Yield the disclosures as the services' SDK would send them."""
+    for disclosure in disclosed:
+        key = message_key(disclosure, keys.service(disclosure.service))
+        value = encode("Disclosure", disclosure.model_dump())
+        yield Waiting(str(topic_of(disclosure)), partition_for(key, partitions), key, value)

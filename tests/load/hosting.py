@@ -1,0 +1,86 @@
+"""What every peer of `make bench` is given: the same agents, the same topics, and the one turn that hosts them.
+
+The disclosures come from the services' topics; whatever follows goes to topics with the peer's own prefix. Disclosures
+of the benchmark are sound, so a peer that rejects one is broken and ends.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from schemas.policy import load_policy
+from schemas.topics import CATALOGUE, Topic, TopicName, rejected
+from services.settings import Keys
+from streams.agents.admit import Admit
+from streams.agents.decide import Decide
+from streams.agents.identity import Identity
+from streams.app import IdentityLinks
+from streams.runtime import Agent, Record, Turn
+
+SOURCES = (
+    TopicName.FORUM_DISCLOSURES_URGENT,
+    TopicName.TEXT_LINE_DISCLOSURES_URGENT,
+    TopicName.FORUM_DISCLOSURES,
+    TopicName.TEXT_LINE_DISCLOSURES,
+)
+IDENTITY = (TopicName.IDENTITY_URGENT, TopicName.IDENTITY)
+ADMITTED = (TopicName.ADMITTED_URGENT, TopicName.ADMITTED)
+#: The environment variable that gives the partitions of the topics.
+PARTITIONS_VARIABLE = "BENCH_PARTITIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a peer's process reads from its environment."""
+
+    bootstrap: str
+    keys: Keys
+    partitions: int
+
+    @classmethod
+    def from_environment(cls) -> "Surroundings":
+        """Read `KAFKA_BOOTSTRAP`, `CONFIDE_KEYS` and the count of partitions."""
+        return cls(
+            os.environ["KAFKA_BOOTSTRAP"],
+            Keys.load(Path(os.environ["CONFIDE_KEYS"])),
+            int(os.environ[PARTITIONS_VARIABLE]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """The agents of one peer, and the copy of token → person that ADMIT looks owners up in and the peer feeds."""
+
+    links: IdentityLinks
+    admit: Admit
+    identity: Identity
+    decide: Decide
+
+    @classmethod
+    def of(cls, keys: Keys) -> "Agents":
+        """Return agents with a copy of their own."""
+        links = IdentityLinks()
+        admit = Admit(master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner)
+        return cls(links, admit, Identity(), Decide(load_policy()))
+
+
+def turn_of(agent: Agent[Any, Any, Any], records: Sequence[Record], state: Any) -> Turn:
+    """Return what follows from the records; `state` needs a `get(key)` alone."""
+    turn = Turn(state, datetime.now(UTC))
+    agent.handle([(record, agent.decode(record)) for record in records], turn)
+    if turn.rejects:
+        raise ValueError(f"{len(turn.rejects)} sound disclosures were rejected")
+    return turn
+
+
+def written_topics(prefix: str) -> dict[str, Topic]:
+    """Return the declarations of what the peer of that prefix writes, as the catalogue has them for the worker."""
+    wanted = {str(name): CATALOGUE[name] for name in TopicName if name.startswith("safeguarding.")}
+    return {
+        prefix + name: Topic(prefix + name, topic.partitions, topic.config)
+        for name, topic in wanted.items()
+        if not name.endswith(rejected(""))
+    }
