@@ -49,6 +49,9 @@ EFFECTS_AT_ONCE = 1_000
 #: What a record costs an agent, before it is known (seconds), and how much the last turn counts in it.
 _FIRST_GUESS_SECONDS = 0.0002
 _LATEST_COUNTS = 0.3
+#: How old the group's offsets may be (seconds). They are for others to see and for where to read on; the changelog has
+#: the next offsets of every turn, in its transaction. In each transaction they would make it take three times as long.
+_OFFSETS_SECONDS = 1.0
 #: How often a refused lane says so (seconds).
 _ALARM_SECONDS = 30.0
 
@@ -131,6 +134,9 @@ class Lane:
         self._is_pressing = False
         self._isolated = 0
         self._swept = 0.0
+        #: Next offsets that the group has not been told, and when it was told last.
+        self._untold: dict[str, int] = {}
+        self._told = float("-inf")
         self.figures = figures.LaneFigures(
             group.name, partition, waiting_bytes=dict.fromkeys(group.sources, 0), oldest=self._oldest
         )
@@ -177,6 +183,8 @@ class Lane:
             await self._open()
             while (work := await self._next_work()) is not None:
                 await work()
+            if self._untold:
+                await self._tell_offsets()
         except asyncio.CancelledError:
             raise
         except LaneRefused as refused:
@@ -195,9 +203,7 @@ class Lane:
         )
         self._step(Step.RESTORED)
         self._state = found.state
-        for topic, offset in committed.items():
-            self._state.next_offsets[topic] = max(offset, self._state.next_offsets.get(topic, offset))
-        self._refuse_what_does_not_fit(found.log_starts)
+        self._refuse_what_does_not_fit(committed, found.log_starts)
         self.figures.next_offsets.update(self._state.next_offsets)
         self._agent = self.group.agent(LaneContext(self.group.name, self.partition))
         turn = self._state.turn(_now())
@@ -215,9 +221,15 @@ class Lane:
         self._press()
         self._step(Step.OPENED)
 
-    def _refuse_what_does_not_fit(self, log_starts: Mapping[str, int]) -> None:
+    def _refuse_what_does_not_fit(self, committed: Mapping[str, int], log_starts: Mapping[str, int]) -> None:
         offsets, changelog = self._state.next_offsets, f"{self.group.changelog}-{self.partition}"
         is_accepted = self.name in self._host.accepted
+        for topic, offset in committed.items():
+            if topic not in offsets and not is_accepted:
+                raise LaneRefused(
+                    f"{changelog}: the group is at {offset} in {topic}, but the state that goes with it is gone"
+                )
+            offsets[topic] = max(offset, offsets.get(topic, offset))
         if (self._state.entries or self._state.timers) and not offsets and not is_accepted:
             raise LaneRefused(f"{changelog}: there is state, but no offset it belongs to")
         for topic, start in log_starts.items():
@@ -252,6 +264,11 @@ class Lane:
                 return self._turn_over_due
             if first is not None:
                 return self._turn_over_next
+            if self._untold:
+                stale = self._told + _OFFSETS_SECONDS - time.monotonic()
+                if stale <= 0.0:
+                    return self._tell_offsets
+                wait = stale if wait is None else min(wait, stale)
             try:
                 async with asyncio.timeout(wait):
                     await self._work_arrived.wait()
@@ -279,6 +296,10 @@ class Lane:
             self._agent.due(name, turn, timer.cause)
         self._swept = time.monotonic()
         await self._commit(turn, {})
+
+    async def _tell_offsets(self) -> None:
+        self._told = float("-inf")
+        await self._commit(self._state.turn(_now()), {})
 
     async def _turn_over_settled(self) -> None:
         settled = list(self._settled)
@@ -465,11 +486,16 @@ class Lane:
             outputs.append(rejected(record, invalid, by=self.group.name, now=turn.now))
             figures.rejected.add(1, {Attribute.LANE_GROUP: self.group.name, Attribute.TOPIC: record.topic})
         outputs += self._to_changelog(chain(changed(turn), moved(offsets), notes))
-        if outputs:
+        self._untold.update(offsets)
+        is_stale = time.monotonic() - self._told >= _OFFSETS_SECONDS
+        positions = {TopicPartition(topic, self.partition): end for topic, end in self._untold.items() if is_stale}
+        if outputs or positions:
             begun = time.perf_counter()
-            positions = {TopicPartition(topic, self.partition): end for topic, end in offsets.items()}
             await self._writer.deliver(outputs, positions, self._step)
             figures.transaction_seconds.record(time.perf_counter() - begun, {Attribute.LANE_GROUP: self.group.name})
+        if positions:
+            self._untold.clear()
+            self._told = time.monotonic()
         self._state.commit(turn)
         self._state.next_offsets.update(offsets)
         self.figures.next_offsets.update(offsets)

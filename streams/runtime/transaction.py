@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 
@@ -20,6 +21,9 @@ MAX_BATCH_BYTES = 256 * 1024
 #: Output and `.rejected` topics take 4 MiB; the rest is for the batch's own frame.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024 + 64 * 1024
 
+#: How long to wait while the coordinator finishes the transaction before (seconds): a few milliseconds' work of
+#: the broker, for which aiokafka waits 20.
+_NEXT_TRANSACTION_SECONDS = 0.004
 #: Outputs that are put into batches without letting other lanes make a step between them (about a millisecond).
 _OUTPUTS_A_STRETCH = 64
 
@@ -41,6 +45,7 @@ class TransactionalWriter:
 
     async def start(self) -> None:
         """Fence every earlier writer of this lane; afterwards none of its transactions is open."""
+        sender.BACKOFF_OVERRIDE = _NEXT_TRANSACTION_SECONDS  # aiokafka offers no setting
         await self._producer.start()
 
     async def stop(self) -> None:
@@ -69,33 +74,44 @@ class TransactionalWriter:
         producer = self._producer
         await producer.begin_transaction()
         step(Step.BEGUN)
-        filling: dict[tuple[str, int], BatchBuilder] = {}
-        sent = []
-        for number, (topic, partition, key, value, headers) in enumerate(outputs, 1):
-            if number % _OUTPUTS_A_STRETCH == 0:
-                await asyncio.sleep(0)
-            to = topic, await self._partition(topic, key) if partition is None else partition
-            batch = filling.get(to)
-            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                if batch is not None:
-                    batch.close()
-                    sent.append(await producer.send_batch(batch, topic, partition=to[1]))
-                batch = filling[to] = producer.create_batch()
-                if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                    raise LaneBroken(f"a record for {topic} does not fit into an empty batch")
-        for (topic, partition), batch in filling.items():
-            batch.close()
-            sent.append(await producer.send_batch(batch, topic, partition=partition))
-        for acknowledgement in sent:
+        batches = await self._batches(outputs)
+        manager = producer._txn_manager  # noqa: SLF001 - see below
+        for topic, partition, _ in batches:
+            # All at once: one by one, as they are sent, each would cost the coordinator a request of its own, and the
+            # batches behind the first a second round to the broker.
+            manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
+        acknowledgements = [
+            await producer.send_batch(batch, topic, partition=partition) for topic, partition, batch in batches
+        ]
+        for acknowledgement in acknowledgements:
             await acknowledgement
         step(Step.WRITTEN)
         if offsets:
+            # Behind the batches: beside them the broker finds the transaction busy and refuses the batches for 0.1 s.
             await producer.send_offsets_to_transaction(
                 {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}, self._group
             )
             step(Step.OFFSETS)
         await producer.commit_transaction()
         step(Step.COMMITTED)
+
+    async def _batches(self, outputs: Iterable[Output]) -> list[tuple[str, int, BatchBuilder]]:
+        """Return the outputs in batches, those of a partition in order."""
+        filling: dict[tuple[str, int], BatchBuilder] = {}
+        made: list[tuple[str, int, BatchBuilder]] = []
+        for number, (topic, partition, key, value, headers) in enumerate(outputs, 1):
+            if number % _OUTPUTS_A_STRETCH == 0:
+                await asyncio.sleep(0)
+            to = topic, await self._partition(topic, key) if partition is None else partition
+            batch = filling.get(to)
+            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                batch = filling[to] = self._producer.create_batch()
+                made.append((*to, batch))
+                if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                    raise LaneBroken(f"a record for {topic} does not fit into an empty batch")
+        for _, _, batch in made:
+            batch.close()
+        return made
 
     async def _partition(self, topic: str, key: bytes | None) -> int:
         count = self._partitions.get(topic)
