@@ -33,13 +33,17 @@ def shapes() -> list[dict[str, Any]]:
 
 
 def disclosure_of(shape: dict[str, Any], person: int, disclosure_id: str) -> Disclosure:
-    """Return a disclosure of that shape about the person of that number.
-
-    Everybody has an account at each service, and every third person one email for both: who has it is one person.
-    """
-    subject = {**shape["subject"], "account": f"{shape['service']}:{person}", "phone": None}
-    subject["email"] = f"p{person}@example.org" if person % 3 == 0 else None
+    """Return a disclosure of that shape about the person of that number."""
+    subject = {**shape["subject"], "phone": None, **identifiers(shape["service"], person)}
     return validate({**shape, "disclosure_id": disclosure_id, "subject": subject})
+
+
+def identifiers(service: str, person: int) -> dict[str, str | None]:
+    """Return what names a person to a service.
+
+    Everybody has an account at each, and every third person one email for both: who has it is one person.
+    """
+    return {"account": f"{service}:{person}", "email": f"p{person}@example.org" if person % 3 == 0 else None}
 
 
 def invented_id(chance: random.Random) -> str:

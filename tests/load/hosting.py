@@ -60,9 +60,9 @@ class Agents:
     decide: Decide
 
     @classmethod
-    def of(cls, keys: Keys) -> "Agents":
-        """Return agents with a copy of their own."""
-        links = IdentityLinks()
+    def of(cls, keys: Keys, links: IdentityLinks | None = None) -> "Agents":
+        """Return agents with that copy, or one of their own."""
+        links = IdentityLinks() if links is None else links
         admit = Admit(master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner)
         return cls(links, admit, Identity(), Decide(load_policy()))
 

@@ -1,0 +1,69 @@
+"""The state that the benchmark writes is one that the workers would have written: they know its people."""
+
+from collections import defaultdict
+
+from schemas.codec import decode
+from schemas.identifiers import Token
+from schemas.partitioner import partition_for
+from schemas.topics import Group, TopicName, changelog
+from streams.app import IdentityLinks
+from streams.domain.tokens import tokens_of
+from streams.runtime import Record
+from streams.runtime.state import LaneState
+from tests.disclosures import KEYS
+from tests.load.disclosures import waiting
+from tests.load.hosting import ADMITTED, Agents, turn_of
+from tests.load.known import disclosures_of_known, records
+from tests.load.stage import PARTITIONS
+
+#: More than there are shapes of each kind, so that every pattern has been used for another person.
+_PEOPLE = 600
+
+
+def _restored() -> tuple[dict[tuple[str, int], LaneState], IdentityLinks]:
+    lanes: dict[tuple[str, int], LaneState] = defaultdict(LaneState)
+    links = IdentityLinks()
+    for outputs in records(KEYS, _PEOPLE):
+        for topic, partition, key, value, headers in outputs:
+            if topic == TopicName.IDENTITY_LINKS:
+                links.apply(key, value)
+            elif topic != TopicName.KEYS:
+                lanes[topic, partition or 0].apply(key or b"", value, headers)
+    return lanes, links
+
+
+def test_what_is_disclosed_of_known_people_goes_straight_to_the_lane_that_keeps_them() -> None:
+    lanes, links = _restored()
+    agents = Agents.of(KEYS, links)
+    seen = set()
+
+    for topic, partition, key, value in waiting(disclosures_of_known(300, _PEOPLE, seed=3), KEYS, PARTITIONS):
+        turn = turn_of(agents.admit, [Record(topic, partition, 0, 0, key, value, ())], {})
+        (admitted,) = (output for output in turn.outputs if output.topic != TopicName.KEYS)
+        assert admitted.topic in ADMITTED
+        assert admitted.key is not None
+        seen.add(partition_for(admitted.key, PARTITIONS))
+        fields = decode(admitted.value or b"", "Admitted")[1]
+        identity = lanes[changelog(Group.IDENTITY), 0].entries
+        assert {identity[b"t:" + token.encode()] for token in fields["tokens"]} == {admitted.key}
+    assert seen == set(range(PARTITIONS))
+
+
+def test_each_person_is_known_once_and_by_tokens_of_their_own() -> None:
+    lanes, links = _restored()
+
+    identity = lanes[changelog(Group.IDENTITY), 0].entries
+    decided = [
+        key
+        for partition in range(PARTITIONS)
+        for key in lanes[changelog(Group.DECIDE), partition].entries
+        if key.startswith(b"d:")
+    ]
+    assert len({person for key, person in identity.items() if key.startswith(b"t:")}) == _PEOPLE
+    assert len(decided) == len({key for key in identity if key.startswith(b"d:")}) == _PEOPLE
+    for disclosure in disclosures_of_known(50, _PEOPLE, seed=4):
+        owners = {
+            links.owner(Token(token)) for token in tokens_of(disclosure, key=KEYS.token, version=KEYS.token_version)
+        }
+        assert len(owners) == 1
+        assert None not in owners
