@@ -131,8 +131,7 @@ def _kept(days: int, max_bytes: int = MAX_BATCH_BYTES) -> dict[str, str]:
     return {
         "cleanup.policy": "delete",
         "retention.ms": str(days * _DAY),
-        # A segment is deleted whole and only once it is closed: at most a day is kept beyond what is stated.
-        "segment.ms": str(_DAY),
+        "segment.ms": str(SEGMENT_DAYS * _DAY),
         "max.message.bytes": str(max_bytes),
         "unclean.leader.election.enable": "false",
     }
@@ -172,6 +171,24 @@ PASSING_DAYS = 30
 
 #: What was decided and done, sealed: for as long as the services and the desk may ask about a case.
 OUTCOME_DAYS = 90
+
+#: A segment is closed after at most a day and deleted whole: so much longer than stated may its first record be read.
+SEGMENT_DAYS = 1
+
+#: How long a report or a notice that was settled is known as such, counted from when it was asked for. Its record can
+#: be read again (by a lane that was told to begin where its log does) until its segment is gone; a day to spare is for
+#: clocks that differ. Later only DECIDE could bring it, and DECIDE knows its disclosure for longer.
+SETTLED_DAYS = OUTCOME_DAYS + SEGMENT_DAYS + 1
+
+#: How long the id of a disclosure is known after it was first seen: what comes again under it in that time changes
+#: nothing, or is rejected where it says something else. Longer than what a service sent (SOURCE_DAYS) or an operator
+#: may correct and send again (REJECTED_DAYS) is kept, longer than a decision can be read, and a day longer than
+#: SETTLED_DAYS: no report of other content under the same id ever meets the mark of the first and is taken for told.
+#:
+#: What comes again later still (an old file, sent again) is decided again, which is harmless: all ids follow from the
+#: disclosure's, so the agency is asked under the report's old id as idempotency key, and answers that it has it (200),
+#: or another one (409), which a person then looks at. The person may be told of it a second time.
+KNOWN_DAYS = SETTLED_DAYS + 1
 
 _ONE_LANE = 1
 

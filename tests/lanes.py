@@ -1,6 +1,10 @@
-"""A lane for the tests of an agent's logic: turns in order and effects when asked, over a dict, without Kafka."""
+"""A lane for the tests of an agent's logic: turns in order, effects and what is due when asked, without Kafka.
+
+Its state is the runtime's own, restored from what its turns would have written to the changelog.
+"""
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +12,7 @@ from schemas.codec import decode
 from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Output, Record, Turn
 from streams.runtime.rejection import REJECTED_SUFFIX, rejected
+from streams.runtime.state import Entry, LaneState, changed
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 
@@ -26,12 +31,15 @@ class Clock:
 
 
 class Lane:
-    """One lane of an agent; `state` outlives a crash, effects do not."""
+    """One lane of an agent; `changelog` outlives a crash, effects do not."""
 
-    def __init__(self, agent: Agent[Any, Any, Any], clock: Clock, state: dict[bytes, bytes] | None = None) -> None:
+    def __init__(self, agent: Agent[Any, Any, Any], clock: Clock, changelog: Sequence[Entry] = ()) -> None:
         self.agent = agent
         self.clock = clock
-        self.state: dict[bytes, bytes] = {} if state is None else state
+        self.changelog = list(changelog)
+        self._kept = LaneState()
+        for entry in self.changelog:
+            self._kept.apply(*entry)
         self.outputs: list[Output] = []
         self.effects: deque[tuple[Any, Cause]] = deque()
         self._offset = 0
@@ -63,6 +71,27 @@ class Lane:
         self._commit(turn)
         return effect
 
+    @property
+    def state(self) -> dict[bytes, bytes]:
+        """The entries of the lane's state, those that have ended and are not swept yet too."""
+        return self._kept.entries
+
+    @property
+    def timers(self) -> dict[bytes, datetime]:
+        """When each timer of the lane is due."""
+        return {name: timer.at for name, timer in self._kept.timers.items()}
+
+    def pass_time(self) -> None:
+        """Work off what is due by the clock: timers, and entries that have ended."""
+        turn = self._turn()
+        timers, ended = self._kept.take_due(turn.now, 1_000)
+        for key in ended:
+            turn.drop(key)
+        for name, timer in timers:
+            turn.unschedule(name)
+            self.agent.due(name, turn, timer.cause)
+        self._commit(turn)
+
     async def settle_all(self) -> None:
         """Settle until nothing is owed."""
         while self.effects:
@@ -75,16 +104,13 @@ class Lane:
         return [fields for found, fields in decoded if found == name]
 
     def _turn(self) -> Turn:
-        return Turn(self.state, self.clock())
+        return self._kept.turn(self.clock())
 
     def _commit(self, turn: Turn) -> None:
         self.outputs += turn.outputs
         self.outputs += (rejected(record, invalid, by="test", now=turn.now) for record, invalid in turn.rejects)
-        for key, value in turn.changes.items():
-            if value is None:
-                self.state.pop(key, None)
-            else:
-                self.state[key] = value
+        self.changelog += changed(turn)
+        self._kept.commit(turn)
         self.effects.extend(turn.effects)
 
 

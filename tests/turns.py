@@ -11,6 +11,7 @@ from schemas.errors import Invalid
 from schemas.topics import CATALOGUE
 from streams.runtime import Agent, Output, Record, Turn
 from streams.runtime.rejection import rejected
+from streams.runtime.state import LaneState
 from tests.disclosures import disclosure
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
@@ -56,13 +57,25 @@ class Lane:
     """One agent's lane: its state, and everything it wrote."""
 
     agent: Agent[Any, Any, Any]
-    state: dict[bytes, bytes] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
+    _kept: LaneState = field(default_factory=LaneState)
     _offsets: Any = field(default_factory=count)
+
+    @property
+    def state(self) -> dict[bytes, bytes]:
+        """The entries of the lane's state, those that have ended and are not swept yet too."""
+        return self._kept.entries
+
+    def sweep(self, now: datetime) -> None:
+        """Drop the entries that have ended."""
+        turn = self._kept.turn(now)
+        for key in self._kept.take_due(now, 1_000)[1]:
+            turn.drop(key)
+        self._kept.commit(turn)
 
     def work(self, *values: bytes | None, topic: str = "source", now: datetime = NOW) -> Turn:
         """Work off one batch of these values in one turn, and commit it."""
-        turn = Turn(self.state, now)
+        turn = self._kept.turn(now)
         decoded = []
         for value in values:
             record = Record(topic, PARTITION, next(self._offsets), 0, b"key", value, (("traceparent", TRACE),))
@@ -71,11 +84,7 @@ class Lane:
             except Invalid as invalid:
                 turn.reject(record, invalid)
         self.agent.handle(decoded, turn)
-        for key, changed in turn.changes.items():
-            if changed is None:
-                self.state.pop(key, None)
-            else:
-                self.state[key] = changed
+        self._kept.commit(turn)
         self.outputs += turn.outputs
         return turn
 

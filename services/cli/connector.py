@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli.lanes import Accept, Slot, accepted
+
 
 class AgencyName(StrEnum):
     """The agencies as the command line has them."""
@@ -23,6 +25,8 @@ def register(app: typer.Typer) -> None:
 def connector(
     agency: Annotated[AgencyName, typer.Argument(help="Whose reports.", show_default=False)],
     agency_url: Annotated[str, typer.Option(help="Where the agency is, such as http://localhost:8999.")],
+    slot: Slot = None,
+    accept: Accept = None,
 ) -> None:
     """Tell an agency of its reports until stopped."""
     from infra.telemetry import configure, shutdown
@@ -34,9 +38,18 @@ def connector(
     settings = settings_with_kafka()
     keys = settings.keys()
     name = f"connector-{agency}"
+    losses = accepted(accept, name)
     configure(name)
     try:
-        status = run(Agency[agency.name], agency_url, bootstrap=settings.bootstrap, keys=keys, opened=ready(name))
+        status = run(
+            Agency[agency.name],
+            agency_url,
+            bootstrap=settings.bootstrap,
+            keys=keys,
+            slot=slot,
+            opened=ready(name),
+            accepted=losses,
+        )
     finally:
         shutdown()
     raise typer.Exit(status)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli.lanes import Accept, Slot, accepted
+
 
 class ChannelName(StrEnum):
     """Where notices go."""
@@ -22,10 +24,13 @@ def register(app: typer.Typer) -> None:
 def notifier(
     channel: Annotated[ChannelName, typer.Option(help="Where notices go.")] = ChannelName.CONSOLE,
     file: Annotated[Path | None, typer.Option(help="The file of --channel file, a JSON line a notice.")] = None,
+    slot: Slot = None,
+    accept: Accept = None,
 ) -> None:
     """Tell people that they were reported, to whom and why, until stopped."""
     from infra.telemetry import configure, shutdown
     from schemas.policy import load_policy
+    from schemas.topics import Group
     from services.cli.ready import ready
     from services.cli.surroundings import settings_with_kafka
     from services.notifier.channels import ConsoleChannel, FileChannel
@@ -35,13 +40,21 @@ def notifier(
     settings = settings_with_kafka()
     if (channel is ChannelName.FILE) != (file is not None):
         raise SettingsError("--channel file needs --file, and --file is for --channel file alone")
+    losses = accepted(accept, Group.NOTIFIER)
     configure("notifier")
     try:
         told_by = ConsoleChannel() if file is None else FileChannel(file)
     except OSError as error:
         raise SettingsError(f"the file of notices cannot be written: {error.strerror}") from error
     try:
-        status = run(told_by, load_policy(), bootstrap=settings.bootstrap, opened=ready("notifier"))
+        status = run(
+            told_by,
+            load_policy(),
+            bootstrap=settings.bootstrap,
+            slot=slot,
+            opened=ready("notifier"),
+            accepted=losses,
+        )
     finally:
         shutdown()
     raise typer.Exit(status)

@@ -1,20 +1,15 @@
 """`confide worker`: ADMIT, IDENTITY and DECIDE."""
 
-from typing import Annotated
-
 import typer
+
+from services.cli.lanes import Accept, Slot, accepted
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
 
     @app.command()
-    def worker(
-        slot: Annotated[
-            str | None,
-            typer.Option(help="A name of this worker's own that stays over restarts; a quick one then moves no work."),
-        ] = None,
-    ) -> None:
+    def worker(slot: Slot = None, accept: Accept = None) -> None:
         """Admit, resolve and decide disclosures until stopped. Start it again to add workers."""
         from infra.telemetry import configure, shutdown
         from schemas.policy import load_policy
@@ -25,9 +20,10 @@ def register(app: typer.Typer) -> None:
 
         settings = settings_with_kafka()
         keys = settings.keys()
-        configure("worker")
         links = IdentityLinks()
         groups = lane_groups(WorkerKeys(keys.master, keys.token, keys.token_version), load_policy(), links)
+        losses = accepted(accept, *(group.name for group in groups))
+        configure("worker")
         status = run_worker(
             APPLICATION,
             groups,
@@ -35,6 +31,7 @@ def register(app: typer.Typer) -> None:
             background=(following(settings.bootstrap, links),),
             instance=slot and f"{APPLICATION}-{slot}",
             opened=ready("worker"),
+            accepted=losses,
         )
         shutdown()
         raise typer.Exit(status)

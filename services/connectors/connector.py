@@ -2,17 +2,15 @@
 
     a report comes      → queued, kept in the lane's state          → effect: compose the request
     composed            → attempt 1 recorded, with the request      → effect: attempt
-    answered            → received and acknowledged, or failed, or  → effect: wait
-    waited              → the next attempt recorded                 → effect: attempt
+    answered            → received and acknowledged, or failed, or  → timer: the next attempt
+    timer due           → the next attempt recorded                 → effect: attempt
 
 Each arrow is one committed turn, so an attempt is on record before it is made. After a crash the state says what is
 owed; an attempt whose outcome nobody knows is made again, under the same idempotency key, as the next attempt.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import assert_never
 
 import structlog
@@ -67,14 +65,6 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Wait until the next attempt is due."""
-
-    report_id: str
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Answered:
     """What came of an attempt, and the span it was made in."""
 
@@ -82,13 +72,8 @@ class Answered:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Waited:
-    """The next attempt is due."""
-
-
-Effect = Compose | Attempt | Wait
-Result = ReportSection | Unopenable | Answered | Waited
+Effect = Compose | Attempt
+Result = ReportSection | Unopenable | Answered
 
 
 class Connector(Agent[Report, Effect, Result]):
@@ -102,14 +87,12 @@ class Connector(Agent[Report, Effect, Result]):
         policy: RetryPolicy,
         *,
         jitter: Callable[[], float],
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._agency = agency
         self._composer = composer
         self._client = client
         self._policy = policy
         self._jitter = jitter
-        self._clock = clock
 
     def decode(self, record: Record) -> Report:
         """Return the report; raise `Invalid` for what is none, or another agency's."""
@@ -142,21 +125,20 @@ class Connector(Agent[Report, Effect, Result]):
             if request is None:
                 turn.start(Compose(kept.report_of(turn, report_id)), cause=standing.cause)
             elif standing.retry_at is not None:
-                turn.start(Wait(report_id, standing.retry_at), cause=standing.cause)
+                # Its timer is restored, and setting it to the same time changes nothing. A version that knew no timers
+                # left this time alone.
+                turn.schedule(report_id.encode(), standing.retry_at, cause=standing.cause)
             else:
                 unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN})
                 self._attempt(turn, kept.report_of(turn, report_id), unknown, request)
 
     async def perform(self, effect: Effect) -> Result:
-        """Compose, send or wait; whatever the agency does is a result."""
+        """Compose or send; whatever the agency does is a result."""
         match effect:
             case Compose(report):
                 return await self._composer.compose(report)
             case Attempt():
                 return await self._send(effect)
-            case Wait(_, until):
-                await asyncio.sleep(max(0.0, (until - self._clock()).total_seconds()))
-                return Waited()
             case _:
                 assert_never(effect)
 
@@ -168,17 +150,24 @@ class Connector(Agent[Report, Effect, Result]):
             case ReportSection():
                 kept.keep_request(turn, report_id, result)
                 self._attempt(turn, report, standing, result)
-            case Waited():
-                request = kept.request_of(turn, report_id)
-                if request is None:
-                    raise LookupError(f"report {report_id} waits for a further attempt and has no request")
-                self._attempt(turn, report, standing, request)
             case Unopenable(reason):
                 self._give_up(turn, report, standing, reason, cause)
             case Answered(answer, span):
                 self._read(turn, report, standing, answer, span)
             case _:
                 assert_never(result)
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the standing has it too
+        """Make the next attempt of the report that the timer is named after."""
+        report_id = timer.decode()
+        standing = kept.waiting_of(turn, report_id)
+        if standing is None:
+            # A version that knew no timers had the lane since this one was set, and went on by itself.
+            return
+        request = kept.request_of(turn, report_id)
+        if request is None:
+            raise LookupError(f"report {report_id} waits for a further attempt and has no request")
+        self._attempt(turn, kept.report_of(turn, report_id), standing, request)
 
     def _attempt(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
         after = standing.model_copy(
@@ -228,7 +217,7 @@ class Connector(Agent[Report, Effect, Result]):
                 _tell(turn, report, received, cause)
                 acknowledged = _advanced(received, DeliveryEvent.ACKNOWLEDGED)
                 _tell(turn, report, acknowledged, cause, reference=answer.reference)
-                kept.settle(turn, report.report_id, acknowledged.state)
+                kept.settle(turn, report, acknowledged.state)
                 self._count(acknowledged.state)
             case Reading.RETRY:
                 due = self._policy.next_attempt(standing.queued_at, turn.now, standing.attempt, self._jitter())
@@ -238,7 +227,7 @@ class Connector(Agent[Report, Effect, Result]):
                 waiting = standing.model_copy(update={"retry_at": due, "reason": reason})
                 kept.keep(turn, report.report_id, waiting)
                 self._count(waiting.state)
-                turn.start(Wait(report.report_id, due), cause=standing.cause)
+                turn.schedule(report.report_id.encode(), due, cause=standing.cause)
             case Reading.FAIL:
                 self._give_up(turn, report, standing, reason or OUTCOME_UNKNOWN, cause)
             case _:
@@ -247,7 +236,7 @@ class Connector(Agent[Report, Effect, Result]):
     def _give_up(self, turn: Turn, report: Report, standing: Standing, reason: str, cause: Cause) -> None:
         failed = _advanced(standing, DeliveryEvent.GIVEN_UP).model_copy(update={"reason": reason})
         _tell(turn, report, failed, cause)
-        kept.settle(turn, report.report_id, failed.state)
+        kept.settle(turn, report, failed.state)
         self._count(failed.state)
         _log.error(
             "report handed to a human",

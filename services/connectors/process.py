@@ -1,7 +1,7 @@
 """The process of one agency's connector."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -28,18 +28,22 @@ PROJECTIONS: Mapping[Agency, Projection] = MappingProxyType(
 )
 
 
-def run(
+def run(  # noqa: PLR0913 - by keyword, and most have a default
     agency: Agency,
     url: str,
     *,
     bootstrap: str,
     keys: Keys,
     policy: RetryPolicy | None = None,
+    slot: str | None = None,
     opened: Callable[[], None] | None = None,
+    accepted: Collection[str] = (),
 ) -> int:
     """Tell `agency`, whose server is at `url`, of its reports until SIGTERM; return the exit status.
 
-    `opened` is called once its lanes are open. Raises `SettingsError` where the address is not one of a server.
+    `slot` is a name of this process that stays over restarts; `opened` is called once its lanes are open; `accepted`
+    are refused lanes that are to begin where their logs do. Raises `SettingsError` where the address is not one of a
+    server.
     """
     _check(url)
     policy = policy or RETRY_POLICIES[agency]
@@ -58,8 +62,15 @@ def run(
 
     name = topics.connector(agency)
     group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
+    application = f"confide-{name}"
     return run_worker(
-        f"confide-{name}", [group], bootstrap=bootstrap, background=[keyring.following, client], opened=opened
+        application,
+        [group],
+        bootstrap=bootstrap,
+        background=[keyring.following, client],
+        instance=slot and f"{application}-{slot}",
+        opened=opened,
+        accepted=accepted,
     )
 
 

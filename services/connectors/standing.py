@@ -3,18 +3,22 @@
 report/ID    the report as it came                          until it is settled
 request/ID   the request, sealed: every resend is the same  from the first attempt until it is settled
 standing/ID  state, attempt, times                          until it is settled
-done/ID      how it ended                                   from then on
+done/ID      how it ended                                   for SETTLED_FOR after it was reported
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from schemas import topics
 from schemas.codec import decode, encode
 from schemas.records import Report, ReportSection, SealedSection
 from schemas.vocabulary import DeliveryState
 from streams.runtime import Cause, Turn
+
+#: How long the mark of a settled report stays after it was reported: for as long as anything can bring it again.
+SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
 
 _STANDING = b"standing/"
 
@@ -29,7 +33,7 @@ class Standing(BaseModel):
     attempt: int
     queued_at: AwareDatetime
     traceparent: str | None
-    #: When it is tried again; None while an attempt is under way or before the first.
+    #: When it is tried again, as its timer has it; None while an attempt is under way or before the first.
     retry_at: AwareDatetime | None = None
     #: Why the last attempt failed, a code of ours.
     reason: str | None = None
@@ -84,11 +88,12 @@ def keep_request(turn: Turn, report_id: str, request: ReportSection) -> None:
     turn.put(_request(report_id), sealed.model_dump_json().encode())
 
 
-def settle(turn: Turn, report_id: str, state: DeliveryState) -> None:
+def settle(turn: Turn, report: Report, state: DeliveryState) -> None:
     """Replace all that was kept by the mark of how it ended."""
+    report_id = report.report_id
     for key in (_report(report_id), _request(report_id), _standing(report_id)):
         turn.drop(key)
-    turn.put(_done(report_id), state.value.encode())
+    turn.put(_done(report_id), state.value.encode(), until=report.reported_at + SETTLED_FOR)
 
 
 def pending(turn: Turn) -> Iterator[tuple[str, Standing]]:
@@ -100,6 +105,13 @@ def pending(turn: Turn) -> Iterator[tuple[str, Standing]]:
 def standing_of(turn: Turn, report_id: str) -> Standing:
     """Return how far a pending report is; raise `LookupError` for one that is not pending."""
     return Standing.model_validate_json(_kept(turn, _standing(report_id)))
+
+
+def waiting_of(turn: Turn, report_id: str) -> Standing | None:
+    """Return how far a report is that waits for its next attempt, None for any other."""
+    value = turn.get(_standing(report_id))
+    standing = None if value is None else Standing.model_validate_json(value)
+    return standing if standing is not None and standing.retry_at is not None else None
 
 
 def report_of(turn: Turn, report_id: str) -> Report:

@@ -26,6 +26,9 @@ from streams.runtime.tracing import cause_of, context_of
 #: When a notice that was withheld is looked at again.
 REVIEW_AFTER = timedelta(hours=24)
 
+#: How long the mark of a settled notice stays after it was due: for as long as anything can bring it again.
+SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
+
 _PENDING = b"pending/"
 _notices = metrics.get_meter("confide.notifier").create_counter(Metric.NOTICES, unit="{notice}")
 
@@ -154,7 +157,7 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         turn.send(topics.TopicName.NOTIFICATIONS, due.person.encode(), value, cause=cause)
         if turn.get(_pending(due.notification_id)) is not None:
             turn.drop(_pending(due.notification_id))
-        turn.put(_done(due.notification_id), state.value.encode())
+        turn.put(_done(due.notification_id), state.value.encode(), until=due.due_at + SETTLED_FOR)
         _notices.add(1, {Attribute.DELIVERY_STATE: state.value})
 
 

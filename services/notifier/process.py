@@ -1,6 +1,6 @@
 """The notifier's process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from schemas import topics
@@ -9,6 +9,9 @@ from services.notifier.channels import ChannelPort
 from services.notifier.notifier import REVIEW_AFTER, Notifier
 from streams.runtime import LaneContext, LaneGroup, run_worker
 
+#: The consumer group of all notifiers.
+APPLICATION = "confide-notifier"
+
 
 def run(
     channel: ChannelPort,
@@ -16,9 +19,15 @@ def run(
     *,
     bootstrap: str,
     review_after: timedelta = REVIEW_AFTER,
+    slot: str | None = None,
     opened: Callable[[], None] | None = None,
+    accepted: Collection[str] = (),
 ) -> int:
-    """Settle notices through `channel` until SIGTERM; return the exit status. `opened`: once its lanes are open."""
+    """Settle notices through `channel` until SIGTERM; return the exit status.
+
+    `slot` is a name of this process that stays over restarts; `opened` is called once its lanes are open; `accepted`
+    are refused lanes that are to begin where their logs do.
+    """
 
     def agent(_: LaneContext) -> Notifier:
         return Notifier(channel, policy, review_after)
@@ -29,4 +38,11 @@ def run(
         agent=agent,
         changelog=topics.changelog(topics.Group.NOTIFIER),
     )
-    return run_worker("confide-notifier", [group], bootstrap=bootstrap, opened=opened)
+    return run_worker(
+        APPLICATION,
+        [group],
+        bootstrap=bootstrap,
+        instance=slot and f"{APPLICATION}-{slot}",
+        opened=opened,
+        accepted=accepted,
+    )

@@ -1,12 +1,13 @@
 """DECIDE: applies the policy to each admitted disclosure of a person and sends what follows from it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from schemas.codec import encode
 from schemas.errors import Invalid
 from schemas.policy import Policy
 from schemas.records import Admitted
-from schemas.topics import TopicName, reports
+from schemas.topics import KNOWN_DAYS, TopicName, reports
 from schemas.vocabulary import Outcome
 from streams.agents.reading import read_admitted
 from streams.domain.channels import dump, load, remember, unsafe
@@ -17,12 +18,14 @@ from streams.runtime import Agent, Cause, Record, Turn
 
 _SEEN = b"d:"
 _CHANNELS = b"c:"
+_KNOWN_FOR = timedelta(days=KNOWN_DAYS)
 
 
 class Decide(Agent[Admitted, None, None]):
     """One decision for each disclosure, and the reports, notices and reviews that follow from it.
 
-    State: `d:` + disclosure id → digest of its content; `c:` + person → which channels are safe.
+    State: `d:` + disclosure id → digest of its content, for KNOWN_DAYS; `c:` + person → which channels are safe, for
+    good: a channel that was marked unsafe stays so until it is marked safe.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -41,7 +44,7 @@ class Decide(Agent[Admitted, None, None]):
             seen_key = _SEEN + admitted.disclosure.disclosure_id.encode()
             seen = turn.get(seen_key)
             if seen is None:
-                turn.put(seen_key, admitted.digest.encode())
+                turn.put(seen_key, admitted.digest.encode(), until=turn.now + _KNOWN_FOR)
                 self._decide(record, admitted, turn)
             elif not same_content(seen.decode(), admitted.digest):
                 turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))

@@ -1,13 +1,14 @@
 """IDENTITY: one lane that sees every new link in order and says once who a person is."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from schemas.codec import encode
 from schemas.errors import Invalid
 from schemas.identifiers import PersonId, Token
 from schemas.records import Admitted
-from schemas.topics import TopicName
+from schemas.topics import KNOWN_DAYS, TopicName
 from streams.agents.reading import read_admitted
 from streams.domain.identity import resolve
 from streams.domain.tokens import same_content
@@ -16,6 +17,7 @@ from streams.runtime import Agent, Cause, Record, Turn
 _OWNER = b"t:"
 _EDGE = b"e:"
 _SEEN = b"d:"
+_KNOWN_FOR = timedelta(days=KNOWN_DAYS)
 
 Unresolved = tuple[Admitted, dict[str, Any]]
 
@@ -23,7 +25,8 @@ Unresolved = tuple[Admitted, dict[str, Any]]
 class Identity(Agent[Unresolved, None, None]):
     """Assigns persons and sends each disclosure to its person's lane.
 
-    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen; `d:` + id → digest.
+    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen; `d:` + id → digest. All grow
+    by persons alone: of a disclosure that made nobody known the id is dropped after KNOWN_DAYS.
     """
 
     def decode(self, record: Record) -> Unresolved:
@@ -54,9 +57,13 @@ class Identity(Agent[Unresolved, None, None]):
             if seen is not None and not same_content(seen.decode(), unresolved.digest):
                 turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))
                 continue
-            if seen is None:
-                turn.put(seen_key, unresolved.digest.encode())
             found = resolve(disclosure_id, [Token(token) for token in unresolved.tokens], owner)
+            if seen is None:
+                # An id that a person's own is made of is taken for as long as they are known: whoever came under it
+                # later would be made one with them. Of any other nothing is made; it may come again as if new.
+                makes_known = len(found.new_tokens) == len(unresolved.tokens)
+                until = None if makes_known else turn.now + _KNOWN_FOR
+                turn.put(seen_key, unresolved.digest.encode(), until=until)
             for token in found.new_tokens:
                 turn.put(_OWNER + token.encode(), found.person.encode())
                 link = encode("TokenOwner", {"token": token, "person": found.person})

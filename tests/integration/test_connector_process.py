@@ -5,6 +5,7 @@ import json
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from kafka import KafkaProducer
 from schemas.codec import decode, encode
 from schemas.partitioner import partition_for
 from schemas.records import KeyRecord, NotificationDue, Report, ServiceDisclosure
-from schemas.topics import TopicName, rejected
+from schemas.topics import Group, TopicName, changelog, rejected
 from schemas.vocabulary import Agency, ContactChannel, Service
 from services.agencies import Fault
 from services.settings import Keys
 from streams.domain.sealing import wrap
+from streams.runtime.agent import at_micros
 from tests.agency_servers import AgencyServer, serving
 from tests.processes import Processes, processes
 from tests.reports import DATA_KEY, KEY_ID, encoded, report
@@ -41,10 +43,13 @@ class World:
         record = KeyRecord(key_id=KEY_ID, person="person-1", wrapped_key=wrapped)
         self.write(TopicName.KEYS, KEY_ID.encode(), encode("KeyRecord", record.model_dump()))
 
-    def write(self, topic: str, key: bytes, value: bytes, traceparent: bytes | None = None) -> None:
+    def write(
+        self, topic: str, key: bytes, value: bytes, traceparent: bytes | None = None, entry: bytes | None = None
+    ) -> None:
+        """Write a record to the partition of `key`, under that key or as the `entry` of a lane's state."""
         headers = [] if traceparent is None else [("traceparent", traceparent)]
         partition = partition_for(key, PARTITIONS)
-        self._producer.send(str(topic), value, key, headers=headers, partition=partition).get(20)
+        self._producer.send(str(topic), value, entry or key, headers=headers, partition=partition).get(20)
 
     def report(self, number: int, traceparent: bytes | None = None) -> Report:
         made = report(disclosure_id=f"{self.run}-{number}", person=f"person-{number}")
@@ -137,6 +142,68 @@ async def test_killed_again_and_again_every_report_is_accepted_once_and_ends_onc
         assert states[report_id]["sent"] >= 1
 
 
+@pytest.mark.faults
+async def test_a_wait_outlives_a_kill_and_the_retry_comes_once_at_its_time(world: World, bootstrap: str) -> None:
+    failures = 5  # The wait after them is 4 s at least: time to be killed and to be back.
+    world.agency.faults.add([503] * failures)
+    with Tail(bootstrap, TopicName.DELIVERIES) as tail, Tail(bootstrap, changelog(Group.CONNECTOR_999)) as kept:
+        arguments = ("connector", "999", "--agency-url", world.agency.url, "--slot", "waiting")
+        connector = world.confide.start(*arguments)
+        made = world.report(11)
+        timers: list[datetime] = []
+        while len(timers) < failures:
+            found = await asyncio.to_thread(kept.take, 1, 40)
+            assert found, "no timer was set"
+            timers += [
+                at_micros(int(record.value.partition(b"|")[0]))
+                for record in found
+                if record.key == b"t" + made.report_id.encode() and record.value is not None
+            ]
+        await asyncio.to_thread(connector.kill)
+        again = world.confide.start(*arguments)
+        await asyncio.to_thread(again.announced)
+        opened = datetime.now(UTC)
+        states: list[tuple[str, int, str | None]] = []
+        while not states or states[-1][0] != "acknowledged":
+            found = await asyncio.to_thread(tail.take, 1, 20)
+            assert found, "the retry did not come"
+            states += [(change["state"], change["attempt"], change["reason"]) for change in changes(found)]
+        assert await asyncio.to_thread(again.stop) == 0
+    log = world.agency.log()
+    assert [(line["attempt"], line["accepted"]) for line in log] == [(n, False) for n in range(1, 6)] + [(6, True)]
+    due = timers[-1]
+    assert due <= datetime.fromisoformat(log[-1]["at"]) < max(due, opened) + timedelta(seconds=2)
+    # Not as one whose outcome nobody knows: what came of the attempt before stands.
+    assert [each for each in states if each[0] == "sent"] == [("sent", 1, None)] + [
+        ("sent", n, "status_503") for n in range(2, 7)
+    ]
+
+
+async def test_a_lane_that_was_refused_begins_where_its_log_does_once_that_is_accepted(
+    world: World, bootstrap: str
+) -> None:
+    group, person = Group.CONNECTOR_CARE_TEAM, "person-12"
+    partition = partition_for(person.encode(), PARTITIONS)
+    # State without any offset, as where a changelog was restored from elsewhere.
+    world.write(changelog(group), person.encode(), b"acknowledged", entry=b"sdone/elsewhere")
+    made = report(Agency.CARE_TEAM, f"{world.run}-12", person=person)
+    world.write(TopicName.REPORTS_CARE_TEAM, person.encode(), encoded(made))
+    arguments = ("connector", "care-team", "--agency-url", world.agency.url, "--slot", "refused")
+    with Tail(bootstrap, TopicName.DELIVERIES) as tail:
+        refusing = world.confide.start(*arguments)
+        await asyncio.to_thread(refusing.announced)
+        said = world.confide.errors("connector").read_text()
+        assert f'"lane": "{group}-{partition}"' in said
+        assert "refuses to work" in said
+        assert await asyncio.to_thread(refusing.stop) == 0
+        assert world.agency.log() == []
+        accepting = world.confide.start(*arguments, "--accept", f"{group}-{partition}")
+        records = await asyncio.to_thread(tail.take, 4)
+        assert await asyncio.to_thread(accepting.stop) == 0
+    assert [change["state"] for change in changes(records)] == ["queued", "sent", "received", "acknowledged"]
+    assert world.agency.accepted() == [made.report_id]
+
+
 async def test_what_is_no_report_is_rejected_whole_and_delays_nothing(world: World, bootstrap: str) -> None:
     garbage = secrets.token_bytes(40)
     with Tail(bootstrap, TopicName.DELIVERIES, rejected(TopicName.REPORTS_999)) as tail:
@@ -220,6 +287,25 @@ def test_a_connector_without_its_keys_or_with_a_wrong_address_is_one_line(
         ended = confide.run("connector", "999", "--agency-url", "localhost")
         assert ended.returncode == 2
         assert b"must be a URL" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("worker", "--accept", "notifier-0"), b"decide-N"),
+        (("connector", "101", "--agency-url", "http://localhost:1", "--accept", "connector-999-1"), b"connector-101-N"),
+        (("notifier", "--accept", "notifier-01"), b"notifier-N"),
+        (("notifier", "--accept", "notifier"), b"notifier-N"),
+        (("notifier", "--slot", "two words"), b"--slot"),
+        (("worker", "--slot", ""), b"--slot"),
+    ],
+)
+def test_a_slot_or_a_lane_that_cannot_be_is_one_line(
+    confide: Processes, arguments: tuple[str, ...], names: bytes
+) -> None:
+    ended = confide.run(*arguments)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert names in ended.stderr
 
 
 async def _until(holds: Any, seconds: float = 40.0) -> None:

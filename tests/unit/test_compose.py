@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 ONE_SHOT = {"topics", "keys"}
 OURS = set(SERVICES) - {"kafka"}
+#: The verbs that work lanes off.
+LANES = {"worker", "connector", "notifier"}
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*")
 
 
@@ -70,6 +73,21 @@ def test_its_command_is_one_that_confide_has(name: str) -> None:
         command = command.commands[arguments.pop(0)]
     # Parses the options as a call would, and raises at one that does not exist.
     command.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if SERVICES[name]["command"][0] in LANES])
+def test_a_process_of_lanes_has_them_back_after_a_quick_restart(name: str) -> None:
+    arguments = SERVICES[name]["command"]
+    if "entrypoint" in SERVICES[name]:
+        *shell, script, called = SERVICES[name]["entrypoint"]
+        spoken = script.replace("$$", "$").replace("exec python -m services.cli", "printf '%s\\n'")
+        said = subprocess.run([*shell, spoken, called, *arguments], capture_output=True, text=True, check=True)
+        assert said.stdout.splitlines() == [*arguments, "--slot", socket.gethostname()]
+        arguments = said.stdout.splitlines()
+    command: Any = typer.main.get_command(app)
+    slot = command.commands[arguments[0]].make_context(name, arguments[1:]).params["slot"]
+    # One name for several would have each take the lanes from the others.
+    assert slot == ("1" if "deploy" not in SERVICES[name] else socket.gethostname())
 
 
 def test_two_workers_share_the_work() -> None:

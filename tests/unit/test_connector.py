@@ -1,25 +1,27 @@
 """A connector against a real agency: attempts on record before they are made, resumed after a crash, ended in time."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from schemas.records import DeliveryChanged, ReportSection
+from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from schemas.vocabulary import Agency
 from services.agencies import Fault
 from services.connectors.client import AgencyClient
-from services.connectors.connector import Attempt, Connector, Wait
+from services.connectors.connector import Attempt, Compose, Connector
 from services.connectors.process import PROJECTIONS
 from services.connectors.sealed import Composer
+from services.connectors.standing import SETTLED_FOR
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from streams.domain.sealing import open_bytes
+from streams.runtime.state import Entry
 from tests.agency_servers import AgencyServer, serving
-from tests.lanes import Clock, Lane
+from tests.lanes import START, Clock, Lane
 from tests.reports import DATA_KEY, Keys, encoded, report, section
 
 #: The waits of 999 and a time limit for an attempt that a test can wait for.
@@ -33,29 +35,34 @@ TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Bench:
-    """A connector of 999 over a lane that can crash, with a clock that its waits move on."""
+    """A connector of 999 over a lane that can crash, with a clock that its timers move on."""
 
     def __init__(self, url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> None:
         self.client = AgencyClient(url, policy.attempt_timeout)
         self.clock = Clock()
         self.keys = keys or Keys()
         self.policy = policy
-        self.lane = self._open({})
+        self.lane = self._open(())
 
-    def crash(self) -> None:
-        """Lose what is under way; the state stays."""
+    def crash(self, but: bytes | None = None) -> None:
+        """Lose what is under way; the state stays, but for changelog records of one kind where that is named."""
         written = self.lane.outputs
-        self.lane = self._open(self.lane.state)
+        self.lane = self._open([entry for entry in self.lane.changelog if entry.key[:1] != but])
         self.lane.outputs = written + self.lane.outputs
 
-    async def step(self) -> Any:
-        effect = self.lane.effects[0][0]
-        if isinstance(effect, Wait):
-            self.clock.now = max(self.clock.now, effect.until)
-        return await self.lane.settle()
+    def is_owed(self) -> bool:
+        return bool(self.lane.effects or self.lane.timers)
+
+    async def step(self) -> None:
+        """Settle what was started, else move on to the time of the next timer."""
+        if self.lane.effects:
+            await self.lane.settle()
+            return
+        self.clock.now = max(self.clock.now, *self.lane.timers.values())
+        self.lane.pass_time()
 
     async def finish(self) -> None:
-        while self.lane.effects:
+        while self.is_owed():
             await self.step()
 
     def deliveries(self) -> list[DeliveryChanged]:
@@ -64,12 +71,10 @@ class Bench:
     def states(self) -> list[tuple[str, int]]:
         return [(each.state.value, each.attempt) for each in self.deliveries()]
 
-    def _open(self, state: dict[bytes, bytes]) -> Lane:
+    def _open(self, changelog: Sequence[Entry]) -> Lane:
         composer = Composer(self.keys, PROJECTIONS[Agency.EMERGENCY_999])
-        agent = Connector(
-            Agency.EMERGENCY_999, composer, self.client, self.policy, jitter=lambda: 0.5, clock=self.clock
-        )
-        return Lane(agent, self.clock, state)
+        agent = Connector(Agency.EMERGENCY_999, composer, self.client, self.policy, jitter=lambda: 0.5)
+        return Lane(agent, self.clock, changelog)
 
 
 Open = Callable[..., Bench]
@@ -202,11 +207,39 @@ async def test_a_report_that_comes_twice_is_told_once_pending_or_settled(agency:
     assert len(agency.log()) == 1
 
 
-async def test_a_settled_report_leaves_a_small_mark_in_the_state(agency: AgencyServer, bench_at: Open) -> None:
+async def test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record(
+    agency: AgencyServer, bench_at: Open
+) -> None:
     bench = bench_at(agency.url)
-    bench.lane.feed(encoded(report()))
+    made = encoded(report(reported_at=START))
+    bench.lane.feed(made)
     await bench.finish()
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"acknowledged"}
+    mark = {b"done/" + report().report_id.encode(): b"acknowledged"}
+    assert bench.lane.state == mark
+    # Read again on the last day that the topic has it, the report is told no more.
+    bench.clock.now = START + timedelta(days=OUTCOME_DAYS + SEGMENT_DAYS)
+    bench.lane.pass_time()
+    bench.lane.feed(made)
+    assert not bench.lane.effects
+    assert bench.lane.state == mark
+    bench.clock.now = START + SETTLED_FOR
+    bench.lane.pass_time()
+    assert bench.lane.state == {}
+
+
+async def test_a_mark_that_has_ended_is_no_mark_though_it_is_not_swept_yet(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report(reported_at=START)))
+    await bench.finish()
+    bench.clock.now = START + SETTLED_FOR
+    bench.lane.feed(encoded(report(reported_at=bench.clock.now)))
+    assert [effect for effect, _ in bench.lane.effects] == [Compose(report(reported_at=bench.clock.now))]
+    # It is told again under its old id: another content, which the agency does not take for the first.
+    await bench.finish()
+    assert (bench.states()[-1], bench.deliveries()[-1].reason) == (("failed", 1), "status_409")
+    assert agency.accepted() == [report().report_id]
 
 
 async def test_after_a_crash_at_any_step_the_report_is_told_once_and_its_end_is_written_once(
@@ -216,10 +249,10 @@ async def test_after_a_crash_at_any_step_the_report_is_told_once_and_its_end_is_
     clean = bench_at(agency.url)
     clean.lane.feed(encoded(report()))
     steps = 0
-    while clean.lane.effects:
+    while clean.is_owed():
         await clean.step()
         steps += 1
-    assert steps == 6  # compose, attempt, wait, attempt, wait, attempt
+    assert steps == 6  # compose, attempt, timer, attempt, timer, attempt
     for crash_before in range(steps):
         made = report(disclosure_id=f"disclosure-{crash_before + 2}")
         agency.faults.add([503, Fault.DROP_AFTER_ACCEPT])
@@ -256,9 +289,66 @@ async def test_a_wait_goes_on_after_a_crash_until_the_time_that_was_set(agency: 
     bench.lane.feed(encoded(report()))
     await bench.step()
     await bench.step()
-    until = bench.lane.effects[0][0].until
+    timers = bench.lane.timers
+    assert timers == {report().report_id.encode(): START + QUICK.wait(1, 0.5)}
     bench.crash()
-    assert bench.lane.effects[0][0] == Wait(report().report_id, until)
+    assert not bench.lane.effects
+    assert bench.lane.timers == timers
+    bench.clock.advance(QUICK.wait(1, 0.5) - timedelta(microseconds=1))
+    bench.lane.pass_time()
+    assert not bench.lane.effects
+    bench.clock.advance(timedelta(microseconds=1))
+    bench.lane.pass_time()
+    assert bench.states()[-1] == ("sent", 2)
+    assert len(bench.lane.effects) == 1
+    assert bench.lane.timers == {}
+
+
+async def test_a_wait_that_came_due_in_the_meantime_ends_once(agency: AgencyServer, bench_at: Open) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    await bench.step()
+    await bench.step()
+    bench.clock.advance(timedelta(hours=1))
+    bench.crash()
+    bench.crash()
+    bench.lane.pass_time()
+    bench.lane.pass_time()
+    await bench.finish()
+    assert [state for state in bench.states() if state[0] == "sent"] == [("sent", 1), ("sent", 2)]
+    assert len(agency.log()) == 2
+
+
+async def test_a_wait_of_a_version_without_timers_goes_on(agency: AgencyServer, bench_at: Open) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    await bench.step()
+    await bench.step()
+    timers = bench.lane.timers
+    bench.crash(but=b"t")
+    assert bench.lane.timers == timers
+    await bench.finish()
+    assert bench.states()[-1] == ("acknowledged", 2)
+
+
+async def test_a_timer_of_a_report_that_a_version_without_timers_went_on_with_brings_nothing(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    await bench.step()
+    await bench.step()
+    (kept,) = [entry for entry in bench.lane.changelog if entry.key[:1] == b"t"]
+    await bench.finish()
+    bench.lane.changelog.append(kept)
+    bench.crash()
+    assert bench.lane.timers
+    bench.lane.pass_time()
+    assert not bench.is_owed()
+    assert bench.states()[-1] == ("acknowledged", 2)
 
 
 async def test_a_person_who_was_erased_is_told_of_nobody(agency: AgencyServer, bench_at: Open) -> None:

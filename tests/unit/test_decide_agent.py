@@ -1,5 +1,6 @@
 """DECIDE: one decision for each disclosure, and the reports, notices and reviews that follow from it, nothing else."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,12 +8,12 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.identifiers import PersonId
 from schemas.policy import load_policy
-from schemas.topics import TopicName
+from schemas.topics import KNOWN_DAYS, TopicName
 from streams.agents.admit import Admit
 from streams.agents.decide import Decide
 from streams.domain.ids import decision_id, notification_id, report_id, review_id
 from tests.disclosures import KEYS
-from tests.turns import PARTITION, TRACE, Lane, assert_names_nobody, disclosed, on, why
+from tests.turns import NOW, PARTITION, TRACE, Lane, assert_names_nobody, disclosed, on, why
 
 ADA = PersonId("person-ada")
 #: Disclosed after all the others, but assessed a year later: out of scope.
@@ -97,6 +98,31 @@ def test_the_same_id_with_other_content_is_rejected_and_decides_nothing(lane: La
     assert [each["disclosure_id"] for each in on(turn, TopicName.DECISIONS)] == ["d-2"]
     assert {key for key in lane.state if key not in state} == {b"d:d-2"}
     assert_names_nobody(turn)
+
+
+def test_an_id_is_known_until_its_end_and_then_as_if_it_never_came(lane: Lane) -> None:
+    lane.work(admitted(contact=contact(False, "sms")))
+    end = NOW + timedelta(days=KNOWN_DAYS)
+    last = end - timedelta(seconds=1)
+    lane.sweep(last)
+    turn = lane.work(admitted(summary="Other words."), now=last)
+    assert why(turn) == ["disclosure_id: was used before with other content"]
+    lane.sweep(end)
+    # Which channels are safe has no end.
+    assert [key[:2] for key in lane.state] == [b"c:"]
+    (decision,) = on(lane.work(admitted(), now=end), TopicName.DECISIONS)
+    assert decision["decision_id"] == decision_id("d-1")
+
+
+def test_an_id_that_has_ended_is_not_known_though_it_is_not_swept_yet(lane: Lane) -> None:
+    lane.work(admitted())
+    end = NOW + timedelta(days=KNOWN_DAYS)
+    again = lane.work(admitted(summary="Other words."), admitted(summary="Other words."), now=end)
+    assert len(on(again, TopicName.DECISIONS)) == 1
+    # It is known anew from then on.
+    assert why(lane.work(admitted(), now=end + timedelta(days=1))) == [
+        "disclosure_id: was used before with other content"
+    ]
 
 
 def contact(safe: bool | None, *channels: str) -> dict[str, Any]:

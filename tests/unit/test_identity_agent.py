@@ -1,11 +1,12 @@
 """IDENTITY: says once who a person is, publishes links and keys, and sends each disclosure to its person's lane."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from schemas.codec import encode
-from schemas.topics import TopicName
+from schemas.topics import KNOWN_DAYS, TopicName
 from streams.agents.admit import Admit
 from streams.agents.identity import Identity
 from streams.domain.ids import person_id
@@ -105,6 +106,30 @@ def test_the_same_id_for_somebody_else_is_rejected_and_makes_nobody_one() -> Non
     assert why(turn) == ["disclosure_id: was used before with other content"]
     assert turn.outputs == []
     assert lane.state == state
+
+
+def test_an_id_that_made_nobody_known_is_dropped_and_may_come_again() -> None:
+    lane = Lane(Identity())
+    lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-2", subject={**ACCOUNT, **PHONE}))
+    end = NOW + timedelta(days=KNOWN_DAYS)
+    other = lane.work(unresolved("d-2", subject=EMAIL), now=end - timedelta(seconds=1))
+    assert why(other) == ["disclosure_id: was used before with other content"]
+    # Read as gone already, and then gone.
+    again = lane.work(unresolved("d-2", subject={**ACCOUNT, **PHONE}), now=end)
+    assert [each["person"] for each in on(again, TopicName.ADMITTED_URGENT)] == [person_id("d-1")]
+    assert not on(again, TopicName.IDENTITY_LINKS)
+    lane.sweep(end + timedelta(days=KNOWN_DAYS))
+    assert [key for key in lane.state if key.startswith(b"d:")] == [b"d:d-1"]
+
+
+def test_an_id_that_made_somebody_known_is_taken_for_as_long_as_they_are() -> None:
+    lane = Lane(Identity())
+    lane.work(unresolved("d-1", subject=ACCOUNT))
+    years = NOW + timedelta(days=20 * 365)
+    lane.sweep(years)
+    turn = lane.work(unresolved("d-1", subject=PHONE), now=years)
+    assert why(turn) == ["disclosure_id: was used before with other content"]
+    assert turn.outputs == []
 
 
 def test_every_key_that_is_used_is_published() -> None:

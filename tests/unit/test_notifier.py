@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from schemas.codec import encode
 from schemas.policy import load_policy
 from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
+from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from schemas.vocabulary import Agency, ContactChannel, NoticeState, Service, WithheldBecause
 from services.notifier.channels import ChannelPort, ConsoleChannel, FileChannel, Told, Unreachable
 from services.notifier.notice import AGENCY_NAMES, Notice, compose
-from services.notifier.notifier import Notifier
+from services.notifier.notifier import SETTLED_FOR, Notifier
+from streams.runtime.state import Entry
 from tests.lanes import START, Clock, Lane
 
 POLICY = load_policy()
@@ -47,8 +50,8 @@ def encoded(made: NotificationDue) -> bytes:
     return encode("NotificationDue", made.model_dump())
 
 
-def lane(channel: ChannelPort, state: dict[bytes, bytes] | None = None) -> Lane:
-    return Lane(Notifier(channel, POLICY), Clock(), state)
+def lane(channel: ChannelPort, changelog: Sequence[Entry] = ()) -> Lane:
+    return Lane(Notifier(channel, POLICY), Clock(), changelog)
 
 
 def settled(of: Lane) -> list[NotificationSettled]:
@@ -143,6 +146,30 @@ async def test_a_notice_that_comes_twice_or_is_its_own_settling_changes_nothing(
     assert len(settled(one)) == len(told(path)) == 1
 
 
+@pytest.mark.parametrize("withheld", [None, WithheldBecause.NOT_SAFE_TO_CONTACT])
+async def test_a_settled_notice_leaves_a_mark_that_outlasts_its_record(
+    path: Path, withheld: WithheldBecause | None
+) -> None:
+    one = lane(FileChannel(path))
+    made = encoded(due(due_at=START, withheld_because=withheld))
+    one.feed(made)
+    await one.settle_all()
+    one.clock.now = START + timedelta(days=OUTCOME_DAYS + SEGMENT_DAYS)
+    one.pass_time()
+    one.feed(made)
+    assert not one.effects
+    assert list(one.state) == [b"done/notice-1"]
+    assert len(settled(one)) == 1
+    one.clock.now = START + SETTLED_FOR
+    # Read as gone already, and then gone.
+    one.feed(encoded(due(due_at=one.clock.now)))
+    assert len(one.effects) == 1
+    await one.settle_all()
+    one.clock.advance(SETTLED_FOR)
+    one.pass_time()
+    assert one.state == {}
+
+
 async def test_what_cannot_be_read_is_rejected_and_the_rest_is_told(path: Path) -> None:
     one = lane(FileChannel(path))
     one.feed(b"\xc3\x01not a record", None, encoded(due()))
@@ -157,7 +184,7 @@ async def test_after_a_crash_the_notice_is_told_once_in_the_file(path: Path, tol
     one.feed(encoded(due()))
     if told_before:
         await one.agent.perform(one.effects[0][0])
-    again = lane(FileChannel(path), one.state)
+    again = lane(FileChannel(path), one.changelog)
     await again.settle_all()
     assert len(told(path)) == 1
     assert [end.state for end in settled(again)] == [NoticeState.TOLD]

@@ -122,6 +122,17 @@ def test_what_a_service_sent_in_clear_is_forgotten() -> None:
         assert int(CATALOGUE[topics.rejected(name)].config["retention.ms"]) == topics.REJECTED_DAYS * DAY
 
 
+def test_marks_outlast_what_could_bring_a_record_again_and_ids_outlast_the_marks() -> None:
+    asked = [name for name in CONTRACT if ".reports." in name or name.endswith(("notifications.v1", "decisions.v1"))]
+    for name in asked:
+        config = CATALOGUE[name].config
+        assert int(config["retention.ms"]) + int(config["segment.ms"]) < topics.SETTLED_DAYS * DAY
+    # Else a report of other content under an id that was used would be taken for one that was told.
+    assert topics.SETTLED_DAYS < topics.KNOWN_DAYS
+    sent_again = topics.SOURCE_DAYS + topics.REJECTED_DAYS + topics.PASSING_DAYS + 3 * topics.SEGMENT_DAYS
+    assert sent_again < topics.KNOWN_DAYS
+
+
 def test_the_ledger_alone_keeps_everything() -> None:
     assert [name for name, topic in CATALOGUE.items() if topic.config.get("retention.ms") == "-1"] == [TopicName.LEDGER]
 

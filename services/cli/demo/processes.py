@@ -27,6 +27,9 @@ DEMO_PROCESSES: tuple[str, ...] = (
 #: The agencies as `confide connector` and `confide agencies` call them.
 AGENCY_SLUGS: tuple[str, ...] = tuple(agency.value.replace("_", "-") for agency in Agency)
 
+#: The slot of a process that is the only one of its kind: started again, it has its lanes back at once.
+_ONLY = ("--slot", "1")
+
 #: Before a process that ended is started again, and the most that one is started again before the demo gives up.
 _PAUSE_SECONDS = 0.2
 _MOST_RESTARTS = 40
@@ -139,10 +142,10 @@ def specifications(
         Specification("agencies", ("agencies", "--folder", str(agency_logs), *agencies)),
         *(Specification(f"worker-{n}", ("worker", "--slot", str(n))) for n in range(1, workers + 1)),
         *(
-            Specification(f"connector-{slug}", ("connector", slug, "--agency-url", f"http://127.0.0.1:{port}"))
+            Specification(f"connector-{slug}", ("connector", slug, "--agency-url", f"http://127.0.0.1:{port}", *_ONLY))
             for slug, port in agency_ports.items()
         ),
-        Specification("notifier", ("notifier", "--channel", "file", "--file", str(notices))),
+        Specification("notifier", ("notifier", "--channel", "file", "--file", str(notices), *_ONLY)),
         Specification("gateway", ("gateway", "--port", str(gateway_port))),
     ]
 
