@@ -8,7 +8,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.runtime import Agent, LaneGroup
-from streams.runtime.lanes import Lane, LaneHost
+from streams.runtime.groups import LaneHost
+from streams.runtime.lanes import Lane
 from streams.runtime.turnstile import Turnstile
 from tests.counting import Run
 

@@ -5,7 +5,7 @@
 
 from streams.runtime.agent import Agent, Cause, Output, Record, Timer, Turn
 from streams.runtime.follower import Follower
-from streams.runtime.lanes import LaneContext, LaneGroup
+from streams.runtime.groups import LaneContext, LaneGroup
 from streams.runtime.steps import Step
 from streams.runtime.worker import run_worker
 

@@ -16,7 +16,8 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from streams.runtime.batches import Batch, BatchRecord
 from streams.runtime.failure import end_process
 from streams.runtime.fetching import prompt
-from streams.runtime.lanes import Lane, LaneGroup, LaneHost
+from streams.runtime.groups import LaneGroup, LaneHost
+from streams.runtime.lanes import Lane
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.turnstile import Turnstile
 

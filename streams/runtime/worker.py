@@ -13,7 +13,7 @@ import uvloop
 from streams.runtime.batches import BatchSchema, urgent_first
 from streams.runtime.failure import EXIT_BROKEN, describe, end_process, leave_behind
 from streams.runtime.fetching import install
-from streams.runtime.lanes import LaneGroup
+from streams.runtime.groups import LaneGroup
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.transport import Background, UncommittingConsumer, Wiring, transport_of
 

@@ -1,0 +1,80 @@
+"""What a turn collected becomes true: in Kafka, in one transaction, and only then in the lane's memory."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+from aiokafka import TopicPartition
+
+from schemas.telemetry import Attribute
+from streams.runtime import figures
+from streams.runtime.agent import Output, Turn
+from streams.runtime.groups import LaneId
+from streams.runtime.rejection import rejected
+from streams.runtime.state import Entry, LaneState, changed, moved
+from streams.runtime.steps import Step
+from streams.runtime.transaction import TransactionalWriter
+
+#: How old the group's offsets may be (seconds). They are for others to see and for where to read on; the changelog has
+#: the next offsets of every turn, in its transaction. In each transaction they would make it take three times as long.
+_OFFSETS_SECONDS = 1.0
+
+
+class Commits:
+    """The transactions of one lane."""
+
+    def __init__(self, lane: LaneId, writer: TransactionalWriter, state: LaneState, shown: figures.LaneFigures) -> None:
+        self._lane = lane
+        self._writer = writer
+        self._state = state
+        self._shown = shown
+        #: Next offsets that the group has not been told, and when it was told last.
+        self._untold: dict[str, int] = {}
+        self._told = float("-inf")
+
+    async def commit(self, turn: Turn, offsets: Mapping[str, int], notes: Sequence[Entry] = ()) -> None:
+        """Deliver the turn with the next offsets it leads to, and `notes` for the changelog; then take it over."""
+        group = self._lane.group.name
+        outputs = list(turn.outputs)
+        for record, invalid in turn.rejects:
+            outputs.append(rejected(record, invalid, by=group, now=turn.now))
+            figures.rejected.add(1, {Attribute.LANE_GROUP: group, Attribute.TOPIC: record.topic})
+        outputs += self._to_changelog(chain(changed(turn), moved(offsets), notes))
+        self._untold.update(offsets)
+        is_stale = time.monotonic() - self._told >= _OFFSETS_SECONDS
+        await self._deliver(outputs, self._untold if is_stale else {})
+        if is_stale:
+            self._untold.clear()
+        self._state.commit(turn)
+        self._state.next_offsets.update(offsets)
+        self._shown.next_offsets.update(offsets)
+        self._shown.entries, self._shown.timers = len(self._state.entries), len(self._state.timers)
+        self._lane.step(Step.APPLIED)
+
+    async def leave_word(self, note: Entry) -> None:
+        """Write one record of the changelog and nothing else."""
+        await self._deliver(list(self._to_changelog([note])), {})
+
+    def seconds_until_stale(self) -> float | None:
+        """Return in how long the group is to be told where the lane is, None where it knows."""
+        return max(0.0, self._told + _OFFSETS_SECONDS - time.monotonic()) if self._untold else None
+
+    async def tell_offsets(self) -> None:
+        """Tell the group where the lane is, where it does not know."""
+        if self._untold:
+            await self._deliver([], self._untold)
+            self._untold.clear()
+
+    async def _deliver(self, outputs: Sequence[Output], told: Mapping[str, int]) -> None:
+        if not outputs and not told:
+            return
+        begun = time.perf_counter()
+        positions = {TopicPartition(topic, self._lane.partition): offset for topic, offset in told.items()}
+        await self._writer.deliver(outputs, positions, self._lane.step)
+        if told:
+            self._told = time.monotonic()
+        figures.transaction_seconds.record(time.perf_counter() - begun, {Attribute.LANE_GROUP: self._lane.group.name})
+
+    def _to_changelog(self, entries: Iterable[Entry]) -> Iterable[Output]:
+        for key, value, headers in entries:
+            yield Output(self._lane.group.changelog, self._lane.partition, key, value, headers)

@@ -1,0 +1,65 @@
+"""What lanes are made of: the groups that they belong to, and what those of a process have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from streams.runtime.agent import Agent
+from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.turnstile import Turnstile
+
+
+@dataclass(frozen=True, slots=True)
+class LaneContext:
+    """What an agent may know of its lane."""
+
+    group: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneGroup:
+    """Topics that share one state by partition, in order of urgency, and who works them off.
+
+    They have the same partition count, and so has `changelog`. `sources` may grow by topics, but its partition count
+    never changes. What comes on a topic of `urgent` does not stand in line with the routine work of other lanes.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    agent: Callable[[LaneContext], Agent[Any, Any, Any]]
+    changelog: str
+    urgent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneHost:
+    """What the lanes of a process have in common.
+
+    `accepted` are lanes (`group-partition`) that begin where their logs do although their state and offsets do not
+    fit: somebody looked and took the loss.
+    """
+
+    application: str
+    bootstrap: str
+    turnstile: Turnstile
+    at_step: AtStep = unwatched
+    accepted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneId:
+    """Which lane: a partition number of a group, in a process."""
+
+    group: LaneGroup
+    partition: int
+    host: LaneHost
+
+    @property
+    def name(self) -> str:
+        """`group-partition`, as logs and `accepted` have it."""
+        return f"{self.group.name}-{self.partition}"
+
+    def step(self, step: Step) -> None:
+        """Say that a step was done."""
+        self.host.at_step(step, self.name)

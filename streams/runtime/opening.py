@@ -1,0 +1,62 @@
+"""How a lane opens: fence its predecessor, restore its state, and refuse what does not fit."""
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from streams.runtime.changelog import Progress, restore
+from streams.runtime.failure import LaneBroken
+from streams.runtime.groups import LaneId
+from streams.runtime.state import LaneState
+from streams.runtime.steps import Step
+from streams.runtime.transaction import TransactionalWriter
+
+_log = structlog.get_logger("confide.runtime")
+
+
+class LaneRefused(LaneBroken):
+    """A lane's state and its offsets do not fit each other: going on would lose or double records."""
+
+
+async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable[[Progress], None]) -> LaneState:
+    """Return the lane's state, its writer fenced and ready; raise `LaneRefused` where state and offsets do not fit.
+
+    Of the offsets that the group and the changelog have, the larger is taken.
+    """
+    group, partition = lane.group, lane.partition
+    await writer.start()
+    lane.step(Step.FENCED)
+    committed = await writer.committed(group.sources, partition)
+    found = await restore(lane.host.bootstrap, group.changelog, partition, group.sources, report)
+    lane.step(Step.RESTORED)
+    _fit(lane, found.state, committed, found.log_starts)
+    _log.info(
+        "state is restored",
+        lane=lane.name,
+        records=found.progress.records,
+        seconds=round(found.progress.seconds, 3),
+        records_a_second=round(found.progress.rate),
+    )
+    return found.state
+
+
+def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], log_starts: Mapping[str, int]) -> None:
+    offsets, changelog = state.next_offsets, f"{lane.group.changelog}-{lane.partition}"
+    is_accepted = lane.name in lane.host.accepted
+    for topic, offset in committed.items():
+        if topic not in offsets and not is_accepted:
+            # Every turn writes them beside its state: without them the state is gone too.
+            raise LaneRefused(f"{changelog}: the group has offset {offset} of {topic}, and the state for it is gone")
+        offsets[topic] = max(offset, offsets.get(topic, offset))
+    if (state.entries or state.timers) and not offsets and not is_accepted:
+        # Kafka forgets an idle group's offsets after seven days.
+        raise LaneRefused(f"{changelog}: there is state, but no offset it belongs to")
+    for topic, start in log_starts.items():
+        if (known := offsets.get(topic)) is None or start <= known:
+            continue
+        if not is_accepted:
+            raise LaneRefused(
+                f"{topic}-{lane.partition}: the log starts at {start}, beyond the lane's next offset {known}"
+            )
+        _log.warning("a loss was accepted", lane=lane.name, topic=topic, lost_from=known, lost_to=start)
+        offsets[topic] = start

@@ -1,0 +1,243 @@
+"""The turns of a lane over its batches: as much as fits in one, slice by slice, and what raises put aside.
+
+decode each (a bad one → `.rejected`)  →  handle, against a working copy of the lane's state
+→  deliver: outputs, state changes and offsets in one transaction
+→  the state in memory changes, the next offsets move
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from schemas.errors import Invalid
+from schemas.telemetry import Attribute
+from streams.runtime import figures
+from streams.runtime.agent import Agent, Record, Turn
+from streams.runtime.batches import Batch
+from streams.runtime.commits import Commits
+from streams.runtime.failure import LaneBroken, describe
+from streams.runtime.groups import LaneContext, LaneId
+from streams.runtime.isolation import MOST_ISOLATED, EndsTurns, TurnRaised, halves
+from streams.runtime.queues import Queues
+from streams.runtime.state import LaneState, Suspect, suspected
+from streams.runtime.steps import Step
+from streams.runtime.tracing import TurnSpans
+from streams.runtime.turnstile import SLICE_SECONDS
+
+#: The latency budget of a turn: how long an agent works at most before what it did is delivered (seconds). When idle a
+#: turn has one record; behind, as many as fit in here: thousands of light ones, so that they share a transaction.
+TURN_SECONDS = 0.25
+#: Records of one turn at most, however light they are.
+TURN_RECORDS = 10_000
+#: Records of a slice at least: an agent whose every call costs something is not made slower by ever smaller ones.
+_LEAST_RECORDS = 4
+#: What a record costs an agent, before it is known (seconds), and how much the last turn counts in it.
+_FIRST_GUESS_SECONDS = 0.0002
+_LATEST_COUNTS = 0.3
+
+_log = structlog.get_logger("confide.runtime")
+
+
+def utc_now() -> datetime:
+    """Return the time that a turn is given."""
+    return datetime.now(UTC)
+
+
+class Turns:
+    """Works batches off with the lane's agent; `is_closing` tells when to come to an end."""
+
+    def __init__(
+        self, lane: LaneId, queues: Queues, state: LaneState, commits: Commits, is_closing: Callable[[], bool]
+    ) -> None:
+        self.agent: Agent[Any, Any, Any] = _agent_of(lane)
+        self._lane = lane
+        self._queues = queues
+        self._state = state
+        self._commits = commits
+        self._is_closing = is_closing
+        self._seconds_each = _FIRST_GUESS_SECONDS
+        #: What was decoded ahead, by topic and offset.
+        self._decoded: dict[tuple[str, int], Any] = {}
+        self._isolated = 0
+
+    @property
+    def records_of_a_turn(self) -> int:
+        """How many records of this agent fit in the latency budget."""
+        return max(1, min(TURN_RECORDS, int(TURN_SECONDS / self._seconds_each)))
+
+    def forget_ahead(self) -> None:
+        """Drop what was decoded ahead of its turn."""
+        self._decoded.clear()
+
+    async def over(self, batch: Batch) -> list[tuple[Any, Any]]:
+        """Work a batch off, or as much of it as one turn may; the rest goes back to the head of its queue.
+
+        Returns the effects, each with its cause, that are to start now that it is committed. Raises `TurnRaised`
+        where the agent does, and `LaneBroken` where the batch does not follow what the lane has done.
+        """
+        topic, offsets = batch.topic, self._state.next_offsets
+        # None where nothing was ever committed: the lane begins wherever its log does.
+        expected = offsets.get(topic, batch.begin)
+        if batch.begin > expected:
+            raise LaneBroken(f"{topic}-{self._lane.partition}: expected {expected}, fetched from {batch.begin}")
+        records = [record for record in batch.records if record.offset >= expected]  # Faust may have sought back
+        if not records:
+            # Fetched again, and this time over the control records behind it: the next batch begins there.
+            offsets[topic] = max(expected, batch.end)
+            return []
+        self._lane.step(Step.TAKEN)
+        new = Batch.of(topic, records, expected, batch.end)
+        suspect = self._state.suspects.get(topic)
+        if suspect is not None and records[0].offset < suspect.end:
+            return await self._isolate(new, suspect)
+        return await self._once(new)
+
+    async def _once(self, batch: Batch) -> list[tuple[Any, Any]]:
+        group, records = self._lane.group.name, batch.records
+        begun = time.perf_counter()
+        with TurnSpans.of_records(group, group, self._lane.partition, records) as spans:
+            turn = self._state.turn(utc_now())
+            turn.contexts = spans.contexts
+            done = await self._work_off(batch.topic, records, turn)
+            end = self._put_back(batch, done)
+            spans.batch.set_attribute(Attribute.OUTPUTS, len(turn.outputs))
+            spans.batch.set_attribute(Attribute.REJECTED, len(turn.rejects))
+            await self._commit_decoding_ahead(turn, batch.topic, end)
+        attributes: dict[str, str] = {Attribute.LANE_GROUP: group}
+        figures.processed.add(done, attributes)
+        figures.batch_size.record(done, attributes)
+        figures.turn_seconds.record(time.perf_counter() - begun, attributes)
+        return turn.effects
+
+    def _put_back(self, batch: Batch, done: int) -> int:
+        """Put back what lies behind the first `done` records; return the position up to which they lead."""
+        if done == len(batch.records):
+            return batch.end
+        rest = batch.records[done:]
+        self._queues.put_back(Batch.of(batch.topic, rest, rest[0].offset, batch.end))
+        return rest[0].offset
+
+    async def _work_off(self, topic: str, records: Sequence[Record], turn: Turn, *, whole: bool = False) -> int:
+        """Have the agent work records off slice by slice, and return how many it did.
+
+        All lanes of a process share one event loop. Routine slices pass it one at a time, so that between any two of
+        them whatever is urgent elsewhere makes its next step. What is more urgent in this lane, its closing, or a turn
+        that has lasted long enough ends the batch, unless it is to be done `whole`.
+        """
+        done, worked = 0, 0.0
+        while done < len(records):
+            if done and not whole and self._is_enough(topic, worked):
+                break
+            if topic in self._lane.group.urgent:
+                count, seconds = self._slice(topic, records, done, SLICE_SECONDS, turn)
+                await asyncio.sleep(0)
+            else:
+                async with self._lane.host.turnstile.slice() as allowed:
+                    count, seconds = self._slice(topic, records, done, allowed, turn)
+            done += count
+            worked += seconds
+        self._seconds_each += _LATEST_COUNTS * (worked / done - self._seconds_each)
+        return done
+
+    def _is_enough(self, topic: str, worked: float) -> bool:
+        return worked > TURN_SECONDS or self._is_closing() or self._queues.is_outweighed(topic)
+
+    def _slice(
+        self, topic: str, records: Sequence[Record], start: int, allowed: float, turn: Turn
+    ) -> tuple[int, float]:
+        """Work off as many records from `start` on as fit in the time; return how many, and the seconds it took."""
+        part = records[start : start + max(_LEAST_RECORDS, int(allowed / self._seconds_each))]
+        begun = time.perf_counter()
+        try:
+            decoded = []
+            for record in part:
+                try:
+                    message = self._decoded.pop((topic, record.offset), None)
+                    decoded.append((record, self.agent.decode(record) if message is None else message))
+                except Invalid as invalid:
+                    turn.reject(record, invalid)
+            self._lane.step(Step.DECODED)
+            if decoded:
+                self.agent.handle(decoded, turn)
+        except Exception as error:
+            raise TurnRaised(topic, records[0].offset, part[-1].offset + 1) from error
+        self._lane.step(Step.HANDLED)
+        return len(part), time.perf_counter() - begun
+
+    async def _commit_decoding_ahead(self, turn: Turn, topic: str, end: int) -> None:
+        """Commit; what will come next is decoded while the broker is waited for."""
+        commit = asyncio.create_task(self._commits.commit(turn, {topic: end}))
+        try:
+            # Once round the loop: the transaction is on its way.
+            await asyncio.sleep(0)
+            if topic not in self._lane.group.urgent and (following := self._queues.peek(topic)) is not None:
+                await self._decode_ahead(following, commit)
+        finally:
+            await commit
+
+    async def _decode_ahead(self, batch: Batch, commit: asyncio.Task[None]) -> None:
+        records = batch.records[: self.records_of_a_turn]
+        done = 0
+        while done < len(records) and not commit.done() and not self._is_closing():
+            async with self._lane.host.turnstile.slice() as allowed:
+                until = time.perf_counter() + allowed
+                while done < len(records) and time.perf_counter() < until:
+                    place = batch.topic, records[done].offset
+                    if place not in self._decoded:
+                        try:
+                            self._decoded[place] = self.agent.decode(records[done])
+                        except Exception:  # noqa: BLE001 - its own turn meets it again, and says what follows
+                            return
+                    done += 1
+
+    async def _isolate(self, batch: Batch, suspect: Suspect) -> list[tuple[Any, Any]]:
+        """Work a suspected range off; where it raises again, in halves, each a turn of its own."""
+        topic = batch.topic
+        inside = [record for record in batch.records if record.offset < suspect.end]
+        end = self._put_back(batch, len(inside))
+        effects: list[tuple[Any, Any]] = []
+        parts: list[Sequence[Record]] = [inside]
+        while parts:
+            part = parts.pop()
+            turn = self._state.turn(utc_now())
+            try:
+                await self._work_off(topic, part, turn, whole=True)
+            except TurnRaised as raised:
+                self._renew_agent()
+                if len(part) > 1:
+                    parts.extend(reversed(list(halves(part))))
+                    continue
+                turn = self._put_aside(part[0], raised.__cause__ or raised)
+            done = parts[-1][0].offset if parts else end
+            # A range that goes beyond what was fetched stays suspected.
+            notes = [suspected(topic, None)] if done >= suspect.end else []
+            await self._commits.commit(turn, {topic: done}, notes)
+            if notes:
+                self._state.suspects.pop(topic, None)
+            figures.processed.add(len(part), {Attribute.LANE_GROUP: self._lane.group.name})
+            effects += turn.effects
+        return effects
+
+    def _put_aside(self, record: Record, error: BaseException) -> Turn:
+        self._isolated += 1
+        if self._isolated > MOST_ISOLATED:
+            raise LaneBroken(f"{record.topic}-{record.partition}: more than {MOST_ISOLATED} records end their turns")
+        figures.isolated.add(1, {Attribute.LANE_GROUP: self._lane.group.name, Attribute.TOPIC: record.topic})
+        _log.error("a record ends every turn it is in and is put aside", lane=self._lane.name, **describe(error))
+        turn = self._state.turn(utc_now())
+        turn.reject(record, EndsTurns(type(error).__name__))
+        return turn
+
+    def _renew_agent(self) -> None:
+        """Make the agent anew: what it remembers of a turn that was dropped never happened."""
+        self._decoded.clear()
+        self.agent = _agent_of(self._lane)
+        self.agent.opened(self._state.turn(utc_now()))
+
+
+def _agent_of(lane: LaneId) -> Agent[Any, Any, Any]:
+    return lane.group.agent(LaneContext(lane.group.name, lane.partition))
