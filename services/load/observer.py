@@ -58,13 +58,12 @@ class Observer:
 
     def sample(self, now: float) -> dict[str, Any]:
         """Keep the lag as it is now and return it."""
-        elapsed = max(now - self._start, 0.0)
+        elapsed = now - self._start
         taken = self.reconciliation
         due = self._plan.due_by(elapsed)
-        if now >= self._start:
+        if elapsed >= 0:
             self.samples.append((round(elapsed, 3), due, taken.decided, taken.backlog_decided))
         return {
-            "elapsed": elapsed,
             "due": due,
             "decided": taken.decided,
             "backlog_decided": taken.backlog_decided,

@@ -18,6 +18,7 @@ EACH = 4
 _REPEATED_WITHIN = 1_000
 _SERVICES = tuple(Service)
 _HEXADECIMAL_OF_RUN = 12
+_HEXADECIMAL_OF_INDEX = 12
 
 
 class Kind(IntEnum):
@@ -166,7 +167,7 @@ class Ids:
 
     def of(self, index: int) -> str:
         """Return the disclosure id of a record."""
-        return f"{self.prefix}{index:012x}"
+        return f"{self.prefix}{index:0{_HEXADECIMAL_OF_INDEX}x}"
 
     def index(self, disclosure_id: str) -> int | None:
         """Return the record's index; None where the id is not of this run."""
@@ -177,5 +178,5 @@ class Ids:
         at = value.find(self._prefix_bytes)
         if at < 0:
             return None
-        digits = value[at + len(self.prefix) : at + len(self.prefix) + 12]
-        return int(digits, 16)
+        digits = value[at + len(self.prefix) : at + len(self.prefix) + _HEXADECIMAL_OF_INDEX]
+        return int(digits, 16) if len(digits) == _HEXADECIMAL_OF_INDEX else None

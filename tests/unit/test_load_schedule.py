@@ -1,0 +1,87 @@
+"""Records are due when the schedule says, and what waits for a stalled sender has waited since it was due."""
+
+from itertools import pairwise
+from statistics import fmean
+
+import pytest
+
+from services.load.latency import Latencies
+from services.load.schedule import Arrivals, keep, schedule
+
+
+class Clock:
+    """A clock that moves only while somebody sleeps or works."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        # No timer is finer; a step below the clock's own precision would leave it where it is.
+        self.now += max(seconds, 1e-6)
+
+
+def test_steady_records_are_equally_far_apart() -> None:
+    due = schedule(Arrivals.STEADY, rate=50, seconds=4, seed=1)
+    assert len(due) == 200
+    assert due[0] == 0.0
+    assert [later - earlier for earlier, later in pairwise(due)] == pytest.approx([0.02] * 199)
+
+
+def test_poisson_arrivals_have_the_rate_and_the_spread_of_independent_people() -> None:
+    due = schedule(Arrivals.POISSON, rate=200, seconds=100, seed=7)
+    gaps = [later - earlier for earlier, later in pairwise(due)]
+    assert len(due) == pytest.approx(20_000, rel=0.03)
+    assert due[-1] < 100
+    assert all(gap >= 0 for gap in gaps)
+    # Exponential gaps: the mean is 1/rate, and e⁻¹ of them and e⁻³ of them are longer than one and three means.
+    assert fmean(gaps) == pytest.approx(1 / 200, rel=0.03)
+    assert sum(gap > 1 / 200 for gap in gaps) / len(gaps) == pytest.approx(0.3679, abs=0.02)
+    assert sum(gap > 3 / 200 for gap in gaps) / len(gaps) == pytest.approx(0.0498, abs=0.01)
+
+
+def test_a_schedule_is_of_its_seed() -> None:
+    first = schedule(Arrivals.POISSON, rate=100, seconds=5, seed=3)
+    assert schedule(Arrivals.POISSON, rate=100, seconds=5, seed=3) == first
+    assert schedule(Arrivals.POISSON, rate=100, seconds=5, seed=4) != first
+
+
+async def test_every_record_is_sent_once_in_order_and_never_before_it_is_due() -> None:
+    due = schedule(Arrivals.POISSON, rate=100, seconds=10, seed=1)
+    clock = Clock(1_000.0)
+    sent: list[tuple[int, float]] = []
+
+    async def send(first: int, end: int) -> None:
+        sent.extend((index, clock.now - 1_000.0) for index in range(first, end))
+
+    await keep(due, send, start=1_000.0, clock=clock, sleep=clock.sleep)
+    assert [index for index, _ in sent] == list(range(len(due)))
+    assert all(at >= due[index] - 1e-9 for index, at in sent)
+
+
+async def test_latency_counts_the_wait_for_a_stalled_sender() -> None:
+    """Ten a second; one send takes three seconds: what came due meanwhile waited, and the latencies have to show it."""
+    due = schedule(Arrivals.STEADY, rate=10, seconds=20, seed=1)
+    clock = Clock(500.0)
+    latencies = Latencies()
+    waited: dict[int, float] = {}
+
+    async def send(first: int, end: int) -> None:
+        if first == 100:
+            clock.now += 3.0
+        for index in range(first, end):
+            waited[index] = clock.now - 500.0 - due[index]
+            latencies.record(waited[index])
+
+    await keep(due, send, start=500.0, clock=clock, sleep=clock.sleep)
+    assert sorted(waited) == list(range(200))
+    # Records 100 to 130 were due during the stall, the last of them just as it ended; the next is on time again.
+    assert waited[100] == pytest.approx(3.0)
+    assert waited[115] == pytest.approx(1.5)
+    assert waited[129] == pytest.approx(0.1)
+    assert waited[131] == pytest.approx(0.0, abs=1e-6)
+    told = latencies.percentiles((50.0, 99.0))
+    assert told[50.0] < 1
+    assert 2_700 <= told[99.0] <= 3_000
