@@ -66,13 +66,14 @@ async def restore(
         def progress(position: int) -> Progress:
             return Progress(position - start, end - start, records, time.monotonic() - begun)
 
-        report(progress(start))
+        report(progress(position := start))
         # The position counts control records, the records handed out do not: only the position tells the end.
-        while (position := await consumer.position(source)) < end:
+        while position < end:
             for fetched in (await consumer.getmany(timeout_ms=200)).values():
                 for record in fetched:
                     state.apply(record.key, record.value, record.headers)
                 records += len(fetched)
+            position = await consumer.position(source)
             report(progress(position))
         logs = [TopicPartition(topic, partition) for topic in sources]
         starts = await consumer.beginning_offsets(logs)
