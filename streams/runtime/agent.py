@@ -198,6 +198,12 @@ class Agent(ABC, Generic[M, E, R]):
     def settled(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
         """Say what follows from an effect's result; nothing unless an agent says so."""
 
+    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
+        """Say what follows from a record's rejection, beside its place in `.rejected`; nothing unless an agent says so.
+
+        Called once for each record that the turn rejects, after the batch was handled.
+        """
+
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - for those that set any
         """Say what follows now that a timer's time has come; the timer is gone from the state."""
         raise TypeError(f"{type(self).__name__} sets timers and does not say what follows from them")

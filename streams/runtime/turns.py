@@ -103,6 +103,7 @@ class Turns:
             turn = self._state.turn(utc_now())
             turn.contexts = spans.contexts
             done = await self._work_off(batch.topic, records, turn)
+            self._follow_rejects(records[:done], turn)
             end = self._put_back(batch, done)
             spans.batch.set_attribute(Attribute.OUTPUTS, len(turn.outputs))
             spans.batch.set_attribute(Attribute.REJECTED, len(turn.rejects))
@@ -168,6 +169,13 @@ class Turns:
         self._lane.step(Step.HANDLED)
         return len(part), time.perf_counter() - begun
 
+    def _follow_rejects(self, records: Sequence[Record], turn: Turn) -> None:
+        try:
+            for record, invalid in turn.rejects:
+                self.agent.rejected(record, invalid, turn)
+        except Exception as error:
+            raise TurnRaised(records[0].topic, records[0].offset, records[-1].offset + 1) from error
+
     async def _commit_decoding_ahead(self, turn: Turn, topic: str, end: int) -> None:
         """Commit; what will come next is decoded while the broker is waited for."""
         commit = asyncio.create_task(self._commits.commit(turn, {topic: end}))
@@ -206,6 +214,7 @@ class Turns:
             turn = self._state.turn(utc_now())
             try:
                 await self._work_off(topic, part, turn, whole=True)
+                self._follow_rejects(part, turn)
             except TurnRaised as raised:
                 self._renew_agent()
                 if len(part) > 1:
@@ -230,6 +239,7 @@ class Turns:
         _log.error("a record ends every turn it is in and is put aside", lane=self._lane.name, **describe(error))
         turn = self._state.turn(utc_now())
         turn.reject(record, EndsTurns(type(error).__name__))
+        self._follow_rejects([record], turn)
         return turn
 
     def _renew_agent(self) -> None:
