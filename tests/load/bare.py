@@ -20,7 +20,7 @@ from streams.runtime import Agent, Output, Record
 from tests.load.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of
 
 PREFIX = "bare."
-#: Records of one round: as many as a turn of the worker's lanes together, the fastest of what was tried.
+#: Records of one round: enough of them share its acknowledgements that these cost little.
 _ROUND_RECORDS = 2_000
 _BATCH_BYTES = 256 * 1024
 

@@ -64,6 +64,8 @@ class Topology:
             loglevel="WARNING",
             # Checkpoints every 5 s, as by default. A record waits up to 20 ms for others, so that requests are of many.
             producer_extra_config={"linger.ms": 20},
+            # What is asked at the start waits behind each empty fetch of its connection: half a second by default.
+            consumer_extra_config={"fetch.wait.max.ms": 100},
             # Several times as fast as with the defaults (1 s, 10,000): a read that is not filled waits all its time.
             consumer_poll_timeout=0.05,
             max_partition_buffer_size=500,
