@@ -29,6 +29,10 @@ class Unrunnable(Exception):
     """The test cannot begin or go on; the message is one line with the reason and what to do."""
 
 
+class _Unsettled(Exception):
+    """A window of a search was not worked off in its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class _House:
     """What a house of the test's own is made of."""
@@ -140,7 +144,8 @@ async def _test(asked: _Asked) -> int:
         for line in results.lines(window):
             view.console.print(line, highlight=False)
     if found is not None:
-        view.console.print(f"highest rate with flat lag: {found.highest:,.0f}/s", style="bold", highlight=False)
+        told = "not found: a window was not worked off" if found.highest is None else f"{found.highest:,.0f}/s"
+        view.console.print(f"highest rate with flat lag: {told}", style="bold", highlight=False)
     if asked.out is not None:
         from services.load.picture import draw
 
@@ -176,10 +181,15 @@ async def _windows(asked: _Asked, surroundings: "Surroundings", view: "View") ->
     async def flat_at(rate: float) -> bool:
         tried = await window(rate)
         view.say("; ".join(results.lines(tried)[:2]))
+        if tried.settled_after is None:
+            raise _Unsettled
         return tried.is_flat()
 
     try:
         found = await highest(flat_at, asked.options.rate)
+    except _Unsettled:
+        # What is still under way would be part of the next window's lag; what is missing is told as of any window.
+        return windows, results.Found(None)
     except NoFlatRate as error:
         raise Unrunnable(str(error)) from error
     await window(found / 2)

@@ -6,7 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 _INCHES = (11.0, 4.5)
 _COLOURS = {"decision": "#3b6ea5", "report": "#c47f17", "acknowledgement": "#3f7f4c"}
@@ -45,6 +45,7 @@ def _draw_latencies(axes: Any, latencies: Mapping[str, Any]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks([100.0 / (100.0 - tick) for tick in _TICKS], [f"{tick:g} %" for tick in _TICKS])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axes.minorticks_off()
     axes.set_xlabel("percentile")

@@ -43,17 +43,20 @@ async def keep(
     start: float,
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
+    pause: float = 0.0,
 ) -> None:
     """Call `send(first, end)` for the records that have come due since, until all are sent.
 
-    `start` is by the clock, in seconds. What came due while a send took its time is handed over at once after it.
+    `start` is by the clock, in seconds. Between two sends are at least `pause` seconds, so that many records a second
+    make few requests. What came due while a send took its time is handed over at once after it.
     """
-    first = 0
+    first, paused_until = 0, 0.0
     while first < len(due):
         elapsed = clock() - start
-        end = bisect_right(due, elapsed, first)
-        if end == first:
-            await sleep(due[first] - elapsed)
+        wait = max(due[first], paused_until) - elapsed
+        if wait > 0:
+            await sleep(wait)
             continue
+        end = bisect_right(due, elapsed, first)
         await send(first, end)
-        first = end
+        first, paused_until = end, elapsed + pause

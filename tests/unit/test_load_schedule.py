@@ -61,6 +61,24 @@ async def test_every_record_is_sent_once_in_order_and_never_before_it_is_due() -
     assert all(at >= due[index] - 1e-9 for index, at in sent)
 
 
+async def test_a_pause_between_sends_makes_nothing_later_than_itself_and_rare_records_no_later() -> None:
+    clock = Clock(0.0)
+    handed: list[tuple[int, float]] = []
+
+    async def send(first: int, end: int) -> None:
+        handed.extend((index, clock.now) for index in range(first, end))
+
+    for rate, sends in ((2_000, 201), (50, 50)):
+        due = schedule(Arrivals.STEADY, rate=rate, seconds=1, seed=1)
+        clock.now = 0.0
+        handed.clear()
+        await keep(due, send, start=0.0, clock=clock, sleep=clock.sleep, pause=0.005)
+        assert [index for index, _ in handed] == list(range(rate))
+        assert len({at for _, at in handed}) == pytest.approx(sends, abs=1)
+        late = [at - due[index] for index, at in handed]
+        assert max(late) <= (0.0051 if rate == 2_000 else 1e-5)
+
+
 async def test_latency_counts_the_wait_for_a_stalled_sender() -> None:
     """Ten a second; one send takes three seconds: what came due meanwhile waited, and the latencies have to show it."""
     due = schedule(Arrivals.STEADY, rate=10, seconds=20, seed=1)
