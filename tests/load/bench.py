@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f"\n{job_table(runs)}\n")
             figures["job"] = job_as_json(runs)
         if "state" in asked.parts:
-            found = restores(asked.sizes, asked.seconds, keys, folder, _say)
+            found = restores(asked.sizes, asked.seconds / 2, keys, folder, _say)
             _say(f"\n{restores_table(found)}\n")
             figures["state"] = restores_as_json(found)
     _say(f"in {time.monotonic() - began:,.0f} s")

@@ -20,6 +20,8 @@ from tests.load.watch import Watch
 
 _READY_SECONDS = 300.0
 _STOP_SECONDS = 30.0
+#: Seconds by which two starts of a worker differ anyway.
+_TOLD_SECONDS = 0.5
 #: Guess of what one worker decides in a second, which says how many disclosures last for a while.
 _GUESSED_RATE = 1_500
 
@@ -59,9 +61,10 @@ class Restores:
     empty: Opened
     opened: Sequence[Opened]
 
-    def records_a_second(self, opened: Opened) -> float:
-        """Return how fast the state was read, without what opening takes anyway."""
-        return opened.records / max(opened.seconds - self.empty.seconds, 0.001)
+    def records_a_second(self, opened: Opened) -> float | None:
+        """Return how fast the state was read, without what opening takes anyway; None where that hides it."""
+        seconds = opened.seconds - self.empty.seconds
+        return opened.records / seconds if seconds >= _TOLD_SECONDS else None
 
     def memory_a_person(self, opened: Opened) -> float:
         """Return the bytes of memory for each person, without what a worker takes anyway."""
@@ -71,7 +74,7 @@ class Restores:
 def restores(sizes: Sequence[int], seconds: float, keys: Keys, folder: Path, say: Callable[[str], None]) -> Restores:
     """Return how one worker and two open and decide over the state of so many people, smallest first.
 
-    They decide disclosures for about `seconds` where the machine is as fast as guessed.
+    One decides disclosures for about `seconds` where the machine is as fast as guessed.
     """
     with stage(folder) as place:
         # The first start of all reads the programs from the disk.

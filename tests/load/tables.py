@@ -60,7 +60,8 @@ def restores_table(found: Restores) -> str:
     for opened in found.opened:
         line = f"{opened.people:>10,}{opened.workers:>9}{opened.seconds:>8.1f}{opened.records:>12,}"
         if opened.workers == 1 and opened.people >= _FEW_PEOPLE:
-            line += f"{found.records_a_second(opened):>11,.0f}{found.memory_a_person(opened):>10,.0f}"
+            rate = found.records_a_second(opened)
+            line += f"{'' if rate is None else format(rate, ',.0f'):>11}{found.memory_a_person(opened):>10,.0f}"
         else:
             line += f"{'':>21}"
         line += f"{opened.disk / opened.people:>8,.0f}"
