@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from schemas.errors import Invalid
 
@@ -52,6 +52,8 @@ Time = Annotated[AwareDatetime, BeforeValidator(_no_number_as_time), AfterValida
 Date = Annotated[date, BeforeValidator(_no_number_as_date)]
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 ShortText = Annotated[str, Field(max_length=2_000)]
+#: A position in a partition: 64 bits, where Avro's int has 32.
+Offset = Annotated[StrictInt, Field(ge=0), "long"]
 Phone = Annotated[str, AfterValidator(_check_phone)]
 Email = Annotated[str, Field(max_length=320), AfterValidator(_check_email)]
 

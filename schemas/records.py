@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictInt
 
 from schemas.disclosure import Location, Professional, ReadableDisclosure
-from schemas.fields import Date, Identifier, Model, Time
+from schemas.fields import Date, Identifier, Model, Offset, Time
 from schemas.vocabulary import (
     Agency,
     CausedBy,
@@ -138,6 +138,18 @@ class Decision(Model):
     notes: tuple[str, ...] = ()
 
 
+class UrgentRejected(Model):
+    """A record of an urgent topic that was rejected: where it lies, and why, without any of its values."""
+
+    review_id: Identifier
+    topic: str
+    partition: Annotated[StrictInt, Field(ge=0)]
+    offset: Offset
+    field: str
+    reason: str
+    rejected_at: Time
+
+
 class ReviewRequested(Model):
     """A question for a trained person, with its deadline."""
 
@@ -154,6 +166,10 @@ class ReviewRequested(Model):
     #: Step of the duty rota that is asked now; 0 is the first on duty.
     escalation: Annotated[StrictInt, Field(ge=0)] = 0
     section: SealedSection | None = None
+    #: Who is asked now: an id of the duty rota.
+    on_duty: str | None = None
+    #: The record that is asked about, where one was rejected.
+    rejected: UrgentRejected | None = None
 
 
 class Withheld(Model):

@@ -13,6 +13,7 @@ class Span(StrEnum):
     AGENCY_ATTEMPT = "agency attempt"
     AGENCY_RECEIVE = "agency receive"
     NOTICE_TELL = "notice tell"
+    REVIEW_ANSWER = "review answer"
 
 
 class Attribute(StrEnum):
@@ -29,6 +30,10 @@ class Attribute(StrEnum):
     REPORT_ID = "confide.report_id"
     NOTIFICATION_ID = "confide.notification_id"
     DELIVERY_STATE = "confide.delivery.state"
+    REVIEW_ID = "confide.review_id"
+    REVIEW_REASON = "confide.review.reason"
+    #: What a trained person decided, or `late` where another had settled the review before.
+    REVIEW_DECISION = "confide.review.decision"
     HTTP_STATUS = "http.response.status_code"
     ERROR = "error.type"
 
@@ -42,6 +47,10 @@ class Metric(StrEnum):
     ISOLATED = "confide.isolated"
     ATTEMPTS = "confide.delivery.attempts"
     NOTICES = "confide.notices"
+    #: Deadlines of reviews that nobody met, each of which asked the next person on duty.
+    REVIEWS_ESCALATED = "confide.reviews.escalated"
+    #: What trained persons made of reviews, late outcomes that changed nothing among them.
+    REVIEW_OUTCOMES = "confide.reviews.outcomes"
     BATCH_SIZE = "confide.turn.records"
     TURN_SECONDS = "confide.turn.duration"
     TRANSACTION_SECONDS = "confide.transaction.duration"

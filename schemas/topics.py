@@ -48,6 +48,17 @@ class TopicName(StrEnum):
     LEDGER = "safeguarding.ledger.v1"
 
 
+#: What may be an emergency: a record that is rejected here is looked at by a person.
+URGENT = frozenset(
+    {
+        TopicName.FORUM_DISCLOSURES_URGENT,
+        TopicName.TEXT_LINE_DISCLOSURES_URGENT,
+        TopicName.IDENTITY_URGENT,
+        TopicName.ADMITTED_URGENT,
+    }
+)
+
+
 class Group(StrEnum):
     """The lane groups, each of which keeps its state in a changelog."""
 
@@ -207,11 +218,10 @@ _CONTRACT = (
     Topic(TopicName.IDENTITY_LINKS, None, _COMPACTED, ("Edge", "TokenOwner")),
     Topic(TopicName.KEYS, None, _COMPACTED, ("KeyRecord",)),
     Topic(TopicName.ADMITTED, None, _kept(PASSING_DAYS), ("Admitted",)),
-    Topic(TopicName.ADMITTED_URGENT, None, _kept(PASSING_DAYS), ("Admitted",)),
+    Topic(TopicName.ADMITTED_URGENT, None, _kept(PASSING_DAYS), ("Admitted", "UrgentRejected")),
     Topic(TopicName.DECISIONS, None, _kept(OUTCOME_DAYS), ("Decision",)),
-    Topic(TopicName.REVIEWS, None, _kept(OUTCOME_DAYS), ("ReviewRequested",)),
-    # Their records come with the console and the ledger; DECIDE's lane needs the partitions from the first day.
-    Topic(TopicName.REVIEW_OUTCOMES, None, _kept(OUTCOME_DAYS)),
+    Topic(TopicName.REVIEWS, None, _kept(OUTCOME_DAYS), ("ReviewRequested", "ReviewSettled")),
+    Topic(TopicName.REVIEW_OUTCOMES, None, _kept(OUTCOME_DAYS), ("ReviewOutcome",)),
     Topic(TopicName.REPORTS_999, None, _kept(OUTCOME_DAYS), ("Report",)),
     Topic(TopicName.REPORTS_101, None, _kept(OUTCOME_DAYS), ("Report",)),
     Topic(TopicName.REPORTS_SOCIAL_WORKER, None, _kept(OUTCOME_DAYS), ("Report",)),

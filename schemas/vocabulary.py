@@ -135,6 +135,24 @@ class ReviewReason(StrEnum):
     REJECTED = "rejected"
 
 
+class ReviewDecision(StrEnum):
+    """What a trained person made of a review."""
+
+    CONFIRM = "confirm"
+    REFUSE = "refuse"
+    NEW_FACTS = "new_facts"
+
+
+class Refusal(StrEnum):
+    """Why a proposal or a question was refused; a closed set, so that nobody's words stand in a topic."""
+
+    NO_CLAUSE_HOLDS = "no_clause_holds"
+    SAFE_AFTER_CONVERSATION = "safe_after_conversation"
+    ALREADY_REPORTED = "already_reported"
+    OUT_OF_SCOPE = "out_of_scope"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
 class Agency(StrEnum):
     """Who is told (WHO-1, WHO-2)."""
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from schemas import concerns as c
 from schemas import disclosure as d
 from schemas import records as r
+from schemas import reviews as w
 from schemas import vocabulary as v
 from schemas.fields import Model
 
@@ -60,6 +61,31 @@ PROFESSIONALS = (
 SECTION = r.SealedSection(key_id="key-1", nonce=bytes(range(12)), ciphertext=b"\x00\xff sealed")
 SECTIONS = (r.ReportSection(disclosure_id="disclosure-1", section=SECTION),)
 TOLD = (r.AgencyToTell(agency=v.Agency.EMERGENCY_999, service=v.EmergencyService.AMBULANCE, clauses=("IR-1", "IR-2")),)
+REJECTED = r.UrgentRejected(
+    review_id="review-9",
+    topic="forum.disclosures.urgent.v1",
+    partition=3,
+    offset=2**40,
+    field="concerns[0].kind",
+    reason="concerns[0].kind: is not a known kind",
+    rejected_at=AT,
+)
+REVIEW = r.ReviewRequested(
+    review_id="review-1",
+    decision_id="decision-1",
+    disclosure_id="disclosure-1",
+    person="person-1",
+    requested_at=AT,
+    reason=v.ReviewReason.SUSPECTED_SHARED,
+    asks=("subject.age",),
+    deadline=LATER,
+    proposed=v.Outcome.EMERGENCY,
+    agencies=TOLD,
+    escalation=2,
+    section=SECTION,
+    on_duty="lead-2",
+    rejected=REJECTED,
+)
 OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="disclosure-1"),)
 
 FULL: dict[str, Model] = {
@@ -139,19 +165,45 @@ FULL: dict[str, Model] = {
         notify=r.Notify(due=True, by=(v.ContactChannel.SMS,), withheld_because=v.WithheldBecause.NOT_SAFE_TO_CONTACT),
         notes=("timeframe without intent",),
     ),
-    "ReviewRequested": r.ReviewRequested(
+    "ReviewRequested": REVIEW,
+    "ReviewOutcome": w.ReviewOutcome(
         review_id="review-1",
-        decision_id="decision-1",
-        disclosure_id="disclosure-1",
+        by="lead-1",
+        role=v.Role.SAFEGUARDING_LEAD,
+        decided_at=AT,
+        decision=v.ReviewDecision.NEW_FACTS,
+        facts=(
+            w.ReviewFact(path="subject.age", value=17),
+            w.ReviewFact(path="concerns[0].plan", value=True),
+            w.ReviewFact(path="concerns[0].timeframe", value="within_30_days"),
+        ),
+        signature=b"\x00\xff",
+    ),
+    "ReviewSettled": w.ReviewSettled(
+        review_id="review-1",
         person="person-1",
-        requested_at=AT,
-        reason=v.ReviewReason.SUSPECTED_SHARED,
-        asks=("subject.age",),
-        deadline=LATER,
-        proposed=v.Outcome.EMERGENCY,
-        agencies=TOLD,
-        escalation=2,
-        section=SECTION,
+        decision_id="decision-2",
+        by="lead-1",
+        role=v.Role.SAFEGUARDING_LEAD,
+        decision=v.ReviewDecision.REFUSE,
+        refusal=v.Refusal.ALREADY_REPORTED,
+        settled_at=LATER,
+    ),
+    "UrgentRejected": REJECTED,
+    "OpenReview": w.OpenReview(
+        request=REVIEW,
+        admitted=b"\xc3\x01 and more",
+        policy_version="2026-02",
+        sent=v.Outcome.REFER,
+        told=(
+            w.ToldBefore(
+                agency=v.Agency.EMERGENCY_999,
+                services=(v.EmergencyService.POLICE,),
+                clauses=("IR-0",),
+                report_id="report-1",
+            ),
+        ),
+        pressing=True,
     ),
     "Report": r.Report(
         report_id="report-1",
@@ -221,6 +273,10 @@ FULL: dict[str, Model] = {
 MODELS: dict[str, type[Model]] = {name: type(example) for name, example in FULL.items()}
 
 
+#: What is no longer required by itself, but by what else is said.
+_NEEDED = {"ReviewOutcome": {"decision": v.ReviewDecision.CONFIRM}}
+
+
 def _bare(name: str) -> Model:
     """Return the example with nothing but what is required, as far down as the record itself goes."""
     full = FULL[name]
@@ -229,7 +285,7 @@ def _bare(name: str) -> Model:
         for field, value in full.model_dump().items()
         if type(full).model_fields[field].is_required()
     }
-    return type(full).model_validate(required)
+    return type(full).model_validate(required | _NEEDED.get(name, {}))
 
 
 def _may_be_null(name: str, field: str) -> bool:
@@ -239,6 +295,8 @@ def _may_be_null(name: str, field: str) -> bool:
         ("ReviewRequested", "person"),
         ("ReviewRequested", "decision_id"),
         ("ReviewRequested", "disclosure_id"),
+        ("ReviewSettled", "person"),
+        ("ReviewSettled", "decision_id"),
     }
 
 

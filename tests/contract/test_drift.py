@@ -29,6 +29,8 @@ PRIMITIVES: dict[Any, Any] = {
 def said_by_model(kind: Any) -> Any:
     """Return what a field's type says on the wire: no order among a union's branches, no names of its literals."""
     while get_origin(kind) is Annotated:
+        if "long" in get_args(kind):
+            return "long"
         kind = get_args(kind)[0]
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
@@ -47,7 +49,7 @@ def said_by_model(kind: Any) -> Any:
             "record": kind.__name__,
             "fields": {
                 name: (
-                    said_by_model(field.annotation),
+                    "long" if "long" in field.metadata else said_by_model(field.annotation),
                     "required" if field.is_required() else ("default", as_json(field.default)),
                 )
                 for name, field in kind.model_fields.items()

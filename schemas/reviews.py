@@ -1,0 +1,143 @@
+"""The records of a review's life behind its request: what a trained person made of it, and what DECIDE keeps of it."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
+
+from schemas.errors import Invalid
+from schemas.fields import Identifier, Model, Time
+from schemas.records import ReviewRequested
+from schemas.vocabulary import (
+    Agency,
+    EmergencyService,
+    HousingState,
+    ImmediateDanger,
+    Outcome,
+    ProfessionalRole,
+    Refusal,
+    ReviewDecision,
+    Role,
+    Timeframe,
+)
+
+#: The paths that a policy's `asks` may name; whoever answers may say more than was asked, and nothing else.
+_PATH = re.compile(
+    r"subject\.(age|professionals|adult_at_risk\.(care_or_support_needs|at_risk_of_harm|cannot_protect_self))"
+    r"|safety\.(says_safe|contradicted|unclear)"
+    r"|concerns\[(0|[1-9][0-9]{0,2})\]\.[a-z_]{1,40}"
+)
+_WORDS = frozenset(
+    word.value for words in (Timeframe, HousingState, ImmediateDanger, ProfessionalRole) for word in words
+)
+_STAFF = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+
+def _check_path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise Invalid.of("", "is not the path of a fact")
+    return path
+
+
+def _check_word(word: str) -> str:
+    if word not in _WORDS:
+        raise Invalid.of("", "is not one of the known values")
+    return word
+
+
+def check_staff(name: str) -> str:
+    """Return the id of a member of staff; raise `Invalid` for what is none: ids stand in topics, names must not."""
+    if not _STAFF.fullmatch(name):
+        raise Invalid.of("", "takes up to 64 small letters, digits and dashes")
+    return name
+
+
+#: A member of staff, by an id that the duty rota knows.
+StaffId = Annotated[str, AfterValidator(check_staff)]
+Word = Annotated[str, AfterValidator(_check_word)]
+
+
+class ReviewFact(Model):
+    """A fact that somebody found out: yes, no, an age in years, or a word of a closed set."""
+
+    path: Annotated[str, AfterValidator(_check_path)]
+    value: StrictBool | StrictInt | Word
+
+
+class AddedAgency(Model):
+    """An agency that whoever confirms wants told as well; 999 with its service."""
+
+    agency: Agency
+    service: EmergencyService | None = None
+
+    @model_validator(mode="after")
+    def _emergency_has_a_service(self) -> "AddedAgency":
+        if (self.agency is Agency.EMERGENCY_999) != (self.service is not None):
+            raise Invalid.of("service", "belongs to 999, and to no other agency")
+        return self
+
+
+class ReviewOutcome(Model):
+    """What a trained person made of a review, signed with their own key."""
+
+    review_id: Identifier
+    by: StaffId
+    role: Role
+    decided_at: Time
+    decision: ReviewDecision
+    refusal: Refusal | None = None
+    facts: Annotated[tuple[ReviewFact, ...], Field(max_length=100)] = ()
+    agencies: Annotated[tuple[AddedAgency, ...], Field(max_length=20)] = ()
+    #: HMAC-SHA-256 of the other fields under the key of whom `by` names.
+    signature: bytes
+
+    @model_validator(mode="after")
+    def _says_what_its_decision_needs(self) -> "ReviewOutcome":
+        given = {
+            "refusal": (self.refusal is not None, ReviewDecision.REFUSE),
+            "facts": (bool(self.facts), ReviewDecision.NEW_FACTS),
+        }
+        for field, (is_given, belongs_to) in given.items():
+            if is_given != (self.decision is belongs_to):
+                what = "is required by" if self.decision is belongs_to else "belongs to another decision than"
+                raise Invalid.of(field, f"{what} {self.decision}")
+        if self.agencies and self.decision is not ReviewDecision.CONFIRM:
+            raise Invalid.of("agencies", f"belongs to another decision than {self.decision}")
+        return self
+
+
+class ReviewSettled(Model):
+    """The end of a review: who settled it and how, and the decision that followed, none for a rejected record's."""
+
+    review_id: Identifier
+    person: str | None
+    decision_id: str | None
+    by: StaffId
+    role: Role
+    decision: ReviewDecision
+    refusal: Refusal | None = None
+    settled_at: Time
+
+
+class ToldBefore(Model):
+    """What an agency was told of a disclosure, and by which report."""
+
+    agency: Agency
+    services: tuple[EmergencyService, ...] = ()
+    clauses: tuple[str, ...]
+    report_id: Identifier
+
+
+class OpenReview(Model):
+    """A review that waits for somebody, as DECIDE's lane keeps it."""
+
+    #: As it was last asked, without its section, which the disclosure has.
+    request: ReviewRequested
+    #: The disclosure it is about as its topic carried it, an `Admitted`; null for a rejected record.
+    admitted: bytes | None = None
+    #: Of the decision that asks: its policy version, and its outcome where somebody was told already.
+    policy_version: str | None = None
+    sent: Outcome | None = None
+    told: tuple[ToldBefore, ...] = ()
+    #: It has the emergency deadline, and escalates as such.
+    pressing: StrictBool
