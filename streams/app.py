@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.identifiers import PersonId, Token
-from schemas.policy import Policy
+from schemas.policy import Policies
 from schemas.topics import Group, TopicName, changelog
 from streams.agents.admit import Admit
 from streams.agents.decide import Decide
@@ -49,7 +49,7 @@ class IdentityLinks:
             self._owners[Token(fields["token"])] = PersonId(fields["person"])
 
 
-def lane_groups(keys: WorkerKeys, policy: Policy, links: IdentityLinks) -> tuple[LaneGroup, ...]:
+def lane_groups(keys: WorkerKeys, policies: Policies, links: IdentityLinks) -> tuple[LaneGroup, ...]:
     """Return the workers' lanes; at ADMIT urgent disclosures have their own, so that no routine one is before them."""
 
     def admit() -> Admit:
@@ -66,7 +66,7 @@ def lane_groups(keys: WorkerKeys, policy: Policy, links: IdentityLinks) -> tuple
         LaneGroup(
             Group.DECIDE,
             (TopicName.ADMITTED_URGENT, TopicName.ADMITTED),
-            lambda _: Decide(policy),
+            lambda _: Decide(policies),
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT,)),
         ),

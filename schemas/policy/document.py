@@ -1,13 +1,24 @@
 """What a policy file holds, and what is refused in one; a wrong value is named with its place in the file."""
 
 import re
-from datetime import UTC, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM, ClauseId
+from schemas.policy.lines import Place
 from schemas.vocabulary import Agency, ConcernKind, EmergencyService, Role
 
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
@@ -30,11 +41,23 @@ def _read_addressee(value: Any) -> "Addressee":
     return Addressee(Agency(agency), EmergencyService(service) if service else None)
 
 
+class Misplaced(ValueError):
+    """What is wrong with a file as a whole: for each fault its place in the file and the reason."""
+
+    def __init__(self, found: Iterable[tuple[Place, str]]) -> None:
+        self.found = tuple(found)
+        super().__init__("; ".join(reason for _, reason in self.found))
+
+
 class Addressee(NamedTuple):
     """An agency, for 999 with the service that is asked for."""
 
     agency: Agency
     service: EmergencyService | None
+
+    def __str__(self) -> str:
+        """Return it as the file writes it."""
+        return self.agency if self.service is None else f"{self.agency} {self.service}"
 
 
 class ShareField(StrEnum):
@@ -54,6 +77,7 @@ class ShareField(StrEnum):
 #: A length of time, written with its unit.
 Length = Annotated[timedelta, BeforeValidator(_read_length)]
 Text = Annotated[str, Field(min_length=1)]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
 
 
 class _Part(BaseModel):
@@ -61,10 +85,14 @@ class _Part(BaseModel):
 
 
 class Clause(_Part):
-    """One clause: what it says, and the kind of concern it judges, if it judges one."""
+    """One clause: its words as published, for a young person and for staff, and the concern it judges, if any."""
 
     id: ClauseId
     text: Text
+    #: As a young person is told of it (TELL-3).
+    plain: Text
+    #: What those who assess look for, and what is easily got wrong.
+    staff: Text
     concern: ConcernKind | Literal["any"] | None = None
 
 
@@ -98,7 +126,7 @@ class Deadlines(_Part):
     @model_validator(mode="after")
     def _emergency_is_shorter(self) -> Self:
         if self.emergency >= self.other:
-            raise ValueError("`emergency` must be shorter than `other`")
+            raise Misplaced([(("emergency",), "must be shorter than `other`")])
         return self
 
 
@@ -106,7 +134,9 @@ class Policy(_Part):
     """The whole policy: parameters, routes, what is shared, and the clauses' text."""
 
     version: Text
-    effective_from: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+    effective_from: Moment
+    #: When the next version takes effect; None for the last.
+    effective_until: Moment | None = None
     current_for: Length
     repeat_window: Length
     trained: Annotated[tuple[Role, ...], Field(min_length=1)]
@@ -115,9 +145,29 @@ class Policy(_Part):
     shares: dict[Agency, Share]
     clauses: tuple[Clause, ...]
 
+    _in_scope_from: datetime | None = PrivateAttr(None)
+
     def __hash__(self) -> int:
         # Policies are keys of the caches on the hot path: the version tells them apart nearly always, equality always.
         return hash(self.version)
+
+    @property
+    def in_scope_from(self) -> datetime:
+        """When the first version of the policy took effect: what was disclosed before is out of scope (SCOPE-1)."""
+        return self.effective_from if self._in_scope_from is None else self._in_scope_from
+
+    def within_scope_from(self, first: datetime) -> "Policy":
+        """Return the policy as a version of a set whose first took effect then."""
+        policy = self.model_copy()
+        policy._in_scope_from = first  # noqa: SLF001 - a copy of this very class
+        return policy
+
+    def words_of(self, clause: str) -> Clause:
+        """Return a clause with its words; `LookupError` for an id that this version has not."""
+        for each in self.clauses:
+            if each.id == clause:
+                return each
+        raise LookupError(f"{clause} is no clause of version {self.version}")
 
     def route_of(self, clause: ClauseId) -> Route:
         """Return who is told when this clause holds; `LookupError` for a clause that tells nobody."""
@@ -131,39 +181,58 @@ class Policy(_Part):
         return tuple(clause.id for clause in self.clauses if clause.concern in (kind, "any"))
 
     @model_validator(mode="after")
-    def _every_clause_once(self) -> Self:
-        given = [clause.id for clause in self.clauses]
-        _refuse("clauses", "given more than once", [clause for clause in ClauseId if given.count(clause) > 1])
-        _refuse("clauses", "missing", [clause for clause in ClauseId if clause not in given])
-        judging = {clause.id for clause in self.clauses if clause.concern is not None}
-        _refuse("clauses", "without `concern`", [c for c in (*IMMEDIATE_RISK, *LONG_TERM) if c not in judging])
-        own = {clause.concern for clause in self.clauses}
-        _refuse("clauses", "a kind of concern that no clause judges", [kind for kind in ConcernKind if kind not in own])
-        return self
-
-    @model_validator(mode="after")
-    def _every_clause_routed_once(self) -> Self:
-        routed = [clause for route in self.routes for clause in route.clauses]
-        needed = (*IMMEDIATE_RISK, *LONG_TERM)
-        _refuse("routes", "routed more than once", [clause for clause in ClauseId if routed.count(clause) > 1])
-        _refuse("routes", "without a route", [clause for clause in needed if clause not in routed])
-        _refuse("routes", "no clause that tells anybody", [clause for clause in routed if clause not in needed])
-        for index, route in enumerate(self.routes):
-            emergency = {clause in IMMEDIATE_RISK for clause in route.clauses}
-            told = {to.agency is Agency.EMERGENCY_999 for to in route.agencies}
-            if emergency != told:
-                raise ValueError(
-                    f"routes[{index}] ({', '.join(route.clauses)}): an immediate risk is told to 999 alone, a long-"
-                    "term impact never to 999 (WHO-1, WHO-2)"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _every_agency_shared_with(self) -> Self:
-        _refuse("shares", "missing", [agency for agency in Agency if agency not in self.shares])
+    def _whole(self) -> Self:
+        found = [*_faults_of_dates(self), *_faults_of_clauses(self), *_faults_of_routes(self)]
+        if missing := [agency for agency in Agency if agency not in self.shares]:
+            found.append((("shares",), f"missing: {', '.join(missing)}"))
+        if found:
+            raise Misplaced(found)
         return self
 
 
-def _refuse(where: str, what: str, wrong: list[Any]) -> None:
-    if wrong:
-        raise ValueError(f"{where}: {what}: {', '.join(wrong)}")
+_Faults = Iterable[tuple[Place, str]]
+
+
+def _faults_of_dates(policy: Policy) -> _Faults:
+    if policy.effective_until is not None and policy.effective_until <= policy.effective_from:
+        yield ("effective_until",), "must be after `effective_from`"
+
+
+def _faults_of_clauses(policy: Policy) -> _Faults:
+    first: dict[ClauseId, int] = {}
+    for index, clause in enumerate(policy.clauses):
+        if first.setdefault(clause.id, index) != index:
+            reason = f"{clause.id} is given more than once: it is clauses[{first[clause.id]}] too"
+            yield ("clauses", index, "id"), reason
+        elif clause.concern is None and clause.id in (*IMMEDIATE_RISK, *LONG_TERM):
+            yield ("clauses", index), f"{clause.id} is without `concern`: the kind of concern that it judges"
+    if missing := [clause for clause in ClauseId if clause not in first]:
+        yield ("clauses",), f"missing: {', '.join(missing)}"
+    judged = {clause.concern for clause in policy.clauses}
+    if unjudged := [kind for kind in ConcernKind if kind not in judged]:
+        yield ("clauses",), f"a kind of concern that no clause judges: {', '.join(unjudged)}"
+
+
+def _faults_of_routes(policy: Policy) -> _Faults:
+    first: dict[ClauseId, int] = {}
+    for index, route in enumerate(policy.routes):
+        for position, clause in enumerate(route.clauses):
+            place = ("routes", index, "clauses", position)
+            if clause not in (*IMMEDIATE_RISK, *LONG_TERM):
+                yield place, f"{clause} is no clause that tells anybody"
+            elif clause in first:
+                yield place, f"{clause} is routed more than once: routes[{first[clause]}] has it too"
+            first.setdefault(clause, index)
+        for position, addressee in enumerate(route.agencies):
+            if addressee in route.agencies[:position]:
+                yield ("routes", index, "agencies", position), f"{addressee} is listed more than once"
+        emergency = {clause in IMMEDIATE_RISK for clause in route.clauses}
+        told = {to.agency is Agency.EMERGENCY_999 for to in route.agencies}
+        if emergency != told:
+            reason = (
+                f"{', '.join(route.clauses)}: an immediate risk is told to 999 alone, a long-term impact never to 999 "
+                "(WHO-1, WHO-2)"
+            )
+            yield ("routes", index, "agencies"), reason
+    if missing := [clause for clause in (*IMMEDIATE_RISK, *LONG_TERM) if clause not in first]:
+        yield ("routes",), f"without a route: {', '.join(missing)}"

@@ -12,7 +12,7 @@ def register(app: typer.Typer) -> None:
     def worker(slot: Slot = None, accept: Accept = None) -> None:
         """Admit, resolve and decide disclosures until stopped. Start it again to add workers."""
         from infra.telemetry import configure, shutdown
-        from schemas.policy import load_policy
+        from schemas.policy import load_policies
         from services.cli.ready import ready
         from services.cli.surroundings import settings_with_kafka
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         settings = settings_with_kafka()
         keys = settings.keys()
         links = IdentityLinks()
-        groups = lane_groups(WorkerKeys(keys.master, keys.token, keys.token_version), load_policy(), links)
+        groups = lane_groups(WorkerKeys(keys.master, keys.token, keys.token_version), load_policies(), links)
         losses = accepted(accept, *(group.name for group in groups))
         configure("worker")
         status = run_worker(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from schemas.codec import encode
 from schemas.errors import Invalid
-from schemas.policy import Policy
+from schemas.policy import Policies
 from schemas.records import Admitted
 from schemas.topics import KNOWN_DAYS, TopicName, reports
 from schemas.vocabulary import Outcome
@@ -28,8 +28,8 @@ class Decide(Agent[Admitted, None, None]):
     good: a channel that was marked unsafe stays so until it is marked safe.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
 
     def decode(self, record: Record) -> Admitted:
         """Return the disclosure; raise `Invalid` where it is none or nobody's."""
@@ -54,7 +54,7 @@ class Decide(Agent[Admitted, None, None]):
         channels_key = _CHANNELS + person.encode()
         stored = turn.get(channels_key)
         marks = remember(load(stored), disclosed)
-        ruling = decide(disclosed, now=turn.now, policy=self._policy, unsafe_channels=unsafe(marks))
+        ruling = decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=unsafe(marks))
         # What is out of scope fills in nothing, so it says nothing of channels either; no notice of it is due.
         if marks and ruling.outcome is not Outcome.OUT_OF_SCOPE and (changed := dump(marks)) != stored:
             turn.put(channels_key, changed)

@@ -6,7 +6,8 @@ from schemas.disclosure import ReadableDisclosure
 from schemas.records import Notify
 from schemas.vocabulary import ContactChannel, WithheldBecause
 
-_NOT_DUE = Notify(due=False)
+#: Nobody is reported, so there is nothing to tell them of.
+NOT_DUE = Notify(due=False)
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
 
 
@@ -19,7 +20,7 @@ def notify(
     withholds nothing.
     """
     if not reported:
-        return _NOT_DUE
+        return NOT_DUE
     contact = disclosed.contact
     return _notify(contact.channels, contact.preferred, contact.safe_to_contact is False, unsafe_channels)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.policy import load_policy
+from schemas.policy import load_policies
 from schemas.topics import CATALOGUE, Topic, TopicName, rejected
 from services.settings import Keys
 from streams.agents.admit import Admit
@@ -64,7 +64,7 @@ class Agents:
         """Return agents with that copy, or one of their own."""
         links = IdentityLinks() if links is None else links
         admit = Admit(master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner)
-        return cls(links, admit, Identity(), Decide(load_policy()))
+        return cls(links, admit, Identity(), Decide(load_policies()))
 
 
 def turn_of(agent: Agent[Any, Any, Any], records: Sequence[Record], state: Any) -> Turn:

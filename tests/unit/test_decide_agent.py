@@ -7,7 +7,7 @@ import pytest
 
 from schemas.codec import decode, encode
 from schemas.identifiers import PersonId
-from schemas.policy import load_policy
+from schemas.policy import load_policies
 from schemas.topics import KNOWN_DAYS, TopicName
 from streams.agents.admit import Admit
 from streams.agents.decide import Decide
@@ -36,7 +36,7 @@ def admitted(disclosure_id: str = "d-1", person: str | None = ADA, **changes: An
 
 @pytest.fixture
 def lane() -> Lane:
-    return Lane(Decide(load_policy()))
+    return Lane(Decide(load_policies()))
 
 
 def test_an_emergency_is_decided_reported_and_told(lane: Lane) -> None:

@@ -8,7 +8,7 @@ import pytest
 import schemas.policy
 from schemas.policy import ClauseId, WrongPolicy, load_policy
 
-TEXT = (Path(schemas.policy.__file__).parent / "policy.toml").read_text(encoding="utf-8")
+TEXT = (Path(schemas.policy.__file__).parent / "versions" / "2025-01-01.toml").read_text(encoding="utf-8")
 
 
 def test_the_policy_in_force() -> None:
@@ -52,7 +52,7 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("[shares.care_team]", "[shares.nurse]", ["shares.nurse"]),
     ('gets = "the clinical concern"', 'gets = ""', ["shares.care_team.gets"]),
     ('"subject.location"', '"subject.diary"', ["shares.999.fields", "subject.diary"]),
-    ('version = "2025-01-01"', 'version = "2025', ["line 4"]),
+    ('version = "2025-01-01"', 'version = "2025', ["line 6", "is not TOML"]),
 ]
 
 

@@ -1,6 +1,6 @@
 """Whether somebody is under a limit of age, from a date of birth, a stated age and a band that may disagree."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,8 @@ from schemas.vocabulary import AgeBand
 from streams.domain.policy.needs import Tri
 
 _LONDON = ZoneInfo("Europe/London")
+#: Before this hour of UTC it is the same day in London, whose clocks were never more than two hours ahead.
+_SAME_DAY_BEFORE = 22
 _UNDER = {
     AgeBand.UNDER_16: (True, True),
     AgeBand.SIXTEEN_SEVENTEEN: (False, True),
@@ -37,6 +39,9 @@ def years_on(born: date, day: date) -> int:
 
 def day_of(at: datetime) -> date:
     """Return the day in Europe/London."""
+    # Most times need no look into the zone's table, which costs more than the rest of an age.
+    if at.tzinfo is UTC and at.hour < _SAME_DAY_BEFORE:
+        return at.date()
     return at.astimezone(_LONDON).date()
 
 

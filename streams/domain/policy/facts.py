@@ -81,7 +81,7 @@ def facts_of(disclosed: ReadableDisclosure, policy: Policy) -> tuple[CaseFacts, 
     trained = policy.trained
     professionals = subject.professionals
     facts = CaseFacts(
-        disclosed_at >= policy.effective_from,
+        disclosed_at >= policy.in_scope_from,
         assessment.assessed_at - disclosed_at <= policy.current_for,
         age.under_16,
         age.under_18,

@@ -1,0 +1,168 @@
+"""Policy files read and checked, each alone and all together; what is wrong is named by file, line and reason."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from importlib.resources.abc import Traversable
+from itertools import pairwise
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.policy.document import Misplaced, Policy
+from schemas.policy.lines import Place, line_at, lines_of
+from schemas.policy.policies import Policies
+
+_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: the file, the line where it stands (None where nothing stands), and the reason."""
+
+    file: str
+    line: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        """Return `file, line N: reason`."""
+        return f"{self.file}{'' if self.line is None else f', line {self.line}'}: {self.reason}"
+
+
+class WrongPolicy(ValueError):
+    """Policy files that cannot be used, with each fault."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(str(fault) for fault in self.faults))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A version with the file it came from."""
+
+    file: str
+    policy: Policy
+    lines: Mapping[Place, int]
+
+    def fault(self, key: str, reason: str) -> Fault:
+        return Fault(self.file, line_at(self.lines, (key,)), f"{key}: {reason}")
+
+    def where(self, key: str) -> str:
+        line = line_at(self.lines, (key,))
+        return self.file if line is None else f"{self.file}, line {line}"
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """Return the policy of one TOML file, by default the latest version; raise `WrongPolicy` with what is wrong."""
+    return load_policies().latest if path is None else _read(path, str(path)).policy
+
+
+def load_policies(path: Path | None = None) -> Policies:
+    """Return every version in a folder of TOML files (by default the policy's own), or the one version of a file.
+
+    Raises `WrongPolicy` for a wrong file, for equal versions, and for dates that overlap or leave a gap: each version
+    ends (`effective_until`, exclusive) when the next takes effect, and the last has no end.
+    """
+    if path is not None and not path.is_dir():
+        return Policies((load_policy(path),))
+    folder: Traversable = resources.files("schemas.policy") / "versions" if path is None else path
+    name = "versions" if path is None else str(path)
+    try:
+        files = sorted((each for each in folder.iterdir() if each.name.endswith(".toml")), key=lambda each: each.name)
+    except OSError as error:
+        raise WrongPolicy((Fault(name, None, error.strerror or str(error)),)) from error
+    if not files:
+        raise WrongPolicy((Fault(name, None, "has no policy in it: a file for each version, such as 2025-01-01.toml"),))
+    versions: list[_Read] = []
+    faults: list[Fault] = []
+    for file in files:
+        try:
+            versions.append(_read(file, f"{name}/{file.name}"))
+        except WrongPolicy as wrong:
+            faults.extend(wrong.faults)
+    faults = faults or _faults_between(versions)
+    if faults:
+        raise WrongPolicy(faults)
+    return Policies(each.policy for each in versions)
+
+
+def _read(source: Traversable, name: str) -> _Read:
+    lines: Mapping[Place, int] = {}
+    try:
+        text = source.read_text(encoding="utf-8")
+        fields = tomllib.loads(text)
+        lines = lines_of(text)
+        return _Read(name, Policy.model_validate(fields), lines)
+    except OSError as error:
+        raise WrongPolicy((Fault(name, None, error.strerror or str(error)),)) from error
+    except tomllib.TOMLDecodeError as error:
+        at = _LINE.search(str(error))
+        reason = _LINE.sub("", str(error))
+        raise WrongPolicy((Fault(name, None if at is None else int(at[1]), f"is not TOML: {reason}"),)) from error
+    except UnicodeDecodeError as error:
+        raise WrongPolicy((Fault(name, error.object.count(b"\n", 0, error.start) + 1, "is not UTF-8 text"),)) from error
+    except ValidationError as error:
+        raise WrongPolicy(fault for found in error.errors() for fault in _faults(found, name, lines)) from None
+
+
+def _faults(found: ErrorDetails, file: str, lines: Mapping[Place, int]) -> list[Fault]:
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, Misplaced):
+        return [_fault(file, lines, (*found["loc"], *place), reason) for place, reason in cause.found]
+    reason = found["msg"].removeprefix("Value error, ")
+    quoted = f" (given: {found['input']!r})" if isinstance(found["input"], str | int | float) else ""
+    return [_fault(file, lines, found["loc"], reason + quoted)]
+
+
+def _fault(file: str, lines: Mapping[Place, int], place: Place, reason: str) -> Fault:
+    path = ""
+    for part in place:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return Fault(file, line_at(lines, place), f"{path}: {reason}" if path else reason)
+
+
+def _faults_between(versions: list[_Read]) -> list[Fault]:
+    """Return what is wrong with the versions together."""
+    faults = []
+    named: dict[str, _Read] = {}
+    for each in versions:
+        if (first := named.setdefault(each.policy.version, each)) is not each:
+            reason = f"{each.policy.version!r} is the version of another file too ({first.where('version')})"
+            faults.append(each.fault("version", reason))
+    in_order = sorted(versions, key=lambda each: each.policy.effective_from)
+    for earlier, later in pairwise(in_order):
+        faults.extend(_faults_of_dates(earlier, later))
+    last = in_order[-1]
+    if last.policy.effective_until is not None:
+        reason = f"no policy would be in force after {_said(last.policy.effective_until)}: the last version has no end"
+        faults.append(last.fault("effective_until", reason))
+    return faults
+
+
+def _faults_of_dates(earlier: _Read, later: _Read) -> list[Fault]:
+    start, end = later.policy.effective_from, earlier.policy.effective_until
+    if end is None:
+        said = f"is required: {later.file} takes effect at {_said(start)}, and two versions cannot be in force at once"
+        # Nothing stands where something is missing: the line it belongs beside is the next best.
+        return [Fault(earlier.file, line_at(earlier.lines, ("effective_from",)), f"effective_until: {said}")]
+    if start < end:
+        reason = (
+            f"overlap: {_said(start)} is before the version before it ends, {_said(end)} "
+            f"({earlier.where('effective_until')})"
+        )
+        return [later.fault("effective_from", reason)]
+    if start > end:
+        reason = (
+            f"gap: no policy would be in force from {_said(end)} ({earlier.where('effective_until')}) to {_said(start)}"
+        )
+        return [later.fault("effective_from", reason)]
+    return []
+
+
+def _said(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
