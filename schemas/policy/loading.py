@@ -9,13 +9,16 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.policy.document import Misplaced, Policy
 from schemas.policy.lines import Place, line_at, lines_of
 from schemas.policy.policies import Policies
+
+M = TypeVar("M", bound=BaseModel)
 
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
@@ -92,12 +95,18 @@ def load_policies(path: Path | None = None) -> Policies:
 
 
 def _read(source: Traversable, name: str) -> _Read:
+    policy, lines = read_file(source, name, Policy)
+    return _Read(name, policy, lines)
+
+
+def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mapping[Place, int]]:
+    """Return what a TOML file holds, and the lines of its parts; raise `WrongPolicy` for each thing wrong in it."""
     lines: Mapping[Place, int] = {}
     try:
         text = source.read_text(encoding="utf-8")
         fields = tomllib.loads(text)
         lines = lines_of(text)
-        return _Read(name, Policy.model_validate(fields), lines)
+        return model.model_validate(fields), lines
     except OSError as error:
         raise WrongPolicy((Fault(name, None, error.strerror or str(error)),)) from error
     except tomllib.TOMLDecodeError as error:
@@ -114,7 +123,8 @@ def _faults(found: ErrorDetails, file: str, lines: Mapping[Place, int]) -> list[
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, Misplaced):
         return [_fault(file, lines, (*found["loc"], *place), reason) for place, reason in cause.found]
-    reason = found["msg"].removeprefix("Value error, ")
+    # An error of the contract's own kind says where it is, which is said here already.
+    reason = found["msg"].removeprefix("Value error, ").removeprefix(": ")
     quoted = f" (given: {found['input']!r})" if isinstance(found["input"], str | int | float) else ""
     return [_fault(file, lines, found["loc"], reason + quoted)]
 
