@@ -30,7 +30,7 @@ from streams.runtime.turnstile import SLICE_SECONDS
 
 #: The latency budget of a turn: how long an agent works at most before what it did is delivered (seconds). When idle a
 #: turn has one record; behind, as many as fit in here: thousands of light ones, so that they share a transaction.
-TURN_SECONDS = 0.25
+TURN_SECONDS = 0.1
 #: Records of one turn at most, however light they are.
 TURN_RECORDS = 10_000
 #: Records of a slice at least: an agent whose every call costs something is not made slower by ever smaller ones.
@@ -103,6 +103,9 @@ class Turns:
             turn = self._state.turn(utc_now())
             turn.contexts = spans.contexts
             done = await self._work_off(batch.topic, records, turn)
+            if not done:
+                self._put_back(batch, 0)
+                return []
             self._follow_rejects(records[:done], turn)
             end = self._put_back(batch, done)
             spans.batch.set_attribute(Attribute.OUTPUTS, len(turn.outputs))
@@ -131,21 +134,30 @@ class Turns:
         """
         done, worked = 0, 0.0
         while done < len(records):
-            if done and not whole and self._is_enough(topic, worked):
+            if done and not whole and (worked > TURN_SECONDS or self._makes_room(topic)):
                 break
             if topic in self._lane.group.urgent:
                 count, seconds = self._slice(topic, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)
             else:
-                async with self._lane.host.turnstile.slice() as allowed:
+                async with self._lane.host.turnstile.slice(lambda: not whole and self._has_to_stop(topic)) as allowed:
+                    if allowed is None:
+                        break
                     count, seconds = self._slice(topic, records, done, allowed, turn)
             done += count
             worked += seconds
-        self._seconds_each += _LATEST_COUNTS * (worked / done - self._seconds_each)
+        if done:
+            self._seconds_each += _LATEST_COUNTS * (worked / done - self._seconds_each)
         return done
 
-    def _is_enough(self, topic: str, worked: float) -> bool:
-        return worked > TURN_SECONDS or self._is_closing() or self._queues.is_outweighed(topic)
+    def _has_to_stop(self, topic: str) -> bool:
+        return self._is_closing() or self._queues.is_outweighed(topic)
+
+    def _makes_room(self, topic: str) -> bool:
+        """Return whether to deliver what is done: something more urgent is here, or may be on its way to this lane."""
+        group = self._lane.group
+        is_expecting = bool(group.urgent) and topic not in group.urgent and self._lane.host.turnstile.is_pressed
+        return is_expecting or self._has_to_stop(topic)
 
     def _slice(
         self, topic: str, records: Sequence[Record], start: int, allowed: float, turn: Turn
@@ -191,7 +203,11 @@ class Turns:
         records = batch.records[: self.records_of_a_turn]
         done = 0
         while done < len(records) and not commit.done() and not self._is_closing():
-            async with self._lane.host.turnstile.slice() as allowed:
+            async with self._lane.host.turnstile.slice(
+                lambda: commit.done() or self._has_to_stop(batch.topic)
+            ) as allowed:
+                if allowed is None:
+                    return
                 until = time.perf_counter() + allowed
                 while done < len(records) and time.perf_counter() < until:
                     place = batch.topic, records[done].offset

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
@@ -26,6 +27,10 @@ _FETCH_RECORDS = 5_000
 #: Bytes that one fetch may bring of one partition; a larger batch comes by itself (Kafka sends the first one whole).
 #: Small, so that what is urgent does not wait behind megabytes of what is not.
 _FETCH_BYTES = 512 * 1024
+
+#: How long the lanes' thread may keep the interpreter from the fetching one (seconds): else each step of a fetch waits
+#: Python's own 5 ms, and an urgent record takes several steps to arrive.
+_SWITCH_SECONDS = 0.0005
 
 #: How long the turns in flight may take to finish at a stop, and Faust to stop once they have (seconds).
 _CLOSE_SECONDS = 10.0
@@ -62,6 +67,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
         frozenset(accepted),
     )
     install()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     # For Faust's own thread too: it makes its loop by the policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_run(wiring, instance))

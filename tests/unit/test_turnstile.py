@@ -22,7 +22,8 @@ def clock() -> Clock:
 
 
 async def passes(turnstile: Turnstile) -> float:
-    async with turnstile.slice() as allowed:
+    async with turnstile.slice(lambda: False) as allowed:
+        assert allowed is not None
         return allowed
 
 
@@ -53,13 +54,43 @@ async def test_urgent_work_that_does_not_end_stops_routine_work_for_half_of_the_
     turnstile.enter()
     slice_ = asyncio.create_task(passes(turnstile))
     assert await is_stopped(slice_)
-    # Stopped for as long as it may be; from then on slices are short.
-    async with asyncio.timeout(5):
-        assert await slice_ == SHORT_SLICE_SECONDS
+    # Stopped for as long as it may be; from then on slices are short, for as long as that.
     clock.now += 0.5
+    turnstile.enter()
+    assert await slice_ == SHORT_SLICE_SECONDS
+    clock.now += 0.2
+    assert await passes(turnstile) == SHORT_SLICE_SECONDS
+    clock.now += 0.2
     stopped = asyncio.create_task(passes(turnstile))
     assert await is_stopped(stopped)
     stopped.cancel()
+
+
+async def test_what_waits_makes_room_for_more_urgent_work_of_its_own_lane(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    turnstile.enter()
+    outweighed = False
+
+    async def routine() -> float | None:
+        async with turnstile.slice(lambda: outweighed) as allowed:
+            return allowed
+
+    waiting = [asyncio.create_task(routine()) for _ in range(3)]
+    await asyncio.sleep(0)
+    outweighed = True
+    turnstile.enter()
+    assert await asyncio.gather(*waiting) == [None, None, None]
+
+
+async def test_nobody_is_forgotten_by_one_who_gave_up_waiting(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    async with turnstile.slice(lambda: False):
+        given_up = asyncio.create_task(passes(turnstile))
+        waiting = asyncio.create_task(passes(turnstile))
+        await asyncio.sleep(0)
+        given_up.cancel()
+    async with asyncio.timeout(5):
+        assert await waiting == SLICE_SECONDS
 
 
 async def test_slices_pass_one_at_a_time_and_the_loop_goes_round_between_them(clock: Clock) -> None:
@@ -68,7 +99,7 @@ async def test_slices_pass_one_at_a_time_and_the_loop_goes_round_between_them(cl
 
     async def routine(name: str) -> None:
         for _ in range(3):
-            async with turnstile.slice():
+            async with turnstile.slice(lambda: False):
                 order.append(name)
 
     async def urgent() -> None:
