@@ -32,6 +32,10 @@ _FETCH_BYTES = 512 * 1024
 #: Python's own 5 ms, and an urgent record takes several steps to arrive.
 _SWITCH_SECONDS = 0.0005
 
+#: How old what a member knows of the topics may get (milliseconds; 5 min unless told). A broker that has just come back
+#: may name none of them: the group's leader then deals out no partition at all, and mends that only when it asks again.
+_METADATA_MS = 3_000
+
 #: How long the turns in flight may take to finish at a stop, and Faust to stop once they have (seconds).
 _CLOSE_SECONDS = 10.0
 _STOP_SECONDS = 5.0
@@ -137,6 +141,7 @@ def _app(wiring: Wiring, instance: str | None, folder: str) -> Any:
         # Above 0, else Faust silently takes a round robin that tears the topics of a lane apart.
         table_standby_replicas=1,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=_METADATA_MS,
         consumer_group_instance_id=instance,
         consumer_max_fetch_size=_FETCH_BYTES,
         broker_max_poll_records=_FETCH_RECORDS,
