@@ -1,11 +1,18 @@
 """`confide decide`: what the policy makes of disclosures, without a broker and on the pipeline's own way."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
+
+from services.cli.policies import policies, refuse, time_of
+
+if TYPE_CHECKING:
+    from schemas.disclosure import ReadableDisclosure
+    from schemas.policy import Policies, Policy
 
 
 def register(app: typer.Typer) -> None:
@@ -18,11 +25,21 @@ def decide(
     now: Annotated[
         str | None, typer.Option(help="The time of the decisions in ISO 8601 with its zone; else the clock's.")
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Decide all under the version in force then, not when each was disclosed."),
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE|FOLDER", help="Another policy, or a folder with all its versions.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say it in plain English instead.")] = False,
 ) -> None:
     """Print the decision on each disclosure as a JSON line; a bad line is an error of its own, and exit status 1."""
-    at = None if now is None else _read_time(now)
+    at = None if now is None else time_of("--now", now)
+    known = policies(policy)
+    versions = known if as_of is None else known.in_force(time_of("--as-of", as_of))
     refused = False
-    for number, decided in _decisions(_lines(file), at):
+    for number, decided in _decisions(_lines(file), at, versions, _explained if explain else _as_json):
         if isinstance(decided, bytes):
             sys.stdout.buffer.write(decided + b"\n")
             sys.stdout.buffer.flush()
@@ -33,17 +50,17 @@ def decide(
         raise typer.Exit(1)
 
 
-def _decisions(lines: Iterator[bytes], at: datetime | None) -> Iterator[tuple[int, bytes | str]]:
-    """Yield for each line that is not blank its number and the decision as JSON, or what is wrong with it as text."""
+_Said = Callable[["ReadableDisclosure", datetime, "Policies | Policy"], bytes]
+
+
+def _decisions(
+    lines: Iterator[bytes], at: datetime | None, versions: "Policies | Policy", said: _Said
+) -> Iterator[tuple[int, bytes | str]]:
+    """Yield for each line that is not blank its number and what was decided, or what is wrong with it as text."""
     from schemas.disclosure import parse_json
     from schemas.errors import Invalid
-    from schemas.policy import load_policy
-    from schemas.records import Decision
     from streams.domain.admission import readable
-    from streams.domain.decisions import decision_fields
-    from streams.domain.policy import decide as decide_by_policy
 
-    policy = load_policy()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -53,10 +70,25 @@ def _decisions(lines: Iterator[bytes], at: datetime | None) -> Iterator[tuple[in
             # A line that is no JSON at all has no field to name.
             yield number, "; ".join(str(each).removeprefix("line: ") for each in invalid.problems)
             continue
-        decided_at = at or datetime.now(UTC)
-        ruling = decide_by_policy(disclosed, now=decided_at, policy=policy)
-        decision = Decision.model_validate(decision_fields(disclosed, None, ruling, decided_at))
-        yield number, decision.model_dump_json().encode()
+        yield number, said(disclosed, at or datetime.now(UTC), versions)
+
+
+def _as_json(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:
+    from schemas.records import Decision
+    from streams.domain.decisions import decision_fields
+    from streams.domain.policy import decide as decide_by_policy
+
+    ruling = decide_by_policy(disclosed, now=at, policy=versions)
+    return Decision.model_validate(decision_fields(disclosed, None, ruling, at)).model_dump_json().encode()
+
+
+def _explained(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:
+    from services.cli.paragraphs import broken
+    from streams.domain.policy import decide as decide_by_policy
+    from streams.domain.policy.explanation import explanation
+
+    ruling = decide_by_policy(disclosed, now=at, policy=versions)
+    return "".join(f"{line}\n" for line in broken(explanation(disclosed, ruling))).encode()
 
 
 def _lines(file: str) -> Iterator[bytes]:
@@ -67,20 +99,6 @@ def _lines(file: str) -> Iterator[bytes]:
         # Opened here, not by typer: a file that is not there is one plain line.
         stream: BinaryIO = open(file, "rb")  # noqa: PTH123, SIM115 - closed below, whatever the reader does
     except OSError as error:
-        typer.echo(f"confide: {file}: {error.strerror}", err=True)
-        raise typer.Exit(2) from error
+        refuse(f"{file}: {error.strerror}", cause=error)
     with stream:
         yield from stream
-
-
-def _read_time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        typer.echo(
-            f"confide: --now {text}: is not a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z", err=True
-        )
-        raise typer.Exit(2)
-    return at.astimezone(UTC)

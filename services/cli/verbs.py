@@ -12,6 +12,7 @@ from services.cli import (
     keys,
     load,
     notifier,
+    policy,
     produce,
     topics,
     worker,
@@ -24,5 +25,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, decide, produce, worker, connector, notifier, gateway, agencies, topics, broker, keys, load):
+for verb in (demo, decide, policy, produce, worker, connector, notifier, gateway, agencies, topics, broker, keys, load):
     verb.register(app)

@@ -1,0 +1,50 @@
+"""The versions of the policy that a verb is asked for; what is wrong with their files is said, and exit status 2."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from schemas.policy import Policies, Policy
+
+
+def policies(path: Path | None) -> "Policies":
+    """Return every version of a folder, the one of a file, or by default those of Confide."""
+    from schemas.policy import WrongPolicy, load_policies
+
+    try:
+        return load_policies(path)
+    except WrongPolicy as wrong:
+        refuse(*(str(fault) for fault in wrong.faults), cause=wrong)
+
+
+def version(name: str) -> "Policy":
+    """Return the version of that name, or of the file of that path."""
+    known = policies(None)
+    try:
+        return known.named(name)
+    except LookupError as unknown:
+        path = Path(name)
+        if not path.exists():
+            refuse(f"{unknown.args[0]}; nor is there a file of that name", cause=unknown)
+        return policies(path).latest
+
+
+def time_of(option: str, text: str) -> datetime:
+    """Return the time that an option gives."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        refuse(f"{option} {text}: is not a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z")
+    return at.astimezone(UTC)
+
+
+def refuse(*reasons: str, cause: Exception | None = None) -> NoReturn:
+    """Say why the command was called wrongly, and end it."""
+    for reason in reasons:
+        typer.echo(f"confide: {reason}", err=True)
+    raise typer.Exit(2) from cause
