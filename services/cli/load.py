@@ -49,6 +49,8 @@ class _Asked:
     house: bool
     own: _House
     settle: float
+    #: Seconds at the rate that count for nothing but their ids: a Kafka that has just begun takes ten times as long.
+    warm_up: float
     out: Path | None
 
 
@@ -77,6 +79,9 @@ def register(app: typer.Typer) -> None:
         workers: Annotated[int, typer.Option(min=1, max=16, help="Of its own house.")] = own.workers,
         partitions: Annotated[int, typer.Option(min=1, max=64, help="Of its own house.")] = own.partitions,
         settle: Annotated[float, typer.Option(min=1, help="Seconds for answers after the last is due.")] = 120.0,
+        warm_up: Annotated[
+            float, typer.Option(min=0.0, help="Seconds at the rate before, whose latencies do not count.")
+        ] = 10.0,
         out: Annotated[Path | None, typer.Option(help="Where to leave load.json, load.svg and the logs.")] = None,
     ) -> None:
         """Send disclosures at a fixed rate, whatever comes of them, and account for every one.
@@ -89,7 +94,7 @@ def register(app: typer.Typer) -> None:
         if duplicates + malformed > 1:
             raise typer.BadParameter("--duplicates and --malformed are shares of the same records: at most 1 together")
         options = Options(rate, seconds, arrivals, seed, said, backlog, drain)
-        raise typer.Exit(_run(_Asked(options, search, house, _House(workers, partitions), settle, out)))
+        raise typer.Exit(_run(_Asked(options, search, house, _House(workers, partitions), settle, warm_up, out)))
 
 
 def _share(what: str) -> Any:
@@ -139,6 +144,7 @@ async def _test(asked: _Asked) -> int:
         logs = (asked.out or Path(name)) / "logs"
         logs.mkdir(exist_ok=True)
         async with _surroundings(asked, Path(name), logs, view) as (surroundings, about):
+            warm = await _warm_up(asked, surroundings, view)
             windows, found = await _windows(asked, surroundings, view)
     for window in windows[-1:]:
         for line in results.lines(window):
@@ -149,15 +155,27 @@ async def _test(asked: _Asked) -> int:
     if asked.out is not None:
         from services.load.picture import draw
 
-        result = results.fields(windows, found, about)
+        result = results.fields(windows, found, {**about, "warm_up_seconds": asked.warm_up})
         results.leave(asked.out, result)
         draw(asked.out / "load.svg", result)
-    faults = {what: sum(w.faults().get(what, 0) for w in windows) for w in windows for what in w.faults()}
+    every = [*warm, *windows]
+    faults = {what: sum(w.faults().get(what, 0) for w in every) for w in every for what in w.faults()}
     for what, count in faults.items():
         view.console.print(f"unaccounted for: {count:,} {what}", style="bold red", highlight=False)
     if not faults:
         view.console.print("Every id is accounted for.", style="bold green")
     return UNACCOUNTED if faults else OK
+
+
+async def _warm_up(asked: _Asked, surroundings: "Surroundings", view: "View") -> "list[Window]":
+    """Run a window whose latencies do not count; before a backlog, whose workers start behind it, there is none."""
+    from services.load.window import measure
+
+    options = asked.options
+    if not asked.warm_up or options.backlog:
+        return []
+    with view:
+        return [await measure(replace(options, seconds=asked.warm_up, seed=-options.seed), surroundings, view.show)]
 
 
 async def _windows(asked: _Asked, surroundings: "Surroundings", view: "View") -> "tuple[list[Window], Found | None]":
@@ -274,6 +292,8 @@ async def _house(
 
         async def filled() -> None:
             await start(lambda _: True)
+            if asked.options.backlog:
+                await asyncio.sleep(asked.warm_up)
 
         await start(lambda each: asked.options.backlog == 0 or not each.name.startswith("worker"))
         view.say(f"the house is open: Kafka at {broker.bootstrap}, {asked.own.workers} workers")

@@ -13,7 +13,7 @@ SHORT_SLICE_SECONDS = 0.0005
 #: How long urgent work is still expected after its last step here: its next lane has yet to fetch what that one wrote.
 _LINGER_SECONDS = 0.06
 #: How long urgent work may stop routine work at a stretch. For as long as it did, routine work goes on beside it.
-_HOLD_SECONDS = 0.5
+_HOLD_SECONDS = 0.1
 
 
 class Turnstile:
