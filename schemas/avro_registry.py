@@ -14,7 +14,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 MARKER = b"\xc3\x01"
 HEADER_BYTES = 10
 
-#: Every record that may be a value of a topic, a sealed section or an entry of a lane's state, by the name of its model.
+#: Every record that may be a value of a topic, a sealed section or a lane's entry, by the name of its model.
 RECORDS = (
     "Disclosure",
     "Admitted",

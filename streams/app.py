@@ -1,13 +1,14 @@
 """The workers' composition: which lanes there are, and what their agents are given."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.identifiers import PersonId, Token
 from schemas.policy import Policies
+from schemas.policy.duty import Duty
 from schemas.topics import Group, TopicName, changelog
 from streams.agents.admit import Admit
 from streams.agents.decide import Decide
@@ -20,11 +21,13 @@ APPLICATION = "confide-worker"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WorkerKeys:
-    """The secrets that ADMIT needs: never printed."""
+    """The secrets that ADMIT and DECIDE need: never printed."""
 
     master: bytes
     token: bytes
     token_version: str
+    #: By the id of the member of staff; DECIDE checks with them who settled a review.
+    staff: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class IdentityLinks:
@@ -49,7 +52,9 @@ class IdentityLinks:
             self._owners[Token(fields["token"])] = PersonId(fields["person"])
 
 
-def lane_groups(keys: WorkerKeys, policies: Policies, links: IdentityLinks) -> tuple[LaneGroup, ...]:
+def lane_groups(
+    keys: WorkerKeys, policies: Policies, links: IdentityLinks, duty: Duty | None = None
+) -> tuple[LaneGroup, ...]:
     """Return the workers' lanes; at ADMIT urgent disclosures have their own, so that no routine one is before them."""
 
     def admit() -> Admit:
@@ -65,10 +70,10 @@ def lane_groups(keys: WorkerKeys, policies: Policies, links: IdentityLinks) -> t
         ),
         LaneGroup(
             Group.DECIDE,
-            (TopicName.ADMITTED_URGENT, TopicName.ADMITTED),
-            lambda _: Decide(policies),
+            (TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES, TopicName.ADMITTED),
+            lambda lane: Decide(policies, duty, keys.staff, lane.partition),
             changelog(Group.DECIDE),
-            urgent=frozenset((TopicName.ADMITTED_URGENT,)),
+            urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),
         ),
         LaneGroup(
             Group.IDENTITY,

@@ -11,7 +11,7 @@ from schemas.errors import Invalid
 from schemas.topics import CATALOGUE
 from streams.runtime import Agent, Output, Record, Turn
 from streams.runtime.rejection import rejected
-from streams.runtime.state import LaneState
+from streams.runtime.state import Entry, LaneState, changed
 from tests.disclosures import disclosure
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
@@ -60,6 +60,7 @@ class Lane:
     outputs: list[Output] = field(default_factory=list)
     _kept: LaneState = field(default_factory=LaneState)
     _offsets: Any = field(default_factory=count)
+    _changelog: list[Entry] = field(default_factory=list)
 
     @property
     def state(self) -> dict[bytes, bytes]:
@@ -71,7 +72,7 @@ class Lane:
         turn = self._kept.turn(now)
         for key in self._kept.take_due(now, 1_000)[1]:
             turn.drop(key)
-        self._kept.commit(turn)
+        self._commit(turn)
 
     def work(self, *values: bytes | None, topic: str = "source", now: datetime = NOW) -> Turn:
         """Work off one batch of these values in one turn, and commit it."""
@@ -84,6 +85,33 @@ class Lane:
             except Invalid as invalid:
                 turn.reject(record, invalid)
         self.agent.handle(decoded, turn)
+        for refused, why_not in turn.rejects:
+            self.agent.rejected(refused, why_not, turn)
+        return self._commit(turn)
+
+    @property
+    def timers(self) -> dict[bytes, datetime]:
+        """When each timer of the lane is due."""
+        return {name: timer.at for name, timer in self._kept.timers.items()}
+
+    def pass_time(self, now: datetime) -> Turn:
+        """Work off the timers that are due at that time."""
+        turn = self._kept.turn(now)
+        for name, timer in self._kept.take_due(now, 1_000)[0]:
+            turn.unschedule(name)
+            self.agent.due(name, turn, timer.cause)
+        return self._commit(turn)
+
+    def restarted(self, agent: Agent[Any, Any, Any]) -> "Lane":
+        """Return the lane with another agent over the state as its changelog has it."""
+        lane = Lane(agent, _offsets=self._offsets)
+        for entry in self._changelog:
+            lane._kept.apply(*entry)
+        lane._changelog = list(self._changelog)
+        return lane
+
+    def _commit(self, turn: Turn) -> Turn:
+        self._changelog += changed(turn)
         self._kept.commit(turn)
         self.outputs += turn.outputs
         return turn

@@ -1,4 +1,4 @@
-"""`confide keys create FOLDER`: the secret keys of a deployment."""
+"""`confide keys create FOLDER` and `confide keys staff ID`: the secret keys of a deployment and of its staff."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,5 +21,29 @@ def register(app: typer.Typer) -> None:
 
         made = Keys.create(folder)
         typer.echo(f"{len(made)} made: {', '.join(path.name for path in made) or 'all were there'}")
+
+    @keys.command()
+    def staff(
+        name: Annotated[str, typer.Argument(metavar="ID", help="Of the duty rota: it stands in topics, so no name.")],
+        folder: Annotated[
+            Path | None, typer.Argument(help="Of the key files; else CONFIDE_KEYS.", envvar="CONFIDE_KEYS")
+        ] = None,
+    ) -> None:
+        """Make the key with which a member of staff signs what they made of a review; one that exists is kept.
+
+        Workers know it from their next start on.
+        """
+        from schemas.errors import Invalid
+        from schemas.reviews import check_staff
+        from services.settings import Keys, SettingsError
+
+        if folder is None:
+            raise SettingsError("CONFIDE_KEYS is not set: name the folder of key files")
+        try:
+            check_staff(name)
+        except Invalid as invalid:
+            raise SettingsError(f"ID {invalid.problems[0].reason}") from invalid
+        made = Keys.create_staff(folder, name)
+        typer.echo("it was there" if made is None else f"made: staff/{made.name}")
 
     app.add_typer(keys, name="keys")

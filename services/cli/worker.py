@@ -21,7 +21,9 @@ def register(app: typer.Typer) -> None:
         settings = settings_with_kafka()
         keys = settings.keys()
         links = IdentityLinks()
-        groups = lane_groups(WorkerKeys(keys.master, keys.token, keys.token_version), load_policies(), links)
+        policies = load_policies()
+        worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version, keys.staff)
+        groups = lane_groups(worker_keys, policies, links, settings.duty(policies.latest.trained))
         losses = accepted(accept, *(group.name for group in groups))
         configure("worker")
         status = run_worker(

@@ -12,6 +12,7 @@ from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, is_urgent, vali
 from schemas.errors import Invalid
 from schemas.identifiers import KeyId, PersonId, Token
 from schemas.topics import TopicName
+from streams.agents.reviewing import tell_of_rejected
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, seal, wrap
@@ -80,6 +81,10 @@ class Admit(Agent[Accepted, None, None]):
                 fields["person"] = person
                 topic = TopicName.ADMITTED_URGENT if urgent else TopicName.ADMITTED
                 turn.send(topic, person.encode(), encode("Admitted", fields), cause=cause)
+
+    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
+        """Have a person look at what may be an emergency and could not be admitted."""
+        tell_of_rejected(record, invalid, turn)
 
     def _data_key(self, person: PersonId | None) -> tuple[KeyId, bytes, bytes | None]:
         """Return a data key's id, the key, and, where it is new and yet to be published, the key wrapped.

@@ -1,18 +1,28 @@
 """DECIDE: applies the policy to each admitted disclosure of a person and sends what follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
 
-from schemas.codec import encode
+from schemas.codec import decode, encode
+from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
 from schemas.policy import Policies
-from schemas.records import Admitted
+from schemas.policy.duty import Duty, load_duty
+from schemas.records import Admitted, UrgentRejected
+from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
 from schemas.topics import KNOWN_DAYS, TopicName, reports
-from schemas.vocabulary import Outcome
-from streams.agents.reading import read_admitted
+from schemas.vocabulary import CausedBy, Outcome
+from streams.agents.reading import read_outcome, read_to_decide
+from streams.agents.reviewing import Reviews, Way, admitted_of, urgent_rejected
 from streams.domain.channels import dump, load, remember, unsafe
-from streams.domain.decisions import decision_fields, notification_fields, report_fields, review_fields
-from streams.domain.policy import decide
+from streams.domain.decisions import Fields, decision_fields, notification_fields, report_fields, review_fields
+from streams.domain.ids import review_decision_id
+from streams.domain.notices import NOT_DUE, notify
+from streams.domain.policy import Ruling, decide
+from streams.domain.reviews import authenticate, reports_to_send, settle, told_after
 from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, Record, Turn
 
@@ -21,33 +31,77 @@ _CHANNELS = b"c:"
 _KNOWN_FOR = timedelta(days=KNOWN_DAYS)
 
 
-class Decide(Agent[Admitted, None, None]):
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A review's outcome, and the fields that its giver signed."""
+
+    outcome: ReviewOutcome
+    fields: Fields
+
+
+class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
     """One decision for each disclosure, and the reports, notices and reviews that follow from it.
 
     State: `d:` + disclosure id → digest of its content, for KNOWN_DAYS; `c:` + person → which channels are safe, for
-    good: a channel that was marked unsafe stays so until it is marked safe.
+    good: a channel that was marked unsafe stays so until it is marked safe; and the open reviews (`Reviews`).
     """
 
-    def __init__(self, policies: Policies) -> None:
+    def __init__(
+        self,
+        policies: Policies,
+        duty: Duty | None = None,
+        staff_keys: Mapping[str, bytes] = MappingProxyType({}),
+        partition: int | None = None,
+    ) -> None:
         self._policies = policies
+        self._duty = load_duty() if duty is None else duty
+        self._staff_keys = staff_keys
+        self._reviews = Reviews(policies, self._duty)
+        # What is due has no record to follow: where the lane is not said, it goes where its key does.
+        self._partition = partition
 
-    def decode(self, record: Record) -> Admitted:
-        """Return the disclosure; raise `Invalid` where it is none or nobody's."""
-        disclosure, _ = read_admitted(record)
-        if disclosure.person is None:
+    def decode(self, record: Record) -> Admitted | UrgentRejected | Answer:
+        """Return the disclosure, the rejected record or the outcome; raise `Invalid` where it is none or nobody's."""
+        if record.topic == TopicName.REVIEW_OUTCOMES:
+            return Answer(*read_outcome(record))
+        message = read_to_decide(record)
+        if isinstance(message, Admitted) and message.person is None:
             raise Invalid.of("person", "is required")
-        return disclosure
+        return message
 
-    def handle(self, batch: Sequence[tuple[Record, Admitted]], turn: Turn) -> None:
+    def handle(self, batch: Sequence[tuple[Record, Admitted | UrgentRejected | Answer]], turn: Turn) -> None:
         """Decide each in order; a repeat changes nothing, the same id with other content is rejected."""
-        for record, admitted in batch:
-            seen_key = _SEEN + admitted.disclosure.disclosure_id.encode()
-            seen = turn.get(seen_key)
-            if seen is None:
-                turn.put(seen_key, admitted.digest.encode(), until=turn.now + _KNOWN_FOR)
-                self._decide(record, admitted, turn)
-            elif not same_content(seen.decode(), admitted.digest):
-                turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))
+        for record, message in batch:
+            if isinstance(message, Admitted):
+                self._take(record, message, turn)
+            elif isinstance(message, Answer):
+                try:
+                    self._settle(record, message, turn)
+                except Invalid as invalid:
+                    turn.reject(record, invalid)
+            else:
+                way = Way(turn, message.review_id.encode(), Cause.of(record), record.partition)
+                self._reviews.ask_about(way, message)
+
+    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
+        """Have a person look at what was urgent; where an outcome was rejected, its review is open and asks again."""
+        if record.topic == TopicName.ADMITTED_URGENT:
+            rejected = urgent_rejected(record, invalid, turn)
+            way = Way(turn, rejected.review_id.encode(), Cause.of(record), record.partition)
+            self._reviews.ask_about(way, rejected)
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
+        """Ask the next person on duty."""
+        self._reviews.due(timer, turn, cause, self._partition)
+
+    def _take(self, record: Record, admitted: Admitted, turn: Turn) -> None:
+        seen_key = _SEEN + admitted.disclosure.disclosure_id.encode()
+        seen = turn.get(seen_key)
+        if seen is None:
+            turn.put(seen_key, admitted.digest.encode(), until=turn.now + _KNOWN_FOR)
+            self._decide(record, admitted, turn)
+        elif not same_content(seen.decode(), admitted.digest):
+            turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))
 
     def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
         disclosed, person = admitted.disclosure, admitted.person or ""
@@ -59,19 +113,74 @@ class Decide(Agent[Admitted, None, None]):
         if marks and ruling.outcome is not Outcome.OUT_OF_SCOPE and (changed := dump(marks)) != stored:
             turn.put(channels_key, changed)
         decision = decision_fields(disclosed, person, ruling, turn.now)
-        decision_id = decision["decision_id"]
-        cause, key, partition = Cause.of(record), person.encode(), record.partition
-
+        told = report_fields(admitted, ruling, decision["decision_id"], turn.now)
         # Topics keyed by person have one partition count, so what follows stays in this record's partition.
-        def send(topic: str, name: str, fields: dict[str, object]) -> None:
-            turn.send(topic, key, encode(name, fields), cause=cause, partition=partition)
+        way = Way(turn, person.encode(), Cause.of(record), record.partition)
+        self._send(way, _Decided(admitted, record.value or b"", ruling, decision, told))
 
-        send(TopicName.DECISIONS, "Decision", decision)
-        told = report_fields(admitted, ruling, decision_id, turn.now)
+    def _settle(self, record: Record, answer: Answer, turn: Turn) -> None:
+        """Carry out what a trained person made of a review; raise `Invalid` where it cannot be."""
+        outcome = answer.outcome
+        authenticate(outcome, answer.fields, self._duty, self._staff_keys)
+        review = self._reviews.open_review(outcome, turn)
+        if review is None:
+            return
+        admitted = admitted_of(review)
+        person = review.request.person
+        way = Way(turn, (person or outcome.review_id).encode(), Cause.of(record), record.partition)
+        channels = unsafe(load(turn.get(_CHANNELS + (person or "").encode())))
+
+        def rule(disclosed: ReadableDisclosure) -> Ruling:
+            return decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=channels)
+
+        trained = self._policies.in_force(turn.now).trained
+        settled = settle(review, admitted, outcome, rule, trained=trained)
+        decision_id = None
+        if admitted is not None and settled is not None:
+            decision_id = review_decision_id(admitted.disclosure.disclosure_id, outcome.review_id)
+        self._reviews.close(way, review, outcome, decision_id)
+        if admitted is None or settled is None or decision_id is None:
+            return
+        admitted = admitted.model_copy(update={"disclosure": settled.disclosed})
+        told = reports_to_send(report_fields(admitted, settled.ruling, decision_id, turn.now), review.told)
+        notice = notify(settled.disclosed, True, channels) if told else NOT_DUE
+        ruling = replace(settled.ruling, notify=notice)
+        decision = decision_fields(
+            settled.disclosed,
+            person,
+            ruling,
+            turn.now,
+            caused_by=CausedBy.REVIEW_OUTCOME,
+            supersedes=review.request.decision_id,
+            id_=decision_id,
+        )
+        self._send(way, _Decided(admitted, _value_of(review, settled.disclosed), ruling, decision, told, review.told))
+
+    def _send(self, way: Way, decided: "_Decided") -> None:
+        admitted, ruling, told, now = decided.admitted, decided.ruling, decided.told, way.turn.now
+        way.send(TopicName.DECISIONS, "Decision", decided.decision)
         for agency, report in told:
-            send(reports(agency), "Report", report)
-        for notice in notification_fields(admitted, ruling, told, turn.now):
-            send(TopicName.NOTIFICATIONS, "NotificationDue", notice)
-        review = review_fields(admitted, ruling, decision_id, turn.now)
+            way.send(reports(agency), "Report", report)
+        for notice in notification_fields(admitted, ruling, told, now):
+            way.send(TopicName.NOTIFICATIONS, "NotificationDue", notice)
+        review = review_fields(admitted, ruling, decided.decision["decision_id"], now)
         if review is not None:
-            send(TopicName.REVIEWS, "ReviewRequested", review)
+            self._reviews.ask(way, review, decided.value, ruling, told_after(decided.told_before, told))
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A decision with the disclosure it is of, as a value too, and what agencies are told of it now and were before."""
+
+    admitted: Admitted
+    value: bytes
+    ruling: Ruling
+    decision: Fields
+    told: list[Any]
+    told_before: tuple[ToldBefore, ...] = ()
+
+
+def _value_of(review: OpenReview, disclosed: ReadableDisclosure) -> bytes:
+    """Return the `Admitted` of a review with the disclosure as it stands now."""
+    fields = decode(review.admitted or b"", "Admitted")[1]
+    return encode("Admitted", fields | {"disclosure": disclosed.model_dump()})

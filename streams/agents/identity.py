@@ -10,6 +10,7 @@ from schemas.identifiers import PersonId, Token
 from schemas.records import Admitted
 from schemas.topics import KNOWN_DAYS, TopicName
 from streams.agents.reading import read_admitted
+from streams.agents.reviewing import tell_of_rejected
 from streams.domain.identity import resolve
 from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, Record, Turn
@@ -80,3 +81,7 @@ class Identity(Agent[Unresolved, None, None]):
             resolved = {**fields, "person": found.person, "wrapped_key": None}
             topic = TopicName.ADMITTED_URGENT if unresolved.urgent else TopicName.ADMITTED
             turn.send(topic, found.person.encode(), encode("Admitted", resolved), cause=cause)
+
+    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
+        """Have a person look at what may be an emergency and could not be resolved."""
+        tell_of_rejected(record, invalid, turn)

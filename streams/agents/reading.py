@@ -1,21 +1,44 @@
 """What the agents behind ADMIT read, validated as it was written."""
 
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from schemas.records import Admitted
+from schemas.records import Admitted, UrgentRejected
+from schemas.reviews import ReviewOutcome
 from streams.runtime import Record
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def read_admitted(record: Record) -> tuple[Admitted, dict[str, Any]]:
     """Return the admitted disclosure that the record carries, and its fields; raise `Invalid` where it is none."""
+    _, fields = _decoded(record, "Admitted")
+    return _validated(Admitted, fields), fields
+
+
+def read_to_decide(record: Record) -> Admitted | UrgentRejected:
+    """Return the admitted disclosure, or the rejected urgent record, that the record is about; raise `Invalid`."""
+    name, fields = _decoded(record, "Admitted", "UrgentRejected")
+    return _validated(Admitted, fields) if name == "Admitted" else _validated(UrgentRejected, fields)
+
+
+def read_outcome(record: Record) -> tuple[ReviewOutcome, dict[str, Any]]:
+    """Return the review's outcome that the record carries, and its fields; raise `Invalid` where it is none."""
+    _, fields = _decoded(record, "ReviewOutcome")
+    return _validated(ReviewOutcome, fields), fields
+
+
+def _decoded(record: Record, *names: str) -> tuple[str, dict[str, Any]]:
     if record.value is None:
         raise Invalid.of("value", "is empty")
-    fields: dict[str, Any] = decode(record.value, "Admitted")[1]
+    return decode(record.value, *names)
+
+
+def _validated(model: type[M], fields: dict[str, Any]) -> M:
     try:
-        return Admitted.model_validate(fields), fields
+        return model.model_validate(fields)
     except ValidationError as error:
         raise Invalid.from_validation(error) from None

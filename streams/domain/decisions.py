@@ -41,11 +41,12 @@ def decision_fields(
     *,
     caused_by: CausedBy = CausedBy.DISCLOSURE,
     supersedes: str | None = None,
+    id_: str | None = None,
 ) -> Fields:
-    """Return the fields of the `Decision`."""
+    """Return the fields of the `Decision`; `id_` where what caused it is more than `caused_by` says."""
     review = ruling.review
     return {
-        "decision_id": decision_id(disclosed.disclosure_id, caused_by.value),
+        "decision_id": id_ or decision_id(disclosed.disclosure_id, caused_by.value),
         "disclosure_id": disclosed.disclosure_id,
         "person": person,
         "policy_version": ruling.policy_version,
@@ -120,7 +121,9 @@ def review_fields(admitted: Admitted, ruling: Ruling, decision: str, now: dateti
         "proposed": None if ruling.proposed is None else ruling.proposed.value,
         "agencies": _agencies(ruling.agencies),
         "escalation": 0,
-        "section": _section(admitted),
+        "section": section_fields(admitted),
+        "on_duty": None,
+        "rejected": None,
     }
 
 
@@ -160,7 +163,7 @@ def _report(
         "real_and_immediate_risk": _real_and_immediate(ruling, agency, services),
         "person_told": disclosed.involvement.told,
         "person_agrees": _VIEW[disclosed.involvement.view],
-        "sections": [{"disclosure_id": disclosed.disclosure_id, "section": _section(admitted)}],
+        "sections": [{"disclosure_id": disclosed.disclosure_id, "section": section_fields(admitted)}],
         "withheld": [
             *({"field": field, "reason": reason} for field, reason in _withheld(agency, policy)),
             *({"field": field, "reason": "no clause of this report rests on it"} for field in unrelated),
@@ -210,6 +213,7 @@ def _notify(notice: Notify) -> Fields:
     }
 
 
-def _section(admitted: Admitted) -> Fields:
+def section_fields(admitted: Admitted) -> Fields:
+    """Return the fields of the disclosure's `SealedSection`."""
     section = admitted.section
     return {"key_id": section.key_id, "nonce": section.nonce, "ciphertext": section.ciphertext}

@@ -21,6 +21,11 @@ def decision_id(disclosure: str, caused_by: str = "disclosure") -> DecisionId:
     return DecisionId(_derive("decision", disclosure, caused_by))
 
 
+def review_decision_id(disclosure: str, review: str) -> DecisionId:
+    """Return the id of the decision that settling this review brings about: the first outcome alone settles it."""
+    return decision_id(disclosure, f"review_outcome|{review}")
+
+
 def report_id(decision: str, agency: str) -> ReportId:
     """Return the id of what this agency is told on this decision."""
     return ReportId(_derive("report", decision, agency))
@@ -29,6 +34,11 @@ def report_id(decision: str, agency: str) -> ReportId:
 def review_id(decision: str) -> ReviewId:
     """Return the id of the review that this decision asks for."""
     return ReviewId(_derive("review", decision))
+
+
+def rejected_review_id(topic: str, partition: int, offset: int) -> ReviewId:
+    """Return the id of the review of a record that was rejected there."""
+    return ReviewId(_derive("review", topic, str(partition), str(offset)))
 
 
 def notification_id(report: str) -> NotificationId:

@@ -7,7 +7,7 @@ from schemas.records import AgencyToTell
 from schemas.vocabulary import Agency, ProfessionalRole
 
 #: Agencies that can be told only where the person's own is known.
-_OWN: dict[Agency, ProfessionalRole] = {
+OWN: dict[Agency, ProfessionalRole] = {
     Agency.SOCIAL_WORKER: ProfessionalRole.SOCIAL_WORKER,
     Agency.CARE_TEAM: ProfessionalRole.CARE_PROFESSIONAL,
 }
@@ -32,7 +32,7 @@ def route(clauses: Iterable[ClauseId], known: frozenset[ProfessionalRole], polic
 
 def _addressees(clause: ClauseId, known: frozenset[ProfessionalRole], policy: Policy) -> tuple[Addressee, ...]:
     chosen = policy.route_of(clause)
-    can_be_told = tuple(to for to in chosen.agencies if to.agency not in _OWN or _OWN[to.agency] in known)
+    can_be_told = tuple(to for to in chosen.agencies if to.agency not in OWN or OWN[to.agency] in known)
     match chosen.tell:
         case "all":
             return can_be_told

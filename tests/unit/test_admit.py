@@ -165,3 +165,21 @@ def test_json_is_no_record_of_the_topic() -> None:
     assert not turn.outputs
     assert len(turn.rejects) == len(BAD_LINES)
     assert_names_nobody(turn)
+
+
+def test_a_person_is_to_look_at_a_rejected_urgent_record_and_learns_nothing_that_it_holds() -> None:
+    bad = disclosed()[:-5] + b"summary-marker"
+    turn = lane().work(bad, topic=TopicName.TEXT_LINE_DISCLOSURES_URGENT)
+    assert len(turn.rejects) == 1
+    (output,) = turn.outputs
+    name, told = read(output)
+    assert (output.topic, name) == (TopicName.ADMITTED_URGENT, "UrgentRejected")
+    assert output.key == told["review_id"].encode()
+    assert (told["topic"], told["offset"], told["rejected_at"]) == (TopicName.TEXT_LINE_DISCLOSURES_URGENT, 0, NOW)
+    assert told["field"] == "value"
+    assert_names_nobody(turn)
+
+
+def test_nobody_is_to_look_at_a_rejected_routine_record() -> None:
+    turn = lane().work(b"no record", topic=TopicName.FORUM_DISCLOSURES)
+    assert (len(turn.rejects), turn.outputs) == (1, [])

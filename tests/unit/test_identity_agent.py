@@ -174,3 +174,10 @@ def test_what_is_no_admitted_disclosure_is_rejected() -> None:
     turn = Lane(Identity()).work(None, b"", disclosed(), now=NOW)
     assert why(turn) == ["value: is empty", "value: is empty", "value: is of a schema not expected here"]
     assert not turn.outputs
+
+
+def test_a_person_is_to_look_at_a_rejected_urgent_record_alone() -> None:
+    lane = Lane(Identity())
+    (output,) = lane.work(b"no record", topic=TopicName.IDENTITY_URGENT).outputs
+    assert read(output)[0] == "UrgentRejected"
+    assert lane.work(b"no record", topic=TopicName.IDENTITY).outputs == []

@@ -1,0 +1,165 @@
+"""DECIDE's reviews: asked for, escalated again and again while nobody answers, and settled by the first who does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from opentelemetry import metrics
+
+from schemas.codec import decode, encode
+from schemas.errors import Invalid
+from schemas.policy import Policies
+from schemas.policy.duty import Duty
+from schemas.records import Admitted, UrgentRejected
+from schemas.reviews import OpenReview, ReviewOutcome
+from schemas.telemetry import Attribute, Metric
+from schemas.topics import KNOWN_DAYS, URGENT, TopicName
+from schemas.vocabulary import ReviewReason
+from streams.domain.decisions import Fields, section_fields
+from streams.domain.ids import rejected_review_id
+from streams.domain.policy import Ruling
+from streams.domain.reviews import asked, escalated, open_fields, rejected_fields
+from streams.runtime import Cause, Record, Turn
+
+_OPEN = b"r:"
+_SETTLED = b"s:"
+#: As long as a disclosure's id is known: an outcome that comes later still is of a review that nobody remembers.
+_SETTLED_FOR = timedelta(days=KNOWN_DAYS)
+_LATE = "late"
+#: As in the headers of the rejected record.
+_MOST_OF_A_REASON = 1_000
+
+_meter = metrics.get_meter("confide.decide")
+_escalations = _meter.create_counter(Metric.REVIEWS_ESCALATED, unit="{review}")
+_outcomes = _meter.create_counter(Metric.REVIEW_OUTCOMES, unit="{outcome}")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a turn sends what follows of one case: one key, one partition, one trace."""
+
+    turn: Turn
+    key: bytes
+    cause: Cause
+    partition: int | None
+
+    def send(self, topic: str, name: str, fields: Mapping[str, Any]) -> None:
+        """Write a record."""
+        self.turn.send(topic, self.key, encode(name, fields), cause=self.cause, partition=self.partition)
+
+
+class Reviews:
+    """The open reviews of one lane.
+
+    State: `r:` + review id → `OpenReview` until it is settled, with a timer of that name at its deadline; `s:` + review
+    id → nothing, for KNOWN_DAYS once it is.
+    """
+
+    def __init__(self, policies: Policies, duty: Duty) -> None:
+        self._policies = policies
+        self._duty = duty
+
+    def ask(self, way: Way, request: Fields, value: bytes, ruling: Ruling, told: list[Fields]) -> None:
+        """Ask somebody what the ruling on a disclosure leaves open; `value` is its record, `told` who knows of it."""
+        turn = way.turn
+        request["on_duty"] = asked(self._duty, turn.now, 0, ReviewReason(request["reason"]))
+        self._open(way, request, open_fields(request, value, ruling, told, turn.now))
+
+    def ask_about(self, way: Way, rejected: UrgentRejected) -> None:
+        """Have somebody look at a record of an urgent topic that was rejected; once, however often it is told."""
+        turn, name = way.turn, rejected.review_id.encode()
+        if turn.get(_OPEN + name) is not None or turn.get(_SETTLED + name) is not None:
+            return
+        deadline = turn.now + self._policies.in_force(turn.now).deadlines.emergency
+        on_duty = asked(self._duty, turn.now, 0, ReviewReason.REJECTED)
+        request = rejected_fields(rejected, turn.now, deadline, on_duty)
+        self._open(way, request, {"request": request, "pressing": True})
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause, partition: int | None) -> None:
+        """Ask the next person on duty: the deadline of a review has passed."""
+        stored = turn.get(timer)
+        if stored is None:
+            return  # settled: nobody waits for it any more
+        fields = decode(stored, "OpenReview")[1]
+        review = escalated(OpenReview.model_validate(fields), self._duty, turn.now)
+        request = review.request
+        admitted = admitted_of(review)
+        sent = request.model_dump() | {"section": None if admitted is None else section_fields(admitted)}
+        way = Way(turn, (request.person or request.review_id).encode(), cause, partition)
+        way.send(TopicName.REVIEWS, "ReviewRequested", sent)
+        turn.put(timer, encode("OpenReview", review.model_dump()))
+        turn.schedule(timer, request.deadline, cause=cause)
+        _escalations.add(1, {Attribute.REVIEW_REASON: request.reason.value})
+
+    def open_review(self, outcome: ReviewOutcome, turn: Turn) -> OpenReview | None:
+        """Return the review that an outcome is about, None where another settled it: that is counted, and all.
+
+        Raises `Invalid` where there is none.
+        """
+        name = outcome.review_id.encode()
+        stored = turn.get(_OPEN + name)
+        if stored is not None:
+            return OpenReview.model_validate(decode(stored, "OpenReview")[1])
+        if turn.get(_SETTLED + name) is None:
+            raise Invalid.of("review_id", "is of no review that is open or was settled of late")
+        _outcomes.add(1, {Attribute.REVIEW_DECISION: _LATE})
+        return None
+
+    def close(self, way: Way, review: OpenReview, outcome: ReviewOutcome, decision: str | None) -> None:
+        """Settle a review, and say so; `decision` is what followed."""
+        turn, name = way.turn, outcome.review_id.encode()
+        turn.drop(_OPEN + name)
+        turn.unschedule(_OPEN + name)
+        turn.put(_SETTLED + name, b"", until=turn.now + _SETTLED_FOR)
+        settled = {
+            "review_id": outcome.review_id,
+            "person": review.request.person,
+            "decision_id": decision,
+            "by": outcome.by,
+            "role": outcome.role.value,
+            "decision": outcome.decision.value,
+            "refusal": None if outcome.refusal is None else outcome.refusal.value,
+            "settled_at": turn.now,
+        }
+        way.send(TopicName.REVIEWS, "ReviewSettled", settled)
+        _outcomes.add(1, {Attribute.REVIEW_DECISION: outcome.decision.value})
+
+    def _open(self, way: Way, request: Fields, kept: Fields) -> None:
+        name = _OPEN + str(request["review_id"]).encode()
+        way.send(TopicName.REVIEWS, "ReviewRequested", request)
+        way.turn.put(name, encode("OpenReview", kept))
+        settled = _SETTLED + name.removeprefix(_OPEN)
+        if way.turn.get(settled) is not None:
+            # A disclosure that came again long after asks again.
+            way.turn.drop(settled)
+        way.turn.schedule(name, request["deadline"], cause=way.cause)
+
+
+def admitted_of(review: OpenReview) -> Admitted | None:
+    """Return the disclosure that a review is about, None where it is about a rejected record."""
+    if review.admitted is None:
+        return None
+    return Admitted.model_validate(decode(review.admitted, "Admitted")[1])
+
+
+def tell_of_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
+    """Have DECIDE ask somebody to look at a rejected record, where its topic is urgent."""
+    if record.topic in URGENT:
+        told = urgent_rejected(record, invalid, turn)
+        value = encode("UrgentRejected", told.model_dump())
+        turn.send(TopicName.ADMITTED_URGENT, told.review_id.encode(), value, cause=Cause.of(record))
+
+
+def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejected:
+    """Return what is said of a rejected record of an urgent topic: where it lies and why, nothing of what it holds."""
+    first = invalid.problems[0].field if invalid.problems else ""
+    return UrgentRejected(
+        review_id=rejected_review_id(record.topic, record.partition, record.offset),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        field=first,
+        reason=str(invalid)[:_MOST_OF_A_REASON],
+        rejected_at=turn.now,
+    )

@@ -1,0 +1,57 @@
+"""Facts that somebody found out, put into a disclosure so that it can be decided anew."""
+
+import re
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from schemas.disclosure import ReadableDisclosure
+from schemas.errors import Invalid
+from schemas.reviews import ReviewFact
+from schemas.vocabulary import ConcernKind
+from streams.domain.decisions import Fields
+from streams.domain.policy.facts import FACTS_OF
+
+_CONCERN = re.compile(r"concerns\[([0-9]+)\]\.([a-z_]+)")
+_KINDS = frozenset(kind.value for kind in ConcernKind)
+
+
+def with_facts(disclosed: ReadableDisclosure, facts: Sequence[ReviewFact]) -> ReadableDisclosure:
+    """Return the disclosure with what was found out; raise `Invalid`, naming the path, for what cannot be a fact of it.
+
+    An age that somebody found out is the age: what was known of it before, and may contradict it, no longer counts.
+    """
+    fields = disclosed.model_dump()
+    seen: set[str] = set()
+    for fact in facts:
+        path, value = fact.path, fact.value
+        if path in seen and path != "subject.professionals":
+            raise Invalid.of(path, "is given twice")
+        seen.add(path)
+        if path == "subject.age":
+            fields["subject"] |= {"age": value, "date_of_birth": None, "age_band": None}
+        elif path == "subject.professionals":
+            known = dict.fromkeys((*fields["subject"]["professionals"], value))
+            fields["subject"]["professionals"] = tuple(known)
+        elif concern := _CONCERN.fullmatch(path):
+            _concern(fields["concerns"], int(concern[1]), path)[_fact_of(disclosed, concern, path)] = value
+        else:
+            part, _, name = path.rpartition(".")
+            holder = fields["safety"] if part == "safety" else fields["subject"]["adult_at_risk"]
+            holder[name] = value
+    try:
+        return ReadableDisclosure.model_validate(fields)
+    except ValidationError as error:
+        raise Invalid.from_validation(error, _KINDS) from None
+
+
+def _concern(concerns: Sequence[Fields], index: int, path: str) -> Fields:
+    if index >= len(concerns):
+        raise Invalid.of(path, "is of no concern of this disclosure")
+    return concerns[index]
+
+
+def _fact_of(disclosed: ReadableDisclosure, concern: "re.Match[str]", path: str) -> str:
+    if concern[2] not in FACTS_OF[disclosed.concerns[int(concern[1])].kind]:
+        raise Invalid.of(path, "is no fact of that concern")
+    return concern[2]

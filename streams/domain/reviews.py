@@ -1,0 +1,260 @@
+"""What a trained person's outcome makes of a review (CASE-1), and who is asked when nobody gives one.
+
+| decision | what follows |
+|---|---|
+| confirm | what was proposed and whoever is added; if nothing was proposed, those named: 999 an emergency, else refer |
+| refuse | nobody is told; what was sent before stays sent |
+| new facts | the disclosure with them, decided anew on the word of whoever found them out |
+
+A review of a rejected record has no disclosure: it is seen to, or refused.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, assert_never
+
+from schemas.codec import canonical
+from schemas.disclosure import ReadableDisclosure
+from schemas.errors import Invalid
+from schemas.policy import IMMEDIATE_RISK, LONG_TERM, ClauseId
+from schemas.policy.duty import Duty
+from schemas.records import Admitted, AgencyToTell, Finding, UrgentRejected
+from schemas.reviews import AddedAgency, OpenReview, ReviewOutcome, ToldBefore
+from schemas.vocabulary import (
+    Agency,
+    ClauseState,
+    Outcome,
+    Refusal,
+    ReportKind,
+    ReviewDecision,
+    ReviewReason,
+    Role,
+)
+from streams.domain.answers import with_facts
+from streams.domain.decisions import Fields
+from streams.domain.policy import Ruling
+from streams.domain.policy.facts import facts_of
+from streams.domain.policy.findings import case_values
+from streams.domain.routing import OWN
+
+#: Decides a disclosure as it stands, at the time and under the policy of whoever gives it.
+Rule = Callable[[ReadableDisclosure], Ruling]
+
+_SENT = (Outcome.EMERGENCY, Outcome.REFER)
+#: Abuse: acted on even if the person later says that they are safe (SAFE-4).
+_ABUSE = frozenset({ClauseId.IR_3, ClauseId.LT_2, ClauseId.LT_3})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A disclosure as it was decided when its review was settled."""
+
+    disclosed: ReadableDisclosure
+    ruling: Ruling
+
+
+def signature(fields: Mapping[str, Any], key: bytes) -> bytes:
+    """Return the HMAC-SHA-256 of a `ReviewOutcome`'s other fields under the key of whoever gives it."""
+    return hmac.digest(key, b"ReviewOutcome|" + canonical("ReviewOutcome", {**fields, "signature": b""}), "sha256")
+
+
+def authenticate(
+    outcome: ReviewOutcome, fields: Mapping[str, Any], duty: Duty, staff_keys: Mapping[str, bytes]
+) -> None:
+    """Raise `Invalid` unless whom the outcome names is on the rota in that role and signed it with their key.
+
+    `fields` are those that the outcome was read from.
+    """
+    staff, key = duty.named(outcome.by), staff_keys.get(outcome.by)
+    if staff is None:
+        raise Invalid.of("by", "is nobody on the duty rota")
+    if key is None:
+        raise Invalid.of("by", "has no key here")
+    if not hmac.compare_digest(outcome.signature, signature(fields, key)):
+        raise Invalid.of("signature", "is not that of whom it names, over what it says")
+    if outcome.role is not staff.role:
+        raise Invalid.of("role", "is not theirs on the duty rota")
+
+
+def settle(
+    review: OpenReview, admitted: Admitted | None, outcome: ReviewOutcome, rule: Rule, *, trained: Iterable[Role]
+) -> Settled | None:
+    """Return what follows from an authentic outcome, None where a rejected record was seen to.
+
+    Who is `trained` counts for a record that was rejected; of a disclosure its policy says so itself. Raises `Invalid`
+    for an outcome that its giver may not give, or that does not fit the review.
+    """
+    if admitted is None:
+        _refuse_untrained(outcome.role, trained)
+        if outcome.facts or outcome.agencies:
+            raise Invalid.of("decision", "there is no disclosure to decide: confirm it or refuse it")
+        return None
+    disclosed = admitted.disclosure
+    asked = rule(disclosed)
+    _refuse_untrained(outcome.role, asked.policy.trained)
+    if review.request.reason is ReviewReason.SAFEGUARDING_LEAD and outcome.role is not Role.SAFEGUARDING_LEAD:
+        raise Invalid.of("role", "AD-2 is for a safeguarding lead to decide")
+    match outcome.decision:
+        case ReviewDecision.CONFIRM:
+            settled = _confirmed(review, _on_word_of(disclosed, outcome.role), outcome.agencies, rule)
+        case ReviewDecision.REFUSE:
+            settled = _refused(review, disclosed, outcome.refusal, asked)
+        case ReviewDecision.NEW_FACTS:
+            found = with_facts(_on_word_of(disclosed, outcome.role), outcome.facts)
+            settled = Settled(found, _keeping(review, rule(found)))
+        case _:
+            assert_never(outcome.decision)
+    if review.policy_version != settled.ruling.policy_version:
+        note = f"policy_version: what was asked was found under {review.policy_version}"
+        settled = replace(settled, ruling=replace(settled.ruling, notes=(*settled.ruling.notes, note)))
+    return settled
+
+
+def reports_to_send(
+    reports: Iterable[tuple[Agency, Fields]], told: Sequence[ToldBefore]
+) -> list[tuple[Agency, Fields]]:
+    """Return those of the reports that say what their agency does not know; a supplement where it was told before."""
+    before = {each.agency: each for each in told}
+    sending = []
+    for agency, report in reports:
+        known = before.get(agency)
+        if known is None:
+            sending.append((agency, report))
+        elif not (set(report["clauses"]) <= set(known.clauses) and set(report["services"]) <= set(known.services)):
+            supplement = {"kind": ReportKind.SUPPLEMENT.value, "refers_to": known.report_id}
+            sending.append((agency, report | supplement))
+    return sending
+
+
+def told_after(told: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Fields]]) -> list[Fields]:
+    """Return the fields of what each agency was told, these reports too; the first report is the one to refer to."""
+    known: dict[str, Fields] = {each.agency.value: each.model_dump(mode="json") for each in told}
+    for agency, report in reports:
+        before = known.get(agency.value)
+        known[agency.value] = {
+            "agency": agency.value,
+            "services": list(dict.fromkeys([*(before["services"] if before else ()), *report["services"]])),
+            "clauses": list(dict.fromkeys([*(before["clauses"] if before else ()), *report["clauses"]])),
+            "report_id": before["report_id"] if before else report["report_id"],
+        }
+    return list(known.values())
+
+
+def open_fields(request: Fields, value: bytes, ruling: Ruling, told: list[Fields], now: datetime) -> Fields:
+    """Return the fields of the `OpenReview` of a disclosure whose `Admitted` is `value`."""
+    return {
+        "request": {**request, "section": None},
+        "admitted": value,
+        "policy_version": ruling.policy_version,
+        "sent": ruling.outcome.value if ruling.outcome in _SENT else None,
+        "told": told,
+        "pressing": request["deadline"] - now <= ruling.policy.deadlines.emergency,
+    }
+
+
+def rejected_fields(rejected: UrgentRejected, now: datetime, deadline: datetime, on_duty: str) -> Fields:
+    """Return the fields of the `ReviewRequested` of a rejected record."""
+    return {
+        "review_id": rejected.review_id,
+        "decision_id": None,
+        "disclosure_id": None,
+        "person": None,
+        "requested_at": now,
+        "reason": ReviewReason.REJECTED.value,
+        "deadline": deadline,
+        "on_duty": on_duty,
+        "rejected": rejected.model_dump(),
+    }
+
+
+def escalated(review: OpenReview, duty: Duty, now: datetime) -> OpenReview:
+    """Return the review as the next person on duty is asked, with a deadline of its own."""
+    request, every = review.request, duty.escalate_every
+    step = request.escalation + 1
+    changes = {
+        "escalation": step,
+        "deadline": now + (every.emergency if review.pressing else every.other),
+        "on_duty": asked(duty, now, step, request.reason),
+    }
+    return review.model_copy(update={"request": request.model_copy(update=changes)})
+
+
+def asked(duty: Duty, now: datetime, step: int, reason: ReviewReason) -> str:
+    """Return the id of whoever is asked now, `step` others having been asked before."""
+    return duty.asked(now, step, lead=reason is ReviewReason.SAFEGUARDING_LEAD).id
+
+
+def _refuse_untrained(role: Role, trained: Iterable[Role]) -> None:
+    if role not in trained:
+        raise Invalid.of("role", "is not trained to settle a review")
+
+
+def _on_word_of(disclosed: ReadableDisclosure, role: Role) -> ReadableDisclosure:
+    return disclosed.model_copy(update={"assessment": disclosed.assessment.model_copy(update={"confirmed_by": role})})
+
+
+def _confirmed(review: OpenReview, disclosed: ReadableDisclosure, added: Sequence[AddedAgency], rule: Rule) -> Settled:
+    ruling, proposed = rule(disclosed), review.request.agencies
+    agencies = list(proposed)
+    for each in added:
+        _refuse_unless_it_may_be_told(each, disclosed, ruling)
+        if all((each.agency, each.service) != (told.agency, told.service) for told in agencies):
+            clauses = _rests_on(each.agency, ruling.findings)
+            agencies.append(AgencyToTell(agency=each.agency, service=each.service, clauses=clauses))
+    if not added and (not proposed or review.sent is not None):
+        raise Invalid.of("agencies", "needs at least one: nobody else was proposed to be told")
+    # What was proposed stands, whatever the policy has come to since; what it asks beside that is still asked.
+    still_asked = ruling.review if review.request.reason is ReviewReason.CONFIRMATION else None
+    return Settled(disclosed, _telling(ruling, agencies, still_asked if ruling.outcome in _SENT else None))
+
+
+def _refused(review: OpenReview, disclosed: ReadableDisclosure, refusal: Refusal | None, ruling: Ruling) -> Settled:
+    abused = any(each.id in _ABUSE and each.state is ClauseState.HOLDS for each in ruling.findings)
+    if refusal is Refusal.SAFE_AFTER_CONVERSATION and abused:
+        raise Invalid.of("refusal", "SAFE-4: abuse is acted on even if they say that they are safe")
+    notes = (*ruling.notes, f"review: refused, {refusal}")
+    if review.sent is not None:
+        return Settled(disclosed, replace(_telling(ruling, review.request.agencies, None), notes=notes))
+    return Settled(
+        disclosed,
+        replace(ruling, outcome=Outcome.CONFIDENTIAL, proposed=None, agencies=(), review=None, notes=notes),
+    )
+
+
+def _keeping(review: OpenReview, ruling: Ruling) -> Ruling:
+    """Return the ruling with everybody who was told before: a report that left is never taken back."""
+    if review.sent is None:
+        return ruling
+    new = {(each.agency, each.service): each for each in ruling.agencies} if ruling.outcome in _SENT else {}
+    before = [each for each in review.request.agencies if (each.agency, each.service) not in new]
+    return _telling(ruling, (*before, *new.values()), ruling.review)
+
+
+def _telling(ruling: Ruling, agencies: Sequence[AgencyToTell], review: Any) -> Ruling:
+    emergency = any(each.agency is Agency.EMERGENCY_999 for each in agencies)
+    outcome = Outcome.EMERGENCY if emergency else Outcome.REFER
+    return replace(ruling, outcome=outcome, proposed=None, agencies=tuple(agencies), review=review)
+
+
+def _refuse_unless_it_may_be_told(added: AddedAgency, disclosed: ReadableDisclosure, ruling: Ruling) -> None:
+    if added.agency is Agency.EMERGENCY_999:
+        return
+    values = case_values(facts_of(disclosed, ruling.policy)[0])
+    if values["under_18"] is not True and values["adult_at_risk"] is not True:
+        raise Invalid.of(
+            "agencies",
+            "AD-1: an emergency alone, unless they are known to be under 18 or an adult at risk of harm",
+        )
+    if (own := OWN.get(added.agency)) is not None and own not in disclosed.subject.professionals:
+        raise Invalid.of("agencies", f"they have no {own.value} that is known: say subject.professionals first")
+
+
+def _rests_on(agency: Agency, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return the clauses that an added agency is told for: those that hold, else those that may, else CASE-1."""
+    its_own = (*IMMEDIATE_RISK, ClauseId.AD_2) if agency is Agency.EMERGENCY_999 else LONG_TERM
+    for state in (ClauseState.HOLDS, ClauseState.OPEN):
+        if found := tuple(each.id for each in findings if each.id in its_own and each.state is state):
+            return found
+    return (ClauseId.CASE_1.value,)
