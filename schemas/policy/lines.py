@@ -76,6 +76,7 @@ class _Reader:
         keys = self._keys()
         for key in keys[:-1]:
             place = (*place, key)
+            self._mark(place, begun)
             if place in self._tables:
                 place = (*place, self._tables[place] - 1)
         place = (*place, keys[-1])
@@ -89,8 +90,10 @@ class _Reader:
 
     def _entry(self, table: Place) -> Place:
         begun = self._at
-        place = (*table, *self._keys())
-        self._mark(place, begun)
+        place = table
+        for key in self._keys():
+            place = (*place, key)
+            self._mark(place, begun)
         self._at += 1  # the equals sign
         self._value(place)
         return table

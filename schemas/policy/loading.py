@@ -116,7 +116,15 @@ def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mappin
     except UnicodeDecodeError as error:
         raise WrongPolicy((Fault(name, error.object.count(b"\n", 0, error.start) + 1, "is not UTF-8 text"),)) from error
     except ValidationError as error:
-        raise WrongPolicy(fault for found in error.errors() for fault in _faults(found, name, lines)) from None
+        found = error.errors()
+        # A list whose only value is wrong is not empty besides.
+        wrong = {each["loc"][:-1] for each in found}
+        raise WrongPolicy(
+            fault
+            for each in found
+            if each["type"] != "too_short" or each["loc"] not in wrong
+            for fault in _faults(each, name, lines)
+        ) from None
 
 
 def _faults(found: ErrorDetails, file: str, lines: Mapping[Place, int]) -> list[Fault]:
@@ -125,7 +133,8 @@ def _faults(found: ErrorDetails, file: str, lines: Mapping[Place, int]) -> list[
         return [_fault(file, lines, (*found["loc"], *place), reason) for place, reason in cause.found]
     # An error of the contract's own kind says where it is, which is said here already.
     reason = found["msg"].removeprefix("Value error, ").removeprefix(": ")
-    quoted = f" (given: {found['input']!r})" if isinstance(found["input"], str | int | float) else ""
+    given = repr(found["input"]) if isinstance(found["input"], str | int | float) else ""
+    quoted = "" if given in reason else f" (given: {given})"
     return [_fault(file, lines, found["loc"], reason + quoted)]
 
 

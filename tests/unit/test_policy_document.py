@@ -1,5 +1,6 @@
 """A policy file is refused with the name of what is wrong in it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,51 +23,110 @@ def test_the_policy_in_force() -> None:
 
 LT_3_ROUTE = '[[routes]]\nclauses = ["LT-3"]\ntell = "all"\nagencies = ["101", "social_worker"]\n'
 IR_4 = TEXT[TEXT.index('[[clauses]]\nid = "IR-4"') : TEXT.index('[[clauses]]\nid = "IR-5"')]
-WRONG: list[tuple[str, str, list[str]]] = [
-    # what is replaced, by what, what the error says
-    ('current_for = "30 days"', 'current_for = "30"', ["current_for", "'30'", "unit"]),
-    ('current_for = "30 days"', "current_for = 30", ["current_for", "30", "unit"]),
-    ('current_for = "30 days"', 'current_for = "0 days"', ["current_for", "0 days"]),
-    ('current_for = "30 days"', 'current_for = "1 fortnight"', ["current_for", "1 fortnight"]),
-    ('current_for = "30 days"\n', "", ["current_for", "required"]),
-    ('current_for = "30 days"', 'current_fro = "30 days"', ["current_fro"]),
-    ('emergency = "5 minutes"', 'emergency = "24 hours"', ["deadlines", "emergency"]),
-    ("2025-01-01T00:00:00Z", "2025-01-01T00:00:00", ["effective_from", "timezone"]),
-    ('trained = ["clinical_supervisor"', 'trained = ["janitor"', ["trained[0]", "janitor"]),
-    ('agencies = ["999 ambulance"]', 'agencies = ["999"]', ["routes[0].agencies[0]", "999"]),
-    ('agencies = ["999 ambulance"]', 'agencies = ["101"]', ["routes[0]", "IR-1", "999 alone"]),
-    ('agencies = ["social_worker", "101"]', 'agencies = ["101 police"]', ["routes[3].agencies[0]", "101 police"]),
-    ('agencies = ["social_worker", "101"]', 'agencies = ["999 police"]', ["routes[3]", "LT-2", "never to 999"]),
-    ('agencies = ["social_worker", "101"]', 'agencies = ["vicar"]', ["routes[3].agencies[0]", "vicar"]),
-    ('agencies = ["social_worker", "101"]', "agencies = []", ["routes[3].agencies"]),
-    ('tell = "first"\nagencies = ["care_team"', 'tell = "some"\nagencies = ["care_team"', ["routes[2].tell", "some"]),
-    (LT_3_ROUTE, "", ["routes", "without a route", "LT-3"]),
-    (LT_3_ROUTE, LT_3_ROUTE + LT_3_ROUTE, ["routes", "more than once", "LT-3"]),
-    ('clauses = ["LT-3"]', 'clauses = ["LT-3", "AD-1"]', ["routes", "tells anybody", "AD-1"]),
-    ('clauses = ["LT-3"]', 'clauses = ["LT-9"]', ["routes[4].clauses[0]", "LT-9"]),
-    (IR_4, "", ["clauses", "missing", "IR-4"]),
-    (IR_4, IR_4 + IR_4, ["clauses", "more than once", "IR-4"]),
-    ('id = "IR-4"\nconcern = "medication"\n', 'id = "IR-4"\n', ["clauses", "without `concern`", "IR-4"]),
-    ('concern = "medication"', 'concern = "self_harm"', ["clauses", "no clause judges", "medication"]),
-    ('concern = "medication"', 'concern = "gambling"', ["gambling"]),
-    ("[shares.care_team]", "[shares.nurse]", ["shares.nurse"]),
-    ('gets = "the clinical concern"', 'gets = ""', ["shares.care_team.gets"]),
-    ('"subject.location"', '"subject.diary"', ["shares.999.fields", "subject.diary"]),
-    ('version = "2025-01-01"', 'version = "2025', ["line 6", "is not TOML"]),
+OTHER_AGENCIES = 'agencies = ["social_worker", "101"]'
+WRONG: list[tuple[str, str, str | None, list[str]]] = [
+    # what is replaced, by what, in which line the fault is (that which begins so), what the error says
+    ('current_for = "30 days"', 'current_for = "30"', 'current_for = "30"', ["current_for", "'30'", "unit"]),
+    ('current_for = "30 days"', "current_for = 30", "current_for = 30", ["current_for", "30", "unit"]),
+    ('current_for = "30 days"', 'current_for = "0 days"', "current_for", ["current_for", "0 days"]),
+    ('current_for = "30 days"', 'current_for = "1 fortnight"', "current_for", ["current_for", "1 fortnight"]),
+    ('current_for = "30 days"\n', "", None, ["current_for", "required"]),
+    ('current_for = "30 days"', 'current_fro = "30 days"', "current_fro", ["current_fro"]),
+    ('emergency = "5 minutes"', 'emergency = "24 hours"', "emergency", ["deadlines.emergency", "shorter than `other`"]),
+    ("2025-01-01T00:00:00Z", "2025-01-01T00:00:00", "effective_from", ["effective_from", "timezone"]),
+    (
+        "# How long a disclosure",
+        "effective_until = 2025-01-01T00:00:00Z\n# How long a disclosure",
+        "effective_until",
+        ["effective_until", "after `effective_from`"],
+    ),
+    ('trained = ["clinical_supervisor"', 'trained = ["janitor"', "trained", ["trained[0]", "janitor"]),
+    ('agencies = ["999 ambulance"]', 'agencies = ["999"]', 'agencies = ["999"]', ["routes[0].agencies[0]", "999"]),
+    ('agencies = ["999 ambulance"]', 'agencies = ["101"]', 'agencies = ["101"]', ["routes[0]", "IR-1", "999 alone"]),
+    (OTHER_AGENCIES, 'agencies = ["101 police"]', 'agencies = ["101 p', ["routes[3].agencies[0]", "101 police"]),
+    (OTHER_AGENCIES, 'agencies = ["999 police"]', "", ["routes[3].agencies: LT-2", "LT-2", "never to 999"]),
+    (OTHER_AGENCIES, 'agencies = ["vicar"]', 'agencies = ["vicar"]', ["routes[3].agencies[0]", "vicar"]),
+    (OTHER_AGENCIES, 'agencies = [\n  "101",\n  "vicar",\n]', '  "vicar"', ["routes[3].agencies[1]", "vicar"]),
+    (OTHER_AGENCIES, 'agencies = ["101", "101"]', 'agencies = ["101", "101"]', ["agencies[1]", "more than once"]),
+    (OTHER_AGENCIES, "agencies = []", "agencies = []", ["routes[3].agencies"]),
+    (
+        'tell = "first"\nagencies = ["care_team"',
+        'tell = "some"\nagencies = ["care_team"',
+        'tell = "some"',
+        ["routes[2].tell", "some"],
+    ),
+    (LT_3_ROUTE, "", "[[routes]]", ["routes", "without a route", "LT-3"]),
+    (LT_3_ROUTE, LT_3_ROUTE + LT_3_ROUTE.replace("[[", "\n[["), "", ["routes[5].clauses[0]", "more than once", "LT-3"]),
+    (
+        'clauses = ["LT-3"]',
+        'clauses = ["LT-3", "AD-1"]',
+        "clauses = [",
+        ["routes[4].clauses[1]", "tells anybody", "AD-1"],
+    ),
+    ('clauses = ["LT-3"]', 'clauses = ["LT-9"]', 'clauses = ["LT-9"]', ["routes[4].clauses[0]", "LT-9"]),
+    (IR_4, "", "[[clauses]]", ["clauses", "missing", "IR-4"]),
+    (IR_4, IR_4 + IR_4, "", ["clauses[9].id", "more than once", "IR-4"]),
+    ('id = "IR-4"\nconcern = "medication"\n', 'id = "IR-4"\n', "", ["clauses[8]", "without `concern`", "IR-4"]),
+    ('concern = "medication"', 'concern = "self_harm"', "[[clauses]]", ["clauses", "no clause judges", "medication"]),
+    ('concern = "medication"', 'concern = "gambling"', 'concern = "gambling"', ["gambling"]),
+    ("[shares.care_team]", "[shares.nurse]", "[shares.nurse]", ["shares.nurse"]),
+    ('gets = "the clinical concern"', 'gets = ""', 'gets = ""', ["shares.care_team.gets"]),
+    ('"subject.location"', '"subject.diary"', "fields = [", ["shares.999.fields", "subject.diary"]),
+    ("plain = ", "clear = ", "clear = ", ["clauses[0].clear"]),
+    ("staff = ", "stuff = ", "[[clauses]]", ["clauses[0].staff", "required"]),
+    ('version = "2025-01-01"', 'version = "2025', 'version = "2025', ["is not TOML"]),
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), WRONG)
-def test_wrong_value(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
+@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG)
+def test_a_wrong_value_is_refused_with_its_line_and_the_reason(
+    tmp_path: Path, old: str, new: str, line: str | None, said: list[str]
+) -> None:
     assert TEXT.count(old) >= 1
     path = tmp_path / "wrong.toml"
-    path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+    text = TEXT.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
 
     with pytest.raises(WrongPolicy) as wrong:
         load_policy(path)
 
-    assert "wrong.toml" in str(wrong.value)
     assert [words for words in said if words not in str(wrong.value)] == []
+    assert all(str(fault).startswith(str(path)) for fault in wrong.value.faults)
+    lines = text.splitlines()
+    given = [fault.line for fault in wrong.value.faults if said[0] in fault.reason]
+    assert given
+    if line is None:
+        assert given == [None]
+    else:
+        # A line that is only said to be somewhere is that of the change.
+        assert [at for at in given if at is None or not lines[at - 1].startswith(line)] == []
+        assert all(at is not None and at >= text.count("\n", 0, TEXT.index(old)) - 1 for at in given if line == "")
+
+
+def test_all_faults_are_named_at_once_and_each_once(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    text = TEXT.replace('"30 days"', '"30"').replace(OTHER_AGENCIES, 'agencies = ["vicar"]')
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(WrongPolicy) as wrong:
+        load_policy(path)
+
+    assert [fault.reason.partition(":")[0] for fault in wrong.value.faults] == ["current_for", "routes[3].agencies[0]"]
+
+
+def test_what_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_bytes(b'version = "1"\n# \xff\n')
+
+    with pytest.raises(WrongPolicy, match=r"wrong\.toml, line 2: is not UTF-8 text"):
+        load_policy(path)
+
+
+def test_every_clause_speaks_to_a_young_person_and_to_staff() -> None:
+    for clause in load_policy().clauses:
+        assert len({clause.text, clause.plain, clause.staff}) == 3
+        assert re.search(r"\b(you|your|we|everybody)\b", clause.plain, re.IGNORECASE), clause.id
+        assert "`" not in clause.plain, clause.id
 
 
 def test_a_missing_share_is_named(tmp_path: Path) -> None:
@@ -74,7 +134,7 @@ def test_a_missing_share_is_named(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(TEXT[:start] + TEXT[TEXT.index("# ---- The clauses") :], encoding="utf-8")
 
-    with pytest.raises(WrongPolicy, match="shares: missing: care_team"):
+    with pytest.raises(WrongPolicy, match=r"line \d+: shares: missing: care_team"):
         load_policy(path)
 
 

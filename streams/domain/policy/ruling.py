@@ -15,10 +15,10 @@ from streams.domain.policy.table import TABLE
 from streams.domain.policy.vector import Vector, vector_of
 
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
-#: Vectors remembered for each policy: more than a service's disclosures of a month come to, about 30 MB.
-_KEPT = 32_768
+#: Vectors remembered for each policy, some 5 KB each with what was concluded of them: 40 MB when full.
+_KEPT = 8_192
 #: Policies whose vectors are remembered; a process has few.
-_POLICIES_KEPT = 16
+_POLICIES_KEPT = 8
 
 
 class Asked(NamedTuple):
