@@ -35,6 +35,7 @@ class Account:
     due: dict[str, Fields] = field(default_factory=dict)
     settled: dict[str, Fields] = field(default_factory=dict)
     reviews: dict[str, Fields] = field(default_factory=dict)
+    reviews_settled: dict[str, Fields] = field(default_factory=dict)
     rejected: list[Fields] = field(default_factory=list)
     decided_at: dict[str, float] = field(default_factory=dict)
     acknowledged_at: dict[str, float] = field(default_factory=dict)
@@ -65,8 +66,12 @@ class Account:
             case "NotificationSettled":
                 self._once(record, self.settled, "notification_id", fields)
             case "ReviewRequested":
-                self._once(record, self.reviews, "review_id", fields)
+                # What nobody answered is asked again of the next on duty, each step once.
+                self.read[f"{record} {fields['review_id']} of step {fields['escalation']}"] += 1
+                self.reviews[fields["review_id"]] = fields
                 self._reviewed.add(fields["decision_id"])
+            case "ReviewSettled":
+                self._once(record, self.reviews_settled, "review_id", fields)
             case _:
                 raise ValueError(f"no account is kept of {record}")
 
@@ -165,7 +170,7 @@ class Account:
         decision_id = decision["decision_id"]
         if decision["outcome"] in (Outcome.EMERGENCY, Outcome.REFER):
             reports = self._reports_of.get(decision_id, [])
-            told = {report["agency"] for report in reports}
+            told = {report["agency"] for report in reports} | self._told_before(decision)
             for agency in sorted({entry["agency"] for entry in decision["agencies"]} - told):
                 yield f"decision {decision_id} tells {agency}, but there is no report to it"
             for report in reports:
@@ -173,6 +178,14 @@ class Account:
                     yield f"report {report['report_id']} has no notice to the person"
         if decision["review"] and decision_id not in self._reviewed:
             yield f"decision {decision_id} asks for a review, but there is none"
+
+    def _told_before(self, decision: Fields) -> set[str]:
+        """Return who was told by the decisions that this one takes the place of: they are not told again."""
+        told: set[str] = set()
+        while (before := decision["supersedes"]) is not None and before in self.decisions:
+            told |= {report["agency"] for report in self._reports_of.get(before, [])}
+            decision = self.decisions[before]
+        return told
 
     def _once(self, record: str, known: dict[str, Fields], id_field: str, fields: Fields) -> None:
         self.read[f"{record} {fields[id_field]}"] += 1

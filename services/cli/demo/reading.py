@@ -19,12 +19,21 @@ from schemas.records import (
     Report,
     ReviewRequested,
 )
+from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
 from services.sdk.reading import committed_reader
 
 _MODELS = {
     model.__name__: model
-    for model in (Decision, Report, DeliveryChanged, NotificationDue, NotificationSettled, ReviewRequested)
+    for model in (
+        Decision,
+        Report,
+        DeliveryChanged,
+        NotificationDue,
+        NotificationSettled,
+        ReviewRequested,
+        ReviewSettled,
+    )
 }
 #: What stays sealed stays out of the files too.
 _SEALED = {"Report": {"sections"}, "ReviewRequested": {"section"}, "DeliveryChanged": {"request"}}
