@@ -32,8 +32,8 @@ from schemas.vocabulary import (
     ReviewReason,
     Role,
 )
-from streams.domain.answers import with_facts
 from streams.domain.decisions import Fields
+from streams.domain.new_facts import with_facts
 from streams.domain.policy import Ruling
 from streams.domain.policy.facts import facts_of
 from streams.domain.policy.findings import case_values
