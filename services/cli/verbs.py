@@ -14,6 +14,7 @@ from services.cli import (
     notifier,
     policy,
     produce,
+    review,
     topics,
     worker,
 )
@@ -25,5 +26,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, decide, policy, produce, worker, connector, notifier, gateway, agencies, topics, broker, keys, load):
+for verb in (
+    demo,
+    decide,
+    policy,
+    review,
+    produce,
+    worker,
+    connector,
+    notifier,
+    gateway,
+    agencies,
+    topics,
+    broker,
+    keys,
+    load,
+):
     verb.register(app)

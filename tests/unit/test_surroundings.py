@@ -65,3 +65,27 @@ def test_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
     assert Keys.load(folder) == first
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert first.master.hex() not in repr(first)
+
+
+def test_staff_have_keys_of_their_own_made_once_by_an_id_that_is_no_name(surroundings: dict[str, str]) -> None:
+    folder = Path(surroundings["CONFIDE_KEYS"])
+    assert Keys.load(folder).staff == {}
+    assert confide("keys", "staff", "lead-1", environment=surroundings) == (0, [])
+    first = Keys.load(folder)
+    assert confide("keys", "staff", "lead-1", str(folder), environment=surroundings) == (0, [])
+    assert Keys.load(folder) == first
+    assert list(first.staff) == ["lead-1"]
+    assert (folder / "staff" / "lead-1.key").stat().st_mode & 0o777 == 0o600
+    for name in ("Anna Smith", "../master", "anna@example.org"):
+        said = ["confide: ID takes up to 64 small letters, digits and dashes"]
+        assert confide("keys", "staff", name, environment=surroundings) == (2, said)
+    assert list(Keys.load(folder).staff) == ["lead-1"]
+
+
+def test_a_wrong_duty_rota_is_named_with_its_line(surroundings: dict[str, str], tmp_path: Path) -> None:
+    rota = tmp_path / "duty.toml"
+    rota.write_text('[escalate_every]\nemergency = "5"\nother = "1 hour"\n')
+    environment = surroundings | {"CONFIDE_DUTY": str(rota)}
+    status, (said,) = confide("review", "list", environment=environment)
+    assert status == 2
+    assert said.startswith(f"confide: {rota}, line 2: escalate_every.emergency: ")

@@ -1,0 +1,110 @@
+"""Sends what a trained person made of a review, signed with their key, and waits until DECIDE says what came of it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from schemas.codec import decode, encode
+from schemas.reviews import ReviewOutcome, ReviewSettled
+from schemas.telemetry import TRACEPARENT
+from schemas.topics import TopicName, rejected
+from services.review.book import Known
+from services.sdk.reading import committed_reader
+from streams.domain.reviews import signature
+
+_MILLISECONDS_TO_ANSWER = 10_000
+
+
+class Unavailable(Exception):
+    """Kafka did not acknowledge in time: whether it has the outcome is unknown, and the same may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """DECIDE rejected the outcome: the review is still open."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """DECIDE has said nothing in the time that was waited: no worker is at it, or another settled it before."""
+
+
+def signed(outcome: ReviewOutcome, key: bytes) -> ReviewOutcome:
+    """Return the outcome with its signature under this key."""
+    return outcome.model_copy(update={"signature": signature(outcome.model_dump(), key)})
+
+
+def answer(
+    bootstrap: str, known: Known, outcome: ReviewOutcome, *, wait: float, traceparent: bytes | None = None
+) -> ReviewSettled | Refused | NotYet:
+    """Send the signed outcome where the review lies and return what came of it, at most `wait` seconds later.
+
+    Raises `Unavailable`.
+    """
+    settled = TopicPartition(TopicName.REVIEWS, known.partition)
+    refused = TopicPartition(rejected(TopicName.REVIEW_OUTCOMES), known.partition)
+    consumer = committed_reader(bootstrap, fetch_max_wait_ms=50, allow_auto_create_topics=False)
+    try:
+        consumer.assign([settled, refused])
+        consumer.seek_to_end(settled, refused)
+        for source in (settled, refused):
+            consumer.position(source)
+        sent = _send(bootstrap, known, outcome, traceparent)
+        until = time.monotonic() + wait
+        while time.monotonic() < until:
+            for records in consumer.poll(timeout_ms=100).values():
+                for record in records:
+                    if (came := _came_of(record, outcome, sent)) is not None:
+                        return came
+        return NotYet()
+    finally:
+        consumer.close()
+
+
+def _send(bootstrap: str, known: Known, outcome: ReviewOutcome, traceparent: bytes | None) -> int:
+    """Return the outcome's offset."""
+    try:
+        producer = KafkaProducer(
+            bootstrap_servers=bootstrap,
+            bootstrap_timeout_ms=_MILLISECONDS_TO_ANSWER,
+            client_id="confide-review",
+            enable_idempotence=True,
+            acks="all",
+            allow_auto_create_topics=False,
+            max_block_ms=_MILLISECONDS_TO_ANSWER,
+            request_timeout_ms=_MILLISECONDS_TO_ANSWER // 2,
+            delivery_timeout_ms=_MILLISECONDS_TO_ANSWER,
+        )
+        try:
+            sending = producer.send(
+                str(TopicName.REVIEW_OUTCOMES),
+                value=encode("ReviewOutcome", outcome.model_dump()),
+                key=known.key,
+                headers=[] if traceparent is None else [(TRACEPARENT, traceparent)],
+                partition=known.partition,
+            )
+            offset: int = sending.get(_MILLISECONDS_TO_ANSWER / 1000 + 1).offset
+            return offset
+        finally:
+            producer.close(timeout=_MILLISECONDS_TO_ANSWER / 1000)
+    except KafkaError as error:
+        # Only the class: a text of the client may quote what it was given.
+        raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
+
+
+def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | Refused | None:
+    if record.topic == TopicName.REVIEWS:
+        name, fields = decode(record.value, "ReviewRequested", "ReviewSettled")
+        if name == "ReviewSettled" and fields["review_id"] == outcome.review_id:
+            return ReviewSettled.model_validate(fields)
+        return None
+    headers: Mapping[str, bytes] = dict(record.headers)
+    if headers.get("rejected-offset") == b"%d" % sent:
+        return Refused(headers["rejected-reason"].decode())
+    return None

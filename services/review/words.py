@@ -1,0 +1,164 @@
+"""Reviews as they are read: a line in the list, fields as JSON, and the whole of one with its clauses' words."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas.errors import Unreadable
+from schemas.policy import Policies, Policy
+from schemas.records import Decision, Finding, SealedDetails, UrgentRejected
+from schemas.vocabulary import ClauseState, ReviewReason
+from services.review.book import Known
+from streams.domain.policy.explanation import asked_words
+from streams.domain.policy.wording import REASONS, agency_words, fact_words, filled, listed, state_words, time_words
+
+_COLUMNS = ("REVIEW", "REASON", "PROPOSED", "DEADLINE (UTC)", "OVERDUE", "ASKED NOW", "ESCALATED", "ASKS")
+_HEADINGS = ((ClauseState.HOLDS, "What applies"), (ClauseState.OPEN, "What is still open"))
+_SETTLE_REJECTED = "Look at what came, have its service correct it and send it again; then confirm that it is seen to."
+
+
+def fields_of(known: Known, now: datetime) -> dict[str, Any]:
+    """Return what is known of a review without its section, as JSON fields."""
+    said = known.latest.model_dump(mode="json", exclude={"section"})
+    settled = known.settled
+    return {
+        **said,
+        "first_deadline": known.first.deadline.isoformat().replace("+00:00", "Z"),
+        "overdue_seconds": round(known.overdue(now).total_seconds()),
+        "settled": None if settled is None else settled.model_dump(mode="json", exclude={"review_id", "person"}),
+    }
+
+
+def table(reviews: Sequence[Known], now: datetime) -> Iterator[str]:
+    """Yield the lines of the list, the review that was due first first."""
+    rows = [_COLUMNS, *(_row(known, now) for known in reviews)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def described(known: Known, decision: Decision | None, policies: Policies, now: datetime) -> Iterator[str]:
+    """Yield what is asked of whom and why; nothing in these lines identifies the person."""
+    request = known.latest
+    yield f"Review {request.review_id}: {REASONS[request.reason]}"
+    yield f"Asked {time_words(request.requested_at)}, due {time_words(known.first.deadline)}{_late(known, now)}."
+    if (settled := known.settled) is not None:
+        how = settled.decision.value.replace("_", " ") + ("" if settled.refusal is None else f" ({settled.refusal})")
+        yield f"Settled {time_words(settled.settled_at)} by {settled.by} ({settled.role.value}): {how}."
+    else:
+        yield f"{request.on_duty} is asked until {time_words(request.deadline)}, then the next on duty."
+    if request.rejected is not None:
+        yield from _of_rejected(request.rejected)
+        return
+    if request.proposed is not None:
+        whom = (
+            f", to {agency_words(request.agencies)}" if request.agencies else ", and nobody who could be told is known"
+        )
+        yield f"Proposed: {request.proposed.value}{whom}. Confirm it, or refuse it with a reason."
+    elif request.agencies:
+        yield f"Told already: {agency_words(request.agencies)}."
+    if request.reason is ReviewReason.SAFEGUARDING_LEAD:
+        yield "Name 999 with its service to make it an emergency, or refuse it with a reason."
+    if request.asks:
+        yield ""
+        yield "What is missing:"
+        yield from (f"  {asked_words(path)}: --fact {path}=…" for path in request.asks)
+    if decision is not None:
+        yield from _clauses(decision, _version(policies, decision))
+
+
+def disclosed(details: SealedDetails) -> Iterator[str]:
+    """Yield what was sealed: whom it is about and the assessor's words. For staff's eyes alone."""
+    yield "Who and where:"
+    place = details.location.model_dump(exclude_none=True)
+    said: dict[str, Any] = {
+        **details.model_dump(mode="json", include={"account", "phone", "email", "date_of_birth", "reference"}),
+        "location": ", ".join(f"{name} {part}" for name, part in place.items()),
+        "professionals": "; ".join(
+            ", ".join(one.model_dump(mode="json", exclude_none=True).values()) for one in details.professionals
+        ),
+    }
+    yield from (f"  {field.replace('_', ' ')}: {value}" for field, value in said.items() if value)
+    yield ""
+    yield "The assessor's words:"
+    yield f"  {details.summary or 'none'}"
+
+
+def as_it_came(value: bytes | None) -> Iterator[str]:
+    """Yield a rejected record as text, whatever it is. For staff's eyes alone."""
+    from schemas.codec import decode
+
+    yield ""
+    if value is None:
+        yield "The record itself is no longer kept."
+        return
+    yield "The record as it came:"
+    try:
+        yield f"  {decode(value, 'Disclosure')[1]}"
+    except Unreadable:
+        # What a terminal would obey is shown, not done.
+        text = value.decode("utf-8", "replace")
+        yield f"  {''.join(each if each.isprintable() else repr(each)[1:-1] for each in text)}"
+
+
+def _row(known: Known, now: datetime) -> tuple[str, ...]:
+    request = known.latest
+    return (
+        request.review_id,
+        request.reason.value,
+        "-" if request.proposed is None else request.proposed.value,
+        f"{known.first.deadline:%Y-%m-%d %H:%M}",
+        _length(known.overdue(now)) or "-",
+        f"settled by {known.settled.by}" if known.settled else request.on_duty or "-",
+        str(request.escalation),
+        ", ".join(request.asks) or "-",
+    )
+
+
+def _late(known: Known, now: datetime) -> str:
+    late = _length(known.overdue(now))
+    times = known.latest.escalation
+    escalated = f"escalated {times} time{'' if times == 1 else 's'}" if times else ""
+    return f" ({listed(part for part in (late and f'overdue by {late}', escalated) if part)})" if late or times else ""
+
+
+def _length(late: timedelta) -> str:
+    minutes = int(late.total_seconds() // 60)
+    if minutes < 1:
+        return "under a minute" if late else ""
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def _of_rejected(about: UrgentRejected) -> Iterator[str]:
+    yield f"Rejected: {about.reason}"
+    yield f"It lies in {about.topic}.rejected, partition {about.partition} (offset {about.offset} of {about.topic})."
+    yield _SETTLE_REJECTED
+
+
+def _clauses(decision: Decision, policy: Policy) -> Iterator[str]:
+    for state, heading in _HEADINGS:
+        found = [finding for finding in decision.clauses if finding.state is state]
+        if found:
+            yield ""
+            yield f"{heading} (policy {policy.version}):"
+        for finding in found:
+            yield from _clause(finding, policy)
+
+
+def _clause(finding: Finding, policy: Policy) -> Iterator[str]:
+    words = policy.words_of(finding.id)
+    yield f"  {finding.id} {state_words(finding.id, finding.state)}. {filled(words.text, policy)}"
+    if because := [fact_words(name, value) for name, value in finding.facts.items()]:
+        yield f"    Because {listed(because)}."
+    yield f"    What to look for: {filled(words.staff, policy)}"
+
+
+def _version(policies: Policies, decision: Decision) -> Policy:
+    try:
+        return policies.named(decision.policy_version)
+    except LookupError:
+        # A version that is gone from the files; today's words are near enough to go by.
+        return policies.latest

@@ -1,0 +1,160 @@
+"""What the console makes of the records of reviews, and what it sends."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas.codec import decode
+from schemas.policy import load_policies
+from schemas.policy.duty import load_duty
+from schemas.records import Decision, SealedDetails
+from schemas.reviews import ReviewOutcome
+from schemas.topics import CATALOGUE, TopicName
+from services.review.answering import signed
+from services.review.book import Book, Known, NoSuchReview
+from services.review.words import as_it_came, described, disclosed, fields_of, table
+from streams.agents.decide import Decide
+from streams.domain.reviews import authenticate
+from streams.runtime import Output
+from tests.contract.examples import FULL
+from tests.review_outcomes import LEAD, STAFF_KEYS, SUPERVISOR, outcome
+from tests.turns import MARKERS, NOW, PARTITION, Lane, assert_names_nobody
+from tests.unit.test_decide_agent import admitted
+from tests.unit.test_decide_reviews import VOLUNTEER, concern
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def lane() -> Lane:
+    return Lane(Decide(load_policies(), load_duty(), STAFF_KEYS, PARTITION))
+
+
+def book_of(lane: Lane) -> Book:
+    book = Book()
+    for output in lane.outputs:
+        if output.topic == TopicName.REVIEWS:
+            book.take(PARTITION, *decode(output.value or b"", *CATALOGUE[TopicName.REVIEWS].carries))
+    return book
+
+
+def only(lane: Lane) -> Known:
+    (known,) = book_of(lane).reviews()
+    return known
+
+
+def decision_of(outputs: list[Output]) -> Decision:
+    (value,) = [output.value for output in outputs if output.topic == TopicName.DECISIONS]
+    return Decision.model_validate(decode(value or b"", "Decision")[1])
+
+
+def text(lines: Iterator[str]) -> str:
+    return "\n".join(lines)
+
+
+def test_an_escalated_review_is_one_overdue_since_its_first_deadline(lane: Lane) -> None:
+    lane.work(admitted(assessment=VOLUNTEER))
+    lane.pass_time(NOW + 5 * MINUTE)
+    lane.pass_time(NOW + 10 * MINUTE)
+    known = only(lane)
+    assert (known.latest.escalation, known.latest.on_duty) == (2, LEAD)
+    assert known.overdue(NOW + 12 * MINUTE) == 7 * MINUTE
+    assert known.overdue(NOW) == timedelta(0)
+    header, row = table([known], NOW + 12 * MINUTE)
+    assert row.split()[:3] == [known.latest.review_id, "confirmation", "emergency"]
+    assert "7 min" in row
+    assert row.index(LEAD) == header.index("ASKED NOW")
+    said = fields_of(known, NOW + 12 * MINUTE)
+    assert (said["overdue_seconds"], said["escalation"], said["on_duty"], said["settled"]) == (420, 2, LEAD, None)
+    assert "section" not in said
+
+
+def test_what_was_due_first_is_first_and_what_is_settled_is_only_among_all(lane: Lane) -> None:
+    lane.work(admitted("d-1", concerns=concern("homelessness", state=None)), admitted("d-2", assessment=VOLUNTEER))
+    book = book_of(lane)
+    pressing, other = book.reviews()
+    assert [known.latest.disclosure_id for known in (pressing, other)] == ["d-2", "d-1"]
+    lane.work(outcome(pressing.latest.review_id), topic=TopicName.REVIEW_OUTCOMES)
+    book = book_of(lane)
+    assert [known.latest.disclosure_id for known in book.reviews()] == ["d-1"]
+    settled, _ = book.reviews(settled_too=True)
+    assert fields_of(settled, NOW + 9 * MINUTE)["settled"]["by"] == LEAD
+    assert settled.overdue(NOW + 9 * MINUTE) == timedelta(0)
+    assert f"settled by {LEAD}" in text(table([settled], NOW))
+
+
+def test_a_review_that_is_asked_anew_after_its_end_is_open_from_then_on(lane: Lane) -> None:
+    lane.work(admitted(assessment=VOLUNTEER))
+    first = only(lane)
+    lane.work(outcome(first.latest.review_id), topic=TopicName.REVIEW_OUTCOMES)
+    book = book_of(lane)
+    again = first.latest.model_dump() | {"deadline": NOW + 60 * MINUTE, "requested_at": NOW + 55 * MINUTE}
+    book.take(PARTITION, "ReviewRequested", again)
+    (known,) = book.reviews()
+    assert known.overdue(NOW + 61 * MINUTE) == MINUTE
+
+
+def test_a_review_is_found_by_how_its_id_alone_begins(lane: Lane) -> None:
+    lane.work(admitted("d-1", assessment=VOLUNTEER), admitted("d-2", assessment=VOLUNTEER))
+    book = book_of(lane)
+    for known in book.reviews():
+        assert book.find(known.latest.review_id[:13]) == known
+    with pytest.raises(NoSuchReview, match="2 reviews go by"):
+        book.find("")
+    with pytest.raises(NoSuchReview, match="there is no review zz"):
+        book.find("zz")
+
+
+def test_what_is_shown_says_what_is_asked_in_the_clauses_words_and_names_nobody(lane: Lane) -> None:
+    turn = lane.work(admitted(assessment=VOLUNTEER, concerns=concern("suicide", plan=True, timeframe=None)))
+    policies = load_policies()
+    said = text(described(only(lane), decision_of(turn.outputs), policies, NOW + 6 * MINUTE))
+    assert "a fact is missing" in said
+    assert "(overdue by 1 min)" in said
+    assert "--fact concerns[0].timeframe=…" in said
+    assert "What is still open (policy 2025-01-01):" in said
+    assert policies.latest.words_of("IR-1").staff in said
+    assert not any(marker in said for marker in MARKERS)
+
+
+def test_a_proposal_says_who_would_be_told(lane: Lane) -> None:
+    turn = lane.work(admitted(assessment=VOLUNTEER))
+    said = text(described(only(lane), decision_of(turn.outputs), load_policies(), NOW))
+    assert "Proposed: emergency, to 999 ambulance (IR-1). Confirm it, or refuse it with a reason." in said
+
+
+def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) -> None:
+    lane.work(b"\x1b[2Jnot a record", topic=TopicName.ADMITTED_URGENT)
+    known = only(lane)
+    said = text(described(known, None, load_policies(), NOW))
+    assert "Rejected: value: is not a single-object encoded record" in said
+    assert f"safeguarding.admitted.urgent.v1.rejected, partition {PARTITION} (offset 0 " in said
+    assert known.key == known.latest.review_id.encode()
+    # What a terminal would obey is shown instead.
+    assert text(as_it_came(b"\x1b[2Jnot a record")).endswith("  \\x1b[2Jnot a record")
+    assert "no longer kept" in text(as_it_came(None))
+
+
+def test_what_was_sealed_is_shown_whole() -> None:
+    details = FULL["SealedDetails"]
+    assert isinstance(details, SealedDetails)
+    said = text(disclosed(details))
+    for part in ("+447700900123", "by the bandstand", "ZZ99 1AB", "duty@council.example", "The assessor's words"):
+        assert part in said
+
+
+def test_what_the_console_signs_is_authentic_and_says_nothing_of_anybody(lane: Lane) -> None:
+    lane.work(admitted(assessment=VOLUNTEER))
+    said: dict[str, Any] = {
+        "review_id": only(lane).latest.review_id,
+        "by": SUPERVISOR,
+        "role": "clinical_supervisor",
+        "decided_at": NOW,
+        "decision": "confirm",
+        "signature": b"",
+    }
+    given = signed(ReviewOutcome.model_validate(said), STAFF_KEYS[SUPERVISOR])
+    authenticate(given, given.model_dump(), load_duty(), STAFF_KEYS)
+    assert_names_nobody(lane.work(outcome(given.review_id), topic=TopicName.REVIEW_OUTCOMES))
