@@ -18,11 +18,17 @@ CONFIDE = (sys.executable, "-m", "services.cli")
 class Process:
     """One process of `confide`, with its own standard error in a file."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: Mapping[str, str], errors: Path) -> None:
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        errors: Path,
+        program: tuple[str, ...] = CONFIDE,
+    ) -> None:
         bound = (sys.executable, infra.broker.bound.__file__, str(os.getpid()))
         with errors.open("ab") as file:
             self._process = subprocess.Popen(
-                [*bound, *CONFIDE, *arguments],
+                [*bound, *program, *arguments],
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -70,6 +76,13 @@ class Processes:
     def start(self, *arguments: str) -> Process:
         """Start `confide` with these arguments."""
         process = Process(arguments, self._environment, self.errors(arguments[0]))
+        self.started.append(process)
+        return process
+
+    def start_module(self, module: str, *arguments: str) -> Process:
+        """Start a module of the tests' own that stands in for a verb."""
+        program = (sys.executable, "-m", module)
+        process = Process(arguments, self._environment, self.errors(module), program)
         self.started.append(process)
         return process
 

@@ -19,6 +19,7 @@ from tests.unit.test_decide_agent import ADA, admitted
 VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
 MODERATOR = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "moderator", "confirmed_by": "safeguarding_lead"}
 ADULT: dict[str, Any] = {"account": "forum:1", "age": 30, "adult_at_risk": {"care_or_support_needs": False}}
+REPORTS = tuple(topic for topic in TopicName if ".reports." in topic)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -250,6 +251,31 @@ def test_a_question_beside_a_referral_that_is_refused_takes_nothing_back(lane: L
     turn = answered(lane, refused)
     (decision,) = on(turn, TopicName.DECISIONS)
     assert (decision["outcome"], [each["agency"] for each in decision["agencies"]]) == ("refer", ["101"])
+    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
+
+
+def test_a_question_beside_a_referral_is_confirmed_only_with_somebody_to_tell(lane: Lane) -> None:
+    both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
+    (review,) = reviews(lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15})))
+    assert why(answered(lane, outcome(review["review_id"]))) == [
+        "agencies: needs at least one: nobody else was proposed to be told"
+    ]
+    police = [{"agency": "999", "service": "police"}]
+    turn = answered(lane, outcome(review["review_id"], agencies=police))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], [each["agency"] for each in decision["agencies"]]) == ("emergency", ["101", "999"])
+    # 101 knows already.
+    assert {output.topic for output in turn.outputs} & set(map(str, REPORTS)) == {TopicName.REPORTS_999}
+
+
+def test_facts_that_deny_what_was_reported_take_nothing_back(lane: Lane) -> None:
+    both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
+    (review,) = reviews(lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15})))
+    grown = outcome(review["review_id"], "new_facts", facts=facts(subject__age=20))
+    turn = answered(lane, grown)
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], [each["agency"] for each in decision["agencies"]]) == ("refer", ["101"])
+    assert decision["notify"]["due"] is False
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
 
 

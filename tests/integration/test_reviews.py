@@ -1,0 +1,191 @@
+"""A review on a real broker: asked, escalated over a killed worker, listed, shown, confirmed once, reported once."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from infra.broker import LocalBroker
+from infra.topics import apply
+from schemas.codec import decode
+from schemas.records import ReviewRequested
+from schemas.reviews import ReviewOutcome
+from schemas.topics import CATALOGUE, TopicName
+from services.review.answering import NotYet, answer, signed
+from services.review.reading import Topics
+from services.settings import Keys
+from tests.disclosures import fields
+from tests.processes import Processes, processes
+from tests.tails import Tail
+
+pytestmark = pytest.mark.integration
+
+SECONDS = "2"
+LEAD, SUPERVISOR = "lead-1", "supervisor-1"
+DUTY = f"""
+[escalate_every]
+emergency = "1 minute"
+other = "1 minute"
+[[staff]]
+id = "{LEAD}"
+role = "safeguarding_lead"
+on_duty = ["daily 00:00-24:00"]
+[[staff]]
+id = "{SUPERVISOR}"
+role = "clinical_supervisor"
+on_duty = ["daily 00:00-24:00"]
+"""
+WATCHED = (TopicName.REVIEWS, TopicName.DECISIONS, TopicName.REPORTS_999, TopicName.NOTIFICATIONS)
+VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
+
+
+@pytest.fixture
+def bootstrap(own_broker: Callable[[], LocalBroker]) -> str:
+    broker = own_broker()
+    apply(broker.bootstrap, 2)
+    return broker.bootstrap
+
+
+@pytest.fixture
+def house(bootstrap: str, tmp_path: Path) -> Iterator[Processes]:
+    keys = tmp_path / "keys"
+    Keys.create(keys)
+    (tmp_path / "duty.toml").write_text(DUTY)
+    environment = {
+        "KAFKA_BOOTSTRAP": bootstrap,
+        "CONFIDE_KEYS": str(keys),
+        "CONFIDE_DUTY": str(tmp_path / "duty.toml"),
+    }
+    with processes(environment, tmp_path) as confide:
+        for name in (LEAD, SUPERVISOR):
+            assert confide.run("keys", "staff", name).returncode == 0
+        yield confide
+
+
+class Watched:
+    """Everything that came on the topics watched, in its order."""
+
+    def __init__(self, tail: Tail) -> None:
+        self._tail = tail
+        self._came: list[tuple[str, dict[str, Any]]] = []
+
+    def until(self, done: Callable[["Watched"], bool], what: str) -> None:
+        for _ in range(200):
+            if done(self):
+                return
+            for record in self._tail.take(1, seconds=0.4):
+                self._came.append((record.topic, decode(record.value, *CATALOGUE[record.topic].carries)[1]))
+        raise AssertionError(f"{what} did not come")
+
+    def on(self, topic: str) -> list[dict[str, Any]]:
+        return [came for where, came in self._came if where == topic]
+
+    def steps(self, disclosure: str | None) -> list[int]:
+        requests = [each for each in self.on(TopicName.REVIEWS) if "escalation" in each]
+        return [each["escalation"] for each in requests if each["disclosure_id"] == disclosure]
+
+
+def produce(house: Processes, *lines: dict[str, Any]) -> None:
+    done = house.run("produce", "-", given="".join(json.dumps(line) + "\n" for line in lines).encode())
+    assert done.returncode == 0, done.stderr
+
+
+def listed(house: Processes, *arguments: str) -> list[dict[str, Any]]:
+    done = house.run("review", "list", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
+    house: Processes, bootstrap: str, tmp_path: Path
+) -> None:
+    with Tail(bootstrap, *WATCHED) as tail:
+        watched = Watched(tail)
+        worker = house.start_module("tests.review_worker", SECONDS)
+        worker.announced()
+        produce(house, fields("d-1", assessment=VOLUNTEER))
+        watched.until(lambda came: 1 in came.steps("d-1"), "the first escalation")
+        worker.kill()
+        worker = house.start_module("tests.review_worker", SECONDS)
+        worker.announced()
+        watched.until(lambda came: 3 in came.steps("d-1"), "the third escalation")
+
+        (review,) = listed(house)
+        assert (review["reason"], review["proposed"]) == ("confirmation", "emergency")
+        assert review["escalation"] >= 3  # it goes on while the console reads
+        assert review["overdue_seconds"] > 0
+        assert review["on_duty"] in (LEAD, SUPERVISOR)
+        shown = house.run("review", "show", review["review_id"]).stdout.decode()
+        assert "The assessor's own words." in shown
+        assert "Proposed: emergency, to 999 ambulance (IR-1)." in shown
+
+        wrong = house.run("review", "decide", review["review_id"], "--as", LEAD, "--fact", "concerns[3].plan=true")
+        assert wrong.returncode == 1
+        assert b"concerns[3].plan: is of no concern of this disclosure" in wrong.stderr
+        confirmed = house.run("review", "decide", review["review_id"], "--as", SUPERVISOR, "--confirm")
+        assert (confirmed.returncode, confirmed.stdout[:8]) == (0, b"settled:"), confirmed.stderr
+        assert listed(house) == []
+        (ended,) = listed(house, "--all")
+        assert ended["settled"]["by"] == SUPERVISOR
+
+        again = house.run("review", "decide", review["review_id"], "--as", LEAD, "--refuse", "entered_in_error")
+        assert (again.returncode, again.stderr) == (1, b"confide: supervisor-1 settled it before\n")
+        assert answer_late(bootstrap, tmp_path, review["review_id"]) == NotYet()
+        # The same person's next disclosure is decided behind whatever the late outcome would have brought about.
+        produce(house, fields("d-2", assessment=VOLUNTEER))
+        watched.until(lambda came: len(came.on(TopicName.DECISIONS)) >= 3, "the next decision")
+        assert worker.stop() == 0
+
+        steps = watched.steps("d-1")
+        assert steps == list(range(len(steps)))
+        first, second, third = watched.on(TopicName.DECISIONS)
+        assert [first["outcome"], second["outcome"], third["outcome"]] == ["review", "emergency", "review"]
+        assert (second["caused_by"], second["supersedes"]) == ("review_outcome", first["decision_id"])
+        (report,) = watched.on(TopicName.REPORTS_999)
+        assert report["decision_id"] == second["decision_id"]
+        assert len(watched.on(TopicName.NOTIFICATIONS)) == 1
+        assert len([each for each in watched.on(TopicName.REVIEWS) if "settled_at" in each]) == 1
+
+
+def answer_late(bootstrap: str, folder: Path, review_id: str) -> Any:
+    """Send a second outcome past the console's own check, and return what came of it."""
+    topics = Topics(bootstrap)
+    try:
+        known = topics.book().find(review_id)
+    finally:
+        topics.close()
+    said = {
+        "review_id": review_id,
+        "by": LEAD,
+        "role": "safeguarding_lead",
+        "decided_at": datetime.now(UTC),
+        "decision": "confirm",
+        "signature": b"",
+    }
+    key = Keys.load(folder / "keys").staff[LEAD]
+    return answer(bootstrap, known, signed(ReviewOutcome.model_validate(said), key), wait=1.5)
+
+
+def test_an_urgent_record_that_is_rejected_waits_for_a_person(house: Processes, bootstrap: str) -> None:
+    with Tail(bootstrap, *WATCHED) as tail:
+        watched = Watched(tail)
+        house.start_module("tests.review_worker", SECONDS).announced()
+        producer = KafkaProducer(bootstrap_servers=bootstrap)
+        producer.send(str(TopicName.TEXT_LINE_DISCLOSURES_URGENT), value=b'{"line": "cut o').get(10)
+        producer.close()
+        watched.until(lambda came: 1 in came.steps(None), "the escalation")
+        (review,) = listed(house)
+        assert (review["reason"], review["person"], review["disclosure_id"]) == ("rejected", None, None)
+        assert review["rejected"]["topic"] == TopicName.TEXT_LINE_DISCLOSURES_URGENT
+        shown = house.run("review", "show", review["review_id"][:13]).stdout.decode()
+        assert '{"line": "cut o' in shown
+        seen = house.run("review", "decide", review["review_id"], "--as", LEAD, "--confirm")
+        assert (seen.returncode, seen.stdout) == (0, b"settled\n"), seen.stderr
+        assert listed(house) == []
+        assert watched.on(TopicName.DECISIONS) == []
+        request = ReviewRequested.model_validate(watched.on(TopicName.REVIEWS)[0])
+        assert request.section is None

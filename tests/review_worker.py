@@ -1,0 +1,38 @@
+"""`confide worker` with deadlines of seconds, run by tests as a process: `python -m tests.review_worker SECONDS`."""
+
+import sys
+from datetime import timedelta
+
+from infra.telemetry import configure, shutdown
+from schemas.policy import Policies, load_policy
+from services.cli.ready import ready
+from services.settings import Settings
+from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
+from streams.runtime import run_worker
+
+
+def main(seconds: str) -> int:
+    """Work until SIGTERM; every deadline and every escalation is that many seconds away."""
+    settings = Settings.from_environment()
+    keys, policy, every = settings.keys(), load_policy(), timedelta(seconds=float(seconds))
+    soon = {"emergency": every, "other": every}
+    quick = policy.model_copy(update={"deadlines": policy.deadlines.model_copy(update=soon)})
+    duty = settings.duty(policy.trained)
+    rota = duty.model_copy(update={"escalate_every": duty.escalate_every.model_copy(update=soon)})
+    links = IdentityLinks()
+    worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version, keys.staff)
+    configure("review-worker")
+    status = run_worker(
+        APPLICATION,
+        lane_groups(worker_keys, Policies((quick,)), links, rota),
+        bootstrap=settings.bootstrap,
+        background=(following(settings.bootstrap, links),),
+        instance=f"{APPLICATION}-1",
+        opened=ready("worker"),
+    )
+    shutdown()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
