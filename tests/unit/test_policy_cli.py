@@ -130,9 +130,8 @@ def test_a_wrong_policy_is_a_line_for_each_fault(tmp_path: Path) -> None:
 
     assert (result.exit_code, result.stdout) == (2, "")
     first, second = result.stderr.splitlines()
-    assert first.startswith(
-        f"confide: {path}, line {TEXT[: TEXT.index('current_for =')].count(chr(10)) + 1}: current_for"
-    )
+    line = TEXT.count("\n", 0, TEXT.index("current_for =")) + 1
+    assert first.startswith(f"confide: {path}, line {line}: current_for: '30' is not a length of time with its unit")
     assert "routes[4].agencies[0]: 'vicar' is not an agency" in second
 
 
