@@ -213,6 +213,17 @@ class Lane:
         topic = self._queues.first()
         if topic is None:
             return
+        if topic in self._id.group.urgent:
+            await self._turn_over(topic)
+            return
+        async with self._id.host.turnstile.turn(lambda: self._has_other_work(topic)) as may_begin:
+            if may_begin:
+                await self._turn_over(topic)
+
+    def _has_other_work(self, topic: str) -> bool:
+        return self._closing or bool(self._settled) or self._queues.first() != topic
+
+    async def _turn_over(self, topic: str) -> None:
         batch = self._at_work = self._queues.take(topic, self._turns.records_of_a_turn)
         try:
             self._perform_all(await self._turns.over(batch))

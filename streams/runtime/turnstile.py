@@ -10,10 +10,15 @@ from contextlib import asynccontextmanager
 SLICE_SECONDS = 0.004
 #: The same while urgent work goes on beside it.
 SHORT_SLICE_SECONDS = 0.0005
+#: Routine turns under way at the same time, in all lanes: one has the thread while the others' transactions are made.
+#: More would make many small transactions of what, waiting, becomes a few larger ones.
+TURNS_AT_ONCE = 3
 #: How long urgent work is still expected after its last step here: its next lane has yet to fetch what that one wrote.
 _LINGER_SECONDS = 0.06
 #: How long urgent work may stop routine work at a stretch. For as long as it did, routine work goes on beside it.
-_HOLD_SECONDS = 0.1
+HOLD_SECONDS = 0.1
+#: What is not worth waiting for (seconds).
+_LEAST_SECONDS = 0.001
 
 
 class Turnstile:
@@ -26,9 +31,11 @@ class Turnstile:
         self._is_taken = False
         self._is_holding = False
         #: Seconds that routine work may still be stopped, as of `_counted`: used by stopping, restored by not stopping.
-        self._allowance = _HOLD_SECONDS
+        self._allowance = HOLD_SECONDS
         self._counted = clock()
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._slices = _Line()
+        self._under_way = 0
+        self._turns = _Line()
         self._alarm: asyncio.TimerHandle | None = None
 
     def enter(self) -> None:
@@ -49,6 +56,24 @@ class Turnstile:
         return self._urgent > 0 or self._clock() < self._expected_until
 
     @asynccontextmanager
+    async def turn(self, is_over: Callable[[], bool]) -> AsyncIterator[bool]:
+        """Wait until a routine turn may begin; yields whether it may, False once `is_over` says that it shall not."""
+        while not is_over():
+            if self._under_way < TURNS_AT_ONCE:
+                break
+            await self._turns.wait()
+        else:
+            self._turns.wake_next()
+            yield False
+            return
+        self._under_way += 1
+        try:
+            yield True
+        finally:
+            self._under_way -= 1
+            self._turns.wake_next()
+
+    @asynccontextmanager
     async def slice(self, is_over: Callable[[], bool]) -> AsyncIterator[float | None]:
         """Wait for the turn of a routine slice; yields how long it may take (seconds), None once `is_over` says so."""
         while not is_over():
@@ -57,7 +82,7 @@ class Turnstile:
                 break
             await self._wait(held)
         else:
-            self._wake_next()
+            self._slices.wake_next()
             yield None
             return
         self._is_taken = True
@@ -67,47 +92,61 @@ class Turnstile:
             await asyncio.sleep(0)
         finally:
             self._is_taken = False
-            self._wake_next()
+            self._slices.wake_next()
 
     def _seconds_held(self) -> float:
         """Return for how long at most routine work is stopped from now on; 0.0 when it is not."""
         now = self._clock()
         passed, self._counted = now - self._counted, now
         if self._is_holding:
-            self._allowance -= passed
-            self._is_holding = self.is_pressed and self._allowance > 0
+            self._allowance = max(0.0, self._allowance - passed)
+            self._is_holding = self.is_pressed and self._allowance > _LEAST_SECONDS
         else:
-            self._allowance = min(_HOLD_SECONDS, self._allowance + passed)
-            self._is_holding = self.is_pressed and self._allowance >= _HOLD_SECONDS / 2
+            self._allowance = min(HOLD_SECONDS, self._allowance + passed)
+            self._is_holding = self.is_pressed and self._allowance >= HOLD_SECONDS / 2
         if not self._is_holding:
             return 0.0
         return self._allowance if self._urgent else min(self._allowance, self._expected_until - now)
 
     async def _wait(self, held: float) -> None:
-        loop = asyncio.get_running_loop()
         if held and self._alarm is None:
-            self._alarm = loop.call_later(held, self._wake_all)
-        turn = loop.create_future()
+            self._alarm = asyncio.get_running_loop().call_later(held, self._wake_all)
+        await self._slices.wait()
+
+    def _wake_all(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._slices.wake_all()
+        self._turns.wake_all()
+
+
+class _Line:
+    """Those who wait, first come first served; whoever is woken looks for itself whether to go on waiting."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def wait(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._wake_next()
+                # Woken and cancelled at once: the next one is to look instead.
+                self.wake_next()
             raise
 
-    def _wake_next(self) -> None:
+    def wake_next(self) -> None:
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
 
-    def _wake_all(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        for turn in self._waiting:
+    def wake_all(self) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
             if not turn.done():
                 turn.set_result(None)
-        self._waiting.clear()

@@ -1,11 +1,12 @@
 """Routine slices give way to urgent work, and are not stopped by it for good."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from itertools import pairwise
 
 import pytest
 
-from streams.runtime.turnstile import SHORT_SLICE_SECONDS, SLICE_SECONDS, Turnstile
+from streams.runtime.turnstile import HOLD_SECONDS, SHORT_SLICE_SECONDS, SLICE_SECONDS, TURNS_AT_ONCE, Turnstile
 
 
 class Clock:
@@ -55,12 +56,12 @@ async def test_urgent_work_that_does_not_end_stops_routine_work_for_half_of_the_
     slice_ = asyncio.create_task(passes(turnstile))
     assert await is_stopped(slice_)
     # Stopped for as long as it may be; from then on slices are short, for as long as that.
-    clock.now += 0.5
+    clock.now += HOLD_SECONDS
     turnstile.enter()
     assert await slice_ == SHORT_SLICE_SECONDS
-    clock.now += 0.2
+    clock.now += HOLD_SECONDS * 0.4
     assert await passes(turnstile) == SHORT_SLICE_SECONDS
-    clock.now += 0.2
+    clock.now += HOLD_SECONDS * 0.2
     stopped = asyncio.create_task(passes(turnstile))
     assert await is_stopped(stopped)
     stopped.cancel()
@@ -114,3 +115,41 @@ async def test_slices_pass_one_at_a_time_and_the_loop_goes_round_between_them(cl
     for name, following in pairwise(order[: last + 1]):
         assert "urgent" in (name, following), order
     assert sorted(order) == sorted(["one"] * 3 + ["other"] * 3 + ["urgent"] * 3)
+
+
+async def test_a_few_routine_turns_are_under_way_at_once_and_the_next_one_has_the_next_place(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    release = asyncio.Event()
+    began: list[int] = []
+
+    async def turn(number: int) -> None:
+        async with turnstile.turn(lambda: False) as may_begin:
+            assert may_begin
+            began.append(number)
+            await release.wait()
+
+    turns = [asyncio.create_task(turn(number)) for number in range(TURNS_AT_ONCE + 2)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert began == list(range(TURNS_AT_ONCE))
+    release.set()
+    await asyncio.gather(*turns)
+    assert began == list(range(TURNS_AT_ONCE + 2))
+
+
+async def test_a_turn_that_waits_is_given_up_for_what_is_more_urgent(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    is_over = False
+
+    async def waiting() -> bool:
+        async with turnstile.turn(lambda: is_over) as may_begin:
+            return may_begin
+
+    async with AsyncExitStack() as under_way:
+        for _ in range(TURNS_AT_ONCE):
+            await under_way.enter_async_context(turnstile.turn(lambda: False))
+        task = asyncio.create_task(waiting())
+        await asyncio.sleep(0)
+        is_over = True
+        turnstile.enter()
+        assert await task is False
