@@ -28,6 +28,7 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "string": TEXT,
     "bytes": st.binary(max_size=12),
     "int": st.integers(-(2**31), 2**31 - 1),
+    "long": st.integers(-(2**63), 2**63 - 1),
     "double": st.floats(allow_nan=False),
 }
 LOGICAL: dict[str, st.SearchStrategy[Any]] = {
