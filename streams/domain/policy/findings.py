@@ -27,7 +27,7 @@ class Found:
     clause: ClauseId
     state: ClauseState
     facts: dict[str, Value]
-    #: Contract paths of the facts that are missing.
+    #: Contract paths of the facts that are missing, or that have to be asked about anew.
     asks: tuple[str, ...] = ()
     #: Open only because the person says that they are safe: staff talk with them first.
     opened_by_safe: bool = False
@@ -102,6 +102,8 @@ def _look(row: Row, values: Values, concern: int | None, kind: ConcernKind | Non
         missing.append("says_safe")
     for need in settling:
         facts |= need.settled_by(values)
+    if met and row.asks:
+        missing.extend(facts)
     if row.given is not None:
         # A safety flag that was not raised settles nothing that a reader would look for.
         facts |= {name: value for name, value in row.given.settled_by(values).items() if value is True}

@@ -166,11 +166,9 @@ class _Weighing:
 
     def _asks(self, reasons: set[ReviewReason] | frozenset[ReviewReason]) -> tuple[str, ...]:
         """Return every fact that is missing, whichever reason is given."""
-        asks = [ask for each in self._found if each.state is ClauseState.OPEN for ask in each.asks]
-        if self._state.get(ClauseId.SAFE_3) is ClauseState.HOLDS:
-            asks.append("safety.contradicted")
-        if self._state.get(ClauseId.SAFE_5) is ClauseState.HOLDS:
-            asks.append("safety.unclear")
+        anew = {row.clause for row in self._table if row.asks}
+        asked = (each for each in self._found if each.state is ClauseState.OPEN or each.clause in anew)
+        asks = [ask for each in asked for ask in each.asks]
         if ReviewReason.NO_ROUTE in reasons:
             asks.append("subject.professionals")
         return tuple(dict.fromkeys(asks))

@@ -29,6 +29,8 @@ class Row:
     open_if_contradicted: tuple[Need, ...] = ()
     #: Judged over several concerns: it must hold of all of them, not of one.
     of_all: bool = False
+    #: Where it holds, a person has to ask whether what met it is still so.
+    asks: bool = False
 
 
 def _is(name: str, *fits: Value) -> Fact:
@@ -124,8 +126,8 @@ CASE: tuple[Row, ...] = (
         (Fact("care_or_support_needs"), Fact("at_risk_of_harm"), Fact("cannot_protect_self")),
     ),
     Row(ClauseId.AD_1, None, (Fact("under_18", _NO), Fact("adult_at_risk", _NO))),
-    Row(ClauseId.SAFE_3, None, (Fact("contradicted"),), given=_SAFE),
-    Row(ClauseId.SAFE_5, None, (Fact("unclear"),), given=AnyOf(_SAFE, Fact("unclear"))),
+    Row(ClauseId.SAFE_3, None, (Fact("contradicted"),), given=_SAFE, asks=True),
+    Row(ClauseId.SAFE_5, None, (Fact("unclear"),), given=AnyOf(_SAFE, Fact("unclear")), asks=True),
     Row(ClauseId.CASE_1, None, (Fact("made_or_confirmed_by_trained", _NO),)),
 )
 
