@@ -90,6 +90,8 @@ class Duty(_Part):
     staff: Annotated[tuple[Staff, ...], Field(min_length=1)]
 
     _by_id: dict[str, Staff] = PrivateAttr(default_factory=dict)
+    #: Who is on duty by the minute of the week, of all or of leads alone.
+    _on_duty: dict[tuple[int, bool], tuple[Staff, ...]] = PrivateAttr(default_factory=dict)
 
     def named(self, staff: str) -> Staff | None:
         """Return the member of staff of that id, None where there is none."""
@@ -100,11 +102,16 @@ class Duty(_Part):
 
         In the rota's order, from the beginning again after the last. Where no lead is on duty, one who is not is asked.
         """
-        able = [each for each in self.staff if not lead or each.role is Role.SAFEGUARDING_LEAD]
         local = at.astimezone(_ZONE)
         minute = local.weekday() * _DAY + local.hour * 60 + local.minute
-        on_duty = [each for each in able if each.is_on_duty(minute)] or able
+        on_duty = self._on_duty.get((minute, lead)) or self._look_up(minute, lead)
         return on_duty[step % len(on_duty)]
+
+    def _look_up(self, minute: int, lead: bool) -> tuple[Staff, ...]:
+        able = tuple(each for each in self.staff if not lead or each.role is Role.SAFEGUARDING_LEAD)
+        # Every review asks, and a week has few minutes.
+        found = self._on_duty[minute, lead] = tuple(each for each in able if each.is_on_duty(minute)) or able
+        return found
 
     @model_validator(mode="after")
     def _is_a_rota(self) -> Self:

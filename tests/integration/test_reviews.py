@@ -14,6 +14,7 @@ from infra.topics import apply
 from schemas.codec import decode
 from schemas.records import ReviewRequested
 from schemas.reviews import ReviewOutcome
+from schemas.telemetry import Attribute, Metric
 from schemas.topics import CATALOGUE, TopicName
 from services.review.answering import NotYet, answer, signed
 from services.review.reading import Topics
@@ -55,10 +56,12 @@ def house(bootstrap: str, tmp_path: Path) -> Iterator[Processes]:
     keys = tmp_path / "keys"
     Keys.create(keys)
     (tmp_path / "duty.toml").write_text(DUTY)
+    (tmp_path / "metrics").mkdir()
     environment = {
         "KAFKA_BOOTSTRAP": bootstrap,
         "CONFIDE_KEYS": str(keys),
         "CONFIDE_DUTY": str(tmp_path / "duty.toml"),
+        "CONFIDE_METRICS": str(tmp_path / "metrics"),
     }
     with processes(environment, tmp_path) as confide:
         for name in (LEAD, SUPERVISOR):
@@ -140,6 +143,11 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
         watched.until(lambda came: len(came.on(TopicName.DECISIONS)) >= 3, "the next decision")
         assert worker.stop() == 0
 
+        # Of the worker that was not killed: how often it asked anew, and what was made of the review.
+        counted = counts(tmp_path / "metrics")
+        assert counted[Metric.REVIEWS_ESCALATED, "confirmation"] >= 2
+        assert counted[Metric.REVIEW_OUTCOMES, "confirm"] == counted[Metric.REVIEW_OUTCOMES, "late"] == 1
+
         steps = watched.steps("d-1")
         assert steps == list(range(len(steps)))
         first, second, third = watched.on(TopicName.DECISIONS)
@@ -149,6 +157,21 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
         assert report["decision_id"] == second["decision_id"]
         assert len(watched.on(TopicName.NOTIFICATIONS)) == 1
         assert len([each for each in watched.on(TopicName.REVIEWS) if "settled_at" in each]) == 1
+
+
+def counts(folder: Path) -> dict[tuple[str, str], int]:
+    """Return the last value of each counter of reviews, by what it counts."""
+    found: dict[tuple[str, str], int] = {}
+    for path in sorted(folder.glob("review-worker-*.jsonl"), key=lambda path: path.stat().st_mtime):
+        for line in path.read_text().splitlines():
+            for resource in json.loads(line)["resource_metrics"]:
+                for metric in (each for scope in resource["scope_metrics"] for each in scope["metrics"]):
+                    for point in metric["data"]["data_points"]:
+                        where = point["attributes"]
+                        what = where.get(Attribute.REVIEW_REASON) or where.get(Attribute.REVIEW_DECISION)
+                        if what is not None:
+                            found[metric["name"], what] = point["value"]
+    return found
 
 
 def answer_late(bootstrap: str, folder: Path, review_id: str) -> Any:
