@@ -29,6 +29,8 @@ def do(turn: Turn, step: tuple[str, bytes, object, datetime | None]) -> None:
             turn.schedule(key, at, cause=cause)
         case ("unschedule", key, _, _):
             turn.unschedule(key)
+        case _:
+            raise ValueError(step)
 
 
 def committed(state: LaneState, turn: Turn, restored: LaneState) -> None:
