@@ -20,10 +20,10 @@ UV := $(BIN)/uv --quiet
 LOCKED := requirements.txt requirements-dev.txt requirements-build.txt requirements-setup.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo test lint bench faults lock clean
+.PHONY: help setup demo test lint bench load faults faults-short lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/ready ## make .venv with everything pinned and hashed; quick when nothing changed
 
@@ -47,11 +47,18 @@ lint: setup ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## records a second of the workers, beside plain Faust
-	$(BIN)/python -m tests.load.bench
+bench: setup ## the workers beside Quix Streams, plain Faust and a bare loop, and what state costs (SHORT=--short)
+	$(BIN)/python -m tests.load.bench $(SHORT)
 
-faults: setup ## kill processes and take the broker away
-	$(BIN)/python -m pytest -m faults
+load: setup ## the highest rate with flat lag, half of it, and urgent ones during a backlog of a million (half an hour)
+	$(BIN)/confide load --house --search --rate 200 --seconds 20 --warm-up 60 --out load-search
+	$(BIN)/confide load --house --rate 2 --seconds 120 --urgent 1 --duplicates 0 --malformed 0 --backlog 1000000 --warm-up 60 --out load-backlog
+
+faults: setup ## kill processes between any two steps, freeze them, take the broker away: FAULT_SEEDS (5) seeds, printed
+	FAULT_SEEDS=$${FAULT_SEEDS:-5} $(BIN)/python -m pytest -m faults
+
+faults-short: setup ## the same with one seed
+	FAULT_SEEDS=1 $(BIN)/python -m pytest -m faults
 
 lock: $(BIN)/uv ## resolve again and write requirements*.txt
 	$(COMPILE) pyproject.toml --output-file requirements.txt
