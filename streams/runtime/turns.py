@@ -35,6 +35,8 @@ TURN_SECONDS = 0.1
 TURN_RECORDS = 10_000
 #: Records of a slice at least: an agent whose every call costs something is not made slower by ever smaller ones.
 _LEAST_RECORDS = 4
+#: Records that are no backlog: they need not stop for urgent work, which they could hold up for some milliseconds.
+_FEW_RECORDS = 20
 #: What a record costs an agent, before it is known (seconds), and how much the last turn counts in it.
 _FIRST_GUESS_SECONDS = 0.0002
 _LATEST_COUNTS = 0.3
@@ -140,7 +142,9 @@ class Turns:
                 count, seconds = self._slice(topic, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)
             else:
-                async with self._lane.host.turnstile.slice(lambda: not whole and self._has_to_stop(topic)) as allowed:
+                async with self._lane.host.turnstile.slice(
+                    lambda: not whole and self._has_to_stop(topic), of_many=len(records) > _FEW_RECORDS
+                ) as allowed:
                     if allowed is None:
                         break
                     count, seconds = self._slice(topic, records, done, allowed, turn)
@@ -156,7 +160,7 @@ class Turns:
     def _makes_room(self, topic: str) -> bool:
         """Return whether to deliver what is done: something more urgent is here, or may be on its way to this lane."""
         group = self._lane.group
-        is_expecting = bool(group.urgent) and topic not in group.urgent and self._lane.host.turnstile.is_pressed
+        is_expecting = bool(group.urgent) and topic not in group.urgent and self._lane.host.turnstile.is_holding
         return is_expecting or self._has_to_stop(topic)
 
     def _slice(

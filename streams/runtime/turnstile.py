@@ -55,6 +55,11 @@ class Turnstile:
         """Return whether urgent work is on its way in this process."""
         return self._urgent > 0 or self._clock() < self._expected_until
 
+    @property
+    def is_holding(self) -> bool:
+        """Return whether routine work is stopped now."""
+        return self._seconds_held() > 0
+
     @asynccontextmanager
     async def turn(self, is_over: Callable[[], bool]) -> AsyncIterator[bool]:
         """Wait until a routine turn may begin; yields whether it may, False once `is_over` says that it shall not."""
@@ -74,10 +79,13 @@ class Turnstile:
             self._turns.wake_next()
 
     @asynccontextmanager
-    async def slice(self, is_over: Callable[[], bool]) -> AsyncIterator[float | None]:
-        """Wait for the turn of a routine slice; yields how long it may take (seconds), None once `is_over` says so."""
+    async def slice(self, is_over: Callable[[], bool], *, of_many: bool = True) -> AsyncIterator[float | None]:
+        """Wait for the turn of a routine slice; yields how long it may take (seconds), None once `is_over` says so.
+
+        A slice that is not one `of_many` stops for nobody: what it could take from urgent work is over in a moment.
+        """
         while not is_over():
-            held = self._seconds_held()
+            held = self._seconds_held() if of_many else 0.0
             if not self._is_taken and not held:
                 break
             await self._wait(held)

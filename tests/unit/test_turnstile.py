@@ -153,3 +153,11 @@ async def test_a_turn_that_waits_is_given_up_for_what_is_more_urgent(clock: Cloc
         is_over = True
         turnstile.enter()
         assert await task is False
+
+
+async def test_a_few_records_stop_for_nobody_and_take_little(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    turnstile.enter()
+    assert turnstile.is_holding
+    async with asyncio.timeout(5), turnstile.slice(lambda: False, of_many=False) as allowed:
+        assert allowed == SHORT_SLICE_SECONDS
