@@ -30,6 +30,8 @@ _DUE_AT_ONCE = 500
 _SWEEP_SECONDS = 5.0
 #: Effects of one lane that are performed at the same time.
 EFFECTS_AT_ONCE = 1_000
+#: How long a rebalance waits for the turns in flight (seconds): heartbeats stop meanwhile, for a session of 6.
+_HOLD_SECONDS = 3.0
 #: How often a refused lane says so (seconds).
 _ALARM_SECONDS = 30.0
 
@@ -52,6 +54,9 @@ class Lane:
         self._settled: deque[_Settled] = deque()
         self._work_arrived = asyncio.Event()
         self._closing = False
+        #: While the group deals its partitions out anew; and that no turn is in flight then.
+        self._is_held = False
+        self._is_still = asyncio.Event()
         #: Set once the state is restored and the lane takes batches, or has refused to.
         self.resolved = asyncio.Event()
         self._writer = TransactionalWriter(host.bootstrap, f"{host.application}-{self._id.name}", host.application)
@@ -84,8 +89,29 @@ class Lane:
         """Return whether this topic is to be left out of the next fetch; another topic's backlog does not count."""
         return self._queues.is_full(topic)
 
-    def forget_waiting(self) -> None:
-        """Drop what waits: it is fetched again from the committed offsets."""
+    async def hold(self) -> None:
+        """Let the turn in flight finish and begin no other until `go_on`, and drop what waits: it is fetched again.
+
+        The lane may be another's as soon as the group knows that this member gave it up, and that one fences at once.
+        """
+        self._is_held = True
+        self._work_arrived.set()
+        self._forget_waiting()
+        if self.figures.is_open and self._task is not None:
+            self._is_still.clear()
+            still = asyncio.create_task(self._is_still.wait())
+            # No longer than it takes a member to be given up; then it is fenced, and ends.
+            await asyncio.wait([still, self._task], timeout=_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            still.cancel()
+            # A turn that came to its end early has put back what it had left.
+            self._forget_waiting()
+
+    def go_on(self) -> None:
+        """Take work again: the lane is still here."""
+        self._is_held = False
+        self._work_arrived.set()
+
+    def _forget_waiting(self) -> None:
         self._queues.clear()
         if self.figures.is_open:
             self._turns.forget_ahead()
@@ -125,7 +151,7 @@ class Lane:
     async def _open(self) -> None:
         self._state = await open_state(self._id, self._writer, self._restoring)
         self._commits = Commits(self._id, self._writer, self._state, self.figures)
-        self._turns = Turns(self._id, self._queues, self._state, self._commits, lambda: self._closing)
+        self._turns = Turns(self._id, self._queues, self._state, self._commits, lambda: self._closing or self._is_held)
         self.figures.next_offsets = self._state.next_offsets
         turn = self._state.turn(utc_now())
         self._turns.agent.opened(turn)
@@ -161,6 +187,12 @@ class Lane:
         """Return what is to be done next: results of effects, what is due, then batches, the most urgent first."""
         while not self._closing:
             self._work_arrived.clear()
+            if self._is_held:
+                if self._commits.seconds_until_stale() is not None:
+                    return self._commits.tell_offsets
+                self._is_still.set()
+                await self._work_arrived.wait()
+                continue
             if self._settled:
                 return self._turn_over_settled
             until_due, until_stale = self._seconds_until_due(), self._commits.seconds_until_stale()

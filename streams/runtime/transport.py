@@ -179,9 +179,8 @@ class Lanes(TransactionManager):
             lane.figures.ends[topic] = end
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
-        """Drop what waits in every lane: Faust reads on from the committed offsets; turns in flight finish."""
-        for lane in self._lanes.values():
-            lane.forget_waiting()
+        """Hold every lane: its turn in flight is finished before the group can give it to another member."""
+        await asyncio.gather(*(lane.hold() for lane in self._lanes.values()))
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:  # noqa: ARG002 - Faust's
         """Register and close lanes; heartbeats stop while this runs, so opening has a task of its own."""
@@ -193,6 +192,8 @@ class Lanes(TransactionManager):
         keys = {(group.name, partition) for group, partition in wanted}
         leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
         await asyncio.gather(*(lane.close() for lane in leaving))
+        for lane in self._lanes.values():
+            lane.go_on()
         for group, partition in sorted(wanted, key=lambda lane: (lane[0].name, lane[1])):
             if (group.name, partition) not in self._lanes:
                 lane = Lane(group, partition, self._host)
