@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,16 +47,22 @@ class Counted:
 
 
 class Worker:
-    """One process of lanes; its standard output and error are one file."""
+    """One process of lanes; its standard output and error are one file, and it has a temporary folder of its own."""
 
     def __init__(self, plan: Plan) -> None:
         folder = Path(plan.folder)
         path = folder / f"plan-{uuid4().hex[:8]}.json"
         path.write_text(json.dumps(asdict(plan)))
         self.log_path = path.with_suffix(".log")
+        self.local = path.with_suffix(".tmp")
+        self.local.mkdir()
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.runtime_worker", str(path)], cwd=_ROOT, stdout=log, stderr=log
+                [sys.executable, "-m", "tests.runtime_worker", str(path)],
+                env={**os.environ, "TMPDIR": str(self.local)},
+                cwd=_ROOT,
+                stdout=log,
+                stderr=log,
             )
 
     @property
@@ -83,11 +89,11 @@ class Worker:
 class Run:
     """The topics of one test and the workers on them; all names are the run's own."""
 
-    def __init__(self, bootstrap: str, folder: Path, partitions: int, turn_seconds: float = 0.0) -> None:
+    def __init__(self, bootstrap: str, folder: Path, partitions: int, record_seconds: float = 0.0) -> None:
         self.bootstrap = bootstrap
         self.folder = folder
         self.partitions = partitions
-        self.turn_seconds = turn_seconds
+        self.record_seconds = record_seconds
         self.name = f"run-{uuid4().hex[:8]}"
         self.urgent, self.routine = self.topic("urgent"), self.topic("routine")
         self.output, self.changelog = self.topic("out"), self.topic("changelog")
@@ -123,7 +129,7 @@ class Run:
             "folder": str(self.folder),
             "output": self.output,
             "groups": (("lane", (self.urgent, self.routine), self.changelog, kind),),
-            "turn_seconds": self.turn_seconds,
+            "record_seconds": self.record_seconds,
             **changes,
         }
         return Plan(**made)
@@ -170,9 +176,19 @@ def words(count: int, keys: int = 50, start: int = 0, prefix: str = "w") -> list
 
 async def write(bootstrap: str, topic: str, partitions: int, records: Iterable[Made]) -> None:
     """Write the records, each to its key's partition, in order; returns once they are acknowledged."""
+    async with writing(bootstrap) as write_to:
+        await write_to(topic, partitions, records)
+
+
+Write = Callable[[str, int, Iterable[Made]], Awaitable[None]]
+
+
+@asynccontextmanager
+async def writing(bootstrap: str) -> AsyncIterator[Write]:
+    """Give what writes as `write` does, through one producer."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=8 * 2**20)
-    await producer.start()
-    try:
+
+    async def write_to(topic: str, partitions: int, records: Iterable[Made]) -> None:
         filling: dict[int, Any] = {}
         sent = []
         for key, value, headers in records:
@@ -187,6 +203,10 @@ async def write(bootstrap: str, topic: str, partitions: int, records: Iterable[M
             sent.append(await producer.send_batch(batch, topic, partition=partition))
         for acknowledgement in sent:
             await acknowledgement
+
+    await producer.start()
+    try:
+        yield write_to
     finally:
         await producer.stop()
 
@@ -215,6 +235,12 @@ class Committed:
         await self.until(lambda records: len(records) >= count, seconds)
         return await self.to_end()
 
+    async def during(self, seconds: float) -> None:
+        """Read for so long."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
+            await self._read()
+
     async def until(self, enough: Callable[[list[ConsumerRecord]], bool], seconds: float = 30.0) -> None:
         async with asyncio.timeout(seconds):
             while not enough(self.records):
@@ -226,7 +252,11 @@ class Committed:
 
     @property
     def counted(self) -> list[Counted]:
-        return [Counted.of(record.value) for record in self.records]
+        return self.counted_from(0)
+
+    def counted_from(self, place: int) -> list[Counted]:
+        """Return what was read after the first `place` records."""
+        return [Counted.of(record.value) for record in self.records[place:]]
 
 
 @asynccontextmanager
@@ -247,7 +277,7 @@ async def reading(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Commit
 
 
 def assert_exactly_once(counted: Sequence[Counted], written: Iterable[Made]) -> None:
-    """Each record has one output, and each key's totals are 1, 2, 3, … without hole or repeat: the state is right."""
+    """Each record has one output, and each key's totals are 1, 2, 3, … in this order: the state is right."""
     expected = {(value or b"").decode(): (key or b"").decode() for key, value, _ in written}
     seen = Counter(one.word for one in counted)
     lost = expected.keys() - seen.keys()
@@ -257,7 +287,7 @@ def assert_exactly_once(counted: Sequence[Counted], written: Iterable[Made]) -> 
     totals: dict[str, list[int]] = {}
     for one in counted:
         totals.setdefault(expected[one.word], []).append(one.total)
-    wrong = {key: found for key, found in totals.items() if sorted(found) != list(range(1, len(found) + 1))}
+    wrong = {key: found for key, found in totals.items() if found != list(range(1, len(found) + 1))}
     assert not wrong, next(iter(wrong.items()))
 
 

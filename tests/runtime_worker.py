@@ -1,12 +1,14 @@
 """A worker of simple agents, run by the tests as a real process: `python -m tests.runtime_worker PLAN`.
 
 PLAN is a JSON file (`Plan`); the worker's logs are set up as in every process of the project. What a record's value
-says before its first colon makes the agent fail at that place, until a file `mended` lies in the plan's folder.
+says before its first colon makes the agent fail at that place, until a file `mended` lies in the plan's folder; with
+`-once` behind the place it fails the first time only.
 """
 
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from infra.telemetry import configure, shutdown
 from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Follower, LaneContext, LaneGroup, Record, Turn, run_worker
+from streams.runtime.steps import AtStep, Step, unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,15 @@ class Plan:
     output: str
     #: Name, sources in order of urgency, changelog, and `count` or `effects`.
     groups: tuple[tuple[str, tuple[str, ...], str, str], ...]
-    #: Seconds that each turn of a counting lane takes at least.
-    turn_seconds: float = 0.0
+    #: Seconds that a counting lane takes for each record at least.
+    record_seconds: float = 0.0
     #: Followed in the background by a copy that fails on a value marked `follow`.
     follow: str | None = None
     instance: str | None = None
+    #: The step of a lane's work at whose so manieth passing, over all lanes, the process kills itself; it notes so.
+    kill: tuple[Step, int] | None = None
+    #: Lanes that were refused and are to begin where their logs do.
+    accepted: tuple[str, ...] = ()
 
     def says(self, name: str) -> bool:
         """Return whether a file of that name lies in the folder."""
@@ -50,6 +57,9 @@ class Plan:
     def fail(self, place: str, word: str) -> None:
         """Fail with the word in the error, as code that meets what it did not expect does."""
         if word.startswith(f"{place}:") and not self.says("mended"):
+            raise KeyError(word)
+        if word.startswith(f"{place}-once:") and not self.says("raised"):
+            self.note("raised", word)
             raise KeyError(word)
 
 
@@ -78,8 +88,8 @@ class Count(Agent[str, None, None]):
             said = f"{word}|{record.topic}|{record.partition}|{record.offset}|{total}|{os.getpid()}"
             turn.send(self._plan.output, key, said.encode(), cause=Cause.of(record))
             self._plan.fail("handle", word)
-        if self._plan.turn_seconds:
-            threading.Event().wait(self._plan.turn_seconds)
+        if self._plan.record_seconds:
+            threading.Event().wait(self._plan.record_seconds * len(batch))
         if self._plan.says("hold"):
             self._plan.note("holding", str(os.getpid()))
             while self._plan.says("hold"):
@@ -160,6 +170,22 @@ def _agent(kind: str, plan: Plan) -> Callable[[LaneContext], Agent[Any, Any, Any
     return lambda _: agents[kind](plan)
 
 
+def _killing(plan: Plan) -> AtStep:
+    if plan.kill is None:
+        return unwatched
+    step, nth = plan.kill
+    passed = 0
+
+    def at_step(reached: Step, lane: str) -> None:
+        nonlocal passed
+        passed += reached == step
+        if passed == nth:
+            plan.note("killed", f"{step}|{nth}|{lane}")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return at_step
+
+
 def main(path: str) -> int:
     """Run the plan until SIGTERM."""
     plan = Plan(**json.loads(Path(path).read_bytes()))
@@ -170,6 +196,8 @@ def main(path: str) -> int:
         bootstrap=plan.bootstrap,
         background=() if plan.follow is None else (_following(plan, plan.follow),),
         instance=plan.instance,
+        at_step=_killing(plan),
+        accepted=plan.accepted,
     )
     shutdown()
     return status

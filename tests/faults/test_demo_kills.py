@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,10 @@ def ids_of(lines: list[dict[str, Any]], name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", VICTIMS)
-def test_five_kills_change_nothing(name: str, tmp_path: Path) -> None:
+def test_five_kills_change_nothing(name: str, tmp_path: Path, chosen: Callable[[object], None]) -> None:
     chance = random.Random(name)
     after = sorted(chance.sample(range(5, 60), _KILLS))
+    chosen(f"after {after} decisions")
     command = [sys.executable, "-m", "services.cli", "demo", "--out", str(tmp_path), "--workers", "2"]
     decided, killed, said = 0, 0, []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:

@@ -4,15 +4,14 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka.admin import KafkaAdminClient
 
+from tests.administration import shared_by
 from tests.counting import EXIT_BROKEN, Made, Run, assert_exactly_once, state_of, words
 
 pytestmark = pytest.mark.integration
@@ -128,7 +127,7 @@ async def test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on(run: 
 
 
 async def test_an_urgent_record_is_not_behind_the_routine_backlog(bootstrap: str, tmp_path: Path) -> None:
-    run = Run(bootstrap, tmp_path, partitions=1, turn_seconds=0.002)
+    run = Run(bootstrap, tmp_path, partitions=1, record_seconds=0.0001)
     try:
         backlog = words(30_000, prefix="r")
         await run.write(run.routine, backlog)
@@ -146,33 +145,6 @@ async def test_an_urgent_record_is_not_behind_the_routine_backlog(bootstrap: str
             assert routine == sorted(routine)
     finally:
         run.end()
-
-
-async def members(run: Run) -> Mapping[str, set[tuple[str, int]]]:
-    """Return which topics' partitions the group says each member has."""
-
-    def describe() -> Mapping[str, set[tuple[str, int]]]:
-        with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
-            group: dict[str, Any] = admin.describe_groups([run.name])[run.name]
-        if group["group_state"] != "Stable":
-            return {}
-        return {
-            member["member_id"]: {
-                (topic["topic"], partition)
-                for topic in member["member_assignment"]["assigned_partitions"]
-                for partition in topic["partitions"]
-            }
-            for member in group["members"]
-        }
-
-    return await asyncio.to_thread(describe)
-
-
-async def shared_by(run: Run, count: int) -> Mapping[str, set[tuple[str, int]]]:
-    async with asyncio.timeout(30):
-        while len(found := await members(run)) != count or not all(found.values()):  # noqa: ASYNC110 - Kafka's own
-            await asyncio.sleep(0.05)
-    return found
 
 
 async def test_lanes_move_to_a_second_worker_and_back_with_the_topics_of_a_lane_together(
@@ -197,7 +169,7 @@ async def lanes_move(run: Run) -> None:
             more = words(200, start=number * 200, prefix="b")
             await run.write(run.urgent if number % 2 else run.routine, more)
             written += more
-        assigned = await shared_by(run, 2)
+        assigned = await shared_by(run.bootstrap, run.name, 2)
         for held in assigned.values():
             assert {p for topic, p in held if topic == run.urgent} == {p for topic, p in held if topic == run.routine}
         late = words(400, prefix="c"), words(400, prefix="d")

@@ -1,0 +1,49 @@
+"""Seeds of the fault tests: one each, or FAULT_SEEDS of them; what a seed chose is printed at the end."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.counting import Run
+
+_FIRST = 20260203
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        seeds = range(_FIRST, _FIRST + int(os.environ.get("FAULT_SEEDS", "1")))
+        metafunc.parametrize("seed", seeds, ids=lambda seed: f"seed-{seed}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    chosen = [
+        (report.nodeid, value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == "chosen" and report.when == "call"
+    ]
+    if chosen:
+        terminalreporter.section("what the seeds chose")
+        for nodeid, value in chosen:
+            terminalreporter.write_line(f"{nodeid}: {value}")
+
+
+@pytest.fixture
+def chosen(record_property: Callable[[str, object], None]) -> Callable[[object], None]:
+    """Says what a seed chose: with the test's output where it fails, and at the end of the run."""
+
+    def say(what: object) -> None:
+        record_property("chosen", str(what))
+        print(f"chosen: {what}")
+
+    return say
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
+    made = Run(bootstrap, tmp_path, partitions=4)
+    yield made
+    made.end()

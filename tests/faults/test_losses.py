@@ -1,0 +1,123 @@
+"""What a lane remembers is taken away: its folder, the group's offsets, its log. It goes on rightly, or not at all."""
+
+import asyncio
+import shutil
+import signal
+
+import pytest
+from aiokafka import TopicPartition
+
+from schemas.partitioner import partition_for
+from tests.administration import cut_log, forget_group
+from tests.counting import Committed, Made, Run, Worker, assert_exactly_once, words, write
+from tests.faults.supervised import feed, load
+
+pytestmark = pytest.mark.faults
+
+
+async def test_a_worker_whose_folder_is_removed_works_on_and_a_successor_needs_nothing_of_it(run: Run) -> None:
+    records = load(36_000)
+    async with run.reading(run.output) as out:
+        feeding = asyncio.create_task(feed(run, records, rate=4_000))
+        first = run.start(instance="only")
+        await at_work(out, first)
+        assert list(first.local.iterdir()), "it keeps what is local here"
+        shutil.rmtree(first.local)
+        await out.at_least(len(out.records) + 2_000)
+        first.send(signal.SIGKILL)
+        second = run.start(instance="only")
+        await at_work(out, second)
+        shutil.rmtree(second.local)
+        assert not feeding.done(), "the load lasted as long as the faults"
+        await feeding
+        await out.at_least(len(records))
+        assert_exactly_once(out.counted, [record for _, record in records])
+        assert not first.local.exists()
+        assert not second.local.exists()
+        second.send(signal.SIGTERM)
+        assert await second.ended() == 0, second.log
+
+
+async def test_a_group_that_kafka_has_forgotten_goes_on_where_the_changelogs_say(run: Run) -> None:
+    records = load(24_000)
+    feeding = asyncio.create_task(feed(run, records, rate=4_000))
+    async with run.reading(run.output) as out:
+        before = run.start(), run.start()
+        await at_work(out, *before)
+        for worker in before:
+            worker.send(signal.SIGTERM)
+        for worker in before:
+            assert await worker.ended() == 0
+        assert len(await out.to_end()) < len(records), "they were stopped in the middle of the work"
+        await asyncio.to_thread(forget_group, run.bootstrap, run.name)
+        after = run.start(), run.start()
+        await feeding
+        await out.at_least(len(records))
+        assert_exactly_once(out.counted, [record for _, record in records])
+        assert [worker.process.poll() for worker in after] == [None, None]
+
+
+async def test_a_lane_with_state_and_no_offset_works_nothing_off_and_the_others_go_on(run: Run) -> None:
+    await write(run.bootstrap, run.changelog, run.partitions, [(b"skey-1", b"7", ())])
+    refused = partition_for(b"skey-1", run.partitions)
+    written = words(2_000)
+    await run.write(run.urgent, written[:200])
+    await run.write(run.routine, written[200:])
+    worker = run.start()
+    others = [made for made in written if lane_of(run, made) != refused]
+    async with run.reading(run.output) as out:
+        await out.at_least(len(others))
+        await alarmed(run, worker, refused)
+        assert_exactly_once((await out.to_end(), out.counted)[1], others)
+    assert worker.process.poll() is None
+    assert "there is state, but no offset it belongs to" in worker.log
+
+
+async def test_a_log_that_starts_beyond_its_lane_stops_that_lane_until_the_loss_is_accepted(run: Run) -> None:
+    written, more = words(2_000), words(2_000, start=2_000)
+    await run.write(run.routine, written)
+    cut = 2
+    async with run.reading(run.output) as out:
+        before = run.start(instance="only")
+        await out.at_least(len(written))
+        before.send(signal.SIGTERM)
+        assert await before.ended() == 0
+        await run.write(run.routine, more)
+        known = sum(lane_of(run, made) == cut for made in written)
+        lost = [made for made in more if lane_of(run, made) == cut][:100]
+        await asyncio.to_thread(cut_log, run.bootstrap, TopicPartition(run.routine, cut), known + len(lost))
+
+        refusing = run.start(instance="only")
+        others = [made for made in more if lane_of(run, made) != cut]
+        await out.at_least(len(written) + len(others))
+        await alarmed(run, refusing, cut)
+        assert_exactly_once((await out.to_end(), out.counted)[1], [*written, *others])
+        assert refusing.process.poll() is None
+        assert f"the log starts at {known + len(lost)}, beyond the lane's next offset {known}" in refusing.log
+        refusing.send(signal.SIGTERM)
+        assert await refusing.ended() == 0
+
+        run.start(instance="only", accepted=(f"lane-{cut}",))
+        await out.at_least(len(written) + len(more) - len(lost))
+        assert_exactly_once(out.counted, [made for made in [*written, *more] if made not in lost])
+
+
+async def at_work(out: Committed, *workers: Worker) -> None:
+    """Wait until each of these has committed something new."""
+    since = len(out.records)
+    pids = {worker.pid for worker in workers}
+    await out.until(lambda _: pids <= {one.pid for one in out.counted_from(since)})
+
+
+async def alarmed(run: Run, worker: Worker, lane: int) -> None:
+    """Wait until the worker has said that it refuses this lane."""
+    alarm = f'"lane": "lane-{lane}"'
+
+    def said() -> bool:
+        return any(alarm in line and '"level": "critical"' in line for line in worker.log.splitlines())
+
+    await run.until(said, "the lane is refused")
+
+
+def lane_of(run: Run, made: Made) -> int:
+    return partition_for(made[0] or b"", run.partitions)
