@@ -1,5 +1,6 @@
 """A lane's durable state: its changelog partition, written with each turn and read back when the lane opens."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from streams.runtime.state import LaneState
 
 #: Bytes of one fetch of a changelog.
 _FETCH_BYTES = 4 << 20
+_CLIENT = "confide-restore"
+#: How long the transactions that fencing ended may seem open still (seconds).
+_SETTLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Restored:
     state: LaneState
     log_starts: dict[str, int]
     progress: Progress
+    #: Where a transaction stands open that nobody can end any more; what follows it cannot be read. None: nowhere.
+    hangs_at: int | None
 
 
 async def restore(
@@ -48,7 +54,7 @@ async def restore(
     begun = time.monotonic()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
-        client_id="confide-restore",
+        client_id=_CLIENT,
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -59,7 +65,8 @@ async def restore(
         source = TopicPartition(changelog, partition)
         consumer.assign([source])
         start = (await consumer.beginning_offsets([source]))[source]
-        end = (await consumer.end_offsets([source]))[source]
+        newest = await _newest(bootstrap, source)
+        end = await _stable_end(consumer, source, newest)
         consumer.seek(source, start)
         records = 0
 
@@ -77,6 +84,31 @@ async def restore(
             report(progress(position))
         logs = [TopicPartition(topic, partition) for topic in sources]
         starts = await consumer.beginning_offsets(logs)
-        return Restored(state, {log.topic: starts[log] for log in logs}, progress(end))
+        return Restored(
+            state,
+            {log.topic: starts[log] for log in logs},
+            progress(end),
+            hangs_at=end if end < newest else None,
+        )
     finally:
         await consumer.stop()
+
+
+async def _newest(bootstrap: str, source: TopicPartition) -> int:
+    """Return the end of the log, whatever is committed of it."""
+    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id=_CLIENT, enable_auto_commit=False)
+    await reader.start()
+    try:
+        return int((await reader.end_offsets([source]))[source])
+    finally:
+        await reader.stop()
+
+
+async def _stable_end(consumer: AIOKafkaConsumer, source: TopicPartition, newest: int) -> int:
+    """Return the last stable offset: `newest`, as soon as the broker counts the markers that fencing wrote."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        end = int((await consumer.end_offsets([source]))[source])
+        if end >= newest or time.monotonic() > deadline:
+            return end
+        await asyncio.sleep(0.05)

@@ -29,6 +29,12 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
     committed = await writer.committed(group.sources, partition)
     found = await restore(lane.host.bootstrap, group.changelog, partition, group.sources, report)
     lane.step(Step.RESTORED)
+    if found.hangs_at is not None:
+        # Fencing ends its transactions, unless the broker has lost one that it took for ended (Kafka 4.3 and 4.4 do so
+        # when they start again after a crash, KAFKA-20734): what it wrote would seem never to have been.
+        raise LaneRefused(
+            f"{group.changelog}-{partition}: a transaction hangs at {found.hangs_at}; see kafka-transactions.sh"
+        )
     _fit(lane, found.state, committed, found.log_starts)
     _log.info(
         "state is restored",

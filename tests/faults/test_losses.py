@@ -5,7 +5,7 @@ import shutil
 import signal
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.partitioner import partition_for
 from tests.administration import cut_log, forget_group
@@ -71,6 +71,34 @@ async def test_a_lane_with_state_and_no_offset_works_nothing_off_and_the_others_
         assert_exactly_once((await out.to_end(), out.counted)[1], others)
     assert worker.process.poll() is None
     assert "there is state, but no offset it belongs to" in worker.log
+
+
+async def test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on(run: Run) -> None:
+    refused = 1
+    written = words(2_000)
+    await run.write(run.routine, written)
+    # As a broker leaves one that lost its end: whoever wrote it, the lane's own writer is fenced and it is open still.
+    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lost")
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await producer.send_and_wait(run.changelog, key=b"skey-1", value=b"7", partition=refused)
+        worker = run.start(instance="only")
+        others = [made for made in written if lane_of(run, made) != refused]
+        async with run.reading(run.output) as out:
+            await out.at_least(len(others))
+            await alarmed(run, worker, refused)
+            assert_exactly_once((await out.to_end(), out.counted)[1], others)
+            assert worker.process.poll() is None
+            assert "a transaction hangs at 0" in worker.log
+            worker.send(signal.SIGTERM)
+            assert await worker.ended() == 0
+            await producer.abort_transaction()
+            run.start(instance="only")
+            await out.at_least(len(written))
+            assert_exactly_once(out.counted, written)
+    finally:
+        await producer.stop()
 
 
 async def test_a_log_that_starts_beyond_its_lane_stops_that_lane_until_the_loss_is_accepted(run: Run) -> None:
