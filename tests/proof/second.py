@@ -66,23 +66,27 @@ _NONE = _Row((), "does_not_hold", None)
 _AFTER = {"made_or_confirmed_by_trained", "social_worker_known", "care_professional_known"}
 
 Words = dict[str, str]
+#: The same, to be remembered by.
+Pairs = tuple[tuple[str, str], ...]
+#: Clauses with their state and what is asked for.
+Found = tuple[tuple[str, tuple[str, frozenset[str]]], ...]
 
 
 def verdict(facts: CaseFacts) -> Verdict:
     """Return what the tables say of these facts; AR-1 is among the states whether it is needed or not."""
-    case = _case_words(facts)
-    life = any(_said(concern.values[0]) == "life" for concern in facts.concerns)
-    states = _of_case("scope", case)
-    if "holds" in [state for _, (state, _) in states]:
-        return Verdict("out_of_scope", states=frozenset((clause, state) for clause, (state, _) in states))
-    seen = tuple((name, value) for name, value in case.items() if name not in _AFTER)
+    case, seen, outside = _case_words(facts[:-1])
+    if outside:
+        return outside
+    life = _yes(any(_said(concern.values[0]) == "life" for concern in facts.concerns))
     looked, pulled = _of_concerns(facts.concerns, seen, life)
-    case |= {"life": "yes" if life else "no", "pulled": pulled}
-    found = dict(states) | looked | dict(_of_case("case", case))
+    found = looked + _of_case("case", (*seen, ("life", life), ("pulled", pulled)))
     return _outcome(found, case)
 
 
-def _outcome(found: dict[str, tuple[str, frozenset[str]]], case: Words) -> Verdict:
+@lru_cache(maxsize=65536)
+def _outcome(looked: Found, words: Pairs) -> Verdict:
+    case = dict(words)
+    found = dict(_of_case("scope", words) + looked)
     state = {clause: of for clause, (of, _) in found.items()}
     ir = _strongest(state.get(clause, "does_not_hold") for clause in _IMMEDIATE)
     lt = [clause for clause in _LONG_TERM if state.get(clause) == "holds"]
@@ -112,9 +116,9 @@ def _outcome(found: dict[str, tuple[str, frozenset[str]]], case: Words) -> Verdi
         if not agencies:
             outcome, proposed = "review", outcome
         else:
-            (case_1,) = _of_case("telling", case)
-            found = found | dict([case_1])
-            if case_1[1][0] == "holds":
+            case_1 = _of_case("telling", words)
+            found = found | dict(case_1)
+            if "holds" in [of for _, (of, _) in case_1]:
                 outcome, proposed, reasons = "review", outcome, reasons | {"confirmation"}
     reason = next((each for each in _ORDER if each in reasons), None)
     asks = {ask for of, wanted in found.values() if of.startswith("open") or wanted for ask in wanted}
@@ -132,14 +136,12 @@ def _outcome(found: dict[str, tuple[str, frozenset[str]]], case: Words) -> Verdi
 
 
 @lru_cache(maxsize=4096)
-def _of_concerns(
-    concerns: tuple[ConcernFacts, ...], case: tuple[tuple[str, str], ...], life: bool
-) -> tuple[dict[str, tuple[str, frozenset[str]]], str]:
+def _of_concerns(concerns: tuple[ConcernFacts, ...], case: Pairs, life: str) -> tuple[Found, str]:
     looked: dict[str, list[tuple[str, frozenset[str]]]] = {}
     pulled = ["no"]
     for index, concern in enumerate(concerns):
         named = dict(zip(FACTS_OF[concern.kind], map(_said, concern.values), strict=True))
-        words = dict(case) | named | {"life": _yes(life)}
+        words = dict(case) | named | {"life": life}
         for clause, kind, comes_up, rows in _CLAUSES:
             if kind in ("any", concern.kind.value) and any(_fits(row, words) for row in comes_up):
                 row = _first(rows, words)
@@ -151,16 +153,17 @@ def _of_concerns(
         state = pick((of for of, _ in states), key=_STRENGTH.index)
         asks = frozenset(ask for of, wanted in states if of.startswith("open") for ask in wanted)
         joined[clause] = (state, asks if state.startswith("open") else frozenset())
-    return joined, max(pulled, key=("no", "?", "yes").index)
+    return tuple(joined.items()), max(pulled, key=("no", "?", "yes").index)
 
 
-def _of_case(kind: str, case: Words) -> list[tuple[str, tuple[str, frozenset[str]]]]:
-    found = []
+@lru_cache(maxsize=65536)
+def _of_case(kind: str, words: Pairs) -> Found:
+    found, case = [], dict(words)
     for clause, of, comes_up, rows in _CLAUSES:
         if of == kind and any(_fits(row, case) for row in comes_up):
             row = _first(rows, case)
             found.append((clause, (row.result, _asked(row, case, ""))))
-    return found
+    return tuple(found)
 
 
 def _asked(row: _Row, words: Words, place: str) -> frozenset[str]:
@@ -187,11 +190,16 @@ def _told(clauses: list[str], case: Words) -> tuple[tuple[str, tuple[str, ...]],
     return tuple((agency, tuple(rests_on)) for agency, rests_on in told.items())
 
 
-def _case_words(facts: CaseFacts) -> Words:
-    words = {name: _said(value) for name, value in zip(facts._fields, facts, strict=True) if name != "concerns"}
+@lru_cache(maxsize=4096)
+def _case_words(values: tuple[object, ...]) -> tuple[Pairs, Pairs, Verdict | None]:
+    """Return the words of the case, those that a concern's clauses may read, and what follows out of scope."""
+    words = {name: _said(value) for name, value in zip(CaseFacts._fields[:-1], values, strict=True)}
     for name, _, rows in _DERIVED:
         words[name] = _first(rows, words).result
-    return words
+    case = tuple(words.items())
+    scope = frozenset((clause, of) for clause, (of, _) in _of_case("scope", case))
+    outside = Verdict("out_of_scope", states=scope) if "holds" in dict(scope).values() else None
+    return case, tuple((name, value) for name, value in case if name not in _AFTER), outside
 
 
 def _first(rows: tuple[_Row, ...], words: Words) -> _Row:

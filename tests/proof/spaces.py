@@ -9,7 +9,7 @@ millions for suicide alone, so that the whole is taken apart, without leaving ou
   its clauses depend on (`facts` and `at risk`). Suicide alone is split in two: its own clauses never read AR-1, which
   reaches it through IR-0 by `harm` only.
 - Of the three facts of AR-1 the clauses see whether all are yes, any is no, or neither. All 27 are enumerated beside
-  every fact of every kind but suicide (`at risk`), and one for each of the three everywhere else.
+  every fact that any clause reads together with them (`at risk`), and one for each of the three everywhere else.
 - Who confirmed and who is known come after the clauses: they turn the states of the clauses into an outcome. They are
   multiplied with everything for the seven kinds with few facts, and with what LT-1, LT-2 and IR-3 rest on (`telling`).
 - Clauses of several concerns join by the strongest (SAFE-2 by the weakest), and the outcome is a function of the joined
@@ -132,6 +132,7 @@ def spaces(kind: ConcernKind) -> tuple[Space, ...]:
     telling = (trained, *known)
     match kind:
         case ConcernKind.SUICIDE:
+            imminent = tuple(each for each in own if each.names[0] in ("plan", "timeframe"))
             # Thoughts and means are there, so that all four may be where "safe" is said.
             lethal = tuple(
                 Dimension(each.names, ((True,),), of_concern=True) if each.names[0] in ("thoughts", "means") else each
@@ -140,9 +141,8 @@ def spaces(kind: ConcernKind) -> tuple[Space, ...]:
             )
             return (
                 Space("facts", kind, (*own, ages, safety)),
-                Space("in danger", kind, (*own, ages, at_risk)),
                 Space("telling", kind, (*lethal, ages, safety, *telling)),
-                Space("at risk", kind, (*danger, ages, all_at_risk)),
+                Space("at risk", kind, (*danger, *imminent, ages, all_at_risk)),
                 Space("scope", kind, (*own, trained, *scope)),
             )
         case ConcernKind.ABUSE:
@@ -150,7 +150,7 @@ def spaces(kind: ConcernKind) -> tuple[Space, ...]:
             return (
                 Space("facts", kind, (*own, ages, at_risk, safety)),
                 Space("telling", kind, (*but_danger, ages, at_risk, *telling)),
-                Space("at risk", kind, (*own, ages, all_at_risk)),
+                Space("at risk", kind, (*but_danger, ages, all_at_risk)),
                 Space("scope", kind, (*own, trained, *scope)),
             )
         case ConcernKind.CARING_RESPONSIBILITIES:
