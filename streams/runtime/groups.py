@@ -36,6 +36,7 @@ class LaneGroup:
 class LaneHost:
     """What the lanes of a process have in common.
 
+    `groups` are the names of its lane groups, what is furthest on its way first: that one's routine turns come first.
     `accepted` are lanes (`group-partition`) that begin where their logs do although their state and offsets do not
     fit: somebody looked and took the loss.
     """
@@ -45,6 +46,7 @@ class LaneHost:
     turnstile: Turnstile
     at_step: AtStep = unwatched
     accepted: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class LaneId:
     def name(self) -> str:
         """`group-partition`, as logs and `accepted` have it."""
         return f"{self.group.name}-{self.partition}"
+
+    @property
+    def rank(self) -> int:
+        """The place of the lane's group among those of the process."""
+        return self.host.groups.index(self.group.name) if self.group.name in self.host.groups else 0
 
     def step(self, step: Step) -> None:
         """Say that a step was done."""

@@ -248,7 +248,7 @@ class Lane:
         if topic in self._id.group.urgent:
             await self._turn_over(topic)
             return
-        async with self._id.host.turnstile.turn(lambda: self._has_other_work(topic)) as may_begin:
+        async with self._id.host.turnstile.turn(lambda: self._has_other_work(topic), rank=self._id.rank) as may_begin:
             if may_begin:
                 await self._turn_over(topic)
 

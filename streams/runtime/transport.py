@@ -154,7 +154,12 @@ class Lanes(TransactionManager):
         self._group_of = {topic: group for group in self.wiring.groups for topic in group.sources}
         wiring = self.wiring
         self._host = LaneHost(
-            wiring.application, wiring.bootstrap, Turnstile(), at_step=wiring.at_step, accepted=wiring.accepted
+            wiring.application,
+            wiring.bootstrap,
+            Turnstile(),
+            at_step=wiring.at_step,
+            accepted=wiring.accepted,
+            groups=tuple(group.name for group in wiring.groups),
         )
         self._background: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None

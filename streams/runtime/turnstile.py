@@ -1,10 +1,11 @@
 """How the lanes of a process share its one thread: routine work slice by slice, and none while urgent work goes on."""
 
 import asyncio
+import heapq
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 
 #: How long a slice of routine work takes the thread (seconds): for so long urgent work may wait for its next step.
 SLICE_SECONDS = 0.004
@@ -61,12 +62,16 @@ class Turnstile:
         return self._seconds_held() > 0
 
     @asynccontextmanager
-    async def turn(self, is_over: Callable[[], bool]) -> AsyncIterator[bool]:
-        """Wait until a routine turn may begin; yields whether it may, False once `is_over` says that it shall not."""
+    async def turn(self, is_over: Callable[[], bool], *, rank: int = 0) -> AsyncIterator[bool]:
+        """Wait until a routine turn may begin; yields whether it may, False once `is_over` says that it shall not.
+
+        Of those that wait the lowest rank is first: what is further on its way, so that a backlog is not carried
+        through one stage as a whole before the next one begins.
+        """
         while not is_over():
             if self._under_way < TURNS_AT_ONCE:
                 break
-            await self._turns.wait()
+            await self._turns.wait(rank)
         else:
             self._turns.wake_next()
             yield False
@@ -130,14 +135,15 @@ class Turnstile:
 
 
 class _Line:
-    """Those who wait, first come first served; whoever is woken looks for itself whether to go on waiting."""
+    """Those who wait, by rank, then first come first served; who is woken looks itself whether to go on waiting."""
 
     def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = count()
 
-    async def wait(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+    async def wait(self, rank: int = 0) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, next(self._numbers), turn))
         try:
             await turn
         except asyncio.CancelledError:
@@ -148,13 +154,13 @@ class _Line:
 
     def wake_next(self) -> None:
         while self._waiting:
-            turn = self._waiting.popleft()
+            _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():
                 turn.set_result(None)
                 return
 
     def wake_all(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for turn in waiting:
+        waiting, self._waiting = sorted(self._waiting), []
+        for _, _, turn in waiting:
             if not turn.done():
                 turn.set_result(None)

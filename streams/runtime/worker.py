@@ -56,6 +56,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
 ) -> int:
     """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
 
+    What stands first in `groups` comes first: put those that are furthest on a record's way there.
     `background` are context managers entered before the first lane opens and left after the last is closed.
     `instance` names this member for good (static membership), so that a quick restart moves no lane. `opened` is called
     once, when the first lanes that this process was given are all open, or refused. `at_step` is called after each step

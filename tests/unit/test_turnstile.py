@@ -161,3 +161,20 @@ async def test_a_few_records_stop_for_nobody_and_take_little(clock: Clock) -> No
     assert turnstile.is_holding
     async with asyncio.timeout(5), turnstile.slice(lambda: False, of_many=False) as allowed:
         assert allowed == SHORT_SLICE_SECONDS
+
+
+async def test_of_the_turns_that_wait_the_one_furthest_on_its_way_is_first(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    began: list[tuple[int, str]] = []
+
+    async def turn(rank: int, name: str) -> None:
+        async with turnstile.turn(lambda: False, rank=rank):
+            began.append((rank, name))
+
+    async with AsyncExitStack() as under_way:
+        for _ in range(TURNS_AT_ONCE):
+            await under_way.enter_async_context(turnstile.turn(lambda: False))
+        turns = [asyncio.create_task(turn(rank, name)) for name in ("a", "b") for rank in (2, 0, 1)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*turns)
+    assert began == [(0, "a"), (0, "b"), (1, "a"), (1, "b"), (2, "a"), (2, "b")]
