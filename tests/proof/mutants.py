@@ -29,6 +29,8 @@ class Mutant:
     policy: Policy
     table: tuple[Row, ...] = TABLE
     clauses: tuple[ClauseId, ...] = ()
+    #: It shows between several concerns, if anywhere.
+    of_several: bool = False
     patch: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
 
 
@@ -39,7 +41,9 @@ def of_table(policy: Policy) -> Iterator[Mutant]:
         where = f"{row.clause} row {number}"
         yield Mutant(f"{where}: left out", policy, (*TABLE[:place], *TABLE[place + 1 :]), (row.clause,))
         for what, changed in _of_row(row):
-            yield Mutant(f"{where}: {what}", policy, (*TABLE[:place], changed, *TABLE[place + 1 :]), (row.clause,))
+            several = changed.of_all is not row.of_all
+            table = (*TABLE[:place], changed, *TABLE[place + 1 :])
+            yield Mutant(f"{where}: {what}", policy, table, (row.clause,), several)
 
 
 def _of_row(row: Row) -> Iterator[tuple[str, Row]]:
@@ -178,7 +182,7 @@ def _changed(policy: Policy, name: str, shown_in: tuple[ClauseId, ...] = (), **p
 
 def of_orders(policy: Policy) -> Iterator[Mutant]:
     """Yield each order, limit and correspondence that the program has as data, changed once."""
-    yield from _swapped(policy, outcome, "_REASONS", (ClauseId.IR_1, ClauseId.LT_1, ClauseId.LT_6))
+    yield from _swapped(policy, outcome, "_REASONS", (ClauseId.LT_6,))
     yield from _swapped(policy, findings, "_WEAKEST_FIRST", (ClauseId.IR_0,))
     for tri, state in findings._STATE_OF.items():
         for other in ClauseState:
@@ -214,4 +218,7 @@ def _swapped(policy: Policy, module: Any, name: str, clauses: tuple[ClauseId, ..
 def _patched(
     policy: Policy, said: str, module: Any, name: str, value: object, clauses: tuple[ClauseId, ...] = ()
 ) -> Mutant:
-    return Mutant(said, policy, clauses=clauses, patch=lambda: mock.patch.object(module, name, value))
+    several = name in ("_REASONS", "_WEAKEST_FIRST")
+    return Mutant(
+        said, policy, clauses=clauses, of_several=several, patch=lambda: mock.patch.object(module, name, value)
+    )

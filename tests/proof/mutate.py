@@ -37,6 +37,10 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         r"(SCOPE-1|SCOPE-2|CASE-1|AD-1|AD-2|AR-1|SAFE-3|SAFE-5) row 1: of_all True",
         "it is a clause of the case, which is one: there are no several concerns that it could hold of",
     ),
+    (
+        r"IR-0 row 1: asks True",
+        "IR-0 is always looked at in both its rows, and of several only what is open is asked for",
+    ),
     (r"SCOPE-[12] row 1: asks True", "what is out of scope is asked nothing about"),
     (r"CASE-1 row 1: asks True", "who confirmed is no fact of the person that could be asked for"),
     (
@@ -89,8 +93,11 @@ def killed(mutant: Mutant, *, briefly: bool = False) -> bool:
 
 def _spaces(mutant: Mutant, briefly: bool) -> Iterator[Shuffled]:
     own = dict.fromkeys(kind for clause in mutant.clauses for kind in _kinds(clause))
+    if mutant.of_several:
+        yield _of_pairs()
     yield from (_of_kind(kind) for kind in own)
-    yield _of_pairs()
+    if not mutant.of_several:
+        yield _of_pairs()
     if not briefly:
         yield from (_of_kind(kind) for kind in ConcernKind if kind not in own)
 
