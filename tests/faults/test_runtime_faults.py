@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from aiokafka import ConsumerRecord
 
-from tests.counting import EXIT_BROKEN, Committed, Run, assert_exactly_once, words
+from tests.counting import EXIT_BROKEN, Committed, Run, Worker, assert_exactly_once, words
 from tests.faults.supervised import Supervisor, feed, load
 
 pytestmark = pytest.mark.faults
@@ -72,9 +72,15 @@ async def test_a_worker_frozen_in_the_middle_of_a_turn_is_fenced_and_ends_itself
         assert successor.process.poll() is None
 
 
-async def at_work(out: Committed, since: int, pid: int) -> None:
-    """Wait until this worker has new outputs."""
-    await out.until(lambda _: any(one.pid == pid for one in out.counted_from(since)), 60)
+async def at_work(out: Committed, supervisor: Supervisor, slot: int) -> Worker:
+    """Wait until the worker of this slot, whichever it is by then, has new outputs, and return it."""
+    since = len(out.records)
+
+    def has_new(_: object) -> bool:
+        return any(one.pid == supervisor.workers[slot].pid for one in out.counted_from(since))
+
+    await out.until(has_new, 60)
+    return supervisor.workers[slot]
 
 
 async def taken_over(out: Committed, since: int, frozen: int) -> None:
@@ -97,8 +103,7 @@ async def test_workers_frozen_at_random_times_under_load_count_each_record_once(
     async with run.reading(run.output) as out:
         feeding = asyncio.create_task(feed(run, records, rate=2_000))
         for slot in slots:
-            frozen = supervisor.workers[slot]
-            await at_work(out, len(out.records), frozen.pid)
+            frozen = await at_work(out, supervisor, slot)
             frozen.send(signal.SIGSTOP)
             # Past the session's 6 s: all partitions go on only once the other has the frozen one's lanes.
             await taken_over(out, len(out.records), frozen.pid)
