@@ -29,14 +29,13 @@ class Turnstile:
         self._clock = clock
         self._urgent = 0
         self._expected_until = 0.0
-        self._is_taken = False
         self._is_holding = False
         #: Seconds that routine work may still be stopped, as of `_counted`: used by stopping, restored by not stopping.
         self._allowance = HOLD_SECONDS
         self._counted = clock()
-        self._slices = _Line()
-        self._under_way = 0
-        self._turns = _Line()
+        self._slices = _Places(1)
+        self._turns = _Places(TURNS_AT_ONCE)
+        self._held = _Places(0)
         self._alarm: asyncio.TimerHandle | None = None
 
     def enter(self) -> None:
@@ -68,20 +67,14 @@ class Turnstile:
         Of those that wait the lowest rank is first: what is further on its way, so that a backlog is not carried
         through one stage as a whole before the next one begins.
         """
-        while not is_over():
-            if self._under_way < TURNS_AT_ONCE:
-                break
-            await self._turns.wait(rank)
-        else:
-            self._turns.wake_next()
-            yield False
-            return
-        self._under_way += 1
+        has_place = False
+        while not (is_over() or has_place):
+            has_place = await self._turns.take(rank)
         try:
-            yield True
+            yield has_place and not is_over()
         finally:
-            self._under_way -= 1
-            self._turns.wake_next()
+            if has_place:
+                self._turns.give_back()
 
     @asynccontextmanager
     async def slice(self, is_over: Callable[[], bool], *, of_many: bool = True) -> AsyncIterator[float | None]:
@@ -89,23 +82,27 @@ class Turnstile:
 
         A slice that is not one `of_many` stops for nobody: what it could take from urgent work is over in a moment.
         """
+        has_place = False
         while not is_over():
-            held = self._seconds_held() if of_many else 0.0
-            if not self._is_taken and not held:
+            if of_many and (held := self._seconds_held()):
+                if has_place:
+                    has_place = False
+                    self._slices.give_back()
+                await self._wait(held)
+            elif has_place:
                 break
-            await self._wait(held)
-        else:
-            self._slices.wake_next()
-            yield None
-            return
-        self._is_taken = True
+            else:
+                has_place = await self._slices.take()
         try:
-            yield SHORT_SLICE_SECONDS if self.is_pressed else SLICE_SECONDS
-            # Within: the next slice, of whatever lane, comes after the loop went round.
-            await asyncio.sleep(0)
+            if has_place and not is_over():
+                yield SHORT_SLICE_SECONDS if self.is_pressed else SLICE_SECONDS
+                # Within: the next slice, of whatever lane, comes after the loop went round.
+                await asyncio.sleep(0)
+            else:
+                yield None
         finally:
-            self._is_taken = False
-            self._slices.wake_next()
+            if has_place:
+                self._slices.give_back()
 
     def _seconds_held(self) -> float:
         """Return for how long at most routine work is stopped from now on; 0.0 when it is not."""
@@ -122,45 +119,52 @@ class Turnstile:
         return self._allowance if self._urgent else min(self._allowance, self._expected_until - now)
 
     async def _wait(self, held: float) -> None:
-        if held and self._alarm is None:
+        if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_later(held, self._wake_all)
-        await self._slices.wait()
+        await self._held.take()
 
     def _wake_all(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        self._slices.wake_all()
-        self._turns.wake_all()
+        for places in (self._held, self._slices, self._turns):
+            places.wake_all()
 
 
-class _Line:
-    """Those who wait, by rank, then first come first served; who is woken looks itself whether to go on waiting."""
+class _Places:
+    """So many places, and those who wait for one, by rank, then first come first served: nobody passes who waits."""
 
-    def __init__(self) -> None:
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._waiting: list[tuple[int, int, asyncio.Future[bool]]] = []
         self._numbers = count()
 
-    async def wait(self, rank: int = 0) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (rank, next(self._numbers), turn))
+    async def take(self, rank: int = 0) -> bool:
+        """Wait for a place; return whether it was given, False for one who is to look again whether to wait."""
+        if self._free and not self._waiting:
+            self._free -= 1
+            return True
+        given: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, next(self._numbers), given))
         try:
-            await turn
+            return await given
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                # Woken and cancelled at once: the next one is to look instead.
-                self.wake_next()
+            if given.done() and not given.cancelled() and given.result():
+                self.give_back()
             raise
 
-    def wake_next(self) -> None:
-        while self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
-            if not turn.done():
-                turn.set_result(None)
-                return
+    def give_back(self) -> None:
+        """Give a place to the next who waits, if anybody does."""
+        self._free += 1
+        while self._free and self._waiting:
+            _, _, given = heapq.heappop(self._waiting)
+            if not given.done():
+                self._free -= 1
+                given.set_result(True)
 
     def wake_all(self) -> None:
+        """Have everybody who waits look again."""
         waiting, self._waiting = sorted(self._waiting), []
-        for _, _, turn in waiting:
-            if not turn.done():
-                turn.set_result(None)
+        for _, _, given in waiting:
+            if not given.done():
+                given.set_result(False)

@@ -178,3 +178,36 @@ async def test_of_the_turns_that_wait_the_one_furthest_on_its_way_is_first(clock
         await asyncio.sleep(0)
     await asyncio.gather(*turns)
     assert began == [(0, "a"), (0, "b"), (1, "a"), (1, "b"), (2, "a"), (2, "b")]
+
+
+async def test_who_comes_again_does_not_pass_who_waits(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    began: list[str] = []
+
+    async def again_and_again(name: str) -> None:
+        for _ in range(3):
+            async with turnstile.turn(lambda: False):
+                began.append(name)
+                await asyncio.sleep(0)
+
+    async with AsyncExitStack() as under_way:
+        for _ in range(TURNS_AT_ONCE - 1):
+            await under_way.enter_async_context(turnstile.turn(lambda: False))
+        await asyncio.gather(again_and_again("one"), again_and_again("other"))
+    assert began == ["one", "other"] * 3
+
+
+async def test_a_slice_that_stops_for_nobody_passes_those_that_are_stopped(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    turnstile.enter()
+    stopped = asyncio.create_task(passes(turnstile))
+    assert await is_stopped(stopped)
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            async with turnstile.slice(lambda: False, of_many=False) as allowed:
+                assert allowed == SHORT_SLICE_SECONDS
+    assert not stopped.done()
+    turnstile.leave()
+    clock.now += 1
+    turnstile._wake_all()
+    assert await stopped == SLICE_SECONDS
