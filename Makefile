@@ -20,7 +20,7 @@ UV := $(BIN)/uv --quiet
 LOCKED := requirements.txt requirements-dev.txt requirements-build.txt requirements-setup.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo test lint bench load faults faults-short lock clean
+.PHONY: help setup demo test lint bench load faults faults-short mutate lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ faults: setup ## kill processes between any two steps, freeze them, take the bro
 
 faults-short: setup ## the same with one seed
 	FAULT_SEEDS=1 $(BIN)/python -m pytest -m faults
+
+mutate: setup ## change every cell of the policy once and see that its proof fails
+	$(BIN)/python -m tests.proof.mutate
 
 lock: $(BIN)/uv ## resolve again and write requirements*.txt
 	$(COMPILE) pyproject.toml --output-file requirements.txt
