@@ -26,7 +26,8 @@ MIX = ("--duplicates", "0.15", "--pairs", "0.5", "--urgent", "0.4", "--malformed
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "services.cli", "load", *arguments]
+    # Nothing here is about how long it takes.
+    return [sys.executable, "-m", "services.cli", "load", "--warm-up", "0", *arguments]
 
 
 def load(*arguments: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -130,7 +131,7 @@ def test_a_house_of_its_own_works_off_a_backlog_beside_the_open_loop(tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     left = result(tmp_path)
     (window,) = left["windows"]
-    assert left["house"] == {"own": True, "workers": 1, "partitions": 4}
+    assert left["house"] == {"own": True, "workers": 1, "partitions": 4, "warm_up_seconds": 0.0}
     assert left["machine"]["cores"] == os.cpu_count()
     assert window["reconciliation"]["counts"]["backlog_decided"] == 300
     assert window["planned"]["routine"] == 0
