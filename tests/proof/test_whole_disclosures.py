@@ -72,7 +72,7 @@ def _read(told: ReadableDisclosure) -> Read:
     return Read(facts, said(judge(facts, POLICY, TABLE)))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(disclosures())
 def test_both_formulations_agree(told: ReadableDisclosure) -> None:
     read = _read(told)
