@@ -20,7 +20,7 @@ UV := $(BIN)/uv --quiet
 LOCKED := requirements.txt requirements-dev.txt requirements-build.txt requirements-setup.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo test lint bench load faults faults-short mutate lock clean
+.PHONY: help setup demo test lint bench load load-test faults faults-short mutate lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +39,7 @@ demo: setup ## play a day through the whole of it, on this machine
 	@$(BIN)/confide demo
 
 test: setup ## unit, contract, integration and end-to-end tests (BROKER=native|container)
-	$(BIN)/python -m pytest -m "not faults"
+	$(BIN)/python -m pytest -m "not faults and not load"
 
 lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
@@ -53,6 +53,9 @@ bench: setup ## the workers beside Quix Streams, plain Faust and a bare loop, an
 load: setup ## the highest rate with flat lag, half of it, and urgent ones during a backlog of a million (half an hour)
 	$(BIN)/confide load --house --search --rate 200 --seconds 20 --warm-up 60 --out load-search
 	$(BIN)/confide load --house --rate 2 --seconds 120 --urgent 1 --duplicates 0 --malformed 0 --backlog 1000000 --warm-up 60 --out load-backlog
+
+load-test: setup ## the load test itself: its account against a reader's, and what it leaves
+	$(BIN)/python -m pytest -m load
 
 faults: setup ## kill processes between any two steps, freeze them, take the broker away: FAULT_SEEDS (5) seeds, printed
 	FAULT_SEEDS=$${FAULT_SEEDS:-5} $(BIN)/python -m pytest -m faults

@@ -20,7 +20,7 @@ from services.load.plan import Ids, Kind, Options, Plan
 from services.settings import Keys
 from tests.e2e.house import House
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.load]
 
 MIX = ("--duplicates", "0.15", "--pairs", "0.5", "--urgent", "0.4", "--malformed", "0.1")
 
