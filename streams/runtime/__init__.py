@@ -4,6 +4,7 @@
 """
 
 from streams.runtime.agent import Agent, Cause, Output, Record, Timer, Turn
+from streams.runtime.collector import spare_collector
 from streams.runtime.follower import Follower
 from streams.runtime.groups import LaneContext, LaneGroup
 from streams.runtime.steps import Step
@@ -21,4 +22,5 @@ __all__ = [
     "Timer",
     "Turn",
     "run_worker",
+    "spare_collector",
 ]

@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from streams.runtime.batches import BatchSchema, urgent_first
+from streams.runtime.collector import spare_collector
 from streams.runtime.failure import EXIT_BROKEN, describe, end_process, leave_behind
 from streams.runtime.fetching import install
 from streams.runtime.groups import LaneGroup
@@ -73,6 +74,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     )
     install()
     sys.setswitchinterval(_SWITCH_SECONDS)
+    spare_collector()
     # For Faust's own thread too: it makes its loop by the policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_run(wiring, instance))

@@ -5,18 +5,18 @@ what followed, and commits the offsets afterwards. The state is a dict that noth
 changelog, no lanes, no rejection. What is slower than this is the price of what it lacks.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import ConsumerRecord
 
 from schemas.partitioner import partition_for
 from schemas.topics import TopicName
-from streams.runtime import Agent, Output, Record
+from streams.runtime import Agent, Output, Record, spare_collector
 from tests.load.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of
 
 PREFIX = "bare."
@@ -103,6 +103,7 @@ def _record(read: ConsumerRecord) -> Record:
 async def main() -> None:
     """Run until killed."""
     surroundings = Surroundings.from_environment()
+    spare_collector()
     hosted = Hosted(Agents.of(surroundings.keys))
     consumer = AIOKafkaConsumer(
         *hosted.topics,
@@ -127,4 +128,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

@@ -12,7 +12,7 @@ from typing import Any
 import faust
 
 from schemas.topics import TopicName
-from streams.runtime import Agent, Record
+from streams.runtime import Agent, Record, spare_collector
 from tests.load.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of
 
 PREFIX = "plain."
@@ -77,6 +77,7 @@ def app(surroundings: Surroundings, agents: Agents, folder: str) -> Any:
 async def main() -> None:
     """Run until killed."""
     surroundings = Surroundings.from_environment()
+    spare_collector()
     with tempfile.TemporaryDirectory() as folder:
         made = app(surroundings, Agents.of(surroundings.keys), folder)
         made.in_worker = True

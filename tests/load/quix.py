@@ -22,7 +22,7 @@ from quixstreams.models import Topic
 from quixstreams.models.serializers import SerializationContext, Serializer
 
 from schemas.topics import TopicName
-from streams.runtime import Agent, Output, Record
+from streams.runtime import Agent, Output, Record, spare_collector
 from tests.load.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of, written_topics
 
 PREFIX = "quix."
@@ -128,6 +128,7 @@ def main() -> None:
     parser.add_argument("--unaligned", action="store_true")
     aligned = not parser.parse_args().unaligned
     surroundings = Surroundings.from_environment()
+    spare_collector()
     with tempfile.TemporaryDirectory() as folder:
         made = Topology(surroundings.bootstrap, Agents.of(surroundings.keys), folder).application
         made._dataframe_registry._requires_time_alignment = aligned
