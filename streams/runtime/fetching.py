@@ -19,6 +19,9 @@ from schemas.header_names import make_names_readable
 #: How long a fetch that finds nothing waits at the broker, in milliseconds: 20 requests a second of an idle process.
 PROMPT_WAIT_MS = 50
 
+#: How soon the fetcher looks again whether it could ask a broker for something, in seconds.
+_LOOK_AGAIN_SECONDS = 0.01
+
 _BATCH_START = Struct(">qi")  # base offset, length of what follows
 _MAGIC_AT = 16
 
@@ -82,18 +85,21 @@ def prompt(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_MS) -> None:
     """Let no partition of `consumer` wait for another one's records; call it before the consumer starts and after.
 
     The fetcher has one request in flight to a broker and leaves out partitions whose records nobody has taken yet.
-    Two waits follow from it, and an urgent record behind a routine backlog has both:
+    Three waits follow from it, and an urgent record behind a routine backlog has them all:
 
     - while such a partition is there, nothing at all is asked of its broker for `prefetch_backoff` (0.1 s), counted
       from its fetch; no option of the consumer sets that;
     - what was left out is asked for only when the request in flight returns, which, if it asked for idle partitions,
-      takes `fetch_max_wait_ms`: Faust sets 1,500, and this sets `wait_ms`.
+      takes `fetch_max_wait_ms`: Faust sets 1,500, and this sets `wait_ms`;
+    - where that request returns in the very moment in which somebody takes records, its broker still counts as asked,
+      and the fetcher sleeps for `fetcher_timeout` (0.2 s) with no request in flight; no option sets that either.
     """
     # For the first request, which start() sends: it would be in flight before anybody could change it.
     consumer._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - Faust makes the consumer, with a number of its own
     if consumer._fetcher is not None:  # noqa: SLF001 - made by start(), and aiokafka hands it out nowhere
         consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001
         consumer._fetcher._prefetch_backoff = 0  # noqa: SLF001
+        consumer._fetcher._fetcher_timeout = _LOOK_AGAIN_SECONDS  # noqa: SLF001
 
 
 class _ReadableBatch(_DefaultRecordBatchPy):  # type: ignore[misc]

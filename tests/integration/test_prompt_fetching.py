@@ -5,10 +5,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Flag, auto
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.protocol.fetch import FetchRequest
 from kafka.admin import KafkaAdminClient
 
 from streams.runtime.fetching import prompt
@@ -100,3 +102,38 @@ async def test_an_idle_partition_is_asked_for_while_anothers_records_lie_there(b
             assert [record.value for record in found[urgent]] == [b"urgent"]
     finally:
         await producer.stop()
+
+
+async def unasked(bootstrap: str, *, prompted: When) -> float:
+    """Return how long nothing is asked for behind a fetch that came back empty while records were taken, in seconds."""
+    topic = f"prompt-{uuid4().hex[:8]}"
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
+    asked = asyncio.Event()
+    returned: list[float] = []
+    async with started(bootstrap, topic, prompted=prompted) as consumer:
+        fetcher, send = consumer._fetcher, consumer._client.send
+        assert fetcher is not None
+
+        async def send_watched(node: Any, request: Any, **options: Any) -> Any:
+            if not isinstance(request, FetchRequest):
+                return await send(node, request, **options)
+            if returned:
+                asked.set()
+                return await send(node, request, **options)
+            response = await send(node, request, **options)
+            # What a consumer does that takes records: it wakes the fetcher, which looks before this task has ended.
+            fetcher._notify(fetcher._wait_consume_future)
+            await asyncio.sleep(0)
+            returned.append(time.monotonic())
+            return response
+
+        consumer._client.send = send_watched
+        async with asyncio.timeout(5):
+            await asked.wait()
+        return time.monotonic() - returned[0]
+
+
+async def test_a_fetch_that_returns_while_records_are_taken_is_followed_by_another(bootstrap: str) -> None:
+    assert await unasked(bootstrap, prompted=When.NEVER) > 0.15
+    assert await unasked(bootstrap, prompted=When.AFTER) < 0.15
