@@ -39,7 +39,7 @@ demo: setup ## play a day through the whole of it, on this machine
 	@$(BIN)/confide demo
 
 test: setup ## unit, contract, integration and end-to-end tests (BROKER=native|container)
-	$(BIN)/python -m pytest -m "not faults and not load"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults and not load"
 
 lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.broker import LocalBroker
 from tests import brokers
+from tests.proof.covered import COVERED
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,24 @@ def own_broker(tmp_path: Path) -> Iterator[Callable[[], LocalBroker]]:
 
         made: list[LocalBroker] = []
         yield make
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over, where tests run in several processes, what this one's proved."""
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["covered"] = dict(COVERED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what another process proved; one that died proved nothing."""
+    COVERED.update(getattr(node, "workeroutput", {}).get("covered", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end of a run how much of the fact space was proved."""
+    if COVERED:
+        terminalreporter.section("proof of the policy")
+        said = ", ".join(f"{many:,} {what}" for what, many in COVERED.items())
+        terminalreporter.line(f"{COVERED.total():,} combinations of facts decided both ways: {said}")

@@ -51,7 +51,7 @@ def test_kafka_is_the_one_of_the_local_broker_and_of_the_tests() -> None:
     }.items() <= told.items()
 
 
-@pytest.mark.parametrize("name", set(SERVICES) - ONE_SHOT)
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))
 def test_it_is_asked_for_its_health_and_started_again(name: str) -> None:
     check = SERVICES[name]["healthcheck"]
     assert check["test"][0] == "CMD"
@@ -59,13 +59,13 @@ def test_it_is_asked_for_its_health_and_started_again(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("name", OURS - {"topics", "keys", "agencies"})
+@pytest.mark.parametrize("name", sorted(OURS - {"topics", "keys", "agencies"}))
 def test_it_waits_for_topics_and_keys_and_cannot_write_the_keys(name: str) -> None:
     assert set(SERVICES[name]["depends_on"]) == ONE_SHOT
     assert SERVICES[name]["volumes"] == ["keys:/keys:ro"]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", sorted(OURS))
 def test_its_command_is_one_that_confide_has(name: str) -> None:
     command: Any = typer.main.get_command(app)
     arguments = list(SERVICES[name]["command"])
@@ -75,7 +75,7 @@ def test_its_command_is_one_that_confide_has(name: str) -> None:
     command.make_context(name, arguments)
 
 
-@pytest.mark.parametrize("name", [name for name in OURS if SERVICES[name]["command"][0] in LANES])
+@pytest.mark.parametrize("name", [name for name in sorted(OURS) if SERVICES[name]["command"][0] in LANES])
 def test_a_process_of_lanes_has_them_back_after_a_quick_restart(name: str) -> None:
     arguments = SERVICES[name]["command"]
     if "entrypoint" in SERVICES[name]:
