@@ -58,7 +58,9 @@ def diff(
         counted = {"combinations": found.combinations, "changed": found.changed}
         typer.echo(json.dumps({**asdict(found), **counted}, indent=2))
         return
-    for line in broken(_changes(found)):
+    # A changed copy often keeps its version's name: then what was asked for tells the two apart.
+    names = (found.before, found.after) if found.before != found.after else (before, after)
+    for line in broken([f"From {names[0]} to {names[1]}", *_changes(found)]):
         typer.echo(line)
 
 
@@ -97,7 +99,6 @@ def _table(chosen: "Policy") -> Iterator[str]:
 
 
 def _changes(found: "Difference") -> Iterator[str]:
-    yield f"From {found.before} to {found.after}"
     yield ""
     yield "What differs:" if found.parameters else "No value differs."
     for parameter in found.parameters:

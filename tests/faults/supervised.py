@@ -57,12 +57,20 @@ def load(count: int, start: int = 0) -> list[tuple[bool, Made]]:
     return [(n % 10 == 0, record) for n, record in enumerate(words(count, keys=3_000, start=start))]
 
 
-async def feed(run: Run, records: list[tuple[bool, Made]], rate: int = RATE) -> None:
-    """Write at a steady rate, through one producer: every fault meets turns that are under way."""
+async def feed(
+    run: Run, records: list[tuple[bool, Made]], rate: int = RATE, enough: asyncio.Event | None = None
+) -> list[tuple[bool, Made]]:
+    """Write at a steady rate, through one producer: every fault meets turns that are under way.
+
+    Ends early once there is `enough`; returns what was written.
+    """
     step = int(rate * _BURST_SECONDS)
     async with writing(run.bootstrap) as write:
         for start in range(0, len(records), step):
+            if enough is not None and enough.is_set():
+                return records[:start]
             part = records[start : start + step]
             await write(run.urgent, run.partitions, [record for urgent, record in part if urgent])
             await write(run.routine, run.partitions, [record for urgent, record in part if not urgent])
             await asyncio.sleep(_BURST_SECONDS)
+    return records
