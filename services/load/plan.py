@@ -16,6 +16,8 @@ from services.load.schedule import Arrivals, schedule
 EACH = 4
 #: A duplicate repeats one of so many disclosures before it, as a sender that saw no acknowledgement does.
 _REPEATED_WITHIN = 1_000
+#: Spreads consecutive numbers evenly over a range (Fibonacci hashing): who comes first is of both services as often.
+_SCATTER, _SCATTERED = 2_654_435_769, 2**32
 _SERVICES = tuple(Service)
 _HEXADECIMAL_OF_RUN = 12
 _HEXADECIMAL_OF_INDEX = 12
@@ -116,7 +118,7 @@ class Plan:
 
     def is_pair(self, person: int) -> bool:
         """Return whether both services know the person, by one email or phone."""
-        return person < self.options.mix.pairs * self.people
+        return person * _SCATTER % _SCATTERED < self.options.mix.pairs * _SCATTERED
 
     def due_by(self, elapsed: float) -> int:
         """Return how many disclosures that need a decision are due `elapsed` seconds from the start."""
@@ -130,6 +132,7 @@ class Plan:
         chance = random.Random(f"mix {self.options.seed}")  # noqa: S311 - repeatable, guards nothing
         mix = self.options.mix
         originals = array("l")
+        known = 0
         for index in range(len(self.due)):
             lot = chance.random()
             if lot < mix.malformed:
@@ -145,9 +148,18 @@ class Plan:
                 urgent = chance.random() < mix.urgent
                 self.kinds[index] = Kind.URGENT if urgent else Kind.ROUTINE
                 self._which[index] = (URGENT if urgent else ROUTINE).draw(chance)
-                self._persons[index] = chance.randrange(self.people)
-                self._services[index] = _SERVICES.index(self._service(self._persons[index], chance))
+                person = self._persons[index] = self._somebody(known, chance)
+                known = max(known, person + 1)
+                self._services[index] = _SERVICES.index(self._service(person, chance))
                 originals.append(index)
+
+    def _somebody(self, known: int, chance: random.Random) -> int:
+        """Return a person: a newcomer as often at the beginning as at the end, else one of those `known` by then."""
+        mix = self.options.mix
+        disclosures = len(self.due) * (1 - mix.duplicates - mix.malformed) + self.options.backlog
+        if not known or (known < self.people and chance.random() * disclosures < self.people):
+            return known
+        return chance.randrange(known)
 
     def _service(self, person: int, chance: random.Random) -> Service:
         return chance.choice(_SERVICES) if self.is_pair(person) else _SERVICES[person % len(_SERVICES)]

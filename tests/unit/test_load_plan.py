@@ -46,7 +46,17 @@ def test_the_shares_are_those_asked_for(plan: Plan) -> None:
     assert counts["urgent"] / (counts["urgent"] + counts["routine"]) == pytest.approx(0.3, abs=0.03)
     people = {plan.line(index).person for index in range(6_000) if plan.kinds[index] != Kind.MALFORMED}
     assert 1_100 < len(people) <= 1_200
-    assert sum(map(plan.is_pair, range(1_200))) == 600
+    assert sum(map(plan.is_pair, range(1_200))) == pytest.approx(600, abs=6)
+
+
+def test_newcomers_are_as_many_at_the_end_as_at_the_beginning(plan: Plan) -> None:
+    met: set[int] = set()
+    newcomers = [0, 0]
+    for index in range(6_000):
+        if plan.kinds[index] <= Kind.URGENT:
+            newcomers[index >= 3_000] += plan.line(index).person not in met
+            met.add(plan.line(index).person)
+    assert newcomers[0] == pytest.approx(newcomers[1], rel=0.2)
 
 
 def test_everybody_makes_the_same_plan_of_the_same_options(plan: Plan) -> None:
