@@ -23,6 +23,7 @@ from infra.telemetry import configure, shutdown
 from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Follower, LaneContext, LaneGroup, Record, Turn, run_worker
 from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.transport import PositionedThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,18 @@ def _agent(kind: str, plan: Plan) -> Callable[[LaneContext], Agent[Any, Any, Any
     return lambda _: agents[kind](plan)
 
 
+def _fail_fetches_when_told(plan: Plan) -> None:
+    threads: Any = PositionedThread
+    fetch_records = threads._fetch_records
+
+    async def fail_or_fetch(thread: PositionedThread, *args: Any, **kwargs: Any) -> Any:
+        if plan.says("fetch-fails"):
+            raise LookupError
+        return await fetch_records(thread, *args, **kwargs)
+
+    threads._fetch_records = fail_or_fetch
+
+
 def _killing(plan: Plan) -> AtStep:
     if plan.kill is None:
         return unwatched
@@ -190,6 +203,7 @@ def main(path: str) -> int:
     """Run the plan until SIGTERM."""
     plan = Plan(**json.loads(Path(path).read_bytes()))
     configure("runtime-worker")
+    _fail_fetches_when_told(plan)
     status = run_worker(
         plan.application,
         [LaneGroup(name, tuple(sources), _agent(kind, plan), log) for name, sources, log, kind in plan.groups],

@@ -7,6 +7,7 @@ the runtime's own errors have texts of its own making and are shown.
 import os
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 from opentelemetry import trace
@@ -39,7 +40,7 @@ def leave_behind() -> None:
     os._exit(0)
 
 
-def end_process(where: str, error: BaseException) -> None:
+def end_process(where: str, error: BaseException) -> NoReturn:
     """End this process now: its open transaction is aborted by its successor, which finds all of a turn or none."""
     _log.critical("process ends itself", where=where, **describe(error))
     os._exit(EXIT_BROKEN)

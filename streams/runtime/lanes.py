@@ -149,13 +149,14 @@ class Lane:
             end_process(f"lane {self._id.name}", error)
 
     async def _open(self) -> None:
-        self._state = await open_state(self._id, self._writer, self._restoring)
+        opened = await open_state(self._id, self._writer, self._restoring)
+        self._state = opened.state
         self._commits = Commits(self._id, self._writer, self._state, self.figures)
         self._turns = Turns(self._id, self._queues, self._state, self._commits, lambda: self._closing or self._is_held)
         self.figures.next_offsets = self._state.next_offsets
         turn = self._state.turn(utc_now())
         self._turns.agent.opened(turn)
-        await self._commits.commit(turn, {})
+        await self._commits.commit(turn, opened.unwritten)
         self._perform_all(turn.effects)
         self.figures.is_open = True
         self.resolved.set()

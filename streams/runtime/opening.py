@@ -1,6 +1,7 @@
 """How a lane opens: fence its predecessor, restore its state, and refuse what does not fit."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -18,10 +19,20 @@ class LaneRefused(LaneBroken):
     """A lane's state and its offsets do not fit each other: going on would lose or double records."""
 
 
-async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable[[Progress], None]) -> LaneState:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a lane goes on from."""
+
+    #: With a next offset for every source: whatever is fetched has to follow from there, the first record too.
+    state: LaneState
+    #: Next offsets, by topic, that the changelog does not have: to be written before anything is worked off.
+    unwritten: Mapping[str, int]
+
+
+async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable[[Progress], None]) -> Opened:
     """Return the lane's state, its writer fenced and ready; raise `LaneRefused` where state and offsets do not fit.
 
-    Of the offsets that the group and the changelog have, the larger is taken.
+    Of the offsets that the group and the changelog have, the larger is taken; where neither has one, the log's start.
     """
     group, partition = lane.group, lane.partition
     await writer.start()
@@ -35,6 +46,7 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
         raise LaneRefused(
             f"{group.changelog}-{partition}: a transaction hangs at {found.hangs_at}; see kafka-transactions.sh"
         )
+    written = dict(found.state.next_offsets)
     _fit(lane, found.state, committed, found.log_starts)
     _log.info(
         "state is restored",
@@ -43,7 +55,8 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
         seconds=round(found.progress.seconds, 3),
         records_a_second=round(found.progress.rate),
     )
-    return found.state
+    offsets = found.state.next_offsets
+    return Opened(found.state, {topic: offset for topic, offset in offsets.items() if written.get(topic) != offset})
 
 
 def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], log_starts: Mapping[str, int]) -> None:
@@ -58,7 +71,7 @@ def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], log_start
         # Kafka forgets an idle group's offsets after seven days.
         raise LaneRefused(f"{changelog}: there is state, but no offset it belongs to")
     for topic, start in log_starts.items():
-        if (known := offsets.get(topic)) is None or start <= known:
+        if start <= (known := offsets.setdefault(topic, start)):
             continue
         if not is_accepted:
             raise LaneRefused(

@@ -48,7 +48,7 @@ class LaneState:
         self.entries: dict[bytes, bytes] = {}
         self.untils: dict[bytes, int] = {}
         self.timers: dict[bytes, Timer] = {}
-        #: By topic; a topic without one was never read.
+        #: By topic; while a lane is open, of every source.
         self.next_offsets: dict[str, int] = {}
         self.suspects: dict[str, Suspect] = {}
         #: (when, first byte of the record's key, rest of the key), earliest first; those that changed since stay in it.

@@ -5,11 +5,15 @@ aiokafka 0.14.0 and is pinned to them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
+import structlog
+from aiokafka.errors import IllegalStateError
 from faust.transport.consumer import TransactionManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
@@ -29,6 +33,8 @@ _FETCH_WAIT_MS = 25
 #: How long to wait when every queue is full (seconds).
 _FULL_SECONDS = 0.01
 
+
+_log = structlog.get_logger("confide.runtime")
 
 Background = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -66,7 +72,11 @@ class PositionedThread(AIOKafkaConsumerThread):
         """Seek, and remember that positions read before it say nothing of the fetches after it."""
         self._seeks += 1
         self._passed_over.clear()
-        return await super().seek_to_committed()
+        try:
+            return await self.call_thread(seek_to_committed, self._ensure_consumer())
+        finally:
+            # Once more: a fetch that began meanwhile took its positions from before.
+            self._seeks += 1
 
     async def _fetch_records(
         self,
@@ -85,37 +95,65 @@ class PositionedThread(AIOKafkaConsumerThread):
             await asyncio.sleep(_FULL_SECONDS)
             return {}
 
-        def positions() -> dict[Any, int | None]:
-            assignment = consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka tells no other way
+        def assigned() -> Any:
+            return consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka tells no other way
+
+        def positions() -> dict[Any, int]:
+            assignment = assigned()
             found = {}
             for tp in active_partitions:
                 state = assignment.state_value(tp)
                 if state is None:
                     continue
                 lanes.note_end(tp.topic, tp.partition, state.lso)
-                if tp in wanted:
-                    found[tp] = state._position  # noqa: SLF001
+                # None until it is reset: to where, is not known then.
+                if tp in wanted and (position := state._position) is not None:  # noqa: SLF001
+                    found[tp] = position
             return found
 
-        before, seeks = positions(), self._seeks
+        before, seeks, assignment = positions(), self._seeks, assigned()
         fetched = await super()._fetch_records(
             consumer, wanted, timeout=min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records=max_records
         )
         after = positions()
-        # Sought meanwhile: where it began is not known.
-        begins = {**before, **self._passed_over} if seeks == self._seeks else {}
+        # Sought or assigned anew meanwhile, this may be from before or from after; where it began is not known, and a
+        # lane takes nothing whose beginning cannot be told.
+        is_known = seeks == self._seeks and assignment is assigned()
+        begins = {**before, **self._passed_over} if is_known else {}
+        if unknown := (after.keys() | fetched.keys()) - begins.keys():
+            await _seek_again(consumer, unknown)
+        batches = {}
         for tp, begin in begins.items():
-            if tp in fetched:
+            if records := fetched.get(tp):
                 self._passed_over.pop(tp, None)
-            elif begin is not None and (after.get(tp) or 0) > begin and not await _starts_beyond(consumer, tp, begin):
+                batches[tp] = [BatchRecord(records, begin, max(after.get(tp, 0), records[-1].offset + 1))]
+            elif after.get(tp, 0) > begin and not await _starts_beyond(consumer, tp, begin):
                 # What was passed over belongs to the next batch: else the lane would miss it and end the process.
                 self._passed_over.setdefault(tp, begin)
-        batches = {}
-        for tp, records in fetched.items():
-            begin = begins.get(tp)
-            end = max(after.get(tp) or 0, records[-1].offset + 1)
-            batches[tp] = [BatchRecord(records, records[0].offset if begin is None else begin, end)]
         return batches
+
+
+async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:
+    """Seek these, or all that are assigned, to where they are to be read from, and return the committed offsets.
+
+    aiokafka leaves a partition where it stands if its committed offset is none or 0. What was fetched of it and
+    dropped, because its lane was held or not there yet, would not be fetched again.
+    """
+    committed = await consumer.seek_to_committed(*partitions)
+    assigned = consumer.assignment()
+    if unmoved := [tp for tp, offset in committed.items() if tp in assigned and (not offset or offset < 0)]:
+        await consumer.seek_to_beginning(*unmoved)
+    return committed
+
+
+async def _seek_again(consumer: Any, partitions: AbstractSet[Any]) -> None:
+    # Faust's class of a partition equals aiokafka's, which aiokafka is not content with.
+    if still := [tp for tp in consumer.assignment() if tp in partitions]:
+        try:
+            await seek_to_committed(consumer, *still)
+        except IllegalStateError:
+            # One was given away meanwhile, which Faust answers with a seek of all that are left.
+            _log.debug("a partition left while it was sought", partitions=len(still))
 
 
 async def _starts_beyond(consumer: Any, tp: Any, offset: int) -> bool:
@@ -123,8 +161,25 @@ async def _starts_beyond(consumer: Any, tp: Any, offset: int) -> bool:
     return bool((await consumer.beginning_offsets([tp]))[tp] > offset)
 
 
+class _Unremembered(defaultdict[Any, int | None]):
+    """Faust's memory of what it handed out, kept empty: it would drop what a lane that was held has to be given again.
+
+    Whether a record is new is the lane's to say, which has the offsets of what it did.
+    """
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
 class UncommittingConsumer(Consumer):
     """Reads and never commits: the lanes' transactions do."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset: MutableMapping[Any, int | None] = _Unremembered(lambda: None)
 
     def _new_consumer_thread(self) -> PositionedThread:
         return PositionedThread(self, loop=self.loop, beacon=self.beacon)

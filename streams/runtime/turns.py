@@ -82,8 +82,7 @@ class Turns:
         where the agent does, and `LaneBroken` where the batch does not follow what the lane has done.
         """
         topic, offsets = batch.topic, self._state.next_offsets
-        # None where nothing was ever committed: the lane begins wherever its log does.
-        expected = offsets.get(topic, batch.begin)
+        expected = offsets[topic]
         if batch.begin > expected:
             raise LaneBroken(f"{topic}-{self._lane.partition}: expected {expected}, fetched from {batch.begin}")
         records = [record for record in batch.records if record.offset >= expected]  # Faust may have sought back

@@ -13,7 +13,7 @@ import uvloop
 
 from streams.runtime.batches import BatchSchema, urgent_first
 from streams.runtime.collector import spare_collector
-from streams.runtime.failure import EXIT_BROKEN, describe, end_process, leave_behind
+from streams.runtime.failure import LaneBroken, end_process, leave_behind
 from streams.runtime.fetching import install
 from streams.runtime.groups import LaneGroup
 from streams.runtime.steps import AtStep, unwatched
@@ -90,12 +90,11 @@ async def _run(wiring: Wiring, instance: str | None) -> int:
         stopping = asyncio.create_task(stop.wait())
         running = asyncio.create_task(_serve(app))
         await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            error = running.exception()
-            _log.critical("worker stopped by itself", **({} if error is None else describe(error)))
-            stopping.cancel()
-            return EXIT_BROKEN
-        await _stop(app, running)
+        if stop.is_set():
+            await _stop(app, running)
+    if not stop.is_set():
+        # Not by returning: Faust's thread lives on, and would keep its lanes for a process that does nothing.
+        end_process("Faust", running.exception() or LaneBroken("it stopped by itself"))
     return 0
 
 

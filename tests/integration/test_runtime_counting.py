@@ -68,8 +68,10 @@ async def test_a_turn_that_fails_ends_the_process_and_nothing_of_it_is_seen(sing
     assert await worker.ended() == EXIT_BROKEN
     async with single.reading(single.output) as out, single.reading(single.changelog) as changelog:
         assert await out.to_end() == []
-        # For the successor: where it was, and nothing of what it was.
-        (note,) = await changelog.to_end()
+        # Where it began, and for the successor: where it was, and nothing of what it was.
+        *begins, note = await changelog.to_end()
+        begin_keys = {b"o" + topic.encode() for topic in (single.urgent, single.routine)}
+        assert ({begin.key for begin in begins}, {begin.value for begin in begins}) == (begin_keys, {b"0"})
         assert note.key == b"k" + single.routine.encode()
         assert re.fullmatch(rb"0\|\d+\|KeyError", note.value)
         assert f"lane {single.plan().groups[0][0]}-0" in worker.log
@@ -252,3 +254,20 @@ async def test_a_worker_that_finds_no_kafka_ends_and_says_so(run: Run) -> None:
     worker = run.start(bootstrap="127.0.0.1:1")
     assert await worker.ended() == EXIT_BROKEN
     assert '"error": "KafkaConnectionError"' in worker.log
+
+
+async def test_where_what_fetches_fails_the_process_ends_and_keeps_no_lane(run: Run) -> None:
+    await run.write(run.routine, words(30))
+    worker = run.start()
+    async with run.reading(run.output) as out:
+        await out.at_least(30)
+        run.say("fetch-fails")
+        assert await worker.ended() == EXIT_BROKEN
+        assert '"where": "Faust"' in worker.log
+        assert '"error": "LookupError"' in worker.log
+        run.take_back("fetch-fails")
+        more = words(30, start=30)
+        await run.write(run.routine, more)
+        run.start()
+        await out.at_least(60)
+        assert_exactly_once(out.counted, [*words(30), *more])

@@ -50,6 +50,12 @@ def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
     return Batch.of(run.routine, records, begin, end)
 
 
+def delete_before(run: Run, offset: int) -> None:
+    """Have the log of the routine topic begin there."""
+    with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
+        admin.delete_records({TopicPartition(run.routine, 0): offset})
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110 - what a lane does of itself sets no event of the test's
@@ -81,10 +87,33 @@ async def test_a_hole_is_not_stepped_over(run: Run, ended: Ended) -> None:
 
 
 async def test_a_new_lane_begins_where_its_log_does(run: Run, ended: Ended) -> None:
+    await run.write(run.routine, words(42, keys=3))
+    await asyncio.to_thread(delete_before, run, 40)
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.put(batch(run, 40, 42, 40, 41))
         await out.at_least(2)
         assert [one.offset for one in out.counted] == [40, 41]
+    assert ended == []
+
+
+async def test_a_hole_before_the_first_record_of_all_is_not_stepped_over(run: Run, ended: Ended) -> None:
+    # A rebalance dropped what was fetched first, and the fetch went on behind it.
+    await run.write(run.routine, words(4, keys=3))
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 2, 4, 2, 3))
+        await until(lambda: bool(ended))
+        assert [str(error) for error in ended] == [f"{run.routine}-0: expected 0, fetched from 2"]
+        assert await out.to_end() == []
+
+
+async def test_a_log_whose_beginning_is_lost_before_a_record_was_read_is_refused(run: Run, ended: Ended) -> None:
+    async with lane_of(run) as lane:
+        await lane.resolved.wait()
+    await run.write(run.routine, words(6, keys=3))
+    await asyncio.to_thread(delete_before, run, 4)
+    async with lane_of(run) as lane:
+        await lane.resolved.wait()
+        assert lane.figures.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 0"
     assert ended == []
 
 
@@ -112,7 +141,7 @@ async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(
     def forget() -> None:
         with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
             offsets = admin.list_group_offsets({run.name: None})[run.name]
-            assert {tp.topic: found.offset for tp, found in offsets.items()} == {run.routine: 4}
+            assert {tp.topic: found.offset for tp, found in offsets.items()} == {run.routine: 4, run.urgent: 0}
             admin.delete_groups([run.name])
             assert not admin.list_group_offsets({run.name: None}).get(run.name)
 
@@ -145,11 +174,7 @@ async def test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebod
         lane.put(batch(run, 0, 2, 0, 1))
         await out.at_least(2)
 
-    def delete_first_four() -> None:
-        with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
-            admin.delete_records({TopicPartition(run.routine, 0): 4})
-
-    await asyncio.to_thread(delete_first_four)
+    await asyncio.to_thread(delete_before, run, 4)
     async with lane_of(run) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
         assert lane.figures.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 2"
