@@ -51,8 +51,8 @@ bench: setup ## the workers beside Quix Streams, plain Faust and a bare loop, an
 	$(BIN)/python -m tests.load.bench $(SHORT)
 
 load: setup ## the highest rate with flat lag, half of it, and urgent ones during a backlog of a million (half an hour)
-	$(BIN)/confide load --house --search --rate 200 --seconds 30 --warm-up 60 --out load-search
-	$(BIN)/confide load --house --rate 2 --seconds 120 --urgent 1 --duplicates 0 --malformed 0 --backlog 1000000 --warm-up 60 --out load-backlog
+	$(BIN)/confide load --house --search --partitions 1 --rate 200 --seconds 30 --warm-up 60 --out load-search
+	$(BIN)/confide load --house --partitions 1 --rate 2 --seconds 120 --urgent 1 --duplicates 0 --malformed 0 --backlog 1000000 --warm-up 60 --out load-backlog
 
 load-test: setup ## the load test itself: its account against a reader's, and what it leaves
 	$(BIN)/python -m pytest -m load

@@ -1,6 +1,6 @@
 """`confide load`: an open-loop load test of a whole house, reconciled by id."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.cli.load_house import House, Unrunnable, open_house
 from services.load.plan import Mix, Options
 from services.load.schedule import Arrivals
 
 if TYPE_CHECKING:
-    from services.cli.demo.processes import Specification, Supervisor
     from services.load.results import Found
     from services.load.view import View
     from services.load.window import Surroundings, Window
@@ -20,25 +20,11 @@ if TYPE_CHECKING:
 #: Exit statuses: everything is accounted for; something is not; it could not be run.
 OK, UNACCOUNTED, UNRUNNABLE = 0, 1, 2
 
-_OPEN_SECONDS = 120.0
-_POLL_SECONDS = 0.05
 _EXTRA = ("hdrh", "matplotlib")
-
-
-class Unrunnable(Exception):
-    """The test cannot begin or go on; the message is one line with the reason and what to do."""
 
 
 class _Unsettled(Exception):
     """A window of a search was not worked off in its time."""
-
-
-@dataclass(frozen=True, slots=True)
-class _House:
-    """What a house of the test's own is made of."""
-
-    workers: int = 1
-    partitions: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +33,7 @@ class _Asked:
     search: bool
     #: Whether to open a house of its own even where a Kafka is named.
     house: bool
-    own: _House
+    own: House
     settle: float
     #: Seconds at the rate that count for nothing but their ids: a Kafka that has just begun takes ten times as long.
     warm_up: float
@@ -57,7 +43,7 @@ class _Asked:
 def register(app: typer.Typer) -> None:
     """Add the verb."""
 
-    mix, own = Mix(), _House()
+    mix, own = Mix(), House()
 
     @app.command()
     def load(  # noqa: PLR0917 - typer calls it by name
@@ -94,7 +80,7 @@ def register(app: typer.Typer) -> None:
         if duplicates + malformed > 1:
             raise typer.BadParameter("--duplicates and --malformed are shares of the same records: at most 1 together")
         options = Options(rate, seconds, arrivals, seed, said, backlog, drain)
-        raise typer.Exit(_run(_Asked(options, search, house, _House(workers, partitions), settle, warm_up, out)))
+        raise typer.Exit(_run(_Asked(options, search, house, House(workers, partitions), settle, warm_up, out)))
 
 
 def _share(what: str) -> Any:
@@ -237,77 +223,12 @@ async def _surroundings(
         view.say(f"loading Kafka at {settings.bootstrap}")
         yield Surroundings(environment, logs, bound, settle_seconds=asked.settle), {"own": False}
         return
-    async with _house(asked, folder, logs, view) as (environment, supervisor, filled):
+    # Workers that stand in front of a backlog have a while before what counts is sent.
+    rest = asked.warm_up if asked.options.backlog else None
+    async with open_house(asked.own, folder, logs, view, backlog_rest=rest) as (environment, supervisor, filled):
         yield (
             Surroundings(
                 {**os.environ, **environment}, logs, bound, supervisor.raise_lost, filled, settle_seconds=asked.settle
             ),
             {"own": True, "workers": asked.own.workers, "partitions": asked.own.partitions},
         )
-
-
-@asynccontextmanager
-async def _house(
-    asked: _Asked, folder: Path, logs: Path, view: "View"
-) -> "AsyncIterator[tuple[dict[str, str], Supervisor, Callable[[], Awaitable[None]]]]":
-    """Open a house as the demo does, but for the gateway; its workers only once a backlog stands."""
-    import asyncio
-    from contextlib import AsyncExitStack
-
-    from infra.broker import LONG_LIVED, LocalBroker
-    from infra.broker.probe import free_port
-    from infra.topics import apply
-    from services.cli.demo.processes import AGENCY_SLUGS, Supervisor, specifications
-    from services.settings import Keys
-
-    async with AsyncExitStack() as stack:
-        view.say("starting Kafka (fetched the first time)")
-        broker = LocalBroker(folder / "kafka", java_options=LONG_LIVED)
-        stack.push_async_callback(asyncio.to_thread, broker.stop)
-        await asyncio.to_thread(broker.start)
-        await asyncio.to_thread(apply, broker.bootstrap, asked.own.partitions)
-        Keys.create(folder / "keys")
-        environment = {"KAFKA_BOOTSTRAP": broker.bootstrap, "CONFIDE_KEYS": str(folder / "keys")}
-        supervisor = Supervisor(logs, environment, view.say)
-        stack.push_async_callback(supervisor.stop)
-        ports: list[int] = []
-        while len(ports) < len(AGENCY_SLUGS):
-            ports.append(free_port(but=ports))
-        (folder / "agencies").mkdir()
-        described = specifications(
-            workers=asked.own.workers,
-            gateway_port=0,
-            agency_ports=dict(zip(AGENCY_SLUGS, ports, strict=True)),
-            agency_logs=folder / "agencies",
-            notices=folder / "notices.jsonl",
-        )
-        # The load goes to the topics themselves, as a service's own producer does.
-        waiting = [each for each in described if each.name != "gateway"]
-
-        async def start(wanted: "Callable[[Specification], bool]") -> None:
-            for specification in [each for each in waiting if wanted(each)]:
-                waiting.remove(specification)
-                supervisor.start(specification)
-            await _open(supervisor)
-
-        async def filled() -> None:
-            await start(lambda _: True)
-            if asked.options.backlog:
-                await asyncio.sleep(asked.warm_up)
-
-        await start(lambda each: asked.options.backlog == 0 or not each.name.startswith("worker"))
-        view.say(f"the house is open: Kafka at {broker.bootstrap}, {asked.own.workers} workers")
-        yield environment, supervisor, filled
-
-
-async def _open(supervisor: "Supervisor") -> None:
-    """Return once every process has said that it is open."""
-    import asyncio
-    import time
-
-    until = time.monotonic() + _OPEN_SECONDS
-    while waiting := supervisor.waiting_for():
-        supervisor.raise_lost()
-        if time.monotonic() > until:
-            raise Unrunnable(f"did not open in {_OPEN_SECONDS:.0f} s: {', '.join(waiting)}")
-        await asyncio.sleep(_POLL_SECONDS)
