@@ -16,9 +16,16 @@ from tests.counting import Run
 
 @asynccontextmanager
 async def lane_of(
-    run: Run, agent: Callable[[], Agent[Any, Any, Any]], *, accepted: frozenset[str] = frozenset()
+    run: Run,
+    agent: Callable[[], Agent[Any, Any, Any]],
+    *,
+    accepted: frozenset[str] = frozenset(),
+    turnstile: Turnstile | None = None,
 ) -> AsyncIterator[Lane]:
-    """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can."""
+    """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can.
+
+    With a `turnstile` of other lanes too, its urgent topic comes before their routine ones.
+    """
     # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
     consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
     await consumer.start()
@@ -26,8 +33,9 @@ async def lane_of(
         await consumer.committed(TopicPartition(run.routine, 0))
     finally:
         await consumer.stop()
-    group = LaneGroup("lane", (run.urgent, run.routine), lambda _: agent(), run.changelog)
-    lane = Lane(group, 0, LaneHost(run.name, run.bootstrap, Turnstile(), accepted=accepted))
+    urgent = frozenset(() if turnstile is None else (run.urgent,))
+    group = LaneGroup("lane", (run.urgent, run.routine), lambda _: agent(), run.changelog, urgent)
+    lane = Lane(group, 0, LaneHost(run.name, run.bootstrap, turnstile or Turnstile(), accepted=accepted))
     ready = asyncio.Event()
     ready.set()
     lane.start(ready)

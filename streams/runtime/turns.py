@@ -134,15 +134,16 @@ class Turns:
         that has lasted long enough ends the batch, unless it is to be done `whole`.
         """
         done, worked = 0, 0.0
+        of_many = len(records) > _FEW_RECORDS
         while done < len(records):
-            if done and not whole and (worked > TURN_SECONDS or self._makes_room(topic)):
+            if done and not whole and (worked > TURN_SECONDS or self._makes_room(topic, of_many=of_many)):
                 break
             if topic in self._lane.group.urgent:
                 count, seconds = self._slice(topic, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)
             else:
                 async with self._lane.host.turnstile.slice(
-                    lambda: not whole and self._has_to_stop(topic), of_many=len(records) > _FEW_RECORDS
+                    lambda: not whole and self._has_to_stop(topic), of_many=of_many
                 ) as allowed:
                     if allowed is None:
                         break
@@ -156,11 +157,15 @@ class Turns:
     def _has_to_stop(self, topic: str) -> bool:
         return self._is_closing() or self._queues.is_outweighed(topic)
 
-    def _makes_room(self, topic: str) -> bool:
-        """Return whether to deliver what is done: something more urgent is here, or may be on its way to this lane."""
+    def _makes_room(self, topic: str, *, of_many: bool) -> bool:
+        """Return whether to deliver what is done: something more urgent is here, or may be on its way to this lane.
+
+        A few records are not torn apart for what may be on its way: each part would be a transaction, which costs that
+        more of the machine than it gains.
+        """
         group = self._lane.group
-        is_expecting = bool(group.urgent) and topic not in group.urgent and self._lane.host.turnstile.is_holding
-        return is_expecting or self._has_to_stop(topic)
+        expects = of_many and bool(group.urgent) and topic not in group.urgent
+        return (expects and self._lane.host.turnstile.is_holding) or self._has_to_stop(topic)
 
     def _slice(
         self, topic: str, records: Sequence[Record], start: int, allowed: float, turn: Turn

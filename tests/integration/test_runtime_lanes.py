@@ -13,6 +13,7 @@ from streams.runtime import Record
 from streams.runtime.batches import Batch
 from streams.runtime.failure import LaneBroken
 from streams.runtime.lanes import Lane
+from streams.runtime.turnstile import Turnstile
 from tests import one_lane
 from tests.counting import Run, assert_exactly_once, words
 from tests.runtime_worker import Count
@@ -39,8 +40,10 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
     made.end()
 
 
-def lane_of(run: Run, accepted: frozenset[str] = frozenset()) -> AbstractAsyncContextManager[Lane]:
-    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted)
+def lane_of(
+    run: Run, accepted: frozenset[str] = frozenset(), turnstile: Turnstile | None = None
+) -> AbstractAsyncContextManager[Lane]:
+    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, turnstile=turnstile)
 
 
 def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
@@ -114,6 +117,24 @@ async def test_a_log_whose_beginning_is_lost_before_a_record_was_read_is_refused
     async with lane_of(run) as lane:
         await lane.resolved.wait()
         assert lane.figures.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 0"
+    assert ended == []
+
+
+async def test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way(run: Run, ended: Ended) -> None:
+    turnstile = Turnstile()
+    async with (
+        lane_of(run, turnstile=turnstile) as lane,
+        run.reading(run.output) as out,
+        run.reading(run.changelog) as changelog,
+    ):
+        await lane.resolved.wait()
+        turnstile.enter()
+        assert turnstile.is_holding
+        lane.put(batch(run, 0, 15, *range(15)))
+        await out.at_least(15)
+        moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
+        # Where it began, and where the one turn led.
+        assert moved == [b"0", b"15"]
     assert ended == []
 
 
