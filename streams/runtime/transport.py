@@ -119,9 +119,9 @@ class PositionedThread(AIOKafkaConsumerThread):
         # Sought or assigned anew meanwhile, this may be from before or from after; where it began is not known, and a
         # lane takes nothing whose beginning cannot be told.
         is_known = seeks == self._seeks and assignment is assigned()
-        begins = {**before, **self._passed_over} if is_known else {}
+        begins = {tp: self._passed_over.get(tp, at) for tp, at in before.items()} if is_known else {}
         if unknown := (after.keys() | fetched.keys()) - begins.keys():
-            await _seek_again(consumer, unknown)
+            await self._seek_again(consumer, unknown)
         batches = {}
         for tp, begin in begins.items():
             if records := fetched.get(tp):
@@ -131,6 +131,18 @@ class PositionedThread(AIOKafkaConsumerThread):
                 # What was passed over belongs to the next batch: else the lane would miss it and end the process.
                 self._passed_over.setdefault(tp, begin)
         return batches
+
+    async def _seek_again(self, consumer: Any, partitions: AbstractSet[Any]) -> None:
+        for tp in partitions:
+            # It was noted of the place that is sought away from.
+            self._passed_over.pop(tp, None)
+        # Faust's class of a partition equals aiokafka's, which aiokafka is not content with.
+        if still := [tp for tp in consumer.assignment() if tp in partitions]:
+            try:
+                await seek_to_committed(consumer, *still)
+            except IllegalStateError:
+                # One was given away meanwhile, which Faust answers with a seek of all that are left.
+                _log.debug("a partition left while it was sought", partitions=len(still))
 
 
 async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:
@@ -144,16 +156,6 @@ async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:
     if unmoved := [tp for tp, offset in committed.items() if tp in assigned and (not offset or offset < 0)]:
         await consumer.seek_to_beginning(*unmoved)
     return committed
-
-
-async def _seek_again(consumer: Any, partitions: AbstractSet[Any]) -> None:
-    # Faust's class of a partition equals aiokafka's, which aiokafka is not content with.
-    if still := [tp for tp in consumer.assignment() if tp in partitions]:
-        try:
-            await seek_to_committed(consumer, *still)
-        except IllegalStateError:
-            # One was given away meanwhile, which Faust answers with a seek of all that are left.
-            _log.debug("a partition left while it was sought", partitions=len(still))
 
 
 async def _starts_beyond(consumer: Any, tp: Any, offset: int) -> bool:
