@@ -28,10 +28,14 @@ DETAILS = SealedDetails(
 
 
 class Keys:
-    """A keyring in memory; a key that is not in it was erased."""
+    """A keyring in memory; a key that is not in it was erased. Those that are `late` are never at hand."""
 
-    def __init__(self, **keys: bytes) -> None:
-        self.keys = {KEY_ID: DATA_KEY, **keys}
+    def __init__(self, data_key: bytes = DATA_KEY, *, late: bool = False) -> None:
+        self.keys = {KEY_ID: data_key}
+        self.late = late
+
+    def at_hand(self, key_id: str) -> bytes | None:
+        return None if self.late else self.keys.get(key_id)
 
     async def data_key(self, key_id: str) -> bytes | None:
         return self.keys.get(key_id)

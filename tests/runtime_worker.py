@@ -22,8 +22,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from infra.telemetry import configure, shutdown
 from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Follower, LaneContext, LaneGroup, Record, Turn, run_worker
+from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, Step, unwatched
-from streams.runtime.transport import PositionedThread
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.cli.load_house import House, Unrunnable, open_house
+from services.cli.load_house import House, open_house
 from services.load.plan import Mix, Options
 from services.load.schedule import Arrivals
 
@@ -99,13 +99,14 @@ def _run(asked: _Asked) -> int:
 
     if missing := [name for name in _EXTRA if find_spec(name) is None]:
         raise SettingsError(f"{' and '.join(missing)} not installed: run `pip install 'confide[load]'`")
+    from services.load.search import NoFlatRate
     from services.load.window import PartLost
 
     try:
         if asked.out is not None:
             asked.out.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_test(asked))
-    except (Unrunnable, PartLost, BrokerError, TopicsError, ProcessLost, OSError) as error:
+    except (NoFlatRate, PartLost, BrokerError, TopicsError, ProcessLost, OSError) as error:
         print(f"confide: {error}", file=sys.stderr)
         return UNRUNNABLE
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -167,7 +168,7 @@ async def _warm_up(asked: _Asked, surroundings: "Surroundings", view: "View") ->
 async def _windows(asked: _Asked, surroundings: "Surroundings", view: "View") -> "tuple[list[Window], Found | None]":
     """Run the one window that is asked for, or those of a search and one more at half of what it found."""
     from services.load import results
-    from services.load.search import NoFlatRate, highest
+    from services.load.search import highest
     from services.load.window import measure
 
     windows: list[Window] = []
@@ -194,8 +195,6 @@ async def _windows(asked: _Asked, surroundings: "Surroundings", view: "View") ->
     except _Unsettled:
         # What is still under way would be part of the next window's lag; what is missing is told as of any window.
         return windows, results.Found(None)
-    except NoFlatRate as error:
-        raise Unrunnable(str(error)) from error
     await window(found / 2)
     return windows, results.Found(found)
 

@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     from services.load.view import View
 
 _OPEN_SECONDS = 120.0
-_POLL_SECONDS = 0.05
-
-
-class Unrunnable(Exception):
-    """The test cannot begin or go on; the message is one line with the reason and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,7 @@ async def open_house(
     """Open a house as the demo does, but for the gateway; yields its environment, its processes, and what opens more.
 
     Where there is a backlog that opens the workers, once it stands, and `backlog_rest` seconds (not None) before
-    anything counts. Raises `Unrunnable` where a process does not open.
+    anything counts. Raises `ProcessLost` where a process does not open.
     """
     import asyncio
     from contextlib import AsyncExitStack
@@ -72,7 +67,7 @@ async def open_house(
             for specification in [each for each in waiting if wanted(each)]:
                 waiting.remove(specification)
                 supervisor.start(specification)
-            await _open(supervisor)
+            await supervisor.opened(_OPEN_SECONDS)
 
         async def filled() -> None:
             await start(lambda _: True)
@@ -82,16 +77,3 @@ async def open_house(
         await start(lambda each: backlog_rest is None or not each.name.startswith("worker"))
         view.say(f"the house is open: Kafka at {broker.bootstrap}, {house.workers} workers")
         yield environment, supervisor, filled
-
-
-async def _open(supervisor: "Supervisor") -> None:
-    """Return once every process has said that it is open."""
-    import asyncio
-    import time
-
-    until = time.monotonic() + _OPEN_SECONDS
-    while waiting := supervisor.waiting_for():
-        supervisor.raise_lost()
-        if time.monotonic() > until:
-            raise Unrunnable(f"did not open in {_OPEN_SECONDS:.0f} s: {', '.join(waiting)}")
-        await asyncio.sleep(_POLL_SECONDS)

@@ -1,6 +1,9 @@
 """A connector: takes an agency's reports, tells the agency, and records every step before and after it is made.
 
-    a report comes      → queued, kept in the lane's state          → effect: compose the request
+    a report comes      → queued, attempt 1 recorded with the       → effect: attempt
+                          request, kept in the lane's state
+    ... whose key does  → queued                                    → effect: compose the request once it has come
+      not yet follow
     composed            → attempt 1 recorded, with the request      → effect: attempt
     answered            → received and acknowledged, or failed, or  → timer: the next attempt
     timer due           → the next attempt recorded                 → effect: attempt
@@ -116,7 +119,11 @@ class Connector(Agent[Report, Effect, Result]):
             standing = Standing.queued(turn.now, cause)
             kept.begin(turn, report, standing)
             _tell(turn, report, standing, cause)
-            turn.start(Compose(report), cause=cause)
+            request = self._composer.compose_at_once(report)
+            if isinstance(request, ReportSection):
+                self._attempt_first(turn, report, standing, request)
+            else:
+                turn.start(Compose(report), cause=cause)
 
     def opened(self, turn: Turn) -> None:
         """Take up every report that the state still owes."""
@@ -148,8 +155,7 @@ class Connector(Agent[Report, Effect, Result]):
         report, standing = kept.report_of(turn, report_id), kept.standing_of(turn, report_id)
         match result:
             case ReportSection():
-                kept.keep_request(turn, report_id, result)
-                self._attempt(turn, report, standing, result)
+                self._attempt_first(turn, report, standing, result)
             case Unopenable(reason):
                 self._give_up(turn, report, standing, reason, cause)
             case Answered(answer, span):
@@ -168,6 +174,10 @@ class Connector(Agent[Report, Effect, Result]):
         if request is None:
             raise LookupError(f"report {report_id} waits for a further attempt and has no request")
         self._attempt(turn, kept.report_of(turn, report_id), standing, request)
+
+    def _attempt_first(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
+        kept.keep_request(turn, report.report_id, request)
+        self._attempt(turn, report, standing, request)
 
     def _attempt(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
         after = standing.model_copy(

@@ -14,6 +14,9 @@ from streams.runtime import Follower
 class Keyring(Protocol):
     """Where a data key is found."""
 
+    def at_hand(self, key_id: str) -> bytes | None:
+        """Return the data key where this process has it; None says nothing."""
+
     async def data_key(self, key_id: str) -> bytes | None:
         """Return the data key, or None once it is certain that it was erased."""
 
@@ -26,12 +29,16 @@ class TopicKeyring:
         self._wrapped: dict[str, bytes] = {}
         self._follower = Follower(bootstrap, (topics.TopicName.KEYS,), self._apply)
 
+    def at_hand(self, key_id: str) -> bytes | None:
+        """Return the data key where the topic, as far as it was read, has it."""
+        wrapped = self._wrapped.get(key_id)
+        return None if wrapped is None else unwrap(wrapped, master=self._master_key, key_id=key_id)
+
     async def data_key(self, key_id: str) -> bytes | None:
         """Return the data key; None only after the topic was read to its end and did not have it."""
         if key_id not in self._wrapped:
             await self._follower.catch_up()
-        wrapped = self._wrapped.get(key_id)
-        return None if wrapped is None else unwrap(wrapped, master=self._master_key, key_id=key_id)
+        return self.at_hand(key_id)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator["TopicKeyring"]:

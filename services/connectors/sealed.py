@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from schemas.records import Report, ReportSection, SealedSection
@@ -33,25 +33,41 @@ class Composer:
         self._project = project
         self._nonce = nonce
 
+    def compose_at_once(self, report: Report) -> ReportSection | Unopenable | None:
+        """Return what `compose` would; None where a key is not at hand, which may be on its way or erased."""
+        keys = []
+        for each in report.sections:
+            key = self._keyring.at_hand(each.section.key_id)
+            if key is None:
+                return None
+            keys.append(key)
+        return self._composed(report, keys)
+
     async def compose(self, report: Report) -> ReportSection | Unopenable:
         """Return the request, sealed under the key of the newest section it rests on."""
+        keys = []
+        for each in report.sections:
+            key = await self._keyring.data_key(each.section.key_id)
+            if key is None:
+                return Unopenable(KEY_ERASED)
+            keys.append(key)
+        return self._composed(report, keys)
+
+    def _composed(self, report: Report, keys: Sequence[bytes]) -> ReportSection | Unopenable:
         if not report.sections:
             return Unopenable(NO_SECTION)
-        details, key = [], b""
-        for each in report.sections:
-            found = await self._keyring.data_key(each.section.key_id)
-            if found is None:
-                return Unopenable(KEY_ERASED)
-            key = found
-            try:
-                details.append(unseal(each.section, key=key, disclosure_id=each.disclosure_id))
-            except CannotOpen:
-                return Unopenable(CANNOT_OPEN)
+        try:
+            details = [
+                unseal(each.section, key=key, disclosure_id=each.disclosure_id)
+                for each, key in zip(report.sections, keys, strict=True)
+            ]
+        except CannotOpen:
+            return Unopenable(CANNOT_OPEN)
         newest = report.sections[-1]
         body = json.dumps(self._project(report, without_withheld(report, details))).encode("ascii")
         sealed = seal_bytes(
             body,
-            key=key,
+            key=keys[-1],
             key_id=newest.section.key_id,
             nonce=self._nonce(),
             disclosure_id=newest.disclosure_id,

@@ -28,23 +28,29 @@ class Commits:
         self._writer = writer
         self._state = state
         self._shown = shown
+        #: Next offsets that the changelog does not have: nothing followed from the records before them.
+        self._unwritten: dict[str, int] = {}
         #: Next offsets that the group has not been told, and when it was told last.
         self._untold: dict[str, int] = {}
         self._told = float("-inf")
 
     async def commit(self, turn: Turn, offsets: Mapping[str, int], notes: Sequence[Entry] = ()) -> None:
-        """Deliver the turn with the next offsets it leads to, and `notes` for the changelog; then take it over."""
+        """Deliver the turn with the next offsets it leads to, and `notes` for the changelog; then take it over.
+
+        A turn from which nothing follows waits for the next that is delivered, or until the group is told: whoever
+        reads its records again finds that nothing follows, and a transaction of its own would cost as much as any.
+        """
         group = self._lane.group.name
         outputs = list(turn.outputs)
         for record, invalid in turn.rejects:
             outputs.append(rejected(record, invalid, by=group, now=turn.now))
             figures.rejected.add(1, {Attribute.LANE_GROUP: group, Attribute.TOPIC: record.topic})
-        outputs += self._to_changelog(chain(changed(turn), moved(offsets), notes))
+        outputs += self._to_changelog(chain(changed(turn), notes))
         self._untold.update(offsets)
+        self._unwritten.update(offsets)
         is_stale = time.monotonic() - self._told >= _OFFSETS_SECONDS
-        await self._deliver(outputs, self._untold if is_stale else {})
-        if is_stale:
-            self._untold.clear()
+        if outputs or turn.effects or is_stale:
+            await self._deliver(outputs, self._untold if is_stale else {})
         self._state.commit(turn)
         self._state.next_offsets.update(offsets)
         self._shown.next_offsets.update(offsets)
@@ -63,15 +69,17 @@ class Commits:
         """Tell the group where the lane is, where it does not know."""
         if self._untold:
             await self._deliver([], self._untold)
-            self._untold.clear()
 
     async def _deliver(self, outputs: Sequence[Output], told: Mapping[str, int]) -> None:
+        outputs = [*outputs, *self._to_changelog(moved(self._unwritten))]
         if not outputs and not told:
             return
         begun = time.perf_counter()
         positions = {TopicPartition(topic, self._lane.partition): offset for topic, offset in told.items()}
         await self._writer.deliver(outputs, positions, self._lane.step)
+        self._unwritten.clear()
         if told:
+            self._untold.clear()
             self._told = time.monotonic()
         figures.transaction_seconds.record(time.perf_counter() - begun, {Attribute.LANE_GROUP: self._lane.group.name})
 

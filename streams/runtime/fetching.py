@@ -16,8 +16,12 @@ from aiokafka.record.legacy_records import LegacyRecordBatch
 
 from schemas.header_names import make_names_readable
 
-#: How long a fetch that finds nothing waits at the broker, in milliseconds: 20 requests a second of an idle process.
+#: How long a fetch that finds nothing waits at the broker where partitions were left out of it, in milliseconds.
 PROMPT_WAIT_MS = 50
+#: The same where none was left out, so that whatever comes ends it: 10 requests a second of an idle process.
+_WHOLE_WAIT_MS = 100
+#: How long what was fetched may take to be taken before the other partitions are asked for without its own, in seconds.
+_TAKEN_SECONDS = 0.003
 
 #: How soon the fetcher looks again whether it could ask a broker for something, in seconds.
 _LOOK_AGAIN_SECONDS = 0.01
@@ -88,18 +92,28 @@ def prompt(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_MS) -> None:
     Three waits follow from it, and an urgent record behind a routine backlog has them all:
 
     - while such a partition is there, nothing at all is asked of its broker for `prefetch_backoff` (0.1 s), counted
-      from its fetch; no option of the consumer sets that;
+      from its fetch; no option of the consumer sets that. Not at all would be wrong too: who takes records at once
+      would find his partition left out of a request that has just been sent;
     - what was left out is asked for only when the request in flight returns, which, if it asked for idle partitions,
-      takes `fetch_max_wait_ms`: Faust sets 1,500, and this sets `wait_ms`;
+      takes `fetch_max_wait_ms`: Faust sets 1,500, and this sets `wait_ms`, or more for a request that asks for all;
     - where that request returns in the very moment in which somebody takes records, its broker still counts as asked,
       and the fetcher sleeps for `fetcher_timeout` (0.2 s) with no request in flight; no option sets that either.
     """
     # For the first request, which start() sends: it would be in flight before anybody could change it.
     consumer._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - Faust makes the consumer, with a number of its own
-    if consumer._fetcher is not None:  # noqa: SLF001 - made by start(), and aiokafka hands it out nowhere
-        consumer._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001
-        consumer._fetcher._prefetch_backoff = 0  # noqa: SLF001
-        consumer._fetcher._fetcher_timeout = _LOOK_AGAIN_SECONDS  # noqa: SLF001
+    made: Any = consumer._fetcher  # noqa: SLF001 - made by start(), and aiokafka hands it out nowhere
+    if made is None:
+        return
+    made._prefetch_backoff = _TAKEN_SECONDS  # noqa: SLF001
+    made._fetcher_timeout = _LOOK_AGAIN_SECONDS  # noqa: SLF001
+    look = made._get_actions_per_node  # noqa: SLF001
+
+    def look_and_wait(assignment: Any) -> Any:
+        # What nobody has taken yet is what the next request leaves out.
+        made._fetch_max_wait_ms = wait_ms if made._records else max(wait_ms, _WHOLE_WAIT_MS)  # noqa: SLF001
+        return look(assignment)
+
+    made._get_actions_per_node = look_and_wait  # noqa: SLF001
 
 
 class _ReadableBatch(_DefaultRecordBatchPy):  # type: ignore[misc]

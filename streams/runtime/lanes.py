@@ -4,8 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -38,8 +37,7 @@ _ALARM_SECONDS = 30.0
 _log = structlog.get_logger("confide.runtime")
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
+class _Settled(NamedTuple):
     effect: Any
     result: Any
     cause: Cause

@@ -1,15 +1,16 @@
 """A lane by itself, fed by hand on a real broker: positions that fit are worked off once, others end the process."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime import Record
+from streams.runtime import Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.failure import LaneBroken
 from streams.runtime.lanes import Lane
@@ -19,6 +20,9 @@ from tests.counting import Run, assert_exactly_once, words
 from tests.runtime_worker import Count
 
 pytestmark = pytest.mark.integration
+
+#: Of a record from which nothing follows.
+IGNORED = b"ignored"
 
 
 class Ended(list[BaseException]):
@@ -135,6 +139,53 @@ async def test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way(r
         moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
         # Where it began, and where the one turn led.
         assert moved == [b"0", b"15"]
+    assert ended == []
+
+
+class CountBut(Count):
+    """Says nothing of a record whose key is `IGNORED`."""
+
+    def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
+        super().handle([(record, word) for record, word in batch if record.key != IGNORED], turn)
+
+
+async def test_turns_from_which_nothing_follows_share_the_transaction_of_the_next(
+    run: Run, ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.runtime.commits._OFFSETS_SECONDS", 1_000.0)
+
+    def lane() -> AbstractAsyncContextManager[Lane]:
+        return one_lane.lane_of(run, lambda: CountBut(run.plan()))
+
+    def put(to: Lane, offset: int, key: bytes) -> None:
+        record = Record(run.routine, 0, offset, 0, key, b"w-%d" % offset, ())
+        to.put(Batch.of(run.routine, [record], offset, offset + 1))
+
+    def passed(by: Lane, offset: int) -> bool:
+        return by.figures.next_offsets[run.routine] == offset + 1
+
+    async def moved() -> list[bytes | None]:
+        async with run.reading(run.changelog) as changelog:
+            return [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
+
+    async with lane() as first, run.reading(run.output) as out:
+        put(first, 0, b"key")
+        await out.at_least(1)
+        for offset in range(1, 5):
+            put(first, offset, IGNORED)
+            await until(partial(passed, first, offset))
+        assert await moved() == [b"0", b"1"]
+        put(first, 5, b"key")
+        await out.at_least(2)
+        assert await moved() == [b"0", b"1", b"6"]
+        put(first, 6, IGNORED)
+        await until(partial(passed, first, 6))
+    # Closed in order it leaves nothing to be read again.
+    assert await moved() == [b"0", b"1", b"6", b"7"]
+    async with lane() as second, run.reading(run.output) as out:
+        put(second, 7, b"key")
+        await out.at_least(3)
+        assert [one.total for one in out.counted] == [1, 2, 3]
     assert ended == []
 
 

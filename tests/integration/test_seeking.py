@@ -1,7 +1,9 @@
 """Where a member reads on after a rebalance, on a real broker: what was fetched and dropped is fetched again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -9,7 +11,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime.transport import seek_to_committed
+from streams.runtime.batches import BatchRecord
+from streams.runtime.positions import PositionedThread, seek_to_committed
 
 pytestmark = pytest.mark.integration
 
@@ -59,3 +62,56 @@ async def test_where_something_was_committed_it_reads_from_there(consumer: AIOKa
     await consumer.commit({source: OffsetAndMetadata(committed, "")})
     assert await seek_to_committed(consumer, TopicPartition(source.topic, 0)) == {source: committed}
     assert await fetched(consumer, _RECORDS - committed) == list(range(committed, _RECORDS))
+
+
+class Unfilled:
+    """Lanes that take whatever is fetched."""
+
+    def is_full(self, topic: str, partition: int) -> bool:
+        return False
+
+    def note_end(self, topic: str, partition: int, end: int | None) -> None:
+        pass
+
+
+def thread_of(consumer: AIOKafkaConsumer) -> Any:
+    """Return the fetching part of Faust's thread over `consumer`, without the thread."""
+    thread: Any = PositionedThread.__new__(PositionedThread)
+    thread._is_prompt, thread._seeks, thread._passed_over = False, 0, {}
+    thread.consumer = SimpleNamespace(flow_active=True, lanes=Unfilled())
+    thread._ensure_consumer = lambda: consumer
+
+    async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        return await do(*args)
+
+    thread.call_thread = call
+    return thread
+
+
+async def test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    fetcher: Any = consumer._fetcher
+    fetch = fetcher.fetched_records
+    dropped: list[int] = []
+
+    async def be_sought_and_fetch(*args: Any, **kwargs: Any) -> Any:
+        # The positions before this fetch are read already: what it brings may be from before the seek or after it.
+        await thread.seek_to_committed()
+        monkeypatch.setattr(fetcher, "fetched_records", fetch)
+        async with asyncio.timeout(20):
+            while not (found := await fetch(*args, **kwargs)):
+                pass
+        dropped.extend(record.offset for record in found[source])
+        return found
+
+    monkeypatch.setattr(fetcher, "fetched_records", be_sought_and_fetch)
+    assert await thread._fetch_records(consumer, {source}) == {}
+    assert dropped == list(range(_RECORDS))
+    batches: list[BatchRecord] = []
+    async with asyncio.timeout(20):
+        while not batches:
+            batches += (await thread._fetch_records(consumer, {source})).get(source, [])
+    (batch,) = batches
+    assert [record.offset for record in batch.value.records] == dropped

@@ -129,7 +129,7 @@ async def _house(folder: Path, out: Path | None, partitions: int, workers: int, 
         ):
             supervisor.start(specification)
         view.say(f"starting {len(supervisor.waiting_for())} processes")
-        await _open(supervisor)
+        await supervisor.opened(_OPEN_SECONDS)
         yield _House(bootstrap, f"http://127.0.0.1:{gateway_port}", supervisor)
 
 
@@ -186,16 +186,6 @@ def _reading(bootstrap: str, account: Account, view: View) -> Iterator[Reader]:
         yield reader
     finally:
         reader.stop()
-
-
-async def _open(supervisor: Supervisor) -> None:
-    """Return once every process has said that it is open."""
-    until = time.monotonic() + _OPEN_SECONDS
-    while waiting := supervisor.waiting_for():
-        supervisor.raise_lost()
-        if time.monotonic() > until:
-            raise Unplayable(f"did not open in {_OPEN_SECONDS:.0f} s: {', '.join(waiting)}")
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _while_running(

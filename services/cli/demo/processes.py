@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,12 @@ _ONLY = ("--slot", "1")
 _PAUSE_SECONDS = 0.2
 _MOST_RESTARTS = 40
 _STOP_SECONDS = 15.0
+#: How often it is looked whether all are open (seconds).
+_POLL_SECONDS = 0.05
 
 
 class ProcessLost(Exception):
-    """A process ended too often to be started again."""
+    """A process ended too often to be started again, or did not open in time; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ class Supervisor:
     def waiting_for(self) -> list[str]:
         """Return the processes that have not yet said that they are open."""
         return [name for name, ready in self._ready.items() if not ready.is_set()]
+
+    async def opened(self, seconds: float) -> None:
+        """Return once every process has said that it is open; raise `ProcessLost` where one is given up or late."""
+        until = time.monotonic() + seconds
+        while waiting := self.waiting_for():
+            self.raise_lost()
+            if time.monotonic() > until:
+                raise ProcessLost(f"did not open in {seconds:.0f} s: {', '.join(waiting)}")
+            await asyncio.sleep(_POLL_SECONDS)
 
     def raise_lost(self) -> None:
         """Raise `ProcessLost` if a process was given up."""
