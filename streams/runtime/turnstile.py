@@ -16,8 +16,9 @@ SHORT_SLICE_SECONDS = 0.0005
 TURNS_AT_ONCE = 3
 #: How long urgent work is still expected after its last step here: its next lane has yet to fetch what that one wrote.
 _LINGER_SECONDS = 0.06
-#: How long urgent work may stop routine work at a stretch. For as long as it did, routine work goes on beside it.
-HOLD_SECONDS = 0.5
+#: How long urgent work may stop routine work at a stretch: about what its way through all stages takes. For as long as
+#: it did, routine work goes on beside it.
+HOLD_SECONDS = 0.1
 #: What is not worth waiting for (seconds).
 _LEAST_SECONDS = 0.001
 
