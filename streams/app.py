@@ -74,6 +74,7 @@ def lane_groups(
             lambda lane: Decide(policies, duty, keys.staff, lane.partition),
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),
+            is_last=True,
         ),
         LaneGroup(
             Group.IDENTITY,

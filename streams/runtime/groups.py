@@ -23,6 +23,7 @@ class LaneGroup:
 
     They have the same partition count, and so has `changelog`. `sources` may grow by topics, but its partition count
     never changes. What comes on a topic of `urgent` does not stand in line with the routine work of other lanes.
+    `is_last` says that no other group of the process takes up what this one writes.
     """
 
     name: str
@@ -30,6 +31,7 @@ class LaneGroup:
     agent: Callable[[LaneContext], Agent[Any, Any, Any]]
     changelog: str
     urgent: frozenset[str] = frozenset()
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,7 +289,7 @@ class Lane:
         if presses and not self._is_pressing:
             self._id.host.turnstile.enter()
         elif self._is_pressing and not presses:
-            self._id.host.turnstile.leave()
+            self._id.host.turnstile.leave(for_good=self._id.group.is_last)
         self._is_pressing = presses
 
     def _oldest(self) -> int | None:

@@ -50,16 +50,25 @@ async def test_a_slice_waits_for_urgent_work_that_is_under_way_and_for_its_next_
     assert await slice_ == SLICE_SECONDS
 
 
-async def test_urgent_work_that_does_not_end_stops_routine_work_for_half_of_the_time_at_most(clock: Clock) -> None:
+async def test_after_the_last_stage_no_slice_waits_for_a_next_step(clock: Clock) -> None:
     turnstile = Turnstile(clock)
     turnstile.enter()
     slice_ = asyncio.create_task(passes(turnstile))
     assert await is_stopped(slice_)
-    # Stopped for as long as it may be; from then on slices are short, for as long as that.
+    turnstile.leave(for_good=True)
+    assert await slice_ == SLICE_SECONDS
+
+
+async def test_urgent_work_that_does_not_end_stops_routine_work_for_a_third_of_the_time_at_most(clock: Clock) -> None:
+    turnstile = Turnstile(clock)
+    turnstile.enter()
+    slice_ = asyncio.create_task(passes(turnstile))
+    assert await is_stopped(slice_)
+    # Stopped for as long as it may be; from then on slices are short, until half of that is regained.
     clock.now += HOLD_SECONDS
     turnstile.enter()
     assert await slice_ == SHORT_SLICE_SECONDS
-    clock.now += HOLD_SECONDS * 0.4
+    clock.now += HOLD_SECONDS * 0.9
     assert await passes(turnstile) == SHORT_SLICE_SECONDS
     clock.now += HOLD_SECONDS * 0.2
     stopped = asyncio.create_task(passes(turnstile))
