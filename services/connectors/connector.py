@@ -2,8 +2,7 @@
 
     a report comes      → queued, attempt 1 recorded with the       → effect: attempt
                           request, kept in the lane's state
-    ... whose key does  → queued                                    → effect: compose the request once it has come
-      not yet follow
+    ... before its key  → queued, kept in the lane's state          → effect: compose the request
     composed            → attempt 1 recorded, with the request      → effect: attempt
     answered            → received and acknowledged, or failed, or  → timer: the next attempt
     timer due           → the next attempt recorded                 → effect: attempt

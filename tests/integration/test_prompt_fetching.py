@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.protocol.fetch import FetchRequest
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime.fetching import prompt
+from streams.runtime import fetching
+from streams.runtime.fetching import PROMPT_WAIT_MS, prompt
 
 pytestmark = pytest.mark.integration
 
@@ -137,3 +138,53 @@ async def unasked(bootstrap: str, *, prompted: When) -> float:
 async def test_a_fetch_that_returns_while_records_are_taken_is_followed_by_another(bootstrap: str) -> None:
     assert await unasked(bootstrap, prompted=When.NEVER) > 0.15
     assert await unasked(bootstrap, prompted=When.AFTER) < 0.15
+
+
+async def asked(bootstrap: str, *, taken: bool) -> tuple[set[int], int]:
+    """Return which partitions are asked for after a record of partition 0 came, and how long the request may wait."""
+    topic = f"prompt-{uuid4().hex[:8]}"
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    following: asyncio.Future[FetchRequest] = asyncio.get_running_loop().create_future()
+    try:
+        async with started(bootstrap, topic, prompted=When.AFTER) as consumer:
+            fetcher, send = consumer._fetcher, consumer._client.send
+            assert fetcher is not None
+
+            async def send_watched(node: Any, request: Any, **options: Any) -> Any:
+                if isinstance(request, FetchRequest) and came.is_set() and not following.done():
+                    following.set_result(request)
+                response = await send(node, request, **options)
+                if isinstance(request, FetchRequest) and any(
+                    part[-1] for _, parts in response.topics for part in parts
+                ):
+                    came.set()
+                return response
+
+            came = asyncio.Event()
+            consumer._client.send = send_watched
+            taking = asyncio.create_task(consumer.getmany(timeout_ms=5_000)) if taken else None
+            await producer.send_and_wait(topic, b"1", partition=0)
+            async with asyncio.timeout(5):
+                request = await following
+                if taking is not None:
+                    assert sum(map(len, (await taking).values())) == 1
+    finally:
+        await producer.stop()
+    return {part[0] for _, parts in request.topics for part in parts}, request._max_wait_ms
+
+
+async def test_what_is_taken_at_once_is_asked_for_again_with_all_the_others(
+    bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A machine with much else to do may take longer than that between two lines.
+    monkeypatch.setattr(fetching, "_TAKEN_SECONDS", fetching._TAKEN_SECONDS * 500)
+    partitions, wait = await asked(bootstrap, taken=True)
+    assert partitions == {0, 1}
+    assert wait > PROMPT_WAIT_MS
+
+
+async def test_where_records_lie_untaken_the_others_are_asked_for_and_not_for_long(bootstrap: str) -> None:
+    assert await asked(bootstrap, taken=False) == ({1}, PROMPT_WAIT_MS)
