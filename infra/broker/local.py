@@ -29,6 +29,8 @@ _BOUND = Path(__file__).with_name("bound.py")
 _NEEDED = 200 * 2**20  # bytes free to start with: Kafka allocates its indexes ahead
 _SECONDS_TO_START = 90.0
 _SECONDS_TO_STOP = 20.0
+#: Starts with ports of its own choice, should another process take one of them meanwhile.
+_TRIES = 3
 _QUOTED = 300  # characters of its last words
 _QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Djava.awt.headless=true")
 
@@ -75,7 +77,20 @@ class LocalBroker:
             return self
         classes = class_path()
         self._prepare_folder()
-        port, controller_port = self._settle_ports()
+        own = [name for name, port in self._ports.items() if port is None]
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._start_on(classes, *self._settle_ports())
+                break
+            except PortTaken as taken:
+                # One that was free when we chose it, and somebody else's by the time the broker came to it.
+                lost = [name for name in own if self._ports[name] == taken.port]
+                if not (lost and tries_left):
+                    raise
+                self._ports.update(dict.fromkeys(lost))
+        return self
+
+    def _start_on(self, classes: str, port: int, controller_port: int) -> None:
         properties = self.folder / "server.properties"
         properties.write_text(configuration.server_properties(self.folder / "data", port, controller_port))
         (self.folder / "log4j2.properties").write_text(configuration.LOGGING)
@@ -85,7 +100,6 @@ class LocalBroker:
         said_before = self.log.stat().st_size if self.log.exists() else 0
         self._process = self._launch(self._java(classes, self._java_options, "kafka.Kafka", str(properties)))
         self._wait_until_ready(self._process, said_before)
-        return self
 
     def stop(self) -> None:
         """End it cleanly, by force if it takes longer than 20 s."""

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from kafka.errors import KafkaTimeoutError
 from typer.testing import CliRunner
 
 from infra.broker import KAFKA_VERSION, BrokerDied, LocalBroker, answers, find_bootstrap
+from infra.broker.probe import free_port
 from infra.topics import apply
 from schemas.topics import Topic
 from services.cli import broker as cli
@@ -41,6 +43,18 @@ def read(bootstrap: str, count: int) -> list[bytes]:
         return [record.value for record in islice(consumer, count)]
     finally:
         consumer.close()
+
+
+def test_a_port_that_somebody_took_since_it_was_chosen_is_another_one_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        choices = chain([taken], iter(free_port, None))
+        monkeypatch.setattr("infra.broker.local.free_port", lambda _: next(choices))
+        with LocalBroker(tmp_path) as broker:
+            assert broker.bootstrap != f"127.0.0.1:{taken}"
+            assert answers(broker.bootstrap)
 
 
 @pytest.mark.faults
