@@ -48,8 +48,9 @@ class Supervisor:
         for worker in self.workers:
             worker.send(signal.SIGTERM)
         for worker in self.workers:
+            status = await worker.ended(20)
             # One that was started a moment ago does not handle the signal yet.
-            assert await worker.ended(20) in (0, -signal.SIGTERM)
+            assert status in (0, -signal.SIGTERM), f"ended with {status}: {worker.log[-2000:]}"
 
 
 def load(count: int, start: int = 0) -> list[tuple[bool, Made]]:
