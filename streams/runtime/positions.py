@@ -33,6 +33,9 @@ class PositionedThread(AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # A loop of uvloop that is closed while connections are being made may end the process by a signal; this one
+        # lasts as long as the process, which ends with its thread.
+        self._close_thread_loop_on_stop = False
         self._is_prompt = False
         self._seeks = 0
         #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.

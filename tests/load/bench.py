@@ -23,7 +23,7 @@ from tests.load.stage import keys_in
 from tests.load.tables import job_as_json, job_table, restores_as_json, restores_table, said
 
 _PARTS = ("job", "state")
-_FULL_ROUNDS, _FULL_SECONDS, _FULL_SIZES = 3, 11.0, (1_000, 100_000)
+_FULL_ROUNDS, _FULL_SECONDS, _FULL_SIZES = 3, 11.0, (1_000, 100_000, 1_000_000)
 _SHORT_ROUNDS, _SHORT_SECONDS, _SHORT_SIZES = 1, 3.0, (1_000, 20_000)
 
 
