@@ -33,8 +33,8 @@ class PositionedThread(AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # A loop of uvloop that is closed while connections are being made may end the process by a signal; this one
-        # lasts as long as the process, which ends with its thread.
+        # Left open: the process ends with this thread. Two that were told to stop soon after their start ended by
+        # SIGSEGV in a thread; that it was uvloop, closing this loop under connections being made, is not proved.
         self._close_thread_loop_on_stop = False
         self._is_prompt = False
         self._seeks = 0
