@@ -10,7 +10,7 @@ from infra.broker.configuration import READY, SINGLE_NODE
 from infra.broker.probe import free_port
 from infra.topics import apply
 
-IMAGE = "apache/kafka:4.3.0"
+IMAGE = "apache/kafka:4.2.2"
 PARTITIONS = 4
 
 

@@ -12,7 +12,7 @@ from infra.broker import places
 from infra.broker.errors import DiskFull, JarMismatch, JarsUnavailable
 from infra.broker.locking import held
 
-KAFKA_VERSION = "4.3.0"
+KAFKA_VERSION = "4.2.2"
 _PINS = Path(__file__).with_name("jars.sha256")
 _SECONDS_PER_REQUEST = 30
 _AT_ONCE = 8

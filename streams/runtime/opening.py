@@ -42,7 +42,7 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
     lane.step(Step.RESTORED)
     if found.hangs_at is not None:
         # Fencing ends its transactions, unless the broker has lost one that it took for ended (Kafka 4.3 and 4.4 do so
-        # when they start again after a crash, KAFKA-20734): what it wrote would seem never to have been.
+        # with what ran out of time while they were away, KAFKA-20734): what it wrote would seem never to have been.
         raise LaneRefused(
             f"{group.changelog}-{partition}: a transaction hangs at {found.hangs_at}; see kafka-transactions.sh"
         )

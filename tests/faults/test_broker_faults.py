@@ -4,6 +4,7 @@ import asyncio
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from infra.broker import LocalBroker
+from streams.runtime.steps import Step
+from streams.runtime.transaction import TRANSACTION_TIMEOUT_MS
 from tests.counting import EXIT_BROKEN, Made, Run, assert_exactly_once, words
 from tests.faults.supervised import Supervisor, feed, load
 
@@ -39,6 +42,30 @@ async def test_a_broker_killed_under_load_and_started_again_loses_and_doubles_no
             assert_exactly_once(out.counted, records)
         assert set(supervisor.statuses) <= {EXIT_BROKEN}
         await supervisor.stop()
+    finally:
+        run.end()
+
+
+async def test_what_was_open_when_a_broker_went_away_for_long_does_not_hang(
+    own_broker: Callable[[], LocalBroker], tmp_path: Path
+) -> None:
+    broker = own_broker()
+    run = Run(broker.bootstrap, tmp_path, partitions=1)
+    try:
+        records = words(1_000)
+        await run.write(run.routine, records)
+        worker = run.start(kill=(Step.WRITTEN, 2))
+        assert await worker.ended() == -signal.SIGKILL
+        broker.kill()
+        gone = time.monotonic()
+        await run.until(lambda: time.monotonic() - gone > TRANSACTION_TIMEOUT_MS / 1000, "its time is over")
+        await asyncio.to_thread(broker.start)
+        worker = run.start()
+        async with run.reading(run.output) as out:
+            await out.at_least(len(records))
+            assert_exactly_once(out.counted, records)
+        worker.send(signal.SIGTERM)
+        assert await worker.ended() == 0
     finally:
         run.end()
 
