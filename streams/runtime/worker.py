@@ -4,7 +4,8 @@ import asyncio
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+import threading
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, cast
 
 import faust
@@ -37,7 +38,7 @@ _SWITCH_SECONDS = 0.0005
 #: may name none of them: the group's leader then deals out no partition at all, and mends that only when it asks again.
 _METADATA_MS = 3_000
 
-#: How long the turns in flight may take to finish at a stop, and Faust to stop once they have (seconds).
+#: How long the turns in flight may take to finish at a stop; then Faust to stop; then what it leaves to end (seconds).
 _CLOSE_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
@@ -77,10 +78,16 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     spare_collector()
     # For Faust's own thread too: it makes its loop by the policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    return asyncio.run(_run(wiring, instance))
+    # What is left when the lanes are closed and Faust has stopped is cancelled and waited for, for as long as it likes.
+    late = threading.Timer(_STOP_SECONDS, leave_behind)
+    late.daemon = True
+    try:
+        return asyncio.run(_run(wiring, instance, late.start))
+    finally:
+        late.cancel()
 
 
-async def _run(wiring: Wiring, instance: str | None) -> int:
+async def _run(wiring: Wiring, instance: str | None, stopped: Callable[[], None]) -> int:
     with tempfile.TemporaryDirectory(prefix="confide-") as folder:
         app = _app(wiring, instance, folder)
         stop = asyncio.Event()
@@ -95,24 +102,35 @@ async def _run(wiring: Wiring, instance: str | None) -> int:
     if not stop.is_set():
         # Not by returning: Faust's thread lives on, and would keep its lanes for a process that does nothing.
         end_process("Faust", running.exception() or LaneBroken("it stopped by itself"))
+    stopped()
     return 0
 
 
 async def _stop(app: Any, running: asyncio.Task[None]) -> None:
     lanes = cast("UncommittingConsumer", app.consumer).lanes
-    try:
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await lanes.close()
-    except TimeoutError as error:
-        end_process("closing of the lanes", error)
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await app.stop()
-            await asyncio.wait([running])
-    except TimeoutError:
+    if not await is_done(lanes.close(), _CLOSE_SECONDS):
+        end_process("closing of the lanes", LaneBroken("it took too long"))
+    if not await is_done(_stop_faust(app, running), _STOP_SECONDS):
         # Faust may wait for ever for what it had only begun to start. Nothing is left in its hands.
         _log.warning("Faust did not stop in time and is left behind")
         leave_behind()
+
+
+async def is_done(work: Coroutine[Any, Any, None], seconds: float) -> bool:
+    """Return whether it is done within so many seconds; raise what it raises.
+
+    Not by a timeout, which waits until what it cancels has ended: Faust's services go on when they are cancelled.
+    """
+    task = asyncio.create_task(work)
+    await asyncio.wait([task], timeout=seconds)
+    if task.done():
+        task.result()
+    return task.done()
+
+
+async def _stop_faust(app: Any, running: asyncio.Task[None]) -> None:
+    await app.stop()
+    await asyncio.wait([running])
 
 
 async def _serve(app: Any) -> None:
