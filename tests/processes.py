@@ -1,5 +1,6 @@
 """Processes of the command line inside a test: started, spoken to, killed; none outlives the test."""
 
+import asyncio
 import json
 import os
 import signal
@@ -115,3 +116,9 @@ def processes(environment: Mapping[str, str], folder: Path) -> Iterator[Processe
         yield starting
     finally:
         starting.close()
+
+
+async def until(holds: Any, seconds: float = 40.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.02)

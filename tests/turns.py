@@ -8,15 +8,18 @@ from typing import Any
 
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
+from schemas.identifiers import PersonId
 from schemas.topics import CATALOGUE
+from streams.agents.admit import Admit
 from streams.runtime import Agent, Output, Record, Turn
 from streams.runtime.rejection import rejected
 from streams.runtime.state import Entry, LaneState, changed
-from tests.disclosures import disclosure
+from tests.disclosures import KEYS, disclosure
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 PARTITION = 3
+ADA = PersonId("person-ada")
 
 #: What identifies a person or was written by one, in every field that may hold such.
 MARKERS = (
@@ -120,6 +123,17 @@ class Lane:
 def disclosed(disclosure_id: str = "d-1", **changes: Any) -> bytes:
     """Return a disclosure as a service writes it, with a marker wherever a person might be named."""
     return encode("Disclosure", disclosure(disclosure_id, **{**IDENTIFYING, **changes}).model_dump())
+
+
+def admitted(disclosure_id: str = "d-1", person: str | None = ADA, **changes: Any) -> bytes:
+    """Return what DECIDE reads, as ADMIT writes it of a known person."""
+    admit = Lane(
+        Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=lambda _: ADA)
+    )
+    turn = admit.work(disclosed(disclosure_id, **changes))
+    value = turn.outputs[-1].value
+    assert value is not None
+    return value if person == ADA else encode("Admitted", {**decode(value, "Admitted")[1], "person": person})
 
 
 def read(output: Output) -> tuple[str, dict[str, Any]]:

@@ -1,92 +1,30 @@
 """One full and one bare example of every record, of invented people."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
-from schemas import concerns as c
 from schemas import disclosure as d
 from schemas import records as r
 from schemas import reviews as w
 from schemas import vocabulary as v
 from schemas.fields import Model
-
-AT = datetime(2026, 2, 3, 21, 4, 11, 123456, tzinfo=UTC)
-LATER = datetime(2026, 2, 3, 23, 30, tzinfo=UTC)
-
-ASSESSMENT = d.Assessment(assessed_at=AT, assessor=v.Role.MODERATOR, confirmed_by=v.Role.SAFEGUARDING_LEAD)
-AT_RISK = d.AdultAtRisk(care_or_support_needs=True, at_risk_of_harm=None, cannot_protect_self=False)
-CONCERNS: tuple[c.Concern, ...] = (
-    c.Suicide(
-        kind=v.ConcernKind.SUICIDE,
-        thoughts=True,
-        plan=False,
-        means=None,
-        intent=True,
-        timeframe=v.Timeframe.WITHIN_30_DAYS,
-        immediate_danger=None,
-    ),
-    c.SelfHarm(kind=v.ConcernKind.SELF_HARM, life_threatening=True, immediate_danger=v.ImmediateDanger.LIFE),
-    c.Medication(kind=v.ConcernKind.MEDICATION, more_than_prescribed=False),
-    c.Abuse(
-        kind=v.ConcernKind.ABUSE,
-        ongoing=True,
-        position_of_trust=False,
-        contact_with_young_people=None,
-        can_block_safeguarding=True,
-    ),
-    c.SexualAbuse(kind=v.ConcernKind.SEXUAL_ABUSE, coercive_or_abusive=True),
-    c.HarmToOthers(kind=v.ConcernKind.HARM_TO_OTHERS, might_harm=None, immediate_danger=v.ImmediateDanger.HARM),
-    c.Homelessness(kind=v.ConcernKind.HOMELESSNESS, state=v.HousingState.AT_RISK),
-    c.Pregnancy(kind=v.ConcernKind.PREGNANCY, medical_professionals_informed=False),
-    c.CaringResponsibilities(
-        kind=v.ConcernKind.CARING_RESPONSIBILITIES, impact_on_carer=True, impact_on_cared_for=False
-    ),
+from tests.contract.example_parts import (
+    ASSESSMENT,
+    AT,
+    AT_RISK,
+    CONCERNS,
+    CONTACT,
+    INVOLVEMENT,
+    LATER,
+    LOCATION,
+    OWN_IDS,
+    PROFESSIONALS,
+    REJECTED,
+    REVIEW,
+    SAFETY,
+    SECTION,
+    SECTIONS,
+    TOLD,
 )
-SAFETY = d.Safety(says_safe=True, contradicted=True, unclear=False)
-CONTACT = d.Contact(
-    channels=(v.ContactChannel.DIRECT_MESSAGE, v.ContactChannel.EMAIL),
-    preferred=v.ContactChannel.EMAIL,
-    safe_to_contact=False,
-)
-INVOLVEMENT = d.Involvement(told=True, view=v.InvolvementView.DISAGREES, safe_to_ask=None)
-LOCATION = d.Location(text="by the bandstand", postcode="ZZ99 1AB", latitude=51.5, longitude=-0.12)
-PROFESSIONALS = (
-    d.Professional(
-        role=v.ProfessionalRole.SOCIAL_WORKER,
-        name="A. Example",
-        organisation="Exampleshire",
-        address="duty@council.example",
-    ),
-    d.Professional(role=v.ProfessionalRole.CARE_PROFESSIONAL),
-)
-SECTION = r.SealedSection(key_id="key-1", nonce=bytes(range(12)), ciphertext=b"\x00\xff sealed")
-SECTIONS = (r.ReportSection(disclosure_id="disclosure-1", section=SECTION),)
-TOLD = (r.AgencyToTell(agency=v.Agency.EMERGENCY_999, service=v.EmergencyService.AMBULANCE, clauses=("IR-1", "IR-2")),)
-REJECTED = r.UrgentRejected(
-    review_id="review-9",
-    topic="forum.disclosures.urgent.v1",
-    partition=3,
-    offset=2**40,
-    field="concerns[0].kind",
-    reason="concerns[0].kind: is not a known kind",
-    rejected_at=AT,
-)
-REVIEW = r.ReviewRequested(
-    review_id="review-1",
-    decision_id="decision-1",
-    disclosure_id="disclosure-1",
-    person="person-1",
-    requested_at=AT,
-    reason=v.ReviewReason.SUSPECTED_SHARED,
-    asks=("subject.age",),
-    deadline=LATER,
-    proposed=v.Outcome.EMERGENCY,
-    agencies=TOLD,
-    escalation=2,
-    section=SECTION,
-    on_duty="lead-2",
-    rejected=REJECTED,
-)
-OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="disclosure-1"),)
 
 FULL: dict[str, Model] = {
     "Disclosure": d.Disclosure(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from tests.counting import Made, Run, Worker, words, writing
+from tests.counting import Run, Worker
+from tests.made_records import Made, words, writing
 
 #: Records a second while a fault is on its way: the load lasts as long as the faults do.
 RATE = 6_000

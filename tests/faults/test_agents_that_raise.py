@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.counting import EXIT_BROKEN, Made, Run, assert_exactly_once, words
+from tests.committed import assert_exactly_once
+from tests.counting import EXIT_BROKEN, Run
 from tests.faults.supervised import Supervisor, feed, load
+from tests.made_records import Made, words
 
 pytestmark = pytest.mark.faults
 

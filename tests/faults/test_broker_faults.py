@@ -15,8 +15,10 @@ from kafka.admin import KafkaAdminClient
 from infra.broker import LocalBroker
 from streams.runtime.steps import Step
 from streams.runtime.transaction import TRANSACTION_TIMEOUT_MS
-from tests.counting import EXIT_BROKEN, Made, Run, assert_exactly_once, words
+from tests.committed import assert_exactly_once
+from tests.counting import EXIT_BROKEN, Run
 from tests.faults.supervised import Supervisor, feed, load
+from tests.made_records import Made, words
 
 pytestmark = pytest.mark.faults
 

@@ -9,8 +9,10 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.partitioner import partition_for
 from tests.administration import cut_log, forget_group
-from tests.counting import Committed, Made, Run, Worker, assert_exactly_once, words, write
+from tests.committed import Committed, assert_exactly_once
+from tests.counting import Run, Worker
 from tests.faults.supervised import feed, load
+from tests.made_records import Made, words, write
 
 pytestmark = pytest.mark.faults
 

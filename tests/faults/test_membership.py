@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.administration import members, shared_by, slow_reads
-from tests.counting import Committed, Run, Worker, assert_exactly_once, words
+from tests.committed import Committed, assert_exactly_once
+from tests.counting import Run, Worker
+from tests.made_records import words
 
 pytestmark = pytest.mark.faults
 

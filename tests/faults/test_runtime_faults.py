@@ -11,8 +11,10 @@ from collections.abc import Callable
 import pytest
 from aiokafka import ConsumerRecord
 
-from tests.counting import EXIT_BROKEN, Committed, Run, Worker, assert_exactly_once, words
+from tests.committed import Committed, assert_exactly_once
+from tests.counting import EXIT_BROKEN, Run, Worker
 from tests.faults.supervised import Supervisor, feed, load
+from tests.made_records import words
 
 pytestmark = pytest.mark.faults
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from streams.runtime.steps import Step
-from tests.counting import Made, Run, assert_exactly_once, state_of, writing
+from tests.committed import assert_exactly_once, state_of
+from tests.counting import Run
 from tests.faults.supervised import Supervisor, load
+from tests.made_records import Made, writing
 
 pytestmark = pytest.mark.faults
 

@@ -1,91 +1,29 @@
-"""The connector and the notifier as processes on the real runtime and a real Kafka, killed whenever."""
+"""The connector as a process on the real runtime and a real Kafka, killed whenever."""
 
 import asyncio
 import json
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka import KafkaProducer
 
-from schemas.codec import decode, encode
+from schemas.codec import decode
 from schemas.partitioner import partition_for
-from schemas.records import KeyRecord, NotificationDue, Report, ServiceDisclosure
 from schemas.topics import Group, TopicName, changelog, rejected
-from schemas.vocabulary import Agency, ContactChannel, Service
+from schemas.vocabulary import Agency
 from services.agencies import Fault
-from services.settings import Keys
-from streams.domain.sealing import wrap
 from streams.runtime.agent import at_micros
-from tests.agency_servers import AgencyServer, serving
-from tests.processes import Processes, processes
-from tests.reports import DATA_KEY, KEY_ID, encoded, report
+from tests.connector_world import PARTITIONS, World
+from tests.processes import until
+from tests.reports import encoded, report
 from tests.tails import Tail
 
 pytestmark = pytest.mark.integration
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-PARTITIONS = 4
-
-
-class World:
-    """What a connector finds: a key, an agency, and reports that come."""
-
-    def __init__(self, bootstrap: str, agency: AgencyServer, confide: Processes, master: bytes) -> None:
-        self.agency = agency
-        self.confide = confide
-        self._producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
-        wrapped = wrap(DATA_KEY, master=master, key_id=KEY_ID, nonce=bytes(12))
-        record = KeyRecord(key_id=KEY_ID, person="person-1", wrapped_key=wrapped)
-        self.write(TopicName.KEYS, KEY_ID.encode(), encode("KeyRecord", record.model_dump()))
-
-    def write(
-        self, topic: str, key: bytes, value: bytes, traceparent: bytes | None = None, entry: bytes | None = None
-    ) -> None:
-        """Write a record to the partition of `key`, under that key or as the `entry` of a lane's state."""
-        headers = [] if traceparent is None else [("traceparent", traceparent)]
-        partition = partition_for(key, PARTITIONS)
-        self._producer.send(str(topic), value, entry or key, headers=headers, partition=partition).get(20)
-
-    def report(self, number: int, traceparent: bytes | None = None) -> Report:
-        made = report(disclosure_id=f"{self.run}-{number}", person=f"person-{number}")
-        self.write(TopicName.REPORTS_999, f"person-{number}".encode(), encoded(made), traceparent)
-        return made
-
-    def close(self) -> None:
-        self._producer.close()
-
-    #: Reports of another test, which the group may have left, have other ids.
-    run = secrets.token_hex(4)
-
-
-@pytest.fixture
-def environment(bootstrap: str, tmp_path: Path) -> dict[str, str]:
-    Keys.create(tmp_path / "keys")
-    return {
-        "KAFKA_BOOTSTRAP": bootstrap,
-        "CONFIDE_KEYS": str(tmp_path / "keys"),
-        "CONFIDE_TRACES": str(tmp_path / "traces"),
-    }
-
-
-@pytest.fixture
-def confide(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
-    with processes(environment, tmp_path) as starting:
-        yield starting
-
-
-@pytest.fixture
-async def world(bootstrap: str, confide: Processes, tmp_path: Path) -> AsyncIterator[World]:
-    async with serving(tmp_path, Agency.EMERGENCY_999) as agency:
-        made = World(bootstrap, agency, confide, Keys.load(tmp_path / "keys").master)
-        made.run = secrets.token_hex(4)
-        yield made
-        made.close()
 
 
 def changes(records: list[Any]) -> list[dict[str, Any]]:
@@ -122,7 +60,7 @@ async def test_killed_again_and_again_every_report_is_accepted_once_and_ends_onc
             reports |= {world.report(crash * 8 + number).report_id for number in range(8)}
             # Once it is at work, at whatever it is doing.
             before = len(world.agency.log())
-            await _until(lambda seen=before: len(world.agency.log()) > seen + 2)
+            await until(lambda seen=before: len(world.agency.log()) > seen + 2)
             await asyncio.to_thread(connector.kill)
         connector = world.confide.start("connector", "999", "--agency-url", world.agency.url)
         states: dict[str, Counter[str]] = defaultdict(Counter)
@@ -237,85 +175,6 @@ async def test_a_transaction_that_was_aborted_on_its_topic_is_passed_over(world:
         assert len(await asyncio.to_thread(tail.take, 4, 10)) == 4
         assert await asyncio.to_thread(connector.stop) == 0
     assert world.agency.accepted()[-1] == later.report_id
-
-
-@pytest.mark.faults
-async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
-    world: World, bootstrap: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "notices.jsonl"
-    wanted = {f"{world.run}-{number}" for number in range(30)}
-    settled: Counter[str] = Counter()
-    with Tail(bootstrap, TopicName.NOTIFICATIONS) as tail:
-        for number, notification_id in enumerate(sorted(wanted)):
-            due = NotificationDue(
-                notification_id=notification_id,
-                report_id=f"report-{number}",
-                person=f"person-{number}",
-                disclosures=(ServiceDisclosure(service=Service.FORUM, disclosure_id=f"d-{number}"),),
-                agency=Agency.EMERGENCY_999,
-                clauses=("IR-1",),
-                channels=(ContactChannel.SMS,),
-                due_at=report().reported_at,
-            )
-            world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
-        for told in (1, 8):
-            notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
-            await _until(lambda wanted=told: _lines(file) >= wanted)
-            await asyncio.to_thread(notifier.kill)
-        notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
-        while set(settled) < wanted:
-            found = await asyncio.to_thread(tail.take, 1, 40)
-            assert found, "a notice was not settled"
-            for record in found:
-                name, fields = decode(record.value, "NotificationDue", "NotificationSettled")
-                if name == "NotificationSettled":
-                    settled[fields["notification_id"]] += 1
-        assert await asyncio.to_thread(notifier.stop) == 0
-    assert settled == Counter(wanted)
-    told_to = [json.loads(line)["notification_id"] for line in file.read_text().splitlines()]
-    assert sorted(told_to) == sorted(wanted)
-
-
-def test_a_connector_without_its_keys_or_with_a_wrong_address_is_one_line(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
-    with processes({**environment, "CONFIDE_KEYS": str(tmp_path / "nowhere")}, tmp_path) as confide:
-        ended = confide.run("connector", "999", "--agency-url", "http://localhost:1")
-        assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
-    with processes(environment, tmp_path) as confide:
-        ended = confide.run("connector", "999", "--agency-url", "localhost")
-        assert ended.returncode == 2
-        assert b"must be a URL" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "names"),
-    [
-        (("worker", "--accept", "notifier-0"), b"decide-N"),
-        (("connector", "101", "--agency-url", "http://localhost:1", "--accept", "connector-999-1"), b"connector-101-N"),
-        (("notifier", "--accept", "notifier-01"), b"notifier-N"),
-        (("notifier", "--accept", "notifier"), b"notifier-N"),
-        (("notifier", "--slot", "two words"), b"--slot"),
-        (("worker", "--slot", ""), b"--slot"),
-    ],
-)
-def test_a_slot_or_a_lane_that_cannot_be_is_one_line(
-    confide: Processes, arguments: tuple[str, ...], names: bytes
-) -> None:
-    ended = confide.run(*arguments)
-    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
-    assert names in ended.stderr
-
-
-async def _until(holds: Any, seconds: float = 40.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
-            await asyncio.sleep(0.02)
-
-
-def _lines(file: Path) -> int:
-    return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
 def _spans(folder: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The gateway as a process: announced, traced from door to record, stopped in order."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +8,12 @@ import httpx2
 import pytest
 
 from schemas.topics import TopicName
-from services.settings import Keys
 from tests.disclosures import raw
-from tests.processes import Processes, processes
+from tests.processes import Processes
 from tests.tails import Tail
 
 pytestmark = pytest.mark.integration
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-
-
-@pytest.fixture
-def confide(bootstrap: str, tmp_path: Path) -> Iterator[Processes]:
-    Keys.create(tmp_path / "keys")
-    environment = {
-        "KAFKA_BOOTSTRAP": bootstrap,
-        "CONFIDE_KEYS": str(tmp_path / "keys"),
-        "CONFIDE_TRACES": str(tmp_path / "traces"),
-    }
-    with processes(environment, tmp_path) as starting:
-        yield starting
 
 
 def post(port: int, body: bytes) -> httpx2.Response:

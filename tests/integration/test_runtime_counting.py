@@ -12,7 +12,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.administration import shared_by
-from tests.counting import EXIT_BROKEN, Made, Run, assert_exactly_once, state_of, words
+from tests.committed import assert_exactly_once, state_of
+from tests.counting import EXIT_BROKEN, Run
+from tests.made_records import Made, words
 
 pytestmark = pytest.mark.integration
 

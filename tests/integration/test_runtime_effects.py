@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.counting import EXIT_BROKEN, Made, Run, state_of
+from tests.committed import state_of
+from tests.counting import EXIT_BROKEN, Run
+from tests.made_records import Made
 
 pytestmark = pytest.mark.integration
 

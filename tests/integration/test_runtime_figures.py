@@ -11,7 +11,8 @@ import pytest
 
 from schemas.telemetry import Metric
 from streams.runtime.figures import LaneFigures
-from tests.counting import Run, Worker, words
+from tests.counting import Run, Worker
+from tests.made_records import words
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,8 @@ from aiokafka import AIOKafkaProducer
 
 from streams.runtime import Follower
 from streams.runtime.failure import LaneBroken
-from tests.counting import EXIT_BROKEN, Made, Run
+from tests.counting import EXIT_BROKEN, Run
+from tests.made_records import Made
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,8 @@ from streams.runtime import Agent, Cause, Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.isolation import MOST_ISOLATED
 from tests import one_lane
-from tests.counting import Made, Run, words
+from tests.counting import Run
+from tests.made_records import Made, words
 
 pytestmark = pytest.mark.integration
 

@@ -16,7 +16,9 @@ from streams.runtime.failure import LaneBroken
 from streams.runtime.lanes import Lane
 from streams.runtime.turnstile import Turnstile
 from tests import one_lane
-from tests.counting import Run, assert_exactly_once, words
+from tests.committed import assert_exactly_once
+from tests.counting import Run
+from tests.made_records import words
 from tests.runtime_worker import Count
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,9 @@ from streams.runtime import Agent, Cause, Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.lanes import Lane
 from tests import one_lane
-from tests.counting import Made, Run, state_of
+from tests.committed import state_of
+from tests.counting import Run
+from tests.made_records import Made
 
 pytestmark = pytest.mark.integration
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

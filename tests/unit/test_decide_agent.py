@@ -5,33 +5,17 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import decode, encode
-from schemas.identifiers import PersonId
 from schemas.policy import load_policies
 from schemas.topics import KNOWN_DAYS, TopicName
-from streams.agents.admit import Admit
 from streams.agents.decide import Decide
 from streams.domain.ids import decision_id, notification_id, report_id, review_id
-from tests.disclosures import KEYS
-from tests.turns import NOW, PARTITION, TRACE, Lane, assert_names_nobody, disclosed, on, why
+from tests.turns import ADA, NOW, PARTITION, TRACE, Lane, admitted, assert_names_nobody, disclosed, on, why
 
-ADA = PersonId("person-ada")
 #: Disclosed after all the others, but assessed a year later: out of scope.
 NOTHING: dict[str, Any] = {
     "disclosed_at": "2026-02-03T22:00:00Z",
     "assessment": {"assessed_at": "2027-02-03T22:00:00Z", "assessor": "safeguarding_lead"},
 }
-
-
-def admitted(disclosure_id: str = "d-1", person: str | None = ADA, **changes: Any) -> bytes:
-    """Return what DECIDE reads, as ADMIT writes it of a known person."""
-    admit = Lane(
-        Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=lambda _: ADA)
-    )
-    turn = admit.work(disclosed(disclosure_id, **changes))
-    value = turn.outputs[-1].value
-    assert value is not None
-    return value if person == ADA else encode("Admitted", {**decode(value, "Admitted")[1], "person": person})
 
 
 @pytest.fixture

@@ -15,21 +15,12 @@ from schemas.topics import CATALOGUE, TopicName
 from services.review.answering import signed
 from services.review.book import Book, Known, NoSuchReview
 from services.review.words import as_it_came, described, disclosed, fields_of, table
-from streams.agents.decide import Decide
 from streams.domain.reviews import authenticate
 from streams.runtime import Output
 from tests.contract.examples import FULL
+from tests.decide_reviews import MINUTE, VOLUNTEER, concern
 from tests.review_outcomes import LEAD, STAFF_KEYS, SUPERVISOR, outcome
-from tests.turns import MARKERS, NOW, PARTITION, Lane, assert_names_nobody
-from tests.unit.test_decide_agent import admitted
-from tests.unit.test_decide_reviews import VOLUNTEER, concern
-
-MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def lane() -> Lane:
-    return Lane(Decide(load_policies(), load_duty(), STAFF_KEYS, PARTITION))
+from tests.turns import MARKERS, NOW, PARTITION, Lane, admitted, assert_names_nobody
 
 
 def book_of(lane: Lane) -> Book:

@@ -1,0 +1,54 @@
+"""Reviews of DECIDE: asked for by a disclosure or a rejected record, answered, and what is read of them."""
+
+from datetime import timedelta
+from typing import Any
+
+from schemas.policy import load_policies
+from schemas.policy.duty import load_duty
+from schemas.topics import TopicName
+from streams.agents.decide import Decide
+from streams.runtime import Turn
+from tests.review_outcomes import STAFF_KEYS
+from tests.turns import PARTITION, Lane, admitted, on, why
+
+VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
+ADULT: dict[str, Any] = {"account": "forum:1", "age": 30, "adult_at_risk": {"care_or_support_needs": False}}
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def decide() -> Decide:
+    return Decide(load_policies(), load_duty(), STAFF_KEYS, PARTITION)
+
+
+def asked(lane: Lane, **changes: Any) -> dict[str, Any]:
+    """Have a disclosure ask for its one review and return that."""
+    (review,) = on(lane.work(admitted(**changes)), TopicName.REVIEWS)
+    return review
+
+
+def answered(lane: Lane, *values: bytes) -> Turn:
+    return lane.work(*values, topic=TopicName.REVIEW_OUTCOMES)
+
+
+def unconfirmed(lane: Lane) -> dict[str, Any]:
+    """An emergency that a volunteer assessed (CASE-1)."""
+    return asked(lane, assessment=VOLUNTEER)
+
+
+def reviews(turn: Turn) -> list[dict[str, Any]]:
+    return [each for each in on(turn, TopicName.REVIEWS) if "asks" in each]
+
+
+def settled(turn: Turn) -> list[dict[str, Any]]:
+    return [each for each in on(turn, TopicName.REVIEWS) if "settled_at" in each]
+
+
+def concern(kind: str, **known: Any) -> list[dict[str, Any]]:
+    return [{"kind": kind, **known}]
+
+
+def rejected_review(lane: Lane) -> dict[str, Any]:
+    turn = lane.work(b"not a record", topic=TopicName.ADMITTED_URGENT)
+    assert why(turn) == ["value: is not a single-object encoded record"]
+    (review,) = on(turn, TopicName.REVIEWS)
+    return review

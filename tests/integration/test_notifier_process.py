@@ -1,0 +1,61 @@
+"""The notifier as a process on the real runtime and a real Kafka, killed whenever."""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from schemas.codec import decode, encode
+from schemas.records import NotificationDue, ServiceDisclosure
+from schemas.topics import TopicName
+from schemas.vocabulary import Agency, ContactChannel, Service
+from tests.connector_world import World
+from tests.processes import until
+from tests.reports import report
+from tests.tails import Tail
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.faults
+async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
+    world: World, bootstrap: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "notices.jsonl"
+    wanted = {f"{world.run}-{number}" for number in range(30)}
+    settled: Counter[str] = Counter()
+    with Tail(bootstrap, TopicName.NOTIFICATIONS) as tail:
+        for number, notification_id in enumerate(sorted(wanted)):
+            due = NotificationDue(
+                notification_id=notification_id,
+                report_id=f"report-{number}",
+                person=f"person-{number}",
+                disclosures=(ServiceDisclosure(service=Service.FORUM, disclosure_id=f"d-{number}"),),
+                agency=Agency.EMERGENCY_999,
+                clauses=("IR-1",),
+                channels=(ContactChannel.SMS,),
+                due_at=report().reported_at,
+            )
+            world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
+        for told in (1, 8):
+            notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+            await until(lambda wanted=told: _lines(file) >= wanted)
+            await asyncio.to_thread(notifier.kill)
+        notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+        while set(settled) < wanted:
+            found = await asyncio.to_thread(tail.take, 1, 40)
+            assert found, "a notice was not settled"
+            for record in found:
+                name, fields = decode(record.value, "NotificationDue", "NotificationSettled")
+                if name == "NotificationSettled":
+                    settled[fields["notification_id"]] += 1
+        assert await asyncio.to_thread(notifier.stop) == 0
+    assert settled == Counter(wanted)
+    told_to = [json.loads(line)["notification_id"] for line in file.read_text().splitlines()]
+    assert sorted(told_to) == sorted(wanted)
+
+
+def _lines(file: Path) -> int:
+    return file.read_bytes().count(b"\n") if file.exists() else 0

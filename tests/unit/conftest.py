@@ -1,0 +1,41 @@
+"""Fixtures that modules of unit tests share: a lane of DECIDE, and connectors with an agency to send to."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from schemas.vocabulary import Agency
+from streams.domain.delivery import RetryPolicy
+from tests.agency_servers import AgencyServer, serving
+from tests.connector_bench import QUICK, Bench, Open
+from tests.decide_reviews import decide
+from tests.reports import Keys
+from tests.turns import Lane
+
+
+@pytest.fixture
+def lane() -> Lane:
+    """A lane of DECIDE with the rota and the keys that its reviews need; other lanes are their modules' own."""
+    return Lane(decide())
+
+
+@pytest.fixture
+async def agency(tmp_path: Path) -> AsyncIterator[AgencyServer]:
+    """An agency that is up, and does nothing wrong until it is told to."""
+    async with serving(tmp_path, Agency.EMERGENCY_999) as server:
+        yield server
+
+
+@pytest.fixture
+async def bench_at(agency: AgencyServer) -> AsyncIterator[Open]:
+    """Makes benches, and closes their connections before the agency of the test is gone."""
+    async with AsyncExitStack() as closing:
+
+        def make(url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> Bench:
+            bench = Bench(url, keys, policy)
+            closing.push_async_exit(bench.client)
+            return bench
+
+        yield make

@@ -1,0 +1,124 @@
+"""Reviews that are confirmed: reported once, to whom was proposed or named, whatever is said later."""
+
+from datetime import timedelta
+
+from schemas.topics import KNOWN_DAYS, TopicName
+from streams.domain.ids import report_id, review_decision_id, review_id
+from tests.decide_reviews import ADULT, HOUR, VOLUNTEER, answered, asked, concern, reviews, settled, unconfirmed
+from tests.review_outcomes import SUPERVISOR, facts, outcome
+from tests.turns import ADA, NOW, PARTITION, Lane, assert_names_nobody, on, why
+
+
+def test_what_is_confirmed_becomes_the_report_and_the_notice(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    turn = answered(lane, outcome(review["review_id"]))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], decision["proposed"], decision["review"]) == ("emergency", None, None)
+    assert (decision["caused_by"], decision["supersedes"]) == ("review_outcome", review["decision_id"])
+    assert decision["decision_id"] == review_decision_id("d-1", review["review_id"])
+    assert {each["id"]: each["state"] for each in decision["clauses"]}["CASE-1"] == "does_not_hold"
+    (report,) = on(turn, TopicName.REPORTS_999)
+    assert (report["report_id"], report["kind"]) == (report_id(decision["decision_id"], "999"), "new")
+    assert report["sections"][0]["section"] == review["section"]
+    assert decision["notify"]["due"] is True
+    assert len(on(turn, TopicName.NOTIFICATIONS)) == 1
+    assert {output.partition for output in turn.outputs} == {PARTITION}
+    assert {output.key for output in turn.outputs} == {ADA.encode()}
+    assert_names_nobody(turn)
+
+
+def test_once_settled_nothing_escalates_and_it_is_said_who_settled_it(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    turn = answered(lane, outcome(review["review_id"], by=SUPERVISOR))
+    (end,) = settled(turn)
+    assert (end["by"], end["role"], end["decision"], end["person"]) == (
+        SUPERVISOR,
+        "clinical_supervisor",
+        "confirm",
+        ADA,
+    )
+    assert end["decision_id"] == on(turn, TopicName.DECISIONS)[0]["decision_id"]
+    assert lane.timers == {}
+    assert not [key for key in lane.state if key.startswith(b"r:")]
+    assert lane.pass_time(NOW + HOUR).outputs == []
+
+
+def test_a_later_outcome_changes_nothing_whatever_it_says(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    first = outcome(review["review_id"])
+    turn = answered(lane, first, first, outcome(review["review_id"], "refuse", refusal="entered_in_error"))
+    assert len(on(turn, TopicName.DECISIONS)) == 1
+    state = dict(lane.state)
+    later = answered(lane, first, outcome(review["review_id"], by=SUPERVISOR))
+    assert (later.outputs, later.rejects, lane.state) == ([], [], state)
+
+
+def test_a_settled_review_is_known_for_as_long_as_its_disclosure(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    answered(lane, outcome(review["review_id"]))
+    end = NOW + timedelta(days=KNOWN_DAYS)
+    lane.sweep(end)
+    assert lane.state == {}
+    turn = lane.work(outcome(review["review_id"]), topic=TopicName.REVIEW_OUTCOMES, now=end)
+    assert why(turn) == ["review_id: is of no review that is open or was settled of late"]
+
+
+def test_who_confirms_may_add_agencies_for_the_clauses_that_hold_beside(lane: Lane) -> None:
+    review = asked(
+        lane,
+        assessment=VOLUNTEER,
+        concerns=[*concern("medication", more_than_prescribed=True), *concern("abuse", ongoing=True)],
+    )
+    assert [each["agency"] for each in review["agencies"]] == ["999"]
+    turn = answered(lane, outcome(review["review_id"], agencies=[{"agency": "social_worker"}]))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert [(each["agency"], each["clauses"]) for each in decision["agencies"]] == [
+        ("999", ["IR-4"]), ("social_worker", ["LT-2"]),
+    ]  # fmt: skip
+    (report,) = on(turn, TopicName.REPORTS_SOCIAL_WORKER)
+    assert report["concerns"] == ["abuse"]
+    assert len(on(turn, TopicName.REPORTS_999)) == 1
+    assert len(on(turn, TopicName.NOTIFICATIONS)) == 2
+
+
+def test_what_is_confirmed_with_a_question_beside_is_sent_and_the_question_asked_again(lane: Lane) -> None:
+    both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
+    review = asked(lane, assessment=VOLUNTEER, concerns=both, subject={"account": "forum:1", "age": 15})
+    turn = answered(lane, outcome(review["review_id"]))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], decision["review"]["reason"]) == ("refer", "missing_fact")
+    (beside,) = reviews(turn)
+    assert beside["review_id"] == review_id(decision["decision_id"])
+    assert len(on(turn, TopicName.REPORTS_101)) == 1
+    # What was told is not told again, what is new is a supplement (LT-5: 101 where nobody is known).
+    found = facts(**{"concerns[1].medical_professionals_informed": False})
+    turn = answered(lane, outcome(beside["review_id"], "new_facts", facts=found))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    (report,) = on(turn, TopicName.REPORTS_101)
+    first = report_id(review_decision_id("d-1", review["review_id"]), "101")
+    assert (report["kind"], report["refers_to"], report["clauses"]) == ("supplement", first, ["LT-4", "LT-5"])
+    assert (decision["outcome"], decision["review"]) == ("refer", None)
+
+
+def test_where_nothing_was_proposed_whoever_is_named_decides(lane: Lane) -> None:
+    ad_2 = {"subject": ADULT, "concerns": concern("suicide", immediate_danger="harm", plan=False)}
+    review = asked(lane, **ad_2)
+    assert why(answered(lane, outcome(review["review_id"]))) == [
+        "agencies: needs at least one: nobody else was proposed to be told"
+    ]
+    police = [{"agency": "999", "service": "police"}]
+    turn = answered(lane, outcome(review["review_id"], agencies=police))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert decision["outcome"] == "emergency"
+    assert decision["agencies"] == [{"agency": "999", "service": "police", "clauses": ["AD-2"]}]
+    assert len(on(turn, TopicName.REPORTS_999)) == 1
+
+
+def test_a_private_conversation_may_end_in_a_referral(lane: Lane) -> None:
+    unclear = {"says_safe": False, "contradicted": False, "unclear": True}
+    review = asked(lane, concerns=concern("homelessness", state=None), safety=unclear)
+    assert review["reason"] == "private_conversation"
+    turn = answered(lane, outcome(review["review_id"], agencies=[{"agency": "101"}]))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], decision["agencies"][0]["clauses"]) == ("refer", ["LT-4"])
+    assert len(on(turn, TopicName.REPORTS_101)) == 1

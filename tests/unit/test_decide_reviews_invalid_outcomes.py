@@ -1,0 +1,114 @@
+"""Outcomes of reviews that settle nothing: not authentic, not theirs to give, or saying what cannot be."""
+
+from typing import Any
+
+import pytest
+
+from schemas.codec import decode, encode
+from schemas.policy import load_policies
+from schemas.policy.duty import Duty, load_duty
+from streams.agents.decide import Decide
+from tests.decide_reviews import ADULT, MINUTE, VOLUNTEER, answered, asked, concern, rejected_review, unconfirmed
+from tests.review_outcomes import KEYLESS, LEAD, STAFF_KEYS, STRANGER, SUPERVISOR, outcome
+from tests.turns import NOW, PARTITION, Lane, why
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"by": STRANGER}, "by: is nobody on the duty rota"),
+        ({"by": KEYLESS}, "by: has no key here"),
+        ({"key": STAFF_KEYS[SUPERVISOR]}, "signature: is not that of whom it names, over what it says"),
+        ({"by": SUPERVISOR, "role": "safeguarding_lead"}, "role: is not theirs on the duty rota"),
+        ({"review_id": "another"}, "review_id: is of no review that is open or was settled of late"),
+    ],
+)
+def test_an_outcome_that_is_not_authentic_changes_nothing(lane: Lane, said: dict[str, Any], reason: str) -> None:
+    review = unconfirmed(lane)
+    state = dict(lane.state)
+    turn = answered(lane, outcome(**({"review_id": review["review_id"]} | said)))
+    assert why(turn) == [reason]
+    assert (turn.outputs, lane.state) == ([], state)
+    assert len(lane.timers) == 1
+
+
+def test_a_signature_is_over_everything_that_is_said(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    fields = decode(outcome(review["review_id"]), "ReviewOutcome")[1]
+    changed: list[dict[str, Any]] = [
+        {"decision": "refuse", "refusal": "no_clause_holds"},
+        {"agencies": [{"agency": "101", "service": None}]},
+        {"decided_at": NOW + MINUTE},
+    ]
+    turn = answered(lane, *(encode("ReviewOutcome", {**fields, **change}) for change in changed))
+    assert why(turn) == ["signature: is not that of whom it names, over what it says"] * 3
+
+
+def test_staff_whom_the_policy_does_not_train_settle_nothing() -> None:
+    duty = load_duty()
+    moderator = {"id": LEAD, "role": "moderator", "on_duty": ["daily 00:00-24:00"]}
+    others = [{"id": each.id, "role": each.role, "on_duty": ["daily 00:00-24:00"]} for each in duty.staff[:2]]
+    every = {"emergency": "5 minutes", "other": "4 hours"}
+    mixed = Duty.model_validate({"escalate_every": every, "staff": [*others, moderator]})
+    lane = Lane(Decide(load_policies(), mixed, STAFF_KEYS, PARTITION))
+    review = unconfirmed(lane)
+    given = outcome(review["review_id"], role="moderator")
+    assert why(answered(lane, given)) == ["role: is not trained to settle a review"]
+    assert why(answered(lane, outcome(rejected_review(lane)["review_id"], role="moderator"))) == [
+        "role: is not trained to settle a review"
+    ]
+
+
+def test_where_ad_2_applies_a_supervisor_decides_nothing(lane: Lane) -> None:
+    review = asked(lane, subject=ADULT, concerns=concern("suicide", immediate_danger="harm", plan=False))
+    for given in (
+        outcome(review["review_id"], "refuse", by=SUPERVISOR, refusal="no_clause_holds"),
+        outcome(review["review_id"], by=SUPERVISOR, agencies=[{"agency": "999", "service": "police"}]),
+    ):
+        assert why(answered(lane, given)) == ["role: AD-2 is for a safeguarding lead to decide"]
+
+
+@pytest.mark.parametrize("agency", ["101", "social_worker", "care_team"])
+def test_of_an_adult_who_is_not_at_risk_nothing_but_an_emergency_is_passed_on(lane: Lane, agency: str) -> None:
+    known = ADULT | {"professionals": [{"role": "social_worker"}, {"role": "care_professional"}]}
+    review = asked(lane, subject=known, concerns=concern("suicide", immediate_danger="harm", plan=False))
+    turn = answered(lane, outcome(review["review_id"], agencies=[{"agency": agency}]))
+    assert why(turn) == [
+        "agencies: AD-1: an emergency alone, unless they are known to be under 18 or an adult at risk of harm"
+    ]
+
+
+def test_a_professional_who_is_not_known_cannot_be_told(lane: Lane) -> None:
+    review = asked(lane, subject={"account": "forum:1", "age": 16}, assessment=VOLUNTEER)
+    turn = answered(lane, outcome(review["review_id"], agencies=[{"agency": "care_team"}]))
+    assert why(turn) == ["agencies: they have no care_professional that is known: say subject.professionals first"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        ("concerns[1].plan", True, "concerns[1].plan: is of no concern of this disclosure"),
+        ("concerns[0].ongoing", True, "concerns[0].ongoing: is no fact of that concern"),
+        ("concerns[0].kind", "homeless", "concerns[0].kind: is no fact of that concern"),
+        ("concerns[0].plan", "homeless", "concerns[0].plan: must be true, false or null"),
+        ("concerns[0].timeframe", "homeless", "concerns[0].timeframe: is not one of the known values"),
+        ("subject.age", 131, "subject.age: is out of range"),
+        ("subject.age", True, "subject.age: must be a whole number"),
+        ("safety.unclear", 1, "safety.unclear: must be true, false or null"),
+        ("subject.professionals", "homeless", "subject.professionals[1]: is not one of the known values"),
+    ],
+)
+def test_what_cannot_be_a_fact_is_rejected_by_its_path(lane: Lane, path: str, value: Any, reason: str) -> None:
+    review = unconfirmed(lane)
+    given = outcome(review["review_id"], "new_facts", facts=[{"path": path, "value": value}])
+    turn = answered(lane, given)
+    assert why(turn) == [reason]
+    assert len(lane.timers) == 1
+
+
+def test_a_fact_is_given_once(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    twice = [{"path": "concerns[0].plan", "value": value} for value in (True, False)]
+    assert why(answered(lane, outcome(review["review_id"], "new_facts", facts=twice))) == [
+        "concerns[0].plan: is given twice"
+    ]

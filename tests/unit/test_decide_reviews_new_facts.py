@@ -1,0 +1,45 @@
+"""Reviews that are answered with new facts: decided anew with them, and asked again where they leave a question."""
+
+from schemas.topics import TopicName
+from tests.decide_reviews import HOUR, VOLUNTEER, answered, asked, concern, reviews
+from tests.review_outcomes import facts, outcome
+from tests.turns import NOW, Lane, on
+
+
+def test_new_facts_are_decided_anew_on_the_word_of_whoever_found_them_out(lane: Lane) -> None:
+    review = asked(lane, assessment=VOLUNTEER, concerns=concern("medication", more_than_prescribed=None))
+    assert review["asks"] == ["concerns[0].more_than_prescribed"]
+    turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(_0__more_than_prescribed=True)))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], decision["caused_by"]) == ("emergency", "review_outcome")
+    assert len(on(turn, TopicName.REPORTS_999)) == len(on(turn, TopicName.NOTIFICATIONS)) == 1
+    assert reviews(turn) == []
+
+
+def test_new_facts_may_rule_everything_out(lane: Lane) -> None:
+    review = asked(lane, concerns=concern("medication", more_than_prescribed=None))
+    turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(_0__more_than_prescribed=False)))
+    assert [each["outcome"] for each in on(turn, TopicName.DECISIONS)] == ["confidential"]
+
+
+def test_facts_that_leave_something_open_ask_again_with_them(lane: Lane) -> None:
+    review = asked(lane, subject={"account": "forum:1"}, concerns=concern("homelessness", state=None))
+    assert set(review["asks"]) == {"subject.age", "concerns[0].state"}
+    turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(subject__age=16)))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    (second,) = reviews(turn)
+    assert (second["asks"], second["decision_id"]) == (["concerns[0].state"], decision["decision_id"])
+    assert second["review_id"] != review["review_id"]
+    assert second["deadline"] == NOW + 24 * HOUR
+    found = facts(_0__state="homeless", subject__professionals="social_worker")
+    turn = answered(lane, outcome(second["review_id"], "new_facts", facts=found))
+    (third,) = on(turn, TopicName.DECISIONS)
+    assert (third["outcome"], third["supersedes"]) == ("refer", decision["decision_id"])
+    assert len(on(turn, TopicName.REPORTS_SOCIAL_WORKER)) == 1
+
+
+def test_an_age_that_was_found_out_settles_what_contradicted_it(lane: Lane) -> None:
+    disagreeing = {"account": "forum:1", "age": 16, "age_band": "adult"}
+    review = asked(lane, subject=disagreeing, concerns=concern("homelessness", state="homeless"))
+    turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(subject__age=17)))
+    assert [each["outcome"] for each in on(turn, TopicName.DECISIONS)] == ["refer"]

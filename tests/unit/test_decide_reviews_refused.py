@@ -1,0 +1,61 @@
+"""Reviews that are refused or denied: nobody is told, and what was told already is not taken back."""
+
+from schemas.topics import TopicName
+from tests.decide_reviews import VOLUNTEER, answered, asked, concern, reviews, unconfirmed
+from tests.review_outcomes import facts, outcome
+from tests.turns import Lane, admitted, on, why
+
+REPORTS = tuple(topic for topic in TopicName if ".reports." in topic)
+
+
+def test_what_is_refused_is_confidential_and_reported_to_nobody(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    turn = answered(lane, outcome(review["review_id"], "refuse", refusal="no_clause_holds"))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], decision["agencies"], decision["review"]) == ("confidential", [], None)
+    assert decision["notify"]["due"] is False
+    assert decision["notes"][-1] == "review: refused, no_clause_holds"
+    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
+
+
+def test_a_question_beside_a_referral_that_is_refused_takes_nothing_back(lane: Lane) -> None:
+    both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
+    turn = lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15}))
+    (review,) = reviews(turn)
+    assert len(on(turn, TopicName.REPORTS_101)) == 1
+    refused = outcome(review["review_id"], "refuse", refusal="no_clause_holds")
+    turn = answered(lane, refused)
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], [each["agency"] for each in decision["agencies"]]) == ("refer", ["101"])
+    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
+
+
+def test_a_question_beside_a_referral_is_confirmed_only_with_somebody_to_tell(lane: Lane) -> None:
+    both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
+    (review,) = reviews(lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15})))
+    assert why(answered(lane, outcome(review["review_id"]))) == [
+        "agencies: needs at least one: nobody else was proposed to be told"
+    ]
+    police = [{"agency": "999", "service": "police"}]
+    turn = answered(lane, outcome(review["review_id"], agencies=police))
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], [each["agency"] for each in decision["agencies"]]) == ("emergency", ["101", "999"])
+    # 101 knows already.
+    assert {output.topic for output in turn.outputs} & set(map(str, REPORTS)) == {TopicName.REPORTS_999}
+
+
+def test_facts_that_deny_what_was_reported_take_nothing_back(lane: Lane) -> None:
+    both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
+    (review,) = reviews(lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15})))
+    grown = outcome(review["review_id"], "new_facts", facts=facts(subject__age=20))
+    turn = answered(lane, grown)
+    (decision,) = on(turn, TopicName.DECISIONS)
+    assert (decision["outcome"], [each["agency"] for each in decision["agencies"]]) == ("refer", ["101"])
+    assert decision["notify"]["due"] is False
+    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
+
+
+def test_abuse_is_acted_on_even_if_they_say_that_they_are_safe(lane: Lane) -> None:
+    review = asked(lane, assessment=VOLUNTEER, concerns=concern("abuse", ongoing=True))
+    turn = answered(lane, outcome(review["review_id"], "refuse", refusal="safe_after_conversation"))
+    assert why(turn) == ["refusal: SAFE-4: abuse is acted on even if they say that they are safe"]
