@@ -33,9 +33,6 @@ class PositionedThread(AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Left open: the process ends with this thread. Two that were told to stop soon after their start ended by
-        # SIGSEGV in a thread; that it was uvloop, closing this loop under connections being made, is not proved.
-        self._close_thread_loop_on_stop = False
         self._is_prompt = False
         self._seeks = 0
         #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import faust
 import structlog
-import uvloop
 
 from streams.runtime.batches import BatchSchema, urgent_first
 from streams.runtime.collector import spare_collector
@@ -76,8 +75,6 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     install()
     sys.setswitchinterval(_SWITCH_SECONDS)
     spare_collector()
-    # For Faust's own thread too: it makes its loop by the policy.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     # What is left when the lanes are closed and Faust has stopped is cancelled and waited for, for as long as it likes.
     late = threading.Timer(_STOP_SECONDS, leave_behind)
     late.daemon = True
