@@ -16,8 +16,9 @@ SHORT_SLICE_SECONDS = 0.0005
 TURNS_AT_ONCE = 3
 #: How long urgent work is still expected after its last step here: its next lane has yet to fetch what that one wrote.
 _LINGER_SECONDS = 0.06
-#: How long urgent work may stop routine work at a stretch: about what its way through all stages takes.
-HOLD_SECONDS = 0.1
+#: How long urgent work may stop routine work at a stretch: as long as its way through all stages takes where it takes
+#: long. Half as much let a backlog in before the end of it, which doubled the longest of these ways.
+HOLD_SECONDS = 0.2
 #: Seconds that routine work goes on beside urgent work for each second that it was stopped: much urgent work, which
 #: would stop it again and again, has to come with a share of the thread that keeps the rest from piling up.
 GOES_ON = 2.0
