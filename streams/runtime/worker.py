@@ -76,7 +76,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     sys.setswitchinterval(_SWITCH_SECONDS)
     spare_collector()
     # What is left when the lanes are closed and Faust has stopped is cancelled and waited for, for as long as it likes.
-    late = threading.Timer(_STOP_SECONDS, leave_behind)
+    late = threading.Timer(_STOP_SECONDS, _leave, ["tasks"])
     late.daemon = True
     try:
         return asyncio.run(_run(wiring, instance, late.start))
@@ -109,8 +109,12 @@ async def _stop(app: Any, running: asyncio.Task[None]) -> None:
         end_process("closing of the lanes", LaneBroken("it took too long"))
     if not await is_done(_stop_faust(app, running), _STOP_SECONDS):
         # Faust may wait for ever for what it had only begun to start. Nothing is left in its hands.
-        _log.warning("Faust did not stop in time and is left behind")
-        leave_behind()
+        _leave("Faust")
+
+
+def _leave(what: str) -> None:
+    _log.warning("did not stop in time and is left behind", what=what)
+    leave_behind()
 
 
 async def is_done(work: Coroutine[Any, Any, None], seconds: float) -> bool:

@@ -1,6 +1,8 @@
 """A stop takes no longer than it may, whatever waits for ever and does not let itself be cancelled."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -30,3 +32,33 @@ async def test_what_is_done_in_time_is_done_and_what_it_raises_is_raised() -> No
     assert await is_done(asyncio.sleep(0), 5.0)
     with pytest.raises(LookupError):
         await is_done(fails(), 5.0)
+
+
+#: A worker that has stopped, but for a task that goes on when it is cancelled.
+_STOPPED = """
+import asyncio
+from streams.runtime import worker
+
+async def goes_on():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+async def run(wiring, instance, stopped):
+    tasks.append(asyncio.create_task(goes_on()))
+    await asyncio.sleep(0)
+    stopped()
+    return 0
+
+tasks = []
+worker._run, worker._STOP_SECONDS = run, 0.1
+worker.run_worker("stopped", [], bootstrap="nowhere:1")
+"""
+
+
+def test_a_task_that_does_not_end_does_not_keep_a_process_that_has_stopped() -> None:
+    ended = subprocess.run([sys.executable, "-c", _STOPPED], capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "left behind" in ended.stdout + ended.stderr
