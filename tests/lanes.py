@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from streams.runtime import Agent, Cause, Output, Record, Turn
+from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
 from streams.runtime.rejection import REJECTED_SUFFIX, rejected
 from streams.runtime.state import Entry, LaneState, changed
 
@@ -44,7 +44,9 @@ class Lane:
         self.effects: deque[tuple[Any, Cause]] = deque()
         self._offset = 0
         turn = self._turn()
-        agent.opened(turn)
+        if agent.unfinished is not None:
+            for key, value in list(turn.scan(agent.unfinished)):
+                agent.resume(key, value, turn)
         self._commit(turn)
 
     def feed(self, *values: bytes | None, topic: str = "source", traceparent: bytes | None = None) -> None:
@@ -63,13 +65,33 @@ class Lane:
         self._commit(turn)
 
     async def settle(self) -> Any:
-        """Perform the oldest effect, commit what follows, and return the effect."""
+        """Perform the oldest effect, in its slot if it needs one, commit what follows, and return the effect."""
         effect, cause = self.effects.popleft()
-        result = await self.agent.perform(effect)
+        slot = self.agent.slot(effect)
+        if slot is None:
+            result = await self.agent.perform(effect)
+        else:
+            async with slot:
+                turn = self._turn()
+                begins = self.agent.starting(effect, turn, cause)
+                self._commit(turn)
+                if not begins:
+                    return effect
+                result = await self.agent.perform(effect)
         turn = self._turn()
         self.agent.settled(effect, result, turn, cause)
         self._commit(turn)
         return effect
+
+    def put_aside(self, work: PutAside) -> None:
+        """Have the agent hand over work that the runtime has put aside, as a real lane does."""
+        turn = self._turn()
+        if work.timer is not None:
+            turn.unschedule(work.timer)
+        if work.entry is not None:
+            turn.drop(work.entry)
+        self.agent.put_aside(work, turn, Cause())
+        self._commit(turn)
 
     @property
     def state(self) -> dict[bytes, bytes]:

@@ -106,9 +106,10 @@ class Effects(Agent[str, bool, bool]):
     def decode(self, record: Record) -> str:
         return _decode(self._plan, record)
 
-    def opened(self, turn: Turn) -> None:
-        for key, trace in turn.scan(b"owed "):
-            turn.start(key.removeprefix(b"owed ").decode(), cause=Cause(trace or None))
+    unfinished = b"owed "
+
+    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
+        turn.start(key.removeprefix(b"owed ").decode(), cause=Cause(value or None))
 
     def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
         for record, word in batch:

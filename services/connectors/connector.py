@@ -81,6 +81,8 @@ Result = ReportSection | Unopenable | Answered
 class Connector(Agent[Report, Effect, Result]):
     """One lane of one agency's connector."""
 
+    unfinished = kept.PENDING
+
     def __init__(
         self,
         agency: Agency,
@@ -124,19 +126,15 @@ class Connector(Agent[Report, Effect, Result]):
             else:
                 turn.start(Compose(report), cause=cause)
 
-    def opened(self, turn: Turn) -> None:
-        """Take up every report that the state still owes."""
-        for report_id, standing in kept.pending(turn):
-            request = kept.request_of(turn, report_id)
-            if request is None:
-                turn.start(Compose(kept.report_of(turn, report_id)), cause=standing.cause)
-            elif standing.retry_at is not None:
-                # Its timer is restored, and setting it to the same time changes nothing. A version that knew no timers
-                # left this time alone.
-                turn.schedule(report_id.encode(), standing.retry_at, cause=standing.cause)
-            else:
-                unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN})
-                self._attempt(turn, kept.report_of(turn, report_id), unknown, request)
+    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
+        """Take up a report that is not settled."""
+        report_id, standing = kept.pending(key, value)
+        request = kept.request_of(turn, report_id)
+        if request is None:
+            turn.start(Compose(kept.report_of(turn, report_id)), cause=standing.cause)
+        elif standing.retry_at is None:
+            unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN})
+            self._attempt(turn, kept.report_of(turn, report_id), unknown, request)
 
     async def perform(self, effect: Effect) -> Result:
         """Compose or send; whatever the agency does is a result."""

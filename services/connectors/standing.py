@@ -6,7 +6,6 @@ standing/ID  state, attempt, times                          until it is settled
 done/ID      how it ended                                   for SETTLED_FOR after it was reported
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -20,7 +19,8 @@ from streams.runtime import Cause, Turn
 #: How long the mark of a settled report stays after it was reported: for as long as anything can bring it again.
 SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
 
-_STANDING = b"standing/"
+#: Prefix of the entry that every report has until it is settled.
+PENDING = b"standing/"
 
 
 class Standing(BaseModel):
@@ -96,10 +96,9 @@ def settle(turn: Turn, report: Report, state: DeliveryState) -> None:
     turn.put(_done(report_id), state.value.encode(), until=report.reported_at + SETTLED_FOR)
 
 
-def pending(turn: Turn) -> Iterator[tuple[str, Standing]]:
-    """Yield every report that is not settled."""
-    for key, value in list(turn.scan(_STANDING)):
-        yield key.removeprefix(_STANDING).decode(), Standing.model_validate_json(value)
+def pending(key: bytes, value: bytes) -> tuple[str, Standing]:
+    """Return the id of a report that is not settled, and how far it is, from its entry under `PENDING`."""
+    return key.removeprefix(PENDING).decode(), Standing.model_validate_json(value)
 
 
 def standing_of(turn: Turn, report_id: str) -> Standing:
@@ -145,7 +144,7 @@ def _request(report_id: str) -> bytes:
 
 
 def _standing(report_id: str) -> bytes:
-    return _STANDING + report_id.encode()
+    return PENDING + report_id.encode()
 
 
 def _done(report_id: str) -> bytes:

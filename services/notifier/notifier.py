@@ -66,6 +66,8 @@ class Outcome:
 class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
     """One lane of the notifier."""
 
+    unfinished = _PENDING
+
     def __init__(self, channel: ChannelPort, policy: Policy, review_after: timedelta = REVIEW_AFTER) -> None:
         self._channel = channel
         self._policy = policy
@@ -100,11 +102,10 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
                 turn.put(_pending(due.notification_id), pending.model_dump_json().encode())
                 turn.start(Tell(due, cause), cause=cause)
 
-    def opened(self, turn: Turn) -> None:
-        """Tell again what nobody knows to have been told."""
-        for _, value in list(turn.scan(_PENDING)):
-            pending = Pending.model_validate_json(value)
-            turn.start(Tell(pending.due, pending.cause), cause=pending.cause)
+    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - the value has all of it
+        """Send a pending notice again: a crash left its outcome unknown."""
+        pending = Pending.model_validate_json(value)
+        turn.start(Tell(pending.due, pending.cause), cause=pending.cause)
 
     async def perform(self, effect: Tell) -> Outcome:
         """Tell the notice through the channel."""

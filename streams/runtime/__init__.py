@@ -3,7 +3,7 @@
 `agent` is what an agent is written against; `lanes` runs agents; `worker` starts a process of them.
 """
 
-from streams.runtime.agent import Agent, Cause, Output, Record, Timer, Turn
+from streams.runtime.agent import Agent, Cause, Output, PutAside, Record, Timer, Turn
 from streams.runtime.collector import spare_collector
 from streams.runtime.follower import Follower
 from streams.runtime.groups import LaneContext, LaneGroup
@@ -17,6 +17,7 @@ __all__ = [
     "LaneContext",
     "LaneGroup",
     "Output",
+    "PutAside",
     "Record",
     "Step",
     "Timer",

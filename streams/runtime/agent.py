@@ -17,6 +17,7 @@ its own. An entry of the state may have an end (`until`), after which it is drop
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -90,6 +91,23 @@ class Timer:
     cause: Cause = Cause()
 
 
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """A timer, an effect or a state entry on which the agent raised again when it ran alone.
+
+    The runtime has written it to the changelog's `.rejected` topic, and removes the timer and the entry.
+    """
+
+    #: What it was: exactly one of the three is set, or `entry` beside the timer or effect that it belongs to.
+    timer: bytes | None
+    effect: Any | None
+    entry: bytes | None
+    #: The entry's value, None where there is no entry.
+    value: bytes | None
+    #: Class of the error.
+    error: str
+
+
 class Turn:
     """Collects what follows from a batch; nothing of it happens before all of it is committed together.
 
@@ -124,7 +142,7 @@ class Turn:
         return value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the entries whose key starts with `prefix`; reads the whole state, so for `opened`, not for a batch."""
+        """Yield the entries whose key starts with `prefix`; reads the whole state, so not for use in a batch."""
         for key in {*self._state, *self.changes}:
             if key.startswith(prefix) and (value := self.get(key)) is not None:
                 yield key, value
@@ -174,8 +192,12 @@ class Turn:
 class Agent(ABC, Generic[M, E, R]):
     """The work of one lane; the runtime makes one instance for each. M: a decoded message, E: an effect, R: its result.
 
-    Anything these raise, but for `Invalid` from `decode`, ends the process: its successor finds all of a turn or none.
+    An exception of a method, other than `Invalid` from `decode`, ends the process once: its successor finds all of a
+    turn or none. A record, timer, effect or entry on which a method raises again there is put aside (`poison_records`).
     """
+
+    #: Prefix of the keys of entries that are unfinished work: `resume` is called for each when the lane opens.
+    unfinished: bytes | None = None
 
     @abstractmethod
     def decode(self, record: Record) -> M:
@@ -185,14 +207,23 @@ class Agent(ABC, Generic[M, E, R]):
     def handle(self, batch: Sequence[tuple[Record, M]], turn: Turn) -> None:
         """Work off records of a batch, in order; a long batch comes in several parts of one turn."""
 
-    def opened(self, turn: Turn) -> None:
-        """Say what the restored state still owes, before the first batch.
+    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - for agents with such entries
+        """Take up one unfinished entry of the restored state, before the first batch."""
+        raise TypeError(f"{type(self).__name__} has unfinished entries and does not say how they are resumed")
 
-        Called again, and what its turn collects dropped, where an agent is made anew beside a state that lives on.
+    def slot(self, effect: E) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - for effects that wait for one
+        """Return the slot that the effect waits for and holds while it is performed; None: it needs none."""
+        return None
+
+    def starting(self, effect: E, turn: Turn, cause: Cause) -> bool:  # noqa: ARG002 - for effects with a slot
+        """Record, once an effect has its slot, that it is about to be performed; return False to leave it out.
+
+        Called for effects with a slot only. The turn is committed before `perform` is called.
         """
+        return True
 
     async def perform(self, effect: E) -> R:  # noqa: ARG002 - for those that start any
-        """Do the work outside; failures are results, whatever is raised ends the process."""
+        """Do the work outside; failures are results, an exception ends the process."""
         raise TypeError(f"{type(self).__name__} starts effects and does not say how they are performed")
 
     def settled(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
@@ -207,3 +238,10 @@ class Agent(ABC, Generic[M, E, R]):
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - for those that set any
         """Say what follows now that a timer's time has come; the timer is gone from the state."""
         raise TypeError(f"{type(self).__name__} sets timers and does not say what follows from them")
+
+    def entry_of(self, work: "bytes | E") -> bytes | None:  # noqa: ARG002 - for timers and effects of an entry
+        """Return the key of the state entry that a timer (by its name) or an effect belongs to; None: it has none."""
+        return None
+
+    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+        """Hand work that was put aside to a human; nothing unless an agent says so."""

@@ -153,7 +153,10 @@ class Lane:
         self._turns = Turns(self._id, self._queues, self._state, self._commits, lambda: self._closing or self._is_held)
         self.figures.next_offsets = self._state.next_offsets
         turn = self._state.turn(utc_now())
-        self._turns.agent.opened(turn)
+        agent = self._turns.agent
+        if agent.unfinished is not None:
+            for key, value in list(turn.scan(agent.unfinished)):
+                agent.resume(key, value, turn)
         await self._commits.commit(turn, opened.unwritten)
         self._perform_all(turn.effects)
         self.figures.is_open = True

@@ -270,7 +270,6 @@ class Turns:
         """Make the agent anew: what it remembers of a turn that was dropped never happened."""
         self._decoded.clear()
         self.agent = _agent_of(self._lane)
-        self.agent.opened(self._state.turn(utc_now()))
 
 
 def _agent_of(lane: LaneId) -> Agent[Any, Any, Any]:

@@ -87,18 +87,6 @@ async def test_a_wait_that_came_due_in_the_meantime_ends_once(agency: AgencyServ
     assert len(agency.log()) == 2
 
 
-async def test_a_wait_of_a_version_without_timers_goes_on(agency: AgencyServer, bench_at: Open) -> None:
-    agency.faults.add([503])
-    bench = bench_at(agency.url)
-    bench.lane.feed(encoded(report()))
-    await bench.step()
-    timers = bench.lane.timers
-    bench.crash(but=b"t")
-    assert bench.lane.timers == timers
-    await bench.finish()
-    assert bench.states()[-1] == ("acknowledged", 2)
-
-
 async def test_a_timer_of_a_report_that_a_version_without_timers_went_on_with_brings_nothing(
     agency: AgencyServer, bench_at: Open
 ) -> None:
