@@ -28,6 +28,10 @@ _NEXT_TRANSACTION_SECONDS = 0.004
 _OUTPUTS_A_STRETCH = 64
 
 
+class Undeliverable(LaneBroken):
+    """What is written cannot be, whenever it is tried: too large, or refused by the broker for what it is."""
+
+
 class TransactionalWriter:
     """Writes the turns of one lane, each as one transaction of consumer group `group`."""
 

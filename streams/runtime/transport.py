@@ -8,7 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from faust.transport.consumer import TransactionManager
@@ -21,6 +21,7 @@ from streams.runtime.lanes import Lane
 from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.turnstile import Turnstile
+from streams.runtime.watchdog import Watchdog
 
 Background = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -37,6 +38,7 @@ class Wiring:
     at_step: AtStep = unwatched
     #: Lanes (`group-partition`) that begin where their logs do although state and offsets do not fit.
     accepted: frozenset[str] = frozenset()
+    watchdog: Watchdog = field(default_factory=Watchdog)
 
 
 class _Unremembered(defaultdict[Any, int | None]):
@@ -90,6 +92,7 @@ class Lanes(TransactionManager):
             wiring.application,
             wiring.bootstrap,
             Turnstile(),
+            wiring.watchdog,
             at_step=wiring.at_step,
             accepted=wiring.accepted,
             groups=tuple(group.name for group in wiring.groups),
