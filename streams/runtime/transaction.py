@@ -39,6 +39,7 @@ class TransactionalWriter:
         self._bootstrap = bootstrap
         self._group = group
         self._partitions: dict[str, int] = {}
+        self._is_started = False
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             transactional_id=transactional_id,
@@ -48,9 +49,12 @@ class TransactionalWriter:
         )
 
     async def start(self) -> None:
-        """Fence every earlier writer of this lane; afterwards none of its transactions is open."""
+        """Fence every earlier writer of this lane, once; afterwards none of its transactions is open."""
+        if self._is_started:
+            return
         sender.BACKOFF_OVERRIDE = _NEXT_TRANSACTION_SECONDS  # aiokafka offers no setting
         await self._producer.start()
+        self._is_started = True
 
     async def stop(self) -> None:
         """Give the connections back."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from streams.runtime import Agent, Cause, Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.isolation import MOST_PUT_ASIDE
+from streams.runtime.lanes import Lane
 from tests import one_lane
 from tests.counting import Run
 from tests.made_records import Made, words
@@ -105,6 +107,10 @@ async def test_what_raised_once_and_not_again_is_done_whole(run: Run, endings: E
         assert await rejected.to_end() == []
 
 
+def refuses(lane: Lane) -> bool:
+    return lane.figures.refused is not None
+
+
 async def test_where_most_records_raise_it_is_the_code_and_the_lane_refuses(run: Run, endings: Endings) -> None:
     made = [(b"k", b"boom-%d" % n, ()) for n in range(3 * MOST_PUT_ASIDE)]
     await attempt(run, endings, made)
@@ -113,7 +119,7 @@ async def test_where_most_records_raise_it_is_the_code_and_the_lane_refuses(run:
         for begin in (0, MOST_PUT_ASIDE, MOST_PUT_ASIDE):
             async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane:
                 lane.put(batch(run, made, begin))
-                await run.until(lambda opened=lane: opened.figures.refused is not None, "the lane refuses")
+                await run.until(partial(refuses, lane), "the lane refuses")
                 assert lane.figures.refused == (
                     f"{run.routine}-0: LookupError again, with {MOST_PUT_ASIDE} records, timers, effects or entries "
                     "put aside within 60 minutes"
