@@ -1,6 +1,7 @@
 """What a lane does while its group deals the partitions out: its turn in flight ends, and no other begins."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,18 @@ def batch(run: Run, begin: int, end: int) -> Batch:
     return Batch.of(run.routine, records, begin, end)
 
 
+class CountDecoded(Count):
+    """Remembers how often it decoded each record."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.plan())
+        self.decoded: Counter[int] = Counter()
+
+    def decode(self, record: Record) -> str:
+        self.decoded[record.offset] += 1
+        return super().decode(record)
+
+
 async def test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhile(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,3 +60,24 @@ async def test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhil
         assert len(await out.to_end()) == 2
         lane.go_on()
         await out.at_least(4)
+
+
+async def test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_worked_off_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits, agent = HeldCommits(monkeypatch), CountDecoded(run)
+    async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
+        await lane.resolved.wait()
+        await lane.hold()
+        # What waited is here still; the group's offsets are from before all of it.
+        for begin, end in ((0, 4), (4, 6), (0, 3), (3, 8)):
+            lane.put(batch(run, begin, end))
+        commits.held = True
+        lane.go_on()
+        # While the transaction of the first turn is held, the lane decodes ahead.
+        await commits.waiting.wait()
+        await out.to_end()
+        commits.release()
+        await out.at_least(8)
+        assert [one.offset for one in out.counted] == list(range(8))
+        assert agent.decoded == Counter(range(8))
