@@ -89,32 +89,24 @@ class Lane:
         return self._queues.is_full(topic)
 
     async def hold(self) -> None:
-        """Let the turn in flight finish and begin no other until `go_on`, and drop what waits: it is fetched again.
+        """Let the turn in flight finish and begin no other until `go_on`.
 
         The lane may be another's as soon as the group knows that this member gave it up, and that one fences at once.
+        What waits stays: where the lane does too it is fetched again behind it, and skipped as done.
         """
         self._is_held = True
         self._work_arrived.set()
-        self._forget_waiting()
         if self.figures.is_open and self._task is not None:
             self._is_still.clear()
             still = asyncio.create_task(self._is_still.wait())
             # No longer than it takes a member to be given up; then it is fenced, and ends.
             await asyncio.wait([still, self._task], timeout=_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             still.cancel()
-            # A turn that came to its end early has put back what it had left.
-            self._forget_waiting()
 
     def go_on(self) -> None:
         """Take work again: the lane is still here."""
         self._is_held = False
         self._work_arrived.set()
-
-    def _forget_waiting(self) -> None:
-        self._queues.clear()
-        if self.figures.is_open:
-            self._turns.forget_ahead()
-        self._press()
 
     async def close(self) -> None:
         """Let the turn in flight finish, drop what waits, give the producer back."""

@@ -5,8 +5,7 @@ aiokafka 0.14.0 and is pinned to them.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -41,25 +40,8 @@ class Wiring:
     watchdog: Watchdog = field(default_factory=Watchdog)
 
 
-class _Unremembered(defaultdict[Any, int | None]):
-    """Faust's memory of what it handed out, kept empty: it would drop what a lane that was held has to be given again.
-
-    Whether a record is new is the lane's to say, which has the offsets of what it did.
-    """
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-
 class UncommittingConsumer(Consumer):
     """Reads and never commits: the lanes' transactions do."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._read_offset: MutableMapping[Any, int | None] = _Unremembered(lambda: None)
 
     def _new_consumer_thread(self) -> PositionedThread:
         return PositionedThread(self, loop=self.loop, beacon=self.beacon)

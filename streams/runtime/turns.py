@@ -85,10 +85,6 @@ class Turns:
         """How many records of this agent fit in the latency budget."""
         return max(1, min(TURN_RECORDS, int(TURN_SECONDS / self._seconds_each)))
 
-    def forget_ahead(self) -> None:
-        """Drop what was decoded ahead of its turn."""
-        self._decoded.clear()
-
     async def over(self, batch: Batch) -> list[tuple[Any, Any]]:
         """Work a batch off, or as much of it as one turn may; the rest goes back to the head of its queue.
 
@@ -235,12 +231,13 @@ class Turns:
             # Once round the loop: the transaction is on its way.
             await asyncio.sleep(0)
             if topic not in self._lane.group.urgent and (following := self._queues.peek(topic)) is not None:
-                await self._decode_ahead(following, commit)
+                await self._decode_ahead(following, end, commit)
         finally:
             await commit
 
-    async def _decode_ahead(self, batch: Batch, commit: asyncio.Task[None]) -> None:
-        records = batch.records[: self.records_of_a_turn]
+    async def _decode_ahead(self, batch: Batch, begin: int, commit: asyncio.Task[None]) -> None:
+        # What is fetched again and done by then is skipped, and would never be taken out.
+        records = [record for record in batch.records[: self.records_of_a_turn] if record.offset >= begin]
         done = 0
         while done < len(records) and not commit.done() and not self._is_closing():
             async with self._lane.host.turnstile.slice(
