@@ -186,12 +186,15 @@ async def test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing
         # Both copies of the good record and the routine one: the lanes work.
         assert len(await out.at_least(3)) == 3
     (said,) = [line for line in worker.log.splitlines() if "passed over" in line]
-    assert json.loads(said).items() >= {
-        "topic": run.urgent,
-        "partition": partition,
-        "offset": 1,
-        "error": "KeyError",
-    }.items()
+    assert (
+        json.loads(said).items()
+        >= {
+            "topic": run.urgent,
+            "partition": partition,
+            "offset": 1,
+            "error": "KeyError",
+        }.items()
+    )
     assert MARKER not in worker.log
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0
