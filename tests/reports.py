@@ -46,8 +46,10 @@ class Keys:
         return self.keys.get(key_id, self.absent)
 
 
-def section(disclosure_id: str = "disclosure-1", details: SealedDetails = DETAILS) -> ReportSection:
-    fields = seal(details.model_dump(), key=DATA_KEY, key_id=KEY_ID, nonce=bytes(12), disclosure_id=disclosure_id)
+def section(
+    disclosure_id: str = "disclosure-1", details: SealedDetails = DETAILS, key_id: str = KEY_ID
+) -> ReportSection:
+    fields = seal(details.model_dump(), key=DATA_KEY, key_id=key_id, nonce=bytes(12), disclosure_id=disclosure_id)
     return ReportSection(disclosure_id=disclosure_id, section=SealedSection.model_validate(fields))
 
 
