@@ -68,9 +68,7 @@ async def test_a_report_says_whether_its_key_was_erased_or_is_missing_and_the_ot
     assert {report_id: ended[report_id] for report_id in wanted} == wanted
 
 
-async def test_a_key_of_another_master_key_fails_its_report_and_isolates_nothing(
-    world: World, bootstrap: str
-) -> None:
+async def test_a_key_of_another_master_key_fails_its_report_and_isolates_nothing(world: World, bootstrap: str) -> None:
     other = f"{world.run}-other"
     junk = {"key_id": other, "person": "person-1", "wrapped_key": secrets.token_bytes(60)}
     world.write(TopicName.KEYS, other.encode(), encode("KeyRecord", junk))
