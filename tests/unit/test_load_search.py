@@ -7,6 +7,7 @@ import pytest
 
 from services.load.plan import Options
 from services.load.search import FLAT, Lag, NoFlatRate, highest, is_flat, slope
+from services.load.window import Window
 
 SECONDS = 20.0
 SAMPLE = 0.25
