@@ -11,7 +11,7 @@ from schemas.errors import Invalid
 from schemas.identifiers import PersonId
 from schemas.topics import CATALOGUE
 from streams.agents.admit import Admit
-from streams.runtime import Agent, Output, Record, Turn
+from streams.runtime import Agent, Output, PutAside, Record, Turn
 from streams.runtime.rejection import rejected
 from streams.runtime.state import Entry, LaneState, changed
 from tests.disclosures import KEYS, disclosure
@@ -103,6 +103,17 @@ class Lane:
         for name, timer in self._kept.take_due(now, 1_000):
             turn.unschedule(name)
             self.agent.due(name, turn, timer.cause)
+        return self._commit(turn)
+
+    def put_aside(self, timer: bytes, now: datetime) -> Turn:
+        """Put a timer aside as the runtime does where it raises, with the entry that it belongs to."""
+        turn = self._kept.turn(now)
+        entry = self.agent.entry_of(timer)
+        assert entry is not None
+        work = PutAside(timer, None, entry, self._kept.entries[entry], "LookupError")
+        turn.unschedule(timer)
+        turn.drop(entry)
+        self.agent.put_aside(work, turn, self._kept.timers[timer].cause)
         return self._commit(turn)
 
     def restarted(self, agent: Agent[Any, Any, Any]) -> "Lane":

@@ -13,10 +13,10 @@ from schemas.policy import Policies
 from schemas.policy.duty import Duty, load_duty
 from schemas.records import Admitted, UrgentRejected
 from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
-from schemas.topics import KNOWN_DAYS, TopicName, reports
+from schemas.topics import KNOWN_DAYS, Group, TopicName, changelog, reports
 from schemas.vocabulary import CausedBy, Outcome
 from streams.agents.reading import read_outcome, read_to_decide
-from streams.agents.reviewing import Reviews, Way, admitted_of, urgent_rejected
+from streams.agents.reviewing import Reviews, Way, admitted_of, timer_put_aside, urgent_rejected
 from streams.domain.channels import dump, load, remember, unsafe
 from streams.domain.decisions import Fields, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import review_decision_id
@@ -24,7 +24,7 @@ from streams.domain.notices import NOT_DUE, notify
 from streams.domain.policy import Ruling, decide
 from streams.domain.reviews import authenticate, reports_to_send, settle, told_after
 from streams.domain.tokens import same_content
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 _SEEN = b"d:"
 _CHANNELS = b"c:"
@@ -93,6 +93,15 @@ class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
         """Ask the next person on duty."""
         self._reviews.due(timer, turn, cause, self._partition)
+
+    def entry_of(self, work: bytes | None) -> bytes | None:
+        """Return the key of the review that a timer belongs to: it is the timer's name."""
+        return work
+
+    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+        """Have a person look at a review that can no longer escalate."""
+        put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
+        self._reviews.ask_about(Way(turn, put_aside.review_id.encode(), cause, self._partition), put_aside)
 
     def _take(self, record: Record, admitted: Admitted, turn: Turn) -> None:
         seen_key = _SEEN + admitted.disclosure.disclosure_id.encode()

@@ -20,7 +20,8 @@ from streams.domain.decisions import Fields, section_fields
 from streams.domain.ids import rejected_review_id
 from streams.domain.policy import Ruling
 from streams.domain.reviews import asked, escalated, open_fields, rejected_fields
-from streams.runtime import Cause, Record, Turn
+from streams.runtime import Cause, PutAside, Record, Turn
+from streams.runtime.agent import micros
 
 _OPEN = b"r:"
 _SETTLED = b"s:"
@@ -161,5 +162,22 @@ def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejec
         offset=record.offset,
         field=first,
         reason=str(invalid)[:_MOST_OF_A_REASON],
+        rejected_at=turn.now,
+    )
+
+
+def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) -> UrgentRejected:
+    """Return what is said of a review whose escalation raises: where it was put aside, nothing of what it holds.
+
+    The runtime gives it the time as its offset (`rejected-offset`).
+    """
+    offset = micros(turn.now)
+    return UrgentRejected(
+        review_id=rejected_review_id(changelog, partition, offset),
+        topic=changelog,
+        partition=partition,
+        offset=offset,
+        field="timer",
+        reason=f"timer: the escalation of a review raised ({work.error}), and the review was put aside",
         rejected_at=turn.now,
     )

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from schemas.topics import TopicName
+from schemas.topics import Group, TopicName, changelog
+from streams.runtime.agent import micros
 from tests.decide_reviews import ADULT, HOUR, MINUTE, asked, concern, decide, unconfirmed
 from tests.review_outcomes import LEAD, SUPERVISOR
 from tests.turns import ADA, NOW, PARTITION, TRACE, Lane, assert_names_nobody, on
@@ -55,3 +56,18 @@ def test_a_deadline_that_passed_while_nobody_worked_is_missed_once_at_the_next_s
     assert (review["escalation"], review["deadline"]) == (1, late + 5 * MINUTE)
     (review,) = on(again.restarted(decide()).pass_time(late + 5 * MINUTE), TopicName.REVIEWS)
     assert review["escalation"] == 2
+
+
+def test_a_review_that_can_no_longer_escalate_is_put_aside_and_a_person_is_asked(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    name = b"r:" + review["review_id"].encode()
+    turn = lane.put_aside(name, NOW + 5 * MINUTE)
+    (asked_about,) = on(turn, TopicName.REVIEWS)
+    where = asked_about["rejected"]
+    assert (asked_about["reason"], asked_about["on_duty"]) == ("rejected", LEAD)
+    assert (where["topic"], where["partition"]) == (changelog(Group.DECIDE), PARTITION)
+    # As the record that was put aside has it in its headers: `confide review show` finds it there.
+    assert where["offset"] == micros(NOW + 5 * MINUTE)
+    assert lane.timers == {b"r:" + asked_about["review_id"].encode(): asked_about["deadline"]}
+    assert name not in lane.state
+    assert_names_nobody(turn)
