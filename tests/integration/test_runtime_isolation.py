@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from streams.runtime import Agent, Cause, Record, Turn
 from streams.runtime.batches import Batch
@@ -142,3 +143,22 @@ async def test_what_was_put_aside_an_hour_ago_does_not_count(
     assert len(endings.errors) == 2
     async with run.reading(f"{run.routine}.rejected") as rejected:
         assert len(await rejected.to_end()) == MOST_PUT_ASIDE + 1
+
+
+async def test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_counts_each(
+    run: Run, endings: Endings
+) -> None:
+    def openings(records: Sequence[ConsumerRecord]) -> list[bytes | None]:
+        return [record.value for record in records if record.key == b"n" + run.routine.encode()]
+
+    made = words(10)
+    await attempt(run, endings, made[:5])
+    await attempt(run, endings, made, 5)
+    async with run.reading(run.changelog) as changelog:
+        # Each opening was counted, and the first turn of its process ended the count.
+        assert openings(await changelog.to_end()) == [b"1", None, b"1", None]
+        boom = [*made, (b"k", b"boom", ())]
+        await attempt(run, endings, boom, 10)
+        assert openings(await changelog.to_end())[4:] == [b"1"]
+        await attempt(run, endings, boom, 10)
+        assert openings(await changelog.to_end())[5:] == [b"2", None]

@@ -100,7 +100,7 @@ async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
 
 async def test_a_timer_does_not_wait_behind_entries_that_have_ended(run: Run) -> None:
     """A retry that is due in half a second came after 30 s behind 3,000 of them."""
-    ended = 6_000
+    ended = 20_000
     made: list[Made] = [(b"kept-%d" % n, b"keep:1", ()) for n in range(ended)]
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.put(batch(run, 0, *made, (b"a", b"remind:500", ())))

@@ -10,6 +10,13 @@ _POSITIONS = "tests/integration/test_runtime_positions.py"
 _TIMERS = "tests/integration/test_runtime_timers.py"
 _COMMITTED = "tests/integration/test_runtime_after_commit.py"
 
+#: The effects of timers and of other effects are performed before their turn is committed.
+_BEFORE_COMMIT = Edit(
+    "            await self._commits.commit(turn, {})\n",
+    "            for effect, _ in turn.effects:\n                await self._poison.agent.perform(effect)\n"
+    "            await self._commits.commit(turn, {})\n",
+)
+
 ROWS = (
     Row(
         "A record that cannot be decoded is rejected",
@@ -26,7 +33,7 @@ ROWS = (
     Row(
         "The next offsets are in the changelog too",
         "streams/runtime/commits.py",
-        (Edit("outputs = [*outputs, *self._to_changelog(moved(self._unwritten))]", "outputs = list(outputs)"),),
+        (Edit("notes = chain(moved(unwritten), (", "notes = chain((), ("),),
         (f"{_LANES}::test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them",),
     ),
     Row(
@@ -34,9 +41,9 @@ ROWS = (
         "streams/runtime/commits.py",
         (
             Edit(
-                "        outputs = [*outputs, *self._to_changelog(moved(self._unwritten))]\n",
+                "        outputs = [*outputs, *self._to_changelog(notes)]\n",
                 "        if outputs:\n            await self._writer.deliver(outputs, {}, self._lane.step)\n"
-                "        outputs = list(self._to_changelog(moved(self._unwritten)))\n",
+                "        outputs = list(self._to_changelog(notes))\n",
             ),
         ),
         (f"{_KILLED}::test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing[committed]",),
@@ -57,8 +64,8 @@ ROWS = (
         "streams/runtime/turns.py",
         (
             Edit(
-                "raise TurnRaised(topic, records[0].offset, part[-1].offset + 1) from error",
-                "_log.error('passed over', **describe(error))",
+                "            raise TurnRaised(batch, part[-1].offset + 1) from error\n",
+                "            assert error\n",
             ),
         ),
         (f"{_COUNTING}::test_a_turn_that_fails_ends_the_process_and_nothing_of_it_is_seen[handle]",),
@@ -71,7 +78,7 @@ ROWS = (
     ),
     Row(
         "A record that is put aside has the error's class with it",
-        "streams/runtime/turns.py",
+        "streams/runtime/poison.py",
         (Edit("EndsTurns(type(error).__name__)", 'EndsTurns("Exception")'),),
         (f"{_ISOLATION}::test_the_one_record_ends_in_rejected_and_all_others_are_done[0]",),
     ),
@@ -107,8 +114,8 @@ ROWS = (
     ),
     Row(
         "A timer that was due is gone with its turn",
-        "streams/runtime/lanes.py",
-        (Edit("            turn.unschedule(name)\n", ""),),
+        "streams/runtime/items.py",
+        (Edit("        turn.unschedule(name)\n", ""),),
         (f"{_TIMERS}::test_a_timer_is_due_once_after_its_time_in_its_own_trace",),
     ),
     Row(
@@ -152,35 +159,24 @@ ROWS = (
         "streams/runtime/turns.py",
         (
             Edit(
-                "            await self._commit_decoding_ahead(turn, batch.topic, end)\n",
-                "            for effect, _ in turn.effects:\n                await self.agent.perform(effect)\n"
-                "            await self._commit_decoding_ahead(turn, batch.topic, end)\n",
+                "                await self._commit_decoding_ahead(turn, batch.topic, end)\n",
+                "                for effect, _ in turn.effects:\n"
+                "                    await self._poison.agent.perform(effect)\n"
+                "                await self._commit_decoding_ahead(turn, batch.topic, end)\n",
             ),
         ),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[handle]",),
     ),
     Row(
         "An effect of a settled turn begins after that turn is committed",
-        "streams/runtime/lanes.py",
-        (
-            Edit(
-                "            self._turns.agent.settled(done.effect, done.result, turn, done.cause)\n",
-                "            self._turns.agent.settled(done.effect, done.result, turn, done.cause)\n"
-                "        self._perform_all(turn.effects)\n        turn.effects.clear()\n",
-            ),
-        ),
+        "streams/runtime/items.py",
+        (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[settled]",),
     ),
     Row(
         "An effect of a due turn begins after that turn is committed",
-        "streams/runtime/lanes.py",
-        (
-            Edit(
-                "        self._swept = time.monotonic()\n",
-                "        self._swept = time.monotonic()\n        self._perform_all(turn.effects)\n"
-                "        turn.effects.clear()\n",
-            ),
-        ),
+        "streams/runtime/items.py",
+        (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[due]",),
     ),
 )

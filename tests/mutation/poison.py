@@ -1,0 +1,222 @@
+"""Poison work is put aside, one by one; what hangs is noticed; timers do not wait behind ended entries."""
+
+from tests.mutation.row import Edit, Row
+
+_ISOLATION = "tests/integration/test_runtime_isolation.py"
+_WORK = "tests/integration/test_poison_work.py"
+_TIMERS = "tests/integration/test_runtime_timers.py"
+_WATCHDOG = "tests/unit/test_watchdog.py"
+_HANG = "tests/faults/test_agents_that_hang.py"
+_LOSSES = "tests/faults/test_losses.py"
+_AGAIN = f"{_WORK}::test_what_raises_again_in_the_next_process_is_put_aside_whole_and_handed_over"
+
+ROWS = (
+    Row(
+        "The first error of an agent on a record ends the process",
+        "streams/runtime/turns.py",
+        (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),
+        (f"{_ISOLATION}::test_what_raised_once_and_not_again_is_done_whole",),
+    ),
+    Row(
+        "The first error of an agent on a timer ends the process",
+        "streams/runtime/items.py",
+        (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),
+        (f"{_AGAIN}[due-timer-about bad]",),
+    ),
+    Row(
+        "A lane that ended its process is careful afterwards, so it ends it once",
+        "streams/runtime/poison.py",
+        (Edit("state.raised is not None and is_recent(state.raised)", "False"),),
+        (f"{_WORK}::test_one_lane_ends_its_process_once_for_records_timers_and_effects_together",),
+    ),
+    Row(
+        "A result on which the agent raises is put aside",
+        "streams/runtime/items.py",
+        (
+            Edit(
+                "for item in items:\n            effects += await self._alone(item)",
+                "for item in items[1:]:\n            effects += await self._alone(item)",
+            ),
+        ),
+        (f"{_AGAIN}[settled-effect-owed bad]",),
+    ),
+    Row(
+        "An effect that raises while it is performed is put aside",
+        "streams/runtime/effects.py",
+        (
+            Edit(
+                "            self._add(effect_raised(effect, error, cause))\n",
+                '            end_process("effect", error)\n',
+            ),
+        ),
+        (f"{_AGAIN}[perform-effect-owed bad]",),
+    ),
+    Row(
+        "An entry that cannot be resumed is put aside",
+        "streams/runtime/items.py",
+        (Edit("    return Item(do, entry=key)\n", "    return Item(do)\n"),),
+        (f"{_WORK}::test_an_entry_that_cannot_be_resumed_is_put_aside_and_the_others_are",),
+    ),
+    Row(
+        "What is put aside is kept whole",
+        "streams/runtime/poison.py",
+        (Edit("            turn.outputs.append(self._whole(work, turn))\n", ""),),
+        (f"{_AGAIN}[due-timer-about bad]",),
+    ),
+    Row(
+        "What is put aside is gone from the state",
+        "streams/runtime/poison.py",
+        (Edit("                turn.drop(key)\n", "                pass\n"),),
+        (f"{_AGAIN}[due-timer-about bad]",),
+    ),
+    Row(
+        "The agent hands what is put aside over",
+        "streams/runtime/poison.py",
+        (Edit("                self.agent.put_aside(work, turn, item.cause)\n", "                pass\n"),),
+        (f"{_AGAIN}[perform-effect-owed bad]",),
+    ),
+    Row(
+        "Work is put aside where the agent raises on handing it over too",
+        "streams/runtime/poison.py",
+        (Edit("            put_aside(turn, tells=False)\n", "            raise\n"),),
+        (f"{_WORK}::test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over",),
+    ),
+    Row(
+        "What is put aside is counted over restarts",
+        "streams/runtime/poison.py",
+        (Edit("return were_put_aside(self._state.put_aside)", "return were_put_aside([])"),),
+        (f"{_WORK}::test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_on_so_refuses",),
+    ),
+    Row(
+        "What is put aside is counted as a rate",
+        "streams/runtime/isolation.py",
+        (Edit("PUT_ASIDE_SECONDS = 3_600.0", "PUT_ASIDE_SECONDS = 1e9"),),
+        (f"{_ISOLATION}::test_what_was_put_aside_an_hour_ago_does_not_count",),
+    ),
+    Row(
+        "A lane whose agent keeps raising refuses, and its process goes on",
+        "streams/runtime/poison.py",
+        (Edit("class KeepsRaising(LaneRefused):", "class KeepsRaising(RuntimeError):"),),
+        (f"{_ISOLATION}::test_where_most_records_raise_it_is_the_code_and_the_lane_refuses",),
+    ),
+    Row(
+        "A record on which process after process dies is put aside",
+        "streams/runtime/turns.py",
+        (Edit("        if tries >= _MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
+        (
+            f"{_HANG}::test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count[die-EndsProcesses-statuses2]",
+        ),
+    ),
+    Row(
+        "A lane that goes on counts no openings",
+        "streams/runtime/commits.py",
+        (Edit("chain(moved(unwritten), (opened(topic, 0) for topic in moving))", "moved(unwritten)"),),
+        (f"{_ISOLATION}::test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_counts_each",),
+    ),
+    Row(
+        "A call that hangs is interrupted",
+        "streams/runtime/watchdog.py",
+        (
+            Edit(
+                "                self._interrupted = call[0]\n                self._interrupt()\n",
+                "                self._interrupted = call[0]\n",
+            ),
+        ),
+        (f"{_WATCHDOG}::test_a_call_that_waits_in_native_code_ends_the_process",),
+    ),
+    Row(
+        "A call that cannot be interrupted ends the process",
+        "streams/runtime/watchdog.py",
+        (Edit('            self._end_lane(call[1], "a call into its agent did not return")\n', "            pass\n"),),
+        (f"{_WATCHDOG}::test_a_call_that_waits_in_native_code_ends_the_process",),
+    ),
+    Row(
+        "A turn without progress ends the process",
+        "streams/runtime/watchdog.py",
+        (Edit('                self._end_lane(lane, "its turn made no progress")\n', "                pass\n"),),
+        (f"{_WATCHDOG}::test_a_turn_without_progress_ends_the_process_and_one_with_progress_does_not",),
+    ),
+    Row(
+        "A process that was frozen as a whole hung nowhere",
+        "streams/runtime/watchdog.py",
+        (
+            Edit(
+                "        self._looks += 1\n",
+                "        import time\n\n        self._looks = int(time.monotonic() / self._seconds * _LOOKS)\n",
+            ),
+        ),
+        (f"{_WATCHDOG}::test_a_process_that_was_frozen_saw_no_looks_and_hung_nowhere",),
+    ),
+    Row(
+        "An event loop that an effect keeps from going round is interrupted",
+        "streams/runtime/watchdog.py",
+        (
+            Edit(
+                "                self._beat_interrupted = beat\n                self._interrupt()\n",
+                "                self._beat_interrupted = beat\n",
+            ),
+        ),
+        (f"{_WATCHDOG}::test_an_event_loop_that_cannot_be_interrupted_ends_the_process",),
+    ),
+    Row(
+        "A timer does not wait behind entries that have ended",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "if until_due is not None and until_due <= 0.0:",
+                "if until_due is not None and until_due <= 0.0 and self._state.next_end() is None:",
+            ),
+            Edit(
+                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept = time.monotonic()",
+            ),
+        ),
+        (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
+    ),
+    Row(
+        "Ended entries go as fast as an idle lane can drop them",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept = time.monotonic()",
+            ),
+        ),
+        (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
+    ),
+    Row(
+        "A busy lane drops more entries than it keeps",
+        "streams/runtime/commits.py",
+        (Edit("_ENDED_WITH_A_TURN + 2 * len(turn.untils)", "1"),),
+        (f"{_TIMERS}::test_a_lane_that_is_never_idle_drops_more_entries_than_it_keeps",),
+    ),
+    Row(
+        "An effect waits for its slot",
+        "streams/runtime/effects.py",
+        (Edit("                    await held.enter_async_context(slot)\n", ""),),
+        (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
+    ),
+    Row(
+        "An effect with a slot begins once its start is committed",
+        "streams/runtime/effects.py",
+        (Edit("        return await begins\n", "        return True\n"),),
+        (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
+    ),
+    Row(
+        "A lane that closes gives the slots of its effects back",
+        "streams/runtime/effects.py",
+        (Edit("            task.cancel()\n", "            pass\n"),),
+        (f"{_WORK}::test_a_lane_that_closes_gives_the_slots_of_its_effects_back",),
+    ),
+    Row(
+        "A lane whose changelog has an open transaction opens once that has ended",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "                await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
+                "                await asyncio.Event().wait()\n",
+            ),
+        ),
+        (f"{_LOSSES}::test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on",),
+    ),
+)
