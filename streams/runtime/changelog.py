@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas.compressed_batches import UnreadableBatch
+from streams.runtime import fetching
+from streams.runtime.failure import LaneBroken
 from streams.runtime.state import LaneState
 
 #: Bytes of one fetch of a changelog.
@@ -14,6 +17,10 @@ _FETCH_BYTES = 4 << 20
 _CLIENT = "confide-restore"
 #: How long the transactions that fencing ended may seem open still (seconds).
 _SETTLE_SECONDS = 2.0
+
+
+class ChangelogUnreadable(LaneBroken):
+    """A batch of the changelog cannot be unpacked: a writer other than its lane wrote it, and the state is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,9 @@ async def restore(
     """Return what the changelog partition holds, committed records only, and the log starts of `sources`.
 
     To be called after fencing: then no open transaction of a predecessor stands before the end that is read to.
-    `report` is told of the progress after each fetch.
+    `report` is told of the progress after each fetch. Raises `ChangelogUnreadable`.
     """
+    fetching.install()
     state = LaneState()
     begun = time.monotonic()
     consumer = AIOKafkaConsumer(
@@ -78,6 +86,10 @@ async def restore(
         while position < end:
             for fetched in (await consumer.getmany(timeout_ms=200)).values():
                 for record in fetched:
+                    if isinstance(record.value, UnreadableBatch):
+                        raise ChangelogUnreadable(
+                            f"{changelog}-{partition}: the batch at {record.offset} cannot be unpacked"
+                        )
                     state.apply(record.key, record.value, record.headers)
                 records += len(fetched)
             position = await consumer.position(source)

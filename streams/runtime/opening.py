@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from streams.runtime.changelog import Progress, restore
+from streams.runtime.changelog import ChangelogUnreadable, Progress, restore
 from streams.runtime.failure import LaneBroken
 from streams.runtime.groups import LaneId
 from streams.runtime.state import LaneState
@@ -38,7 +38,10 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
     await writer.start()
     lane.step(Step.FENCED)
     committed = await writer.committed(group.sources, partition)
-    found = await restore(lane.host.bootstrap, group.changelog, partition, group.sources, report)
+    try:
+        found = await restore(lane.host.bootstrap, group.changelog, partition, group.sources, report)
+    except ChangelogUnreadable as unreadable:
+        raise LaneRefused(str(unreadable)) from unreadable
     lane.step(Step.RESTORED)
     if found.hangs_at is not None:
         # Fencing ends its transactions, unless the broker has lost one that it took for ended (Kafka 4.3 and 4.4 do so

@@ -27,6 +27,7 @@ from streams.runtime.state import LaneState, Suspect, suspected
 from streams.runtime.steps import Step
 from streams.runtime.tracing import TurnSpans
 from streams.runtime.turnstile import SLICE_SECONDS
+from streams.runtime.unreadable import refuse_unreadable
 
 #: The latency budget of a turn: how long an agent works at most before what it did is delivered (seconds). When idle a
 #: turn has one record; behind, as many as fit in here: thousands of light ones, so that they share a transaction.
@@ -177,6 +178,7 @@ class Turns:
             decoded = []
             for record in part:
                 try:
+                    refuse_unreadable(record)
                     message = self._decoded.pop((topic, record.offset), None)
                     decoded.append((record, self.agent.decode(record) if message is None else message))
                 except Invalid as invalid:
@@ -221,6 +223,7 @@ class Turns:
                     place = batch.topic, records[done].offset
                     if place not in self._decoded:
                         try:
+                            refuse_unreadable(records[done])
                             self._decoded[place] = self.agent.decode(records[done])
                         except Exception:  # noqa: BLE001 - its own turn meets it again, and says what follows
                             return
