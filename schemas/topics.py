@@ -18,8 +18,8 @@ MAX_VALUE_BYTES = 4 * _MIB
 #: A batch of one such value, with its key, headers and the batch's own fields, in bytes.
 MAX_BATCH_BYTES = MAX_VALUE_BYTES + 64 * _KIB
 
-#: Bytes of one batch of the services' own topics, unpacked. They take more than the 256 KiB that a disclosure may have, so that a larger one is found there
-#: and rejected whole instead of failing in its producer alone.
+#: Bytes of one batch of the services' own topics, unpacked. They take more than the 256 KiB that a disclosure may have,
+#: so that a larger one is found there and rejected whole instead of failing in its producer alone.
 MAX_SOURCE_BATCH_BYTES = 1 * _MIB
 
 

@@ -20,7 +20,7 @@ _SETTLE_SECONDS = 2.0
 
 
 class ChangelogUnreadable(LaneBroken):
-    """A batch of the changelog cannot be unpacked: a writer other than its lane wrote it, and the state is not known."""
+    """A batch of the changelog cannot be unpacked. Lanes write none, so another writer did: the state is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

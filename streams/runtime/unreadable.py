@@ -1,4 +1,4 @@
-"""Records in the place of a batch that cannot be unpacked: no agent decodes them, and offsets go on behind the batch."""
+"""Records in the place of a batch that cannot be unpacked: rejected undecoded; offsets go on behind the batch."""
 
 from typing import Protocol
 
