@@ -18,8 +18,8 @@ MAX_VALUE_BYTES = 4 * _MIB
 #: A batch of one such value, with its key, headers and the batch's own fields, in bytes.
 MAX_BATCH_BYTES = MAX_VALUE_BYTES + 64 * _KIB
 
-#: The services' own topics take more than the 256 KiB that a disclosure may have, so that a larger one is found there
-#: and rejected whole instead of failing in its producer alone.
+#: Bytes of one batch of the services' own topics, unpacked. They take more than the 256 KiB that a disclosure may have,
+#: so that a larger one is found there and rejected whole instead of failing in its producer alone.
 MAX_SOURCE_BATCH_BYTES = 1 * _MIB
 
 
@@ -205,7 +205,10 @@ _ONE_LANE = 1
 
 
 def _source(name: TopicName) -> Topic:
-    return Topic(name, None, _kept(SOURCE_DAYS, MAX_SOURCE_BATCH_BYTES), ("Disclosure",))
+    # Has the broker unpack what a service compressed, so that `max.message.bytes` counts for the unpacked batch: a few
+    # KiB could otherwise become gigabytes in each of our processes that reads them.
+    unpacked = {"compression.type": "uncompressed"}
+    return Topic(name, None, _kept(SOURCE_DAYS, MAX_SOURCE_BATCH_BYTES) | unpacked, ("Disclosure",))
 
 
 _CONTRACT = (

@@ -1,7 +1,7 @@
 """Consumers on kafka-python that read what is committed, over what would stop them for good.
 
 Written against the source of kafka-python 3.0.12, `consumer/fetcher.py`; the same two faults, for the same reasons, as
-`streams.runtime.fetching` mends in aiokafka.
+`streams.runtime.fetching` mends in aiokafka, and the same bound on memory.
 """
 
 import time
@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.consumer.fetcher import Fetcher
+from kafka.consumer.fetcher import ConsumerRecord, Fetcher
 from kafka.record.default_records import DefaultRecordBatch
 
+from schemas.compressed_batches import Allowance, CannotUnpack, is_compressed
 from schemas.header_names import make_names_readable
 
 #: How long a reader waits for open transactions to end (seconds): the 6 s that a lane's may stay open once its process
@@ -41,7 +42,8 @@ def committed_reader(bootstrap: str, **options: Any) -> Any:
     """Return a KafkaConsumer with `options` that reads `read_committed` and commits nothing.
 
     It passes over control batches that compaction has emptied, and hands on records with header names that are not
-    UTF-8, with a `?` for each byte of such a name beyond ASCII.
+    UTF-8, with a `?` for each byte of such a name beyond ASCII. For a compressed batch that does not unpack within
+    bounds it hands on one record, without a key, whose value is an `UnreadableBatch`.
     """
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, **options
@@ -102,8 +104,35 @@ def read_beyond_open_transactions(
 class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     """What a fetch brought for a partition, without what was aborted."""
 
+    next_fetch_offset: int
+
     def __init__(self, fetch_offset: int, tp: Any, records: Any, **options: Any) -> None:
         super().__init__(fetch_offset, tp, _Batches(records), **options)
+
+    def _unpack_records(self, tp: Any, *options: Any) -> Iterator[Any]:
+        try:
+            yield from super()._unpack_records(tp, *options)
+        except CannotUnpack as problem:
+            # In the place of its records, one that says so; with it the fetch ends, and the next begins behind it.
+            offset = max(problem.base_offset, self.next_fetch_offset)
+            self.next_fetch_offset = problem.next_offset
+            value, size = problem.value, len(problem.value)
+            yield ConsumerRecord(
+                tp.topic,
+                tp.partition,
+                self.leader_epoch,
+                offset,
+                problem.timestamp,
+                0,
+                None,
+                value,
+                [],
+                None,
+                -1,
+                size,
+                -1,
+            )
+            self.drain()
 
     def _contains_abort_marker(self, batch: Any) -> bool:
         # An emptied marker ends its producer's transaction, whichever way: what that wrote stands before it.
@@ -114,15 +143,31 @@ class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
 class _Batches:
     def __init__(self, records: Any) -> None:
         self._records = records
+        self._allowance = Allowance()
 
     def next_batch(self) -> Any:
+        if self._allowance.is_used_up:
+            return None
         batch = self._records.next_batch()
-        # Older formats have no headers.
-        return _ReadableBatch(batch._buffer) if isinstance(batch, DefaultRecordBatch) else batch  # noqa: SLF001
+        if not isinstance(batch, DefaultRecordBatch):
+            # Older formats have no headers.
+            return batch
+        return _ReadableBatch(batch._buffer, self._allowance)  # noqa: SLF001
 
 
 class _ReadableBatch(DefaultRecordBatch):  # type: ignore[misc]
-    __slots__ = ()
+    _buffer: bytearray
+    _pos: int
+    _decompressed: bool
+
+    def __init__(self, stored: bytearray, allowance: Allowance) -> None:
+        super().__init__(stored)
+        self._allowance = allowance
+
+    def _maybe_uncompress(self) -> None:
+        if not self._decompressed and is_compressed(self._buffer):
+            self._buffer, self._pos = bytearray(self._allowance.unpack(self._buffer)), 0
+        self._decompressed = True
 
     def _read_msg(self) -> Any:
         try:

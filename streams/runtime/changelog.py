@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from schemas.compressed_batches import UnreadableBatch
+from streams.runtime import fetching
+from streams.runtime.failure import LaneRefused
 from streams.runtime.state import LaneState
 
 #: Bytes of one fetch of a changelog.
@@ -14,6 +17,10 @@ _FETCH_BYTES = 4 << 20
 _CLIENT = "confide-restore"
 #: How long the transactions that fencing ended may seem open still (seconds).
 _SETTLE_SECONDS = 2.0
+
+
+class ChangelogUnreadable(LaneRefused):
+    """A record of the changelog cannot be read. Lanes write none, so another writer did: the state is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +55,9 @@ async def restore(
     """Return what the changelog partition holds, committed records only, and the log starts of `sources`.
 
     To be called after fencing: then no open transaction of a predecessor stands before the end that is read to.
-    `report` is told of the progress after each fetch.
+    `report` is told of the progress after each fetch. Raises `ChangelogUnreadable`.
     """
+    fetching.install()
     state = LaneState()
     begun = time.monotonic()
     consumer = AIOKafkaConsumer(
@@ -78,7 +86,7 @@ async def restore(
         while position < end:
             for fetched in (await consumer.getmany(timeout_ms=200)).values():
                 for record in fetched:
-                    state.apply(record.key, record.value, record.headers)
+                    _apply(state, record)
                 records += len(fetched)
             position = await consumer.position(source)
             report(progress(position))
@@ -92,6 +100,16 @@ async def restore(
         )
     finally:
         await consumer.stop()
+
+
+def _apply(state: LaneState, record: ConsumerRecord) -> None:
+    place = f"{record.topic}-{record.partition}: the record at {record.offset}"
+    if isinstance(record.value, UnreadableBatch):
+        raise ChangelogUnreadable(f"{place} cannot be unpacked")
+    try:
+        state.apply(record.key, record.value, record.headers)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ChangelogUnreadable(f"{place} is not a lane's ({type(error).__name__})") from error
 
 
 async def _newest(bootstrap: str, source: TopicPartition) -> int:

@@ -11,9 +11,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.legacy_records import LegacyRecordBatch
+from aiokafka.structs import ConsumerRecord
 
+from schemas.compressed_batches import Allowance, CannotUnpack, is_compressed, uncompressed
 from schemas.header_names import make_names_readable
 
 #: How long a fetch that finds nothing waits at the broker where partitions were left out of it, in milliseconds.
@@ -31,11 +33,32 @@ _MAGIC_AT = 16
 
 
 class FetchedRecords(fetcher.MemoryRecords):  # type: ignore[misc]
-    """Record batches as aiokafka reads them, with the bytes kept within reach: its own class hides them."""
+    """Record batches as aiokafka reads them, with the bytes kept within reach: its own class hides them.
+
+    Compressed batches are unpacked within bounds, and end the fetch early once they have used its allowance up.
+    """
 
     def __init__(self, fetched: bytes) -> None:
         super().__init__(fetched)
         self.fetched = fetched
+        self.allowance = Allowance()
+        self._at = 0
+
+    def has_next(self) -> bool:
+        """Return whether another batch may be read; what is left is fetched again."""
+        return bool(not self.allowance.is_used_up and super().has_next())
+
+    def next_batch(self) -> Any:
+        """Return the next batch, None behind the last."""
+        batch = super().next_batch()
+        if batch is None:
+            return None
+        start = self._at
+        self._at = end = start + _BATCH_START.size + _BATCH_START.unpack_from(self.fetched, start)[1]
+        if self.fetched[start + _MAGIC_AT] < 2:
+            return batch
+        stored = memoryview(self.fetched)[start:end]
+        return _CompressedBatch(batch, stored, self.allowance) if is_compressed(stored) else batch
 
 
 class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -46,6 +69,8 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     _records: Any
     _records_iterator: Any
+    _tp: Any
+    next_fetch_offset: int
 
     # Compaction empties a marker when nothing of its transaction is left and keeps the batch, for the epoch of its
     # producer, for as long as that is remembered (cleaner: RETAIN_EMPTY); whether it committed or aborted is gone.
@@ -67,13 +92,22 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         except StopIteration:
             self._records_iterator = None
             raise
+        except CannotUnpack as problem:
+            # In the place of its records, one that says so; with it the fetch ends, and the next begins behind it.
+            offset = max(problem.base_offset, self.next_fetch_offset)
+            self.next_fetch_offset = problem.next_offset
+            self._records_iterator = iter(())
+            value, size = problem.value, len(problem.value)
+            return ConsumerRecord(
+                self._tp.topic, self._tp.partition, offset, problem.timestamp, 0, None, value, None, -1, size, ()
+            )
         except (UnicodeDecodeError, CorruptRecordException):
             # aiokafka in C raises the first, in Python the second; what really is corrupt raises again on this way.
             if not isinstance(self._records, FetchedRecords):
                 raise
             # The batch in question is read again, from the record that was due: the aborted producers stand as they
             # stood at its beginning, because only markers change them.
-            self._records = _ReadableRecords(self._records.fetched, self.next_fetch_offset)
+            self._records = _ReadableRecords(self._records.fetched, self.next_fetch_offset, self._records.allowance)
             self._records_iterator = self._unpack_records()
             return next(self)
 
@@ -116,8 +150,35 @@ def prompt(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_MS) -> None:
     made._get_actions_per_node = look_and_wait  # noqa: SLF001
 
 
+class _CompressedBatch:
+    """A compressed batch, unpacked by us when its records are asked for: aiokafka would unpack without a bound."""
+
+    def __init__(self, batch: Any, stored: memoryview, allowance: Allowance) -> None:
+        self._batch = batch
+        self._stored = stored
+        self._allowance = allowance
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Any:
+        return iter(DefaultRecordBatch(uncompressed(self._stored, self._allowance.unpack(self._stored))))
+
+
 class _ReadableBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
     """A batch, compressed or not, read in Python: its bytes can be changed before they are decoded."""
+
+    _buffer: bytearray
+    _decompressed: bool
+
+    def __init__(self, stored: memoryview, allowance: Allowance) -> None:
+        super().__init__(stored)
+        self._allowance = allowance
+
+    def _maybe_uncompress(self) -> None:
+        if not self._decompressed and is_compressed(self._buffer):
+            self._buffer, self._pos = bytearray(self._allowance.unpack(self._buffer)), 0
+        self._decompressed = True
 
     def _read_msg(self) -> Any:
         try:
@@ -131,19 +192,20 @@ class _ReadableBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
 class _ReadableRecords:
     """The batches of a fetch from the one that holds `position` on."""
 
-    def __init__(self, fetched: bytes, position: int) -> None:
-        self._batches = _batches(fetched, position)
+    def __init__(self, fetched: bytes, position: int, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._batches = _batches(fetched, position, allowance)
         self._next = next(self._batches, None)
 
     def has_next(self) -> bool:
-        return self._next is not None
+        return self._next is not None and not self._allowance.is_used_up
 
     def next_batch(self) -> Any:
         batch, self._next = self._next, next(self._batches, None)
         return batch
 
 
-def _batches(fetched: bytes, position: int) -> Iterator[Any]:
+def _batches(fetched: bytes, position: int, allowance: Allowance) -> Iterator[Any]:
     view = memoryview(fetched)
     at = 0
     while len(fetched) - at >= _BATCH_START.size:
@@ -154,7 +216,7 @@ def _batches(fetched: bytes, position: int) -> Iterator[Any]:
             return
         magic = fetched[at + _MAGIC_AT]
         # Older formats have no headers.
-        batch = _ReadableBatch(view[at:end]) if magic >= 2 else LegacyRecordBatch(view[at:end], magic)
+        batch = _ReadableBatch(view[at:end], allowance) if magic >= 2 else LegacyRecordBatch(view[at:end], magic)
         if batch.next_offset > position:
             yield batch
         at = end

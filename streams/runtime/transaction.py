@@ -1,9 +1,10 @@
 """One transactional producer a lane: outputs, state changes and offsets become durable together or not at all."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition, errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -28,8 +29,35 @@ _NEXT_TRANSACTION_SECONDS = 0.004
 _OUTPUTS_A_STRETCH = 64
 
 
+class InvalidRecordError(errors.BrokerResponseError):  # type: ignore[misc]
+    """The broker refuses a record for what it is, such as one without a key in a compacted topic."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+
+
+#: aiokafka 0.14 does not know the number and would say `UnknownError`, which the broker has for its own faults.
+errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError
+
+#: Answers of the broker that follow from what is written: the same records get the same answer again.
+_REFUSALS = (
+    errors.MessageSizeTooLargeError,
+    errors.RecordListTooLargeError,
+    errors.InvalidTimestampError,
+    InvalidRecordError,
+)
+
+
 class Undeliverable(LaneBroken):
-    """What is written cannot be, whenever it is tried: too large, or refused by the broker for what it is."""
+    """What was to be delivered cannot be written to `topic`, now or later; the transaction is aborted.
+
+    Nothing of it was committed, and the writer takes the next transaction. `error` is the class of what was raised.
+    """
+
+    def __init__(self, topic: str, error: str) -> None:
+        super().__init__(f"a record for {topic} cannot be written ({error})")
+        self.topic = topic
+        self.error = error
 
 
 class TransactionalWriter:
@@ -78,21 +106,35 @@ class TransactionalWriter:
     async def deliver(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], step: Callable[[Step], None]
     ) -> None:
-        """Commit `outputs`, in order, and `offsets` (the next to read) together; whatever is raised, none of it was."""
+        """Commit `outputs`, in order, and `offsets` (the next to read) together. If this raises, none of it was.
+
+        Raises `Undeliverable` for what follows from the outputs; the writer can go on then. Anything else, such as
+        fencing, is the writer's end.
+        """
         producer = self._producer
         await producer.begin_transaction()
         step(Step.BEGUN)
-        batches = await self._batches(outputs)
+        try:
+            batches = await self._batches(outputs)
+        except Undeliverable:
+            await producer.abort_transaction()
+            raise
         manager = producer._txn_manager  # noqa: SLF001 - see below
         for topic, partition, _ in batches:
             # All at once: one by one, as they are sent, each would cost the coordinator a request of its own, and the
             # batches behind the first a second round to the broker.
             manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
+        written = {TopicPartition(topic, partition) for topic, partition, _ in batches}
+        numbers = {destination: manager.sequence_number(destination) for destination in written}
         acknowledgements = [
             await producer.send_batch(batch, topic, partition=partition) for topic, partition, batch in batches
         ]
-        for acknowledgement in acknowledgements:
-            await acknowledgement
+        try:
+            for acknowledgement in acknowledgements:
+                await acknowledgement
+        except errors.KafkaError:
+            await self._abort_refused(batches, acknowledgements, numbers)
+            raise
         step(Step.WRITTEN)
         if offsets:
             # Behind the batches: beside them the broker finds the transaction busy and refuses the batches for 0.1 s.
@@ -103,6 +145,36 @@ class TransactionalWriter:
         await producer.commit_transaction()
         step(Step.COMMITTED)
 
+    async def _abort_refused(
+        self,
+        batches: Sequence[tuple[str, int, BatchBuilder]],
+        acknowledgements: Sequence[asyncio.Future[Any]],
+        numbers: dict[TopicPartition, int],
+    ) -> None:
+        """Abort and raise `Undeliverable` where the broker refused what is written; return where it was another fault.
+
+        `numbers` are the sequence numbers of the partitions' first batches.
+        """
+        await asyncio.wait(acknowledgements)
+        refused: Undeliverable | None = None
+        for (topic, partition, batch), acknowledgement in zip(batches, acknowledgements, strict=True):
+            match acknowledgement.exception():
+                case None:
+                    numbers[TopicPartition(topic, partition)] += batch.record_count()
+                case error if isinstance(error, _REFUSALS):
+                    refused = refused or Undeliverable(topic, type(error).__name__)
+                case errors.OutOfOrderSequenceNumber():
+                    # Behind a refused batch of its partition.
+                    continue
+                case _:
+                    return
+        if refused is None:
+            return
+        await self._producer.abort_transaction()
+        # aiokafka counted the refused batches too; the broker did not, and would refuse all that follow.
+        self._producer._txn_manager._sequence_numbers.update(numbers)  # noqa: SLF001
+        raise refused
+
     async def _batches(self, outputs: Iterable[Output]) -> list[tuple[str, int, BatchBuilder]]:
         """Return the outputs in batches, those of a partition in order."""
         filling: dict[tuple[str, int], BatchBuilder] = {}
@@ -112,11 +184,18 @@ class TransactionalWriter:
                 await asyncio.sleep(0)
             to = topic, await self._partition(topic, key) if partition is None else partition
             batch = filling.get(to)
-            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                batch = filling[to] = self._producer.create_batch()
-                made.append((*to, batch))
-                if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
-                    raise LaneBroken(f"a record for {topic} does not fit into an empty batch")
+            try:
+                if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                    batch = filling[to] = self._producer.create_batch()
+                    made.append((*to, batch))
+                    if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
+                        raise Undeliverable(topic, "does not fit into an empty batch")
+                    if batch.size() > MAX_REQUEST_BYTES:
+                        # No topic of ours takes it. Beyond 100 MiB the broker would close each connection that tries.
+                        raise Undeliverable(topic, errors.MessageSizeTooLargeError.__name__)
+            except (TypeError, ValueError, OverflowError) as error:
+                # No bytes, or a header name that is no text. The message might quote it.
+                raise Undeliverable(topic, type(error).__name__) from None
         for _, _, batch in made:
             batch.close()
         return made

@@ -27,6 +27,7 @@ from streams.runtime.times import utc_now
 from streams.runtime.tracing import TurnSpans
 from streams.runtime.transaction import Undeliverable
 from streams.runtime.turnstile import SLICE_SECONDS
+from streams.runtime.unreadable import refuse_unreadable
 from streams.runtime.watchdog import Hung
 
 #: The latency budget of a turn: how long an agent works at most before what it did is delivered (seconds). When idle a
@@ -204,6 +205,7 @@ class Turns:
                 decoded = []
                 for record in part:
                     try:
+                        refuse_unreadable(record)
                         message = self._decoded.pop((batch.topic, record.offset), None)
                         decoded.append((record, agent.decode(record) if message is None else message))
                     except Invalid as invalid:
@@ -250,6 +252,7 @@ class Turns:
                     place = batch.topic, records[done].offset
                     if place not in self._decoded:
                         try:
+                            refuse_unreadable(records[done])
                             with self._lane.host.watchdog.call(self._lane.name):
                                 self._decoded[place] = self._poison.agent.decode(records[done])
                         except Exception:  # noqa: BLE001 - its own turn meets it again, and says what follows

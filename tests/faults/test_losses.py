@@ -12,7 +12,7 @@ from tests.administration import cut_log, forget_group
 from tests.committed import Committed, assert_exactly_once
 from tests.counting import Run, Worker
 from tests.faults.supervised import feed, load
-from tests.made_records import Made, words, write
+from tests.made_records import Made, words, write, writing
 
 pytestmark = pytest.mark.faults
 
@@ -73,6 +73,22 @@ async def test_a_lane_with_state_and_no_offset_works_nothing_off_and_the_others_
         assert_exactly_once((await out.to_end(), out.counted)[1], others)
     assert worker.process.poll() is None
     assert "there is state, but no offset it belongs to" in worker.log
+
+
+async def test_a_lane_whose_changelog_has_a_record_of_another_writer_refuses_and_the_others_go_on(run: Run) -> None:
+    refused = 2
+    async with writing(run.bootstrap) as write_to:
+        await write_to(run.changelog, run.partitions, [(key_of(run, refused), b"junk", ())])
+    written = words(2_000)
+    await run.write(run.routine, written)
+    worker = run.start()
+    others = [made for made in written if lane_of(run, made) != refused]
+    async with run.reading(run.output) as out:
+        await out.at_least(len(others))
+        await alarmed(run, worker, refused)
+        assert_exactly_once((await out.to_end(), out.counted)[1], others)
+    assert worker.process.poll() is None
+    assert f"{run.changelog}-{refused}: the record at 0 is not a lane's (ValueError)" in worker.log
 
 
 async def test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on(run: Run) -> None:
@@ -146,6 +162,11 @@ async def alarmed(run: Run, worker: Worker, lane: int) -> None:
         return any(alarm in line and '"level": "critical"' in line for line in worker.log.splitlines())
 
     await run.until(said, "the lane is refused")
+
+
+def key_of(run: Run, lane: int) -> bytes:
+    """Return the key of an offset's record, which lies in this lane."""
+    return next(key for n in range(1_000) if partition_for(key := b"o%d" % n, run.partitions) == lane)
 
 
 def lane_of(run: Run, made: Made) -> int:

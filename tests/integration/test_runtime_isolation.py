@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiokafka import ConsumerRecord
 
+from schemas.topics import MAX_VALUE_BYTES
 from streams.runtime import Agent, Cause, Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.isolation import MOST_PUT_ASIDE
@@ -35,7 +36,8 @@ class Forgetful(Agent[str, None, None]):
             assert word not in self._seen, "remembers a turn that never was"
             self._seen.append(word)
             turn.put(word.encode(), b"1")
-            turn.send(self._output, record.key, word.encode(), cause=Cause.of(record))
+            said = word.encode() if word != "huge" else bytes(MAX_VALUE_BYTES + 100_000)
+            turn.send(self._output, record.key, said, cause=Cause.of(record))
             if word.startswith("boom"):
                 raise LookupError(word)
 
@@ -95,6 +97,28 @@ async def test_the_one_record_ends_in_rejected_and_all_others_are_done(run: Run,
         # Done with: the next one that raises is tried again in a new process first.
         assert notes[-1] is None
         assert len(notes) == 2
+
+
+async def test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_others_are_done(
+    run: Run, endings: Endings
+) -> None:
+    made = words(30)
+    made[17] = (b"key-x", b"huge", ())
+    await attempt(run, endings, made)
+    assert [type(error).__name__ for error in endings.errors] == ["Undeliverable"]
+    async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
+        assert await out.to_end() == []
+        await attempt(run, endings, made)
+        assert len(endings.errors) == 1
+        assert [r.value for r in await out.to_end()] == [value for n, (_, value, _) in enumerate(made) if n != 17]
+        (record,) = await rejected.to_end()
+        assert (record.value, dict(record.headers)["rejected-error"]) == (b"huge", b"Undeliverable")
+        # Also at once, where the lane has ended its process for such a record before.
+        more: list[Made] = [*made, (b"k", b"fine", ()), (b"k", b"huge", ()), (b"k", b"good", ())]
+        await attempt(run, endings, more, 30)
+        assert len(endings.errors) == 1
+        assert [r.value for r in await out.to_end()][-2:] == [b"fine", b"good"]
+        assert len(await rejected.to_end()) == 2
 
 
 async def test_what_raised_once_and_not_again_is_done_whole(run: Run, endings: Endings) -> None:

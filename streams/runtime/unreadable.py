@@ -1,0 +1,28 @@
+"""Records in the place of a batch that cannot be unpacked: rejected undecoded; offsets go on behind the batch."""
+
+from typing import Protocol
+
+from schemas.compressed_batches import MAX_UNPACKED_BYTES, MAX_UNPACKED_RECORDS, UnreadableBatch
+from schemas.errors import Problem, Unreadable
+from streams.runtime.agent import Record
+
+_REASON = f"cannot be unpacked into {MAX_UNPACKED_BYTES >> 20} MiB and {MAX_UNPACKED_RECORDS:,} records"
+
+
+class _HasOffset(Protocol):
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+
+def refuse_unreadable(record: Record) -> None:
+    """Raise `Unreadable` where the record is in the place of a batch that cannot be unpacked."""
+    if isinstance(record.value, UnreadableBatch):
+        raise Unreadable((Problem("batch", _REASON),))
+
+
+def offset_behind(record: _HasOffset) -> int:
+    """Return the offset behind the record, or behind the batch whose place it takes."""
+    return record.value.next_offset if isinstance(record.value, UnreadableBatch) else record.offset + 1

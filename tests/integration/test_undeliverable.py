@@ -1,0 +1,112 @@
+"""What a lane's writer cannot deliver because of what it is: aborted, named, and the writer goes on."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from streams.runtime.agent import Output
+from streams.runtime.failure import LaneBroken
+from streams.runtime.transaction import MAX_REQUEST_BYTES, TransactionalWriter, Undeliverable
+from tests.committed import Committed
+from tests.counting import Run
+
+pytestmark = pytest.mark.integration
+
+#: What a person might have written; it may stand in no error.
+MARKER = "Ada-07700900123"
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
+    """Topics of one partition, and two that take less: `small` at most 10,000 bytes, `keyed` no record without key."""
+    made = Run(bootstrap, tmp_path, partitions=1)
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        limits = {"small": {"max.message.bytes": "10000"}, "keyed": {"cleanup.policy": "compact"}}
+        admin.create_topics(
+            {
+                made.topic(name): {"num_partitions": 1, "replication_factor": 1, "configs": configs}
+                for name, configs in limits.items()
+            }
+        )
+    yield made
+    made.end()
+
+
+@asynccontextmanager
+async def writer_of(run: Run) -> AsyncIterator[TransactionalWriter]:
+    writer = TransactionalWriter(run.bootstrap, f"{run.name}-lane-0", run.name)
+    await writer.start()
+    try:
+        yield writer
+    finally:
+        await writer.stop()
+
+
+def output(topic: str, value: Any, key: Any = b"k") -> Output:
+    return Output(topic, 0, key, value, ())
+
+
+def nothing(_: Any) -> None:
+    return
+
+
+async def values(committed: Committed, count: int) -> list[tuple[str, bytes]]:
+    return [(record.topic, record.value) for record in await committed.at_least(count)]
+
+
+REFUSED = [
+    pytest.param("small", b"x" * 20_000, b"k", "MessageSizeTooLargeError", id="larger-than-the-topic-takes"),
+    pytest.param("keyed", b"x", None, "InvalidRecordError", id="no-key-where-one-is-needed"),
+    pytest.param("out", b"x" * (MAX_REQUEST_BYTES + 1), b"k", "MessageSizeTooLargeError", id="larger-than-any-takes"),
+    pytest.param("out", MARKER, b"k", "TypeError", id="not-bytes"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "key", "error"), REFUSED)
+async def test_it_is_aborted_and_the_same_writer_delivers_what_follows(
+    run: Run, name: str, value: Any, key: bytes | None, error: str
+) -> None:
+    topic, at = run.topic(name), TopicPartition(run.routine, 0)
+    async with writer_of(run) as writer, run.reading(run.output, run.topic("small"), run.topic("keyed")) as committed:
+        await writer.deliver([output(each, b"first") for each in {topic, run.output}], {at: 1}, nothing)
+        for _ in range(2):
+            # The same records get the same answer, in a transaction with others that are good.
+            with pytest.raises(Undeliverable) as raised:
+                await writer.deliver(
+                    [output(run.output, b"dropped"), output(topic, b"dropped"), output(topic, value, key)],
+                    {at: 2},
+                    nothing,
+                )
+            assert (raised.value.topic, raised.value.error) == (topic, error)
+            assert isinstance(raised.value, LaneBroken)
+            assert MARKER not in str(raised.value)
+        # The partition that refused takes what comes next, and so do the others.
+        await writer.deliver([output(each, b"next") for each in {topic, run.output}], {at: 3}, nothing)
+        found = await values(committed, len({topic, run.output}) * 2)
+        assert sorted(found) == sorted((each, said) for each in {topic, run.output} for said in (b"first", b"next"))
+        assert await writer.committed([run.routine], 0) == {run.routine: 3}
+
+
+async def test_a_batch_behind_the_refused_one_is_aborted_with_it(run: Run) -> None:
+    small = run.topic("small")
+    async with writer_of(run) as writer, run.reading(small) as committed:
+        with pytest.raises(Undeliverable, match=f"{small} cannot be written .MessageSizeTooLargeError."):
+            # The first fills a batch of its own, so the second travels behind it to the same partition.
+            await writer.deliver([output(small, b"x" * 300_000), output(small, b"dropped")], {}, nothing)
+        await writer.deliver([output(small, b"a"), output(small, b"b")], {}, nothing)
+        await writer.deliver([output(small, b"c")], {}, nothing)
+        assert [value for _, value in await values(committed, 3)] == [b"a", b"b", b"c"]
+
+
+async def test_a_fenced_writer_is_not_taken_for_one_that_may_go_on(run: Run) -> None:
+    small = run.topic("small")
+    async with writer_of(run) as writer, writer_of(run), run.reading(small) as committed:
+        with pytest.raises(Exception, match=r"(?i)fenced|epoch|newer producer") as raised:
+            await writer.deliver([output(small, b"x" * 20_000)], {}, nothing)
+        assert not isinstance(raised.value, LaneBroken)
+        assert await committed.to_end() == []
