@@ -145,13 +145,24 @@ async def test_it_goes_beyond_what_an_open_transaction_hides_once_that_has_ended
         assert copy.entries == {b"b": b"behind"}
 
 
-async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run) -> None:
+async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = Copy()
     async with (
         following(run, copy) as follower,
         open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")], timeout_ms=60_000) as writer,
     ):
+        uncommitted: Any = follower._uncommitted
+        end_offsets, answered = uncommitted.end_offsets, asyncio.Event()
+
+        async def says_when(sources: Any) -> Any:
+            ends = await end_offsets(sources)
+            answered.set()
+            return ends
+
+        monkeypatch.setattr(uncommitted, "end_offsets", says_when)
         waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions(lambda: b"b" in copy.entries))
+        # From here on it waits for positions that it cannot reach.
+        await answered.wait()
         await write_behind(run, 1, b"b")
         async with asyncio.timeout(10):
             await waiting
