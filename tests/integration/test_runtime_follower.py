@@ -3,7 +3,8 @@
 import asyncio
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,19 @@ class Copy:
 
 def entries(count: int, value: str) -> list[Made]:
     return [(b"key-%d" % n, f"{value}-{n}".encode(), ()) for n in range(count)]
+
+
+@asynccontextmanager
+async def following(run: Run, copy: Copy) -> AsyncIterator[Follower]:
+    """Follow the changelog, which holds a record already: the broker may not name a topic yet that was just made."""
+    await run.write(run.changelog, [(b"first", b"0", ())])
+    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
+    await follower.start()
+    try:
+        assert copy.entries.pop(b"first") == b"0"
+        yield follower
+    finally:
+        await follower.stop()
 
 
 async def write_behind(run: Run, partition: int, key: bytes) -> None:
@@ -114,46 +128,51 @@ async def test_a_topic_that_does_not_exist_is_an_error_that_names_it(run: Run) -
 
 async def test_it_goes_beyond_what_an_open_transaction_hides_once_that_has_ended(run: Run) -> None:
     copy = Copy()
-    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
-    await follower.start()
-    try:
-        async with open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")]) as writer:
-            await write_behind(run, 0, b"b")
-            waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions())
-            # The last stable offset is before both: what ends there says nothing of them.
-            await follower.catch_up()
-            assert copy.entries == {}
-            await asyncio.wait([waiting], timeout=1.0)
-            assert not waiting.done()
-            await writer.abort_transaction()
-            async with asyncio.timeout(10):
-                await waiting
-            assert copy.entries == {b"b": b"behind"}
-    finally:
-        await follower.stop()
+    async with (
+        following(run, copy) as follower,
+        open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")]) as writer,
+    ):
+        await write_behind(run, 0, b"b")
+        waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions())
+        # The last stable offset is before both: what ends there says nothing of them.
+        await follower.catch_up()
+        assert copy.entries == {}
+        await asyncio.wait([waiting], timeout=1.0)
+        assert not waiting.done()
+        await writer.abort_transaction()
+        async with asyncio.timeout(10):
+            await waiting
+        assert copy.entries == {b"b": b"behind"}
 
 
-async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run) -> None:
+async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = Copy()
-    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
-    await follower.start()
-    try:
-        async with open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")], timeout_ms=60_000) as writer:
-            waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions(lambda: b"b" in copy.entries))
-            await write_behind(run, 1, b"b")
-            async with asyncio.timeout(10):
-                await waiting
-            assert copy.entries == {b"b": b"behind"}
-            await writer.abort_transaction()
-    finally:
-        await follower.stop()
+    async with (
+        following(run, copy) as follower,
+        open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")], timeout_ms=60_000) as writer,
+    ):
+        uncommitted: Any = follower._uncommitted
+        end_offsets, answered = uncommitted.end_offsets, asyncio.Event()
+
+        async def says_when(sources: Any) -> Any:
+            ends = await end_offsets(sources)
+            answered.set()
+            return ends
+
+        monkeypatch.setattr(uncommitted, "end_offsets", says_when)
+        waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions(lambda: b"b" in copy.entries))
+        # From here on it waits for positions that it cannot reach.
+        await answered.wait()
+        await write_behind(run, 1, b"b")
+        async with asyncio.timeout(10):
+            await waiting
+        assert copy.entries == {b"b": b"behind"}
+        await writer.abort_transaction()
 
 
 async def test_it_asks_a_broker_again_that_does_not_tell_the_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = Copy()
-    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
-    await follower.start()
-    try:
+    async with following(run, copy) as follower:
         asked: list[Any] = []
         uncommitted: Any = follower._uncommitted
         end_offsets = uncommitted.end_offsets
@@ -170,8 +189,6 @@ async def test_it_asks_a_broker_again_that_does_not_tell_the_ends(run: Run, monk
             await follower.catch_up_beyond_open_transactions()
         assert copy.entries == {b"b": b"behind"}
         assert len(asked) == 2
-    finally:
-        await follower.stop()
 
 
 async def test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it(
@@ -213,9 +230,7 @@ async def test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing
 async def test_an_error_of_the_consumer_ends_the_process(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: asyncio.Future[tuple[str, BaseException]] = asyncio.get_running_loop().create_future()
     monkeypatch.setattr("streams.runtime.follower.end_process", lambda where, error: ended.set_result((where, error)))
-    follower = Follower(run.bootstrap, (run.changelog,), Copy().apply)
-    await follower.start()
-    try:
+    async with following(run, Copy()) as follower:
 
         async def fails(**_: Any) -> Any:
             raise KafkaTimeoutError
@@ -224,8 +239,6 @@ async def test_an_error_of_the_consumer_ends_the_process(run: Run, monkeypatch: 
         async with asyncio.timeout(10):
             where, error = await ended
         assert (where, type(error)) == (f"follower of {run.changelog}", KafkaTimeoutError)
-    finally:
-        await follower.stop()
 
 
 async def test_a_worker_that_follows_a_missing_topic_ends_and_names_it(run: Run) -> None:
