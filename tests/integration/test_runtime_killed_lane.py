@@ -64,20 +64,20 @@ async def test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing(
 ) -> None:
     # In every transaction, so that each of them passes every step.
     monkeypatch.setattr("streams.runtime.commits._OFFSETS_SECONDS", 0.0)
-    made, dies = words(6, keys=3), Dies(step)
+    made, dies = words(7, keys=3), Dies(step)
     async with run.reading(run.output) as out, asyncio.timeout(60):
         async with lane_of(run, dies) as lane:
             if step not in OPENING:
                 lane.put(batch(run, made[:3]))
                 await out.at_least(3)
                 dies.armed = True
-                lane.put(batch(run, made, 3))
+                lane.put(batch(run, made[:6], 3))
             await run.until(lambda: bool(ended), "the lane dies")
         assert [type(error) for error in ended] == [Died]
         async with lane_of(run) as successor:
-            # From the beginning: what was done must be known.
+            # From the beginning, so that it must know what was done, and one record beyond.
             successor.put(batch(run, made))
-            await out.at_least(6)
+            await out.at_least(7)
         assert_exactly_once((await out.to_end(), out.counted)[1], made)
     assert len(ended) == 1
 
