@@ -1,33 +1,12 @@
-"""An agent that raises where a record's value says so, for the tests of poison work, and what ends its process."""
+"""An agent that raises where a record's value says so, for the tests of poison work."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
-
-import pytest
 
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
-from streams.runtime.batches import Batch
-from tests.counting import Run
-from tests.made_records import Made
-
-TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-class Endings:
-    """Ends of the process, as a test sees them in its own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.errors: list[BaseException] = []
-        for module in ("lanes", "effects"):
-            monkeypatch.setattr(f"streams.runtime.{module}.end_process", lambda _, error: self.errors.append(error))
-
-    @property
-    def classes(self) -> list[str]:
-        return [type(error).__name__ for error in self.errors]
 
 
 @dataclass
@@ -44,12 +23,16 @@ class World:
     slots: asyncio.Semaphore | None = None
 
     def check(self, place: str, name: str) -> None:
-        if place in self.raises and name.startswith("bad"):
+        """Raise where work of this name is poison: `bad…` at any place of `raises`, `bad-PLACE…` at that one always."""
+        if (place in self.raises and name.startswith("bad")) or name.startswith(f"bad-{place}"):
             raise LookupError(name)
 
 
 class Fragile(Agent[tuple[str, str], str, str]):
-    """`timer:NAME` sets a timer, `effect:NAME` owes an effect, `say:NAME` says so; each says what came of it."""
+    """`timer:NAME` sets a timer, `effect:NAME` owes an effect, `keep:NAME` an entry that ends, `say:NAME` nothing.
+
+    A timer is due after 50 ms, or after as many as its name ends with (`NAME@MS`). Each says what came of it.
+    """
 
     unfinished = b"owed "
 
@@ -66,10 +49,14 @@ class Fragile(Agent[tuple[str, str], str, str]):
             self._world.check("handle", name)
             if kind == "timer":
                 turn.put(b"about " + name.encode(), b"whole " + name.encode())
-                turn.schedule(name.encode(), turn.now + timedelta(milliseconds=50), cause=cause)
+                after = timedelta(milliseconds=int(name.partition("@")[2] or 50))
+                turn.schedule(name.encode(), turn.now + after, cause=cause)
             elif kind == "effect":
                 turn.put(b"owed " + name.encode(), b"whole " + name.encode())
                 turn.start(name, cause=cause)
+            elif kind == "keep":
+                turn.put(b"kept " + name.encode(), b"", until=turn.now)
+                continue
             self._say(turn, kind, name, cause)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
@@ -117,16 +104,3 @@ class Fragile(Agent[tuple[str, str], str, str]):
 async def _held(slots: asyncio.Semaphore) -> AsyncIterator[None]:
     async with slots:
         yield
-
-
-def batch_of(run: Run, values: Sequence[str], begin: int = 0) -> Batch:
-    """Return a batch of the routine topic, one record a value, from that offset on."""
-    made: list[Made] = [(b"k", value.encode(), (("traceparent", TRACE),)) for value in values]
-    records = [
-        Record(run.routine, 0, begin + number, 0, key, value, tuple(headers))
-        for number, (key, value, headers) in enumerate(made)
-    ]
-    return Batch.of(run.routine, records, begin, begin + len(records))
-
-
-Opens = Callable[..., Any]

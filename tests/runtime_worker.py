@@ -25,6 +25,7 @@ from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Follower, LaneContext, LaneGroup, Record, Turn, run_worker
 from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, Step, unwatched
+from tests.poison_agent import Fragile, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,18 @@ def _following(plan: Plan, topic: str) -> Callable[[], AbstractAsyncContextManag
 
 
 def _agent(kind: str, plan: Plan) -> Callable[[LaneContext], Agent[Any, Any, Any]]:
-    agents: dict[str, Callable[[Plan], Agent[Any, Any, Any]]] = {"count": Count, "effects": Effects}
+    agents: dict[str, Callable[[Plan], Agent[Any, Any, Any]]] = {
+        "count": Count,
+        "effects": Effects,
+        "fragile": _fragile,
+    }
     return lambda _: agents[kind](plan)
+
+
+def _fragile(plan: Plan) -> Agent[Any, Any, Any]:
+    world = World(plan.output)
+    world.may_end.set()
+    return Fragile(world)
 
 
 def _fail_fetches_when_told(plan: Plan) -> None:

@@ -11,7 +11,8 @@ from streams.runtime.lanes import Lane
 from tests import one_lane
 from tests.committed import state_of
 from tests.counting import Run
-from tests.poison_agent import Endings, Fragile, World, batch_of
+from tests.poison_agent import Fragile, World
+from tests.poison_lane import Endings, batch_of
 
 pytestmark = pytest.mark.integration
 
