@@ -76,7 +76,9 @@ class Turns:
         self._poison = poison
         self._is_closing = is_closing
         #: Records of a topic that are worked off singly from now on.
-        self._singly = {topic: _SINGLY for topic, count in state.openings.items() if count > _MOST_OPENINGS}
+        self._singly = {
+            topic: _SINGLY for topic, count in state.openings.items() if count > _MOST_OPENINGS or topic in state.trying
+        }
         self._seconds_each = _FIRST_GUESS_SECONDS
         #: What was decoded ahead, by topic and offset.
         self._decoded: dict[tuple[str, int], Any] = {}
