@@ -12,6 +12,7 @@ from streams.domain.sealing import NONCE_BYTES, CannotOpen, open_bytes, seal_byt
 
 #: Reasons for which a report cannot be told: its person was erased, or its section is not what it was.
 KEY_ERASED = "key_erased"
+KEY_MISSING = "key_missing"
 CANNOT_OPEN = "section_cannot_be_opened"
 NO_SECTION = "no_section"
 
@@ -74,12 +75,21 @@ class Composer:
         )
         return ReportSection(disclosure_id=newest.disclosure_id, section=SealedSection.model_validate(sealed))
 
+    def open_at_once(self, request: ReportSection) -> bytes | Unopenable | None:
+        """Return what `open` would; None where its key is not at hand and may yet come."""
+        key = self._keyring.at_hand(request.section.key_id)
+        return None if key is None else _opened(request, key)
+
     async def open(self, request: ReportSection) -> bytes | Unopenable:
         """Return the request as it is sent."""
         key = await self._keyring.data_key(request.section.key_id)
         if key is None:
             return Unopenable(KEY_ERASED)
-        try:
-            return open_bytes(request.section, key=key, disclosure_id=request.disclosure_id)
-        except CannotOpen:
-            return Unopenable(CANNOT_OPEN)
+        return _opened(request, key)
+
+
+def _opened(request: ReportSection, key: bytes) -> bytes | Unopenable:
+    try:
+        return open_bytes(request.section, key=key, disclosure_id=request.disclosure_id)
+    except CannotOpen:
+        return Unopenable(CANNOT_OPEN)
