@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas.records import DeliveryChanged
 from schemas.vocabulary import Agency
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.connector import Connector
-from services.connectors.effects import Effect
+from services.connectors.effects import Effect, Result
 from services.connectors.endpoint import Endpoint
 from services.connectors.process import PROJECTIONS
 from services.connectors.sealed import Composer
@@ -95,18 +95,32 @@ class Bench:
 
     async def crash_after_attempt(self) -> None:
         """Make the oldest attempt and crash, with `Crash`, before what came of it can be written."""
-        agent = self.lane.agent
-        perform = agent.perform
 
-        async def made(effect: Effect) -> None:
-            await perform(effect)
+        def crash() -> None:
             raise Crash
 
-        agent.perform = made  # type: ignore[method-assign]
+        self.during_attempt(crash)
         try:
             await self.lane.settle()
         finally:
             self.crash()
+
+    def during_attempt(self, happens: Callable[[], None]) -> None:
+        """Have this happen in each attempt, after the agency answered it and before the lane hears of that."""
+        agent = self.lane.agent
+        perform = agent.perform
+
+        async def made(effect: Effect) -> Result:
+            result: Result = await perform(effect)
+            happens()
+            return result
+
+        agent.perform = made  # type: ignore[method-assign]
+
+    def reach(self, at: datetime) -> None:
+        """Move the time on to `at` and do what is due."""
+        self.clock.now = at
+        self.lane.pass_time()
 
     def is_owed(self) -> bool:
         return bool(self.lane.effects or self.lane.timers)
