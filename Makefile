@@ -20,7 +20,7 @@ UV := $(BIN)/uv --quiet
 LOCKED := requirements.txt requirements-dev.txt requirements-build.txt requirements-setup.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo test lint bench load load-test faults faults-short mutate lock clean
+.PHONY: help setup demo test lint bench load load-test faults faults-short mutate mutate-runtime lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ faults-short: setup ## the same with one seed
 
 mutate: setup ## change every cell of the policy once and see that its proof fails
 	$(BIN)/python -m tests.proof.mutate
+
+mutate-runtime: setup ## take each rule of the runtime out once and see its test fail (ROWS='part of a rule': those alone)
+	$(BIN)/python -m tests.mutation $(ROWS)
 
 lock: $(BIN)/uv ## resolve again and write requirements*.txt
 	$(COMPILE) pyproject.toml --output-file requirements.txt

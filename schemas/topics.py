@@ -237,7 +237,10 @@ def _catalogue() -> Iterable[Topic]:
         yield topic
         yield Topic(rejected(topic.name), topic.partitions, _kept(REJECTED_DAYS))
     for group in Group:
-        yield Topic(changelog(group), _ONE_LANE if group is Group.IDENTITY else None, _COMPACTED)
+        partitions = _ONE_LANE if group is Group.IDENTITY else None
+        yield Topic(changelog(group), partitions, _COMPACTED)
+        # Timers, effects and entries of the lane's state that were put aside.
+        yield Topic(rejected(changelog(group)), partitions, _kept(REJECTED_DAYS))
 
 
 #: Every topic by its name, in the order in which they are made.

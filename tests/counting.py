@@ -96,6 +96,7 @@ class Run:
                     f"{self.routine}.rejected",
                     self.output,
                     self.changelog,
+                    f"{self.changelog}.rejected",
                 )
             }
             admin.create_topics(declared)

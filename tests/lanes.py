@@ -108,10 +108,9 @@ class Lane:
     def pass_time(self) -> None:
         """Work off what is due by the clock: timers, and entries that have ended."""
         turn = self._turn()
-        timers, ended = self._kept.take_due(turn.now, 1_000)
-        for key in ended:
+        for key in self._kept.take_ended(turn.now, 1_000):
             turn.drop(key)
-        for name, timer in timers:
+        for name, timer in self._kept.take_due(turn.now, 1_000):
             turn.unschedule(name)
             self.agent.due(name, turn, timer.cause)
         self._commit(turn)

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.runtime import Agent, LaneGroup
 from streams.runtime.groups import LaneHost
 from streams.runtime.lanes import Lane
+from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.turnstile import Turnstile
 from tests.counting import Run
 
@@ -21,10 +22,12 @@ async def lane_of(
     *,
     accepted: frozenset[str] = frozenset(),
     turnstile: Turnstile | None = None,
+    at_step: AtStep = unwatched,
 ) -> AsyncIterator[Lane]:
     """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can.
 
-    With a `turnstile` of other lanes too, its urgent topic comes before their routine ones.
+    With a `turnstile` of other lanes too, its urgent topic comes before their routine ones. `at_step` is called after
+    each step of its work.
     """
     # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
     consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
@@ -35,7 +38,7 @@ async def lane_of(
         await consumer.stop()
     urgent = frozenset(() if turnstile is None else (run.urgent,))
     group = LaneGroup("lane", (run.urgent, run.routine), lambda _: agent(), run.changelog, urgent)
-    lane = Lane(group, 0, LaneHost(run.name, run.bootstrap, turnstile or Turnstile(), accepted=accepted))
+    lane = Lane(group, 0, LaneHost(run.name, run.bootstrap, turnstile or Turnstile(), at_step, accepted))
     ready = asyncio.Event()
     ready.set()
     lane.start(ready)

@@ -8,6 +8,7 @@ says before its first colon makes the agent fail at that place, until a file `me
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -45,6 +46,8 @@ class Plan:
     kill: tuple[Step, int] | None = None
     #: Lanes that were refused and are to begin where their logs do.
     accepted: tuple[str, ...] = ()
+    #: How long a call into an agent may last (seconds).
+    stuck_seconds: float = 30.0
 
     def says(self, name: str) -> bool:
         """Return whether a file of that name lies in the folder."""
@@ -89,12 +92,24 @@ class Count(Agent[str, None, None]):
             said = f"{word}|{record.topic}|{record.partition}|{record.offset}|{total}|{os.getpid()}"
             turn.send(self._plan.output, key, said.encode(), cause=Cause.of(record))
             self._plan.fail("handle", word)
+            self._hang_or_die(word)
         if self._plan.record_seconds:
             threading.Event().wait(self._plan.record_seconds * len(batch))
         if self._plan.says("hold"):
             self._plan.note("holding", str(os.getpid()))
             while self._plan.says("hold"):
                 threading.Event().wait(0.01)
+
+    def _hang_or_die(self, word: str) -> None:
+        """Hang, in Python or in native code, or end the process as a lack of memory does."""
+        if self._plan.says("mended"):
+            return
+        while word.startswith("hang:"):
+            threading.Event().wait(0.01)
+        if word.startswith("hang-native:"):
+            re.fullmatch("(a+)+", 60 * "a" + "b")
+        if word.startswith("die:"):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Effects(Agent[str, bool, bool]):
@@ -213,6 +228,7 @@ def main(path: str) -> int:
         instance=plan.instance,
         at_step=_killing(plan),
         accepted=plan.accepted,
+        stuck_seconds=plan.stuck_seconds,
     )
     shutdown()
     return status

@@ -73,7 +73,7 @@ class Lane:
     def sweep(self, now: datetime) -> None:
         """Drop the entries that have ended."""
         turn = self._kept.turn(now)
-        for key in self._kept.take_due(now, 1_000)[1]:
+        for key in self._kept.take_ended(now, 1_000):
             turn.drop(key)
         self._commit(turn)
 
@@ -100,7 +100,7 @@ class Lane:
     def pass_time(self, now: datetime) -> Turn:
         """Work off the timers that are due at that time."""
         turn = self._kept.turn(now)
-        for name, timer in self._kept.take_due(now, 1_000)[0]:
+        for name, timer in self._kept.take_due(now, 1_000):
             turn.unschedule(name)
             self.agent.due(name, turn, timer.cause)
         return self._commit(turn)

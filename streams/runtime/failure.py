@@ -22,6 +22,10 @@ class LaneBroken(Exception):
     """A lane cannot go on: positions, state or transaction do not fit. Its text names nothing of a record's content."""
 
 
+class LaneRefused(LaneBroken):
+    """A lane must not work: the other lanes of the process go on, and an operator has to look."""
+
+
 def describe(error: BaseException) -> dict[str, str]:
     """Return the class of an error and the places it came through, without its message unless that is ours."""
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,12 +1,13 @@
 """What lanes are made of: the groups that they belong to, and what those of a process have in common."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from streams.runtime.agent import Agent
 from streams.runtime.steps import AtStep, Step, unwatched
 from streams.runtime.turnstile import Turnstile
+from streams.runtime.watchdog import Watchdog
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class LaneHost:
     application: str
     bootstrap: str
     turnstile: Turnstile
+    watchdog: Watchdog = field(default_factory=Watchdog)
     at_step: AtStep = unwatched
     accepted: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()

@@ -3,44 +3,43 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from streams.runtime import figures
-from streams.runtime.agent import Cause
+from streams.runtime.agent import micros
 from streams.runtime.batches import Batch
 from streams.runtime.changelog import Progress
 from streams.runtime.commits import Commits
-from streams.runtime.failure import describe, end_process
+from streams.runtime.effects import EffectTasks
+from streams.runtime.failure import LaneRefused, describe, end_process
 from streams.runtime.groups import LaneGroup, LaneHost, LaneId
-from streams.runtime.isolation import TurnRaised
-from streams.runtime.opening import LaneRefused, open_state
+from streams.runtime.isolation import TurnRaised, WorkRaised
+from streams.runtime.items import Effects, Item, ItemTurns, entry_to_resume, timer_due
+from streams.runtime.opening import TransactionHangs, open_state
+from streams.runtime.poison import KeepsRaising, Poison, is_recent
 from streams.runtime.queues import Queues
-from streams.runtime.state import LaneState, Suspect, suspected
+from streams.runtime.state import Entry, LaneState, Raised, Suspect, has_raised, opened, suspected, tried
 from streams.runtime.steps import Step
+from streams.runtime.times import utc_now
 from streams.runtime.transaction import TransactionalWriter
-from streams.runtime.turns import Turns, utc_now
+from streams.runtime.turns import Turns
 
-#: Timers and ended entries that one turn takes at most.
-_DUE_AT_ONCE = 500
-#: How soon after its end an entry is dropped (seconds): many together, for a transaction of their own.
+#: Timers, and entries to resume, that one turn takes at most.
+_ITEMS_AT_ONCE = 500
+#: Ended entries that a turn of their own drops at most: some 20 ms, for which a timer or a record may wait.
+_ENDED_AT_ONCE = 2_000
+#: How soon after its end an entry is dropped (seconds) by a turn of its own, where not that many have ended.
 _SWEEP_SECONDS = 5.0
-#: Effects of one lane that are performed at the same time.
-EFFECTS_AT_ONCE = 1_000
 #: How long a rebalance waits for the turns in flight (seconds): heartbeats stop meanwhile, for a session of 6.
 _HOLD_SECONDS = 3.0
 #: How often a refused lane says so (seconds).
 _ALARM_SECONDS = 30.0
+#: How soon a lane whose changelog has an open transaction tries to open again (seconds).
+_OPEN_AGAIN_SECONDS = 2.0
 
 _log = structlog.get_logger("confide.runtime")
-
-
-class _Settled(NamedTuple):
-    effect: Any
-    result: Any
-    cause: Cause
 
 
 class Lane:
@@ -49,7 +48,8 @@ class Lane:
     def __init__(self, group: LaneGroup, partition: int, host: LaneHost) -> None:
         self._id = LaneId(group, partition, host)
         self._queues = Queues(group.sources)
-        self._settled: deque[_Settled] = deque()
+        #: Items of effects: that one begins, that one has ended.
+        self._items: deque[Item] = deque()
         self._work_arrived = asyncio.Event()
         self._closing = False
         #: While the group deals its partitions out anew; and that no turn is in flight then.
@@ -61,9 +61,10 @@ class Lane:
         # Made when the lane opens.
         self._state: LaneState
         self._commits: Commits
+        self._poison: Poison
         self._turns: Turns
-        self._effects: set[asyncio.Task[None]] = set()
-        self._effect_slots = asyncio.Semaphore(EFFECTS_AT_ONCE)
+        self._item_turns: ItemTurns
+        self._effects: EffectTasks | None = None
         self._task: asyncio.Task[None] | None = None
         self._at_work: Batch | None = None
         self._is_pressing = False
@@ -88,32 +89,24 @@ class Lane:
         return self._queues.is_full(topic)
 
     async def hold(self) -> None:
-        """Let the turn in flight finish and begin no other until `go_on`, and drop what waits: it is fetched again.
+        """Let the turn in flight finish and begin no other until `go_on`.
 
         The lane may be another's as soon as the group knows that this member gave it up, and that one fences at once.
+        What waits stays: where the lane does too it is fetched again behind it, and skipped as done.
         """
         self._is_held = True
         self._work_arrived.set()
-        self._forget_waiting()
         if self.figures.is_open and self._task is not None:
             self._is_still.clear()
             still = asyncio.create_task(self._is_still.wait())
             # No longer than it takes a member to be given up; then it is fenced, and ends.
             await asyncio.wait([still, self._task], timeout=_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             still.cancel()
-            # A turn that came to its end early has put back what it had left.
-            self._forget_waiting()
 
     def go_on(self) -> None:
         """Take work again: the lane is still here."""
         self._is_held = False
         self._work_arrived.set()
-
-    def _forget_waiting(self) -> None:
-        self._queues.clear()
-        if self.figures.is_open:
-            self._turns.forget_ahead()
-        self._press()
 
     async def close(self) -> None:
         """Let the turn in flight finish, drop what waits, give the producer back."""
@@ -123,8 +116,6 @@ class Lane:
             if not self.figures.is_open:
                 self._task.cancel()
             await asyncio.wait([self._task])
-        for effect in self._effects:
-            effect.cancel()  # its outcome is unknown: the lane's next owner starts it again from the state
         self._queues.clear()
         self._press()
         figures.withdraw(self.figures)
@@ -133,53 +124,119 @@ class Lane:
     async def _run(self, ready: asyncio.Event) -> None:
         try:
             await ready.wait()
-            await self._open()
+            await self._open_at_last()
             while (work := await self._next_work()) is not None:
                 await work()
             await self._commits.tell_offsets()
+            await self._forget_openings()
         except asyncio.CancelledError:
             raise
         except LaneRefused as refused:
-            await self._refuse(str(refused))
-        except TurnRaised as raised:
+            await self._refuse(refused)
+        except (TurnRaised, WorkRaised) as raised:
             await self._end_after(raised)
         except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
             end_process(f"lane {self._id.name}", error)
+        finally:
+            self._cancel_effects()
+
+    def _cancel_effects(self) -> None:
+        # Their outcome is unknown: the lane's next owner starts them again from the state.
+        if self._effects is not None:
+            self._effects.cancel()
+
+    async def _open_at_last(self) -> None:
+        """Open; while a transaction on the changelog is open, which ends or is ended in time, try again."""
+        said = float("-inf")
+        while True:
+            try:
+                await self._open()
+            except TransactionHangs as hangs:
+                if time.monotonic() - said >= _ALARM_SECONDS:
+                    self._say_refused(hangs)
+                    said = time.monotonic()
+                await asyncio.sleep(_OPEN_AGAIN_SECONDS)
+            else:
+                self.figures.refused = None
+                return
 
     async def _open(self) -> None:
-        opened = await open_state(self._id, self._writer, self._restoring)
-        self._state = opened.state
-        self._commits = Commits(self._id, self._writer, self._state, self.figures)
-        self._turns = Turns(self._id, self._queues, self._state, self._commits, lambda: self._closing or self._is_held)
-        self.figures.next_offsets = self._state.next_offsets
-        turn = self._state.turn(utc_now())
-        agent = self._turns.agent
-        if agent.unfinished is not None:
-            for key, value in list(turn.scan(agent.unfinished)):
-                agent.resume(key, value, turn)
-        await self._commits.commit(turn, opened.unwritten)
-        self._perform_all(turn.effects)
+        found = await open_state(self._id, self._writer, self._restoring)
+        state = self._state = found.state
+        # Counted from here on, and no more once an offset moves; the process may end at any time.
+        openings = {topic: state.openings.pop(topic, 0) + 1 for topic in self._id.group.sources}
+        self._commits = Commits(self._id, self._writer, state, self.figures)
+        notes = [opened(topic, count) for topic, count in openings.items()]
+        await self._commits.commit(state.turn(utc_now()), found.unwritten, notes)
+        state.openings.update(openings)
+        self._poison = self._poisoned()
+        self._turns = Turns(
+            self._id, self._queues, state, self._commits, self._poison, lambda: self._closing or self._is_held
+        )
+        self._item_turns = ItemTurns(self._id, state, self._commits, self._poison)
+        self._effects = EffectTasks(self._poison, self._add_item)
+        self.figures.next_offsets = state.next_offsets
+        await self._resume()
         self.figures.is_open = True
         self.resolved.set()
         self._press()
         self._id.step(Step.OPENED)
 
-    async def _refuse(self, reason: str) -> None:
-        """Work nothing off and say so again and again; the other lanes of the process go on."""
-        self.figures.refused = reason
+    def _poisoned(self) -> Poison:
+        try:
+            return Poison(self._id, self._state)
+        except Exception as error:
+            raise WorkRaised from error
+
+    async def _resume(self) -> None:
+        """Have the agent take up the unfinished entries of the state."""
+        prefix = self._poison.agent.unfinished
+        if prefix is None:
+            return
+        keys = [key for key in self._state.entries if key.startswith(prefix)]
+        for begin in range(0, len(keys), _ITEMS_AT_ONCE):
+            items = [entry_to_resume(key) for key in keys[begin : begin + _ITEMS_AT_ONCE]]
+            self._start(await self._item_turns.over(items))
+
+    def _say_refused(self, refused: LaneRefused) -> None:
+        self.figures.refused = str(refused)
         self.resolved.set()
+        _log.critical("lane refuses to work, somebody must look", lane=self._id.name, reason=str(refused))
+
+    async def _refuse(self, refused: LaneRefused) -> None:
+        """Work nothing off and say so again and again; the other lanes of the process go on."""
+        self.figures.is_open = False
+        self._press()
+        self._cancel_effects()
+        if isinstance(refused, KeepsRaising):
+            await self._forget_openings()
         while not self._closing:
-            _log.critical("lane refuses to work, somebody must look", lane=self._id.name, reason=reason)
+            self._say_refused(refused)
             await asyncio.sleep(_ALARM_SECONDS)
 
-    async def _end_after(self, raised: TurnRaised) -> None:
-        """Leave word of the turn that raised for the successor, and end."""
+    async def _forget_openings(self) -> None:
+        """End the count of openings and tries: this process does not end without a word."""
+        topics = {*self._state.openings, *self._state.trying}
+        if topics:
+            notes = [note for topic in topics for note in (opened(topic, 0), tried(topic, None))]
+            await self._commits.write_notes(*notes)
+
+    async def _end_after(self, raised: TurnRaised | WorkRaised) -> None:
+        """Record the error for the next process, then end; where the last process ended so too, refuse."""
         error = raised.__cause__ or raised
+        if (before := self._state.raised) is not None and is_recent(before):
+            # Not even the agent can be made: nothing is left that could be isolated.
+            await self._refuse(
+                KeepsRaising(f"lane {self._id.name} ended its process with {type(error).__name__} before")
+            )
+            return
+        notes: list[Entry] = [has_raised(Raised(micros(utc_now()), type(error).__name__))]
+        if isinstance(raised, TurnRaised):
+            notes.append(suspected(raised.topic, Suspect(raised.begin, raised.end, type(error).__name__)))
         try:
-            suspect = Suspect(raised.begin, raised.end, type(error).__name__)
-            await self._commits.leave_word(suspected(raised.topic, suspect))
-        except Exception as unsaid:  # noqa: BLE001 - the process ends all the same; the successor leaves word when it raises too
-            _log.error("no word could be left of the turn that raised", lane=self._id.name, **describe(unsaid))
+            await self._commits.write_notes(*notes)
+        except Exception as unsaid:  # noqa: BLE001 - the process ends all the same; the next one records it when it raises too
+            _log.error("the error could not be recorded for the next process", lane=self._id.name, **describe(unsaid))
         end_process(f"lane {self._id.name}", error)
 
     def _restoring(self, progress: Progress) -> None:
@@ -195,8 +252,8 @@ class Lane:
                 self._is_still.set()
                 await self._work_arrived.wait()
                 continue
-            if self._settled:
-                return self._turn_over_settled
+            if self._items:
+                return self._turn_over_items
             until_due, until_stale = self._seconds_until_due(), self._commits.seconds_until_stale()
             if until_due is not None and until_due <= 0.0:
                 return self._turn_over_due
@@ -204,7 +261,11 @@ class Lane:
                 return self._turn_over_next
             if until_stale is not None and until_stale <= 0.0:
                 return self._commits.tell_offsets
-            wait = min((wait for wait in (until_due, until_stale) if wait is not None), default=None)
+            until_swept = self._seconds_until_swept()
+            if until_swept is not None and until_swept <= 0.0:
+                return self._sweep
+            waits = (until_due, until_stale, until_swept)
+            wait = min((wait for wait in waits if wait is not None), default=None)
             try:
                 async with asyncio.timeout(wait):
                     await self._work_arrived.wait()
@@ -214,34 +275,44 @@ class Lane:
 
     def _seconds_until_due(self) -> float | None:
         at = self._state.next_due()
+        return None if at is None else (at - utc_now()).total_seconds()
+
+    def _seconds_until_swept(self) -> float | None:
+        """Return in how long ended entries are dropped in a turn of their own; they read as gone already."""
+        at = self._state.next_end()
         if at is None:
             return None
-        seconds = (at - utc_now()).total_seconds()
-        if not self._state.is_next_a_timer():
-            # What has ended is read as gone already; dropping it can wait for others.
-            seconds = max(seconds, self._swept + _SWEEP_SECONDS - time.monotonic())
-        return seconds
+        return max((at - utc_now()).total_seconds(), self._swept + _SWEEP_SECONDS - time.monotonic())
 
-    async def _turn_over_due(self) -> None:
+    async def _sweep(self) -> None:
+        """Drop entries that have ended; where more than one turn's have, the next turn follows at once."""
         turn = self._state.turn(utc_now())
-        timers, ended = self._state.take_due(turn.now, _DUE_AT_ONCE)
+        ended = self._state.take_ended(turn.now, _ENDED_AT_ONCE)
         for key in ended:
             turn.drop(key)
-        for name, timer in timers:
-            turn.unschedule(name)
-            self._turns.agent.due(name, turn, timer.cause)
-        self._swept = time.monotonic()
-        await self._commits.commit(turn, {})
-        self._perform_all(turn.effects)
+        self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)
+        with self._id.host.watchdog.turn(self._id.name):
+            await self._commits.commit(turn, {})
 
-    async def _turn_over_settled(self) -> None:
-        settled = list(self._settled)
-        self._settled.clear()
-        turn = self._state.turn(utc_now())
-        for done in settled:
-            self._turns.agent.settled(done.effect, done.result, turn, done.cause)
-        await self._commits.commit(turn, {})
-        self._perform_all(turn.effects)
+    async def _turn_over_due(self) -> None:
+        await self._over([timer_due(*due) for due in self._state.take_due(utc_now(), _ITEMS_AT_ONCE)])
+
+    async def _turn_over_items(self) -> None:
+        items = list(self._items)
+        self._items.clear()
+        await self._over(items)
+
+    async def _over(self, items: list[Item]) -> None:
+        with self._id.host.watchdog.turn(self._id.name):
+            self._start(await self._item_turns.over(items))
+
+    def _start(self, effects: Effects) -> None:
+        if self._effects is not None:
+            self._effects.start(effects)
+
+    def _add_item(self, item: Item) -> None:
+        self._items.append(item)
+        self._work_arrived.set()
 
     async def _turn_over_next(self) -> None:
         topic = self._queues.first()
@@ -255,33 +326,16 @@ class Lane:
                 await self._turn_over(topic)
 
     def _has_other_work(self, topic: str) -> bool:
-        return self._closing or bool(self._settled) or self._queues.first() != topic
+        return self._closing or bool(self._items) or self._queues.first() != topic
 
     async def _turn_over(self, topic: str) -> None:
         batch = self._at_work = self._queues.take(topic, self._turns.records_of_a_turn)
         try:
-            self._perform_all(await self._turns.over(batch))
+            with self._id.host.watchdog.turn(self._id.name):
+                self._start(await self._turns.over(batch))
         finally:
             self._at_work = None
             self._press()
-
-    def _perform_all(self, effects: Iterable[tuple[Any, Cause]]) -> None:
-        for effect, cause in effects:
-            task = asyncio.create_task(self._perform(effect, cause))
-            self._effects.add(task)
-            task.add_done_callback(self._effects.discard)
-
-    async def _perform(self, effect: Any, cause: Cause) -> None:
-        try:
-            async with self._effect_slots:
-                result = await self._turns.agent.perform(effect)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
-            end_process(f"effect of lane {self._id.name}", error)
-        else:
-            self._settled.append(_Settled(effect, result, cause))
-            self._work_arrived.set()
 
     def _press(self) -> None:
         """Have routine work of the process give way for as long as urgent work is waiting or under way here."""

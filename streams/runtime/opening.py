@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from streams.runtime.changelog import Progress, restore
-from streams.runtime.failure import LaneBroken
+from streams.runtime.failure import LaneRefused
 from streams.runtime.groups import LaneId
 from streams.runtime.state import LaneState
 from streams.runtime.steps import Step
@@ -15,8 +15,12 @@ from streams.runtime.transaction import TransactionalWriter
 _log = structlog.get_logger("confide.runtime")
 
 
-class LaneRefused(LaneBroken):
+class StateDoesNotFit(LaneRefused):
     """A lane's state and its offsets do not fit each other: going on would lose or double records."""
+
+
+class TransactionHangs(LaneRefused):
+    """A transaction on the changelog is open: the state behind it cannot be read until it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Opened:
 
 
 async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable[[Progress], None]) -> Opened:
-    """Return the lane's state, its writer fenced and ready; raise `LaneRefused` where state and offsets do not fit.
+    """Return the lane's state, its writer fenced and ready; raise `StateDoesNotFit` or `TransactionHangs`.
 
     Of the offsets that the group and the changelog have, the larger is taken; where neither has one, the log's start.
     """
@@ -43,7 +47,8 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
     if found.hangs_at is not None:
         # Fencing ends its transactions, unless the broker has lost one that it took for ended (Kafka 4.3 and 4.4 do so
         # with what ran out of time while they were away, KAFKA-20734): what it wrote would seem never to have been.
-        raise LaneRefused(
+        # A slow broker may also take long to write the markers, so the lane tries again.
+        raise TransactionHangs(
             f"{group.changelog}-{partition}: a transaction hangs at {found.hangs_at}; see kafka-transactions.sh"
         )
     written = dict(found.state.next_offsets)
@@ -65,16 +70,18 @@ def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], log_start
     for topic, offset in committed.items():
         if topic not in offsets and not is_accepted:
             # Every turn writes them beside its state: without them the state is gone too.
-            raise LaneRefused(f"{changelog}: the group has offset {offset} of {topic}, and the state for it is gone")
+            raise StateDoesNotFit(
+                f"{changelog}: the group has offset {offset} of {topic}, and the state for it is gone"
+            )
         offsets[topic] = max(offset, offsets.get(topic, offset))
     if (state.entries or state.timers) and not offsets and not is_accepted:
         # Kafka forgets an idle group's offsets after seven days.
-        raise LaneRefused(f"{changelog}: there is state, but no offset it belongs to")
+        raise StateDoesNotFit(f"{changelog}: there is state, but no offset it belongs to")
     for topic, start in log_starts.items():
         if start <= (known := offsets.setdefault(topic, start)):
             continue
         if not is_accepted:
-            raise LaneRefused(
+            raise StateDoesNotFit(
                 f"{topic}-{lane.partition}: the log starts at {start}, beyond the lane's next offset {known}"
             )
         _log.warning("a loss was accepted", lane=lane.name, topic=topic, lost_from=known, lost_to=start)

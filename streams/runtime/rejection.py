@@ -4,7 +4,7 @@ from datetime import datetime
 
 from schemas.errors import Invalid
 from schemas.telemetry import TRACEPARENT
-from streams.runtime.agent import Cause, Headers, Output, Record
+from streams.runtime.agent import Cause, Headers, Output, PutAside, Record, Timer, micros
 from streams.runtime.isolation import EndsTurns
 
 REJECTED_SUFFIX = ".rejected"
@@ -30,3 +30,26 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
     context = Cause.of(record).traceparent
     trace: Headers = () if context is None else ((TRACEPARENT, context),)
     return Output(record.topic + REJECTED_SUFFIX, record.partition, record.key, record.value, why + trace)
+
+
+def entry_rejected(
+    work: PutAside, timer: Timer | None, *, changelog: str, partition: int, by: str, now: datetime
+) -> Output:
+    """Return a timer, effect or entry that was put aside, addressed to the `.rejected` topic of the lane's changelog.
+
+    Its key is the entry's, or the timer's name, its value the entry's. It has no offset of its own: `rejected-offset`
+    is the time, in microseconds since 1970 (UTC).
+    """
+    what = "timer" if work.timer is not None else "effect" if work.effect is not None else "entry"
+    headers: Headers = (
+        ("rejected-reason", f"{what}: ended the turn that it was in, also alone ({work.error})".encode()),
+        ("rejected-field", what.encode()),
+        ("rejected-error", work.error.encode()),
+        ("rejected-by", by.encode()),
+        ("rejected-from", changelog.encode()),
+        ("rejected-partition", b"%d" % partition),
+        ("rejected-offset", b"%d" % micros(now)),
+        ("rejected-at", now.isoformat().encode()),
+        *(() if timer is None else (("rejected-due", timer.at.isoformat().encode()),)),
+    )
+    return Output(changelog + REJECTED_SUFFIX, partition, work.entry or work.timer, work.value, headers)

@@ -6,22 +6,27 @@
 | `t` | a timer's name | when it is due, microseconds, then `|` and its W3C `traceparent` or nothing | |
 | `o` | a topic | the lane's next offset in it | |
 | `k` | a topic | `begin|end|error`: the offsets of a turn that raised, and the error's class | |
+| `r` | | `at|error`: when the lane last ended its process, microseconds, and the error's class | |
+| `p` | | when records, timers, effects and entries were put aside, microseconds, separated by commas | |
+| `n` | a topic | how often the lane opened since its next offset in the topic last moved | |
+| `y` | a topic | `offset|tries`: the single record at work, and how many processes began it | |
 
 No value is a tombstone: dropped, ended, done with.
 """
 
-import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from streams.runtime.agent import Cause, Headers, Timer, Turn, at_micros, micros
+from streams.runtime.times import Times
+
+N = TypeVar("N")
 
 _ENTRY, _TIMER, _NEXT_OFFSET, _SUSPECT = b"s", b"t", b"o", b"k"
+_RAISED, _PUT_ASIDE, _OPENINGS, _TRYING = b"r", b"p", b"n", b"y"
 _UNTIL = "until"
-#: More dead times than this in the queue of what is due, and more than live ones: it is made anew.
-_DEAD_TIMES = 10_000
 
 
 class Entry(NamedTuple):
@@ -41,6 +46,22 @@ class Suspect:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A lane ended its process at `at` (microseconds since 1970, UTC) with an error of that class."""
+
+    at: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """The record at `offset` was worked off alone, and `tries` processes began to do so."""
+
+    offset: int
+    tries: int
+
+
 class LaneState:
     """Entries, timers and next offsets of one lane, as they are committed."""
 
@@ -51,40 +72,35 @@ class LaneState:
         #: By topic; while a lane is open, of every source.
         self.next_offsets: dict[str, int] = {}
         self.suspects: dict[str, Suspect] = {}
-        #: (when, first byte of the record's key, rest of the key), earliest first; those that changed since stay in it.
-        self._due: list[tuple[int, bytes, bytes]] = []
+        self.raised: Raised | None = None
+        #: When work was put aside, microseconds since 1970 (UTC), oldest first.
+        self.put_aside: list[int] = []
+        #: By topic: openings since the next offset moved; the record that is worked off alone.
+        self.openings: dict[str, int] = {}
+        self.trying: dict[str, Trying] = {}
+        # Apart, so that no timer waits behind entries that have ended.
+        self._due = Times(lambda name: micros(timer.at) if (timer := self.timers.get(name)) else None)
+        self._ends = Times(self.untils.get)
 
     def turn(self, now: datetime) -> Turn:
         """Return an empty turn over this state."""
         return Turn(self.entries, now, self.untils)
 
     def next_due(self) -> datetime | None:
-        """Return when the next timer is due or the next entry ends, None where nothing is to come."""
-        self._forget_dead()
-        return at_micros(self._due[0][0]) if self._due else None
+        """Return when the next timer is due, None if there is no timer."""
+        return self._due.next()
 
-    def is_next_a_timer(self) -> bool:
-        """Return whether what comes next is a timer and not the end of an entry."""
-        return bool(self._due) and self._due[0][1] == _TIMER
+    def next_end(self) -> datetime | None:
+        """Return when the next entry ends, None if no entry has an end."""
+        return self._ends.next()
 
-    def take_due(self, now: datetime, limit: int) -> tuple[list[tuple[bytes, Timer]], list[bytes]]:
-        """Return up to `limit` timers that are due and keys of entries that have ended; they stay until committed."""
-        timers, ended = [], []
-        # A time that was set twice has two equal places, and is one.
-        kept: dict[tuple[int, bytes, bytes], None] = {}
-        until = micros(now)
-        while len(kept) < limit and self._due and self._due[0][0] <= until:
-            due = heapq.heappop(self._due)
-            if due in kept or self._is_dead(due):
-                continue
-            kept[due] = None
-            if due[1] == _TIMER:
-                timers.append((due[2], self.timers[due[2]]))
-            else:
-                ended.append(due[2])
-        for due in kept:
-            heapq.heappush(self._due, due)
-        return timers, ended
+    def take_due(self, now: datetime, limit: int) -> list[tuple[bytes, Timer]]:
+        """Return up to `limit` timers that are due, earliest first; they stay until a turn removes them."""
+        return [(name, self.timers[name]) for name in self._due.passed(micros(now), limit)]
+
+    def take_ended(self, now: datetime, limit: int) -> list[bytes]:
+        """Return the keys of up to `limit` entries that have ended, earliest first; they stay until dropped."""
+        return self._ends.passed(micros(now), limit)
 
     def commit(self, turn: Turn) -> None:
         """Take over what a turn changed."""
@@ -95,14 +111,14 @@ class LaneState:
                 continue
             self.entries[key] = value
             if (until := turn.untils.get(key)) is not None:
-                self._ends(key, micros(until))
+                self._end(key, micros(until))
             elif self.untils:
                 self.untils.pop(key, None)
         for name, timer in turn.timers.items():
             if timer is None:
                 self.timers.pop(name, None)
             else:
-                self._times(name, timer)
+                self._time(name, timer)
 
     def apply(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
         """Take over one record of the changelog, in its order."""
@@ -114,7 +130,7 @@ class LaneState:
             else:
                 self.entries[rest] = value
                 if headers and headers[0][0] == _UNTIL:
-                    self._ends(rest, int(headers[0][1]))
+                    self._end(rest, int(headers[0][1]))
                 elif self.untils:
                     self.untils.pop(rest, None)
         elif kind == _NEXT_OFFSET:
@@ -124,36 +140,30 @@ class LaneState:
                 self.timers.pop(rest, None)
             else:
                 at, _, trace = value.partition(b"|")
-                self._times(rest, Timer(at_micros(int(at)), Cause(trace or None)))
-        elif kind == _SUSPECT:
-            if value is None:
-                self.suspects.pop(rest.decode(), None)
-            else:
-                begin, end, error = value.decode().split("|", 2)
-                self.suspects[rest.decode()] = Suspect(int(begin), int(end), error)
+                self._time(rest, Timer(at_micros(int(at)), Cause(trace or None)))
+        else:
+            self._apply_note(kind, rest.decode(), value)
 
-    def _ends(self, key: bytes, until: int) -> None:
+    def _apply_note(self, kind: bytes, topic: str, value: bytes | None) -> None:
+        parts = [] if value is None else value.decode().split("|", 2)
+        if kind == _SUSPECT:
+            _set(self.suspects, topic, Suspect(int(parts[0]), int(parts[1]), parts[2]) if parts else None)
+        elif kind == _RAISED:
+            self.raised = Raised(int(parts[0]), parts[1]) if parts else None
+        elif kind == _PUT_ASIDE:
+            self.put_aside = [int(at) for at in parts[0].split(",") if at] if parts else []
+        elif kind == _OPENINGS:
+            _set(self.openings, topic, int(parts[0]) if parts else None)
+        elif kind == _TRYING:
+            _set(self.trying, topic, Trying(int(parts[0]), int(parts[1])) if parts else None)
+
+    def _end(self, key: bytes, until: int) -> None:
         self.untils[key] = until
-        heapq.heappush(self._due, (until, _ENTRY, key))
+        self._ends.add(until, key)
 
-    def _times(self, name: bytes, timer: Timer) -> None:
+    def _time(self, name: bytes, timer: Timer) -> None:
         self.timers[name] = timer
-        heapq.heappush(self._due, (micros(timer.at), _TIMER, name))
-
-    def _is_dead(self, due: tuple[int, bytes, bytes]) -> bool:
-        when, kind, key = due
-        if kind == _TIMER:
-            timer = self.timers.get(key)
-            return timer is None or micros(timer.at) != when
-        return self.untils.get(key) != when
-
-    def _forget_dead(self) -> None:
-        while self._due and self._is_dead(self._due[0]):
-            heapq.heappop(self._due)
-        alive = len(self.timers) + len(self.untils)
-        if len(self._due) > _DEAD_TIMES + 2 * alive:
-            self._due = list({due for due in self._due if not self._is_dead(due)})
-            heapq.heapify(self._due)
+        self._due.add(micros(timer.at), name)
 
 
 def changed(turn: Turn) -> Iterator[Entry]:
@@ -177,3 +187,31 @@ def suspected(topic: str, suspect: Suspect | None) -> Entry:
     """Return the changelog record of what a topic's lane is to isolate, None for nothing any more."""
     value = None if suspect is None else f"{suspect.begin}|{suspect.end}|{suspect.error}".encode()
     return Entry(_SUSPECT + topic.encode(), value)
+
+
+def has_raised(raised: Raised) -> Entry:
+    """Return the changelog record of a lane that ends its process."""
+    return Entry(_RAISED, f"{raised.at}|{raised.error}".encode())
+
+
+def were_put_aside(times: Sequence[int]) -> Entry:
+    """Return the changelog record of when work was put aside."""
+    return Entry(_PUT_ASIDE, ",".join(str(at) for at in times).encode())
+
+
+def opened(topic: str, count: int) -> Entry:
+    """Return the changelog record of how often the lane opened since its next offset in `topic` moved; 0: none."""
+    return Entry(_OPENINGS + topic.encode(), b"%d" % count if count else None)
+
+
+def tried(topic: str, trying: Trying | None) -> Entry:
+    """Return the changelog record of the record that is worked off alone, None for none."""
+    value = None if trying is None else b"%d|%d" % (trying.offset, trying.tries)
+    return Entry(_TRYING + topic.encode(), value)
+
+
+def _set(notes: dict[str, N], topic: str, note: N | None) -> None:
+    if note is None:
+        notes.pop(topic, None)
+    else:
+        notes[topic] = note

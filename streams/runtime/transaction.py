@@ -28,6 +28,10 @@ _NEXT_TRANSACTION_SECONDS = 0.004
 _OUTPUTS_A_STRETCH = 64
 
 
+class Undeliverable(LaneBroken):
+    """What is written cannot be, whenever it is tried: too large, or refused by the broker for what it is."""
+
+
 class TransactionalWriter:
     """Writes the turns of one lane, each as one transaction of consumer group `group`."""
 
@@ -35,6 +39,7 @@ class TransactionalWriter:
         self._bootstrap = bootstrap
         self._group = group
         self._partitions: dict[str, int] = {}
+        self._is_started = False
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             transactional_id=transactional_id,
@@ -44,9 +49,12 @@ class TransactionalWriter:
         )
 
     async def start(self) -> None:
-        """Fence every earlier writer of this lane; afterwards none of its transactions is open."""
+        """Fence every earlier writer of this lane, once; afterwards none of its transactions is open."""
+        if self._is_started:
+            return
         sender.BACKOFF_OVERRIDE = _NEXT_TRANSACTION_SECONDS  # aiokafka offers no setting
         await self._producer.start()
+        self._is_started = True
 
     async def stop(self) -> None:
         """Give the connections back."""

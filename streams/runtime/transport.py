@@ -5,10 +5,9 @@ aiokafka 0.14.0 and is pinned to them.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from faust.transport.consumer import TransactionManager
@@ -21,6 +20,7 @@ from streams.runtime.lanes import Lane
 from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.turnstile import Turnstile
+from streams.runtime.watchdog import Watchdog
 
 Background = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -37,27 +37,11 @@ class Wiring:
     at_step: AtStep = unwatched
     #: Lanes (`group-partition`) that begin where their logs do although state and offsets do not fit.
     accepted: frozenset[str] = frozenset()
-
-
-class _Unremembered(defaultdict[Any, int | None]):
-    """Faust's memory of what it handed out, kept empty: it would drop what a lane that was held has to be given again.
-
-    Whether a record is new is the lane's to say, which has the offsets of what it did.
-    """
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        pass
+    watchdog: Watchdog = field(default_factory=Watchdog)
 
 
 class UncommittingConsumer(Consumer):
     """Reads and never commits: the lanes' transactions do."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._read_offset: MutableMapping[Any, int | None] = _Unremembered(lambda: None)
 
     def _new_consumer_thread(self) -> PositionedThread:
         return PositionedThread(self, loop=self.loop, beacon=self.beacon)
@@ -90,6 +74,7 @@ class Lanes(TransactionManager):
             wiring.application,
             wiring.bootstrap,
             Turnstile(),
+            wiring.watchdog,
             at_step=wiring.at_step,
             accepted=wiring.accepted,
             groups=tuple(group.name for group in wiring.groups),

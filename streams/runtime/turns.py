@@ -8,25 +8,26 @@ decode each (a bad one → `.rejected`)  →  handle, against a working copy of 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
-
-import structlog
 
 from schemas.errors import Invalid
 from schemas.telemetry import Attribute
 from streams.runtime import figures
-from streams.runtime.agent import Agent, Record, Turn
+from streams.runtime.agent import Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.commits import Commits
-from streams.runtime.failure import LaneBroken, describe
-from streams.runtime.groups import LaneContext, LaneId
-from streams.runtime.isolation import MOST_ISOLATED, EndsTurns, TurnRaised, halves
+from streams.runtime.failure import LaneBroken
+from streams.runtime.groups import LaneId
+from streams.runtime.isolation import TurnRaised, halves
+from streams.runtime.poison import Poison
 from streams.runtime.queues import Queues
-from streams.runtime.state import LaneState, Suspect, suspected
+from streams.runtime.state import Entry, LaneState, Trying, suspected, tried
 from streams.runtime.steps import Step
+from streams.runtime.times import utc_now
 from streams.runtime.tracing import TurnSpans
+from streams.runtime.transaction import Undeliverable
 from streams.runtime.turnstile import SLICE_SECONDS
+from streams.runtime.watchdog import Hung
 
 #: The latency budget of a turn: how long an agent works at most before what it did is delivered (seconds). When idle a
 #: turn has one record; behind, as many as fit in here: thousands of light ones, so that they share a transaction.
@@ -41,39 +42,48 @@ _FEW_RECORDS = 20
 _FIRST_GUESS_SECONDS = 0.0002
 _LATEST_COUNTS = 0.3
 
-_log = structlog.get_logger("confide.runtime")
+#: A lane that opened so often, and whose next offset in a topic did not move, works single records off: one of them may
+#: end its process without a word (memory, native code). The records of a first turn are worked off so.
+_MOST_OPENINGS = 2
+_SINGLY = 500
+#: Enough for the event loop to go round (seconds).
+_ROUND_SECONDS = 0.001
+#: Processes that ended while they worked a single record off, before it is put aside.
+_MOST_TRIES = 2
 
 
-def utc_now() -> datetime:
-    """Return the time that a turn is given."""
-    return datetime.now(UTC)
+class EndsProcesses(Exception):
+    """Process after process ended without a word while it worked this record off."""
 
 
 class Turns:
     """Works batches off with the lane's agent; `is_closing` tells when to come to an end."""
 
     def __init__(
-        self, lane: LaneId, queues: Queues, state: LaneState, commits: Commits, is_closing: Callable[[], bool]
+        self,
+        lane: LaneId,
+        queues: Queues,
+        state: LaneState,
+        commits: Commits,
+        poison: Poison,
+        is_closing: Callable[[], bool],
     ) -> None:
-        self.agent: Agent[Any, Any, Any] = _agent_of(lane)
         self._lane = lane
         self._queues = queues
         self._state = state
         self._commits = commits
+        self._poison = poison
         self._is_closing = is_closing
+        #: Records of a topic that are worked off singly from now on.
+        self._singly = {topic: _SINGLY for topic, count in state.openings.items() if count > _MOST_OPENINGS}
         self._seconds_each = _FIRST_GUESS_SECONDS
         #: What was decoded ahead, by topic and offset.
         self._decoded: dict[tuple[str, int], Any] = {}
-        self._isolated = 0
 
     @property
     def records_of_a_turn(self) -> int:
         """How many records of this agent fit in the latency budget."""
         return max(1, min(TURN_RECORDS, int(TURN_SECONDS / self._seconds_each)))
-
-    def forget_ahead(self) -> None:
-        """Drop what was decoded ahead of its turn."""
-        self._decoded.clear()
 
     async def over(self, batch: Batch) -> list[tuple[Any, Any]]:
         """Work a batch off, or as much of it as one turn may; the rest goes back to the head of its queue.
@@ -94,8 +104,18 @@ class Turns:
         new = Batch.of(topic, records, expected, batch.end)
         suspect = self._state.suspects.get(topic)
         if suspect is not None and records[0].offset < suspect.end:
-            return await self._isolate(new, suspect)
-        return await self._once(new)
+            return await self._isolate(new, suspect.end, singly=suspect.error == Hung.__name__)
+        if (count := self._singly.get(topic, 0)) > 0:
+            self._singly[topic] = count - len(records)
+            last = records[min(count, len(records)) - 1]
+            return await self._isolate(new, last.offset + 1, singly=True)
+        try:
+            return await self._once(new)
+        except TurnRaised as raised:
+            if not self._poison.is_careful:
+                raise
+            self._renew_agent()
+            return await self._isolate(raised.batch, raised.end, singly=isinstance(raised.__cause__, Hung))
 
     async def _once(self, batch: Batch) -> list[tuple[Any, Any]]:
         group, records = self._lane.group.name, batch.records
@@ -103,15 +123,19 @@ class Turns:
         with TurnSpans.of_records(group, group, self._lane.partition, records) as spans:
             turn = self._state.turn(utc_now())
             turn.contexts = spans.contexts
-            done = await self._work_off(batch.topic, records, turn)
+            done = await self._work_off(batch, records, turn)
             if not done:
                 self._put_back(batch, 0)
                 return []
-            self._follow_rejects(records[:done], turn)
+            self._follow_rejects(batch, records[:done], turn)
             end = self._put_back(batch, done)
             spans.batch.set_attribute(Attribute.OUTPUTS, len(turn.outputs))
             spans.batch.set_attribute(Attribute.REJECTED, len(turn.rejects))
-            await self._commit_decoding_ahead(turn, batch.topic, end)
+            try:
+                await self._commit_decoding_ahead(turn, batch.topic, end)
+            except Undeliverable as error:
+                taken = Batch.of(batch.topic, records[:done], batch.begin, end)
+                raise TurnRaised(taken, records[done - 1].offset + 1) from error
         attributes: dict[str, str] = {Attribute.LANE_GROUP: group}
         figures.processed.add(done, attributes)
         figures.batch_size.record(done, attributes)
@@ -126,20 +150,21 @@ class Turns:
         self._queues.put_back(Batch.of(batch.topic, rest, rest[0].offset, batch.end))
         return rest[0].offset
 
-    async def _work_off(self, topic: str, records: Sequence[Record], turn: Turn, *, whole: bool = False) -> int:
+    async def _work_off(self, batch: Batch, records: Sequence[Record], turn: Turn, *, whole: bool = False) -> int:
         """Have the agent work records off slice by slice, and return how many it did.
 
         All lanes of a process share one event loop. Routine slices pass it one at a time, so that between any two of
         them whatever is urgent elsewhere makes its next step. What is more urgent in this lane, its closing, or a turn
         that has lasted long enough ends the batch, unless it is to be done `whole`.
         """
+        topic = batch.topic
         done, worked = 0, 0.0
         of_many = len(records) > _FEW_RECORDS
         while done < len(records):
             if done and not whole and (worked > TURN_SECONDS or self._makes_room(topic, of_many=of_many)):
                 break
             if topic in self._lane.group.urgent:
-                count, seconds = self._slice(topic, records, done, SLICE_SECONDS, turn)
+                count, seconds = self._slice(batch, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)
             else:
                 async with self._lane.host.turnstile.slice(
@@ -147,7 +172,7 @@ class Turns:
                 ) as allowed:
                     if allowed is None:
                         break
-                    count, seconds = self._slice(topic, records, done, allowed, turn)
+                    count, seconds = self._slice(batch, records, done, allowed, turn)
             done += count
             worked += seconds
         if done:
@@ -168,33 +193,36 @@ class Turns:
         return (expects and self._lane.host.turnstile.is_holding) or self._has_to_stop(topic)
 
     def _slice(
-        self, topic: str, records: Sequence[Record], start: int, allowed: float, turn: Turn
+        self, batch: Batch, records: Sequence[Record], start: int, allowed: float, turn: Turn
     ) -> tuple[int, float]:
         """Work off as many records from `start` on as fit in the time; return how many, and the seconds it took."""
         part = records[start : start + max(_LEAST_RECORDS, int(allowed / self._seconds_each))]
+        agent = self._poison.agent
         begun = time.perf_counter()
         try:
-            decoded = []
-            for record in part:
-                try:
-                    message = self._decoded.pop((topic, record.offset), None)
-                    decoded.append((record, self.agent.decode(record) if message is None else message))
-                except Invalid as invalid:
-                    turn.reject(record, invalid)
-            self._lane.step(Step.DECODED)
-            if decoded:
-                self.agent.handle(decoded, turn)
+            with self._lane.host.watchdog.call(self._lane.name):
+                decoded = []
+                for record in part:
+                    try:
+                        message = self._decoded.pop((batch.topic, record.offset), None)
+                        decoded.append((record, agent.decode(record) if message is None else message))
+                    except Invalid as invalid:
+                        turn.reject(record, invalid)
+                self._lane.step(Step.DECODED)
+                if decoded:
+                    agent.handle(decoded, turn)
         except Exception as error:
-            raise TurnRaised(topic, records[0].offset, part[-1].offset + 1) from error
+            raise TurnRaised(batch, part[-1].offset + 1) from error
         self._lane.step(Step.HANDLED)
         return len(part), time.perf_counter() - begun
 
-    def _follow_rejects(self, records: Sequence[Record], turn: Turn) -> None:
+    def _follow_rejects(self, batch: Batch, records: Sequence[Record], turn: Turn) -> None:
         try:
-            for record, invalid in turn.rejects:
-                self.agent.rejected(record, invalid, turn)
+            with self._lane.host.watchdog.call(self._lane.name):
+                for record, invalid in turn.rejects:
+                    self._poison.agent.rejected(record, invalid, turn)
         except Exception as error:
-            raise TurnRaised(records[0].topic, records[0].offset, records[-1].offset + 1) from error
+            raise TurnRaised(batch, records[-1].offset + 1) from error
 
     async def _commit_decoding_ahead(self, turn: Turn, topic: str, end: int) -> None:
         """Commit; what will come next is decoded while the broker is waited for."""
@@ -203,12 +231,13 @@ class Turns:
             # Once round the loop: the transaction is on its way.
             await asyncio.sleep(0)
             if topic not in self._lane.group.urgent and (following := self._queues.peek(topic)) is not None:
-                await self._decode_ahead(following, commit)
+                await self._decode_ahead(following, end, commit)
         finally:
             await commit
 
-    async def _decode_ahead(self, batch: Batch, commit: asyncio.Task[None]) -> None:
-        records = batch.records[: self.records_of_a_turn]
+    async def _decode_ahead(self, batch: Batch, begin: int, commit: asyncio.Task[None]) -> None:
+        # What is fetched again and done by then is skipped, and would never be taken out.
+        records = [record for record in batch.records[: self.records_of_a_turn] if record.offset >= begin]
         done = 0
         while done < len(records) and not commit.done() and not self._is_closing():
             async with self._lane.host.turnstile.slice(
@@ -221,56 +250,74 @@ class Turns:
                     place = batch.topic, records[done].offset
                     if place not in self._decoded:
                         try:
-                            self._decoded[place] = self.agent.decode(records[done])
+                            with self._lane.host.watchdog.call(self._lane.name):
+                                self._decoded[place] = self._poison.agent.decode(records[done])
                         except Exception:  # noqa: BLE001 - its own turn meets it again, and says what follows
                             return
                     done += 1
 
-    async def _isolate(self, batch: Batch, suspect: Suspect) -> list[tuple[Any, Any]]:
-        """Work a suspected range off; where it raises again, in halves, each a turn of its own."""
-        topic = batch.topic
-        inside = [record for record in batch.records if record.offset < suspect.end]
-        end = self._put_back(batch, len(inside))
+    async def _isolate(self, batch: Batch, end: int, *, singly: bool = False) -> list[tuple[Any, Any]]:
+        """Work the records before offset `end` off; where they raise, in halves, each a turn of its own.
+
+        `singly`: each record in a turn of its own from the beginning, and noted before it is begun. Where the agent
+        hangs, a turn a record takes less time than to wait for it again in every half.
+        """
+        inside = [record for record in batch.records if record.offset < end]
+        after = self._put_back(batch, len(inside))
         effects: list[tuple[Any, Any]] = []
-        parts: list[Sequence[Record]] = [inside]
-        while parts:
+        parts: list[Sequence[Record]] = [[record] for record in reversed(inside)] if singly else [inside]
+        while parts and not self._is_closing():
             part = parts.pop()
-            turn = self._state.turn(utc_now())
+            done = parts[-1][0].offset if parts else after
             try:
-                await self._work_off(topic, part, turn, whole=True)
-                self._follow_rejects(part, turn)
-            except TurnRaised as raised:
+                if singly:
+                    await self._note_try(part[0])
+                turn = await self._whole(part)
+                await self._commit_part(turn, batch.topic, done)
+            except (TurnRaised, Undeliverable, EndsProcesses) as raised:
                 self._renew_agent()
+                # The event loop goes round, or the watchdog takes it for hung.
+                await asyncio.sleep(_ROUND_SECONDS)
                 if len(part) > 1:
                     parts.extend(reversed(list(halves(part))))
                     continue
-                turn = self._put_aside(part[0], raised.__cause__ or raised)
-            done = parts[-1][0].offset if parts else end
-            # A range that goes beyond what was fetched stays suspected.
-            notes = [suspected(topic, None)] if done >= suspect.end else []
-            await self._commits.commit(turn, {topic: done}, notes)
-            if notes:
-                self._state.suspects.pop(topic, None)
+                turn, note = self._poison.record_put_aside(part[0], raised.__cause__ or raised)
+                await self._commit_part(turn, batch.topic, done, note)
             figures.processed.add(len(part), {Attribute.LANE_GROUP: self._lane.group.name})
             effects += turn.effects
         return effects
 
-    def _put_aside(self, record: Record, error: BaseException) -> Turn:
-        self._isolated += 1
-        if self._isolated > MOST_ISOLATED:
-            raise LaneBroken(f"{record.topic}-{record.partition}: more than {MOST_ISOLATED} records end their turns")
-        figures.isolated.add(1, {Attribute.LANE_GROUP: self._lane.group.name, Attribute.TOPIC: record.topic})
-        _log.error("a record ends every turn it is in and is put aside", lane=self._lane.name, **describe(error))
+    async def _whole(self, part: Sequence[Record]) -> Turn:
+        """Return a turn over all of these records."""
         turn = self._state.turn(utc_now())
-        turn.reject(record, EndsTurns(type(error).__name__))
-        self._follow_rejects([record], turn)
+        batch = Batch.of(part[0].topic, list(part), part[0].offset, part[-1].offset + 1)
+        await self._work_off(batch, part, turn, whole=True)
+        self._follow_rejects(batch, part, turn)
         return turn
 
+    async def _commit_part(self, turn: Turn, topic: str, done: int, *notes: Entry) -> None:
+        """Commit a part of what is isolated, up to offset `done`, and end the notes on what it is done with."""
+        suspect = self._state.suspects.get(topic)
+        # A range that goes beyond what was fetched stays suspected.
+        is_over = suspect is not None and done >= suspect.end
+        ended = [suspected(topic, None)] if is_over else []
+        if topic in self._state.trying:
+            ended.append(tried(topic, None))
+        await self._commits.commit(turn, {topic: done}, [*notes, *ended])
+        if is_over:
+            self._state.suspects.pop(topic, None)
+        self._state.trying.pop(topic, None)
+
+    async def _note_try(self, record: Record) -> None:
+        """Note that a record is begun; raise `EndsProcesses` where process after process ended with it."""
+        before = self._state.trying.get(record.topic)
+        tries = before.tries if before is not None and before.offset == record.offset else 0
+        if tries >= _MOST_TRIES:
+            raise EndsProcesses
+        trying = Trying(record.offset, tries + 1)
+        await self._commits.write_notes(tried(record.topic, trying))
+        self._state.trying[record.topic] = trying
+
     def _renew_agent(self) -> None:
-        """Make the agent anew: what it remembers of a turn that was dropped never happened."""
         self._decoded.clear()
-        self.agent = _agent_of(self._lane)
-
-
-def _agent_of(lane: LaneId) -> Agent[Any, Any, Any]:
-    return lane.group.agent(LaneContext(lane.group.name, lane.partition))
+        self._poison.renew_agent()

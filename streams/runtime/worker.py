@@ -18,6 +18,7 @@ from streams.runtime.fetching import install
 from streams.runtime.groups import LaneGroup
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.transport import Background, UncommittingConsumer, Wiring, transport_of
+from streams.runtime.watchdog import STUCK_SECONDS, Watchdog
 
 #: A worker is given up when no heartbeat came for this long (seconds); its lanes go to another or to its successor.
 SESSION_SECONDS = 6.0
@@ -54,6 +55,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     opened: Callable[[], None] | None = None,
     at_step: AtStep = unwatched,
     accepted: Collection[str] = (),
+    stuck_seconds: float = STUCK_SECONDS,
 ) -> int:
     """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
 
@@ -62,6 +64,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     `instance` names this member for good (static membership), so that a quick restart moves no lane. `opened` is called
     once, when the first lanes that this process was given are all open, or refused. `at_step` is called after each step
     of a lane's work. `accepted` names lanes (`group-partition`) that were refused and are to begin where their logs do.
+    A call into an agent that lasts longer than `stuck_seconds` is taken for hung (`watchdog`).
     """
     wiring = Wiring(
         application,
@@ -71,6 +74,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
         opened or (lambda: None),
         at_step,
         frozenset(accepted),
+        Watchdog(stuck_seconds),
     )
     install()
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -78,9 +82,11 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     # What is left when the lanes are closed and Faust has stopped is cancelled and waited for, for as long as it likes.
     late = threading.Timer(_STOP_SECONDS, _leave, ["tasks"])
     late.daemon = True
+    wiring.watchdog.start()
     try:
         return asyncio.run(_run(wiring, instance, late.start))
     finally:
+        wiring.watchdog.stop()
         late.cancel()
 
 
@@ -91,11 +97,13 @@ async def _run(wiring: Wiring, instance: str | None, stopped: Callable[[], None]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        beating = asyncio.create_task(wiring.watchdog.beat())
         stopping = asyncio.create_task(stop.wait())
         running = asyncio.create_task(_serve(app))
         await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             await _stop(app, running)
+        beating.cancel()
     if not stop.is_set():
         # Not by returning: Faust's thread lives on, and would keep its lanes for a process that does nothing.
         end_process("Faust", running.exception() or LaneBroken("it stopped by itself"))

@@ -93,12 +93,11 @@ async def test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_
             assert_exactly_once((await out.to_end(), out.counted)[1], others)
             assert worker.process.poll() is None
             assert "a transaction hangs at 0" in worker.log
-            worker.send(signal.SIGTERM)
-            assert await worker.ended() == 0
+            # Ended at last, as by a slow broker or an operator: the lane opens by itself.
             await producer.abort_transaction()
-            run.start(instance="only")
             await out.at_least(len(written))
             assert_exactly_once(out.counted, written)
+            assert worker.process.poll() is None
     finally:
         await producer.stop()
 

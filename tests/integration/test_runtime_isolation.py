@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from streams.runtime import Agent, Cause, Record, Turn
 from streams.runtime.batches import Batch
-from streams.runtime.isolation import MOST_ISOLATED
+from streams.runtime.isolation import MOST_PUT_ASIDE
+from streams.runtime.lanes import Lane
 from tests import one_lane
 from tests.counting import Run
 from tests.made_records import Made, words
@@ -104,10 +107,38 @@ async def test_what_raised_once_and_not_again_is_done_whole(run: Run, endings: E
         assert await rejected.to_end() == []
 
 
-async def test_where_most_records_raise_it_is_the_code_and_the_lane_stops(run: Run, endings: Endings) -> None:
-    made = [(b"k", b"boom-%d" % n, ()) for n in range(3 * MOST_ISOLATED)]
+def refuses(lane: Lane) -> bool:
+    return lane.figures.refused is not None
+
+
+async def test_where_most_records_raise_it_is_the_code_and_the_lane_refuses(run: Run, endings: Endings) -> None:
+    made = [(b"k", b"boom-%d" % n, ()) for n in range(3 * MOST_PUT_ASIDE)]
     await attempt(run, endings, made)
-    await attempt(run, endings, made)
-    assert str(endings.errors[-1]) == f"{run.routine}-0: more than {MOST_ISOLATED} records end their turns"
     async with run.reading(f"{run.routine}.rejected") as rejected:
-        assert len(await rejected.to_end()) == MOST_ISOLATED
+        # However often it is started again.
+        for begin in (0, MOST_PUT_ASIDE, MOST_PUT_ASIDE):
+            async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane:
+                lane.put(batch(run, made, begin))
+                await run.until(partial(refuses, lane), "the lane refuses")
+                assert lane.figures.refused == (
+                    f"{run.routine}-0: LookupError again, with {MOST_PUT_ASIDE} records, timers, effects or entries "
+                    "put aside within 60 minutes"
+                )
+            assert len(await rejected.to_end()) == MOST_PUT_ASIDE
+    assert len(endings.errors) == 1
+
+
+async def test_what_was_put_aside_an_hour_ago_does_not_count(
+    run: Run, endings: Endings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [(b"k", b"boom-%d" % n, ()) for n in range(MOST_PUT_ASIDE + 1)]
+    await attempt(run, endings, made[:-1])
+    await attempt(run, endings, made[:-1])
+    later = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr("streams.runtime.poison.utc_now", lambda: later)
+    # No more careful, an hour later: it ends its process once more.
+    await attempt(run, endings, made, MOST_PUT_ASIDE)
+    await attempt(run, endings, made, MOST_PUT_ASIDE)
+    assert len(endings.errors) == 2
+    async with run.reading(f"{run.routine}.rejected") as rejected:
+        assert len(await rejected.to_end()) == MOST_PUT_ASIDE + 1

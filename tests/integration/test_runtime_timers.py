@@ -96,3 +96,37 @@ async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
     async with lane_of(run) as lane:
         await lane.resolved.wait()
         assert lane.figures.entries == 1
+
+
+async def test_a_timer_does_not_wait_behind_entries_that_have_ended(run: Run) -> None:
+    """A retry that is due in half a second came after 30 s behind 3,000 of them."""
+    ended = 6_000
+    made: list[Made] = [(b"kept-%d" % n, b"keep:1", ()) for n in range(ended)]
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 0, *made, (b"a", b"remind:500", ())))
+        (record,) = await out.at_least(1, 15)
+        due = record.timestamp
+        await run.until(lambda: lane.figures.entries == 1, "every entry that has ended is dropped", 15)
+        async with run.reading(run.changelog) as changelog:
+            records = await changelog.to_end()
+            begun = next(r.timestamp for r in records if r.key == b"ta")
+            assert due - begun < 5_000
+            assert state_of(records) == {b"reminded a": b"1"}
+
+
+async def test_a_lane_that_is_never_idle_drops_more_entries_than_it_keeps(run: Run) -> None:
+    count, batches = 1_000, 30
+    async with lane_of(run) as lane:
+        for number in range(batches):
+            made: list[Made] = [(b"kept-%d-%d" % (number, n), b"keep:0", ()) for n in range(count)]
+            lane.put(batch(run, number * count, *made))
+        most = 0
+
+        def is_done() -> bool:
+            nonlocal most
+            most = max(most, lane.figures.entries)
+            return lane.figures.next_offsets.get(run.routine) == batches * count
+
+        await run.until(is_done, "all are worked off")
+        # The next turn drops what one turn keeps; there is no time for turns that only drop. One has a few thousand.
+        assert most <= count * batches / 3

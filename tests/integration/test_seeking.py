@@ -64,11 +64,13 @@ async def test_where_something_was_committed_it_reads_from_there(consumer: AIOKa
     assert await fetched(consumer, _RECORDS - committed) == list(range(committed, _RECORDS))
 
 
-class Unfilled:
-    """Lanes that take whatever is fetched."""
+class Lanes:
+    """Lanes that take whatever is fetched, until their queues are `full`."""
+
+    full = False
 
     def is_full(self, topic: str, partition: int) -> bool:
-        return False
+        return self.full
 
     def note_end(self, topic: str, partition: int, end: int | None) -> None:
         pass
@@ -78,7 +80,7 @@ def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = PositionedThread.__new__(PositionedThread)
     thread._is_prompt, thread._seeks, thread._passed_over = False, 0, {}
-    thread.consumer = SimpleNamespace(flow_active=True, lanes=Unfilled())
+    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes())
     thread._ensure_consumer = lambda: consumer
 
     async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:
@@ -115,3 +117,21 @@ async def test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_aga
             batches += (await thread._fetch_records(consumer, {source})).get(source, [])
     (batch,) = batches
     assert [record.offset for record in batch.value.records] == dropped
+
+
+async def test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch(consumer: AIOKafkaConsumer) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    await seek_to_committed(consumer)
+    lanes = thread.consumer.lanes
+    lanes.full = True
+    # Several times: what was prefetched would come with one of them.
+    for _ in range(20):
+        assert await thread._fetch_records(consumer, {source}) == {}
+        assert await consumer.position(source) == 0
+    lanes.full = False
+    batches: list[BatchRecord] = []
+    async with asyncio.timeout(20):
+        while not batches:
+            batches += (await thread._fetch_records(consumer, {source})).get(source, [])
+    (batch,) = batches
+    assert (batch.value.begin, batch.value.end, len(batch.value.records)) == (0, _RECORDS, _RECORDS)

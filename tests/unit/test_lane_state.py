@@ -52,14 +52,14 @@ def test_what_is_restored_is_what_was_committed(
         committed(state, turn, restored)
     assert (restored.entries, restored.untils, restored.timers) == (state.entries, state.untils, state.timers)
     now = START + timedelta(seconds=later)
-    due, ended = state.take_due(now, 100)
+    due, ended = state.take_due(now, 100), state.take_ended(now, 100)
     assert (sorted(due, key=lambda one: one[0]), sorted(ended)) == (
         sorted(((name, timer) for name, timer in state.timers.items() if timer.at <= now), key=lambda one: one[0]),
         sorted(key for key, until in state.untils.items() if until <= now.timestamp() * 1_000_000),
     )
     # Taken is not done: what is not committed is due again.
-    assert state.take_due(now, 100) == (due, ended)
-    assert restored.next_due() == state.next_due()
+    assert (state.take_due(now, 100), state.take_ended(now, 100)) == (due, ended)
+    assert (restored.next_due(), restored.next_end()) == (state.next_due(), state.next_end())
 
 
 def test_an_entry_that_has_ended_is_not_read_and_one_put_again_without_an_end_stays() -> None:
@@ -76,7 +76,7 @@ def test_an_entry_that_has_ended_is_not_read_and_one_put_again_without_an_end_st
     turn = state.turn(START + timedelta(minutes=1))
     assert turn.get(b"for a minute") is None
     assert turn.get(b"for good") == b"3"
-    assert state.take_due(START + timedelta(hours=1), 10) == ([], [b"for a minute"])
+    assert state.take_ended(START + timedelta(hours=1), 10) == [b"for a minute"]
 
 
 def test_what_is_due_comes_in_order_and_no_more_at_once_than_asked() -> None:
@@ -86,12 +86,10 @@ def test_what_is_due_comes_in_order_and_no_more_at_once_than_asked() -> None:
         turn.schedule(b"t%d" % seconds, START + timedelta(seconds=seconds), cause=Cause(TRACE))
     state.commit(turn)
     assert state.next_due() == START + timedelta(seconds=1)
-    timers, ended = state.take_due(START + timedelta(seconds=9), 2)
-    assert timers == [
+    assert state.take_due(START + timedelta(seconds=9), 2) == [
         (b"t1", Timer(START + timedelta(seconds=1), Cause(TRACE))),
         (b"t2", Timer(START + timedelta(seconds=2), Cause(TRACE))),
     ]
-    assert ended == []
 
 
 def test_a_timer_that_was_moved_is_due_once_at_its_new_time() -> None:
@@ -101,7 +99,7 @@ def test_a_timer_that_was_moved_is_due_once_at_its_new_time() -> None:
         turn.schedule(b"t", START + timedelta(seconds=seconds))
         state.commit(turn)
     assert state.next_due() == START + timedelta(seconds=5)
-    assert [name for name, _ in state.take_due(START + timedelta(seconds=5), 10)[0]] == [b"t"]
+    assert [name for name, _ in state.take_due(START + timedelta(seconds=5), 10)] == [b"t"]
 
 
 def test_times_that_no_longer_count_do_not_pile_up() -> None:

@@ -1,0 +1,113 @@
+"""Work of a lane that comes on no topic: timers that are due, effects that were performed, entries to resume."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streams.runtime.agent import Agent, Cause, Timer, Turn
+from streams.runtime.commits import Commits
+from streams.runtime.groups import LaneId
+from streams.runtime.isolation import WorkRaised
+from streams.runtime.poison import Poison
+from streams.runtime.state import LaneState
+from streams.runtime.times import utc_now
+from streams.runtime.transaction import Undeliverable
+
+Effects = list[tuple[Any, Cause]]
+_NO_CAUSE = Cause()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One piece of work: `do` has the agent do it in a turn. At least one of the others says what it is."""
+
+    do: Callable[[Agent[Any, Any, Any], Turn], None]
+    cause: Cause = _NO_CAUSE
+    timer: bytes | None = None
+    effect: Any | None = None
+    entry: bytes | None = None
+    #: Called with whether the agent did it, once that, or that it was put aside, is committed.
+    over: Callable[[bool], None] = lambda _: None
+
+
+def timer_due(name: bytes, timer: Timer) -> Item:
+    """Return the call of a timer whose time has come."""
+
+    def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:
+        turn.unschedule(name)
+        agent.due(name, turn, timer.cause)
+
+    return Item(do, timer.cause, timer=name)
+
+
+def effect_done(effect: Any, result: Any, cause: Cause) -> Item:
+    """Return what follows from the result of an effect."""
+    return Item(lambda agent, turn: agent.settled(effect, result, turn, cause), cause, effect=effect)
+
+
+def effect_raised(effect: Any, error: Exception, cause: Cause) -> Item:
+    """Return an effect that raised while it was performed: it raises again, and is put aside."""
+
+    def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:  # noqa: ARG001 - as every item
+        raise error
+
+    return Item(do, cause, effect=effect)
+
+
+def entry_to_resume(key: bytes) -> Item:
+    """Return the resumption of an unfinished entry; nothing where it is gone by then."""
+
+    def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:
+        if (value := turn.get(key)) is not None:
+            agent.resume(key, value, turn)
+
+    return Item(do, entry=key)
+
+
+class ItemTurns:
+    """Does items, many in one turn; where one raises, and the lane is careful, each in a turn of its own."""
+
+    def __init__(self, lane: LaneId, state: LaneState, commits: Commits, poison: Poison) -> None:
+        self._lane = lane
+        self._state = state
+        self._commits = commits
+        self._poison = poison
+
+    async def over(self, items: Sequence[Item]) -> Effects:
+        """Do the items and return the effects that start now; raise `WorkRaised` where the process is to end."""
+        try:
+            return await self._together(items)
+        except WorkRaised:
+            if not self._poison.is_careful:
+                raise
+            self._poison.renew_agent()
+        effects: Effects = []
+        for item in items:
+            effects += await self._alone(item)
+        return effects
+
+    async def _together(self, items: Sequence[Item]) -> Effects:
+        turn = self._state.turn(utc_now())
+        try:
+            for item in items:
+                with self._lane.host.watchdog.call(self._lane.name):
+                    item.do(self._poison.agent, turn)
+        except Exception as error:
+            raise WorkRaised from error
+        try:
+            await self._commits.commit(turn, {})
+        except Undeliverable as error:
+            raise WorkRaised from error
+        for item in items:
+            item.over(True)
+        return turn.effects
+
+    async def _alone(self, item: Item) -> Effects:
+        try:
+            return await self._together([item])
+        except WorkRaised as raised:
+            self._poison.renew_agent()
+            turn, note = self._poison.item_put_aside(item, raised.__cause__ or raised)
+            await self._commits.commit(turn, {}, [note])
+            item.over(False)
+            return turn.effects

@@ -1,0 +1,136 @@
+"""The poison work of one lane (`isolation`): whether the lane is careful, and what it puts aside."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from schemas.telemetry import Attribute
+from streams.runtime import figures
+from streams.runtime.agent import Agent, Output, PutAside, Record, Turn, micros
+from streams.runtime.failure import LaneRefused, describe
+from streams.runtime.groups import LaneContext, LaneId
+from streams.runtime.isolation import CAREFUL_SECONDS, MOST_PUT_ASIDE, PUT_ASIDE_SECONDS, EndsTurns
+from streams.runtime.rejection import entry_rejected
+from streams.runtime.state import Entry, LaneState, Raised, were_put_aside
+from streams.runtime.times import utc_now
+
+if TYPE_CHECKING:
+    from streams.runtime.items import Item
+
+
+class _PutsAside(Protocol):
+    """Collects in a turn what puts work aside; `tells`: the agent's part of it too."""
+
+    def __call__(self, turn: Turn, *, tells: bool) -> None: ...
+
+
+_MICROS = 1_000_000
+
+_log = structlog.get_logger("confide.runtime")
+
+
+class KeepsRaising(LaneRefused):
+    """The agent of a lane raises on more of its work than can be poison: its code is wrong."""
+
+
+def is_recent(raised: Raised) -> bool:
+    """Return whether a lane ended its process so short a time ago that it is careful now."""
+    return micros(utc_now()) - raised.at < CAREFUL_SECONDS * _MICROS
+
+
+class Poison:
+    """Keeps the lane's agent, and puts aside what that raises on."""
+
+    def __init__(self, lane: LaneId, state: LaneState) -> None:
+        self._lane = lane
+        self._state = state
+        #: Whether the lane isolates at once what raises, because it ended its process for that a short time ago.
+        self.is_careful = state.raised is not None and is_recent(state.raised)
+        self.agent = self._made()
+
+    def renew_agent(self) -> None:
+        """Make the agent anew: a turn that was dropped may have left traces in its memory."""
+        self.agent = self._made()
+
+    def record_put_aside(self, record: Record, error: BaseException) -> tuple[Turn, Entry]:
+        """Return the turn that puts a record aside, and the changelog's record of it; raise `KeepsRaising`."""
+        self._log(error, topic=record.topic, partition=record.partition, offset=record.offset)
+        note, invalid = self._counted(record.topic, error), EndsTurns(type(error).__name__)
+
+        def put_aside(turn: Turn, *, tells: bool) -> None:
+            turn.reject(record, invalid)
+            if tells:
+                self.agent.rejected(record, invalid, turn)
+
+        return self._turn(put_aside), note
+
+    def item_put_aside(self, item: "Item", error: BaseException) -> tuple[Turn, Entry]:
+        """Return the turn that puts a timer, effect or entry aside, and the changelog's record of it; as above."""
+        self._log(error)
+        note = self._counted(self._lane.group.changelog, error)
+        key = item.entry or self._entry_of(item)
+        value = None if key is None else self._state.entries.get(key)
+        work = PutAside(item.timer, item.effect, key, value, type(error).__name__)
+
+        def put_aside(turn: Turn, *, tells: bool) -> None:
+            turn.outputs.append(self._whole(work, turn))
+            if item.timer is not None:
+                turn.unschedule(item.timer)
+            if key is not None:
+                turn.drop(key)
+            if tells:
+                self.agent.put_aside(work, turn, item.cause)
+
+        return self._turn(put_aside), note
+
+    def _made(self) -> Agent[Any, Any, Any]:
+        return self._lane.group.agent(LaneContext(self._lane.group.name, self._lane.partition))
+
+    def _turn(self, put_aside: _PutsAside) -> Turn:
+        turn = self._state.turn(utc_now())
+        try:
+            with self._lane.host.watchdog.call(self._lane.name):
+                put_aside(turn, tells=True)
+        except Exception as error:  # noqa: BLE001 - putting aside must not fail where the agent does
+            _log.critical("work is put aside and no human hears of it", lane=self._lane.name, **describe(error))
+            turn = self._state.turn(utc_now())
+            put_aside(turn, tells=False)
+        return turn
+
+    def _counted(self, topic: str, error: BaseException) -> Entry:
+        """Count what is put aside; raise `KeepsRaising` where that is too much."""
+        now = micros(utc_now())
+        times = [at for at in self._state.put_aside if now - PUT_ASIDE_SECONDS * _MICROS < at <= now]
+        if len(times) >= MOST_PUT_ASIDE:
+            raise KeepsRaising(
+                f"{topic}-{self._lane.partition}: {type(error).__name__} again, with {MOST_PUT_ASIDE} records, timers, "
+                f"effects or entries put aside within {PUT_ASIDE_SECONDS / 60:g} minutes"
+            ) from error
+        figures.isolated.add(1, {Attribute.LANE_GROUP: self._lane.group.name, Attribute.TOPIC: topic})
+        self._state.put_aside = [*times, now]
+        return were_put_aside(self._state.put_aside)
+
+    def _entry_of(self, item: "Item") -> bytes | None:
+        work = item.effect if item.timer is None else item.timer
+        try:
+            key = self.agent.entry_of(work)
+        except Exception as error:  # noqa: BLE001 - as in `_turn`
+            _log.error("the entry of work that is put aside is not known", lane=self._lane.name, **describe(error))
+            return None
+        return key
+
+    def _whole(self, work: PutAside, turn: Turn) -> Output:
+        timer = None if work.timer is None else self._state.timers.get(work.timer)
+        return entry_rejected(
+            work,
+            timer,
+            changelog=self._lane.group.changelog,
+            partition=self._lane.partition,
+            by=self._lane.group.name,
+            now=turn.now,
+        )
+
+    def _log(self, error: BaseException, **place: Any) -> None:
+        _log.error(
+            "work raises also when it is alone, and is put aside", lane=self._lane.name, **place, **describe(error)
+        )

@@ -1,0 +1,147 @@
+"""Ends calls and turns that make no progress: a hung agent would keep its lanes, and its group would not notice.
+
+The consumer of a process sends heartbeats from a thread of its own, so Kafka takes a process with a hung agent for
+alive. A thread watches the calls into agents and the turns:
+
+- a call that lasts longer than `seconds` gets a `Hung` raised inside it, and is then handled as any error of an agent;
+- so does the thread where its event loop does not go round for that long, in an effect for instance;
+- a call that does not end by that either, or a turn longer than twice as much, ends the process;
+- native code that lets no other thread run for three times as long is ended by `faulthandler`, whose own thread needs
+  no interpreter.
+"""
+
+import asyncio
+import ctypes
+import faulthandler
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from streams.runtime.failure import LaneBroken, end_process
+
+#: How long one call into an agent may last (seconds): a thousand times a slice of work, five times a session.
+STUCK_SECONDS = 30.0
+#: Looks of the watching thread within that time.
+_LOOKS = 10
+
+
+class Hung(Exception):
+    """A call into an agent lasted too long; raised inside it."""
+
+
+class Watchdog:
+    """Watches one thread's calls into agents, of which there is one at a time, and the turns of its lanes.
+
+    Time is counted in looks, `_LOOKS` of them in `seconds`: a process that was frozen as a whole hung nowhere.
+    """
+
+    def __init__(
+        self, seconds: float = STUCK_SECONDS, end: Callable[[str, BaseException], NoReturn] = end_process
+    ) -> None:
+        self._seconds = seconds
+        self._end = end
+        self._thread = threading.get_ident()
+        self._lock = threading.Lock()
+        self._looks = 0
+        #: The call that lasts: its number, its lane, and the look before it; None between calls.
+        self._call: tuple[int, str, int] | None = None
+        self._calls = 0
+        #: The number of the call that got a `Hung`.
+        self._interrupted = 0
+        #: The look before the turn of a lane began, by its name.
+        self._turns: dict[str, int] = {}
+        #: The look before the event loop went round last; None where no loop says so.
+        self._beat: int | None = None
+        self._beat_interrupted = -1
+        self._stopped = threading.Event()
+        self._watching: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to watch the calls of this thread."""
+        self._thread = threading.get_ident()
+        self._watching = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._watching.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._stopped.set()
+        if self._watching is not None:
+            self._watching.join()
+
+    @contextmanager
+    def call(self, lane: str) -> Iterator[None]:
+        """Watch one call into the agent of a lane. `Hung` may be raised inside, so this belongs within a `try`."""
+        self._calls += 1
+        self._call = self._calls, lane, self._looks
+        try:
+            yield
+        finally:
+            # Behind the lock no `Hung` is on its way to this thread any more, or it has arrived.
+            with self._lock:
+                self._call = None
+            self.progress(lane)
+
+    @contextmanager
+    def turn(self, lane: str) -> Iterator[None]:
+        """Watch one turn of a lane, or several: `progress` is called at the end of each part."""
+        self._turns[lane] = self._looks
+        try:
+            yield
+        finally:
+            self._turns.pop(lane, None)
+
+    def progress(self, lane: str) -> None:
+        """Note that the turn of a lane, and so the event loop, goes on."""
+        if lane in self._turns:
+            self._turns[lane] = self._looks
+        if self._beat is not None:
+            self._beat = self._looks
+
+    async def beat(self) -> None:
+        """Say again and again, until cancelled, that the event loop goes round."""
+        try:
+            while True:
+                self._beat = self._looks
+                faulthandler.dump_traceback_later(3 * self._seconds, exit=True)
+                await asyncio.sleep(self._seconds / _LOOKS / 2)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            self._beat = None
+
+    def look(self) -> None:
+        """Interrupt a call that lasts too long; end the process for one that cannot be interrupted, or a long turn."""
+        self._looks += 1
+        beat = self._beat
+        with self._lock:
+            call = self._call
+            if call is not None and self._looks - call[2] > _LOOKS and self._interrupted != call[0]:
+                self._interrupted = call[0]
+                self._interrupt()
+            elif call is None and beat is not None and self._looks - beat > _LOOKS and self._beat_interrupted != beat:
+                self._beat_interrupted = beat
+                self._interrupt()
+        if beat is not None and self._looks - beat > 2 * _LOOKS:
+            self._end_lane("of any kind", "the event loop did not go round")
+        if call is not None and self._looks - call[2] > 2 * _LOOKS:
+            self._end_lane(call[1], "a call into its agent did not return")
+        for lane, since in tuple(self._turns.items()):
+            if self._looks - since > 2 * _LOOKS:
+                self._end_lane(lane, "its turn made no progress")
+
+    def _interrupt(self) -> None:
+        # Arrives with the thread's next bytecode: a call that waits inside C code goes on.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(Hung))
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._seconds / _LOOKS):
+            self.look()
+
+    def _end_lane(self, lane: str, what: str) -> None:
+        frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - the only way to see where another thread is
+        frames = [] if frame is None else traceback.extract_stack(frame)[-3:]
+        place = " < ".join(f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames))
+        self._end(f"lane {lane} at {place}", LaneBroken(f"{what} in {2 * self._seconds:g} s"))

@@ -1,0 +1,90 @@
+"""Records at which an agent hangs or the process dies without a word: put aside at last, and all others count."""
+
+import signal
+import time
+
+import pytest
+
+from schemas.partitioner import partition_for
+from tests.committed import assert_exactly_once
+from tests.counting import EXIT_BROKEN, Run
+from tests.faults.supervised import Supervisor
+from tests.made_records import Made, words
+
+pytestmark = pytest.mark.faults
+
+#: A call that lasts longer is taken for hung (seconds); a slice of the counting agent takes milliseconds.
+STUCK_SECONDS = 2.0
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "statuses"),
+    [
+        ("hang", b"Hung", {EXIT_BROKEN}),
+        # Native code that holds the interpreter: only a thread without it can end the process.
+        ("hang-native", b"EndsProcesses", {1}),
+        ("die", b"EndsProcesses", {-signal.SIGKILL}),
+    ],
+)
+async def test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count(
+    run: Run, what: str, error: bytes, statuses: set[int]
+) -> None:
+    good = words(400)
+    bad: Made = (b"key-7", f"{what}:x".encode(), ())
+    await run.write(run.routine, [*good[:200], bad, *good[200:]])
+    supervisor = Supervisor(run, 1, named=True, changes=lambda: {"stuck_seconds": STUCK_SECONDS})
+    async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
+        (record,) = await rejected.at_least(1, 120)
+        assert record.value == bad[1]
+        assert dict(record.headers)["rejected-error"] == error
+        # Other lanes of the process go on meanwhile, and the lane itself afterwards.
+        more = words(200, start=400)
+        await run.write(run.urgent, more)
+        await out.at_least(len(good) + len(more), 60)
+        assert_exactly_once(out.counted, [*good, *more])
+        assert len(await rejected.to_end()) == 1
+    await supervisor.stop()
+    assert set(supervisor.statuses) == statuses
+
+
+async def test_a_lane_whose_agent_raises_on_every_record_refuses_and_the_others_go_on(run: Run) -> None:
+    written = words(2_000)
+    refused = partition_for(b"key-1", run.partitions)
+    bad: list[Made] = [(b"key-1", b"handle:x-%d" % n, ()) for n in range(100)]
+    await run.write(run.routine, bad)
+    await run.write(run.routine, written)
+    others = [made for made in written if partition_for(made[0] or b"", run.partitions) != refused]
+    supervisor = Supervisor(run, 1, named=True)
+    async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
+        await out.at_least(len(others), 60)
+        await run.until(lambda: any("refuses to work" in worker.log for worker in run.workers), "the lane refuses")
+        assert_exactly_once((await out.to_end(), out.counted)[1], others)
+        aside = len(await rejected.to_end())
+        assert aside <= 8
+        # One restart and no more: the process stays, with all lanes but one.
+        assert supervisor.statuses == [EXIT_BROKEN]
+        run.say("mended")
+        supervisor.workers[0].send(signal.SIGKILL)
+        await out.at_least(len(written) + len(bad) - aside, 60)
+        counted = {one.word for one in out.counted}
+        assert {(made[1] or b"").decode() for made in written} <= counted
+        assert len(out.counted) == len(counted)
+    await supervisor.stop()
+
+
+async def test_a_process_that_was_frozen_for_long_has_hung_nowhere(run: Run) -> None:
+    first, second = words(500), words(500, start=500)
+    worker = run.start(instance="only", stuck_seconds=STUCK_SECONDS)
+    async with run.reading(run.output) as out:
+        await run.write(run.routine, first)
+        await out.at_least(len(first))
+        worker.send(signal.SIGSTOP)
+        try:
+            frozen = time.monotonic()
+            await run.until(lambda: time.monotonic() - frozen > 2.5 * STUCK_SECONDS, "longer than a call may last", 10)
+        finally:
+            worker.send(signal.SIGCONT)
+        await run.write(run.routine, second)
+        await out.at_least(len(first) + len(second))
+        assert_exactly_once(out.counted, [*first, *second])
+    assert worker.process.poll() is None

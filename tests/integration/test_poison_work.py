@@ -1,0 +1,211 @@
+"""Timers, effects and entries on which the agent raises: put aside whole, one by one, and all other work goes on."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from streams.runtime.isolation import MOST_PUT_ASIDE
+from streams.runtime.lanes import Lane
+from tests import one_lane
+from tests.committed import state_of
+from tests.counting import Run
+from tests.poison_agent import Endings, Fragile, World, batch_of
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def endings(monkeypatch: pytest.MonkeyPatch) -> Endings:
+    return Endings(monkeypatch)
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Run:
+    return Run(bootstrap, tmp_path, partitions=1)
+
+
+@pytest.fixture
+def fragile(run: Run) -> World:
+    return World(run.output)
+
+
+async def live(run: Run, fragile: World, endings: Endings, enough: Callable[[Lane], Awaitable[None]]) -> None:
+    """Have one process work until `enough`, or until it ends itself."""
+    before = len(endings.errors)
+    async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane:
+        waiting = asyncio.ensure_future(enough(lane))
+        async with asyncio.timeout(30):
+            while not waiting.done() and len(endings.errors) == before:  # noqa: ASYNC110 - nor does an ending
+                await asyncio.sleep(0.01)
+        if waiting.done():
+            waiting.result()
+        waiting.cancel()
+
+
+def fed(run: Run, *values: str, begin: int = 0) -> Callable[[Lane], None]:
+    def feed(lane: Lane) -> None:
+        lane.put(batch_of(run, values, begin))
+
+    return feed
+
+
+async def said(run: Run) -> list[str]:
+    async with run.reading(run.output) as out:
+        return sorted(record.value.decode() for record in await out.to_end() if record.value)
+
+
+def until_said(run: Run, *lines: str, feed: Callable[[Lane], None] | None = None) -> Callable[[Lane], Awaitable[None]]:
+    async def enough(lane: Lane) -> None:
+        if feed is not None:
+            feed(lane)
+        async with run.reading(run.output) as out:
+            await out.until(lambda records: set(lines) <= {(r.value or b"").decode() for r in records})
+
+    return enough
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "entry"),
+    [
+        ("due", "timer", b"about bad"),
+        ("perform", "effect", b"owed bad"),
+        ("settled", "effect", b"owed bad"),
+        ("starting", "effect", b"owed bad"),
+    ],
+)
+async def test_what_raises_again_in_the_next_process_is_put_aside_whole_and_handed_over(
+    run: Run, fragile: World, endings: Endings, place: str, kind: str, entry: bytes
+) -> None:
+    fragile.raises = {place}
+    fragile.may_end.set()
+    if place == "starting":
+        fragile.slots = asyncio.Semaphore(1)
+    done = "due" if kind == "timer" else "settled"
+    values = (f"{kind}:good-1", f"{kind}:bad", f"{kind}:good-2")
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
+    assert endings.classes == ["LookupError"]
+    assert f"{done}|bad" not in await said(run)
+    handed_over = "put_aside LookupError whole bad|bad"
+    await live(run, fragile, endings, until_said(run, f"{done}|good-1", f"{done}|good-2", handed_over))
+    assert endings.classes == ["LookupError"]
+    async with run.reading(f"{run.changelog}.rejected") as rejected, run.reading(run.changelog) as changelog:
+        (record,) = await rejected.to_end()
+        headers = dict(record.headers)
+        assert (record.key, record.value) == (entry, b"whole bad")
+        assert (headers["rejected-error"], headers["rejected-by"]) == (b"LookupError", b"lane")
+        assert (headers["rejected-field"], headers["rejected-from"]) == (kind.encode(), run.changelog.encode())
+        assert state_of(await changelog.to_end()) == {}
+    # Nothing of it is left: the next process has nothing to do.
+    before = await said(run)
+    await live(run, fragile, endings, until_said(run, "say|later", feed=fed(run, "say:later", begin=3)))
+    assert await said(run) == sorted([*before, "say|later"])
+    assert endings.classes == ["LookupError"]
+
+
+async def test_an_entry_that_cannot_be_resumed_is_put_aside_and_the_others_are(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    values = ("effect:good-1", "effect:bad", "effect:good-2")
+    handled = until_said(run, *(value.replace(":", "|") for value in values), feed=fed(run, *values))
+    await live(run, fragile, endings, handled)
+    fragile.raises = {"resume"}
+    await live(run, fragile, endings, until_said(run, "never"))
+    assert endings.classes == ["LookupError"]
+    fragile.may_end.set()
+    handed_over = "put_aside LookupError whole bad|bad"
+    await live(run, fragile, endings, until_said(run, "settled|good-1", "settled|good-2", handed_over))
+    assert endings.classes == ["LookupError"]
+    async with run.reading(f"{run.changelog}.rejected") as rejected:
+        assert [record.key for record in await rejected.to_end()] == [b"owed bad"]
+
+
+async def test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    fragile.raises = {"due", "put_aside"}
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, "timer:bad", "timer:good")))
+    await live(run, fragile, endings, until_said(run, "due|good"))
+    assert endings.classes == ["LookupError"]
+    async with run.reading(f"{run.changelog}.rejected") as rejected:
+        assert [record.value for record in await rejected.at_least(1)] == [b"whole bad"]
+
+
+async def test_one_lane_ends_its_process_once_for_records_timers_and_effects_together(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    fragile.raises = {"handle", "due", "settled"}
+    fragile.may_end.set()
+    values = ("timer:bad-1", "effect:bad-2", "say:good", "timer:good", "effect:good")
+    fragile.raises.remove("handle")
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
+    fragile.raises.add("handle")
+    later = fed(run, "say:bad-3", "say:better", begin=len(values))
+    wanted = ("due|good", "settled|good", "say|better")
+    await live(run, fragile, endings, until_said(run, *wanted, feed=later))
+    assert endings.classes == ["LookupError"]
+    async with run.reading(f"{run.changelog}.rejected", f"{run.routine}.rejected") as rejected:
+        await rejected.at_least(3)
+        assert sorted(r.value for r in rejected.records) == [b"say:bad-3", b"whole bad-1", b"whole bad-2"]
+
+
+async def test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_on_so_refuses(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    fragile.raises = {"due"}
+    timers = [f"timer:bad-{n}" for n in range(3 * MOST_PUT_ASIDE)]
+
+    async def refused(lane: Lane) -> None:
+        while lane.figures.refused is None:  # noqa: ASYNC110 - figures set no event
+            await asyncio.sleep(0.01)
+
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *timers)))
+    for _ in range(3):
+        await live(run, fragile, endings, refused)
+    assert endings.classes == ["LookupError"]
+    async with run.reading(f"{run.changelog}.rejected") as rejected:
+        assert len(await rejected.to_end()) == MOST_PUT_ASIDE
+        # A mended release takes all the others up.
+        fragile.raises = set()
+        left = len(timers) - MOST_PUT_ASIDE
+        async with run.reading(run.output) as out:
+
+            async def all_due(lane: Lane) -> None:
+                await out.until(lambda records: sum(b"due|" in (r.value or b"") for r in records) == left)
+
+            await live(run, fragile, endings, all_due)
+        assert len(await rejected.to_end()) == MOST_PUT_ASIDE
+
+
+async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    fragile.slots = asyncio.Semaphore(1)
+    async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane, run.reading(run.output) as out:
+        lane.put(batch_of(run, ["effect:first", "effect:unwanted", "effect:last"]))
+        await out.until(lambda records: any(r.value == b"starting|first" for r in records))
+        await run.until(lambda: fragile.performed == ["first"], "it is performed")
+        # The others wait for its slot, and no record says that they have started.
+        assert [r.value for r in await out.to_end() if (r.value or b"").startswith(b"starting")] == [b"starting|first"]
+        fragile.may_end.set()
+        await out.until(lambda records: any(r.value == b"settled|last" for r in records))
+        assert fragile.performed == ["first", "last"]
+        assert [r.value for r in await out.to_end() if (r.value or b"").startswith(b"starting")] == [
+            b"starting|first",
+            b"starting|unwanted",
+            b"starting|last",
+        ]
+    assert not fragile.slots.locked()
+
+
+async def test_a_lane_that_closes_gives_the_slots_of_its_effects_back(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    fragile.slots = asyncio.Semaphore(2)
+    async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane:
+        lane.put(batch_of(run, [f"effect:e{n}" for n in range(5)]))
+        await run.until(lambda: len(fragile.performed) == 2, "both slots are held")
+    async with asyncio.timeout(5):
+        await fragile.slots.acquire()
+        await fragile.slots.acquire()

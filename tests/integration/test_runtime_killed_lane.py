@@ -1,0 +1,97 @@
+"""A lane that dies after any step of its work: its successor loses nothing, doubles nothing, and has its state."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from streams.runtime import Record
+from streams.runtime.batches import Batch
+from streams.runtime.lanes import Lane
+from streams.runtime.steps import AtStep, Step, unwatched
+from tests import one_lane
+from tests.committed import assert_exactly_once
+from tests.counting import Run
+from tests.made_records import Made, words
+from tests.runtime_worker import Count
+
+pytestmark = pytest.mark.integration
+
+OPENING = (Step.FENCED, Step.RESTORED, Step.OPENED)
+
+
+class Died(BaseException):
+    """The end of a process, as no agent could raise it."""
+
+
+class Dies:
+    """Ends the lane at a step, once it is `armed`; other lanes live."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self.armed = step in OPENING
+
+    def __call__(self, reached: Step, lane: str) -> None:
+        if self.armed and reached == self._step:
+            raise Died
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    found: list[BaseException] = []
+    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
+    return found
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Run:
+    return Run(bootstrap, tmp_path, partitions=1)
+
+
+def lane_of(run: Run, at_step: AtStep = unwatched) -> AbstractAsyncContextManager[Lane]:
+    return one_lane.lane_of(run, lambda: Count(run.plan()), at_step=at_step)
+
+
+def batch(run: Run, made: list[Made], begin: int = 0) -> Batch:
+    records = [Record(run.routine, 0, n, 0, made[n][0], made[n][1], ()) for n in range(begin, len(made))]
+    return Batch.of(run.routine, records, begin, len(made))
+
+
+@pytest.mark.parametrize("step", list(Step))
+async def test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing(
+    run: Run, ended: list[BaseException], monkeypatch: pytest.MonkeyPatch, step: Step
+) -> None:
+    # In every transaction, so that each of them passes every step.
+    monkeypatch.setattr("streams.runtime.commits._OFFSETS_SECONDS", 0.0)
+    made, dies = words(6, keys=3), Dies(step)
+    async with run.reading(run.output) as out, asyncio.timeout(60):
+        async with lane_of(run, dies) as lane:
+            if step not in OPENING:
+                lane.put(batch(run, made[:3]))
+                await out.at_least(3)
+                dies.armed = True
+                lane.put(batch(run, made, 3))
+            await run.until(lambda: bool(ended), "the lane dies")
+        assert [type(error) for error in ended] == [Died]
+        async with lane_of(run) as successor:
+            # From the beginning: what was done must be known.
+            successor.put(batch(run, made))
+            await out.at_least(6)
+        assert_exactly_once((await out.to_end(), out.counted)[1], made)
+    assert len(ended) == 1
+
+
+async def test_a_turn_that_was_dropped_leaves_no_state(run: Run, ended: list[BaseException]) -> None:
+    made = words(12, keys=2)
+    made[7] = (b"key-1", b"handle:always", ())
+    async with run.reading(run.output) as out, asyncio.timeout(60):
+        async with lane_of(run) as lane:
+            lane.put(batch(run, made))
+            await run.until(lambda: bool(ended), "the turn raises")
+        # Its successor tries all, then halves, and counts each record once although it met some of them several times.
+        async with lane_of(run) as successor:
+            successor.put(batch(run, made))
+            await out.at_least(11)
+        assert_exactly_once((await out.to_end(), out.counted)[1], made[:7] + made[8:])
+    assert len(ended) == 1

@@ -1,0 +1,6 @@
+"""The mutation table: every rule of the runtime's design, by the part of it that holds them."""
+
+from tests.mutation import connectors, lanes, opening, transport, turns
+from tests.mutation.row import Row
+
+ROWS: tuple[Row, ...] = (*lanes.ROWS, *opening.ROWS, *turns.ROWS, *transport.ROWS, *connectors.ROWS)

@@ -1,0 +1,152 @@
+"""What is fetched and handed on: positions that are known, bounded queues, rebalances, and what is committed alone."""
+
+from tests.mutation.row import Edit, Row
+
+_SEEKING = "tests/integration/test_seeking.py"
+_COUNTING = "tests/integration/test_runtime_counting.py"
+_FETCHING = "tests/unit/test_fetching.py"
+_QUEUES = "tests/unit/test_queues.py"
+_REBALANCE = "tests/integration/test_runtime_rebalance.py"
+_PROCESS = "tests/unit/test_lanes_of_a_process.py"
+_FOLLOWER = "tests/integration/test_runtime_follower.py"
+
+ROWS = (
+    Row(
+        "A fetch during which somebody sought has no known beginning",
+        "streams/runtime/positions.py",
+        (Edit("is_known = seeks == self._seeks and assignment is assigned()", "is_known = True"),),
+        (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again",),
+    ),
+    Row(
+        "What was fetched without a known beginning is fetched again",
+        "streams/runtime/positions.py",
+        (Edit("            await self._seek_again(consumer, unknown)\n", "            pass\n"),),
+        (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again",),
+    ),
+    Row(
+        "Where nothing was committed it is read from the beginning",
+        "streams/runtime/positions.py",
+        (Edit("        await consumer.seek_to_beginning(*unmoved)\n", "        pass\n"),),
+        (f"{_SEEKING}::test_where_nothing_was_committed_it_reads_from_the_beginning",),
+    ),
+    Row(
+        "A batch begins where the fetch before it ended, aborted records included",
+        "streams/runtime/positions.py",
+        (Edit("self._passed_over.setdefault(tp, begin)", "pass"),),
+        (f"{_COUNTING}::test_a_source_full_of_transactions_kept_and_aborted_is_read_through",),
+    ),
+    Row(
+        "A queue is full by its bytes",
+        "streams/runtime/queues.py",
+        (Edit("return self._bytes[topic] > QUEUE_BYTES", "return len(self._queues[topic]) > QUEUE_BYTES"),),
+        (f"{_QUEUES}::test_a_queue_is_full_by_bytes_and_not_by_records",),
+    ),
+    Row(
+        "Each topic of a lane has a queue of its own bound",
+        "streams/runtime/queues.py",
+        (Edit("return self._bytes[topic] > QUEUE_BYTES", "return sum(self._bytes.values()) > QUEUE_BYTES"),),
+        (f"{_QUEUES}::test_a_queue_is_full_by_bytes_and_not_by_records",),
+    ),
+    Row(
+        "The most urgent topic that waits is taken first",
+        "streams/runtime/queues.py",
+        (
+            Edit(
+                '        """Return the most urgent topic that something waits for."""\n'
+                "        for topic, queue in self._queues.items():\n",
+                '        """Return the most urgent topic that something waits for."""\n'
+                "        for topic, queue in reversed(self._queues.items()):\n",
+            ),
+        ),
+        (f"{_QUEUES}::test_the_most_urgent_topic_is_first_and_outweighs_those_behind_it",),
+    ),
+    Row(
+        "A full lane is left out of the next fetch",
+        "streams/runtime/positions.py",
+        (Edit("if not lanes.is_full(tp.topic, tp.partition)}", "if lanes is not None}"),),
+        (f"{_SEEKING}::test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch",),
+    ),
+    Row(
+        "A rebalance waits for the turns in flight",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "            await asyncio.wait([still, self._task], timeout=_HOLD_SECONDS, "
+                "return_when=asyncio.FIRST_COMPLETED)\n",
+                "",
+            ),
+        ),
+        (f"{_REBALANCE}::test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhile",),
+    ),
+    Row(
+        "No turn begins during a rebalance",
+        "streams/runtime/lanes.py",
+        (Edit("        self._is_held = True\n", "        self._is_held = False\n"),),
+        (f"{_REBALANCE}::test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhile",),
+    ),
+    Row(
+        "Every lane is held when partitions are revoked",
+        "streams/runtime/transport.py",
+        (Edit("lane.hold() for lane in self._lanes.values())", "lane.hold() for lane in ())"),),
+        (f"{_PROCESS}::test_every_lane_is_held_when_partitions_are_revoked",),
+    ),
+    Row(
+        "Faust's offsets are not committed",
+        "streams/runtime/transport.py",
+        (
+            Edit(
+                '        """Do nothing: every turn committed its own offsets."""\n        return True\n',
+                "        return bool(await self.consumer._commit(offsets))\n",
+            ),
+        ),
+        (f"{_PROCESS}::test_what_faust_takes_for_done_is_not_committed",),
+    ),
+    Row(
+        "A worker reads what is committed alone",
+        "streams/runtime/positions.py",
+        (
+            Edit(
+                "        prompt(consumer, _FETCH_WAIT_MS)\n        return consumer\n",
+                "        prompt(consumer, _FETCH_WAIT_MS)\n"
+                '        consumer._isolation_level = "read_uncommitted"\n        return consumer\n',
+            ),
+        ),
+        (f"{_COUNTING}::test_a_source_full_of_transactions_kept_and_aborted_is_read_through",),
+    ),
+    Row(
+        "A follower reads what is committed alone",
+        "streams/runtime/follower.py",
+        (Edit('isolation_level="read_committed"', 'isolation_level="read_uncommitted"'),),
+        (f"{_FOLLOWER}::test_it_applies_nothing_that_is_not_committed",),
+    ),
+    Row(
+        "Readers on kafka-python read what is committed alone",
+        "services/sdk/reading.py",
+        (Edit('isolation_level="read_committed"', 'isolation_level="read_uncommitted"'),),
+        ("tests/integration/test_committed_reader.py::test_it_reads_what_is_committed_alone",),
+    ),
+    Row(
+        "aiokafka's readers accept an emptied control batch",
+        "streams/runtime/fetching.py",
+        (Edit("return control is None or bool(", "return bool("),),
+        (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses",),
+    ),
+    Row(
+        "kafka-python's readers accept an emptied control batch",
+        "services/sdk/reading.py",
+        (Edit("return bool(emptied or super()", "return bool(super()"),),
+        (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses",),
+    ),
+    Row(
+        "A follower accepts an emptied control batch",
+        "streams/runtime/follower.py",
+        (Edit("        fetching.install()\n", ""),),
+        ("tests/integration/test_control_batches.py::test_a_follower_has_what_stands_on_both_sides_of_it",),
+    ),
+    Row(
+        "A worker accepts an emptied control batch",
+        "streams/runtime/worker.py",
+        (Edit("    install()\n", ""),),
+        ("tests/unit/test_worker_reads.py::test_every_consumer_of_a_worker_reads_over_emptied_control_batches",),
+    ),
+)

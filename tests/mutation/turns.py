@@ -1,0 +1,186 @@
+"""A turn: all of a batch or none of it, positions that fit, records that raise put aside, timers and effects."""
+
+from tests.mutation.row import Edit, Row
+
+_LANES = "tests/integration/test_runtime_lanes.py"
+_KILLED = "tests/integration/test_runtime_killed_lane.py"
+_COUNTING = "tests/integration/test_runtime_counting.py"
+_ISOLATION = "tests/integration/test_runtime_isolation.py"
+_POSITIONS = "tests/integration/test_runtime_positions.py"
+_TIMERS = "tests/integration/test_runtime_timers.py"
+_COMMITTED = "tests/integration/test_runtime_after_commit.py"
+
+ROWS = (
+    Row(
+        "A record that cannot be decoded is rejected",
+        "streams/runtime/turns.py",
+        (Edit("                    turn.reject(record, invalid)\n", "                    del invalid\n"),),
+        (f"{_COUNTING}::test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on",),
+    ),
+    Row(
+        "State changes are in the transaction of their turn",
+        "streams/runtime/commits.py",
+        (Edit("chain(changed(turn), notes)", "notes"),),
+        (f"{_KILLED}::test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing[committed]",),
+    ),
+    Row(
+        "The next offsets are in the changelog too",
+        "streams/runtime/commits.py",
+        (Edit("outputs = [*outputs, *self._to_changelog(moved(self._unwritten))]", "outputs = list(outputs)"),),
+        (f"{_LANES}::test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them",),
+    ),
+    Row(
+        "The next offsets are in the same transaction as the outputs",
+        "streams/runtime/commits.py",
+        (
+            Edit(
+                "        outputs = [*outputs, *self._to_changelog(moved(self._unwritten))]\n",
+                "        if outputs:\n            await self._writer.deliver(outputs, {}, self._lane.step)\n"
+                "        outputs = list(self._to_changelog(moved(self._unwritten)))\n",
+            ),
+        ),
+        (f"{_KILLED}::test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing[committed]",),
+    ),
+    Row(
+        "A turn changes a working copy of the state",
+        "streams/runtime/agent.py",
+        (
+            Edit(
+                "        self.changes[key] = value\n        if until",
+                "        self.changes[key] = self._state[key] = value\n        if until",
+            ),
+        ),
+        (f"{_KILLED}::test_a_turn_that_was_dropped_leaves_no_state",),
+    ),
+    Row(
+        "What an agent raises is not passed over",
+        "streams/runtime/turns.py",
+        (
+            Edit(
+                "raise TurnRaised(topic, records[0].offset, part[-1].offset + 1) from error",
+                "_log.error('passed over', **describe(error))",
+            ),
+        ),
+        (f"{_COUNTING}::test_a_turn_that_fails_ends_the_process_and_nothing_of_it_is_seen[handle]",),
+    ),
+    Row(
+        "A batch that raises again is halved",
+        "streams/runtime/turns.py",
+        (Edit("if len(part) > 1:", "if len(part) > 1_000:"),),
+        (f"{_ISOLATION}::test_the_one_record_ends_in_rejected_and_all_others_are_done[37]",),
+    ),
+    Row(
+        "A record that is put aside has the error's class with it",
+        "streams/runtime/turns.py",
+        (Edit("EndsTurns(type(error).__name__)", 'EndsTurns("Exception")'),),
+        (f"{_ISOLATION}::test_the_one_record_ends_in_rejected_and_all_others_are_done[0]",),
+    ),
+    Row(
+        "A hole before a batch is not stepped over",
+        "streams/runtime/turns.py",
+        (Edit("if batch.begin > expected:", "if batch.begin < 0:"),),
+        (f"{_LANES}::test_a_hole_is_not_stepped_over",),
+    ),
+    Row(
+        "What was done already is skipped",
+        "streams/runtime/turns.py",
+        (Edit("if record.offset >= expected]", "if record.offset >= 0]"),),
+        (f"{_LANES}::test_what_is_fetched_again_is_worked_off_once",),
+    ),
+    Row(
+        "A turn commits the position behind its batch, control records included",
+        "streams/runtime/turns.py",
+        (Edit("            return batch.end\n", "            return batch.records[-1].offset + 1\n"),),
+        (f"{_POSITIONS}::test_what_stands_behind_the_last_record_is_passed_with_it",),
+    ),
+    Row(
+        "A batch of which all is done moves the position behind it",
+        "streams/runtime/turns.py",
+        (Edit("max(expected, batch.end)", "expected"),),
+        (f"{_LANES}::test_what_is_fetched_again_is_worked_off_once",),
+    ),
+    Row(
+        "Timers are in the changelog",
+        "streams/runtime/state.py",
+        (Edit("        yield Entry(_TIMER + name, at)\n", "        del at\n"),),
+        (f"{_TIMERS}::test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening",),
+    ),
+    Row(
+        "A timer that was due is gone with its turn",
+        "streams/runtime/lanes.py",
+        (Edit("            turn.unschedule(name)\n", ""),),
+        (f"{_TIMERS}::test_a_timer_is_due_once_after_its_time_in_its_own_trace",),
+    ),
+    Row(
+        "A small batch is worked off at once",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "if self._queues.first() is not None:",
+                "if sum(self._queues.waiting_bytes().values()) > 100_000:",
+            ),
+        ),
+        (f"{_LANES}::test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way",),
+    ),
+    Row(
+        "An open transaction is ended after six seconds",
+        "streams/runtime/transaction.py",
+        (Edit("TRANSACTION_TIMEOUT_MS = 6_000", "TRANSACTION_TIMEOUT_MS = 60_000"),),
+        (f"{_POSITIONS}::test_an_open_transaction_hides_what_others_commit_for_seconds_at_most",),
+    ),
+    Row(
+        "The broker looks for open transactions every second",
+        "infra/broker/configuration.py",
+        (Edit('cleanup.interval.ms": "1000"', 'cleanup.interval.ms": "60000"'),),
+        (f"{_POSITIONS}::test_an_open_transaction_hides_what_others_commit_for_seconds_at_most",),
+    ),
+    Row(
+        "A lane that was fenced ends its process",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process\n"
+                '            end_process(f"lane {self._id.name}", error)\n',
+                "        except BaseException as error:  # noqa: BLE001\n"
+                "            _log.error('stays', **describe(error))\n",
+            ),
+        ),
+        (f"{_LANES}::test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen",),
+    ),
+    Row(
+        "An effect of a batch begins after its turn is committed",
+        "streams/runtime/turns.py",
+        (
+            Edit(
+                "            await self._commit_decoding_ahead(turn, batch.topic, end)\n",
+                "            for effect, _ in turn.effects:\n                await self.agent.perform(effect)\n"
+                "            await self._commit_decoding_ahead(turn, batch.topic, end)\n",
+            ),
+        ),
+        (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[handle]",),
+    ),
+    Row(
+        "An effect of a settled turn begins after that turn is committed",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "            self._turns.agent.settled(done.effect, done.result, turn, done.cause)\n",
+                "            self._turns.agent.settled(done.effect, done.result, turn, done.cause)\n"
+                "        self._perform_all(turn.effects)\n        turn.effects.clear()\n",
+            ),
+        ),
+        (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[settled]",),
+    ),
+    Row(
+        "An effect of a due turn begins after that turn is committed",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                "        self._swept = time.monotonic()\n",
+                "        self._swept = time.monotonic()\n        self._perform_all(turn.effects)\n"
+                "        turn.effects.clear()\n",
+            ),
+        ),
+        (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[due]",),
+    ),
+)

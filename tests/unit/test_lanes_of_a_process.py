@@ -1,0 +1,93 @@
+"""The lanes of a process at a rebalance, without a broker: what Faust calls returns soon, and commits nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from streams.runtime import LaneGroup
+from streams.runtime.lanes import Lane
+from streams.runtime.transport import Lanes, Wiring
+
+_SOON = 5.0
+_SOURCES = frozenset(TP(topic, partition) for topic in ("urgent", "routine") for partition in range(3))
+
+
+class Consumer:
+    """Faust's consumer, which could commit."""
+
+    def __init__(self) -> None:
+        self.committed: list[Any] = []
+
+    async def _commit(self, offsets: Any) -> bool:
+        self.committed.append(offsets)
+        return True
+
+
+@pytest.fixture
+def consumer() -> Consumer:
+    return Consumer()
+
+
+@pytest.fixture
+async def lanes(consumer: Consumer) -> AsyncIterator[Lanes]:
+    """Lanes that cannot open: what runs beside them is never ready, as a restore that lasts."""
+
+    @asynccontextmanager
+    async def never_ready() -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+    def no_agent(_: object) -> Any:
+        raise AssertionError("no lane opens")
+
+    class Wired(Lanes):
+        wiring = Wiring(
+            "application",
+            (LaneGroup("lane", ("urgent", "routine"), no_agent, "changelog"),),
+            "127.0.0.1:1",
+            (never_ready,),
+            lambda: None,
+        )
+
+    made = Wired(SimpleNamespace(app=None), consumer=consumer, producer=None)
+    try:
+        yield made
+    finally:
+        async with asyncio.timeout(_SOON):
+            await made.close()
+
+
+async def test_a_rebalance_does_not_wait_for_lanes_to_open(lanes: Lanes) -> None:
+    # Heartbeats stop until this returns.
+    async with asyncio.timeout(_SOON):
+        await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+        # Nor does the next one wait for those that are opening still.
+        await lanes.on_partitions_revoked(_SOURCES)
+
+
+async def test_a_lane_that_leaves_while_it_opens_is_closed_at_once(lanes: Lanes) -> None:
+    async with asyncio.timeout(_SOON):
+        await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+        await lanes.on_rebalance(set(), _SOURCES, set())
+
+
+async def test_every_lane_is_held_when_partitions_are_revoked(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+
+    async def hold(lane: Lane) -> None:
+        held.append(lane.figures.partition)
+
+    monkeypatch.setattr(Lane, "hold", hold)
+    await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+    await lanes.on_partitions_revoked(_SOURCES)
+    assert sorted(held) == [0, 1, 2]
+
+
+async def test_what_faust_takes_for_done_is_not_committed(lanes: Lanes, consumer: Consumer) -> None:
+    assert await lanes.commit({TP("routine", 0): 7})
+    assert consumer.committed == []
