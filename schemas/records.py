@@ -60,6 +60,8 @@ class Admitted(Model):
     section: SealedSection
     #: The data key of the section, wrapped; only on its way to IDENTITY, which publishes it once the person is known.
     wrapped_key: bytes | None = None
+    #: The check value of the master key that wrapped it; null where nothing is wrapped or an older writer left it out.
+    master_check: bytes | None = None
     admitted_at: Time
 
 
@@ -69,6 +71,8 @@ class KeyRecord(Model):
     key_id: Identifier
     person: str
     wrapped_key: bytes
+    #: The check value of the master key that wrapped it; null where an older writer left it out.
+    master_check: bytes | None = None
 
 
 class TokenOwner(Model):

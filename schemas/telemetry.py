@@ -45,6 +45,8 @@ class Metric(StrEnum):
     PROCESSED = "confide.processed"
     #: Records that ended every turn they were in, and were rejected for it.
     ISOLATED = "confide.isolated"
+    #: Records of followed topics that could not be read and were passed over.
+    FOLLOWER_PASSED_OVER = "confide.follower.passed_over"
     ATTEMPTS = "confide.delivery.attempts"
     #: Exceptions of the HTTP library that it does not document, by class.
     CLIENT_ERRORS = "confide.delivery.client_errors"

@@ -1,6 +1,7 @@
 """What the processes of a connector and the notifier find: keys, an agency, and records that come."""
 
 import secrets
+from datetime import UTC, datetime
 
 from kafka import KafkaProducer
 
@@ -11,7 +12,7 @@ from schemas.topics import TopicName
 from streams.domain.sealing import wrap
 from tests.agency_servers import AgencyServer
 from tests.processes import Processes
-from tests.reports import DATA_KEY, KEY_ID, encoded, report
+from tests.reports import DATA_KEY, KEY_ID, encoded, report, section
 
 PARTITIONS = 4
 
@@ -23,20 +24,29 @@ class World:
         self.agency = agency
         self.confide = confide
         self._producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
-        wrapped = wrap(DATA_KEY, master=master, key_id=KEY_ID, nonce=bytes(12))
-        record = KeyRecord(key_id=KEY_ID, person="person-1", wrapped_key=wrapped)
-        self.write(TopicName.KEYS, KEY_ID.encode(), encode("KeyRecord", record.model_dump()))
+        self._master = master
+        self.key(KEY_ID)
+
+    def key(self, key_id: str) -> None:
+        """Publish the data key that all sections are sealed with under that id."""
+        wrapped = wrap(DATA_KEY, master=self._master, key_id=key_id, nonce=bytes(12))
+        record = KeyRecord(key_id=key_id, person="person-1", wrapped_key=wrapped)
+        self.write(TopicName.KEYS, key_id.encode(), encode("KeyRecord", record.model_dump()))
 
     def write(
-        self, topic: str, key: bytes, value: bytes, traceparent: bytes | None = None, entry: bytes | None = None
+        self, topic: str, key: bytes, value: bytes | None, traceparent: bytes | None = None, entry: bytes | None = None
     ) -> None:
         """Write a record to the partition of `key`, under that key or as the `entry` of a lane's state."""
         headers = [] if traceparent is None else [("traceparent", traceparent)]
         partition = partition_for(key, PARTITIONS)
         self._producer.send(str(topic), value, entry or key, headers=headers, partition=partition).get(20)
 
-    def report(self, number: int, traceparent: bytes | None = None) -> Report:
-        made = report(disclosure_id=f"{self.run}-{number}", person=f"person-{number}")
+    def report(self, number: int, traceparent: bytes | None = None, key_id: str = KEY_ID) -> Report:
+        disclosure_id = f"{self.run}-{number}"
+        sections = (section(disclosure_id, key_id=key_id),)
+        made = report(
+            disclosure_id=disclosure_id, person=f"person-{number}", sections=sections, reported_at=datetime.now(UTC)
+        )
         self.write(TopicName.REPORTS_999, f"person-{number}".encode(), encoded(made), traceparent)
         return made
 

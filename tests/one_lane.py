@@ -38,8 +38,9 @@ async def lane_of(
         await consumer.stop()
     urgent = frozenset(() if turnstile is None else (run.urgent,))
     group = LaneGroup("lane", (run.urgent, run.routine), lambda _: agent(), run.changelog, urgent)
-    host = LaneHost(run.name, run.bootstrap, turnstile or Turnstile(), at_step=at_step, accepted=accepted)
-    lane = Lane(group, 0, host)
+    lane = Lane(
+        group, 0, LaneHost(run.name, run.bootstrap, turnstile or Turnstile(), at_step=at_step, accepted=accepted)
+    )
     ready = asyncio.Event()
     ready.set()
     lane.start(ready)

@@ -8,6 +8,7 @@ from schemas.disclosure import Location, Professional
 from schemas.policy import load_policy
 from schemas.records import Report, ReportSection, SealedDetails, SealedSection, Withheld
 from schemas.vocabulary import Agency, EmergencyService, ProfessionalRole, ReportKind
+from services.connectors.keyring import NoKey
 from streams.domain.ids import report_id
 from streams.domain.sealing import seal
 
@@ -28,21 +29,29 @@ DETAILS = SealedDetails(
 
 
 class Keys:
-    """A keyring in memory; a key that is not in it was erased. Those that are `late` are never at hand."""
+    """A keyring in memory; a key that is not in it was erased, unless the field `absent` says otherwise.
+
+    While it is `late` no key is at hand; it is once one was waited for.
+    """
 
     def __init__(self, data_key: bytes = DATA_KEY, *, late: bool = False) -> None:
         self.keys = {KEY_ID: data_key}
         self.late = late
+        self.absent = NoKey.ERASED
 
-    def at_hand(self, key_id: str) -> bytes | None:
-        return None if self.late else self.keys.get(key_id)
+    def at_hand(self, key_id: str) -> bytes | NoKey | None:
+        known = None if self.absent is NoKey.MISSING else self.absent
+        return None if self.late else self.keys.get(key_id, known)
 
-    async def data_key(self, key_id: str) -> bytes | None:
-        return self.keys.get(key_id)
+    async def data_key(self, key_id: str) -> bytes | NoKey:
+        self.late = False
+        return self.keys.get(key_id, self.absent)
 
 
-def section(disclosure_id: str = "disclosure-1", details: SealedDetails = DETAILS) -> ReportSection:
-    fields = seal(details.model_dump(), key=DATA_KEY, key_id=KEY_ID, nonce=bytes(12), disclosure_id=disclosure_id)
+def section(
+    disclosure_id: str = "disclosure-1", details: SealedDetails = DETAILS, key_id: str = KEY_ID
+) -> ReportSection:
+    fields = seal(details.model_dump(), key=DATA_KEY, key_id=key_id, nonce=bytes(12), disclosure_id=disclosure_id)
     return ReportSection(disclosure_id=disclosure_id, section=SealedSection.model_validate(fields))
 
 

@@ -99,10 +99,19 @@ class AgencyLog:
             _log.warning(
                 "cut off a line that was not written to its end", log=self._path.name, bytes=len(content) - whole
             )
-        for line in content[:whole].splitlines():
-            entry = json.loads(line)
-            if entry["accepted"]:
-                self._accepted[entry["report_id"]] = _digest(entry["body"])
+        for number, line in enumerate(content[:whole].split(b"\n")[:-1], start=1):
+            try:
+                entry = json.loads(line)
+                if entry["accepted"]:
+                    self._accepted[entry["report_id"]] = _digest(entry["body"])
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
+                # What it accepted by a damaged line is not known: a resend of that report is accepted as new.
+                _log.error(
+                    "passed over a line that cannot be read",
+                    log=self._path.name,
+                    line=number,
+                    error=type(error).__name__,
+                )
         return whole
 
 

@@ -34,6 +34,7 @@ def connector(
     from services.cli.ready import ready
     from services.cli.surroundings import settings_with_kafka
     from services.connectors.process import run
+    from services.sdk.master_key import check_master_key
 
     settings = settings_with_kafka()
     keys = settings.keys()
@@ -41,6 +42,7 @@ def connector(
     losses = accepted(accept, name)
     configure(name)
     try:
+        check_master_key(settings.bootstrap, keys.master)
         status = run(
             Agency[agency.name],
             agency_url,

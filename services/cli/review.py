@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.vocabulary import Refusal
+from services.cli.review_topics import checked_master, find, topics_of
 
 if TYPE_CHECKING:
     from schemas.reviews import ReviewOutcome, ReviewSettled
     from services.review.answering import NotYet, Refused
     from services.review.book import Known
-    from services.review.reading import Topics
     from services.settings import Settings
 
 _AGENCY = re.compile(r"999[ -](police|ambulance)|101|social[-_]worker|care[-_]team")
@@ -41,7 +41,7 @@ def list_(
 
     _, settings = _surroundings()
     now = datetime.now(UTC)
-    with _topics(settings) as topics:
+    with topics_of(settings) as topics:
         reviews = topics.book().reviews(settled_too=all_)
     if as_json:
         for known in reviews:
@@ -56,20 +56,24 @@ def list_(
 def show(review: _Id, as_json: _Json = False) -> None:
     """Show a review: what is asked and why, in the policy's words, and what was sealed. For staff's eyes alone."""
     from services.cli.paragraphs import broken
+    from services.review.reading import KeyMissing
     from services.review.words import as_it_came, described, disclosed, fields_of
     from services.settings import SettingsError
     from streams.domain.sealing import CannotOpen
 
     policies, settings = _surroundings()
-    master = settings.keys().master
+    master = checked_master(settings)
     now = datetime.now(UTC)
-    with _topics(settings) as topics:
-        known = _find(topics, review)
+    missing: KeyMissing | None = None
+    with topics_of(settings) as topics:
+        known = find(topics, review)
         request = known.latest
         decision = None if request.decision_id is None else topics.decision(request, known.partition)
         came = None if request.rejected is None else topics.rejected(request.rejected)
         try:
             details = None if request.section is None else topics.details(request, master)
+        except KeyMissing as error:
+            details, missing = None, error
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
     if as_json:
@@ -77,12 +81,15 @@ def show(review: _Id, as_json: _Json = False) -> None:
             **fields_of(known, now),
             "clauses": None if decision is None else [each.model_dump(mode="json") for each in decision.clauses],
             "details": None if details is None else details.model_dump(mode="json"),
+            "details_missing": None if missing is None else str(missing),
         }
         typer.echo(json.dumps(said))
         return
     lines = list(described(known, decision, policies, now))
     if request.rejected is not None:
         lines += as_it_came(came)
+    elif missing is not None:
+        lines += ["", f"What was sealed cannot be read: {missing}."]
     elif details is None:
         lines += ["", "What was sealed can no longer be read: it was erased."]
     else:
@@ -117,8 +124,9 @@ def decide(
     policies, settings = _surroundings()
     said = _said(confirm, agency or [], refuse, fact or [])
     role, key = _signer(settings, staff, policies.latest.trained)
-    with _topics(settings) as topics:
-        known = _find(topics, review)
+    checked_master(settings)
+    with topics_of(settings) as topics:
+        known = find(topics, review)
     if known.settled is not None:
         typer.echo(f"confide: {known.settled.by} settled it before", err=True)
         raise typer.Exit(1)
@@ -144,37 +152,6 @@ def _surroundings() -> tuple[Any, "Settings"]:
     # A wrong rota is said before Kafka is asked for.
     settings().duty(known.latest.trained)
     return known, settings_with_kafka()
-
-
-@contextmanager
-def _topics(settings: "Settings") -> "Iterator[Topics]":
-    import logging
-
-    from kafka.errors import KafkaError
-
-    from services.review.reading import Topics
-    from services.settings import SettingsError
-
-    # What the client warns of, the one line at the end says.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    try:
-        topics = Topics(settings.bootstrap)
-        try:
-            yield topics
-        finally:
-            topics.close()
-    except KafkaError as error:
-        raise SettingsError(f"Kafka at {settings.bootstrap} does not answer ({type(error).__name__})") from error
-
-
-def _find(topics: "Topics", given: str) -> "Known":
-    from services.review.book import NoSuchReview
-    from services.settings import SettingsError
-
-    try:
-        return topics.book().find(given)
-    except NoSuchReview as error:
-        raise SettingsError(str(error)) from error
 
 
 def _said(confirm: bool, agencies: Sequence[str], refuse: Refusal | None, facts: Sequence[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
         from schemas.policy import load_policies
         from services.cli.ready import ready
         from services.cli.surroundings import settings_with_kafka
+        from services.sdk.master_key import check_master_key
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
         from streams.runtime import run_worker
 
@@ -26,14 +27,17 @@ def register(app: typer.Typer) -> None:
         groups = lane_groups(worker_keys, policies, links, settings.duty(policies.latest.trained))
         losses = accepted(accept, *(group.name for group in groups))
         configure("worker")
-        status = run_worker(
-            APPLICATION,
-            groups,
-            bootstrap=settings.bootstrap,
-            background=(following(settings.bootstrap, links),),
-            instance=slot and f"{APPLICATION}-{slot}",
-            opened=ready("worker"),
-            accepted=losses,
-        )
-        shutdown()
+        try:
+            check_master_key(settings.bootstrap, keys.master)
+            status = run_worker(
+                APPLICATION,
+                groups,
+                bootstrap=settings.bootstrap,
+                background=(following(settings.bootstrap, links),),
+                instance=slot and f"{APPLICATION}-{slot}",
+                opened=ready("worker"),
+                accepted=losses,
+            )
+        finally:
+            shutdown()
         raise typer.Exit(status)

@@ -142,9 +142,9 @@ class Connector(Agent[Report, Effect, Result]):
         if not isinstance(effect, Attempt) or standing is None or effect.number != standing.attempt + 1:
             return False
         report = kept.report_of(turn, effect.report_id)
-        opened = self._composer.open_at_once(effect.request)
+        # The slot was waited for behind the key, so one that is not at hand is absent.
+        opened = self._composer.open_at_once(effect.request) or Unopenable(KEY_MISSING)
         if isinstance(opened, Unopenable):
-            # Erased while it waited: nothing goes out.
             self._give_up(turn, report, standing, opened.reason, cause)
             return False
         begun = standing.model_copy(

@@ -2,23 +2,36 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import Protocol
 
 from schemas import topics
 from schemas.codec import decode
+from schemas.errors import Unreadable
 from schemas.records import KeyRecord
-from streams.domain.sealing import unwrap
+from streams.domain.sealing import CannotOpen, unwrap
 from streams.runtime import Follower
 
 
+class NoKey(StrEnum):
+    """Why there is no data key: the reason that a failed report carries."""
+
+    #: Its tombstone was read.
+    ERASED = "key_erased"
+    #: Neither key nor tombstone lies before the high watermark of the call: never written, or compacted away.
+    MISSING = "key_missing"
+    #: Its record was read, and this process's master key does not unwrap it.
+    OF_OTHER_MASTER = "key_of_other_master"
+
+
 class Keyring(Protocol):
-    """Where a data key is found."""
+    """Looks data keys up by their ids."""
 
-    def at_hand(self, key_id: str) -> bytes | None:
-        """Return the data key where this process has it; None says nothing."""
+    def at_hand(self, key_id: str) -> bytes | NoKey | None:
+        """Return the data key or why there is none, as far as this process has read; None: it may yet come."""
 
-    async def data_key(self, key_id: str) -> bytes | None:
-        """Return the data key, or None once it is certain that it was erased."""
+    async def data_key(self, key_id: str) -> bytes | NoKey:
+        """Return the data key or why there is none; waits while an open transaction may hide it."""
 
 
 class TopicKeyring:
@@ -27,18 +40,32 @@ class TopicKeyring:
     def __init__(self, bootstrap: str, master_key: bytes) -> None:
         self._master_key = master_key
         self._wrapped: dict[str, bytes] = {}
+        #: Ids of the tombstones that were read: absence alone never means that a key was erased.
+        self._erased: set[str] = set()
         self._follower = Follower(bootstrap, (topics.TopicName.KEYS,), self._apply)
 
-    def at_hand(self, key_id: str) -> bytes | None:
-        """Return the data key where the topic, as far as it was read, has it."""
+    def at_hand(self, key_id: str) -> bytes | NoKey | None:
+        """Return the data key or why there is none, as far as the topic was read; None: it may yet come."""
+        if key_id in self._erased:
+            return NoKey.ERASED
         wrapped = self._wrapped.get(key_id)
-        return None if wrapped is None else unwrap(wrapped, master=self._master_key, key_id=key_id)
+        if wrapped is None:
+            return None
+        try:
+            return unwrap(wrapped, master=self._master_key, key_id=key_id)
+        except CannotOpen:
+            return NoKey.OF_OTHER_MASTER
 
-    async def data_key(self, key_id: str) -> bytes | None:
-        """Return the data key; None only after the topic was read to its end and did not have it."""
-        if key_id not in self._wrapped:
-            await self._follower.catch_up()
-        return self.at_hand(key_id)
+    async def data_key(self, key_id: str) -> bytes | NoKey:
+        """Return the data key or why there is none.
+
+        `MISSING` only once the last stable offset of the topic has passed the high watermark of this call: before, an
+        open transaction may hide the key. The caller's time limit bounds the wait.
+        """
+        if not self._is_known(key_id):
+            await self._follower.catch_up_beyond_open_transactions(lambda: self._is_known(key_id))
+        found = self.at_hand(key_id)
+        return NoKey.MISSING if found is None else found
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator["TopicKeyring"]:
@@ -49,12 +76,17 @@ class TopicKeyring:
         finally:
             await self._follower.stop()
 
+    def _is_known(self, key_id: str) -> bool:
+        return key_id in self._wrapped or key_id in self._erased
+
     def _apply(self, key: bytes | None, value: bytes | None) -> None:
         if key is None:
-            return
+            raise Unreadable.of("key", "is required")
         key_id = key.decode()
         if value is None:
             self._wrapped.pop(key_id, None)
+            self._erased.add(key_id)
         else:
             _, fields = decode(value, "KeyRecord")
             self._wrapped[key_id] = KeyRecord.model_validate(fields).wrapped_key
+            self._erased.discard(key_id)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from schemas.records import Report, ReportSection, SealedSection
-from services.connectors.keyring import Keyring
+from services.connectors.keyring import Keyring, NoKey
 from services.connectors.projection import Projection, without_withheld
 from streams.domain.sealing import NONCE_BYTES, CannotOpen, open_bytes, seal_bytes, unseal
 
-#: Reasons for which a report cannot be told: its person was erased, or its section is not what it was.
-KEY_ERASED = "key_erased"
-KEY_MISSING = "key_missing"
+#: Reasons for which a report cannot be told: its key was erased, is absent or wrapped by another master key, or its
+#: section is not what it was.
+KEY_ERASED = NoKey.ERASED.value
+KEY_MISSING = NoKey.MISSING.value
+KEY_OF_OTHER_MASTER = NoKey.OF_OTHER_MASTER.value
 CANNOT_OPEN = "section_cannot_be_opened"
 NO_SECTION = "no_section"
 
@@ -35,22 +37,27 @@ class Composer:
         self._nonce = nonce
 
     def compose_at_once(self, report: Report) -> ReportSection | Unopenable | None:
-        """Return what `compose` would; None where a key is not at hand, which may be on its way or erased."""
+        """Return what `compose` would; None where a key is not at hand and may yet come."""
         keys = []
         for each in report.sections:
             key = self._keyring.at_hand(each.section.key_id)
             if key is None:
                 return None
+            if isinstance(key, NoKey):
+                return Unopenable(key.value)
             keys.append(key)
         return self._composed(report, keys)
 
     async def compose(self, report: Report) -> ReportSection | Unopenable:
-        """Return the request, sealed under the key of the newest section it rests on."""
+        """Return the request, sealed under the key of the newest section it rests on.
+
+        Waits while an open transaction may hide a key; the agency's limit bounds that.
+        """
         keys = []
         for each in report.sections:
             key = await self._keyring.data_key(each.section.key_id)
-            if key is None:
-                return Unopenable(KEY_ERASED)
+            if isinstance(key, NoKey):
+                return Unopenable(key.value)
             keys.append(key)
         return self._composed(report, keys)
 
@@ -76,19 +83,18 @@ class Composer:
         return ReportSection(disclosure_id=newest.disclosure_id, section=SealedSection.model_validate(sealed))
 
     def open_at_once(self, request: ReportSection) -> bytes | Unopenable | None:
-        """Return what `open` would; None where its key is not at hand and may yet come."""
+        """Return what `open` would; None where its key is not at hand."""
         key = self._keyring.at_hand(request.section.key_id)
         return None if key is None else _opened(request, key)
 
     async def open(self, request: ReportSection) -> bytes | Unopenable:
         """Return the request as it is sent."""
-        key = await self._keyring.data_key(request.section.key_id)
-        if key is None:
-            return Unopenable(KEY_ERASED)
-        return _opened(request, key)
+        return _opened(request, await self._keyring.data_key(request.section.key_id))
 
 
-def _opened(request: ReportSection, key: bytes) -> bytes | Unopenable:
+def _opened(request: ReportSection, key: bytes | NoKey) -> bytes | Unopenable:
+    if isinstance(key, NoKey):
+        return Unopenable(key.value)
     try:
         return open_bytes(request.section, key=key, disclosure_id=request.disclosure_id)
     except CannotOpen:

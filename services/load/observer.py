@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.codec import decode
+from schemas.errors import Unreadable
 from schemas.topics import CATALOGUE, TopicName, rejected, reports
 from schemas.vocabulary import Agency, CausedBy, DeliveryState, Outcome
 from services.load import talk
@@ -43,6 +44,8 @@ class Observer:
         #: Seconds from the start, due, decided, and decided of the backlog.
         self.samples: list[tuple[float, int, int, int]] = []
         self._last_decided_at = 0.0
+        #: Records that could not be read and were passed over.
+        self.passed_over = 0
 
     def begin(self, start: float) -> None:
         """Count from `start`, by the monotonic clock."""
@@ -50,11 +53,15 @@ class Observer:
 
     def take(self, record: Any, at: float) -> None:
         """Take one record that could be read at `at`."""
-        if record.topic in _OUTCOMES:
-            name, fields = decode(record.value, "Decision", "Report", "DeliveryChanged")
-            self._take(name, fields, at)
-        else:
+        if record.topic not in _OUTCOMES:
             self.reconciliation.rejection(record.value or b"")
+            return
+        try:
+            name, fields = decode(record.value or b"", "Decision", "Report", "DeliveryChanged")
+        except Unreadable:
+            self.passed_over += 1
+            return
+        self._take(name, fields, at)
 
     def sample(self, now: float) -> dict[str, Any]:
         """Keep the lag as it is now and return it."""
@@ -93,6 +100,7 @@ class Observer:
             "samples": self.samples,
             "decided_after": self._last_decided_at,
             "outcomes": dict(self.reconciliation.outcomes),
+            "passed_over": self.passed_over,
             "reconciliation": {
                 "counts": dict(self.reconciliation.counts()),
                 "faults": {fault.name.lower(): {"what": fault.value, "ids": ids} for fault, ids in faults.items()},

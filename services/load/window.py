@@ -85,6 +85,8 @@ class Window:
     def faults(self) -> dict[str, int]:
         """Return how many ids are missing or doubled, by what is wrong with them."""
         faults = {each["what"]: len(each["ids"]) for each in self.observed["reconciliation"]["faults"].values()}
+        if self.observed["passed_over"]:
+            faults["records that could not be read"] = self.observed["passed_over"]
         if self.sender["failed"]:
             faults["records that Kafka did not acknowledge"] = len(self.sender["failed"])
         return faults

@@ -1,12 +1,14 @@
 """The ways by which a notice reaches a person: a port, and the adapters for the console and for a file."""
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 import structlog
 
@@ -53,52 +55,70 @@ class ConsoleChannel:
 
 
 class FileChannel:
-    """Writes notices to a file, a JSON line each and each once, whatever is told again after a restart."""
+    """Writes notices to a file, a JSON line each and each once, whatever is told again after a restart.
+
+    A notice is the one that was written only where all of its line is the same: one of the same id to another agency,
+    by another channel, of other disclosures or in other words was never sent and gets a line of its own.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._lock = asyncio.Lock()
-        self._told = self._read_back(path)
+        #: Digests of the lines in the file.
+        self._written = self._read_back(path)
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
         """Write the notice, on disk before this returns."""
         by = notice.channels[0]
+        fields = _fields(notice, by)
         async with self._lock:
-            if notice.notification_id not in self._told:
-                await asyncio.to_thread(self._append, notice, by)
-                self._told.add(notice.notification_id)
+            if _digest(fields) not in self._written:
+                await asyncio.to_thread(self._append, fields)
+                self._written.add(_digest(fields))
         return Told(by)
 
     def close(self) -> None:
         """Give the file back."""
         os.close(self._file)
 
-    def _append(self, notice: Notice, by: ContactChannel) -> None:
-        line = json.dumps(
-            {
-                "notification_id": notice.notification_id,
-                "disclosures": [
-                    {"service": service.value, "disclosure_id": disclosure_id}
-                    for service, disclosure_id in notice.disclosures
-                ],
-                "channel": by.value,
-                "agency": notice.agency,
-                "reasons": [{"clause": reason.clause, "text": reason.text} for reason in notice.reasons],
-                "rights": notice.rights,
-                "support": notice.support,
-            }
-        )
-        rest = line.encode("ascii") + b"\n"
+    def _append(self, fields: Mapping[str, Any]) -> None:
+        rest = json.dumps(fields).encode("ascii") + b"\n"
         # A write that fails ends the process, and its successor cuts off what was written of the line.
         while rest:
             rest = rest[os.write(self._file, rest) :]
         os.fsync(self._file)
 
-    def _read_back(self, path: Path) -> set[str]:
+    def _read_back(self, path: Path) -> set[bytes]:
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.ftruncate(self._file, whole)
             _log.warning("cut off a notice that was not written to its end", bytes=len(content) - whole)
-        return {json.loads(line)["notification_id"] for line in content[:whole].splitlines()}
+        written = set()
+        for number, line in enumerate(content[:whole].split(b"\n")[:-1], start=1):
+            try:
+                written.add(_digest(json.loads(line)))
+            except (ValueError, RecursionError) as error:
+                # A damaged line proves nothing of its notice, which is written again if it is asked for.
+                _log.error("passed over a line that cannot be read", line=number, error=type(error).__name__)
+        return written
+
+
+def _fields(notice: Notice, by: ContactChannel) -> dict[str, Any]:
+    return {
+        "notification_id": notice.notification_id,
+        "disclosures": [
+            {"service": service.value, "disclosure_id": disclosure_id} for service, disclosure_id in notice.disclosures
+        ],
+        "channel": by.value,
+        "agency": notice.agency,
+        "reasons": [{"clause": reason.clause, "text": reason.text} for reason in notice.reasons],
+        "rights": notice.rights,
+        "support": notice.support,
+    }
+
+
+def _digest(fields: Any) -> bytes:
+    # Of the content: a program of another version may write the fields in another order.
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("ascii")).digest()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
@@ -13,10 +14,13 @@ from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.telemetry import TRACEPARENT
 from schemas.topics import TopicName, rejected
 from services.review.book import Known
-from services.sdk.reading import committed_reader
+from services.review.reading import UNREADABLE
+from services.sdk.reading import Place, committed_reader
 from streams.domain.reviews import signature
 
 _MILLISECONDS_TO_ANSWER = 10_000
+
+_log = structlog.get_logger("confide.review")
 
 
 class Unavailable(Exception):
@@ -100,11 +104,16 @@ def _send(bootstrap: str, known: Known, outcome: ReviewOutcome, traceparent: byt
 
 def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | Refused | None:
     if record.topic == TopicName.REVIEWS:
-        name, fields = decode(record.value, "ReviewRequested", "ReviewSettled")
-        if name == "ReviewSettled" and fields["review_id"] == outcome.review_id:
-            return ReviewSettled.model_validate(fields)
+        try:
+            name, fields = decode(record.value, "ReviewRequested", "ReviewSettled")
+            if name == "ReviewSettled" and fields["review_id"] == outcome.review_id:
+                return ReviewSettled.model_validate(fields)
+        except UNREADABLE as error:
+            _log.error(
+                "passed over a record that cannot be read", error=type(error).__name__, **Place.of(record)._asdict()
+            )
         return None
     headers: Mapping[str, bytes] = dict(record.headers)
     if headers.get("rejected-offset") == b"%d" % sent:
-        return Refused(headers["rejected-reason"].decode())
+        return Refused(headers.get("rejected-reason", b"no reason is given").decode(errors="replace"))
     return None

@@ -4,23 +4,41 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kafka import TopicPartition
+from pydantic import ValidationError
 
 from schemas.codec import decode
+from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
 from schemas.records import Decision, KeyRecord, ReviewRequested, SealedDetails, UrgentRejected
 from schemas.topics import TopicName, rejected
 from services.review.book import Book
-from services.sdk.reading import committed_reader
+from services.sdk.reading import Place, committed_reader, read_beyond_open_transactions
 from streams.domain.sealing import CannotOpen, unseal, unwrap
+
+#: What decoding and validating raise on a record that is none of the expected ones.
+UNREADABLE = (Unreadable, ValidationError)
+
+
+class KeyMissing(LookupError):
+    """Neither the key of a section nor its erasure was read; the message says whether it may yet come."""
 
 
 class Topics:
-    """The topics as they are now; every read goes to the end that they have when it begins."""
+    """The topics as they are now; each read goes to the high watermarks that they have when it begins.
+
+    A record that cannot be read is passed over, and where open transactions hide records the read ends after some
+    seconds; both are kept by place.
+    """
 
     def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
         self._consumer = committed_reader(
             bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=50, allow_auto_create_topics=False
         )
+        #: Records that could not be read, over all reads.
+        self.passed_over: list[Place] = []
+        #: Places from which on open transactions hid what follows, over all reads.
+        self.hidden: list[Place] = []
 
     def close(self) -> None:
         """Leave Kafka."""
@@ -30,31 +48,50 @@ class Topics:
         """Return every review that is known."""
         book = Book()
         for record in self._records(TopicName.REVIEWS):
-            book.take(record.partition, *decode(record.value, "ReviewRequested", "ReviewSettled"))
+            try:
+                book.take(record.partition, *decode(record.value, "ReviewRequested", "ReviewSettled"))
+            except UNREADABLE:
+                self._pass_over(record)
         return book
 
     def decision(self, request: ReviewRequested, partition: int) -> Decision | None:
         """Return the decision that asks, None where there is none, or the topic has forgotten it."""
         for record in self._records(TopicName.DECISIONS, (partition,)):
-            fields = decode(record.value, "Decision")[1]
-            if fields["decision_id"] == request.decision_id:
-                return Decision.model_validate(fields)
+            try:
+                fields = decode(record.value, "Decision")[1]
+                if fields["decision_id"] == request.decision_id:
+                    return Decision.model_validate(fields)
+            except UNREADABLE:
+                self._pass_over(record)
         return None
 
     def details(self, request: ReviewRequested, master_key: bytes) -> SealedDetails | None:
-        """Return what was sealed, None once its key was erased; raise `CannotOpen` where the keys here are others."""
+        """Return what was sealed, None where the tombstone of its key was read.
+
+        Raises `KeyMissing` where neither was, and `CannotOpen` where the keys here are others.
+        """
         section = request.section
         if section is None or request.disclosure_id is None:
             raise CannotOpen("the review has no section")
-        wrapped = None
+        wrapped, is_erased = None, False
+        key_id = section.key_id.encode()
         partitions = len(self._consumer.partitions_for_topic(TopicName.KEYS) or ())
-        for record in self._records(TopicName.KEYS, (partition_for(section.key_id.encode(), partitions),)):
-            if record.key == section.key_id.encode():
-                wrapped = record.value
-        if wrapped is None:
+        hidden_before = len(self.hidden)
+        for record in self._records(TopicName.KEYS, (partition_for(key_id, partitions),)):
+            if record.key != key_id:
+                continue
+            try:
+                wrapped = None if record.value is None else _wrapped_key(record.value)
+                is_erased = wrapped is None
+            except UNREADABLE:
+                self._pass_over(record)
+        if is_erased:
             return None
-        key = KeyRecord.model_validate(decode(wrapped, "KeyRecord")[1]).wrapped_key
-        data_key = unwrap(key, master=master_key, key_id=section.key_id)
+        if wrapped is None:
+            if len(self.hidden) > hidden_before:
+                raise KeyMissing(f"the key is not on {TopicName.KEYS} yet, an open transaction may hide it: try again")
+            raise KeyMissing(f"the key is not on {TopicName.KEYS}, nor is its erasure")
+        data_key = unwrap(wrapped, master=master_key, key_id=section.key_id)
         return unseal(section, key=data_key, disclosure_id=request.disclosure_id)
 
     def rejected(self, about: UrgentRejected) -> bytes | None:
@@ -69,9 +106,11 @@ class Topics:
     def _records(self, topic: str, partitions: Iterable[int] | None = None) -> Iterator[Any]:
         wanted = self._consumer.partitions_for_topic(str(topic)) or () if partitions is None else partitions
         sources = [TopicPartition(str(topic), partition) for partition in sorted(wanted)]
-        self._consumer.assign(sources)
-        self._consumer.seek_to_beginning(*sources)
-        ends = self._consumer.end_offsets(sources)
-        while any(self._consumer.position(source) < end for source, end in ends.items()):
-            for records in self._consumer.poll(timeout_ms=200, max_records=1_000).values():
-                yield from records
+        return read_beyond_open_transactions(self._consumer, self._bootstrap, sources, self.hidden)
+
+    def _pass_over(self, record: Any) -> None:
+        self.passed_over.append(Place.of(record))
+
+
+def _wrapped_key(value: bytes) -> bytes:
+    return KeyRecord.model_validate(decode(value, "KeyRecord")[1]).wrapped_key

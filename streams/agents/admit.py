@@ -15,7 +15,7 @@ from schemas.topics import TopicName
 from streams.agents.reviewing import tell_of_rejected
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
-from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, seal, wrap
+from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, master_check, seal, wrap
 from streams.domain.tokens import digest_of, tokens_of
 from streams.runtime import Agent, Cause, Record, Turn
 
@@ -43,6 +43,7 @@ class Admit(Agent[Accepted, None, None]):
         self, *, master_key: bytes, token_key: bytes, token_version: str, owner: Callable[[Token], PersonId | None]
     ) -> None:
         self._master_key = master_key
+        self._master_check = master_check(master_key)
         self._token_key = token_key
         self._token_version = token_version
         self._owner = owner
@@ -71,12 +72,17 @@ class Admit(Agent[Accepted, None, None]):
             key_id, key, wrapped = self._data_key(person)
             fields = _admitted(accepted, urgent, key_id, key, turn.now)
             if person is None:
-                fields["wrapped_key"] = wrapped
+                fields["wrapped_key"], fields["master_check"] = wrapped, self._master_check
                 topic = TopicName.IDENTITY_URGENT if urgent else TopicName.IDENTITY
                 turn.send(topic, None, encode("Admitted", fields), cause=cause)
             else:
                 if wrapped is not None:
-                    key_record = {"key_id": key_id, "person": person, "wrapped_key": wrapped}
+                    key_record = {
+                        "key_id": key_id,
+                        "person": person,
+                        "wrapped_key": wrapped,
+                        "master_check": self._master_check,
+                    }
                     turn.send(TopicName.KEYS, key_id.encode(), encode("KeyRecord", key_record), cause=Cause())
                 fields["person"] = person
                 topic = TopicName.ADMITTED_URGENT if urgent else TopicName.ADMITTED
@@ -118,5 +124,6 @@ def _admitted(accepted: Accepted, urgent: bool, key_id: KeyId, key: bytes, now: 
             disclosure_id=accepted.disclosure.disclosure_id,
         ),
         "wrapped_key": None,
+        "master_check": None,
         "admitted_at": now,
     }

@@ -76,9 +76,14 @@ class Identity(Agent[Unresolved, None, None]):
                     edge = {"tokens": (one, other), "state": "link", "disclosure_id": disclosure_id}
                     turn.send(TopicName.IDENTITY_LINKS, name, encode("Edge", edge), cause=cause)
             section = unresolved.section
-            key = {"key_id": section.key_id, "person": found.person, "wrapped_key": unresolved.wrapped_key}
+            key = {
+                "key_id": section.key_id,
+                "person": found.person,
+                "wrapped_key": unresolved.wrapped_key,
+                "master_check": unresolved.master_check,
+            }
             turn.send(TopicName.KEYS, section.key_id.encode(), encode("KeyRecord", key), cause=cause)
-            resolved = {**fields, "person": found.person, "wrapped_key": None}
+            resolved = {**fields, "person": found.person, "wrapped_key": None, "master_check": None}
             topic = TopicName.ADMITTED_URGENT if unresolved.urgent else TopicName.ADMITTED
             turn.send(topic, found.person.encode(), encode("Admitted", resolved), cause=cause)
 

@@ -4,6 +4,7 @@ A section's associated data are its `disclosure_id` and `key_id`, so that it ope
 (random, 96 bits, NIST SP 800-38D) and keys come in as arguments.
 """
 
+import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,10 @@ from schemas.records import SealedDetails, SealedSection
 #: Bytes of a key and of a nonce.
 KEY_BYTES = 32
 NONCE_BYTES = 12
+
+
+#: Bytes of a master key's check value: two keys share one by chance once in 2^64.
+_CHECK_BYTES = 8
 
 
 class CannotOpen(Exception):
@@ -68,6 +73,16 @@ def unwrap(wrapped: bytes, *, master: bytes, key_id: str) -> bytes:
         return AESGCM(master).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound_to("", key_id))
     except (InvalidTag, ValueError):
         raise CannotOpen("the data key does not open with this master key") from None
+
+
+def master_check(master: bytes) -> bytes:
+    """Return the check value of a master key: 8 bytes of HMAC-SHA-256 (RFC 2104) over a fixed text.
+
+    It lies in clear beside each wrapped key and says only whether two master keys are the same. It gives nothing of the
+    key away: HMAC under 256 random bits is a pseudorandom function, so that its value over a text that nothing else is
+    authenticated with helps neither to guess the key nor to open what it wrapped.
+    """
+    return hmac.digest(master, b"confide master key check", "sha256")[:_CHECK_BYTES]
 
 
 def _bound_to(disclosure_id: str, key_id: str) -> bytes:

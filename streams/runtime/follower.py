@@ -1,21 +1,36 @@
-"""A copy of a compacted topic in this process, read_committed: what several lanes look up and none owns."""
+"""A copy of compacted topics in this process, read_committed: what several lanes look up and none owns."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from opentelemetry import metrics
 
+from schemas.telemetry import Attribute, Metric
 from streams.runtime import fetching
-from streams.runtime.failure import LaneBroken, end_process
+from streams.runtime.failure import LaneBroken, describe, end_process
 
 Apply = Callable[[bytes | None, bytes | None], None]
 
+#: Pause before the broker is asked again for the ends of the topics (seconds).
+_RETRY_SECONDS = 0.5
+
+_log = structlog.get_logger("confide.runtime")
+_passed_over = metrics.get_meter("confide.runtime").create_counter(Metric.FOLLOWER_PASSED_OVER, unit="{record}")
+
+
+def _never() -> bool:
+    return False
+
 
 class Follower:
-    """Feeds every record of `topics` to `apply(key, value)`; a None value is a tombstone.
+    """Feeds every committed record of `topics` to `apply(key, value)`; a None value is a tombstone.
 
-    Whatever `apply` raises ends the process: a copy with a hole would answer wrongly without knowing it.
+    A record on which `apply` raises is counted, logged by its place and passed over, for it would otherwise end every
+    process that follows the topic, at every start. Errors of the consumer end the process.
     """
 
     def __init__(self, bootstrap: str, topics: Iterable[str], apply: Apply) -> None:
@@ -23,13 +38,15 @@ class Follower:
         self._topics = tuple(topics)
         self._apply = apply
         self._consumer: AIOKafkaConsumer | None = None
+        # Reads nothing: it is asked for the ends of the logs, which a read_committed consumer does not see.
+        self._uncommitted: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._sources: list[TopicPartition] = []
         self._positions: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
 
     async def start(self) -> None:
-        """Read the topics from their beginning to their end as of now, then go on following them."""
+        """Read the topics from their beginning to their last stable offset as of now, then go on following them."""
         await self._refuse_missing_topics()
         # Its topics are compacted: their markers are emptied.
         fetching.install()
@@ -44,6 +61,13 @@ class Follower:
             fetch_max_wait_ms=100,
         )
         await consumer.start()
+        uncommitted = self._uncommitted = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            isolation_level="read_uncommitted",
+            enable_auto_commit=False,
+        )
+        await uncommitted.start()
         self._sources = sorted(consumer.assignment())
         self._task = asyncio.create_task(self._follow(consumer))
         await self.catch_up()
@@ -53,18 +77,60 @@ class Follower:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        if self._consumer is not None:
-            await self._consumer.stop()
+        for consumer in (self._consumer, self._uncommitted):
+            if consumer is not None:
+                await consumer.stop()
 
     async def catch_up(self) -> None:
-        """Return once everything committed before this call was applied."""
-        if self._consumer is None:
+        """Return once the records before the last stable offset of this call were applied.
+
+        Committed records behind a transaction that is still open are not among them: what is absent then may yet come.
+        """
+        ends = await self._ends(self._consumer)
+        await self._until(lambda: self._has_passed(ends))
+
+    async def catch_up_beyond_open_transactions(self, enough: Callable[[], bool] = _never) -> None:
+        """Return once every record that was written before this call was applied, or its transaction aborted.
+
+        Waits until the last stable offset has passed the high watermark that each partition has at the call: as long as
+        a transaction below it stays open. Only then is a record that `apply` has not seen certain to be absent. Returns
+        earlier once `enough()`, which is asked after each fetch. Asks a broker that does not answer again.
+        """
+        if enough():
+            return
+        waiting = asyncio.create_task(self._until(enough))
+        watermarks = asyncio.create_task(self._high_watermarks())
+        try:
+            await asyncio.wait((waiting, watermarks), return_when=asyncio.FIRST_COMPLETED)
+            if watermarks.done():
+                ends = watermarks.result()
+                await self._until(lambda: enough() or self._has_passed(ends))
+        finally:
+            waiting.cancel()
+            watermarks.cancel()
+            await asyncio.wait((waiting, watermarks))
+
+    async def _high_watermarks(self) -> Mapping[TopicPartition, int]:
+        while True:
+            try:
+                return await self._ends(self._uncommitted)
+            except KafkaError as error:
+                # Not raised: nothing is known to be absent, and those that wait have time limits of their own.
+                _log.warning("asks for the ends of followed topics again", **describe(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _ends(self, consumer: AIOKafkaConsumer | None) -> Mapping[TopicPartition, int]:
+        if consumer is None:
             raise LaneBroken("the follower was not started")
-        ends = await self._consumer.end_offsets(self._sources)
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(self._sources)
+        return ends
+
+    def _has_passed(self, ends: Mapping[TopicPartition, int]) -> bool:
+        return all(self._positions.get(source, 0) >= end for source, end in ends.items())
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
         async with self._moved:
-            await self._moved.wait_for(
-                lambda: all(self._positions.get(source, 0) >= end for source, end in ends.items())
-            )
+            await self._moved.wait_for(holds)
 
     async def _refuse_missing_topics(self) -> None:
         # A consumer of a topic that does not exist waits for it 40 s, and its error does not name it.
@@ -83,7 +149,7 @@ class Follower:
                 fetched = await consumer.getmany(timeout_ms=100)
                 for records in fetched.values():
                     for record in records:
-                        self._apply(record.key, record.value)
+                        self._take(record)
                 positions = {source: await consumer.position(source) for source in self._sources}
                 async with self._moved:
                     self._positions = positions
@@ -92,3 +158,16 @@ class Follower:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
             end_process(f"follower of {', '.join(self._topics)}", error)
+
+    def _take(self, record: ConsumerRecord) -> None:
+        try:
+            self._apply(record.key, record.value)
+        except Exception as error:  # noqa: BLE001 - counted and logged by place: one record must not end every process
+            _passed_over.add(1, {Attribute.TOPIC: record.topic})
+            _log.error(
+                "passed over a record that cannot be read",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                **describe(error),
+            )

@@ -1,6 +1,7 @@
 """A process of lanes: one Faust app, one consumer group, until it is told to stop."""
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -65,7 +66,10 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     once, when the first lanes that this process was given are all open, or refused. `at_step` is called after each step
     of a lane's work. `accepted` names lanes (`group-partition`) that were refused and are to begin where their logs do.
     A call into an agent that lasts longer than `stuck_seconds` is taken for hung (`watchdog`).
+    To be called from the main thread, which alone may handle signals.
     """
+    # Until the loop has handlers of its own nothing is in hand.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     wiring = Wiring(
         application,
         tuple(groups),

@@ -75,9 +75,10 @@ FULL: dict[str, Model] = {
         digest="00ff",
         section=SECTION,
         wrapped_key=b"\x01\x02",
+        master_check=b"\x03\x04",
         admitted_at=LATER,
     ),
-    "KeyRecord": r.KeyRecord(key_id="key-1", person="person-1", wrapped_key=b"\x00\x01"),
+    "KeyRecord": r.KeyRecord(key_id="key-1", person="person-1", wrapped_key=b"\x00\x01", master_check=b"\x02"),
     "TokenOwner": r.TokenOwner(token="phone:1:ab", person="person-1"),
     "Edge": r.Edge(tokens=("email:1:cd", "phone:1:ab"), state="link", disclosure_id="disclosure-1"),
     "Decision": r.Decision(

@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 from avro.io import BinaryEncoder, DatumWriter
 from avro.schema import parse
+from fastavro import parse_schema, schemaless_writer
 
 from schemas import avro_registry, codec
 from schemas.disclosure import validate
+from schemas.records import Admitted, KeyRecord
 from schemas.vocabulary import ConcernKind, ImmediateDanger
+from tests.contract.examples import FULL
 
 #: The header of every version that was ever written. A schema that changes moves to `avro/old/NAME-N.avsc`; its header
 #: stays here and the new one is added.
 EVER_WRITTEN = {
     "Disclosure": ("c3017f900becaa0048e4", "c30100b01c294921cf21"),
-    "Admitted": ("c30136601590b5ddc0fc",),
-    "KeyRecord": ("c301de045da4ef89cfeb",),
+    "Admitted": ("c30136601590b5ddc0fc", "c3013b1751bf5573d779"),
+    "KeyRecord": ("c301de045da4ef89cfeb", "c301497a23f49e5bd208"),
     "TokenOwner": ("c301f9a50a8e0cde0bf0",),
     "Edge": ("c301ea1e86f99d93e2ea",),
     "Decision": ("c301767f9a596af64440",),
@@ -61,12 +64,16 @@ FIRST = {
 }
 
 
-def first_disclosure() -> bytes:
+def first(name: str, fields: dict[str, Any]) -> bytes:
     """Return a value as a writer of the first schema wrote it, by another implementation than ours."""
-    ((_, source),) = [entry for entry in avro_registry.superseded() if entry[0] == "Disclosure"]
+    ((_, source),) = [entry for entry in avro_registry.superseded() if entry[0] == name]
     stream = BytesIO()
-    DatumWriter(parse(json.dumps(source))).write(FIRST, BinaryEncoder(stream))
-    return bytes.fromhex(EVER_WRITTEN["Disclosure"][0]) + stream.getvalue()
+    DatumWriter(parse(json.dumps(source))).write(fields, BinaryEncoder(stream))
+    return bytes.fromhex(EVER_WRITTEN[name][0]) + stream.getvalue()
+
+
+def first_disclosure() -> bytes:
+    return first("Disclosure", FIRST)
 
 
 @pytest.mark.parametrize("name", avro_registry.RECORDS)
@@ -94,6 +101,22 @@ def test_what_the_first_version_lacked_is_what_the_contract_says_of_its_absence(
     disclosure = validate(codec.decode(first_disclosure(), "Disclosure")[1])
     assert [concern.immediate_danger for concern in disclosure.concerns] == [ImmediateDanger.NONE] * 2
     assert (disclosure.involvement.told, disclosure.involvement.view) == (None, None)
+
+
+def test_a_key_of_the_first_version_has_no_check_value() -> None:
+    written = {"key_id": "key-1", "person": "person-1", "wrapped_key": b"wrapped"}
+    name, fields = codec.decode(first("KeyRecord", written), "KeyRecord")
+    assert (name, fields) == ("KeyRecord", {**written, "master_check": None})
+    assert KeyRecord.model_validate(fields).master_check is None
+
+
+def test_what_was_admitted_by_the_first_version_has_no_check_value() -> None:
+    ((_, source),) = [entry for entry in avro_registry.superseded() if entry[0] == "Admitted"]
+    today = FULL["Admitted"].model_dump()
+    stream = BytesIO()
+    schemaless_writer(stream, parse_schema(source), {name: today[name] for name in today if name != "master_check"})
+    read = codec.decode(bytes.fromhex(EVER_WRITTEN["Admitted"][0]) + stream.getvalue(), "Admitted")[1]
+    assert Admitted.model_validate(read) == FULL["Admitted"].model_copy(update={"master_check": None})
 
 
 def test_a_reader_that_changes_its_copy_changes_no_later_one() -> None:

@@ -99,3 +99,4 @@ def _following(bootstrap: str) -> Iterator[tuple[Account, threading.Condition]]:
     finally:
         reader.stop()
     assert reader.error is None
+    assert reader.passed_over == []

@@ -1,16 +1,23 @@
 """A follower's copy of compacted topics on a real broker."""
 
 import asyncio
+import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 
+from schemas.partitioner import partition_for
+from schemas.telemetry import Attribute, Metric
 from streams.runtime import Follower
 from streams.runtime.failure import LaneBroken
 from tests.counting import EXIT_BROKEN, Run
 from tests.made_records import Made
+from tests.open_transactions import open_transaction
 
 pytestmark = pytest.mark.integration
 
@@ -38,6 +45,15 @@ class Copy:
 
 def entries(count: int, value: str) -> list[Made]:
     return [(b"key-%d" % n, f"{value}-{n}".encode(), ()) for n in range(count)]
+
+
+async def write_behind(run: Run, partition: int, key: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap)
+    await producer.start()
+    try:
+        await producer.send_and_wait(run.changelog, b"behind", key, partition=partition)
+    finally:
+        await producer.stop()
 
 
 async def test_it_has_everything_at_start_and_at_each_catch_up_and_forgets_what_was_erased(run: Run) -> None:
@@ -96,17 +112,120 @@ async def test_a_topic_that_does_not_exist_is_an_error_that_names_it(run: Run) -
         await follower.stop()
 
 
-async def test_a_worker_whose_copy_cannot_be_kept_ends_without_quoting_the_record(run: Run) -> None:
+async def test_it_goes_beyond_what_an_open_transaction_hides_once_that_has_ended(run: Run) -> None:
+    copy = Copy()
+    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
+    await follower.start()
+    try:
+        async with open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")]) as writer:
+            await write_behind(run, 0, b"b")
+            waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions())
+            # The last stable offset is before both: what ends there says nothing of them.
+            await follower.catch_up()
+            assert copy.entries == {}
+            await asyncio.wait([waiting], timeout=1.0)
+            assert not waiting.done()
+            await writer.abort_transaction()
+            async with asyncio.timeout(10):
+                await waiting
+            assert copy.entries == {b"b": b"behind"}
+    finally:
+        await follower.stop()
+
+
+async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run) -> None:
+    copy = Copy()
+    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
+    await follower.start()
+    try:
+        async with open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")], timeout_ms=60_000) as writer:
+            waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions(lambda: b"b" in copy.entries))
+            await write_behind(run, 1, b"b")
+            async with asyncio.timeout(10):
+                await waiting
+            assert copy.entries == {b"b": b"behind"}
+            await writer.abort_transaction()
+    finally:
+        await follower.stop()
+
+
+async def test_it_asks_a_broker_again_that_does_not_tell_the_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Copy()
+    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
+    await follower.start()
+    try:
+        asked: list[Any] = []
+        uncommitted: Any = follower._uncommitted
+        end_offsets = uncommitted.end_offsets
+
+        async def fails_once(sources: Any) -> Any:
+            asked.append(sources)
+            if len(asked) == 1:
+                raise KafkaTimeoutError
+            return await end_offsets(sources)
+
+        monkeypatch.setattr(uncommitted, "end_offsets", fails_once)
+        await write_behind(run, 0, b"b")
+        async with asyncio.timeout(10):
+            await follower.catch_up_beyond_open_transactions()
+        assert copy.entries == {b"b": b"behind"}
+        assert len(asked) == 2
+    finally:
+        await follower.stop()
+
+
+async def test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFIDE_METRICS", str(run.folder / "metrics"))
+    partition = partition_for(b"key", run.partitions)
     await run.write(run.routine, [(b"key", b"w", ())])
-    await run.write(run.urgent, [(b"key", f"follow:{MARKER}".encode(), ())])
+    await run.write(run.urgent, [(b"key", b"good", ()), (b"key", f"follow:{MARKER}".encode(), ())])
     worker = run.start(follow=run.urgent)
-    assert await worker.ended() == EXIT_BROKEN
-    assert "follower of" in worker.log
-    assert '"error": "KeyError"' in worker.log
-    assert MARKER not in worker.log
     async with run.reading(run.output) as out:
-        # The lanes wait until the background is there: none worked with half a copy.
-        assert await out.to_end() == []
+        # Both copies of the good record and the routine one: the lanes work.
+        assert len(await out.at_least(3)) == 3
+    (said,) = [line for line in worker.log.splitlines() if "passed over" in line]
+    assert (
+        json.loads(said).items()
+        >= {
+            "topic": run.urgent,
+            "partition": partition,
+            "offset": 1,
+            "error": "KeyError",
+        }.items()
+    )
+    assert MARKER not in worker.log
+    worker.send(signal.SIGTERM)
+    assert await worker.ended() == 0
+    (exported,) = (run.folder / "metrics").glob("*.jsonl")
+    points = [
+        point
+        for resource in json.loads(exported.read_text().splitlines()[-1])["resource_metrics"]
+        for scope in resource["scope_metrics"]
+        for metric in scope["metrics"]
+        if metric["name"] == Metric.FOLLOWER_PASSED_OVER
+        for point in metric["data"]["data_points"]
+    ]
+    assert [(point["attributes"], point["value"]) for point in points] == [({Attribute.TOPIC: run.urgent}, 1)]
+
+
+async def test_an_error_of_the_consumer_ends_the_process(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: asyncio.Future[tuple[str, BaseException]] = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr("streams.runtime.follower.end_process", lambda where, error: ended.set_result((where, error)))
+    follower = Follower(run.bootstrap, (run.changelog,), Copy().apply)
+    await follower.start()
+    try:
+
+        async def fails(**_: Any) -> Any:
+            raise KafkaTimeoutError
+
+        monkeypatch.setattr(follower._consumer, "getmany", fails)
+        async with asyncio.timeout(10):
+            where, error = await ended
+        assert (where, type(error)) == (f"follower of {run.changelog}", KafkaTimeoutError)
+    finally:
+        await follower.stop()
 
 
 async def test_a_worker_that_follows_a_missing_topic_ends_and_names_it(run: Run) -> None:

@@ -10,7 +10,7 @@ from schemas.identifiers import PersonId, Token
 from schemas.records import SealedSection
 from schemas.topics import TopicName
 from streams.agents.admit import Admit
-from streams.domain.sealing import unseal, unwrap
+from streams.domain.sealing import master_check, unseal, unwrap
 from streams.domain.tokens import tokens_of
 from tests.disclosures import BAD_LINES, KEYS, ROUTINE, disclosure
 from tests.turns import IDENTIFYING, MARKERS, NOW, TRACE, Lane, assert_names_nobody, disclosed, on, read, why
@@ -41,6 +41,7 @@ def test_a_disclosure_of_somebody_new_goes_to_identity_with_its_key_wrapped() ->
     assert admitted["admitted_at"] == NOW
     section = SealedSection.model_validate(admitted["section"])
     key = unwrap(admitted["wrapped_key"], master=KEYS.master, key_id=section.key_id)
+    assert admitted["master_check"] == master_check(KEYS.master)
     details = unseal(section, key=key, disclosure_id="d-1").model_dump_json()
     assert all(marker in details for marker in MARKERS)
 
@@ -50,9 +51,9 @@ def test_a_known_persons_goes_straight_to_their_lane_and_its_key_is_published() 
     key_output, admitted_output = turn.outputs
     assert (admitted_output.topic, admitted_output.key) == (TopicName.ADMITTED_URGENT, ADA.encode())
     _, admitted = read(admitted_output)
-    assert (admitted["person"], admitted["wrapped_key"]) == (ADA, None)
+    assert (admitted["person"], admitted["wrapped_key"], admitted["master_check"]) == (ADA, None, None)
     (record,) = on(turn, TopicName.KEYS)
-    assert record["person"] == ADA
+    assert (record["person"], record["master_check"]) == (ADA, master_check(KEYS.master))
     assert key_output.key == record["key_id"].encode() == admitted["section"]["key_id"].encode()
     key = unwrap(record["wrapped_key"], master=KEYS.master, key_id=record["key_id"])
     assert unseal(SealedSection.model_validate(admitted["section"]), key=key, disclosure_id="d-1").phone

@@ -91,6 +91,17 @@ def test_killed_at_any_byte_of_a_write_a_report_is_accepted_exactly_once(
     assert sorted(accepted) == ["r-1", "r-2"]
 
 
+@pytest.mark.parametrize("damage", [b"\xff\n", b"{\n", b"[]\n", b"{}\n", b"[" * 100_000 + b"\n"])
+def test_a_damaged_line_is_passed_over_and_the_rest_is_known(path: Path, damage: bytes) -> None:
+    log = AgencyLog(path)
+    log.record(attempt("r-1"), AT)
+    log.record(attempt("r-2"), AT)
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + damage + second)
+    again = AgencyLog(path)
+    assert [again.record(attempt(report, 2), AT) for report in ("r-1", "r-2")] == [Seen.REPEAT, Seen.REPEAT]
+
+
 def test_a_disk_that_is_full_leaves_the_log_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = AgencyLog(path)
     log.record(attempt("r-1"), AT)

@@ -10,6 +10,7 @@ from schemas.topics import KNOWN_DAYS, TopicName
 from streams.agents.admit import Admit
 from streams.agents.identity import Identity
 from streams.domain.ids import person_id
+from streams.domain.sealing import master_check
 from tests.disclosures import KEYS, ROUTINE
 from tests.turns import NOW, TRACE, Lane, assert_names_nobody, disclosed, on, read, why
 
@@ -39,7 +40,7 @@ def test_somebody_new_becomes_known_with_links_a_key_and_their_lane() -> None:
     turn = Lane(Identity()).work(value)
     person, before = person_id("d-1"), fields_of(value)
     (admitted,) = on(turn, TopicName.ADMITTED_URGENT)
-    assert admitted == {**before, "person": person, "wrapped_key": None}
+    assert admitted == {**before, "person": person, "wrapped_key": None, "master_check": None}
     (sent,) = (output for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT)
     assert sent.key == person.encode()
     links = [read(output) for output in turn.outputs if output.topic == TopicName.IDENTITY_LINKS]
@@ -49,7 +50,12 @@ def test_somebody_new_becomes_known_with_links_a_key_and_their_lane() -> None:
     assert len(edges) == 3
     assert set.union(*edges) == set(before["tokens"])
     assert on(turn, TopicName.KEYS) == [
-        {"key_id": before["section"]["key_id"], "person": person, "wrapped_key": before["wrapped_key"]}
+        {
+            "key_id": before["section"]["key_id"],
+            "person": person,
+            "wrapped_key": before["wrapped_key"],
+            "master_check": master_check(KEYS.master),
+        }
     ]
     assert all(output.headers == (("traceparent", TRACE),) for output in turn.outputs)
 

@@ -20,6 +20,10 @@ PLAN = Plan(
 )
 
 
+def unreadable(value: bytes | None) -> Any:
+    return SimpleNamespace(topic=str(TopicName.DELIVERIES), value=value)
+
+
 def decision(index: int) -> Any:
     value = Decision.model_validate(
         {
@@ -98,3 +102,13 @@ def test_a_result_is_json_and_names_no_person() -> None:
     told = json.dumps(observer.result())
     assert PLAN.ids.of(4) in told, "an undecided disclosure is listed by its id"
     assert "person-" not in told
+
+
+def test_what_cannot_be_read_is_passed_over_and_counted() -> None:
+    observer = Observer(PLAN)
+    observer.begin(0.0)
+    for value in (None, b"", b"\x00junk"):
+        observer.take(unreadable(value), 1.0)
+    observer.take(decision(3), 1.0)
+    assert observer.result()["passed_over"] == 3
+    assert observer.sample(1.0)["decided"] == 1

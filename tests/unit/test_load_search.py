@@ -5,7 +5,9 @@ from statistics import fmean
 
 import pytest
 
+from services.load.plan import Options
 from services.load.search import FLAT, Lag, NoFlatRate, highest, is_flat, slope
+from services.load.window import Window
 
 SECONDS = 20.0
 SAMPLE = 0.25
@@ -79,3 +81,9 @@ def test_a_lag_that_grows_by_less_than_is_let_pass_is_flat() -> None:
 
     assert is_flat(lags(0.9 * FLAT * 1_000), rate=1_000, seconds=SECONDS)
     assert not is_flat(lags(1.1 * FLAT * 1_000), rate=1_000, seconds=SECONDS)
+
+
+def test_records_that_could_not_be_read_leave_ids_unaccounted_for() -> None:
+    observed = {"reconciliation": {"faults": {}}, "passed_over": 2}
+    window = Window(Options(rate=1, seconds=1), "run", observed, {"failed": []}, None)
+    assert window.faults() == {"records that could not be read": 2}

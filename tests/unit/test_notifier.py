@@ -62,6 +62,12 @@ def told(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def damage(path: Path, number: int, damaged: bytes = b"\xff\n") -> None:
+    """Put `damaged` in the place of one line."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:number], damaged, *lines[number + 1 :]]))
+
+
 def size(path: Path) -> int:
     return path.stat().st_size
 
@@ -201,6 +207,50 @@ async def test_a_notice_cut_off_while_it_was_written_is_written_again_whole(path
     await again.tell(compose(due(1), POLICY))
     await again.tell(compose(due(2), POLICY))
     assert [line["notification_id"] for line in told(path)] == ["notice-1", "notice-2"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"agency": Agency.CARE_TEAM},
+        {"channels": (ContactChannel.SMS,)},
+        {"disclosures": (ServiceDisclosure(service=Service.TEXT_LINE, disclosure_id="disclosure-2"),)},
+        {"clauses": ("LT-1",)},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+async def test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_before(
+    path: Path, changed: dict[str, Any], restarted: bool
+) -> None:
+    channel = FileChannel(path)
+    await channel.tell(compose(due(), POLICY))
+    channel = FileChannel(path) if restarted else channel
+    other = compose(due(**changed), POLICY)
+    assert await channel.tell(other) == Told(other.channels[0])
+    assert len(told(path)) == 2
+    assert told(path)[1]["channel"] == other.channels[0]
+    # Each of the two is known from then on.
+    for notice in (compose(due(), POLICY), other):
+        assert await channel.tell(notice) == Told(notice.channels[0])
+    assert len(told(path)) == 2
+
+
+async def test_a_damaged_line_is_passed_over_and_its_notice_is_told_again(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channel = FileChannel(path)
+    for number in (1, 2, 3):
+        await channel.tell(compose(due(number), POLICY))
+    damage(path, 1)
+    again = FileChannel(path)
+    said = "".join(capsys.readouterr())
+    assert "line=2" in said
+    assert "UnicodeDecodeError" in said
+    for number in (1, 2, 3):
+        await again.tell(compose(due(number), POLICY))
+    damage(path, 1, b"")
+    assert [line["notification_id"] for line in told(path)] == ["notice-1", "notice-3", "notice-2"]
 
 
 def test_the_file_of_notices_is_readable_by_its_owner_alone(path: Path) -> None:

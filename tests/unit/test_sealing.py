@@ -1,5 +1,7 @@
 """A sealed section opens where it belongs and nowhere else."""
 
+import hashlib
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from streams.domain.sealing import (
     KEY_BYTES,
     NONCE_BYTES,
     CannotOpen,
+    master_check,
     open_bytes,
     seal,
     seal_bytes,
@@ -102,6 +105,14 @@ def test_a_wrapped_key_opens_with_its_master_and_its_key_id_alone() -> None:
             unwrap(wrapped, master=master, key_id=key_id)
     with pytest.raises(CannotOpen):
         unwrap(b"", master=OTHER_KEY, key_id="k-1")
+
+
+def test_a_check_value_is_of_one_master_key_and_holds_nothing_of_it() -> None:
+    # RFC 2104 by hand: the value lies on topics, so that it must never change.
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in KEY.ljust(64, b"\0")) + b"confide master key check").digest()
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in KEY.ljust(64, b"\0")) + inner).digest()
+    assert master_check(KEY) == outer[:8]
+    assert master_check(OTHER_KEY) != master_check(KEY)
 
 
 def test_an_error_quotes_nothing() -> None:

@@ -62,3 +62,23 @@ def test_a_task_that_does_not_end_does_not_keep_a_process_that_has_stopped() -> 
     ended = subprocess.run([sys.executable, "-c", _STOPPED], capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "left behind" in ended.stdout + ended.stderr
+
+
+#: A worker that is asked to stop when its loop runs and has no handlers of its own yet.
+_STOPPED_EARLY = """
+import os, signal, sys
+from streams.runtime import worker
+
+def hook(event, _):
+    if event == "tempfile.mkdtemp":
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.addaudithook(hook)
+worker.run_worker("stopped", [], bootstrap="nowhere:1")
+"""
+
+
+def test_a_worker_that_is_stopped_before_its_loop_handles_signals_ends_with_status_0() -> None:
+    command = [sys.executable, "-c", _STOPPED_EARLY]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 0, ended.stderr

@@ -86,6 +86,8 @@ async def _play(lines: list[bytes], out: Path | None, partitions: int, workers: 
         faults = account.faults(logs)
         if reader.error is not None:
             faults.append(f"reading the topics ended: {type(reader.error).__name__}")
+        if reader.passed_over:
+            faults.append(f"{len(reader.passed_over)} records could not be read, the first at {reader.passed_over[0]}")
         if out is not None:
             leave(account, folder / "agencies", out)
         summary(view.console, account, house.supervisor.restarts, faults, seconds=time.monotonic() - opened)

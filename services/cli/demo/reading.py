@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka import TopicPartition
+from pydantic import ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Unreadable
@@ -21,7 +22,7 @@ from schemas.records import (
 )
 from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
-from services.sdk.reading import committed_reader
+from services.sdk.reading import Place, committed_reader, high_watermarks
 
 _MODELS = {
     model.__name__: model
@@ -58,7 +59,10 @@ Take = Callable[[str, dict[str, Any], float], None]
 
 
 class Reader:
-    """Hands each record, as JSON fields, to `take(record, fields, seconds)`; rejected ones as `Rejected`."""
+    """Hands each record, as JSON fields, to `take(record, fields, seconds)`; rejected ones as `Rejected`.
+
+    Records that cannot be read are passed over, and kept by place.
+    """
 
     def __init__(self, bootstrap: str, take: Take) -> None:
         self._bootstrap = bootstrap
@@ -67,6 +71,7 @@ class Reader:
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
         #: What ended the reading, if anything did.
         self.error: Exception | None = None
+        self.passed_over: list[Place] = []
 
     def start(self) -> None:
         """Begin to read, from the beginning of every topic."""
@@ -88,22 +93,29 @@ class Reader:
                 while not self._stop.is_set():
                     for records in consumer.poll(timeout_ms=50, max_records=1_000).values():
                         for record in records:
-                            name, fields = _fields(record)
-                            self._take(name, fields, time.monotonic())
+                            self._hand_on(record, time.monotonic())
             finally:
                 consumer.close()
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for what this reads
             self.error = error
 
+    def _hand_on(self, record: Any, at: float) -> None:
+        try:
+            name, fields = _fields(record)
+        except (Unreadable, ValidationError):
+            self.passed_over.append(Place.of(record))
+            return
+        self._take(name, fields, at)
+
 
 def has_disclosures(bootstrap: str) -> bool:
-    """Return whether the services' topics hold anything yet."""
+    """Return whether the services' topics hold anything yet, be it in a transaction that is still open."""
     consumer = _consumer(bootstrap)
     try:
         sources = [TopicPartition(str(t), p) for t in _SOURCES for p in consumer.partitions_for_topic(str(t))]
-        return any(consumer.end_offsets(sources).values())
     finally:
         consumer.close()
+    return any(high_watermarks(bootstrap, sources).values())
 
 
 def _consumer(bootstrap: str) -> Any:
@@ -120,7 +132,7 @@ def _fields(record: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _rejected(record: Any) -> dict[str, Any]:
-    headers = {name: value.decode() for name, value in record.headers}
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     why = {name.removeprefix("rejected-"): text for name, text in headers.items() if name.startswith("rejected-")}
     value = record.value or b""
     return {
@@ -140,7 +152,7 @@ def _disclosure_id(value: bytes) -> str | None:
     except Unreadable:
         try:
             line = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         found = line.get("disclosure_id") if isinstance(line, dict) else None
     return found if isinstance(found, str) else None

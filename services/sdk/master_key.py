@@ -1,0 +1,104 @@
+"""Refuses a master key that is not the one that the keys on the topic are wrapped with."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import structlog
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+from pydantic import ValidationError
+
+from schemas.codec import decode
+from schemas.errors import Unreadable
+from schemas.records import KeyRecord
+from schemas.topics import TopicName
+from services.sdk.reading import committed_reader
+from services.settings import SettingsError
+from streams.domain.sealing import master_check
+
+#: Offsets of each partition's end that are looked through for a check value.
+_TAIL = 1_000
+_SECONDS = 10.0
+
+_log = structlog.get_logger("confide.keys")
+
+
+def _log_disagreement(partitions: Sequence[int]) -> None:
+    _log.error(
+        "the newest keys of some partitions are wrapped with another master key",
+        topic=str(TopicName.KEYS),
+        partitions=partitions,
+    )
+
+
+def check_master_key(
+    bootstrap: str, master: bytes, disagree: Callable[[Sequence[int]], None] = _log_disagreement
+) -> None:
+    """Compare `master` with the check values on the keys topic; raise `SettingsError` where all are of another key.
+
+    Takes the newest committed check value of each partition. Where some partitions have this key's and some another's,
+    `disagree` is called with the latter, by default it logs an error, and the process may start: a report whose key
+    does not unwrap is handed to a human. Where no check value is found (no keys yet, or those of older writers alone)
+    the process may start. Records that cannot be read are passed over.
+    """
+    try:
+        found = _newest_checks(bootstrap)
+    except KafkaError as error:
+        raise SettingsError(f"Kafka at {bootstrap} does not answer ({type(error).__name__})") from error
+    ours = master_check(master)
+    others = [partition for partition, check in sorted(found.items()) if check != ours]
+    if not others:
+        return
+    if len(others) == len(found):
+        raise SettingsError(
+            f"the master key in CONFIDE_KEYS is not the one that the keys on {TopicName.KEYS} are wrapped with"
+        )
+    disagree(others)
+
+
+def _newest_checks(bootstrap: str) -> dict[int, bytes]:
+    """Return the newest committed check value of each partition that has one."""
+    consumer = committed_reader(
+        bootstrap,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,
+        allow_auto_create_topics=False,
+        bootstrap_timeout_ms=int(_SECONDS * 1_000),
+    )
+    try:
+        partitions = consumer.partitions_for_topic(str(TopicName.KEYS)) or ()
+        sources = [TopicPartition(str(TopicName.KEYS), partition) for partition in partitions]
+        return {
+            record.partition: check
+            for record in _tails(consumer, bootstrap, sources)
+            if (check := _check_of(record.value)) is not None
+        }
+    finally:
+        consumer.close()
+
+
+def _tails(consumer: Any, bootstrap: str, sources: list[TopicPartition]) -> Iterator[Any]:
+    """Yield the last committed records of each partition, each partition's in their order."""
+    if not sources:
+        return
+    consumer.assign(sources)
+    starts, ends = consumer.beginning_offsets(sources), consumer.end_offsets(sources)
+    for source in sources:
+        consumer.seek(source, max(starts[source], ends[source] - _TAIL))
+    until = time.monotonic() + _SECONDS
+    while any(consumer.position(source) < ends[source] for source in sources):
+        if time.monotonic() > until:
+            raise SettingsError(f"Kafka at {bootstrap} does not hand out the keys that it has")
+        for records in consumer.poll(timeout_ms=100, max_records=1_000).values():
+            yield from records
+
+
+def _check_of(value: bytes | None) -> bytes | None:
+    """Return the check value of a key record; None for a tombstone, an older writer's, or what cannot be read."""
+    if value is None:
+        return None
+    try:
+        return KeyRecord.model_validate(decode(value, "KeyRecord")[1]).master_check
+    except (Unreadable, ValidationError):
+        return None
