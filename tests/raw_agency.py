@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 #: How long a connection that never gets its answer is held (seconds): longer than any test.
@@ -44,7 +44,7 @@ class RawAgency:
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
-    #: When it began or ceased to listen.
+    #: When it ceased to listen and when it began again, in turn.
     switched: list[datetime] = field(default_factory=list)
     connections: int = 0
     most_connections: int = 0
@@ -54,6 +54,12 @@ class RawAgency:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def was_away(self, at: datetime, near: timedelta) -> bool:
+        """Return whether it did not listen at that time, or so near it."""
+        # The first switch is its beginning.
+        times = [*self.switched[1:], datetime.now(UTC)]
+        return any(left - near <= at <= back + near for left, back in zip(times[::2], times[1::2], strict=False))
 
     async def become(self, mode: Mode) -> None:
         """Do this from now on; requests without an answer lose their connections."""
