@@ -48,6 +48,12 @@ class Metric(StrEnum):
     #: Records of followed topics that could not be read and were passed over.
     FOLLOWER_PASSED_OVER = "confide.follower.passed_over"
     ATTEMPTS = "confide.delivery.attempts"
+    #: Exceptions of the HTTP library that it does not document, by class.
+    CLIENT_ERRORS = "confide.delivery.client_errors"
+    #: Endpoints of agencies whose breaker is open: nothing but probes goes out.
+    BREAKERS_OPEN = "confide.delivery.breakers_open"
+    #: Records, timers, effects and state entries that a connector cannot carry out and hands to a human.
+    HANDED_OVER = "confide.delivery.handed_over"
     NOTICES = "confide.notices"
     #: Deadlines of reviews that nobody met, each of which asked the next person on duty.
     REVIEWS_ESCALATED = "confide.reviews.escalated"

@@ -1,6 +1,7 @@
 """What the processes of a connector and the notifier find: keys, an agency, and records that come."""
 
 import secrets
+from datetime import UTC, datetime
 
 from kafka import KafkaProducer
 
@@ -43,7 +44,9 @@ class World:
     def report(self, number: int, traceparent: bytes | None = None, key_id: str = KEY_ID) -> Report:
         disclosure_id = f"{self.run}-{number}"
         sections = (section(disclosure_id, key_id=key_id),)
-        made = report(disclosure_id=disclosure_id, person=f"person-{number}", sections=sections)
+        made = report(
+            disclosure_id=disclosure_id, person=f"person-{number}", sections=sections, reported_at=datetime.now(UTC)
+        )
         self.write(TopicName.REPORTS_999, f"person-{number}".encode(), encoded(made), traceparent)
         return made
 

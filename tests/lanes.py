@@ -62,6 +62,8 @@ class Lane:
             except Invalid as invalid:
                 turn.reject(record, invalid)
         self.agent.handle(decoded, turn)
+        for record, why in turn.rejects:
+            self.agent.rejected(record, why, turn)
         self._commit(turn)
 
     async def settle(self) -> Any:

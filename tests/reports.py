@@ -31,7 +31,7 @@ DETAILS = SealedDetails(
 class Keys:
     """A keyring in memory; a key that is not in it was erased, unless the field `absent` says otherwise.
 
-    Those that are `late` are never at hand.
+    While it is `late` no key is at hand; it is once one was waited for.
     """
 
     def __init__(self, data_key: bytes = DATA_KEY, *, late: bool = False) -> None:
@@ -40,9 +40,11 @@ class Keys:
         self.absent = NoKey.ERASED
 
     def at_hand(self, key_id: str) -> bytes | NoKey | None:
-        return None if self.late else self.keys.get(key_id)
+        known = None if self.absent is NoKey.MISSING else self.absent
+        return None if self.late else self.keys.get(key_id, known)
 
     async def data_key(self, key_id: str) -> bytes | NoKey:
+        self.late = False
         return self.keys.get(key_id, self.absent)
 
 

@@ -8,14 +8,18 @@ from types import TracebackType
 from typing import Self
 
 import httpx2
+import structlog
+from opentelemetry import metrics
 
-from schemas.telemetry import TRACEPARENT
+from schemas.telemetry import TRACEPARENT, Attribute, Metric
+from services.connectors.endpoint import CONNECTIONS
 from streams.domain.delivery import STATUS_READINGS, Failure, Reading
 
-#: Connections to the agency at once; attempts beyond that wait for one, outside their own time limit.
-CONNECTIONS = 64
 _MAX_ANSWER_BYTES = 64 * 1024
 _MAX_REFERENCE = 200
+
+_log = structlog.get_logger("confide.connectors")
+_client_errors = metrics.get_meter("confide.connectors").create_counter(Metric.CLIENT_ERRORS, unit="{error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,14 @@ class Answer:
 
 
 class AgencyClient:
-    """The HTTP client of one agency, shared by all lanes of its connector."""
+    """The HTTP client of one agency, shared by all lanes of its connector.
+
+    Each attempt has its own time limit. How many go out at once, and when, is the endpoint's matter.
+    """
 
     def __init__(self, url: str, attempt_timeout: timedelta) -> None:
         self._url = url.rstrip("/") + "/reports"
         self._timeout = attempt_timeout.total_seconds()
-        self._slots = asyncio.Semaphore(CONNECTIONS)
         self._client = httpx2.AsyncClient(
             timeout=self._timeout,
             limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
@@ -63,16 +69,20 @@ class AgencyClient:
         }
         if traceparent is not None:
             headers[TRACEPARENT] = traceparent.decode("ascii")
-        async with self._slots:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    return await self._exchange(body, headers)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
-                return Answer(Failure.NO_CONNECTION)
-            except (TimeoutError, httpx2.TimeoutException):
-                return Answer(Failure.TIMEOUT)
-            except (httpx2.NetworkError, httpx2.RemoteProtocolError):
-                return Answer(Failure.CONNECTION_LOST)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._exchange(body, headers)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            return Answer(Failure.NO_CONNECTION)
+        except (TimeoutError, httpx2.TimeoutException):
+            return Answer(Failure.TIMEOUT)
+        except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+            return Answer(Failure.CONNECTION_LOST)
+        except Exception as error:  # noqa: BLE001 - counted and sent again: the process and its other reports go on
+            kind = type(error).__name__
+            _client_errors.add(1, {Attribute.ERROR: kind})
+            _log.error("HTTP library raised an error that it does not document", error=kind)
+            return Answer(Failure.CLIENT_ERROR)
 
     async def _exchange(self, body: bytes, headers: dict[str, str]) -> Answer:
         async with self._client.stream("POST", self._url, content=body, headers=headers) as response:

@@ -1,81 +1,57 @@
-"""A connector: takes an agency's reports, tells the agency, and records every step before and after it is made.
+"""A connector: takes an agency's reports, sends them, and records every step before and after it is made.
 
-    a report comes      → queued, attempt 1 recorded with the       → effect: attempt
-                          request, kept in the lane's state
-    ... before its key  → queued, kept in the lane's state          → effect: compose the request
-    composed            → attempt 1 recorded, with the request      → effect: attempt
+    a report comes      → queued, its request and its limit kept    → effect: attempt, which waits for its slot
+    ... before its key  → queued                                    → effect: compose the request
+    composed            → the request kept                          → effect: attempt
+    has its slot        → sent: the attempt recorded with its request, and made
     answered            → received and acknowledged, or failed, or  → timer: the next attempt
-    timer due           → the next attempt recorded                 → effect: attempt
+    timer due           →                                           → effect: attempt
+    limit due           → failed, whatever its effect is doing      → 999: tried on; others: an attempt under way ends
 
-Each arrow is one committed turn, so an attempt is on record before it is made. After a crash the state says what is
+Each row is one committed turn, so an attempt is on record before it is made. After a crash the state says what is
 owed; an attempt whose outcome nobody knows is made again, under the same idempotency key, as the next attempt.
+
+The limit is a timer of its own, counted from `reported_at`. After it a report is failed and stays so through further
+attempts, until the agency acknowledges it (architecture: *Hand-over*).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 from typing import assert_never
 
 import structlog
-from opentelemetry import metrics, trace
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry import metrics
 from pydantic import ValidationError
 
-from schemas import topics
-from schemas.codec import decode, encode
+from schemas.codec import decode
 from schemas.errors import Invalid
-from schemas.records import DeliveryChanged, Report, ReportSection
-from schemas.telemetry import Attribute, Metric, Span
+from schemas.records import Report, ReportSection
+from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
+from services.connectors import deliveries
 from services.connectors import standing as kept
-from services.connectors.client import AgencyClient, Answer
-from services.connectors.sealed import Composer, Unopenable
+from services.connectors.attempts import Attempts
+from services.connectors.client import Answer
+from services.connectors.deliveries import record_step
+from services.connectors.effects import Answered, Attempt, Compose, Effect, Result
+from services.connectors.sealed import KEY_MISSING, Composer, Unopenable
 from services.connectors.standing import Standing
 from streams.domain.delivery import (
     LIMIT_PASSED,
     DeliveryEvent,
-    Failure,
     Reading,
     RetryPolicy,
     advance,
+    limit_reason,
     read_answer,
 )
-from streams.runtime import Agent, Cause, Record, Turn
-from streams.runtime.tracing import cause_of, context_of
+from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 #: The reason given for an attempt that a crash left without an outcome.
 OUTCOME_UNKNOWN = "outcome_unknown"
 
 _log = structlog.get_logger("confide.connectors")
 _attempts = metrics.get_meter("confide.connectors").create_counter(Metric.ATTEMPTS, unit="{attempt}")
-
-
-@dataclass(frozen=True, slots=True)
-class Compose:
-    """Make the request of a report."""
-
-    report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Send a request, for the `number`th time."""
-
-    report_id: str
-    number: int
-    request: ReportSection
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What came of an attempt, and the span it was made in."""
-
-    answer: Answer
-    cause: Cause
-
-
-Effect = Compose | Attempt
-Result = ReportSection | Unopenable | Answered
 
 
 class Connector(Agent[Report, Effect, Result]):
@@ -87,14 +63,14 @@ class Connector(Agent[Report, Effect, Result]):
         self,
         agency: Agency,
         composer: Composer,
-        client: AgencyClient,
+        attempts: Attempts,
         policy: RetryPolicy,
         *,
         jitter: Callable[[], float],
     ) -> None:
         self._agency = agency
         self._composer = composer
-        self._client = client
+        self._attempts = attempts
         self._policy = policy
         self._jitter = jitter
 
@@ -112,29 +88,75 @@ class Connector(Agent[Report, Effect, Result]):
         return report
 
     def handle(self, batch: Sequence[tuple[Record, Report]], turn: Turn) -> None:
-        """Queue every report that was not seen before."""
+        """Queue every report that was not seen before; one that comes behind its limit is handed over at once."""
         for record, report in batch:
             if kept.is_known(turn, report.report_id):
                 continue
             cause = _in_this_turn(turn, Cause.of(record))
-            standing = Standing.queued(turn.now, cause)
+            standing = Standing.queued(cause)
             kept.begin(turn, report, standing)
-            _tell(turn, report, standing, cause)
+            record_step(turn, report, standing, cause)
+            if turn.now >= self._policy.limit_at(report.reported_at):
+                if not self._pass_limit(turn, report, standing, LIMIT_PASSED):
+                    continue
+            else:
+                self._watch_limit(turn, report, standing)
             request = self._composer.compose_at_once(report)
             if isinstance(request, ReportSection):
-                self._attempt_first(turn, report, standing, request)
+                kept.keep_request(turn, report.report_id, request)
+                self._attempt(turn, report, standing, request)
             else:
                 turn.start(Compose(report), cause=cause)
+
+    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
+        """Hand a record that is no report of this agency, or on which the connector raised, to a human."""
+        deliveries.hand_over_record(turn, record, invalid, self._agency)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
         """Take up a report that is not settled."""
         report_id, standing = kept.pending(key, value)
-        request = kept.request_of(turn, report_id)
+        report, request = kept.report_of(turn, report_id), kept.request_of(turn, report_id)
+        # A version without limits has set no timer for it.
+        self._watch_limit(turn, report, standing)
         if request is None:
-            turn.start(Compose(kept.report_of(turn, report_id)), cause=standing.cause)
-        elif standing.retry_at is None:
-            unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN})
-            self._attempt(turn, kept.report_of(turn, report_id), unknown, request)
+            turn.start(Compose(report), cause=standing.cause)
+        elif standing.retry_at is not None:
+            # Its timer is there still, and is set to the same time, or the attempt waited for its slot.
+            turn.schedule(kept.retry_timer(report_id), standing.retry_at, cause=standing.cause)
+        elif not standing.is_under_way:
+            self._attempt(turn, report, standing, request)
+        elif self._is_over(turn, report, standing):
+            kept.settle(turn, report, standing.state)
+        else:
+            unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now})
+            kept.keep(turn, report_id, unknown)
+            self._attempt(turn, report, unknown, request)
+
+    def slot(self, effect: Effect) -> AbstractAsyncContextManager[None] | None:
+        """Have an attempt wait for a slot of the endpoint."""
+        return self._attempts.slot(effect) if isinstance(effect, Attempt) else None
+
+    def starting(self, effect: Effect, turn: Turn, cause: Cause) -> bool:
+        """Record an attempt that has its slot; leave it out where its report was handed over meanwhile."""
+        standing = kept.standing_of(turn, effect.report_id)
+        if not isinstance(effect, Attempt) or standing is None or effect.number != standing.attempt + 1:
+            return False
+        report = kept.report_of(turn, effect.report_id)
+        # The slot was waited for behind the key, so one that is not at hand is absent.
+        opened = self._composer.open_at_once(effect.request) or Unopenable(KEY_MISSING)
+        if isinstance(opened, Unopenable):
+            self._give_up(turn, report, standing, opened.reason, cause)
+            return False
+        begun = standing.model_copy(
+            update={
+                "state": advance(standing.state, DeliveryEvent.ATTEMPTED),
+                "attempt": effect.number,
+                "retry_at": None,
+            }
+        )
+        kept.keep(turn, effect.report_id, begun)
+        record_step(turn, report, begun, begun.cause, request=effect.request)
+        return True
 
     async def perform(self, effect: Effect) -> Result:
         """Compose or send; whatever the agency does is a result."""
@@ -142,17 +164,22 @@ class Connector(Agent[Report, Effect, Result]):
             case Compose(report):
                 return await self._composer.compose(report)
             case Attempt():
-                return await self._send(effect)
+                return await self._attempts.make(effect)
             case _:
                 assert_never(effect)
 
     def settled(self, effect: Effect, result: Result, turn: Turn, cause: Cause) -> None:
         """Record what came of it and what follows."""
-        report_id = effect.report.report_id if isinstance(effect, Compose) else effect.report_id
-        report, standing = kept.report_of(turn, report_id), kept.standing_of(turn, report_id)
+        standing = kept.standing_of(turn, effect.report_id)
+        if standing is None:
+            # Its report was settled meanwhile: at its limit, or put aside.
+            _log.warning("a result came for a settled report", agency=self._agency.value, report_id=effect.report_id)
+            return
+        report = kept.report_of(turn, effect.report_id)
         match result:
             case ReportSection():
-                self._attempt_first(turn, report, standing, result)
+                kept.keep_request(turn, report.report_id, result)
+                self._attempt(turn, report, standing, result)
             case Unopenable(reason):
                 self._give_up(turn, report, standing, reason, cause)
             case Answered(answer, span):
@@ -161,89 +188,91 @@ class Connector(Agent[Report, Effect, Result]):
                 assert_never(result)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the standing has it too
-        """Make the next attempt of the report that the timer is named after."""
-        report_id = timer.decode()
-        standing = kept.waiting_of(turn, report_id)
+        """Make the next attempt of the report that the timer is named after, or hand it over at its limit."""
+        report_id = kept.id_of(timer)
+        standing = kept.standing_of(turn, report_id)
         if standing is None:
-            # A version that knew no timers had the lane since this one was set, and went on by itself.
             return
+        report = kept.report_of(turn, report_id)
         request = kept.request_of(turn, report_id)
-        if request is None:
-            raise LookupError(f"report {report_id} waits for a further attempt and has no request")
-        self._attempt(turn, kept.report_of(turn, report_id), standing, request)
+        if kept.is_limit(timer):
+            reason = KEY_MISSING if request is None else limit_reason(standing.reason)
+            self._pass_limit(turn, report, standing, reason)
+        elif standing.retry_at is not None:
+            # Not so where a version that knew no timers had the lane since, and went on by itself.
+            if request is None:
+                raise LookupError(f"report {report_id} waits for a further attempt and has no request")
+            self._attempt(turn, report, standing, request)
 
-    def _attempt_first(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
-        kept.keep_request(turn, report.report_id, request)
-        self._attempt(turn, report, standing, request)
+    def entry_of(self, work: bytes | Effect) -> bytes:
+        """Return the key of the report as it came, of which a timer or an effect is a part."""
+        return kept.entry_of(kept.id_of(work) if isinstance(work, bytes) else work.report_id)
+
+    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+        """Hand the report of a timer, an effect or an entry on which the connector raised to a human."""
+        name = work.entry if work.timer is None else work.timer
+        report_id = work.effect.report_id if work.effect is not None else kept.id_of(name or b"")
+        deliveries.hand_over_work(turn, work, report_id, self._agency, cause)
 
     def _attempt(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
-        after = standing.model_copy(
-            update={
-                "state": advance(standing.state, DeliveryEvent.ATTEMPTED),
-                "attempt": standing.attempt + 1,
-                "retry_at": None,
-            }
-        )
-        kept.keep(turn, report.report_id, after)
-        _tell(turn, report, after, after.cause, request=request)
-        turn.start(Attempt(report.report_id, after.attempt, request, after.cause), cause=after.cause)
+        time_left = self._policy.limit_at(report.reported_at) - turn.now
+        attempt = Attempt(report.report_id, standing.attempt + 1, request, standing.cause, time_left)
+        turn.start(attempt, cause=standing.cause)
 
-    async def _send(self, attempt: Attempt) -> Answered | Unopenable:
-        body = await self._composer.open(attempt.request)
-        if isinstance(body, Unopenable):
-            return body
-        with trace.get_tracer("confide.connectors").start_as_current_span(
-            Span.AGENCY_ATTEMPT,
-            context=context_of(attempt.cause),
-            kind=SpanKind.CLIENT,
-            attributes={
-                Attribute.AGENCY: self._agency.value,
-                Attribute.REPORT_ID: attempt.report_id,
-                Attribute.ATTEMPT: attempt.number,
-            },
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            within = cause_of(span, attempt.cause)
-            answer = await self._client.post(
-                body, report_id=attempt.report_id, attempt=attempt.number, traceparent=within.traceparent
-            )
-            outcome = answer.outcome
-            name = Attribute.ERROR if isinstance(outcome, Failure) else Attribute.HTTP_STATUS
-            span.set_attribute(name, outcome)
-            reading, _ = read_answer(outcome)
-            if reading is not Reading.ACKNOWLEDGED:
-                span.set_status(StatusCode.ERROR)
-            return Answered(answer, within)
+    def _watch_limit(self, turn: Turn, report: Report, standing: Standing) -> None:
+        at = self._policy.ends_at if standing.is_handed_over else self._policy.limit_at
+        turn.schedule(kept.limit_timer(report.report_id), at(report.reported_at), cause=standing.cause)
+
+    def _pass_limit(self, turn: Turn, report: Report, standing: Standing, reason: str) -> bool:
+        """Hand a report over whose limit has passed; return whether it is tried on, or an attempt is under way."""
+        if not standing.is_handed_over:
+            standing = self._hand_over(turn, report, standing, reason, standing.cause)
+            kept.keep(turn, report.report_id, standing)
+        if not self._is_over(turn, report, standing):
+            self._watch_limit(turn, report, standing)
+            return True
+        if standing.is_under_way:
+            # Its answer settles it: the agency may have taken it.
+            return True
+        turn.unschedule(kept.retry_timer(report.report_id))
+        kept.settle(turn, report, standing.state)
+        return False
+
+    def _is_over(self, turn: Turn, report: Report, standing: Standing) -> bool:
+        return standing.is_handed_over and turn.now >= self._policy.ends_at(report.reported_at)
 
     def _read(self, turn: Turn, report: Report, standing: Standing, answer: Answer, cause: Cause) -> None:
         reading, reason = read_answer(answer.outcome)
         match reading:
             case Reading.ACKNOWLEDGED:
                 received = _advanced(standing, DeliveryEvent.RECEIVED)
-                _tell(turn, report, received, cause)
+                record_step(turn, report, received, cause)
                 acknowledged = _advanced(received, DeliveryEvent.ACKNOWLEDGED)
-                _tell(turn, report, acknowledged, cause, reference=answer.reference)
+                record_step(turn, report, acknowledged, cause, reference=answer.reference)
                 kept.settle(turn, report, acknowledged.state)
                 self._count(acknowledged.state)
+            case Reading.RETRY if self._is_over(turn, report, standing):
+                kept.settle(turn, report, standing.state)
+                self._count(standing.state)
             case Reading.RETRY:
-                due = self._policy.next_attempt(standing.queued_at, turn.now, standing.attempt, self._jitter())
-                if due is None:
-                    self._give_up(turn, report, standing, f"{LIMIT_PASSED}_after_{reason}", cause)
-                    return
+                due = self._policy.next_attempt(turn.now, standing.attempt, self._jitter())
                 waiting = standing.model_copy(update={"retry_at": due, "reason": reason})
                 kept.keep(turn, report.report_id, waiting)
                 self._count(waiting.state)
-                turn.schedule(report.report_id.encode(), due, cause=standing.cause)
+                turn.schedule(kept.retry_timer(report.report_id), due, cause=standing.cause)
             case Reading.FAIL:
                 self._give_up(turn, report, standing, reason or OUTCOME_UNKNOWN, cause)
             case _:
                 assert_never(reading)
 
     def _give_up(self, turn: Turn, report: Report, standing: Standing, reason: str, cause: Cause) -> None:
-        failed = _advanced(standing, DeliveryEvent.GIVEN_UP).model_copy(update={"reason": reason})
-        _tell(turn, report, failed, cause)
+        failed = self._hand_over(turn, report, standing, reason, cause)
         kept.settle(turn, report, failed.state)
+
+    def _hand_over(self, turn: Turn, report: Report, standing: Standing, reason: str, cause: Cause) -> Standing:
+        """Record that a human has the report now; return its standing, with the reason of its last attempt."""
+        failed = standing.model_copy(update={"state": advance(standing.state, DeliveryEvent.GIVEN_UP)})
+        record_step(turn, report, failed.model_copy(update={"reason": reason}), cause)
         self._count(failed.state)
         _log.error(
             "report handed to a human",
@@ -252,9 +281,10 @@ class Connector(Agent[Report, Effect, Result]):
             attempt=standing.attempt,
             reason=reason,
         )
+        return failed
 
     def _count(self, state: DeliveryState) -> None:
-        # By the state that an attempt led to: sent is one that is made again, failed one handed to a human.
+        # By the state that an attempt led to: sent is one that is made again, failed one of a report that a human has.
         _attempts.add(1, {Attribute.AGENCY: self._agency.value, Attribute.DELIVERY_STATE: state.value})
 
 
@@ -266,27 +296,3 @@ def _in_this_turn(turn: Turn, cause: Cause) -> Cause:
     # What follows in later turns belongs under the span of this one.
     context = cause.traceparent
     return cause if context is None else Cause(turn.contexts.get(context, context))
-
-
-def _tell(
-    turn: Turn,
-    report: Report,
-    standing: Standing,
-    cause: Cause,
-    *,
-    reference: str | None = None,
-    request: ReportSection | None = None,
-) -> None:
-    changed = DeliveryChanged(
-        report_id=report.report_id,
-        agency=report.agency,
-        person=report.person,
-        state=standing.state,
-        attempt=standing.attempt,
-        changed_at=turn.now,
-        reference=reference,
-        reason=standing.reason if standing.state in (DeliveryState.SENT, DeliveryState.FAILED) else None,
-        request=request,
-    )
-    value = encode("DeliveryChanged", changed.model_dump())
-    turn.send(topics.TopicName.DELIVERIES, report.person.encode(), value, cause=cause)

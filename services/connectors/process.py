@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from schemas import topics
 from schemas.vocabulary import Agency
 from services.connectors import care_team, emergency_999, police_101, social_worker
+from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.connector import Connector
+from services.connectors.endpoint import Endpoint
 from services.connectors.keyring import TopicKeyring
 from services.connectors.projection import Projection
 from services.connectors.sealed import Composer
@@ -49,16 +51,17 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     policy = policy or RETRY_POLICIES[agency]
     keyring = TopicKeyring(bootstrap, keys.master)
     composer = Composer(keyring, PROJECTIONS[agency])
-    clients: list[AgencyClient] = []
+    # Made in the event loop, once; all lanes share them. An endpoint is one URL.
+    attempts: list[Attempts] = []
 
     @asynccontextmanager
     async def client() -> AsyncIterator[AgencyClient]:
         async with AgencyClient(url, policy.attempt_timeout) as made:
-            clients.append(made)
+            attempts.append(Attempts(agency, composer, made, Endpoint(agency, policy)))
             yield made
 
     def agent(_: LaneContext) -> Connector:
-        return Connector(agency, composer, clients[-1], policy, jitter=random.random)
+        return Connector(agency, composer, attempts[-1], policy, jitter=random.random)
 
     name = topics.connector(agency)
     group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))

@@ -82,12 +82,20 @@ class Composer:
         )
         return ReportSection(disclosure_id=newest.disclosure_id, section=SealedSection.model_validate(sealed))
 
+    def open_at_once(self, request: ReportSection) -> bytes | Unopenable | None:
+        """Return what `open` would; None where its key is not at hand."""
+        key = self._keyring.at_hand(request.section.key_id)
+        return None if key is None else _opened(request, key)
+
     async def open(self, request: ReportSection) -> bytes | Unopenable:
         """Return the request as it is sent."""
-        key = await self._keyring.data_key(request.section.key_id)
-        if isinstance(key, NoKey):
-            return Unopenable(key.value)
-        try:
-            return open_bytes(request.section, key=key, disclosure_id=request.disclosure_id)
-        except CannotOpen:
-            return Unopenable(CANNOT_OPEN)
+        return _opened(request, await self._keyring.data_key(request.section.key_id))
+
+
+def _opened(request: ReportSection, key: bytes | NoKey) -> bytes | Unopenable:
+    if isinstance(key, NoKey):
+        return Unopenable(key.value)
+    try:
+        return open_bytes(request.section, key=key, disclosure_id=request.disclosure_id)
+    except CannotOpen:
+        return Unopenable(CANNOT_OPEN)

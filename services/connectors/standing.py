@@ -1,9 +1,25 @@
-"""Where each report stands, as a lane's state keeps it: four small entries while it is pending, one mark afterwards.
+"""Where each report stands, as a lane's state keeps it: three small entries while it is pending, one mark afterwards.
 
-report/ID    the report as it came                          until it is settled
-request/ID   the request, sealed: every resend is the same  from the first attempt until it is settled
-standing/ID  state, attempt, times                          until it is settled
-done/ID      how it ended                                   for SETTLED_FOR after it was reported
+| entry | value | kept |
+|---|---|---|
+| `report/ID` | the report as it came | until it is settled |
+| `request/ID` | the request, sealed: every resend is the same | from when it is composed until it is settled |
+| `standing/ID` | state, attempt, when the next is due, why the last failed | until it is settled |
+| `done/ID` | how it ended | for SETTLED_FOR after it was reported |
+
+| timer | due |
+|---|---|
+| `ID` | at the next attempt |
+| `limit/ID` | at the agency's limit; then, where the report is tried on, at the end of that |
+
+A report is settled once it is acknowledged, or failed with no attempt to come and none under way. What is under way
+follows from `standing/ID`:
+
+| attempt | retry_at | |
+|---|---|---|
+| 0 | none | before the first attempt: it is composed, or waits for its slot |
+| n | set | attempt n failed: the next waits for its time, and behind that for its slot |
+| n | none | attempt n is under way |
 """
 
 from datetime import datetime, timedelta
@@ -21,17 +37,20 @@ SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
 
 #: Prefix of the entry that every report has until it is settled.
 PENDING = b"standing/"
+_REPORT = b"report/"
+_LIMIT = b"limit/"
 
 
 class Standing(BaseModel):
-    """A report on its way: how far it is, when it was queued, and when it is tried again."""
+    """A report on its way: how far it is, and when it is tried again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An entry of an earlier version has fields more.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
+    #: Queued, sent, or failed: handed over, and tried on or with an attempt under way.
     state: DeliveryState
     #: The number of the last attempt, 0 before the first.
     attempt: int
-    queued_at: AwareDatetime
     traceparent: str | None
     #: When it is tried again, as its timer has it; None while an attempt is under way or before the first.
     retry_at: AwareDatetime | None = None
@@ -39,16 +58,26 @@ class Standing(BaseModel):
     reason: str | None = None
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether an attempt was begun and its outcome is not known."""
+        return self.attempt > 0 and self.retry_at is None
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether a human has the report already."""
+        return self.state is DeliveryState.FAILED
+
+    @property
     def cause(self) -> Cause:
         """What brought the report here, as far as a trace follows it."""
         return Cause(None if self.traceparent is None else self.traceparent.encode("ascii"))
 
     @classmethod
-    def queued(cls, now: datetime, cause: Cause) -> "Standing":
+    def queued(cls, cause: Cause) -> "Standing":
         """Return the standing of a report that has just come."""
         header = cause.traceparent
         traceparent = None if header is None else header.decode("ascii", "replace")
-        return cls(state=DeliveryState.QUEUED, attempt=0, queued_at=now, traceparent=traceparent)
+        return cls(state=DeliveryState.QUEUED, attempt=0, traceparent=traceparent)
 
 
 class _Sealed(BaseModel):
@@ -89,11 +118,51 @@ def keep_request(turn: Turn, report_id: str, request: ReportSection) -> None:
 
 
 def settle(turn: Turn, report: Report, state: DeliveryState) -> None:
-    """Replace all that was kept by the mark of how it ended."""
-    report_id = report.report_id
+    """Replace all that was kept by the mark of how it ended, and take the limit's timer back.
+
+    A timer of the next attempt is the caller's to take back: most reports have none.
+    """
+    forget(turn, report.report_id, state, report.reported_at)
+
+
+def forget(turn: Turn, report_id: str, state: DeliveryState, reported_at: datetime) -> None:
+    """Do as `settle`, for a report of which no more than this is known."""
     for key in (_report(report_id), _request(report_id), _standing(report_id)):
         turn.drop(key)
-    turn.put(_done(report_id), state.value.encode(), until=report.reported_at + SETTLED_FOR)
+    turn.unschedule(limit_timer(report_id))
+    turn.put(_done(report_id), state.value.encode(), until=reported_at + SETTLED_FOR)
+
+
+def retry_timer(report_id: str) -> bytes:
+    """Return the name of the timer of a report's next attempt."""
+    return report_id.encode()
+
+
+def limit_timer(report_id: str) -> bytes:
+    """Return the name of the timer of a report's limit."""
+    return _LIMIT + report_id.encode()
+
+
+def is_limit(timer: bytes) -> bool:
+    """Return whether a timer is one of a limit; ids of reports are UUIDs and hold no stroke."""
+    return timer.startswith(_LIMIT)
+
+
+def id_of(name: bytes) -> str:
+    """Return the id of the report that a timer or an entry of the state belongs to."""
+    for prefix in (_LIMIT, _REPORT, PENDING):
+        name = name.removeprefix(prefix)
+    return name.decode("utf-8", "replace")
+
+
+def entry_of(report_id: str) -> bytes:
+    """Return the key of the entry that holds the report as it came."""
+    return _report(report_id)
+
+
+def is_settled(turn: Turn, report_id: str) -> bool:
+    """Return whether how the report ended is known."""
+    return turn.get(_done(report_id)) is not None
 
 
 def pending(key: bytes, value: bytes) -> tuple[str, Standing]:
@@ -101,16 +170,10 @@ def pending(key: bytes, value: bytes) -> tuple[str, Standing]:
     return key.removeprefix(PENDING).decode(), Standing.model_validate_json(value)
 
 
-def standing_of(turn: Turn, report_id: str) -> Standing:
-    """Return how far a pending report is; raise `LookupError` for one that is not pending."""
-    return Standing.model_validate_json(_kept(turn, _standing(report_id)))
-
-
-def waiting_of(turn: Turn, report_id: str) -> Standing | None:
-    """Return how far a report is that waits for its next attempt, None for any other."""
+def standing_of(turn: Turn, report_id: str) -> Standing | None:
+    """Return how far a pending report is, None for one that is not pending."""
     value = turn.get(_standing(report_id))
-    standing = None if value is None else Standing.model_validate_json(value)
-    return standing if standing is not None and standing.retry_at is not None else None
+    return None if value is None else Standing.model_validate_json(value)
 
 
 def report_of(turn: Turn, report_id: str) -> Report:
@@ -136,7 +199,7 @@ def _kept(turn: Turn, key: bytes) -> bytes:
 
 
 def _report(report_id: str) -> bytes:
-    return b"report/" + report_id.encode()
+    return _REPORT + report_id.encode()
 
 
 def _request(report_id: str) -> bytes:

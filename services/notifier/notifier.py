@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,7 +21,7 @@ from schemas.telemetry import Attribute, Metric, Span
 from schemas.vocabulary import ContactChannel, NoticeState, WithheldBecause
 from services.notifier.channels import ChannelPort, Told, Unreachable
 from services.notifier.notice import compose
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Cause, PutAside, Record, Turn
 from streams.runtime.tracing import cause_of, context_of
 
 #: When a notice that was withheld is looked at again.
@@ -29,7 +30,11 @@ REVIEW_AFTER = timedelta(hours=24)
 #: How long the mark of a settled notice stays after it was due: for as long as anything can bring it again.
 SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
 
+#: The reason given for a notice on which the notifier raised also when it was alone.
+PUT_ASIDE = "put_aside"
+
 _PENDING = b"pending/"
+_log = structlog.get_logger("confide.notifier")
 _notices = metrics.get_meter("confide.notifier").create_counter(Metric.NOTICES, unit="{notice}")
 
 
@@ -133,6 +138,19 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
             case Unreachable(reason):
                 self._settle(turn, effect.due, NoticeState.UNREACHABLE, result.cause, reason=reason)
 
+    def entry_of(self, work: bytes | Tell) -> bytes | None:
+        """Return the key of the entry of the notice that an effect tells; there are no timers."""
+        return None if isinstance(work, bytes) else _pending(work.due.notification_id)
+
+    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+        """Settle a notice on which the notifier raised as unreachable: staff have to tell the person."""
+        due = _due_of(work)
+        if due is None:
+            # The entry is whole in the changelog's `.rejected` topic.
+            _log.critical("a notice that cannot be read was put aside, the person is not told", error=work.error)
+        elif turn.get(_done(due.notification_id)) is None:
+            self._settle(turn, due, NoticeState.UNREACHABLE, cause, reason=PUT_ASIDE)
+
     def _settle(
         self,
         turn: Turn,
@@ -160,6 +178,16 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
             turn.drop(_pending(due.notification_id))
         turn.put(_done(due.notification_id), state.value.encode(), until=due.due_at + SETTLED_FOR)
         _notices.add(1, {Attribute.DELIVERY_STATE: state.value})
+
+
+def _due_of(work: PutAside) -> NotificationDue | None:
+    """Return the notice of work that was put aside; None where its entry cannot be read."""
+    if isinstance(work.effect, Tell):
+        return work.effect.due
+    try:
+        return Pending.model_validate_json(work.value or b"").due
+    except ValidationError:
+        return None
 
 
 def _is_known(turn: Turn, notification_id: str) -> bool:

@@ -2,6 +2,7 @@
 
     queued → sent → received → acknowledged → outcome known
       └───────┴────────┴→ failed: handed to a human
+                            └→ failed (tried on) → received → acknowledged
 
 Time and jitter come in as arguments; the connectors carry out what is said here.
 """
@@ -27,7 +28,8 @@ class DeliveryEvent(StrEnum):
 
 _S, _E = DeliveryState, DeliveryEvent
 
-#: Everything that may happen to a report; what is not here may not. An attempt may follow an attempt: a resend.
+#: Everything that may happen to a report; what is not here may not. An attempt may follow an attempt: a resend. A
+#: report that was handed over may be tried on, and the agency may yet acknowledge it: it has the report then.
 TRANSITIONS: Mapping[tuple[DeliveryState, DeliveryEvent], DeliveryState] = MappingProxyType(
     {
         (_S.QUEUED, _E.ATTEMPTED): _S.SENT,
@@ -37,6 +39,9 @@ TRANSITIONS: Mapping[tuple[DeliveryState, DeliveryEvent], DeliveryState] = Mappi
         (_S.SENT, _E.GIVEN_UP): _S.FAILED,
         (_S.RECEIVED, _E.ACKNOWLEDGED): _S.ACKNOWLEDGED,
         (_S.RECEIVED, _E.GIVEN_UP): _S.FAILED,
+        (_S.FAILED, _E.ATTEMPTED): _S.FAILED,
+        (_S.FAILED, _E.RECEIVED): _S.RECEIVED,
+        (_S.FAILED, _E.GIVEN_UP): _S.FAILED,
         (_S.ACKNOWLEDGED, _E.OUTCOME_TOLD): _S.OUTCOME_KNOWN,
     }
 )
@@ -67,6 +72,8 @@ class Failure(StrEnum):
     CONNECTION_LOST = "connection_lost"
     #: An answer that says it was accepted and has no reference in it.
     NO_REFERENCE = "no_reference"
+    #: The HTTP library raised an exception that it does not document.
+    CLIENT_ERROR = "client_error"
 
 
 class Reading(StrEnum):
@@ -114,8 +121,12 @@ FAILURE_READINGS: Mapping[Failure, Reading] = MappingProxyType(
         Failure.TIMEOUT: _R.RETRY,
         Failure.CONNECTION_LOST: _R.RETRY,
         Failure.NO_REFERENCE: _R.RETRY,
+        Failure.CLIENT_ERROR: _R.RETRY,
     }
 )
+
+#: Failures in which the agency did not answer at all: many in a row open the breaker of its endpoint.
+UNANSWERED = frozenset({Failure.NO_CONNECTION, Failure.TIMEOUT, Failure.CONNECTION_LOST, Failure.CLIENT_ERROR})
 
 #: The reason given for a status that the table does not know.
 UNKNOWN_STATUS = "unknown_status"
@@ -136,31 +147,54 @@ def read_answer(answer: int | Failure) -> tuple[Reading, str | None]:
     return reading, None if reading is Reading.ACKNOWLEDGED else f"status_{answer}"
 
 
+def limit_reason(last_reason: str | None) -> str:
+    """Return the reason for which a report is failed at its limit: with that of its last attempt, None without one."""
+    return LIMIT_PASSED if last_reason is None else f"{LIMIT_PASSED}_after_{last_reason}"
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How long and how often an agency is tried."""
 
-    #: Counted from the report being queued; when it has passed a human is called.
+    #: Counted from the report's `reported_at`; when it has passed a human is called.
     limit: timedelta
     #: How long one attempt may take.
     attempt_timeout: timedelta
     #: The wait after the first failed attempt; doubled after each further one, never more than `longest_wait`.
     first_wait: timedelta
     longest_wait: timedelta
+    #: The longest wait between two probes of an endpoint whose breaker is open; the first wait is `first_wait`.
+    longest_probe_wait: timedelta
+    #: For how long after its limit a report is tried on, although a human has it.
+    tries_on: timedelta = timedelta(0)
+
+    def limit_at(self, reported_at: datetime) -> datetime:
+        """Return when a report that is not acknowledged is handed to a human."""
+        return reported_at + self.limit
+
+    def ends_at(self, reported_at: datetime) -> datetime:
+        """Return from when on no further attempt of a report begins; never before its limit."""
+        return self.limit_at(reported_at) + self.tries_on
 
     def wait(self, attempt: int, jitter: float) -> timedelta:
         """Return how long to wait after attempt `attempt` (from 1); `jitter` in [0, 1) spreads it over a half."""
+        return min(self._doubled(attempt), self.longest_wait) * (0.5 + jitter / 2)
+
+    def next_attempt(self, now: datetime, attempt: int, jitter: float) -> datetime:
+        """Return when to try again after `attempt` failed; the report's limit may come before."""
+        return now + self.wait(attempt, jitter)
+
+    def probe_wait(self, failed: int) -> timedelta:
+        """Return how long to wait for the next probe after `failed` probes failed (0: the breaker has just opened)."""
+        return min(self._doubled(failed + 1), self.longest_probe_wait)
+
+    def _doubled(self, times: int) -> timedelta:
         # Capped: beyond this every policy is at its longest wait, and a timedelta has an end.
-        doubled = self.first_wait * (1 << min(attempt - 1, 32))
-        return min(doubled, self.longest_wait) * (0.5 + jitter / 2)
-
-    def next_attempt(self, queued_at: datetime, now: datetime, attempt: int, jitter: float) -> datetime | None:
-        """Return when to try again after `attempt` failed, or None when that would be past the limit."""
-        due = now + self.wait(attempt, jitter)
-        return due if due < queued_at + self.limit else None
+        return self.first_wait * (1 << min(times - 1, 32))
 
 
-#: 999 gets a human after a minute; the others answer within hours, and their waits are longer.
+#: 999 gets a human after a minute and is tried on for a day: told twice beats untold. The others answer within hours,
+#: and their waits are longer.
 RETRY_POLICIES: Mapping[Agency, RetryPolicy] = MappingProxyType(
     {
         Agency.EMERGENCY_999: RetryPolicy(
@@ -168,24 +202,29 @@ RETRY_POLICIES: Mapping[Agency, RetryPolicy] = MappingProxyType(
             attempt_timeout=timedelta(seconds=5),
             first_wait=timedelta(milliseconds=500),
             longest_wait=timedelta(seconds=8),
+            longest_probe_wait=timedelta(seconds=5),
+            tries_on=timedelta(hours=24),
         ),
         Agency.POLICE_101: RetryPolicy(
             limit=timedelta(hours=2),
             attempt_timeout=timedelta(seconds=15),
             first_wait=timedelta(seconds=1),
             longest_wait=timedelta(minutes=5),
+            longest_probe_wait=timedelta(seconds=30),
         ),
         Agency.SOCIAL_WORKER: RetryPolicy(
             limit=timedelta(hours=8),
             attempt_timeout=timedelta(seconds=15),
             first_wait=timedelta(seconds=1),
             longest_wait=timedelta(minutes=15),
+            longest_probe_wait=timedelta(minutes=1),
         ),
         Agency.CARE_TEAM: RetryPolicy(
             limit=timedelta(hours=8),
             attempt_timeout=timedelta(seconds=15),
             first_wait=timedelta(seconds=1),
             longest_wait=timedelta(minutes=15),
+            longest_probe_wait=timedelta(minutes=1),
         ),
     }
 )

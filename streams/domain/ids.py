@@ -31,6 +31,11 @@ def report_id(decision: str, agency: str) -> ReportId:
     return ReportId(_derive("report", decision, agency))
 
 
+def rejected_report_id(topic: str, partition: int, offset: int) -> ReportId:
+    """Return the id under which a record that is no readable report is handed over, by its place."""
+    return ReportId(_derive("report", topic, str(partition), str(offset)))
+
+
 def review_id(decision: str) -> ReviewId:
     """Return the id of the review that this decision asks for."""
     return ReviewId(_derive("review", decision))

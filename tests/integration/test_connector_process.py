@@ -16,6 +16,7 @@ from schemas.partitioner import partition_for
 from schemas.topics import Group, TopicName, changelog, rejected
 from schemas.vocabulary import Agency
 from services.agencies import Fault
+from streams.domain.ids import rejected_report_id
 from streams.runtime.agent import at_micros
 from tests.connector_world import PARTITIONS, World
 from tests.processes import until
@@ -124,7 +125,7 @@ async def test_a_lane_that_was_refused_begins_where_its_log_does_once_that_is_ac
     partition = partition_for(person.encode(), PARTITIONS)
     # State without any offset, as where a changelog was restored from elsewhere.
     world.write(changelog(group), person.encode(), b"acknowledged", entry=b"sdone/elsewhere")
-    made = report(Agency.CARE_TEAM, f"{world.run}-12", person=person)
+    made = report(Agency.CARE_TEAM, f"{world.run}-12", person=person, reported_at=datetime.now(UTC))
     world.write(TopicName.REPORTS_CARE_TEAM, person.encode(), encoded(made))
     arguments = ("connector", "care-team", "--agency-url", world.agency.url, "--slot", "refused")
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
@@ -148,10 +149,19 @@ async def test_what_is_no_report_is_rejected_whole_and_delays_nothing(world: Wor
         connector = world.confide.start("connector", "999", "--agency-url", world.agency.url)
         world.write(TopicName.REPORTS_999, b"person-7", garbage)
         made = world.report(7)
-        records = await asyncio.to_thread(tail.take, 5)
+        records = await asyncio.to_thread(tail.take, 6)
         assert await asyncio.to_thread(connector.stop) == 0
     kept = [record for record in records if record.topic == rejected(TopicName.REPORTS_999)]
     assert [record.value for record in kept] == [garbage]
+    (handed_over,) = [
+        change
+        for change in changes([record for record in records if record.topic == TopicName.DELIVERIES])
+        if change["report_id"] != made.report_id
+    ]
+    where = {key: value.decode() for key, value in kept[0].headers if key.startswith("rejected-")}
+    place = int(where["rejected-partition"]), int(where["rejected-offset"])
+    assert handed_over["report_id"] == rejected_report_id(TopicName.REPORTS_999, *place)
+    assert (handed_over["state"], handed_over["reason"], handed_over["person"]) == ("failed", "rejected", "")
     assert world.agency.accepted() == [made.report_id]
 
 
@@ -170,7 +180,7 @@ async def test_a_transaction_that_was_aborted_on_its_topic_is_passed_over(world:
         await writer.stop()
         # Long enough for a fetch that brings nothing but what was aborted.
         await asyncio.sleep(0.9)
-        later = report(disclosure_id=f"{world.run}-later", person="person-9")
+        later = report(disclosure_id=f"{world.run}-later", person="person-9", reported_at=datetime.now(UTC))
         world.write(TopicName.REPORTS_999, b"person-9", encoded(later))
         assert len(await asyncio.to_thread(tail.take, 4, 10)) == 4
         assert await asyncio.to_thread(connector.stop) == 0

@@ -1,9 +1,10 @@
-"""The time limit of an attempt: it is of the whole exchange, however often the agency sends a byte."""
+"""An attempt over HTTP: its time limit is of the whole exchange, and an error of the library is a failed attempt."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -56,3 +57,18 @@ async def test_an_agency_that_drips_its_answer_is_cut_off_at_the_limit(first: by
         async with asyncio.timeout(_PATIENCE_SECONDS):
             answer = await client.post(b"{}", report_id="r-1", attempt=1, traceparent=None)
     assert answer == Answer(Failure.TIMEOUT)
+
+
+async def test_an_error_that_the_library_does_not_document_is_a_failed_attempt_and_logged_by_class_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("+447700900123")
+
+    async with AgencyClient("http://127.0.0.1:1", _LIMIT) as client:
+        monkeypatch.setattr(client._client, "stream", broken)
+        answer = await client.post(b"{}", report_id="r-1", attempt=1, traceparent=None)
+    assert answer == Answer(Failure.CLIENT_ERROR)
+    said = "".join(capsys.readouterr())
+    assert "KeyError" in said
+    assert "900123" not in said

@@ -3,14 +3,14 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas.records import ReportSection
 from schemas.vocabulary import Agency
 from services.agencies import Fault
-from services.connectors.connector import Attempt, Compose
-from streams.domain.delivery import RETRY_POLICIES
+from services.connectors.effects import Attempt, Compose, Effect
 from streams.domain.sealing import open_bytes
 from tests.agency_servers import AgencyServer, serving
 from tests.connector_bench import Open
@@ -45,17 +45,25 @@ async def test_a_report_that_came_before_its_key_is_queued_until_the_key_is_here
 
 
 async def test_an_attempt_is_on_record_before_the_agency_sees_it_with_the_request_under_seal(
-    agency: AgencyServer, bench_at: Open
+    agency: AgencyServer, bench_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = bench_at(agency.url)
+    seen: list[tuple[list[tuple[str, int]], int]] = []
+    perform = bench.lane.agent.perform
+
+    async def watched(effect: Effect) -> Any:
+        seen.append((bench.states(), len(agency.log())))
+        return await perform(effect)
+
+    monkeypatch.setattr(bench.lane.agent, "perform", watched)
     bench.lane.feed(encoded(report()))
-    assert bench.states()[-1] == ("sent", 1)
     assert isinstance(bench.lane.effects[0][0], Attempt)
-    assert agency.log() == []
-    request = bench.deliveries()[-1].request
+    assert bench.states() == [("queued", 0)]
+    await bench.finish()
+    assert seen == [([("queued", 0), ("sent", 1)], 0)]
+    (request,) = [each.request for each in bench.deliveries() if each.request is not None]
     assert isinstance(request, ReportSection)
     assert b"bandstand" not in request.section.ciphertext
-    await bench.finish()
     opened = open_bytes(request.section, key=DATA_KEY, disclosure_id=request.disclosure_id)
     assert json.loads(opened) == agency.log()[0]["body"]
 
@@ -106,20 +114,6 @@ async def test_what_cannot_be_helped_by_sending_again_goes_to_a_human_at_once(
     assert bench.states()[-1] == ("failed", 1)
     assert bench.deliveries()[-1].reason == reason
     assert len(agency.log()) == 1
-
-
-async def test_an_agency_that_is_down_is_tried_for_its_limit_and_then_a_human_is_called(
-    tmp_path: Path, bench_at: Open
-) -> None:
-    async with serving(tmp_path / "other", Agency.EMERGENCY_999) as gone:
-        url = gone.url
-    bench = bench_at(url, policy=RETRY_POLICIES[Agency.EMERGENCY_999])
-    bench.lane.feed(encoded(report()))
-    await bench.finish()
-    last = bench.deliveries()[-1]
-    assert (last.state, last.reason) == ("failed", "limit_passed_after_no_connection")
-    assert last.attempt >= 8
-    assert timedelta(seconds=45) < last.changed_at - bench.deliveries()[0].changed_at < timedelta(seconds=60)
 
 
 async def test_an_answer_without_a_reference_is_asked_for_again(tmp_path: Path, bench_at: Open) -> None:

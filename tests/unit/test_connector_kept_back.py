@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.vocabulary import Agency
+from services.connectors.keyring import NoKey
 from tests.agency_servers import AgencyServer
 from tests.connector_bench import Open
 from tests.reports import Keys, encoded, report, section
@@ -37,8 +38,23 @@ async def test_a_person_erased_between_two_attempts_is_not_sent_again(agency: Ag
     await bench.step()
     bench.keys.keys.clear()
     await bench.finish()
+    assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
     assert bench.deliveries()[-1].reason == "key_erased"
     assert len(agency.log()) == 1
+
+
+async def test_a_key_that_is_gone_between_two_attempts_without_a_tombstone_is_missing_and_not_erased(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    await bench.step()
+    bench.keys.keys.clear()
+    bench.keys.absent = NoKey.MISSING
+    await bench.finish()
+    assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
+    assert bench.deliveries()[-1].reason == "key_missing"
 
 
 async def test_a_section_that_was_changed_is_not_opened(agency: AgencyServer, bench_at: Open) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
-from services.connectors.connector import Attempt
+from services.connectors.effects import Attempt
 from services.connectors.standing import SETTLED_FOR
 from tests.agency_servers import AgencyServer
 from tests.connector_bench import Open

@@ -12,11 +12,13 @@ from streams.domain.delivery import (
     FAILURE_READINGS,
     RETRY_POLICIES,
     TRANSITIONS,
+    UNANSWERED,
     DeliveryEvent,
     Failure,
     ImpossibleStepError,
     Reading,
     advance,
+    limit_reason,
     read_answer,
 )
 
@@ -33,14 +35,22 @@ def test_a_report_that_goes_well_passes_every_state_in_order() -> None:
 
 def test_giving_up_is_possible_before_the_agency_acknowledged_and_never_after() -> None:
     fails = {state for state in DeliveryState if (state, DeliveryEvent.GIVEN_UP) in TRANSITIONS}
-    assert fails == {DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.RECEIVED}
+    assert fails == {DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.RECEIVED, DeliveryState.FAILED}
 
 
-def test_nothing_leads_out_of_the_two_ends() -> None:
-    for state, event in product((DeliveryState.FAILED, DeliveryState.OUTCOME_KNOWN), DeliveryEvent):
+def test_nothing_leads_out_of_the_last_end() -> None:
+    for event in DeliveryEvent:
         with pytest.raises(ImpossibleStepError) as caught:
-            advance(state, event)
-        assert (caught.value.state, caught.value.event) == (state, event)
+            advance(DeliveryState.OUTCOME_KNOWN, event)
+        assert (caught.value.state, caught.value.event) == (DeliveryState.OUTCOME_KNOWN, event)
+
+
+def test_a_report_that_was_handed_over_stays_so_until_the_agency_says_that_it_has_it() -> None:
+    states = [DeliveryState.FAILED]
+    way = (DeliveryEvent.ATTEMPTED, DeliveryEvent.GIVEN_UP, DeliveryEvent.RECEIVED, DeliveryEvent.ACKNOWLEDGED)
+    for event in way:
+        states.append(advance(states[-1], event))
+    assert states == ["failed", "failed", "failed", "received", "acknowledged"]
 
 
 def test_every_pair_is_in_the_table_or_refused() -> None:
@@ -63,6 +73,7 @@ def test_every_pair_is_in_the_table_or_refused() -> None:
         (422, Reading.FAIL, "status_422"),
         (Failure.TIMEOUT, Reading.RETRY, "timeout"),
         (Failure.CONNECTION_LOST, Reading.RETRY, "connection_lost"),
+        (Failure.CLIENT_ERROR, Reading.RETRY, "client_error"),
         (302, Reading.FAIL, "unknown_status_302"),
         (204, Reading.FAIL, "unknown_status_204"),
         (599, Reading.FAIL, "unknown_status_599"),
@@ -105,15 +116,41 @@ def test_jitter_spreads_a_wait_over_its_upper_half(agency: Agency, attempt: int,
 
 
 @given(st.sampled_from(Agency), st.floats(0, 1, exclude_max=True))
-def test_an_agency_that_never_answers_is_given_up_within_its_limit(agency: Agency, jitter: float) -> None:
+def test_an_agency_that_never_answers_is_tried_more_than_three_times_within_its_limit(
+    agency: Agency, jitter: float
+) -> None:
     policy = RETRY_POLICIES[agency]
     now, attempt = NOW, 0
-    while True:
+    while now < policy.limit_at(NOW):
         attempt += 1
-        due = policy.next_attempt(NOW, now, attempt, jitter)
-        if due is None:
-            break
-        assert now < due < NOW + policy.limit
+        due = policy.next_attempt(now, attempt, jitter)
+        assert now < due <= now + policy.longest_wait
         now = due
     assert attempt > 3
-    assert now + policy.longest_wait >= NOW + policy.limit
+
+
+def test_999_is_tried_on_for_a_day_behind_its_limit_and_no_other_agency_is() -> None:
+    ends = {agency: policy.ends_at(NOW) - policy.limit_at(NOW) for agency, policy in RETRY_POLICIES.items()}
+    assert ends.pop(Agency.EMERGENCY_999) == timedelta(hours=24)
+    assert set(ends.values()) == {timedelta(0)}
+
+
+@pytest.mark.parametrize("agency", Agency)
+def test_waits_for_a_probe_double_up_to_the_longest_which_is_short_for_999(agency: Agency) -> None:
+    policy = RETRY_POLICIES[agency]
+    waits = [policy.probe_wait(failed) for failed in range(40)]
+    assert waits[:2] == [policy.first_wait, 2 * policy.first_wait]
+    assert waits == sorted(waits)
+    assert waits[-1] == policy.longest_probe_wait
+    assert policy.longest_probe_wait <= policy.limit / 12
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"), [(None, "limit_passed"), ("timeout", "limit_passed_after_timeout")], ids=["none", "timeout"]
+)
+def test_the_reason_at_the_limit_names_that_of_the_last_attempt(last: str | None, reason: str) -> None:
+    assert limit_reason(last) == reason
+
+
+def test_only_failures_without_any_answer_count_against_an_endpoint() -> None:
+    assert set(Failure) - UNANSWERED == {Failure.NO_REFERENCE}

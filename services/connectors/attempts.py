@@ -1,0 +1,67 @@
+"""Making an attempt: its slot at the endpoint, the request in it, its span, and what the breaker hears of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+
+from schemas.telemetry import Attribute, Span
+from schemas.vocabulary import Agency
+from services.connectors.client import AgencyClient
+from services.connectors.effects import Answered, Attempt
+from services.connectors.endpoint import Endpoint
+from services.connectors.sealed import Composer, Unopenable
+from streams.domain.delivery import UNANSWERED, Failure, Reading, read_answer
+from streams.runtime.tracing import cause_of, context_of
+
+
+class Attempts:
+    """Makes the attempts of one agency's connector; all its lanes share the client and the endpoint."""
+
+    def __init__(self, agency: Agency, composer: Composer, client: AgencyClient, endpoint: Endpoint) -> None:
+        self._agency = agency
+        self._composer = composer
+        self._client = client
+        self._endpoint = endpoint
+
+    @asynccontextmanager
+    async def slot(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Wait for the slot of an attempt and hold it."""
+        # A key that is not at hand is waited for before the slot, which another report can use.
+        await self._composer.open(attempt.request)
+        async with self._endpoint.slot(attempt.report_id, attempt.time_left):
+            yield
+
+    async def make(self, attempt: Attempt) -> Answered | Unopenable:
+        """Send the request, which has its slot, and return what came of it."""
+        body = await self._composer.open(attempt.request)
+        if isinstance(body, Unopenable):
+            return body
+        with trace.get_tracer("confide.connectors").start_as_current_span(
+            Span.AGENCY_ATTEMPT,
+            context=context_of(attempt.cause),
+            kind=SpanKind.CLIENT,
+            attributes={
+                Attribute.AGENCY: self._agency.value,
+                Attribute.REPORT_ID: attempt.report_id,
+                Attribute.ATTEMPT: attempt.number,
+            },
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            within = cause_of(span, attempt.cause)
+            answer = await self._client.post(
+                body, report_id=attempt.report_id, attempt=attempt.number, traceparent=within.traceparent
+            )
+            outcome = answer.outcome
+            if outcome in UNANSWERED:
+                self._endpoint.unanswered(attempt.report_id)
+            else:
+                self._endpoint.answered()
+            name = Attribute.ERROR if isinstance(outcome, Failure) else Attribute.HTTP_STATUS
+            span.set_attribute(name, outcome)
+            reading, _ = read_answer(outcome)
+            if reading is not Reading.ACKNOWLEDGED:
+                span.set_status(StatusCode.ERROR)
+            return Answered(answer, within)

@@ -1,0 +1,45 @@
+"""Work of a connector outside its turns, and the results of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from schemas.records import Report, ReportSection
+from services.connectors.client import Answer
+from services.connectors.sealed import Unopenable
+from streams.runtime import Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """Make the request of a report."""
+
+    report: Report
+
+    @property
+    def report_id(self) -> str:
+        """The report's id."""
+        return self.report.report_id
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Send a request, for the `number`th time, once it has its slot."""
+
+    report_id: str
+    number: int
+    request: ReportSection
+    cause: Cause
+    #: Until the limit of the report, when the attempt began to wait; negative behind it.
+    time_left: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of an attempt, and the span it was made in."""
+
+    answer: Answer
+    cause: Cause
+
+
+Effect = Compose | Attempt
+Result = ReportSection | Unopenable | Answered

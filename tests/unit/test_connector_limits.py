@@ -1,0 +1,217 @@
+"""A report's limit: counted from when it was reported, passed in time, and what goes on after it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.records import DeliveryChanged
+from schemas.vocabulary import Agency
+from services.agencies import Fault
+from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
+from tests.agency_servers import AgencyServer, serving
+from tests.connector_bench import QUICK, Bench, Crash, Open
+from tests.lanes import START
+from tests.reports import Keys, encoded, report
+
+LIMIT_AT = report().reported_at + QUICK.limit
+#: As QUICK, and tried on for half a minute after the limit.
+TRYING_ON = replace(QUICK, tries_on=timedelta(seconds=30))
+ENDS_AT = LIMIT_AT + timedelta(seconds=30)
+
+
+@pytest.fixture
+async def nowhere(tmp_path: Path) -> str:
+    """The address of an agency that is gone."""
+    async with serving(tmp_path / "gone", Agency.EMERGENCY_999) as gone:
+        return gone.url
+
+
+def failed(bench: Bench) -> list[DeliveryChanged]:
+    return [each for each in bench.deliveries() if each.state == "failed"]
+
+
+@pytest.mark.parametrize("policy", [RETRY_POLICIES[Agency.POLICE_101], QUICK], ids=["101", "999-without-trying-on"])
+async def test_an_agency_that_is_down_is_tried_up_to_the_limit_and_a_human_is_called_at_it(
+    nowhere: str, bench_at: Open, policy: RetryPolicy
+) -> None:
+    bench = bench_at(nowhere, policy=policy)
+    bench.lane.feed(encoded(report()))
+    await bench.finish()
+    last = bench.deliveries()[-1]
+    assert failed(bench) == [last]
+    assert last.reason == "limit_passed_after_no_connection"
+    assert last.attempt >= 8
+    assert last.changed_at == report().reported_at + policy.limit
+    assert set(bench.lane.state) == {b"done/" + report().report_id.encode()}
+    assert not bench.endpoint.is_open or bench.time.next_call() is None
+
+
+async def test_the_limit_counts_from_when_it_was_reported_and_not_from_when_it_came(
+    nowhere: str, bench_at: Open
+) -> None:
+    bench = bench_at(nowhere)
+    bench.clock.now = LIMIT_AT - timedelta(seconds=3)
+    bench.lane.feed(encoded(report()))
+    await bench.finish()
+    assert failed(bench)[0].changed_at == LIMIT_AT
+
+
+async def test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    bench.clock.now = LIMIT_AT
+    bench.lane.pass_time()
+    assert bench.states() == [("queued", 0), ("failed", 0)]
+    assert failed(bench)[0].reason == "limit_passed"
+    await bench.finish()
+    assert bench.states() == [("queued", 0), ("failed", 0)]
+    assert agency.log() == []
+
+
+async def test_a_report_whose_key_does_not_come_is_failed_at_its_limit_as_missing_its_key(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    bench = bench_at(agency.url, Keys(late=True))
+    bench.lane.feed(encoded(report()))
+    bench.clock.now = LIMIT_AT
+    bench.lane.pass_time()
+    assert [(each.state, each.reason) for each in bench.deliveries()] == [("queued", None), ("failed", "key_missing")]
+    # The key that comes afterwards changes nothing.
+    await bench.finish()
+    assert len(bench.deliveries()) == 2
+    assert agency.log() == []
+
+
+async def test_an_attempt_under_way_at_the_limit_may_still_be_acknowledged(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    bench.during_attempt(lambda: bench.reach(LIMIT_AT))
+    await bench.finish()
+    assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1), ("received", 1), ("acknowledged", 1)]
+    assert failed(bench)[0].reason == "limit_passed"
+    assert bench.deliveries()[-1].reference
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"acknowledged"}
+
+
+async def test_an_attempt_under_way_at_the_limit_that_fails_is_the_last(agency: AgencyServer, bench_at: Open) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    bench.during_attempt(lambda: bench.reach(LIMIT_AT))
+    await bench.finish()
+    assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"failed"}
+    assert len(agency.log()) == 1
+
+
+async def test_a_crash_during_the_attempt_that_was_under_way_at_the_limit_ends_it(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    bench.during_attempt(lambda: bench.reach(LIMIT_AT))
+    with pytest.raises(Crash):
+        await bench.crash_after_attempt()
+    await bench.finish()
+    assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
+    assert set(bench.lane.state) == {b"done/" + report().report_id.encode()}
+
+
+async def test_999_is_tried_on_after_its_limit_and_a_late_acknowledgement_is_on_record(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([503] * 10)
+    bench = bench_at(agency.url, policy=TRYING_ON)
+    bench.lane.feed(encoded(report()))
+    await bench.finish()
+    assert bench.states()[-2:] == [("received", 11), ("acknowledged", 11)]
+    handed_over, *tried_on = failed(bench)
+    assert (handed_over.changed_at, handed_over.reason) == (LIMIT_AT, "limit_passed_after_status_503")
+    assert handed_over.request is None
+    assert [each.attempt for each in tried_on] == list(range(handed_over.attempt + 1, 12))
+    assert all(each.request is not None and each.reason == "status_503" for each in tried_on)
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"acknowledged"}
+
+
+async def test_what_is_tried_on_in_vain_ends_with_the_time_for_it(nowhere: str, bench_at: Open) -> None:
+    bench = bench_at(nowhere, policy=TRYING_ON)
+    bench.lane.feed(encoded(report()))
+    await bench.finish()
+    handed_over, *tried_on = failed(bench)
+    assert handed_over.changed_at == LIMIT_AT
+    assert tried_on
+    assert all(LIMIT_AT < each.changed_at < ENDS_AT for each in tried_on)
+    assert ENDS_AT <= bench.clock.now <= ENDS_AT + QUICK.longest_wait
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"failed"}
+
+
+async def test_a_permanent_refusal_ends_what_is_tried_on(agency: AgencyServer, bench_at: Open) -> None:
+    agency.faults.add([503] * 10 + [422])
+    bench = bench_at(agency.url, policy=TRYING_ON)
+    bench.lane.feed(encoded(report()))
+    await bench.finish()
+    assert (failed(bench)[-1].reason, failed(bench)[-1].attempt) == ("status_422", 11)
+    assert len(agency.log()) == 11
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"failed"}
+
+
+async def test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_999_is_tried_all_the_same(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    late = encoded(report(reported_at=START - QUICK.limit))
+    others = bench_at(agency.url)
+    others.lane.feed(late)
+    assert [(each.state, each.reason) for each in others.deliveries()] == [("queued", None), ("failed", "limit_passed")]
+    assert not others.is_owed()
+    emergency = bench_at(agency.url, policy=TRYING_ON)
+    emergency.lane.feed(late)
+    assert [(each.state, each.reason) for each in emergency.deliveries()] == [
+        ("queued", None),
+        ("failed", "limit_passed"),
+    ]
+    await emergency.finish()
+    assert emergency.states()[2:] == [("failed", 1), ("received", 1), ("acknowledged", 1)]
+    # Behind the time for trying on too.
+    older = bench_at(agency.url, policy=TRYING_ON)
+    older.lane.feed(encoded(report(disclosure_id="older", reported_at=START - timedelta(days=2))))
+    assert not older.is_owed()
+    assert older.states() == [("queued", 0), ("failed", 0)]
+
+
+async def test_the_limit_of_a_report_that_waits_outlives_a_crash_as_does_the_end_of_trying_on(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([Fault.DROP] * 100)
+    bench = bench_at(agency.url, policy=TRYING_ON)
+    bench.lane.feed(encoded(report()))
+    while bench.is_owed():
+        if not bench.lane.effects:
+            bench.crash()
+        await bench.step()
+    handed_over, *tried_on = failed(bench)
+    assert handed_over.changed_at == LIMIT_AT
+    assert tried_on
+    assert set(bench.lane.state) == {b"done/" + report().report_id.encode()}
+
+
+async def test_a_report_from_a_version_without_limits_has_its_limit_from_the_next_start_on(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([503] * 100)
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    await bench.step()
+    bench.lane.changelog = [
+        entry._replace(value=entry.value.replace(b'{"state"', b'{"queued_at":"2026-02-03T21:10:00Z","state"'))
+        for entry in bench.lane.changelog
+        if entry.value is not None and not entry.key.startswith(b"tlimit/")
+    ]
+    bench.crash()
+    await bench.finish()
+    assert [each.changed_at for each in failed(bench)] == [LIMIT_AT]
