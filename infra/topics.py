@@ -92,18 +92,22 @@ def apply(
 def broker_warnings(bootstrap: str) -> tuple[str, ...]:
     """Return a line for each broker that lets transactions stay open for longer than wanted; raise KafkaUnavailable.
 
-    A line names the broker, its value and the one wanted, in milliseconds, and the reason.
+    A line names the broker, its value and the one wanted, in milliseconds, and the reason. A broker that does not say
+    its value is named too.
     """
     with _admin(bootstrap) as admin:
         brokers = [str(node["broker_id"]) for node in admin.describe_cluster()["brokers"]]
         asked = [ConfigResource(ConfigResourceType.BROKER, name, [MAX_TRANSACTION]) for name in brokers]
-        found = admin.describe_configs(asked, config_filter="all")["broker"]
-    allowed = {name: int(found[name][MAX_TRANSACTION]["value"]) for name in brokers}
+        try:
+            found = admin.describe_configs(asked, config_filter="all")["broker"]
+        except kafka.errors.AuthorizationError:
+            found = {}
+    values = {name: found.get(name, {}).get(MAX_TRANSACTION, {}).get("value") for name in brokers}
     return tuple(
-        f"broker {name} has {MAX_TRANSACTION} = {value}, wanted at most {MAX_TRANSACTION_MS}: "
+        f"broker {name} has {MAX_TRANSACTION} = {value or 'unknown'}, wanted at most {MAX_TRANSACTION_MS}: "
         "an open transaction hides emergencies that were committed behind it"
-        for name, value in sorted(allowed.items())
-        if value > MAX_TRANSACTION_MS
+        for name, value in sorted(values.items())
+        if value is None or int(value) > MAX_TRANSACTION_MS
     )
 
 
