@@ -82,7 +82,7 @@ def show(review: _Id, as_json: _Json = False) -> None:
         return
     lines = list(described(known, decision, policies, now))
     if request.rejected is not None:
-        lines += as_it_came(came)
+        lines += as_it_came(None) if came is None else as_it_came(*came)
     elif details is None:
         lines += ["", "What was sealed can no longer be read: it was erased."]
     else:
