@@ -9,6 +9,7 @@ from typing import Any
 import kafka.errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from infra.broker.configuration import MAX_TRANSACTION, MAX_TRANSACTION_MS
 from infra.broker.probe import answers
 from schemas.topics import CATALOGUE, Topic
 
@@ -85,6 +86,28 @@ def apply(
     return tuple(
         Applied(name, wanted[name], _action(name in created, name in changed), tuple(changed.get(name, ())))
         for name in catalogue
+    )
+
+
+def broker_warnings(bootstrap: str) -> tuple[str, ...]:
+    """Return a line for each broker that lets transactions stay open for longer than wanted; raise KafkaUnavailable.
+
+    A line names the broker, its value and the one wanted, in milliseconds, and the reason. A broker that does not say
+    its value is named too.
+    """
+    with _admin(bootstrap) as admin:
+        brokers = [str(node["broker_id"]) for node in admin.describe_cluster()["brokers"]]
+        asked = [ConfigResource(ConfigResourceType.BROKER, name, [MAX_TRANSACTION]) for name in brokers]
+        try:
+            found = admin.describe_configs(asked, config_filter="all")["broker"]
+        except kafka.errors.AuthorizationError:
+            found = {}
+    values = {name: found.get(name, {}).get(MAX_TRANSACTION, {}).get("value") for name in brokers}
+    return tuple(
+        f"broker {name} has {MAX_TRANSACTION} = {value or 'unknown'}, wanted at most {MAX_TRANSACTION_MS}: "
+        "an open transaction hides emergencies that were committed behind it"
+        for name, value in sorted(values.items())
+        if value is None or int(value) > MAX_TRANSACTION_MS
     )
 
 

@@ -16,7 +16,7 @@ Headers = Iterable[tuple[bytes, bytes | None]]
 Entry = tuple[bytes | None, bytes | None, Headers]
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 30
 
 
 class _Name(str):

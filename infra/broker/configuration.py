@@ -19,6 +19,11 @@ logger.ready.level=INFO
 """
 READY = "Kafka Server started"
 
+#: The broker's limit for transactions, and how long one may stay open (milliseconds): a stranger's open transaction
+#: hides from our readers what was committed behind it, an emergency too. Our lanes ask for 6 s.
+MAX_TRANSACTION = "transaction.max.timeout.ms"
+MAX_TRANSACTION_MS = 10_000
+
 #: What any single broker of Confide is told, in a container too.
 SINGLE_NODE: Mapping[str, str] = MappingProxyType(
     {
@@ -36,9 +41,9 @@ SINGLE_NODE: Mapping[str, str] = MappingProxyType(
         "transaction.state.log.num.partitions": "4",
         "group.initial.rebalance.delay.ms": "0",
         # An open transaction of a killed worker hides what others committed behind it until it is aborted: at most
-        # its own time-out (6 s for lanes) and this.
+        # its own time-out (6 s for lanes) and this. A writer that asks for longer than 10 s is refused.
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
-        "transaction.max.timeout.ms": "60000",
+        MAX_TRANSACTION: str(MAX_TRANSACTION_MS),
         "message.max.bytes": str(MAX_BATCH_BYTES),
         "replica.fetch.max.bytes": str(MAX_BATCH_BYTES),
         # After a SIGKILL the controller holds the old registration against the new one for as long (9 s unless told).

@@ -87,7 +87,7 @@ def show(review: _Id, as_json: _Json = False) -> None:
         return
     lines = list(described(known, decision, policies, now))
     if request.rejected is not None:
-        lines += as_it_came(came)
+        lines += as_it_came(None) if came is None else as_it_came(*came)
     elif missing is not None:
         lines += ["", f"What was sealed cannot be read: {missing}."]
     elif details is None:

@@ -20,7 +20,7 @@ def apply(
 ) -> None:
     """Create the topics that are missing and set what differs; safe to repeat."""
     from infra import broker
-    from infra.topics import Action, TopicsError
+    from infra.topics import Action, TopicsError, broker_warnings
     from infra.topics import apply as apply_catalogue
 
     try:
@@ -29,6 +29,7 @@ def apply(
             typer.echo("confide: no Kafka: set KAFKA_BOOTSTRAP, or run `confide broker start`", err=True)
             raise typer.Exit(1)
         done = apply_catalogue(bootstrap, partitions, replication=replication)
+        warnings = broker_warnings(bootstrap)
     except (broker.BrokerError, TopicsError) as problem:
         typer.echo(f"confide: {problem}", err=True)
         raise typer.Exit(1) from problem
@@ -36,6 +37,8 @@ def apply(
         if one.action is not Action.UNCHANGED:
             typer.echo(f"{one.action:<10}  {one.topic}  {'; '.join(one.changes) or f'partitions: {one.partitions}'}")
     counts = ", ".join(f"{sum(one.action is action for one in done)} {action}" for action in Action)
+    for warning in warnings:
+        typer.echo(f"confide: warning: {warning}", err=True)
     typer.echo(f"{len(done)} topics at {bootstrap}: {counts}")
 
 

@@ -1,7 +1,7 @@
 """Reads what the console shows: reviews, decisions, rejected records, and sections, which it opens for staff."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from pydantic import ValidationError
@@ -21,6 +21,13 @@ UNREADABLE = (Unreadable, ValidationError)
 
 class KeyMissing(LookupError):
     """Neither the key of a section nor its erasure was read; the message says whether it may yet come."""
+
+
+class RejectedValue(NamedTuple):
+    """What a `.rejected` topic has of a value; where that is the first part only, the length of the whole in bytes."""
+
+    kept: bytes
+    length: int | None
 
 
 class Topics:
@@ -94,13 +101,15 @@ class Topics:
         data_key = unwrap(wrapped, master=master_key, key_id=section.key_id)
         return unseal(section, key=data_key, disclosure_id=request.disclosure_id)
 
-    def rejected(self, about: UrgentRejected) -> bytes | None:
-        """Return a rejected record as it came, None where its topic has forgotten it."""
+    def rejected(self, about: UrgentRejected) -> RejectedValue | None:
+        """Return the value of a rejected record as it is kept, None where its topic has forgotten it."""
         for record in self._records(rejected(about.topic), (about.partition,)):
             headers = dict(record.headers)
             if headers.get("rejected-offset") == b"%d" % about.offset:
-                value: bytes | None = record.value
-                return value
+                length = headers.get("rejected-length")
+                if record.value is None:
+                    return None
+                return RejectedValue(record.value, None if length is None else int(length))
         return None
 
     def _records(self, topic: str, partitions: Iterable[int] | None = None) -> Iterator[Any]:

@@ -84,15 +84,21 @@ def disclosed(details: SealedDetails) -> Iterator[str]:
     yield f"  {details.summary or 'none'}"
 
 
-def as_it_came(value: bytes | None) -> Iterator[str]:
-    """Yield a rejected record as text, whatever it is. For staff's eyes alone."""
+def as_it_came(value: bytes | None, length: int | None = None) -> Iterator[str]:
+    """Yield a rejected record as text, whatever it is. For staff's eyes alone.
+
+    Where `value` is only the first part, `length` is that of the whole in bytes.
+    """
     from schemas.codec import decode
 
     yield ""
     if value is None:
         yield "The record itself is no longer kept."
         return
-    yield "The record as it came:"
+    if length is None:
+        yield "The record as it came:"
+    else:
+        yield f"Only the first {len(value):,} bytes of {length:,} are kept, as they came:"
     try:
         yield f"  {decode(value, 'Disclosure')[1]}"
     except Unreadable:

@@ -170,7 +170,9 @@ async def test_a_transaction_that_was_aborted_on_its_topic_is_passed_over(world:
         connector = world.confide.start("connector", "999", "--agency-url", world.agency.url)
         world.report(9)
         assert len(await asyncio.to_thread(tail.take, 4)) == 4
-        writer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=secrets.token_hex(4))
+        writer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, transactional_id=secrets.token_hex(4), transaction_timeout_ms=10_000
+        )
         await writer.start()
         await writer.begin_transaction()
         await writer.send_and_wait(

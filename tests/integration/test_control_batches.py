@@ -63,7 +63,9 @@ def configure(admin: Any, kind: Any, names: list[str], settings: dict[str, Any])
 
 async def empty_a_marker(made: Compacted, admin: Any) -> None:
     first, second, successor = (
-        AIOKafkaProducer(bootstrap_servers=made.bootstrap, transactional_id=f"{made.topic}-{name}")
+        AIOKafkaProducer(
+            bootstrap_servers=made.bootstrap, transactional_id=f"{made.topic}-{name}", transaction_timeout_ms=10_000
+        )
         for name in ("first", "second", "second")
     )
     filler = AIOKafkaProducer(bootstrap_servers=made.bootstrap)

@@ -207,7 +207,9 @@ async def lanes_move(run: Run) -> None:
 
 async def test_a_source_full_of_transactions_kept_and_aborted_is_read_through(single: Run) -> None:
     worker = single.start()
-    producer = AIOKafkaProducer(bootstrap_servers=single.bootstrap, transactional_id=f"{single.name}-source")
+    producer = AIOKafkaProducer(
+        bootstrap_servers=single.bootstrap, transactional_id=f"{single.name}-source", transaction_timeout_ms=10_000
+    )
     await producer.start()
     written: list[Made] = []
     try:

@@ -92,7 +92,9 @@ async def test_it_has_everything_at_start_and_at_each_catch_up_and_forgets_what_
 
 async def test_it_applies_nothing_that_is_not_committed(run: Run) -> None:
     copy = Copy()
-    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=run.name)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=run.bootstrap, transactional_id=run.name, transaction_timeout_ms=10_000
+    )
     await producer.start()
     follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
     try:

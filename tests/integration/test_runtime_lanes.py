@@ -264,7 +264,9 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(r
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.put(batch(run, 0, 3, 0, 1, 2))
         await out.at_least(3)
-    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lane-0")
+    producer = AIOKafkaProducer(
+        bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lane-0", transaction_timeout_ms=10_000
+    )
     await producer.start()
     try:
         await producer.begin_transaction()

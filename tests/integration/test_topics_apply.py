@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from typer.testing import CliRunner
 
-from infra.broker import LocalBroker
+from infra.broker import LocalBroker, configuration
 from infra.topics import Action, Applied, KafkaUnavailable, PartitionsDiffer, Refused, apply
 from schemas.topics import CATALOGUE, Topic
 from services.cli import topics as cli
@@ -103,7 +105,32 @@ def test_the_command_applies_and_says_what_it_did(bootstrap: str, monkeypatch: p
     monkeypatch.setenv("KAFKA_BOOTSTRAP", bootstrap)
     good = CliRunner().invoke(cli.topics, ["apply", "--partitions", str(PARTITIONS)])
     assert good.exit_code == 0
+    assert good.stderr == ""
     assert f"{len(CATALOGUE)} topics at {bootstrap}: 0 created, 0 configured, {len(CATALOGUE)} unchanged" in good.stdout
     bad = CliRunner().invoke(cli.topics, ["apply", "--partitions", "9"])
     assert bad.exit_code == 1
     assert bad.stderr.startswith("confide: partition counts never change")
+
+
+def test_a_broker_that_lets_transactions_stay_open_for_long_is_a_warning(
+    own_broker: Callable[[], LocalBroker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lenient = {**configuration.SINGLE_NODE, "transaction.max.timeout.ms": "900000"}
+    monkeypatch.setattr(configuration, "SINGLE_NODE", lenient)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", own_broker().bootstrap)
+    applied = CliRunner().invoke(cli.topics, ["apply"])
+    assert applied.exit_code == 0
+    (line,) = applied.stderr.splitlines()
+    assert line == (
+        "confide: warning: broker 1 has transaction.max.timeout.ms = 900000, wanted at most 10000: "
+        "an open transaction hides emergencies that were committed behind it"
+    )
+
+
+async def test_our_broker_refuses_a_writer_that_asks_for_longer_transactions(bootstrap: str) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="stranger", transaction_timeout_ms=10_001)
+    try:
+        with pytest.raises(KafkaError):
+            await producer.start()
+    finally:
+        await producer.stop()

@@ -1,12 +1,11 @@
 """What readers make of batches that the broker hands them: in aiokafka's fetcher, and in kafka-python's."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import CorruptRecordException
@@ -14,54 +13,21 @@ from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBa
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.consumer.fetcher import Fetcher as PythonFetcher
-from kafka.consumer.fetcher import IsolationLevel
-from kafka.record.memory_records import MemoryRecords
 
 from schemas.header_names import make_names_readable
-from services.sdk import reading
 from streams.runtime import fetching
 from streams.runtime.fetching import CommittedRecords, FetchedRecords
+from tests.fetches import SOURCE, Aborted, Read, in_aiokafka, in_kafka_python
 from tests.raw_records import CODECS, Entry, builder, stored
 
-_SOURCE = TopicPartition("topic", 0)
 _ABORT = [(b"\0\0\0\0", b"\0\0\0\0\0\0", ())]
 _COMMIT = [(b"\0\0\0\1", b"\0\0\0\0\0\0", ())]
 _EMPTIED: list[Entry] = []
 _P, _Q = 7, 8
 
 
-class Aborted(NamedTuple):
-    producer_id: int
-    first_offset: int
-
-
-class Read(NamedTuple):
-    values: list[bytes]
-    position: int
-
-
 def data(value: bytes, name: bytes = b"name") -> list[Entry]:
     return [(b"key", value, [(name, b"")])]
-
-
-def in_aiokafka(batches: Iterable[bytes], aborted: Iterable[Aborted], start: int = 0) -> Read:
-    records = CommittedRecords(
-        _SOURCE, FetchedRecords(b"".join(batches)), list(aborted), start, None, None, True, fetcher.READ_COMMITTED
-    )
-    values = [record.value for record in records]
-    return Read(values, records.next_fetch_offset)
-
-
-def in_kafka_python(batches: Iterable[bytes], aborted: Iterable[Aborted], start: int = 0) -> Read:
-    records = reading.CommittedRecords(
-        start,
-        _SOURCE,
-        MemoryRecords(b"".join(batches)),
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        aborted_transactions=list(aborted),
-    )
-    values = [record.value for record in records.take()]
-    return Read(values, records.next_fetch_offset)
 
 
 READERS = pytest.mark.parametrize("read", [in_aiokafka, in_kafka_python])
@@ -140,7 +106,7 @@ def test_aiokafka_in_python_is_mended_too(monkeypatch: pytest.MonkeyPatch) -> No
             return _DefaultRecordBatchPy(self.fetched)
 
     batch = stored([*data(b"0"), *data(b"1", b"\xff")], 0)
-    records = CommittedRecords(_SOURCE, InPython(batch), None, 0, None, None, True, fetcher.READ_COMMITTED)
+    records = CommittedRecords(SOURCE, InPython(batch), None, 0, None, None, True, fetcher.READ_COMMITTED)
     assert [record.value for record in records] == [b"0", b"1"]
 
 

@@ -1,12 +1,22 @@
 """What stands beside a rejected record."""
 
+import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from schemas.compressed_batches import FIRST_PART_BYTES
 from schemas.errors import Invalid, Problem, Unreadable
+from schemas.topics import CATALOGUE, MAX_VALUE_BYTES
 from streams.runtime import Record
+from streams.runtime.agent import Output
 from streams.runtime.rejection import rejected
+from streams.runtime.transaction import MAX_REQUEST_BYTES
+from streams.runtime.unreadable import offset_behind, refuse_unreadable
+from tests.fetches import of_aiokafka
+from tests.raw_records import stored
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -62,3 +72,81 @@ def test_a_hundred_faults_do_not_fill_the_headers() -> None:
     output = rejected(record(), invalid, by="admit", now=NOW)
     assert len(dict(output.headers)["rejected-reason"]) == 1_000
     assert dict(output.headers)["rejected-field"] == b"concerns[0].kind"
+
+
+def cut(output: Output) -> Mapping[str, bytes]:
+    names = ("length", "sha256", "kept", "key-length", "key-sha256")
+    return {name: held for name, held in output.headers if name.removeprefix("rejected-") in names}
+
+
+def batch_size(output: Output) -> int:
+    """Return the bytes that the output takes in a batch of its own."""
+    batch = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, 0, 1)
+    assert batch.append(0, 0, output.key, output.value, list(output.headers)) is not None
+    return len(batch.build())
+
+
+@pytest.mark.parametrize("key", [b"k", b"k" * 32 * 1024])
+def test_the_largest_value_of_a_topic_is_kept_whole(key: bytes) -> None:
+    value = b"v" * MAX_VALUE_BYTES
+    output = rejected(record(key=key, value=value), Invalid.of("value", "is too long"), by="admit", now=NOW)
+    assert (output.key, output.value, cut(output)) == (key, value, {})
+
+
+def test_of_a_larger_one_the_first_part_is_kept_with_length_and_digest() -> None:
+    value = b"first" + b"v" * (5 << 20)
+    output = rejected(record(value=value), Invalid.of("value", "is too long"), by="admit", now=NOW)
+    assert (output.key, output.value) == (b"k", value[:FIRST_PART_BYTES])
+    assert cut(output) == {
+        "rejected-length": b"%d" % len(value),
+        "rejected-sha256": hashlib.sha256(value).hexdigest().encode(),
+        "rejected-kept": b"65536",
+    }
+    # Its place is there as of any other.
+    assert dict(output.headers)["rejected-offset"] == b"41"
+
+
+@pytest.mark.parametrize("value", [None, b"v", b"v" * MAX_VALUE_BYTES])
+def test_a_key_that_is_too_large_is_cut_too(value: bytes | None) -> None:
+    key = b"k" * (5 << 20)
+    output = rejected(record(key=key, value=value), Invalid.of("value", "is too long"), by="admit", now=NOW)
+    assert output.key == key[:FIRST_PART_BYTES]
+    assert output.value == (value and value[:FIRST_PART_BYTES])
+    assert cut(output)["rejected-key-length"] == b"%d" % len(key)
+    assert cut(output)["rejected-key-sha256"] == hashlib.sha256(key).hexdigest().encode()
+
+
+@pytest.mark.parametrize("over", range(-2_000, 2_001, 97))
+def test_what_is_written_always_fits(over: int) -> None:
+    invalid = Invalid(Problem(f"concerns[{n}].kind", "is not a known kind") for n in range(100))
+    value = b"v" * (MAX_REQUEST_BYTES + over)
+    output = rejected(record(("traceparent", TRACE), value=value), invalid, by="admit", now=NOW)
+    assert batch_size(output) <= MAX_REQUEST_BYTES
+
+
+def test_the_limit_is_that_of_every_rejected_topic() -> None:
+    limits = {CATALOGUE[name].config["max.message.bytes"] for name in CATALOGUE if name.endswith(".rejected")}
+    assert limits == {str(MAX_REQUEST_BYTES)}
+
+
+def test_a_batch_that_cannot_be_unpacked_is_refused_and_its_first_part_kept() -> None:
+    batch = stored([(b"k", bytes(64 << 20), ()), (b"k", None, ())], 41, codec="gzip")
+    (read,), _ = of_aiokafka([batch])
+    one = record(key=read.key, value=read.value)
+    with pytest.raises(Unreadable, match="batch: cannot be unpacked into 16 MiB and 131,072 records") as refusal:
+        refuse_unreadable(one)
+    assert offset_behind(one) == 43
+    output = rejected(one, refusal.value, by="admit", now=NOW)
+    assert (output.key, output.value, type(output.value)) == (None, batch[:FIRST_PART_BYTES], bytes)
+    assert cut(output) == {
+        "rejected-length": b"%d" % len(batch),
+        "rejected-sha256": hashlib.sha256(batch).hexdigest().encode(),
+        "rejected-kept": b"%d" % min(len(batch), FIRST_PART_BYTES),
+    }
+
+
+def test_no_other_record_is_refused() -> None:
+    for value in (None, b"", b"value"):
+        one = record(value=value)
+        refuse_unreadable(one)
+        assert offset_behind(one) == 42

@@ -126,6 +126,7 @@ def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) ->
     # What a terminal would obey is shown instead.
     assert text(as_it_came(b"\x1b[2Jnot a record")).endswith("  \\x1b[2Jnot a record")
     assert "no longer kept" in text(as_it_came(None))
+    assert "Only the first 5 bytes of 5,242,880 are kept, as they came:\n  words" in text(as_it_came(b"words", 5 << 20))
 
 
 def test_what_was_sealed_is_shown_whole() -> None:

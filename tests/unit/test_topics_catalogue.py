@@ -145,6 +145,13 @@ def test_a_source_takes_what_is_too_large_for_a_disclosure_and_rejected_takes_th
         assert MAX_DISCLOSURE_BYTES < source <= 1024 * 1024 < refused
 
 
+def test_the_broker_unpacks_what_the_services_compress_and_nothing_else() -> None:
+    assert {
+        name for name, topic in CATALOGUE.items() if topic.config.get("compression.type") == "uncompressed"
+    } == SOURCES
+    assert all("compression.type" not in topic.config for name, topic in CATALOGUE.items() if name not in SOURCES)
+
+
 def test_all_but_the_sources_take_values_of_four_mebibytes() -> None:
     for name, topic in CATALOGUE.items():
         assert name in SOURCES or int(topic.config["max.message.bytes"]) > topics.MAX_VALUE_BYTES == 4 * 1024 * 1024
