@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import threading
 from typing import NoReturn
 
@@ -67,9 +68,15 @@ def native(watchdog: Watchdog, looks: int) -> None:
         with contextlib.suppress(Ended):
             looking(watchdog, looks)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
+    # The other thread keeps the interpreter for all its looks: this one runs nothing in between.
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(30.0)
+    try:
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    finally:
+        sys.setswitchinterval(before)
 
 
 def spin() -> NoReturn:
