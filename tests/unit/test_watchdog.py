@@ -53,26 +53,31 @@ def test_a_call_that_hangs_in_python_is_interrupted_and_the_next_is_not(endings:
 
 def test_a_call_that_waits_in_native_code_ends_the_process(endings: Endings) -> None:
     watchdog = Watchdog(SECONDS, endings)
+    looker = native(watchdog, looks=21)
     with pytest.raises(Hung), watchdog.call("lane-0"):
         # The interruption arrives when this returns; the process would have ended by then.
-        native(watchdog, looks=21)
+        wait_for(looker)
+    looker.join()
     (said,) = endings.said
     assert said.startswith("lane lane-0 at ")
     assert said.endswith("a call into its agent did not return in 0.6 s")
 
 
-def native(watchdog: Watchdog, looks: int) -> None:
-    """Wait in native code, where no bytecode of this thread runs, while another thread looks."""
+def native(watchdog: Watchdog, looks: int) -> threading.Thread:
+    """Return a thread that looks; to be joined in a call, where this one waits in native code."""
 
     def look() -> None:
         with contextlib.suppress(Ended):
             looking(watchdog, looks)
 
-    # The other thread keeps the interpreter for all its looks: this one runs nothing in between.
+    return threading.Thread(target=look)
+
+
+def wait_for(thread: threading.Thread) -> None:
+    # The other thread keeps the interpreter for its looks: this one runs next to nothing in between.
     before = sys.getswitchinterval()
     sys.setswitchinterval(30.0)
     try:
-        thread = threading.Thread(target=look)
         thread.start()
         thread.join()
     finally:
@@ -131,9 +136,11 @@ async def test_an_event_loop_that_cannot_be_interrupted_ends_the_process(endings
     watchdog = Watchdog(30.0, endings)
     beating = asyncio.create_task(watchdog.beat())
     await asyncio.sleep(0)
+    looker = native(watchdog, looks=21)
     try:
         with pytest.raises(Hung):
-            native(watchdog, looks=21)
+            wait_for(looker)
+        looker.join()
     finally:
         beating.cancel()
         await asyncio.wait([beating])
