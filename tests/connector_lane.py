@@ -92,22 +92,27 @@ class Deliveries:
     def __init__(self, committed: Committed, reports: dict[str, Report]) -> None:
         self._committed = committed
         self._reports = reports
+        self._decoded: dict[str, list[DeliveryChanged]] = defaultdict(list)
+        self._read = 0
 
     def of(self) -> dict[str, list[DeliveryChanged]]:
-        found: dict[str, list[DeliveryChanged]] = defaultdict(list)
-        for record in self._committed.records:
+        """Return what was read so far."""
+        for record in self._committed.records[self._read :]:
             change = DeliveryChanged.model_validate(decode(record.value, "DeliveryChanged")[1])
-            if change.report_id in self._reports:
-                found[change.report_id].append(change)
-        return found
+            self._decoded[change.report_id].append(change)
+        self._read = len(self._committed.records)
+        return {report_id: self._decoded[report_id] for report_id in self._reports if report_id in self._decoded}
 
     async def until(
         self, enough: Callable[[Sequence[DeliveryChanged]], bool], seconds: float = 30.0
     ) -> dict[str, list[DeliveryChanged]]:
         """Read until there is enough of every report; return what there is then."""
-        await self._committed.until(
-            lambda _: all(enough(self.of().get(report_id, [])) for report_id in self._reports), seconds
-        )
+
+        def is_enough(_: Sequence[object]) -> bool:
+            found = self.of()
+            return all(enough(found.get(report_id, [])) for report_id in self._reports)
+
+        await self._committed.until(is_enough, seconds)
         return self.of()
 
 

@@ -62,7 +62,7 @@ class RawAgency:
         return any(left - near <= at <= back + near for left, back in zip(times[::2], times[1::2], strict=False))
 
     async def become(self, mode: Mode) -> None:
-        """Do this from now on; requests without an answer lose their connections."""
+        """Do this from now on; requests that were seen and have no answer yet lose their connections."""
         self.mode = mode
         for writer in list(self._held):
             writer.close()
@@ -78,7 +78,6 @@ class RawAgency:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.most_connections = max(self.most_connections, self.connections)
-        self._held.add(writer)
         try:
             await self._answer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
@@ -94,6 +93,7 @@ class RawAgency:
         await reader.readexactly(int(headers["content-length"]))
         report_id = headers["idempotency-key"]
         self.requests.append(Request(report_id, int(headers["confide-attempt"]), datetime.now(UTC)))
+        self._held.add(writer)
         match self.mode:
             case Mode.HANG:
                 # Nothing comes until the client closes.

@@ -69,7 +69,8 @@ async def test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing(
         async with lane_of(run, dies) as lane:
             if step not in OPENING:
                 lane.put(batch(run, made[:3]))
-                await out.at_least(3)
+                # Its last step, not its outputs alone: the next turn is the one to die.
+                await run.until(lambda: lane.figures.next_offsets.get(run.routine) == 3, "the first turn is done")
                 dies.armed = True
                 lane.put(batch(run, made[:6], 3))
             await run.until(lambda: bool(ended), "the lane dies")

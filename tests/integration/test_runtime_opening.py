@@ -67,6 +67,8 @@ async def test_where_the_changelog_is_further_than_the_group_it_counts(
         assert (await asyncio.to_thread(offsets_of_group, run))[run.routine] == 0
         # It dies: a lane that closes tells the group.
         async with lane_of(run) as successor:
+            await successor.resolved.wait()
+            assert successor.figures.refused is None
             successor.put(batch(run, 0, 6))
             await out.at_least(6)
         assert_exactly_once((await out.to_end(), out.counted)[1], words(6, keys=3))

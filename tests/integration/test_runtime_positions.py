@@ -44,6 +44,23 @@ async def test_what_stands_behind_the_last_record_is_passed_with_it(run: Run, mo
         assert [one.offset for one in (await out.to_end(), out.counted)[1]] == [0, 1, 2, 5, 6]
 
 
+async def test_a_fetch_of_what_is_done_moves_the_position_behind_it(run: Run, ended: list[BaseException]) -> None:
+    async with lane_of(run, lambda: Count(run.plan())) as lane, run.reading(run.output) as out:
+
+        def is_at(offset: int) -> bool:
+            return bool(ended) or lane.figures.next_offsets.get(run.routine) == offset
+
+        lane.put(batch(run, 0, 3, 0, 1, 2))
+        await run.until(lambda: is_at(3), "it is worked off")
+        # Fetched again, and this time over the control records behind it. By itself, as above.
+        lane.put(batch(run, 1, 5, 1, 2))
+        await run.until(lambda: is_at(5), "it is passed", 10)
+        lane.put(batch(run, 5, 7, 5, 6))
+        await out.at_least(5)
+        assert [one.offset for one in out.counted] == [0, 1, 2, 5, 6]
+    assert ended == []
+
+
 async def test_an_open_transaction_hides_what_others_commit_for_seconds_at_most(run: Run) -> None:
     class Died(Exception):
         """The process that wrote it."""

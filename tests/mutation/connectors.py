@@ -1,6 +1,13 @@
-"""What a connector promises of its attempts."""
+"""What a connector promises of its attempts, its limits and its hand-over."""
 
 from tests.mutation.row import Edit, Row
+
+_CONNECTOR = "services/connectors/connector.py"
+_ENDPOINT = "services/connectors/endpoint.py"
+_DELIVERIES = "services/connectors/deliveries.py"
+_LIMITS = "tests/unit/test_connector_limits.py::"
+_BREAKER = "tests/unit/test_endpoint.py::"
+_HANDED_OVER = "tests/unit/test_connector_handed_over.py::"
 
 ROWS = (
     Row(
@@ -8,5 +15,197 @@ ROWS = (
         "services/connectors/client.py",
         (Edit("asyncio.timeout(self._timeout)", "asyncio.timeout(None)"),),
         ("tests/unit/test_agency_client.py::test_an_agency_that_drips_its_answer_is_cut_off_at_the_limit",),
+    ),
+    Row(
+        "An error of the HTTP library is a failed attempt",
+        "services/connectors/client.py",
+        (Edit("return Answer(Failure.CLIENT_ERROR)", "raise"),),
+        (
+            "tests/unit/test_agency_client.py::"
+            "test_an_error_that_the_library_does_not_document_is_a_failed_attempt_and_logged_by_class_alone",
+        ),
+    ),
+    Row(
+        "A report's limit is a timer of its own",
+        _CONNECTOR,
+        (Edit("            else:\n                self._watch_limit(turn, report, standing)\n", ""),),
+        (
+            _LIMITS + "test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",
+            _LIMITS + "test_the_limit_counts_from_when_it_was_reported_and_not_from_when_it_came",
+        ),
+    ),
+    Row(
+        "The limit counts from when the report was reported",
+        "streams/domain/delivery.py",
+        (Edit("return reported_at + self.limit", "return reported_at + 2 * self.limit"),),
+        (_LIMITS + "test_the_limit_counts_from_when_it_was_reported_and_not_from_when_it_came",),
+    ),
+    Row(
+        "A report from a version without limits has one after the next start",
+        _CONNECTOR,
+        (
+            Edit(
+                "        self._watch_limit(turn, report, standing)\n        if request is None:",
+                "        if request is None:",
+            ),
+        ),
+        (_LIMITS + "test_a_report_from_a_version_without_limits_has_its_limit_from_the_next_start_on",),
+    ),
+    Row(
+        "An attempt whose report was settled while it waited is left out",
+        _CONNECTOR,
+        (
+            Edit(
+                "            return False\n        report = kept.report_of",
+                "            return True\n        report = kept.report_of",
+            ),
+        ),
+        (_LIMITS + "test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",),
+    ),
+    Row(
+        "An attempt under way at the limit may be acknowledged",
+        _CONNECTOR,
+        (Edit("        if standing.is_under_way:\n", "        if False:\n"),),
+        (_LIMITS + "test_an_attempt_under_way_at_the_limit_may_still_be_acknowledged",),
+    ),
+    Row(
+        "No agency is tried on after its time for it",
+        _CONNECTOR,
+        (Edit("case Reading.RETRY if self._is_over(turn, report, standing):", "case Reading.RETRY if False:"),),
+        (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
+    ),
+    Row(
+        "999 is tried on after its limit",
+        "streams/domain/delivery.py",
+        (Edit("return self.limit_at(reported_at) + self.tries_on", "return self.limit_at(reported_at)"),),
+        (_LIMITS + "test_999_is_tried_on_after_its_limit_and_a_late_acknowledgement_is_on_record",),
+    ),
+    Row(
+        "What waits for its limit without a request is missing its key",
+        _CONNECTOR,
+        (Edit("KEY_MISSING if request is None else limit_reason", "limit_reason"),),
+        (_LIMITS + "test_a_report_whose_key_does_not_come_is_failed_at_its_limit_as_missing_its_key",),
+    ),
+    Row(
+        "Nothing is sent of a person who was erased while the attempt waited",
+        _CONNECTOR,
+        (Edit("        if isinstance(opened, Unopenable):\n", "        if False:\n"),),
+        (_HANDED_OVER + "test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_said_to_be_sent",),
+    ),
+    Row(
+        "An attempt waits for its slot before it is recorded",
+        _CONNECTOR,
+        (Edit("return self._attempts.slot(effect) if isinstance(effect, Attempt) else None", "return None"),),
+        (
+            "tests/unit/test_connector_attempts.py::"
+            "test_an_attempt_is_on_record_before_the_agency_sees_it_with_the_request_under_seal",
+        ),
+    ),
+    Row(
+        "No more attempts than slots go out at once",
+        _ENDPOINT,
+        (Edit("            self._free -= 1\n", ""),),
+        (_BREAKER + "test_no_more_attempts_go_out_at_once_than_there_are_connections",),
+    ),
+    Row(
+        "A slot that was granted to one that gives up comes back",
+        _ENDPOINT,
+        (Edit("if granted.done() and not granted.cancelled():", "if False:"),),
+        (_BREAKER + "test_a_slot_comes_back_from_one_that_gives_up_before_or_after_it_has_it",),
+    ),
+    Row(
+        "Waiters behind their limit come last",
+        _ENDPOINT,
+        (Edit("if waiter.deadline > now:", "if True:"),),
+        (_BREAKER + "test_the_one_whose_limit_comes_first_goes_first_and_those_behind_theirs_come_last",),
+    ),
+    Row(
+        "An answer ends the row of failures",
+        _ENDPOINT,
+        (Edit("        self._unanswered = 0\n        if self._is_open:", "        if self._is_open:"),),
+        (_BREAKER + "test_attempts_without_an_answer_open_the_breaker_only_in_a_row",),
+    ),
+    Row(
+        "One probe at a time goes out while the breaker is open",
+        _ENDPOINT,
+        (
+            Edit(
+                "(self._probe is None and self._clock.time() >= self._probe_at)", "self._clock.time() >= self._probe_at"
+            ),
+        ),
+        (_BREAKER + "test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_grow",),
+    ),
+    Row(
+        "A probe waits for its time",
+        _ENDPOINT,
+        (Edit("(self._probe is None and self._clock.time() >= self._probe_at)", "self._probe is None"),),
+        (_BREAKER + "test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_grow",),
+    ),
+    Row(
+        "The wait for a probe grows",
+        _ENDPOINT,
+        (Edit("            self._failed_probes += 1\n", ""),),
+        (_BREAKER + "test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_grow",),
+    ),
+    Row(
+        "An answer closes the breaker and lets all go",
+        _ENDPOINT,
+        (
+            Edit(
+                "            self._change(is_open=False)\n            self._grant()\n",
+                "            self._change(is_open=False)\n",
+            ),
+        ),
+        (_BREAKER + "test_any_answer_closes_it_and_all_that_waited_go_out",),
+    ),
+    Row(
+        "A probe that is left out is followed by the next at once",
+        _ENDPOINT,
+        (Edit("            self._probe = None\n        self._grant()", "            pass\n        self._grant()"),),
+        (_BREAKER + "test_a_probe_that_is_left_out_or_cut_off_is_followed_by_the_next_at_once",),
+    ),
+    Row(
+        "A rejected record is handed to a human",
+        _CONNECTOR,
+        (Edit("        deliveries.hand_over_record(turn, record, invalid, self._agency)\n", "        return\n"),),
+        (_HANDED_OVER + "test_garbage_is_handed_over_under_an_id_of_its_place",),
+    ),
+    Row(
+        "A key that has not the form of a person id is not copied",
+        _DELIVERIES,
+        (Edit("person if _ID.fullmatch(person) else NO_PERSON", "person"),),
+        (_HANDED_OVER + "test_only_a_key_that_has_the_form_of_a_person_id_is_taken_for_one",),
+    ),
+    Row(
+        "A second record of a known report contradicts nothing",
+        _DELIVERIES,
+        (Edit("if report is not None and kept.is_known(turn, report.report_id):", "if False:"),),
+        (_HANDED_OVER + "test_a_second_record_of_a_report_that_is_known_contradicts_nothing",),
+    ),
+    Row(
+        "Work that is put aside hands its report over",
+        _CONNECTOR,
+        (Edit("        deliveries.hand_over_work(turn, work, report_id, self._agency, cause)\n", ""),),
+        (_HANDED_OVER + "test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark",),
+    ),
+    Row(
+        "Entries that cannot be read hinder no hand-over",
+        _DELIVERIES,
+        (Edit("    except (Invalid, ValidationError):\n", "    except ValidationError:\n"),),
+        (_HANDED_OVER + "test_entries_that_cannot_be_read_hinder_no_hand_over",),
+    ),
+    Row(
+        "Work of a settled report changes nothing of its end",
+        _DELIVERIES,
+        (Edit("if standing is None and kept.is_settled(turn, report_id):", "if False:"),),
+        (_HANDED_OVER + "test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended",),
+    ),
+    Row(
+        "A notice that is put aside is settled",
+        "services/notifier/notifier.py",
+        (Edit("self._settle(turn, due, NoticeState.UNREACHABLE, cause, reason=PUT_ASIDE)", "return"),),
+        (
+            "tests/unit/test_notifier_put_aside.py::test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again",
+        ),
     ),
 )

@@ -38,7 +38,7 @@ ROWS = (
         "A restore reads to the end of its changelog",
         "streams/runtime/changelog.py",
         (Edit("while position < end:", "while position < start:"),),
-        (f"{_LANES}::test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted",),
+        (f"{_OPENING}::test_where_the_changelog_is_further_than_the_group_it_counts",),
     ),
     Row(
         "The position, which counts control records, says where a restore ends",
@@ -67,12 +67,7 @@ ROWS = (
     Row(
         "A log that starts beyond the next offset is refused",
         "streams/runtime/opening.py",
-        (
-            Edit(
-                "if start <= (known := offsets.setdefault(topic, start)):",
-                "if known := offsets.setdefault(topic, start):",
-            ),
-        ),
+        (Edit("        if not is_accepted:\n            raise", "        if known < 0:\n            raise"),),
         (f"{_LANES}::test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebody_accepts_the_loss",),
     ),
     Row(

@@ -104,7 +104,7 @@ ROWS = (
         "A batch of which all is done moves the position behind it",
         "streams/runtime/turns.py",
         (Edit("max(expected, batch.end)", "expected"),),
-        (f"{_LANES}::test_what_is_fetched_again_is_worked_off_once",),
+        (f"{_POSITIONS}::test_a_fetch_of_what_is_done_moves_the_position_behind_it",),
     ),
     Row(
         "Timers are in the changelog",

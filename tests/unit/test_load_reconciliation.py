@@ -175,6 +175,15 @@ def test_a_failed_report_is_an_end_and_is_counted() -> None:
     assert taken.counts()["acknowledged"] == taken.counts()["reports"] - 1
 
 
+def test_a_report_that_is_acknowledged_after_it_failed_several_times_is_delivered() -> None:
+    events = without("acknowledged by 999", FIRST_URGENT)
+    failed = delivered(FIRST_URGENT, "999", DeliveryState.FAILED)
+    taken, _ = reconciled([*events, failed, failed, delivered(FIRST_URGENT, "999")])
+    assert taken.faults() == {}
+    assert taken.counts()["failed"] == 0
+    assert taken.counts()["acknowledged"] == taken.counts()["reports"]
+
+
 def test_one_person_decided_as_two_and_two_as_one_are_found() -> None:
     originals = [index for index in range(len(PLAN.due)) if PLAN.kinds[index] <= Kind.URGENT]
     persons = [PLAN.line(index).person for index in originals]

@@ -116,9 +116,8 @@ class Account:
         faults = list(self.open())
         faults += [f"{what} was read {times} times" for what, times in self.read.items() if times > 1]
         faults += [
-            f"report {d['report_id']} failed ({d['reason']}) and waits for a human"
-            for d in self.deliveries
-            if d["state"] == DeliveryState.FAILED
+            f"report {report_id} failed ({reason}) and waits for a human"
+            for report_id, reason in self._handed_over().items()
         ]
         accepted = Counter(
             (agency, line["report_id"]) for agency, lines in agency_logs.items() for line in lines if line["accepted"]
@@ -134,6 +133,14 @@ class Account:
             for agency, report in sorted(accepted.keys() - wanted)
         ]
         return faults
+
+    def _handed_over(self) -> dict[str, str]:
+        """Return why each report was handed to a human first, without those that the agency acknowledged after all."""
+        handed_over: dict[str, str] = {}
+        for delivery in self.deliveries:
+            if delivery["state"] == DeliveryState.FAILED and delivery["report_id"] not in self.acknowledged_at:
+                handed_over.setdefault(delivery["report_id"], delivery["reason"])
+        return handed_over
 
     def persons(self) -> dict[str, list[str]]:
         """Return each person's disclosures, in the order they were decided."""

@@ -1,0 +1,80 @@
+"""A notice on which the notifier raises: it is settled as unreachable once, and what cannot be read ends nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.codec import encode
+from schemas.policy import load_policy
+from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
+from schemas.vocabulary import Agency, ContactChannel, NoticeState, Service
+from services.notifier.channels import Told
+from services.notifier.notice import Notice
+from services.notifier.notifier import Notifier, Tell
+from streams.runtime import Cause, PutAside
+from tests.lanes import Clock, Lane
+
+DUE = NotificationDue(
+    notification_id="notice-1",
+    report_id="report-1",
+    person="person-1",
+    disclosures=(ServiceDisclosure(service=Service.FORUM, disclosure_id="disclosure-1"),),
+    agency=Agency.SOCIAL_WORKER,
+    clauses=("LT-2",),
+    channels=(ContactChannel.SMS,),
+    due_at=datetime(2026, 2, 3, 21, 10, tzinfo=UTC),
+)
+ENTRY = b"pending/notice-1"
+
+
+class Channel:
+    """A channel that reaches everybody."""
+
+    async def tell(self, notice: Notice) -> Told:
+        return Told(notice.channels[0])
+
+
+@pytest.fixture
+def lane() -> Lane:
+    made = Lane(Notifier(Channel(), load_policy()), Clock())
+    made.feed(encode("NotificationDue", DUE.model_dump()))
+    return made
+
+
+def settled(lane: Lane) -> list[NotificationSettled]:
+    return [NotificationSettled.model_validate(fields) for fields in lane.written("NotificationSettled")]
+
+
+@pytest.mark.parametrize("by", ["effect", "entry"])
+def test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again(lane: Lane, by: str) -> None:
+    effect = Tell(DUE, Cause())
+    assert lane.agent.entry_of(effect) == ENTRY
+    assert lane.agent.entry_of(b"timer") is None
+    lane.effects.clear()
+    lane.put_aside(PutAside(None, effect if by == "effect" else None, ENTRY, lane.state[ENTRY], "KeyError"))
+    (ended,) = settled(lane)
+    assert (ended.notification_id, ended.person, ended.state, ended.reason) == (
+        "notice-1",
+        "person-1",
+        NoticeState.UNREACHABLE,
+        "put_aside",
+    )
+    assert lane.state == {b"done/notice-1": b"unreachable"}
+    lane.feed(encode("NotificationDue", DUE.model_dump()))
+    assert not lane.effects
+
+
+async def test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing(lane: Lane) -> None:
+    await lane.settle_all()
+    lane.put_aside(PutAside(None, Tell(DUE, Cause()), ENTRY, None, "KeyError"))
+    assert [ended.state for ended in settled(lane)] == [NoticeState.TOLD]
+
+
+def test_an_entry_that_cannot_be_read_is_said_aloud_without_its_content(
+    lane: Lane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lane.put_aside(PutAside(None, None, ENTRY, b"\xff +447700900123", "ValidationError"))
+    assert settled(lane) == []
+    said = "".join(capsys.readouterr())
+    assert "cannot be read" in said
+    assert "900123" not in said
