@@ -87,14 +87,9 @@ class Allowance:
         return self._left <= 0
 
     def unpack(self, batch: _Bytes) -> bytes:
-        """Return the records of a compressed batch, unpacked; raise `CannotUnpack`, which uses the allowance up."""
-        count = _HEADER.unpack_from(batch)[12]
-        try:
-            records = unpack(batch)
-        except CannotUnpack:
-            self._left = 0
-            raise
-        self._left -= len(records) + count * _RECORD_BYTES
+        """Return the records of a compressed batch, unpacked; raise `CannotUnpack`, which is to end the fetch too."""
+        records = unpack(batch)
+        self._left -= len(records) + _HEADER.unpack_from(batch)[12] * _RECORD_BYTES
         return records
 
 

@@ -9,6 +9,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.utils import DefaultSchedulingStrategy
 
 from streams.runtime.agent import Record
+from streams.runtime.unreadable import offset_behind
 
 #: What a record weighs beside its key and value, about (bytes): it is a Python object with headers.
 _RECORD_BYTES = 200
@@ -52,7 +53,7 @@ class Batch:
 
 
 class BatchRecord:
-    """A batch shaped like the one record that Faust expects."""
+    """A batch shaped like the one record that Faust expects; `position` is the one after the fetch, None if unknown."""
 
     __slots__ = (
         "checksum",
@@ -68,7 +69,7 @@ class BatchRecord:
         "value",
     )
 
-    def __init__(self, fetched: list[ConsumerRecord], begin: int, end: int) -> None:
+    def __init__(self, fetched: list[ConsumerRecord], begin: int, position: int | None) -> None:
         last = fetched[-1]
         self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
         self.timestamp, self.timestamp_type = last.timestamp, last.timestamp_type
@@ -80,7 +81,7 @@ class BatchRecord:
             last.topic,
             [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in fetched],
             begin,
-            end,
+            max(position or 0, offset_behind(last)),
         )
 
 

@@ -13,7 +13,6 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.runtime.batches import BatchRecord
 from streams.runtime.fetching import prompt
-from streams.runtime.unreadable import offset_behind
 
 if TYPE_CHECKING:
     from streams.runtime.transport import UncommittingConsumer
@@ -102,7 +101,7 @@ class PositionedThread(AIOKafkaConsumerThread):
         for tp, begin in begins.items():
             if records := fetched.get(tp):
                 self._passed_over.pop(tp, None)
-                batches[tp] = [BatchRecord(records, begin, max(after.get(tp, 0), offset_behind(records[-1])))]
+                batches[tp] = [BatchRecord(records, begin, after.get(tp))]
             elif after.get(tp, 0) > begin and not await _starts_beyond(consumer, tp, begin):
                 # What was passed over belongs to the next batch: else the lane would miss it and end the process.
                 self._passed_over.setdefault(tp, begin)

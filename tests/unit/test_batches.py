@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from streams.runtime import Record
 from streams.runtime.batches import Batch, BatchRecord, urgent_first
+from tests.fetches import of_aiokafka
+from tests.raw_records import stored
 
 
 def record(offset: int, topic: str = "t") -> Record:
@@ -25,10 +27,23 @@ def fetched(offset: int) -> ConsumerRecord:
 
 
 def test_a_batch_looks_to_faust_like_its_last_record() -> None:
-    shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, end=8)
+    shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, position=8)
     assert (shaped.topic, shaped.partition, shaped.offset, shaped.timestamp) == ("t", 1, 6, 1_006)
     assert shaped.value == batch(4, 6, begin=3, end=8)
     assert shaped.headers == ()
+
+
+def test_it_ends_behind_its_last_record_where_no_later_position_is_known() -> None:
+    for position in (None, 5):
+        shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, position=position)
+        assert shaped.value.end == 7
+
+
+def test_it_ends_behind_a_batch_that_could_not_be_unpacked() -> None:
+    # Two records at offsets 4 and 5, in whose place one is handed on.
+    (bomb,), _ = of_aiokafka([stored([(None, bytes(64 << 20), ()), (None, b"v", ())], 4, codec="zstd")])
+    shaped: Any = BatchRecord([bomb], begin=4, position=None)
+    assert (shaped.value.begin, shaped.value.records[0].offset, shaped.value.end) == (4, 4, 6)
 
 
 def test_a_cut_has_the_position_between_the_halves() -> None:

@@ -117,6 +117,14 @@ def test_many_records_of_nothing_are_beyond_the_bound_too(read: Fetch) -> None:
     assert position == compressed_batches.MAX_UNPACKED_RECORDS + 1
 
 
+@READERS
+def test_records_of_nothing_count_for_what_they_take_in_python(read: Fetch) -> None:
+    nothing: Entry = (None, None, [])
+    batches = [stored([nothing] * 50_000, at, codec="gzip") for at in (0, 50_000)]
+    records, position = read(batches)
+    assert len(records) == position == 50_000
+
+
 @COMPRESSING
 def test_the_bound_is_exact(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = stored(good(b"v" * 5_000), 0)[_HEADER_BYTES:]
