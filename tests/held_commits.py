@@ -8,7 +8,7 @@ import pytest
 from streams.runtime.transaction import TransactionalWriter
 
 #: How long a transaction is held at most (seconds).
-_HELD_SECONDS = 20.0
+_HELD_SECONDS = 10.0
 
 
 class HeldCommits:

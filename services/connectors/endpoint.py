@@ -120,11 +120,10 @@ class Endpoint:
             self._release(attempt)
 
     def answered(self) -> None:
-        """Take note that the agency answered an attempt: an open breaker closes."""
+        """Take note that the agency answered an attempt: an open breaker closes, and its slot lets the others go."""
         self._unanswered = 0
         if self._is_open:
             self._change(is_open=False)
-            self._grant()
 
     def unanswered(self, attempt: str) -> None:
         """Take note that an attempt had no answer: the breaker opens, or the wait for the next probe grows."""

@@ -5,6 +5,8 @@ from tests.mutation.row import Edit, Row
 _CONNECTOR = "services/connectors/connector.py"
 _ENDPOINT = "services/connectors/endpoint.py"
 _DELIVERIES = "services/connectors/deliveries.py"
+_CLIENT = "tests/unit/test_agency_client.py::"
+_ATTEMPTS = "tests/unit/test_connector_attempts.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
 _BREAKER = "tests/unit/test_endpoint.py::"
 _HANDED_OVER = "tests/unit/test_connector_handed_over.py::"
@@ -14,16 +16,13 @@ ROWS = (
         "An attempt's time limit is of the whole exchange",
         "services/connectors/client.py",
         (Edit("asyncio.timeout(self._timeout)", "asyncio.timeout(None)"),),
-        ("tests/unit/test_agency_client.py::test_an_agency_that_drips_its_answer_is_cut_off_at_the_limit",),
+        (_CLIENT + "test_an_agency_that_drips_its_answer_is_cut_off_at_the_limit",),
     ),
     Row(
         "An error of the HTTP library is a failed attempt",
         "services/connectors/client.py",
         (Edit("return Answer(Failure.CLIENT_ERROR)", "raise"),),
-        (
-            "tests/unit/test_agency_client.py::"
-            "test_an_error_that_the_library_does_not_document_is_a_failed_attempt_and_logged_by_class_alone",
-        ),
+        (_CLIENT + "test_an_error_that_the_library_does_not_document_is_a_failed_attempt_and_logged_by_class_alone",),
     ),
     Row(
         "A report's limit is a timer of its own",
@@ -63,6 +62,12 @@ ROWS = (
         (_LIMITS + "test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",),
     ),
     Row(
+        "An attempt that is started twice is made once",
+        _CONNECTOR,
+        (Edit(" or effect.number != standing.attempt + 1:", ":"),),
+        (_ATTEMPTS + "test_an_attempt_that_is_started_twice_is_made_once",),
+    ),
+    Row(
         "An attempt under way at the limit may be acknowledged",
         _CONNECTOR,
         (Edit("        if standing.is_under_way:\n", "        if False:\n"),),
@@ -96,10 +101,7 @@ ROWS = (
         "An attempt waits for its slot before it is recorded",
         _CONNECTOR,
         (Edit("return self._attempts.slot(effect) if isinstance(effect, Attempt) else None", "return None"),),
-        (
-            "tests/unit/test_connector_attempts.py::"
-            "test_an_attempt_is_on_record_before_the_agency_sees_it_with_the_request_under_seal",
-        ),
+        (_ATTEMPTS + "test_an_attempt_is_on_record_before_the_agency_sees_it_with_the_request_under_seal",),
     ),
     Row(
         "No more attempts than slots go out at once",
@@ -148,13 +150,11 @@ ROWS = (
         (_BREAKER + "test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_grow",),
     ),
     Row(
-        "An answer closes the breaker and lets all go",
+        "An answer closes the breaker",
         _ENDPOINT,
-        (
-            Edit(
-                "            self._change(is_open=False)\n            self._grant()\n",
-                "            self._change(is_open=False)\n",
-            ),
+        (Edit("            self._change(is_open=False)\n", "            pass\n"),),
+        (_BREAKER + "test_any_answer_closes_it_and_all_that_waited_go_out",),
+    ),
         ),
         (_BREAKER + "test_any_answer_closes_it_and_all_that_waited_go_out",),
     ),

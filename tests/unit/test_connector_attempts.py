@@ -90,6 +90,16 @@ async def test_what_may_be_retried_is_sent_again_later_with_the_same_content_and
     assert bench.clock.now - bench.deliveries()[0].changed_at == timedelta(seconds=0.75 * 3.5)
 
 
+async def test_an_attempt_that_is_started_twice_is_made_once(agency: AgencyServer, bench_at: Open) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    bench.lane.effects.append(bench.lane.effects[0])
+    await bench.finish()
+    assert [line["attempt"] for line in agency.log()] == [1, 2]
+    assert bench.states() == [("queued", 0), ("sent", 1), ("sent", 2), ("received", 2), ("acknowledged", 2)]
+
+
 @pytest.mark.parametrize("fault", [Fault.DROP_AFTER_ACCEPT, Fault.TIMEOUT_AFTER_ACCEPT])
 async def test_an_answer_that_is_lost_leaves_one_accepted_report(
     agency: AgencyServer, bench_at: Open, fault: Fault
