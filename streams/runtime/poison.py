@@ -44,9 +44,12 @@ class Poison:
     def __init__(self, lane: LaneId, state: LaneState) -> None:
         self._lane = lane
         self._state = state
-        #: Whether the lane isolates at once what raises, because it ended its process for that a short time ago.
-        self.is_careful = state.raised is not None and is_recent(state.raised)
         self.agent = self._made()
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether the lane isolates at once what raises, because it ended its process for that a short time ago."""
+        return self._state.raised is not None and is_recent(self._state.raised)
 
     def renew_agent(self) -> None:
         """Make the agent anew: a turn that was dropped may have left traces in its memory."""

@@ -1,7 +1,9 @@
 """Records at which an agent hangs or the process dies without a word: put aside at last, and all others count."""
 
+import random
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -25,15 +27,23 @@ STUCK_SECONDS = 2.0
         ("hang-native", b"EndsProcesses", {1}),
         ("die", b"EndsProcesses", {-signal.SIGKILL}),
     ],
+    ids=["hang", "hang-native", "die"],
 )
 async def test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count(
-    run: Run, what: str, error: bytes, statuses: set[int]
+    run: Run, seed: int, chosen: Callable[[object], None], what: str, error: bytes, statuses: set[int]
 ) -> None:
+    chance = random.Random(f"{seed} {what}")
     good = words(400)
-    bad: Made = (b"key-7", f"{what}:x".encode(), ())
-    await run.write(run.routine, [*good[:200], bad, *good[200:]])
+    place, key, topic = (
+        chance.randrange(400),
+        b"key-%d" % chance.randrange(50),
+        chance.choice((run.urgent, run.routine)),
+    )
+    chosen(f"{place}:{key!r} {topic.rpartition('.')[2]}")
+    bad: Made = (key, f"{what}:x".encode(), ())
+    await run.write(topic, [*good[:place], bad, *good[place:]])
     supervisor = Supervisor(run, 1, named=True, changes=lambda: {"stuck_seconds": STUCK_SECONDS})
-    async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
+    async with run.reading(run.output) as out, run.reading(f"{topic}.rejected") as rejected:
         (record,) = await rejected.at_least(1, 120)
         assert record.value == bad[1]
         assert dict(record.headers)["rejected-error"] == error
