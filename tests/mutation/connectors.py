@@ -155,9 +155,6 @@ ROWS = (
         (Edit("            self._change(is_open=False)\n", "            pass\n"),),
         (_BREAKER + "test_any_answer_closes_it_and_all_that_waited_go_out",),
     ),
-        ),
-        (_BREAKER + "test_any_answer_closes_it_and_all_that_waited_go_out",),
-    ),
     Row(
         "A probe that is left out is followed by the next at once",
         _ENDPOINT,
