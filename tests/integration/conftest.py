@@ -14,6 +14,14 @@ from tests.processes import Processes, processes
 
 
 @pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """Why lanes would have ended their process, which is the test's own; that it ends is proved with workers."""
+    found: list[BaseException] = []
+    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
+    return found
+
+
+@pytest.fixture
 def environment(bootstrap: str, tmp_path: Path) -> dict[str, str]:
     """What every process is told: the broker, keys of the test's own, and where its traces go."""
     Keys.create(tmp_path / "keys")

@@ -55,17 +55,6 @@ class Starts(Agent[str, str, None]):
         self._commits.held = True
 
 
-class Ended(list[BaseException]):
-    """Why the lane would have ended its process."""
-
-
-@pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
-    found = Ended()
-    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
-    return found
-
-
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> HeldCommits:
     return HeldCommits(monkeypatch)
@@ -82,7 +71,7 @@ def batch(run: Run, place: str) -> Batch:
 
 @each_turn
 async def test_an_effect_begins_once_its_turn_is_committed(
-    run: Run, commits: HeldCommits, ended: Ended, place: str
+    run: Run, commits: HeldCommits, ended: list[BaseException], place: str
 ) -> None:
     agent = Starts(commits)
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
@@ -99,7 +88,7 @@ async def test_an_effect_begins_once_its_turn_is_committed(
 
 @each_turn
 async def test_an_effect_of_a_turn_that_fails_to_commit_never_begins(
-    run: Run, commits: HeldCommits, ended: Ended, place: str
+    run: Run, commits: HeldCommits, ended: list[BaseException], place: str
 ) -> None:
     agent, failed = Starts(commits), LookupError()
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):

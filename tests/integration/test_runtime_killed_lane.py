@@ -38,13 +38,6 @@ class Dies:
 
 
 @pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
-    found: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
-    return found
-
-
-@pytest.fixture
 def run(bootstrap: str, tmp_path: Path) -> Run:
     return Run(bootstrap, tmp_path, partitions=1)
 

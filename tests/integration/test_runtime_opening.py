@@ -19,15 +19,7 @@ from tests.counting import Run
 from tests.made_records import words
 from tests.runtime_worker import Count
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(autouse=True)
-def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
-    """Why lanes would have ended their process."""
-    found: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
-    return found
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("ended")]
 
 
 @pytest.fixture

@@ -31,14 +31,6 @@ def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
     return Batch.of(run.routine, records, begin, end)
 
 
-@pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
-    """Why lanes would have ended their process."""
-    found: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
-    return found
-
-
 async def test_what_stands_behind_the_last_record_is_passed_with_it(run: Run, ended: list[BaseException]) -> None:
     async with lane_of(run, lambda: Count(run.plan())) as lane, run.reading(run.output) as out:
         lane.put(batch(run, 0, 5, 0, 1, 2))

@@ -13,7 +13,7 @@ from tests.held_commits import HeldCommits
 from tests.one_lane import lane_of
 from tests.runtime_worker import Count
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("ended")]
 
 
 @pytest.fixture

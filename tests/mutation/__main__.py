@@ -92,7 +92,7 @@ class Copy:
         finally:
             _end_group(running)
         if running.returncode not in (0, _FAILED):
-            raise RowError(output)
+            raise RowError(f"pytest ended with {running.returncode}: {output}")
         if running.returncode == 0:
             return False
         self.last_output = output
