@@ -255,7 +255,8 @@ class Connector(Agent[Report, Effect, Result]):
                 kept.settle(turn, report, standing.state)
                 self._count(standing.state)
             case Reading.RETRY:
-                due = self._policy.next_attempt(turn.now, standing.attempt, self._jitter())
+                handed_over = standing.is_handed_over
+                due = self._policy.next_attempt(turn.now, standing.attempt, self._jitter(), handed_over=handed_over)
                 waiting = standing.model_copy(update={"retry_at": due, "reason": reason})
                 kept.keep(turn, report.report_id, waiting)
                 self._count(waiting.state)

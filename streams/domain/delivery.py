@@ -167,6 +167,8 @@ class RetryPolicy:
     longest_probe_wait: timedelta
     #: For how long after its limit a report is tried on, although a human has it.
     tries_on: timedelta = timedelta(0)
+    #: The longest wait between two attempts of that time; None: `longest_wait`. Each attempt is a record that is kept.
+    longest_wait_behind: timedelta | None = None
 
     def limit_at(self, reported_at: datetime) -> datetime:
         """Return when a report that is not acknowledged is handed to a human."""
@@ -176,13 +178,17 @@ class RetryPolicy:
         """Return from when on no further attempt of a report begins; never before its limit."""
         return self.limit_at(reported_at) + self.tries_on
 
-    def wait(self, attempt: int, jitter: float) -> timedelta:
-        """Return how long to wait after attempt `attempt` (from 1); `jitter` in [0, 1) spreads it over a half."""
-        return min(self._doubled(attempt), self.longest_wait) * (0.5 + jitter / 2)
+    def wait(self, attempt: int, jitter: float, *, handed_over: bool = False) -> timedelta:
+        """Return how long to wait after attempt `attempt` (from 1); `jitter` in [0, 1) spreads it over a half.
 
-    def next_attempt(self, now: datetime, attempt: int, jitter: float) -> datetime:
+        `handed_over`: a human has the report, and it is tried on.
+        """
+        longest = self.longest_wait if not handed_over else self.longest_wait_behind or self.longest_wait
+        return min(self._doubled(attempt), longest) * (0.5 + jitter / 2)
+
+    def next_attempt(self, now: datetime, attempt: int, jitter: float, *, handed_over: bool = False) -> datetime:
         """Return when to try again after `attempt` failed; the report's limit may come before."""
-        return now + self.wait(attempt, jitter)
+        return now + self.wait(attempt, jitter, handed_over=handed_over)
 
     def probe_wait(self, failed: int) -> timedelta:
         """Return how long to wait for the next probe after `failed` probes failed (0: the breaker has just opened)."""
@@ -204,6 +210,7 @@ RETRY_POLICIES: Mapping[Agency, RetryPolicy] = MappingProxyType(
             longest_wait=timedelta(seconds=8),
             longest_probe_wait=timedelta(seconds=5),
             tries_on=timedelta(hours=24),
+            longest_wait_behind=timedelta(minutes=1),
         ),
         Agency.POLICE_101: RetryPolicy(
             limit=timedelta(hours=2),

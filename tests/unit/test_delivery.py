@@ -154,3 +154,11 @@ def test_the_reason_at_the_limit_names_that_of_the_last_attempt(last: str | None
 
 def test_only_failures_without_any_answer_count_against_an_endpoint() -> None:
     assert set(Failure) - UNANSWERED == {Failure.NO_REFERENCE}
+
+
+def test_a_report_that_was_handed_over_is_tried_on_less_often() -> None:
+    emergency, police = RETRY_POLICIES[Agency.EMERGENCY_999], RETRY_POLICIES[Agency.POLICE_101]
+    assert emergency.wait(20, 0.0) == timedelta(seconds=4)
+    assert emergency.wait(20, 0.0, handed_over=True) == timedelta(seconds=30)
+    assert emergency.wait(1, 0.0, handed_over=True) == emergency.wait(1, 0.0)
+    assert police.wait(20, 0.0, handed_over=True) == police.wait(20, 0.0)
