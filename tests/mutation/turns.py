@@ -7,6 +7,7 @@ _KILLED = "tests/integration/test_runtime_killed_lane.py"
 _COUNTING = "tests/integration/test_runtime_counting.py"
 _ISOLATION = "tests/integration/test_runtime_isolation.py"
 _POSITIONS = "tests/integration/test_runtime_positions.py"
+_REBALANCE = "tests/integration/test_runtime_rebalance.py"
 _TIMERS = "tests/integration/test_runtime_timers.py"
 _COMMITTED = "tests/integration/test_runtime_after_commit.py"
 
@@ -99,6 +100,12 @@ ROWS = (
         "streams/runtime/turns.py",
         (Edit("            return batch.end\n", "            return batch.records[-1].offset + 1\n"),),
         (f"{_POSITIONS}::test_what_stands_behind_the_last_record_is_passed_with_it",),
+    ),
+    Row(
+        "What will be done by then is not decoded ahead",
+        "streams/runtime/turns.py",
+        (Edit(" if record.offset >= begin]", " if record.offset >= 0 * begin]"),),
+        (f"{_REBALANCE}::test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_worked_off_once",),
     ),
     Row(
         "A batch of which all is done moves the position behind it",
