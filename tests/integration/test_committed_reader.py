@@ -19,7 +19,9 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
 
 
 async def test_it_reads_what_is_committed_alone(run: Run) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=run.name)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=run.bootstrap, transactional_id=run.name, transaction_timeout_ms=10_000
+    )
     await producer.start()
     try:
         await producer.begin_transaction()

@@ -119,7 +119,7 @@ async def test_a_key_in_another_partition_does_not_wait_for_the_transaction(
 ) -> None:
     key_id = f"key-{secrets.token_hex(6)}"
     elsewhere = (partition_for(key_id.encode(), PARTITIONS) + 1) % PARTITIONS
-    async with open_transaction(bootstrap, TopicName.KEYS, [(elsewhere, b"other", b"junk")], 60_000) as writer:
+    async with open_transaction(bootstrap, TopicName.KEYS, [(elsewhere, b"other", b"junk")], 10_000) as writer:
         looking = asyncio.create_task(keyring.data_key(key_id))
         topic.write(key_id, record(key_id))
         async with asyncio.timeout(20):

@@ -149,7 +149,7 @@ async def test_a_lane_whose_changelog_has_a_bomb_refuses_to_work(run: Run) -> No
     await write(run.bootstrap, run.changelog, "zstd", [(b"skey", bytes(_BOMB_BYTES), ()), (b"skey", b"1", ())])
     async with one_lane.lane_of(run, lambda: Count(run.plan())) as lane:
         await run.until(lambda: lane.figures.refused is not None, "refused")
-        assert lane.figures.refused == f"{run.changelog}-0: the batch at 0 cannot be unpacked"
+        assert lane.figures.refused == f"{run.changelog}-0: the record at 0 cannot be unpacked"
 
 
 async def test_a_follower_is_handed_what_it_cannot_decode_and_follows_on(run: Run) -> None:

@@ -86,7 +86,7 @@ async def test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_t
     topics: Topics, bootstrap: str, key_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partition = partition_for(key_id.encode(), PARTITIONS)
-    async with open_transaction(bootstrap, TopicName.KEYS, [(partition, b"other", b"junk")], 60_000) as writer:
+    async with open_transaction(bootstrap, TopicName.KEYS, [(partition, b"other", b"junk")], 10_000) as writer:
         await asyncio.to_thread(publish, bootstrap, key_id)
         with monkeypatch.context() as patch:
             patch.setattr("services.sdk.reading._OPEN_TRANSACTION_SECONDS", 0.5)

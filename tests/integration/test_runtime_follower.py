@@ -151,7 +151,7 @@ async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run, m
     copy = Copy()
     async with (
         following(run, copy) as follower,
-        open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")], timeout_ms=60_000) as writer,
+        open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")], timeout_ms=10_000) as writer,
     ):
         uncommitted: Any = follower._uncommitted
         end_offsets, answered = uncommitted.end_offsets, asyncio.Event()

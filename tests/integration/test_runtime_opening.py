@@ -88,7 +88,9 @@ async def test_an_offset_whose_state_is_gone_is_refused(run: Run) -> None:
 
 
 async def test_a_changelog_whose_end_is_hidden_opens_no_lane(run: Run) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lost")
+    producer = AIOKafkaProducer(
+        bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lost", transaction_timeout_ms=10_000
+    )
     await producer.start()
     try:
         await producer.begin_transaction()
