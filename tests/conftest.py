@@ -5,6 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+# Its pytest plugin imports it when the tests have ended, at which CPython 3.11 may fail (gh-106905) while it collects
+# garbage of a test: a run that passed would count as failed.
+import hypothesis  # noqa: F401
 import pytest
 
 from infra.broker import LocalBroker

@@ -29,8 +29,8 @@ _ALL_SECONDS = 1_200.0
 #: What pytest ends with and says where a test failed; anything else is an error of the row, such as a failed import.
 _FAILED = 1
 _TEST_FAILED = re.compile(r"^FAILED ", re.MULTILINE)
-#: Nothing is cached in the copy. The plugin of Hypothesis is imported when the tests have ended: CPython 3.11 may fail
-#: at that (gh-106905) while it collects garbage of a test, and a run that passed would count as failed.
+#: Nothing is cached in the copy. Hypothesis's plugin imports it when the tests have ended, and there CPython 3.11
+#: may fail (gh-106905) while it collects what a test left: a run that passed would count as failed.
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 #: Rows that edit what is below here need a broker that is started from the copy.
 _OF_THE_BROKER = "infra/broker/"
