@@ -1,6 +1,6 @@
 """The mutation table: every rule of the runtime's design, by the part of it that holds them."""
 
-from tests.mutation import connectors, lanes, opening, poison, transport, turns
+from tests.mutation import connectors, keys, lanes, opening, poison, records, transport, turns
 from tests.mutation.row import Row
 
 ROWS: tuple[Row, ...] = (
@@ -9,5 +9,7 @@ ROWS: tuple[Row, ...] = (
     *turns.ROWS,
     *poison.ROWS,
     *transport.ROWS,
+    *records.ROWS,
     *connectors.ROWS,
+    *keys.ROWS,
 )

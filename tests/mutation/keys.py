@@ -1,0 +1,123 @@
+"""Keys: erased only by a tombstone that was read; a wrong master key; followed topics with unreadable records."""
+
+from tests.mutation.row import Edit, Row
+
+_KEYRING = "tests/integration/test_keyring.py"
+_FOLLOWER = "tests/integration/test_runtime_follower.py"
+_CONSOLE = "tests/integration/test_review_reading.py"
+_MASTER = "tests/integration/test_master_key.py"
+_STARTS = f"{_MASTER}::test_a_process_refuses_another_master_key_before_any_lane_and_starts_with_the_right_one"
+
+ROWS = (
+    Row(
+        "Only a tombstone that was read means that a key was erased",
+        "services/connectors/keyring.py",
+        (Edit("return NoKey.MISSING if found is None", "return NoKey.ERASED if found is None"),),
+        (f"{_KEYRING}::test_a_key_without_record_and_without_tombstone_is_missing_not_erased",),
+    ),
+    Row(
+        "A tombstone that was read is remembered",
+        "services/connectors/keyring.py",
+        (Edit("            self._erased.add(key_id)\n", ""),),
+        (f"{_KEYRING}::test_a_key_that_is_there_opens_and_one_whose_tombstone_was_read_is_erased",),
+    ),
+    Row(
+        "A key is missing only beyond the high watermark of the call",
+        "streams/runtime/follower.py",
+        (Edit("return await self._ends(self._uncommitted)", "return await self._ends(self._consumer)"),),
+        (f"{_KEYRING}::test_a_key_is_not_called_missing_while_a_transaction_is_open",),
+    ),
+    Row(
+        "A follower that has enough waits for no transaction",
+        "streams/runtime/follower.py",
+        (Edit("lambda: enough() or self._has_passed(ends)", "lambda: self._has_passed(ends)"),),
+        (f"{_FOLLOWER}::test_it_does_not_wait_for_a_transaction_once_it_has_enough",),
+    ),
+    Row(
+        "A key of another master key is a reason, no exception",
+        "services/connectors/keyring.py",
+        (Edit("            return NoKey.OF_OTHER_MASTER\n", "            raise\n"),),
+        (f"{_KEYRING}::test_the_composer_gives_the_reason_with_which_a_report_fails",),
+    ),
+    Row(
+        "The console too calls nothing erased that it did not read as erased",
+        "services/review/reading.py",
+        (Edit("        if is_erased:\n", "        if is_erased or wrapped is None:\n"),),
+        (f"{_CONSOLE}::test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read",),
+    ),
+    Row(
+        "The console reads beyond open transactions",
+        "services/sdk/reading.py",
+        (Edit("ends = high_watermarks(bootstrap, sources)", "ends = consumer.end_offsets(sources)"),),
+        (f"{_CONSOLE}::test_a_review_behind_an_open_transaction_is_found_once_that_has_ended",),
+    ),
+    Row(
+        "A connector with another master key does not start",
+        "services/cli/connector.py",
+        (Edit("    check_master_key(", "    (lambda *_: None)("),),
+        (_STARTS,),
+    ),
+    Row(
+        "A worker with another master key does not start",
+        "services/cli/worker.py",
+        (Edit("        check_master_key(", "        (lambda *_: None)("),),
+        (_STARTS,),
+    ),
+    Row(
+        "A data key says with which master key it is wrapped",
+        "streams/agents/admit.py",
+        (
+            Edit(
+                '                        "master_check": self._master_check,\n',
+                '                        "master_check": None,\n',
+            ),
+        ),
+        ("tests/unit/test_admit.py::test_a_known_persons_goes_straight_to_their_lane_and_its_key_is_published",),
+    ),
+    Row(
+        "IDENTITY passes on with which master key a key is wrapped",
+        "streams/agents/identity.py",
+        (Edit('"master_check": unresolved.master_check', '"master_check": None'),),
+        ("tests/unit/test_identity_agent.py::test_somebody_new_becomes_known_with_links_a_key_and_their_lane",),
+    ),
+    Row(
+        "A follower passes over a record that it cannot read",
+        "streams/runtime/follower.py",
+        (Edit("            _passed_over.add(1, {Attribute.TOPIC: record.topic})\n", "            raise\n"),),
+        (f"{_FOLLOWER}::test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it",),
+    ),
+    Row(
+        "An error of a follower's consumer ends the process",
+        "streams/runtime/follower.py",
+        (Edit('            end_process(f"follower of ', '            describe(error) and str(f"follower of '),),
+        (f"{_FOLLOWER}::test_an_error_of_the_consumer_ends_the_process",),
+    ),
+    Row(
+        "The list of reviews passes over a record that it cannot read",
+        "services/review/reading.py",
+        (
+            Edit(
+                '"ReviewSettled"))\n            except UNREADABLE:\n',
+                '"ReviewSettled"))\n            except ZeroDivisionError:\n',
+            ),
+        ),
+        (
+            (
+                "tests/integration/test_unreadable_records.py::"
+                "test_worker_connector_and_console_work_beside_records_that_cannot_be_read"
+            ),
+        ),
+    ),
+    Row(
+        "A notice is told only by the channel that sent that notice",
+        "services/notifier/channels.py",
+        (Edit("            if _digest(fields) not in self._written:\n", "            if not self._written:\n"),),
+        ("tests/unit/test_notifier.py::test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_before",),
+    ),
+    Row(
+        "A process that is stopped before it handles signals ends with status 0",
+        "services/cli/__init__.py",
+        (Edit("        signal.signal(signal.SIGTERM, _end_at_once)\n", "        pass\n"),),
+        ("tests/integration/test_early_stop.py::test_a_stop_in_the_first_second_ends_with_status_0",),
+    ),
+)

@@ -1,0 +1,108 @@
+"""Records that are too large or cannot be unpacked, and what cannot be delivered."""
+
+from tests.mutation.row import Edit, Row
+
+_UNIT = "tests/unit/test_compressed_batches.py"
+_LARGE = "tests/integration/test_large_records.py"
+_UNDELIVERABLE = "tests/integration/test_undeliverable.py"
+_REJECTION = "tests/unit/test_rejection.py"
+_ISOLATION = "tests/integration/test_runtime_isolation.py"
+_APPLY = "tests/integration/test_topics_apply.py"
+_BOMB = f"{_UNIT}::test_a_bomb_is_one_record_at_its_place_and_what_is_around_it_is_read"
+
+ROWS = (
+    Row(
+        "The services' topics are stored uncompressed",
+        "schemas/topics.py",
+        (Edit('"compression.type": "uncompressed"', '"compression.type": "producer"'),),
+        ("tests/unit/test_topics_catalogue.py::test_the_broker_unpacks_what_the_services_compress_and_nothing_else",),
+    ),
+    Row(
+        "A batch is unpacked within a bound",
+        "schemas/compressed_batches.py",
+        (Edit("MAX_UNPACKED_BYTES = 16 * 1024 * 1024", "MAX_UNPACKED_BYTES = 1024 * 1024 * 1024"),),
+        (_BOMB,),
+    ),
+    Row(
+        "A batch has a bounded number of records",
+        "schemas/compressed_batches.py",
+        (Edit("not 0 <= count <= MAX_UNPACKED_RECORDS", "count < 0"),),
+        (f"{_UNIT}::test_many_records_of_nothing_are_beyond_the_bound_too",),
+    ),
+    Row(
+        "The batches of one fetch share an allowance",
+        "schemas/compressed_batches.py",
+        (Edit("return self._left <= 0", "return False"),),
+        (f"{_UNIT}::test_batches_that_fit_each_but_not_together_are_fetched_one_after_the_other",),
+    ),
+    Row(
+        "aiokafka's position goes on behind a batch that cannot be unpacked",
+        "streams/runtime/fetching.py",
+        (Edit("            self.next_fetch_offset = problem.next_offset\n", ""),),
+        (_BOMB,),
+    ),
+    Row(
+        "kafka-python's position goes on behind a batch that cannot be unpacked",
+        "services/sdk/reading.py",
+        (Edit("            self.next_fetch_offset = problem.next_offset\n", ""),),
+        (_BOMB,),
+    ),
+    Row(
+        "A lane rejects a batch that cannot be unpacked",
+        "streams/runtime/unreadable.py",
+        (Edit('        raise Unreadable((Problem("batch", _REASON),))\n', "        pass\n"),),
+        (f"{_REJECTION}::test_a_batch_that_cannot_be_unpacked_is_refused_and_its_first_part_kept",),
+    ),
+    Row(
+        "Of what `.rejected` cannot take the first part is kept",
+        "streams/runtime/rejection.py",
+        (Edit("    elif _size(key, value, headers) > MAX_REQUEST_BYTES:\n", "    elif len(headers) > 1_000:\n"),),
+        (f"{_REJECTION}::test_of_a_larger_one_the_first_part_is_kept_with_length_and_digest",),
+    ),
+    Row(
+        "A record whose output cannot be delivered is isolated",
+        "streams/runtime/turns.py",
+        (Edit("            except Undeliverable as error:\n", "            except ZeroDivisionError as error:\n"),),
+        (f"{_ISOLATION}::test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_others_are_done",),
+    ),
+    Row(
+        "What fails to be delivered leaves no offset behind",
+        "streams/runtime/commits.py",
+        (
+            Edit(
+                "        if outputs or turn.effects or is_stale:\n",
+                "        self._unwritten = unwritten\n        if outputs or turn.effects or is_stale:\n",
+            ),
+        ),
+        (f"{_ISOLATION}::test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_others_are_done",),
+    ),
+    Row(
+        "A writer whose records were refused goes on",
+        "streams/runtime/transaction.py",
+        (Edit("            await self._abort_refused(batches, acknowledgements, numbers)\n", ""),),
+        (f"{_UNDELIVERABLE}::test_it_is_aborted_and_the_same_writer_delivers_what_follows",),
+    ),
+    Row(
+        "A changelog that cannot be read refuses its lane alone",
+        "streams/runtime/changelog.py",
+        (Edit("class ChangelogUnreadable(LaneRefused):", "class ChangelogUnreadable(RuntimeError):"),),
+        (
+            (
+                "tests/faults/test_losses.py"
+                "::test_a_lane_whose_changelog_has_a_record_of_another_writer_refuses_and_the_others_go_on"
+            ),
+        ),
+    ),
+    Row(
+        "Our brokers end transactions after 10 s",
+        "infra/broker/configuration.py",
+        (Edit("MAX_TRANSACTION_MS = 10_000", "MAX_TRANSACTION_MS = 60_000"),),
+        (f"{_APPLY}::test_our_broker_refuses_a_writer_that_asks_for_longer_transactions",),
+    ),
+    Row(
+        "`topics apply` warns of a broker that allows longer ones",
+        "infra/topics.py",
+        (Edit("if value is None or int(value) > MAX_TRANSACTION_MS", "if value is None"),),
+        (f"{_APPLY}::test_a_broker_that_lets_transactions_stay_open_for_long_is_a_warning",),
+    ),
+)
