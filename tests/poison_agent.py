@@ -1,6 +1,7 @@
 """An agent that raises where a record's value says so, for the tests of poison work."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class World:
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
     #: How many may be performed at once; None: no slot is needed.
     slots: asyncio.Semaphore | None = None
+    #: An effect that settles starts again.
+    streams: bool = False
 
     def check(self, place: str, name: str) -> None:
         """Raise where work of this name is poison: `bad…` at any place of `raises`, `bad-PLACE…` at that one always."""
@@ -75,11 +78,17 @@ class Fragile(Agent[tuple[str, str], str, str]):
     async def perform(self, effect: str) -> str:
         self._world.performed.append(effect)
         await self._world.may_end.wait()
+        if self._world.streams:
+            # Results come at every moment, during every commit too.
+            await asyncio.sleep(random.uniform(0.001, 0.03))
         self._world.check("perform", effect)
         return "done"
 
     def settled(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
-        turn.drop(b"owed " + effect.encode())
+        if self._world.streams:
+            turn.start(effect, cause=cause)
+        else:
+            turn.drop(b"owed " + effect.encode())
         self._say(turn, "settled", effect, cause)
         self._world.check("settled", effect)
 

@@ -50,6 +50,8 @@ class Lane:
         self._queues = Queues(group.sources)
         #: Items of effects: that one begins, that one has ended.
         self._items: deque[Item] = deque()
+        #: Items came last: a batch comes next, so that neither keeps the other waiting.
+        self._had_items = False
         self._work_arrived = asyncio.Event()
         self._closing = False
         #: While the group deals its partitions out anew; and that no turn is in flight then.
@@ -209,7 +211,10 @@ class Lane:
         self._press()
         self._cancel_effects()
         if isinstance(refused, KeepsRaising):
-            await self._forget_openings()
+            try:
+                await self._forget_openings()
+            except Exception as unsaid:  # noqa: BLE001 - it refuses all the same; the count is of use to its next owner
+                _log.error("the count of openings could not be ended", lane=self._id.name, **describe(unsaid))
         while not self._closing:
             self._say_refused(refused)
             await asyncio.sleep(_ALARM_SECONDS)
@@ -243,7 +248,7 @@ class Lane:
         self.figures.restore = progress
 
     async def _next_work(self) -> Callable[[], Awaitable[None]] | None:
-        """Return what is to be done next: results of effects, what is due, then batches, the most urgent first."""
+        """Return what is to be done next: effects and timers, in turns with batches, the most urgent first."""
         while not self._closing:
             self._work_arrived.clear()
             if self._is_held:
@@ -252,12 +257,12 @@ class Lane:
                 self._is_still.set()
                 await self._work_arrived.wait()
                 continue
-            if self._items:
-                return self._turn_over_items
             until_due, until_stale = self._seconds_until_due(), self._commits.seconds_until_stale()
-            if until_due is not None and until_due <= 0.0:
-                return self._turn_over_due
-            if self._queues.first() is not None:
+            has_items = bool(self._items) or (until_due is not None and until_due <= 0.0)
+            has_batch = self._queues.first() is not None
+            if has_items and not (has_batch and self._had_items):
+                return self._turn_over_items
+            if has_batch:
                 return self._turn_over_next
             if until_stale is not None and until_stale <= 0.0:
                 return self._commits.tell_offsets
@@ -294,15 +299,12 @@ class Lane:
         with self._id.host.watchdog.turn(self._id.name):
             await self._commits.commit(turn, {})
 
-    async def _turn_over_due(self) -> None:
-        await self._over([timer_due(*due) for due in self._state.take_due(utc_now(), _ITEMS_AT_ONCE)])
-
     async def _turn_over_items(self) -> None:
-        items = list(self._items)
+        """Do what effects and timers bring, in one turn: neither waits behind a stream of the other."""
+        due = self._state.take_due(utc_now(), _ITEMS_AT_ONCE)
+        items = [*self._items, *(timer_due(*each) for each in due)]
         self._items.clear()
-        await self._over(items)
-
-    async def _over(self, items: list[Item]) -> None:
+        self._had_items = True
         with self._id.host.watchdog.turn(self._id.name):
             self._start(await self._item_turns.over(items))
 
@@ -326,9 +328,10 @@ class Lane:
                 await self._turn_over(topic)
 
     def _has_other_work(self, topic: str) -> bool:
-        return self._closing or bool(self._items) or self._queues.first() != topic
+        return self._closing or (bool(self._items) and not self._had_items) or self._queues.first() != topic
 
     async def _turn_over(self, topic: str) -> None:
+        self._had_items = False
         batch = self._at_work = self._queues.take(topic, self._turns.records_of_a_turn)
         try:
             with self._id.host.watchdog.turn(self._id.name):

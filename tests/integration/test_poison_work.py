@@ -210,3 +210,17 @@ async def test_a_lane_that_closes_gives_the_slots_of_its_effects_back(
     async with asyncio.timeout(5):
         await fragile.slots.acquire()
         await fragile.slots.acquire()
+
+
+async def test_a_stream_of_results_keeps_neither_timers_nor_records_waiting(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    """Each effect that settles starts the next one: there are results to work off at every moment."""
+    fragile.may_end.set()
+    fragile.streams = True
+    async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane, run.reading(run.output) as out:
+        lane.put(batch_of(run, [f"effect:e{n}" for n in range(50)]))
+        await out.until(lambda records: sum(r.value.startswith(b"settled") for r in records) > 200)
+        lane.put(batch_of(run, ["timer:t", "say:late"], 50))
+        await out.until(lambda records: {b"due|t", b"say|late"} <= {r.value for r in records}, 10)
+        fragile.streams = False

@@ -174,6 +174,12 @@ ROWS = (
         (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
     ),
     Row(
+        "A stream of results keeps neither timers nor records waiting",
+        "streams/runtime/lanes.py",
+        (Edit("        self._had_items = True\n", ""),),
+        (f"{_WORK}::test_a_stream_of_results_keeps_neither_timers_nor_records_waiting",),
+    ),
+    Row(
         "Ended entries go as fast as an idle lane can drop them",
         "streams/runtime/lanes.py",
         (
