@@ -163,8 +163,8 @@ ROWS = (
         "streams/runtime/lanes.py",
         (
             Edit(
-                "if until_due is not None and until_due <= 0.0:",
-                "if until_due is not None and until_due <= 0.0 and self._state.next_end() is None:",
+                "(until_due is not None and until_due <= 0.0)",
+                "(until_due is not None and until_due <= 0.0 and self._state.next_end() is None)",
             ),
             Edit(
                 "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",

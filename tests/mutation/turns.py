@@ -130,8 +130,8 @@ ROWS = (
         "streams/runtime/lanes.py",
         (
             Edit(
-                "if self._queues.first() is not None:",
-                "if sum(self._queues.waiting_bytes().values()) > 100_000:",
+                "has_batch = self._queues.first() is not None",
+                "has_batch = sum(self._queues.waiting_bytes().values()) > 100_000",
             ),
         ),
         (f"{_LANES}::test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way",),
