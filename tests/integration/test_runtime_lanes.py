@@ -260,7 +260,11 @@ async def test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebod
     assert ended == []
 
 
-async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(run: Run, ended: Ended) -> None:
+async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(
+    run: Run, ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals: list[BaseException] = []
+    monkeypatch.setattr("streams.runtime.lanes.Lane._say_refused", lambda _, refused: refusals.append(refused))
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.put(batch(run, 0, 3, 0, 1, 2))
         await out.at_least(3)
@@ -277,6 +281,8 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(r
             lane.put(batch(run, 3, 6, 3, 4, 5))
             await out.at_least(6)
             assert_exactly_once(out.counted, words(6, keys=3))
+        # At once: it fenced its predecessor, whose transaction it would have to wait for otherwise.
+        assert refusals == []
     finally:
         await producer.stop()
     assert ended == []
