@@ -120,7 +120,8 @@ def test_a_process_refuses_another_master_key_before_any_lane_and_starts_with_th
     topic.write(1, record(master_check(Keys.load(tmp_path / "right" / "keys").master)))
     refused = wrong.run(*verb)
     assert (refused.returncode, refused.stdout) == (2, b"")
-    assert refused.stderr.decode() == f"confide: {REFUSAL}\n"
+    # The last line: on a slow machine a client may log what it tried before.
+    assert refused.stderr.decode().splitlines()[-1] == f"confide: {REFUSAL}"
     started = right.start(*verb)
     assert started.announced()
     assert started.stop() == 0
