@@ -99,18 +99,18 @@ async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
 
 
 async def test_a_timer_does_not_wait_behind_entries_that_have_ended(run: Run) -> None:
-    """A retry that is due in half a second came after 30 s behind 3,000 of them."""
+    """A retry came 30 s late behind 3,000 entries that had ended before it was due."""
     ended = 20_000
-    made: list[Made] = [(b"kept-%d" % n, b"keep:1", ()) for n in range(ended)]
+    made: list[Made] = [(b"kept-%d" % n, b"keep:1500", ()) for n in range(ended)]
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, *made, (b"a", b"remind:500", ())))
+        lane.put(batch(run, 0, *made, (b"a", b"remind:2000", ())))
         (record,) = await out.at_least(1, 15)
         due = record.timestamp
         await run.until(lambda: lane.figures.entries == 1, "every entry that has ended is dropped", 15)
         async with run.reading(run.changelog) as changelog:
             records = await changelog.to_end()
             begun = next(r.timestamp for r in records if r.key == b"ta")
-            assert due - begun < 5_000
+            assert due - begun < 7_000
             assert state_of(records) == {b"reminded a": b"1"}
 
 
