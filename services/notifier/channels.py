@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ class FileChannel:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._lock = asyncio.Lock()
+        # Of threads: where a lane closes, its notice is still being written, and another lane's may follow.
+        self._lock = threading.Lock()
         #: Digests of the lines in the file.
         self._written = self._read_back(path)
 
@@ -72,22 +74,30 @@ class FileChannel:
         """Write the notice, on disk before this returns."""
         by = notice.channels[0]
         fields = _fields(notice, by)
-        async with self._lock:
-            if _digest(fields) not in self._written:
-                await asyncio.to_thread(self._append, fields)
-                self._written.add(_digest(fields))
+        await asyncio.to_thread(self._append_once, fields)
         return Told(by)
 
     def close(self) -> None:
         """Give the file back."""
         os.close(self._file)
 
-    def _append(self, fields: Mapping[str, Any]) -> None:
-        rest = json.dumps(fields).encode("ascii") + b"\n"
-        # A write that fails ends the process, and its successor cuts off what was written of the line.
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
-        os.fsync(self._file)
+    def _append_once(self, fields: Mapping[str, Any]) -> None:
+        with self._lock:
+            if _digest(fields) not in self._written:
+                self._append(json.dumps(fields).encode("ascii") + b"\n")
+                self._written.add(_digest(fields))
+
+    def _append(self, line: bytes) -> None:
+        end = os.fstat(self._file).st_size
+        rest = line
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            os.fsync(self._file)
+        except OSError:
+            # The next notice would stand behind a part of this line, and neither could be read.
+            os.ftruncate(self._file, end)
+            raise
 
     def _read_back(self, path: Path) -> set[bytes]:
         content = path.read_bytes()

@@ -67,24 +67,42 @@ def entry_to_resume(key: bytes) -> Item:
 class ItemTurns:
     """Does items, many in one turn; where one raises, and the lane is careful, each in a turn of its own."""
 
-    def __init__(self, lane: LaneId, state: LaneState, commits: Commits, poison: Poison) -> None:
+    def __init__(
+        self,
+        lane: LaneId,
+        state: LaneState,
+        commits: Commits,
+        poison: Poison,
+        *,
+        start: Callable[[Effects], None],
+        give_back: Callable[[Sequence[Item]], None],
+        is_closing: Callable[[], bool],
+    ) -> None:
+        self._start = start
+        self._give_back = give_back
+        self._is_closing = is_closing
         self._lane = lane
         self._state = state
         self._commits = commits
         self._poison = poison
 
-    async def over(self, items: Sequence[Item]) -> Effects:
-        """Do the items and return the effects that start now; raise `WorkRaised` where the process is to end."""
+    async def over(self, items: Sequence[Item]) -> None:
+        """Do the items and start their effects; raise `WorkRaised` where the process is to end.
+
+        Where each is done alone, the rest is given back once the lane closes or is held.
+        """
         try:
-            return await self._together(items)
+            self._start(await self._together(items))
+            return
         except WorkRaised:
             if not self._poison.is_careful:
                 raise
             self._poison.renew_agent()
-        effects: Effects = []
-        for item in items:
-            effects += await self._alone(item)
-        return effects
+        for number, item in enumerate(items):
+            if self._is_closing():
+                self._give_back(items[number:])
+                return
+            self._start(await self._alone(item))
 
     async def _together(self, items: Sequence[Item]) -> Effects:
         turn = self._state.turn(utc_now())

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -172,10 +172,16 @@ class Lane:
         await self._commits.commit(state.turn(utc_now()), found.unwritten, notes)
         state.openings.update(openings)
         self._poison = self._poisoned()
-        self._turns = Turns(
-            self._id, self._queues, state, self._commits, self._poison, lambda: self._closing or self._is_held
+        self._turns = Turns(self._id, self._queues, state, self._commits, self._poison, self._has_to_end)
+        self._item_turns = ItemTurns(
+            self._id,
+            state,
+            self._commits,
+            self._poison,
+            start=self._start,
+            give_back=self._give_back,
+            is_closing=self._has_to_end,
         )
-        self._item_turns = ItemTurns(self._id, state, self._commits, self._poison)
         self._effects = EffectTasks(self._poison, self._add_item)
         self.figures.next_offsets = state.next_offsets
         await self._resume()
@@ -198,7 +204,10 @@ class Lane:
         keys = [key for key in self._state.entries if key.startswith(prefix)]
         for begin in range(0, len(keys), _ITEMS_AT_ONCE):
             items = [entry_to_resume(key) for key in keys[begin : begin + _ITEMS_AT_ONCE]]
-            self._start(await self._item_turns.over(items))
+            await self._item_turns.over(items)
+
+    def _has_to_end(self) -> bool:
+        return self._closing or self._is_held
 
     def _say_refused(self, refused: LaneRefused) -> None:
         self.figures.refused = str(refused)
@@ -302,11 +311,15 @@ class Lane:
     async def _turn_over_items(self) -> None:
         """Do what effects and timers bring, in one turn: neither waits behind a stream of the other."""
         due = self._state.take_due(utc_now(), _ITEMS_AT_ONCE)
-        items = [*self._items, *(timer_due(*each) for each in due)]
-        self._items.clear()
+        results = [self._items.popleft() for _ in range(min(len(self._items), _ITEMS_AT_ONCE))]
+        items = [*results, *(timer_due(*each) for each in due)]
         self._had_items = True
         with self._id.host.watchdog.turn(self._id.name):
-            self._start(await self._item_turns.over(items))
+            await self._item_turns.over(items)
+
+    def _give_back(self, items: Sequence[Item]) -> None:
+        """Take items back that are to be done later; timers are in the state still."""
+        self._items.extendleft(item for item in reversed(items) if item.timer is None)
 
     def _start(self, effects: Effects) -> None:
         if self._effects is not None:

@@ -156,6 +156,8 @@ class LaneState:
             _set(self.openings, topic, int(parts[0]) if parts else None)
         elif kind == _TRYING:
             _set(self.trying, topic, Trying(int(parts[0]), int(parts[1])) if parts else None)
+        else:
+            raise ValueError("a changelog record of no known kind")
 
     def _end(self, key: bytes, until: int) -> None:
         self.untils[key] = until

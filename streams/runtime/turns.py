@@ -109,9 +109,8 @@ class Turns:
         if suspect is not None and records[0].offset < suspect.end:
             return await self._isolate(new, suspect.end, singly=suspect.error == Hung.__name__)
         if (count := self._singly.get(topic, 0)) > 0:
-            self._singly[topic] = count - len(records)
             last = records[min(count, len(records)) - 1]
-            return await self._isolate(new, last.offset + 1, singly=True)
+            return await self._isolate(new, last.offset + 1, singly=True, beyond=max(0, count - len(records)))
         try:
             return await self._once(new)
         except TurnRaised as raised:
@@ -261,17 +260,19 @@ class Turns:
                             return
                     done += 1
 
-    async def _isolate(self, batch: Batch, end: int, *, singly: bool = False) -> list[tuple[Any, Any]]:
+    async def _isolate(self, batch: Batch, end: int, *, singly: bool = False, beyond: int = 0) -> list[tuple[Any, Any]]:
         """Work the records before offset `end` off; where they raise, in halves, each a turn of its own.
 
         `singly`: each record in a turn of its own from the beginning, and noted before it is begun. Where the agent
-        hangs, a turn a record takes less time than to wait for it again in every half.
+        hangs, a turn a record takes less time than to wait for it again in every half. `beyond`: so many later records
+        are worked off singly too. Ends early, after a part, where it takes longer than a turn may: timers come between.
         """
         inside = [record for record in batch.records if record.offset < end]
         after = self._put_back(batch, len(inside))
         effects: list[tuple[Any, Any]] = []
         parts: list[Sequence[Record]] = [[record] for record in reversed(inside)] if singly else [inside]
-        while parts and not self._is_closing():
+        begun, has_done = time.monotonic(), False
+        while parts and not self._is_closing() and not (has_done and time.monotonic() - begun > TURN_SECONDS):
             part = parts.pop()
             done = parts[-1][0].offset if parts else after
             try:
@@ -290,6 +291,13 @@ class Turns:
                 await self._commit_part(turn, batch.topic, done, note)
             figures.processed.add(len(part), {Attribute.LANE_GROUP: self._lane.group.name})
             effects += turn.effects
+            has_done = True
+        rest = [record for part in reversed(parts) for record in part]
+        if rest:
+            # What stands behind begins at `after`: without the rest before it the lane would meet a hole.
+            self._queues.put_back(Batch.of(batch.topic, rest, self._state.next_offsets[batch.topic], after))
+        if singly:
+            self._singly[batch.topic] = len(rest) + beyond
         return effects
 
     async def _whole(self, part: Sequence[Record]) -> Turn:

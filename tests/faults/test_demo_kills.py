@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -70,6 +71,9 @@ def test_five_kills_change_nothing(name: str, tmp_path: Path, chosen: Callable[[
     command = [sys.executable, "-m", "services.cli", "demo", "--out", str(tmp_path), "--workers", "2"]
     decided, killed, said = 0, 0, []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        # A demo that waits for ever says nothing, which this test would wait for.
+        overdue = threading.Timer(_SECONDS, demo.kill)
+        overdue.start()
         try:
             assert demo.stdout is not None
             for line in demo.stdout:
@@ -81,6 +85,7 @@ def test_five_kills_change_nothing(name: str, tmp_path: Path, chosen: Callable[[
                     killed += 1
             status = demo.wait(_SECONDS)
         finally:
+            overdue.cancel()
             demo.kill()
     assert (status, killed) == (0, _KILLS), "".join(said)
     assert "Everything that went in is accounted for." in "".join(said)

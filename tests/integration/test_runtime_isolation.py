@@ -1,5 +1,6 @@
 """A record that ends every turn it is in is put aside whole, and nothing else with it."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -186,3 +187,24 @@ async def test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_coun
         assert openings(await changelog.to_end())[4:] == [b"1"]
         await attempt(run, endings, boom, 10)
         assert openings(await changelog.to_end())[5:] == [b"2", None]
+
+
+async def test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards(run: Run, endings: Endings) -> None:
+    made = words(60)
+    made[50] = (b"k", b"boom", ())
+    await attempt(run, endings, made[:51])
+    assert len(endings.errors) == 1
+    async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane, run.reading(run.output) as out:
+        await lane.resolved.wait()
+        # Held before it begins, and again while it is at it; more waits behind.
+        await lane.hold()
+        lane.put(batch(run, made[:51]))
+        lane.put(batch(run, made, 51))
+        for _ in range(20):
+            lane.go_on()
+            await asyncio.sleep(0.01)
+            await lane.hold()
+        lane.go_on()
+        await run.until(lambda: lane.figures.next_offsets.get(run.routine) == len(made), "all are done")
+        assert sorted(r.value for r in await out.to_end()) == sorted(v for _, v, _ in made if v and v != b"boom")
+    assert len(endings.errors) == 1

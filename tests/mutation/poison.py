@@ -32,12 +32,7 @@ ROWS = (
     Row(
         "A result on which the agent raises is put aside",
         "streams/runtime/items.py",
-        (
-            Edit(
-                "for item in items:\n            effects += await self._alone(item)",
-                "for item in items[1:]:\n            effects += await self._alone(item)",
-            ),
-        ),
+        (Edit("            self._start(await self._alone(item))\n", "            del number\n"),),
         (f"{_AGAIN}[settled-effect-owed bad]",),
     ),
     Row(
@@ -178,6 +173,12 @@ ROWS = (
         "streams/runtime/lanes.py",
         (Edit("        self._had_items = True\n", ""),),
         (f"{_WORK}::test_a_stream_of_results_keeps_neither_timers_nor_records_waiting",),
+    ),
+    Row(
+        "A hold leaves the rest of what is isolated for afterwards",
+        "streams/runtime/turns.py",
+        (Edit("        if rest:\n", "        if not parts and rest:\n"),),
+        (f"{_ISOLATION}::test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards",),
     ),
     Row(
         "Ended entries go as fast as an idle lane can drop them",

@@ -1,5 +1,6 @@
 """Every notice is settled once: told, deferred or unreachable, whatever the process does."""
 
+import errno
 import io
 import json
 import os
@@ -260,3 +261,25 @@ def test_the_file_of_notices_is_readable_by_its_owner_alone(path: Path) -> None:
 
 def test_every_agency_has_a_name_for_people() -> None:
     assert set(AGENCY_NAMES) == set(Agency)
+
+
+async def test_a_notice_that_could_be_written_in_part_only_spoils_no_other(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = FileChannel(path)
+    await channel.tell(compose(due(), POLICY))
+    write = os.write
+
+    def full(file: int, line: bytes) -> int:
+        if len(line) > 20:
+            return write(file, line[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    other = compose(due(notification_id="notification-2"), POLICY)
+    with monkeypatch.context() as disk:
+        disk.setattr("services.notifier.channels.os.write", lambda file, line: full(file, line[:30]))
+        with pytest.raises(OSError, match="No space"):
+            await channel.tell(other)
+    assert len(told(path)) == 1
+    await channel.tell(other)
+    assert [line["notification_id"] for line in told(path)] == [due().notification_id, "notification-2"]
