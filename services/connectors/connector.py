@@ -276,7 +276,7 @@ class Connector(Agent[Report, Effect, Result]):
         record_step(turn, report, failed.model_copy(update={"reason": reason}), cause)
         self._count(failed.state)
         _log.error(
-            "report handed to a human",
+            "report failed, a human must act",
             agency=self._agency.value,
             report_id=report.report_id,
             attempt=standing.attempt,
