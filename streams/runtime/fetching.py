@@ -105,9 +105,10 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             # aiokafka in C raises the first, in Python the second; what really is corrupt raises again on this way.
             if not isinstance(self._records, FetchedRecords):
                 raise
-            # The batch in question is read again, from the record that was due: the aborted producers stand as they
+            # The batch in question is read again, from the record that was due, with an allowance of its own, or a
+            # batch that used up the first one would never be passed: the aborted producers stand as they
             # stood at its beginning, because only markers change them.
-            self._records = _ReadableRecords(self._records.fetched, self.next_fetch_offset, self._records.allowance)
+            self._records = _ReadableRecords(self._records.fetched, self.next_fetch_offset, Allowance())
             self._records_iterator = self._unpack_records()
             return next(self)
 
