@@ -5,6 +5,7 @@ the runtime's own errors have texts of its own making and are shown.
 """
 
 import os
+import threading
 import traceback
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +15,8 @@ from opentelemetry import trace
 
 #: Exit status of a process that ended itself for its successor to carry on (sysexits.h: EX_SOFTWARE).
 EXIT_BROKEN = 70
+#: How long the last words may take (seconds).
+_SAY_SECONDS = 2.0
 
 _log = structlog.get_logger("confide.runtime")
 
@@ -46,5 +49,9 @@ def leave_behind() -> None:
 
 def end_process(where: str, error: BaseException) -> NoReturn:
     """End this process now: its open transaction is aborted by its successor, which finds all of a turn or none."""
-    _log.critical("process ends itself", where=where, **describe(error))
+    said = {"where": where, **describe(error)}
+    # In a thread of its own: a log that nothing reads any more would keep the process for good.
+    saying = threading.Thread(target=lambda: _log.critical("process ends itself", **said), daemon=True)
+    saying.start()
+    saying.join(_SAY_SECONDS)
     os._exit(EXIT_BROKEN)
