@@ -7,6 +7,10 @@ _FOLLOWER = "tests/integration/test_runtime_follower.py"
 _CONSOLE = "tests/integration/test_review_reading.py"
 _MASTER = "tests/integration/test_master_key.py"
 _STARTS = f"{_MASTER}::test_a_process_refuses_another_master_key_before_any_lane_and_starts_with_the_right_one"
+_UNREADABLE = (
+    "tests/integration/test_unreadable_records.py::"
+    "test_worker_connector_and_console_work_beside_records_that_cannot_be_read"
+)
 
 ROWS = (
     Row(
@@ -101,12 +105,7 @@ ROWS = (
                 '"ReviewSettled"))\n            except ZeroDivisionError:\n',
             ),
         ),
-        (
-            (
-                "tests/integration/test_unreadable_records.py::"
-                "test_worker_connector_and_console_work_beside_records_that_cannot_be_read"
-            ),
-        ),
+        (_UNREADABLE,),
     ),
     Row(
         "A notice is told only by the channel that sent that notice",
@@ -119,5 +118,46 @@ ROWS = (
         "services/cli/__init__.py",
         (Edit("        signal.signal(signal.SIGTERM, _end_at_once)\n", "        pass\n"),),
         ("tests/integration/test_early_stop.py::test_a_stop_in_the_first_second_ends_with_status_0",),
+    ),
+    Row(
+        "The console with another master key opens nothing",
+        "services/cli/review_topics.py",
+        (Edit("    check_master_key(", "    (lambda *_: None)("),),
+        (f"{_MASTER}::test_the_console_refuses_another_master_key",),
+    ),
+    Row(
+        "One partition of this master key is enough to start",
+        "services/sdk/master_key.py",
+        (Edit("    if len(others) == len(found):\n", "    if others:\n"),),
+        (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
+    ),
+    Row(
+        "What cannot be read says nothing of a master key",
+        "services/sdk/master_key.py",
+        (Edit("    except (Unreadable, ValidationError):\n", "    except ValidationError:\n"),),
+        (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
+    ),
+    Row(
+        "Two master keys have two check values",
+        "streams/domain/sealing.py",
+        (Edit("return hmac.digest(master, ", "return hmac.digest(bytes(KEY_BYTES), "),),
+        ("tests/unit/test_sealing.py::test_a_check_value_is_of_one_master_key_and_holds_nothing_of_it",),
+    ),
+    Row(
+        "A wait for a key ends with the key, whatever is open elsewhere",
+        "services/connectors/keyring.py",
+        (
+            Edit(
+                "catch_up_beyond_open_transactions(lambda: self._is_known(key_id))",
+                "catch_up_beyond_open_transactions()",
+            ),
+        ),
+        (f"{_KEYRING}::test_a_key_in_another_partition_does_not_wait_for_the_transaction",),
+    ),
+    Row(
+        "The console says where an open transaction may hide a key",
+        "services/sdk/reading.py",
+        (Edit("            hidden += [", "            _ = ["),),
+        (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
     ),
 )

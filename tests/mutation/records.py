@@ -10,7 +10,19 @@ _ISOLATION = "tests/integration/test_runtime_isolation.py"
 _APPLY = "tests/integration/test_topics_apply.py"
 _BOMB = f"{_UNIT}::test_a_bomb_is_one_record_at_its_place_and_what_is_around_it_is_read"
 
+_ROOM = "with mmap.mmap(-1, MAX_UNPACKED_BYTES) as room:"
+_CODECS = ((1, "gzip"), (2, "snappy"), (3, "lz4"), (4, "zstd"))
+
 ROWS = (
+    *(
+        Row(
+            f"A batch of {codec} is unpacked within a bound",
+            "schemas/compressed_batches.py",
+            (Edit(_ROOM, _ROOM.replace("BYTES)", f"BYTES * (9 if decoder is _DECODERS[{number}] else 1))")),),
+            (f"{_UNIT}::test_the_bound_is_exact[{codec}]",),
+        )
+        for number, codec in _CODECS
+    ),
     Row(
         "The services' topics are stored uncompressed",
         "schemas/topics.py",
@@ -103,6 +115,83 @@ ROWS = (
         "`topics apply` warns of a broker that allows longer ones",
         "infra/topics.py",
         (Edit("if value is None or int(value) > MAX_TRANSACTION_MS", "if value is None"),),
+        (f"{_APPLY}::test_a_broker_that_lets_transactions_stay_open_for_long_is_a_warning",),
+    ),
+    Row(
+        "aiokafka unpacks by our bound",
+        "streams/runtime/fetching.py",
+        (Edit("self.allowance) if is_compressed(stored) else batch", "self.allowance) if not stored else batch"),),
+        (f"{_BOMB}[name-of_aiokafka-gzip]",),
+    ),
+    Row(
+        "aiokafka unpacks by our bound where a header name is no text",
+        "streams/runtime/fetching.py",
+        (Edit("if not self._decompressed and is_compressed(self._buffer):", "if super()._maybe_uncompress():"),),
+        (f"{_BOMB}[\\xff-of_aiokafka-gzip]",),
+    ),
+    Row(
+        "kafka-python unpacks by our bound",
+        "services/sdk/reading.py",
+        (Edit("if not self._decompressed and is_compressed(self._buffer):", "if super()._maybe_uncompress():"),),
+        (f"{_BOMB}[name-of_kafka_python-gzip]",),
+    ),
+    Row(
+        "A changelog that cannot be unpacked opens no lane",
+        "streams/runtime/changelog.py",
+        (Edit("if isinstance(record.value, UnreadableBatch):", "if record is None:"),),
+        (f"{_LARGE}::test_a_lane_whose_changelog_has_a_bomb_refuses_to_work",),
+    ),
+    Row(
+        "What fits into `.rejected` is kept whole",
+        "streams/runtime/rejection.py",
+        (Edit("_size(key, value, headers) > MAX_REQUEST_BYTES", "_size(key, value, headers) > 1024 * 1024"),),
+        (f"{_REJECTION}::test_the_largest_value_of_a_topic_is_kept_whole",),
+    ),
+    Row(
+        "The digest of a rejected value is of all of it",
+        "streams/runtime/rejection.py",
+        (Edit("hashlib.sha256(value)", "hashlib.sha256(kept)"),),
+        (f"{_REJECTION}::test_of_a_larger_one_the_first_part_is_kept_with_length_and_digest",),
+    ),
+    Row(
+        "A key that `.rejected` cannot take is cut too",
+        "streams/runtime/rejection.py",
+        (Edit("            key = key[:FIRST_PART_BYTES]\n", "            pass\n"),),
+        (f"{_REJECTION}::test_a_key_that_is_too_large_is_cut_too",),
+    ),
+    Row(
+        "The numbers of a writer's partitions go back behind what was refused",
+        "streams/runtime/transaction.py",
+        (Edit("_sequence_numbers.update(numbers)", "_sequence_numbers.update({})"),),
+        (f"{_UNDELIVERABLE}::test_it_is_aborted_and_the_same_writer_delivers_what_follows",),
+    ),
+    Row(
+        "A batch behind a refused one is aborted with it",
+        "streams/runtime/transaction.py",
+        (Edit("case errors.OutOfOrderSequenceNumber():", "case ZeroDivisionError():"),),
+        (f"{_UNDELIVERABLE}::test_a_batch_behind_the_refused_one_is_aborted_with_it",),
+    ),
+    Row(
+        "A record that its topic does not take for what it is cannot be delivered",
+        "streams/runtime/transaction.py",
+        (Edit("errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError\n", "pass\n"),),
+        (f"{_UNDELIVERABLE}::test_it_is_aborted_and_the_same_writer_delivers_what_follows",),
+    ),
+    Row(
+        "A fenced writer may not go on",
+        "streams/runtime/transaction.py",
+        (
+            Edit(
+                "                case _:\n                    return\n",
+                "                case _:\n                    refused = Undeliverable(topic, type(None).__name__)\n",
+            ),
+        ),
+        (f"{_UNDELIVERABLE}::test_a_fenced_writer_is_not_taken_for_one_that_may_go_on",),
+    ),
+    Row(
+        "`topics apply` says its warnings",
+        "services/cli/topics.py",
+        (Edit('        typer.echo(f"confide: warning: {warning}", err=True)\n', "        pass\n"),),
         (f"{_APPLY}::test_a_broker_that_lets_transactions_stay_open_for_long_is_a_warning",),
     ),
 )

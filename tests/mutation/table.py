@@ -1,6 +1,6 @@
 """The mutation table: every rule of the runtime's design, by the part of it that holds them."""
 
-from tests.mutation import connectors, keys, lanes, opening, poison, records, transport, turns
+from tests.mutation import agencies, connectors, keys, lanes, opening, poison, records, transport, turns
 from tests.mutation.row import Row
 
 ROWS: tuple[Row, ...] = (
@@ -11,5 +11,6 @@ ROWS: tuple[Row, ...] = (
     *transport.ROWS,
     *records.ROWS,
     *connectors.ROWS,
+    *agencies.ROWS,
     *keys.ROWS,
 )

@@ -31,9 +31,10 @@ async def test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record(
     bench = bench_at(agency.url)
     made = encoded(report(reported_at=START))
     bench.lane.feed(made)
-    await bench.finish()
+    await bench.step()
     mark = {b"done/" + report().report_id.encode(): b"acknowledged"}
     assert bench.lane.state == mark
+    assert not bench.lane.timers
     # Read again on the last day that the topic has it, the report is told no more.
     bench.clock.now = START + timedelta(days=OUTCOME_DAYS + SEGMENT_DAYS)
     bench.lane.pass_time()

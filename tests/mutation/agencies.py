@@ -1,0 +1,128 @@
+"""What an agency's answer leads to: the breaker, late acknowledgements, resends, crashes, repeats; notices of it."""
+
+from tests.mutation.row import Edit, Row
+
+_CONNECTOR = "services/connectors/connector.py"
+_ATTEMPT = "services/connectors/attempts.py"
+_DELIVERY = "streams/domain/delivery.py"
+_NOTIFIER = "services/notifier/notifier.py"
+_ATTEMPTS = "tests/unit/test_connector_attempts.py::"
+_LIMITS = "tests/unit/test_connector_limits.py::"
+_BREAKER = "tests/unit/test_endpoint.py::"
+_ENDPOINT = "tests/unit/test_connector_endpoint.py::"
+_TABLES = "tests/unit/test_delivery.py::"
+_NOTICES = "tests/unit/test_notifier.py::"
+
+ROWS = (
+    Row(
+        "Attempts in a row without an answer open the breaker",
+        "services/connectors/endpoint.py",
+        (Edit("                self._change(is_open=True)\n", ""),),
+        (_BREAKER + "test_attempts_without_an_answer_open_the_breaker_only_in_a_row",),
+    ),
+    Row(
+        "The endpoint hears of an attempt without an answer",
+        _ATTEMPT,
+        (Edit("self._endpoint.unanswered(attempt.report_id)", "pass"),),
+        (_ENDPOINT + "test_attempts_without_an_answer_open_the_breaker_and_an_answer_closes_it",),
+    ),
+    Row(
+        "The endpoint hears of an answer",
+        _ATTEMPT,
+        (Edit("self._endpoint.answered()", "pass"),),
+        (_ENDPOINT + "test_attempts_without_an_answer_open_the_breaker_and_an_answer_closes_it",),
+    ),
+    Row(
+        "A timeout counts against the endpoint",
+        _DELIVERY,
+        (Edit("UNANSWERED = frozenset({Failure.NO_CONNECTION, Failure.TIMEOUT, ", "UNANSWERED = frozenset({"),),
+        (_TABLES + "test_only_failures_without_any_answer_count_against_an_endpoint",),
+    ),
+    Row(
+        "A status that no row names goes to a human",
+        _DELIVERY,
+        (Edit("return Reading.FAIL, f", "return Reading.RETRY, f"),),
+        (_TABLES + "test_what_an_answer_means",),
+    ),
+    Row(
+        "A late acknowledgement is on record",
+        _DELIVERY,
+        (Edit("(_S.FAILED, _E.RECEIVED): _S.RECEIVED", "(_S.FAILED, _E.RECEIVED): _S.FAILED"),),
+        (_LIMITS + "test_999_is_tried_on_after_its_limit_and_a_late_acknowledgement_is_on_record",),
+    ),
+    Row(
+        "A report that was handed over is tried on less often",
+        _DELIVERY,
+        (Edit("self.longest_wait if not handed_over else", "self.longest_wait if True else"),),
+        (_TABLES + "test_a_report_that_was_handed_over_is_tried_on_less_often",),
+    ),
+    Row(
+        "A report that comes behind its limit is handed over at once",
+        _CONNECTOR,
+        (Edit("if turn.now >= self._policy.limit_at(report.reported_at):", "if False:"),),
+        (_LIMITS + "test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_999_is_tried_all_the_same",),
+    ),
+    Row(
+        "What cannot be helped by sending again goes to a human at once",
+        _CONNECTOR,
+        (Edit("            case Reading.RETRY:\n", "            case Reading.RETRY | Reading.FAIL:\n"),),
+        (_ATTEMPTS + "test_what_cannot_be_helped_by_sending_again_goes_to_a_human_at_once",),
+    ),
+    Row(
+        "A status, however often it comes, leaves the breaker closed",
+        _ATTEMPT,
+        (Edit("            if outcome in UNANSWERED:\n", "            if outcome not in (200, 201):\n"),),
+        (_ENDPOINT + "test_a_status_however_often_it_comes_leaves_the_breaker_closed",),
+    ),
+    Row(
+        "An attempt waits for a key that is not at hand",
+        _ATTEMPT,
+        (Edit("        await self._composer.open(attempt.request)\n        async with", "        async with"),),
+        (_ENDPOINT + "test_an_attempt_whose_key_is_not_at_hand_waits_for_it",),
+    ),
+    Row(
+        "An attempt that waits for its key holds no slot",
+        _ATTEMPT,
+        (
+            Edit("        await self._composer.open(attempt.request)\n        async with", "        async with"),
+            Edit("            yield\n", "            await self._composer.open(attempt.request)\n            yield\n"),
+        ),
+        (_ENDPOINT + "test_an_attempt_that_waits_for_its_key_holds_no_slot",),
+    ),
+    Row(
+        "A resend has the same idempotency key",
+        "services/connectors/client.py",
+        (Edit('"Idempotency-Key": report_id', '"Idempotency-Key": f"{report_id}-{attempt}"'),),
+        (_ATTEMPTS + "test_an_answer_that_is_lost_leaves_one_accepted_report",),
+    ),
+    Row(
+        "An attempt that a crash cut off is made again",
+        _CONNECTOR,
+        (Edit("            self._attempt(turn, report, unknown, request)\n", ""),),
+        ("tests/unit/test_connector_crashes.py::test_an_attempt_that_a_crash_cut_off_is_made_again_as_the_next_one",),
+    ),
+    Row(
+        "A report that comes twice is reported once",
+        _CONNECTOR,
+        (Edit("            if kept.is_known(turn, report.report_id):\n", "            if False:\n"),),
+        ("tests/unit/test_connector_repeats.py::test_a_report_that_comes_twice_is_told_once_pending_or_settled",),
+    ),
+    Row(
+        "A notice is kept until its channel says what came of it",
+        _NOTIFIER,
+        (Edit("                turn.put(_pending(due.notification_id), pending", "                _ = (pending"),),
+        (_NOTICES + "test_after_a_crash_the_notice_is_told_once_in_the_file",),
+    ),
+    Row(
+        "A notice that comes twice is settled once",
+        _NOTIFIER,
+        (Edit("if due is None or _is_known(turn, due.notification_id):", "if due is None:"),),
+        (_NOTICES + "test_a_notice_that_comes_twice_or_is_its_own_settling_changes_nothing",),
+    ),
+    Row(
+        "Work of a settled notice changes nothing of its end",
+        _NOTIFIER,
+        (Edit("        elif turn.get(_done(due.notification_id)) is None:\n", "        else:\n"),),
+        ("tests/unit/test_notifier_put_aside.py::test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing",),
+    ),
+)

@@ -1,0 +1,86 @@
+"""An attempt and its endpoint: the breaker hears how it ended, and no slot is held while its key is waited for."""
+
+import asyncio
+from datetime import timedelta
+
+from schemas.vocabulary import Agency
+from services.agencies import Fault
+from services.connectors.attempts import Attempts
+from services.connectors.client import AgencyClient
+from services.connectors.effects import Attempt
+from services.connectors.endpoint import FAILURES_TO_OPEN, Endpoint
+from services.connectors.keyring import NoKey
+from services.connectors.process import PROJECTIONS
+from services.connectors.sealed import Composer
+from streams.runtime import Cause
+from tests.agency_servers import AgencyServer
+from tests.connector_bench import QUICK, Open
+from tests.reports import Keys, encoded, report, section
+
+
+class HiddenKeys(Keys):
+    """Keys of which "hidden" comes once `there` is set; `asked` is set when it is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.there = asyncio.Event(), asyncio.Event()
+
+    async def data_key(self, key_id: str) -> bytes | NoKey:
+        if key_id == "hidden":
+            self.asked.set()
+            await self.there.wait()
+        return self.keys["key-1"]
+
+
+async def test_attempts_without_an_answer_open_the_breaker_and_an_answer_closes_it(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([Fault.DROP] * FAILURES_TO_OPEN)
+    bench = bench_at(agency.url)
+    is_open: list[bool] = []
+    bench.during_attempt(lambda: is_open.append(bench.endpoint.is_open))
+    bench.lane.feed(encoded(report()))
+    await bench.finish()
+    assert is_open == [*[False] * (FAILURES_TO_OPEN - 1), True, False]
+    assert bench.states()[-1] == ("acknowledged", FAILURES_TO_OPEN + 1)
+
+
+async def test_a_status_however_often_it_comes_leaves_the_breaker_closed(agency: AgencyServer, bench_at: Open) -> None:
+    agency.faults.add([503] * (FAILURES_TO_OPEN + 1))
+    bench = bench_at(agency.url)
+    is_open: list[bool] = []
+    bench.during_attempt(lambda: is_open.append(bench.endpoint.is_open))
+    bench.lane.feed(encoded(report()))
+    await bench.finish()
+    assert is_open == [False] * (FAILURES_TO_OPEN + 2)
+
+
+async def test_an_attempt_whose_key_is_not_at_hand_waits_for_it(agency: AgencyServer, bench_at: Open) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    # As in a process that was started again and has not read the key yet.
+    bench.keys.late = True
+    await bench.finish()
+    assert bench.states() == [("queued", 0), ("sent", 1), ("received", 1), ("acknowledged", 1)]
+
+
+async def test_an_attempt_that_waits_for_its_key_holds_no_slot() -> None:
+    keys = HiddenKeys()
+    endpoint = Endpoint(Agency.EMERGENCY_999, QUICK, connections=1)
+    composer = Composer(keys, PROJECTIONS[Agency.EMERGENCY_999])
+    entered: list[str] = []
+    async with AgencyClient("http://127.0.0.1:1", QUICK.attempt_timeout) as client:
+        attempts = Attempts(Agency.EMERGENCY_999, composer, client, endpoint)
+
+        async def enter(report_id: str, key_id: str) -> None:
+            attempt = Attempt(report_id, 1, section(key_id=key_id), Cause(), timedelta(seconds=60))
+            async with attempts.slot(attempt):
+                entered.append(report_id)
+
+        waiting = asyncio.create_task(enter("report-1", "hidden"))
+        await keys.asked.wait()
+        async with asyncio.timeout(5):
+            await enter("report-2", "key-1")
+        keys.there.set()
+        await waiting
+    assert entered == ["report-2", "report-1"]
