@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from schemas.topics import MAX_VALUE_BYTES
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 
@@ -34,7 +35,8 @@ class World:
 class Fragile(Agent[tuple[str, str], str, str]):
     """`timer:NAME` sets a timer, `effect:NAME` owes an effect, `keep:NAME` an entry that ends, `say:NAME` nothing.
 
-    A timer is due after 50 ms, or after as many as its name ends with (`NAME@MS`). Each says what came of it.
+    A timer is due after 50 ms, or after as many as its name ends with (`NAME@MS`). Each says what came of it; where its
+    name starts with `huge`, in more bytes than can be written.
     """
 
     unfinished = b"owed "
@@ -106,7 +108,10 @@ class Fragile(Agent[tuple[str, str], str, str]):
         self._world.check("put_aside", name)
 
     def _say(self, turn: Turn, what: str, name: str, cause: Cause) -> None:
-        turn.send(self._world.output, name.encode(), f"{what}|{name}".encode(), cause=cause)
+        said = f"{what}|{name}".encode()
+        if what in ("due", "settled") and name.startswith("huge"):
+            said = said.ljust(MAX_VALUE_BYTES + 100_000)
+        turn.send(self._world.output, name.encode(), said, cause=cause)
 
 
 @asynccontextmanager

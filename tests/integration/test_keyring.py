@@ -81,6 +81,15 @@ async def test_a_key_that_is_there_opens_and_one_whose_tombstone_was_read_is_era
     assert await data_key(keyring, key_id) is NoKey.ERASED
 
 
+async def test_the_last_record_of_an_id_counts(keyring: TopicKeyring, topic: KeysTopic) -> None:
+    key_id = topic.key()
+    topic.write(key_id, None)
+    topic.write(key_id, record(key_id))
+    async with asyncio.timeout(20):
+        await keyring._follower.catch_up()
+    assert keyring.at_hand(key_id) == DATA_KEY
+
+
 async def test_a_key_without_record_and_without_tombstone_is_missing_not_erased(keyring: TopicKeyring) -> None:
     assert keyring.at_hand("never-written") is None
     assert await data_key(keyring, "never-written") is NoKey.MISSING

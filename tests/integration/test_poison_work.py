@@ -105,6 +105,21 @@ async def test_what_raises_again_in_the_next_process_is_put_aside_whole_and_hand
     assert endings.classes == ["LookupError"]
 
 
+@pytest.mark.parametrize(("kind", "done"), [("timer", "due"), ("effect", "settled")])
+async def test_work_whose_output_cannot_be_written_is_put_aside_and_the_others_are_done(
+    run: Run, fragile: World, endings: Endings, kind: str, done: str
+) -> None:
+    fragile.may_end.set()
+    values = (f"{kind}:good-1", f"{kind}:huge", f"{kind}:good-2")
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
+    assert endings.classes == ["Undeliverable"]
+    handed_over = "put_aside Undeliverable whole huge|huge"
+    await live(run, fragile, endings, until_said(run, f"{done}|good-1", f"{done}|good-2", handed_over))
+    assert endings.classes == ["Undeliverable"]
+    async with run.reading(f"{run.changelog}.rejected") as rejected:
+        assert [record.value for record in await rejected.to_end()] == [b"whole huge"]
+
+
 async def test_an_entry_that_cannot_be_resumed_is_put_aside_and_the_others_are(
     run: Run, fragile: World, endings: Endings
 ) -> None:

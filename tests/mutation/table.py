@@ -1,6 +1,18 @@
 """The mutation table: every rule of the runtime's design, by the part of it that holds them."""
 
-from tests.mutation import agencies, connectors, keys, lanes, opening, poison, records, transport, turns
+from tests.mutation import (
+    agencies,
+    connectors,
+    followed,
+    keys,
+    lanes,
+    opening,
+    poison,
+    records,
+    transport,
+    turns,
+    unpacking,
+)
 from tests.mutation.row import Row
 
 ROWS: tuple[Row, ...] = (
@@ -10,7 +22,9 @@ ROWS: tuple[Row, ...] = (
     *poison.ROWS,
     *transport.ROWS,
     *records.ROWS,
+    *unpacking.ROWS,
     *connectors.ROWS,
     *agencies.ROWS,
     *keys.ROWS,
+    *followed.ROWS,
 )

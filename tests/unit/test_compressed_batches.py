@@ -99,9 +99,10 @@ def test_a_bomb_that_was_aborted_is_handed_on_by_nobody(read: Fetch) -> None:
 
 
 @READERS
-def test_batches_that_fit_each_but_not_together_are_fetched_one_after_the_other(read: Fetch) -> None:
+@pytest.mark.parametrize("name", [b"name", b"\xff"])
+def test_batches_that_fit_each_but_not_together_are_fetched_one_after_the_other(read: Fetch, name: bytes) -> None:
     values = [bytes([at]) * (4 << 20) for at in range(10)]
-    batches = [stored(good(value), at, codec="zstd") for at, value in enumerate(values)]
+    batches = [stored(good(value, name), at, codec="zstd") for at, value in enumerate(values)]
     assert sum(map(len, batches)) < 20_000
     records, position = read(batches)
     assert len(records) == position < 6
@@ -164,11 +165,15 @@ def test_blocks_of_snappy_that_say_a_wrong_length_are_broken(blocks: bytes) -> N
         unpack(batch)
 
 
-def test_raw_snappy_is_read_too() -> None:
-    plain = stored(good(b"v" * 5_000), 0)
+def test_raw_snappy_is_read_too_and_its_bound_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = stored(good(b"v" * 5_000), 0)[_HEADER_BYTES:]
     batch = bytearray(stored(good(b"v" * 5_000), 0, codec="snappy"))
-    batch[_HEADER_BYTES:] = bytes(cramjam.snappy.compress_raw(plain[_HEADER_BYTES:]))
-    assert unpack(batch) == plain[_HEADER_BYTES:]
+    batch[_HEADER_BYTES:] = bytes(cramjam.snappy.compress_raw(plain))
+    monkeypatch.setattr(compressed_batches, "MAX_UNPACKED_BYTES", len(plain))
+    assert unpack(batch) == plain
+    monkeypatch.setattr(compressed_batches, "MAX_UNPACKED_BYTES", len(plain) - 1)
+    with pytest.raises(CannotUnpack):
+        unpack(batch)
 
 
 def test_what_stands_for_a_bomb_is_no_record_of_ours() -> None:
