@@ -126,9 +126,15 @@ class TransactionalWriter:
             manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
         written = {TopicPartition(topic, partition) for topic, partition, _ in batches}
         numbers = {destination: manager.sequence_number(destination) for destination in written}
-        acknowledgements = [
-            await producer.send_batch(batch, topic, partition=partition) for topic, partition, batch in batches
-        ]
+        try:
+            acknowledgements = [
+                await producer.send_batch(batch, topic, partition=partition) for topic, partition, batch in batches
+            ]
+        except errors.IllegalOperation:
+            # The writer ended while a batch waited to be sent. What ended it, such as fencing, tells an operator more.
+            if manager.is_fatal_error():
+                await manager.wait_for_transaction_end()
+            raise
         try:
             for acknowledgement in acknowledgements:
                 await acknowledgement

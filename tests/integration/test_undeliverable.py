@@ -109,10 +109,29 @@ async def test_a_batch_behind_the_refused_one_is_aborted_with_it(run: Run) -> No
         assert [value for _, value in await values(committed, 3)] == [b"a", b"b", b"c"]
 
 
+FENCED = r"(?i)fenced|epoch|newer producer"
+
+
 async def test_a_fenced_writer_is_not_taken_for_one_that_may_go_on(run: Run) -> None:
     small = run.topic("small")
     async with writer_of(run) as writer, writer_of(run), run.reading(small) as committed:
-        with pytest.raises(Exception, match=r"(?i)fenced|epoch|newer producer") as raised:
+        with pytest.raises(Exception, match=FENCED) as raised:
             await writer.deliver([output(small, b"x" * 20_000)], {}, nothing)
         assert not isinstance(raised.value, LaneBroken)
         assert await committed.to_end() == []
+
+
+async def test_a_writer_that_is_fenced_before_its_batch_is_sent_says_that_it_was_fenced(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with writer_of(run) as writer, writer_of(run):
+        producer = writer._producer  # noqa: SLF001 - aiokafka offers no way to wait for its end
+        send = producer.send_batch
+
+        async def late(*args: Any, **kwargs: Any) -> Any:
+            await run.until(producer._txn_manager.is_fatal_error, "the writer was fenced")  # noqa: SLF001
+            return await send(*args, **kwargs)
+
+        monkeypatch.setattr(producer, "send_batch", late)
+        with pytest.raises(Exception, match=FENCED):
+            await writer.deliver([output(run.output, b"x")], {}, nothing)

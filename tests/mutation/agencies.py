@@ -108,6 +108,12 @@ ROWS = (
         ("tests/unit/test_connector_repeats.py::test_a_report_that_comes_twice_is_told_once_pending_or_settled",),
     ),
     Row(
+        "A settled report has no limit any more",
+        "services/connectors/standing.py",
+        (Edit("    turn.unschedule(limit_timer(report_id))\n", ""),),
+        ("tests/unit/test_connector_repeats.py::test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record",),
+    ),
+    Row(
         "A notice is kept until its channel says what came of it",
         _NOTIFIER,
         (Edit("                turn.put(_pending(due.notification_id), pending", "                _ = (pending"),),

@@ -160,4 +160,50 @@ ROWS = (
         (Edit("            hidden += [", "            _ = ["),),
         (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
     ),
+    Row(
+        "The console does not wait for ever",
+        "services/sdk/reading.py",
+        (Edit("elif time.monotonic() > moved_at + _OPEN_TRANSACTION_SECONDS:", "elif False:"),),
+        (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
+    ),
+    Row(
+        "A follower counts what it passes over",
+        "streams/runtime/follower.py",
+        (Edit("_passed_over.add(1, {", "_passed_over.add(0, {"),),
+        (f"{_FOLLOWER}::test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it",),
+    ),
+    Row(
+        "The console counts what it passes over",
+        "services/review/reading.py",
+        (Edit("        self.passed_over.append(Place.of(record))\n", "        pass\n"),),
+        (f"{_CONSOLE}::test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read",),
+    ),
+    Row(
+        "The console passes over a key that cannot be read",
+        "services/review/reading.py",
+        (
+            Edit(
+                "                is_erased = wrapped is None\n            except UNREADABLE:\n",
+                "                is_erased = wrapped is None\n            except ZeroDivisionError:\n",
+            ),
+        ),
+        (f"{_CONSOLE}::test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read",),
+    ),
+    Row(
+        "The console passes over a decision that cannot be read",
+        "services/review/reading.py",
+        (
+            Edit(
+                "return Decision.model_validate(fields)\n            except UNREADABLE:\n",
+                "return Decision.model_validate(fields)\n            except ZeroDivisionError:\n",
+            ),
+        ),
+        (_UNREADABLE,),
+    ),
+    Row(
+        "An answer is waited for past what cannot be read",
+        "services/review/answering.py",
+        (Edit("        except UNREADABLE as error:\n", "        except ZeroDivisionError as error:\n"),),
+        (f"{_CONSOLE}::test_an_answer_is_waited_for_past_what_cannot_be_read",),
+    ),
 )
