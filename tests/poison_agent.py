@@ -36,7 +36,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
     """`timer:NAME` sets a timer, `effect:NAME` owes an effect, `keep:NAME` an entry that ends, `say:NAME` nothing.
 
     A timer is due after 50 ms, or after as many as its name ends with (`NAME@MS`). Each says what came of it; where its
-    name starts with `huge`, in more bytes than can be written.
+    name starts with `huge`, in more bytes than can be written; `huge-aside` is handed over in as many.
     """
 
     unfinished = b"owed "
@@ -109,7 +109,8 @@ class Fragile(Agent[tuple[str, str], str, str]):
 
     def _say(self, turn: Turn, what: str, name: str, cause: Cause) -> None:
         said = f"{what}|{name}".encode()
-        if what in ("due", "settled") and name.startswith("huge"):
+        is_huge = name.startswith("huge") and what in ("due", "settled")
+        if is_huge or (name == "huge-aside" and what.startswith("put_aside")):
             said = said.ljust(MAX_VALUE_BYTES + 100_000)
         turn.send(self._world.output, name.encode(), said, cause=cause)
 

@@ -125,7 +125,7 @@ class ItemTurns:
             return await self._together([item])
         except WorkRaised as raised:
             self._poison.renew_agent()
-            turn, note = self._poison.item_put_aside(item, raised.__cause__ or raised)
-            await self._commits.commit(turn, {}, [note])
+            aside = self._poison.item_put_aside(item, raised.__cause__ or raised)
+            effects = await aside.commit(lambda turn, note: self._commits.commit(turn, {}, [note]))
             item.over(False)
-            return turn.effects
+            return effects

@@ -171,7 +171,7 @@ class Lane:
         notes = [opened(topic, count) for topic, count in openings.items()]
         await self._commits.commit(state.turn(utc_now()), found.unwritten, notes)
         state.openings.update(openings)
-        self._poison = self._poisoned()
+        self._poison = Poison(self._id, self._state)
         self._turns = Turns(self._id, self._queues, state, self._commits, self._poison, self._has_to_end)
         self._item_turns = ItemTurns(
             self._id,
@@ -189,12 +189,6 @@ class Lane:
         self.resolved.set()
         self._press()
         self._id.step(Step.OPENED)
-
-    def _poisoned(self) -> Poison:
-        try:
-            return Poison(self._id, self._state)
-        except Exception as error:
-            raise WorkRaised from error
 
     async def _resume(self) -> None:
         """Have the agent take up the unfinished entries of the state."""

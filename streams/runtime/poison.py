@@ -1,5 +1,7 @@
 """The poison work of one lane (`isolation`): whether the lane is careful, and what it puts aside."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -9,10 +11,11 @@ from streams.runtime import figures
 from streams.runtime.agent import Agent, Output, PutAside, Record, Turn, micros
 from streams.runtime.failure import LaneRefused, describe
 from streams.runtime.groups import LaneContext, LaneId
-from streams.runtime.isolation import CAREFUL_SECONDS, MOST_PUT_ASIDE, PUT_ASIDE_SECONDS, EndsTurns
+from streams.runtime.isolation import CAREFUL_SECONDS, MOST_PUT_ASIDE, PUT_ASIDE_SECONDS, EndsTurns, WorkRaised
 from streams.runtime.rejection import entry_rejected
 from streams.runtime.state import Entry, LaneState, Raised, were_put_aside
 from streams.runtime.times import utc_now
+from streams.runtime.transaction import Undeliverable
 
 if TYPE_CHECKING:
     from streams.runtime.items import Item
@@ -31,6 +34,41 @@ _log = structlog.get_logger("confide.runtime")
 
 class KeepsRaising(LaneRefused):
     """The agent of a lane raises on more of its work than can be poison: its code is wrong."""
+
+
+class CannotPutAside(LaneRefused):
+    """Work that the agent raises on cannot be written to its `.rejected` topic either: the broker is not set up so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What puts one piece of work aside: a turn, and `note`, the changelog's record of it.
+
+    `without_agent` makes the turn again without the agent's part, for where that cannot be written.
+    """
+
+    lane: str
+    turn: Turn
+    note: Entry
+    without_agent: Callable[[], Turn]
+
+    async def commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> list[tuple[Any, Any]]:
+        """Commit, and return the effects that follow; raise `CannotPutAside`."""
+        try:
+            await commit(self.turn, self.note)
+        except Undeliverable as error:
+            _log_nobody_hears(self.lane, error)
+            turn = self.without_agent()
+            try:
+                await commit(turn, self.note)
+            except Undeliverable as again:
+                raise CannotPutAside(f"lane {self.lane}: {again}") from again
+            return turn.effects
+        return self.turn.effects
+
+
+def _log_nobody_hears(lane: str, error: Exception) -> None:
+    _log.critical("work is put aside and no human hears of it", lane=lane, **describe(error))
 
 
 def is_recent(raised: Raised) -> bool:
@@ -52,11 +90,11 @@ class Poison:
         return self._state.raised is not None and is_recent(self._state.raised)
 
     def renew_agent(self) -> None:
-        """Make the agent anew: a turn that was dropped may have left traces in its memory."""
+        """Make the agent anew: a turn that was dropped may have left traces in its memory. May raise `WorkRaised`."""
         self.agent = self._made()
 
-    def record_put_aside(self, record: Record, error: BaseException) -> tuple[Turn, Entry]:
-        """Return the turn that puts a record aside, and the changelog's record of it; raise `KeepsRaising`."""
+    def record_put_aside(self, record: Record, error: BaseException) -> Aside:
+        """Return what puts a record aside; raise `KeepsRaising`."""
         self._log(error, topic=record.topic, partition=record.partition, offset=record.offset)
         note, invalid = self._counted(record.topic, error), EndsTurns(type(error).__name__)
 
@@ -65,10 +103,10 @@ class Poison:
             if tells:
                 self.agent.rejected(record, invalid, turn)
 
-        return self._turn(put_aside), note
+        return self._aside(put_aside, note)
 
-    def item_put_aside(self, item: "Item", error: BaseException) -> tuple[Turn, Entry]:
-        """Return the turn that puts a timer, effect or entry aside, and the changelog's record of it; as above."""
+    def item_put_aside(self, item: "Item", error: BaseException) -> Aside:
+        """Return what puts a timer, effect or entry aside; raise `KeepsRaising`."""
         self._log(error)
         note = self._counted(self._lane.group.changelog, error)
         key = item.entry or self._entry_of(item)
@@ -84,21 +122,28 @@ class Poison:
             if tells:
                 self.agent.put_aside(work, turn, item.cause)
 
-        return self._turn(put_aside), note
+        return self._aside(put_aside, note)
 
     def _made(self) -> Agent[Any, Any, Any]:
-        return self._lane.group.agent(LaneContext(self._lane.group.name, self._lane.partition))
+        try:
+            return self._lane.group.agent(LaneContext(self._lane.group.name, self._lane.partition))
+        except Exception as error:
+            raise WorkRaised from error
 
-    def _turn(self, put_aside: _PutsAside) -> Turn:
+    def _aside(self, put_aside: _PutsAside, note: Entry) -> Aside:
+        def without_agent() -> Turn:
+            turn = self._state.turn(utc_now())
+            put_aside(turn, tells=False)
+            return turn
+
         turn = self._state.turn(utc_now())
         try:
             with self._lane.host.watchdog.call(self._lane.name):
                 put_aside(turn, tells=True)
         except Exception as error:  # noqa: BLE001 - putting aside must not fail where the agent does
-            _log.critical("work is put aside and no human hears of it", lane=self._lane.name, **describe(error))
-            turn = self._state.turn(utc_now())
-            put_aside(turn, tells=False)
-        return turn
+            _log_nobody_hears(self._lane.name, error)
+            turn = without_agent()
+        return Aside(self._lane.name, turn, note, without_agent)
 
     def _counted(self, topic: str, error: BaseException) -> Entry:
         """Count what is put aside; raise `KeepsRaising` where that is too much."""
@@ -117,7 +162,7 @@ class Poison:
         work = item.effect if item.timer is None else item.timer
         try:
             key = self.agent.entry_of(work)
-        except Exception as error:  # noqa: BLE001 - as in `_turn`
+        except Exception as error:  # noqa: BLE001 - as in `_aside`
             _log.error("the entry of work that is put aside is not known", lane=self._lane.name, **describe(error))
             return None
         return key

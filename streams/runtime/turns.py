@@ -8,6 +8,7 @@ decode each (a bad one → `.rejected`)  →  handle, against a working copy of 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from schemas.errors import Invalid
@@ -279,7 +280,8 @@ class Turns:
                 if singly:
                     await self._note_try(part[0])
                 turn = await self._whole(part)
-                await self._commit_part(turn, batch.topic, done)
+                await self._commit_part(batch.topic, done, turn)
+                effects += turn.effects
             except (TurnRaised, Undeliverable, EndsProcesses) as raised:
                 self._renew_agent()
                 # The event loop goes round, or the watchdog takes it for hung.
@@ -287,10 +289,9 @@ class Turns:
                 if len(part) > 1:
                     parts.extend(reversed(list(halves(part))))
                     continue
-                turn, note = self._poison.record_put_aside(part[0], raised.__cause__ or raised)
-                await self._commit_part(turn, batch.topic, done, note)
+                aside = self._poison.record_put_aside(part[0], raised.__cause__ or raised)
+                effects += await aside.commit(partial(self._commit_part, batch.topic, done))
             figures.processed.add(len(part), {Attribute.LANE_GROUP: self._lane.group.name})
-            effects += turn.effects
             has_done = True
         rest = [record for part in reversed(parts) for record in part]
         if rest:
@@ -308,7 +309,7 @@ class Turns:
         self._follow_rejects(batch, part, turn)
         return turn
 
-    async def _commit_part(self, turn: Turn, topic: str, done: int, *notes: Entry) -> None:
+    async def _commit_part(self, topic: str, done: int, turn: Turn, *notes: Entry) -> None:
         """Commit a part of what is isolated, up to offset `done`, and end the notes on what it is done with."""
         suspect = self._state.suspects.get(topic)
         # A range that goes beyond what was fetched stays suspected.

@@ -1,15 +1,17 @@
 """Timers, effects and entries on which the agent raises: put aside whole, one by one, and all other work goes on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from streams.runtime.isolation import MOST_PUT_ASIDE
 from streams.runtime.lanes import Lane
 from tests import one_lane
-from tests.committed import state_of
+from tests.committed import Committed, state_of
 from tests.counting import Run
 from tests.poison_agent import Fragile, World
 from tests.poison_lane import Endings, batch_of
@@ -32,10 +34,19 @@ def fragile(run: Run) -> World:
     return World(run.output)
 
 
-async def live(run: Run, fragile: World, endings: Endings, enough: Callable[[Lane], Awaitable[None]]) -> None:
-    """Have one process work until `enough`, or until it ends itself."""
+async def live(
+    run: Run, fragile: World, endings: Endings, enough: Callable[[Lane], Awaitable[None]], agents: int | None = None
+) -> None:
+    """Have one process work until `enough`, or until it ends itself; its agent can be made `agents` times only."""
     before = len(endings.errors)
-    async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane:
+    left = itertools.count() if agents is None else iter(range(agents))
+
+    def made() -> Fragile:
+        if next(left, None) is None:
+            raise LookupError("agents")
+        return Fragile(fragile)
+
+    async with one_lane.lane_of(run, made) as lane:
         waiting = asyncio.ensure_future(enough(lane))
         async with asyncio.timeout(30):
             while not waiting.done() and len(endings.errors) == before:  # noqa: ASYNC110 - nor does an ending
@@ -65,6 +76,33 @@ def until_said(run: Run, *lines: str, feed: Callable[[Lane], None] | None = None
             await out.until(lambda records: set(lines) <= {(r.value or b"").decode() for r in records})
 
     return enough
+
+
+def refuses(reason: str, feed: Callable[[Lane], None] | None = None) -> Callable[[Lane], Awaitable[None]]:
+    async def enough(lane: Lane) -> None:
+        if feed is not None:
+            feed(lane)
+        while lane.figures.refused is None:  # noqa: ASYNC110 - figures set no event
+            await asyncio.sleep(0.01)
+        assert reason in lane.figures.refused
+
+    return enough
+
+
+def until_rejected(rejected: Committed, feed: Callable[[Lane], None]) -> Callable[[Lane], Awaitable[None]]:
+    async def enough(lane: Lane) -> None:
+        feed(lane)
+        await rejected.at_least(1)
+
+    return enough
+
+
+def limit_bytes(run: Run, topics: Iterable[str], most: str) -> None:
+    """Have topics take batches of so many bytes at most; the markers of transactions need a hundred."""
+    with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
+        admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": most}) for topic in topics]
+        )
 
 
 @pytest.mark.parametrize(
@@ -148,6 +186,44 @@ async def test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over(
         assert [record.value for record in await rejected.at_least(1)] == [b"whole bad"]
 
 
+async def test_work_is_put_aside_also_where_what_hands_it_over_cannot_be_written(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    values = ("timer:good-1", "timer:huge-aside", "timer:good-2")
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
+    await live(run, fragile, endings, until_said(run, "due|good-1", "due|good-2"))
+    assert endings.classes == ["Undeliverable"]
+    async with run.reading(f"{run.changelog}.rejected") as rejected, run.reading(run.changelog) as changelog:
+        assert [record.value for record in await rejected.at_least(1)] == [b"whole huge-aside"]
+        assert state_of(await changelog.to_end()) == {}
+
+
+@pytest.mark.parametrize("value", ["timer:bad", "say:bad"])
+async def test_a_lane_that_cannot_put_its_work_aside_refuses_and_its_process_stays(
+    run: Run, fragile: World, endings: Endings, value: str
+) -> None:
+    fragile.raises = {"due", "handle"} if value.startswith("say") else {"due"}
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, value)))
+    topics = (f"{run.changelog}.rejected", f"{run.routine}.rejected")
+    limit_bytes(run, topics, "200")
+    await live(run, fragile, endings, refuses("cannot be written", feed=fed(run, value)))
+    assert endings.classes == ["LookupError"]
+    limit_bytes(run, topics, "100000")
+    async with run.reading(*topics) as rejected:
+        assert await rejected.to_end() == []
+        await live(run, fragile, endings, until_rejected(rejected, feed=fed(run, value)))
+    assert endings.classes == ["LookupError"]
+
+
+async def test_a_lane_whose_agent_cannot_be_made_anew_refuses_and_its_process_stays(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    fragile.raises = {"due"}
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, "timer:bad")))
+    await live(run, fragile, endings, refuses("LookupError"), agents=1)
+    assert endings.classes == ["LookupError"]
+
+
 async def test_one_lane_ends_its_process_once_for_records_timers_and_effects_together(
     run: Run, fragile: World, endings: Endings
 ) -> None:
@@ -171,14 +247,9 @@ async def test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_o
 ) -> None:
     fragile.raises = {"due"}
     timers = [f"timer:bad-{n}" for n in range(3 * MOST_PUT_ASIDE)]
-
-    async def refused(lane: Lane) -> None:
-        while lane.figures.refused is None:  # noqa: ASYNC110 - figures set no event
-            await asyncio.sleep(0.01)
-
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *timers)))
     for _ in range(3):
-        await live(run, fragile, endings, refused)
+        await live(run, fragile, endings, refuses("put aside within"))
     assert endings.classes == ["LookupError"]
     async with run.reading(f"{run.changelog}.rejected") as rejected:
         assert len(await rejected.to_end()) == MOST_PUT_ASIDE

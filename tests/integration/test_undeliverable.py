@@ -125,11 +125,11 @@ async def test_a_writer_that_is_fenced_before_its_batch_is_sent_says_that_it_was
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with writer_of(run) as writer, writer_of(run):
-        producer = writer._producer  # noqa: SLF001 - aiokafka offers no way to wait for its end
+        producer = writer._producer
         send = producer.send_batch
 
         async def late(*args: Any, **kwargs: Any) -> Any:
-            await run.until(producer._txn_manager.is_fatal_error, "the writer was fenced")  # noqa: SLF001
+            await run.until(producer._txn_manager.is_fatal_error, "the writer was fenced")
             return await send(*args, **kwargs)
 
         monkeypatch.setattr(producer, "send_batch", late)

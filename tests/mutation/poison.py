@@ -226,4 +226,27 @@ ROWS = (
         ),
         (f"{_LOSSES}::test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on",),
     ),
+    Row(
+        "Work is put aside also where what hands it over cannot be written",
+        "streams/runtime/poison.py",
+        (
+            Edit(
+                "            turn = self.without_agent()\n            try:\n",
+                "            turn = self.turn\n            try:\n",
+            ),
+        ),
+        (f"{_WORK}::test_work_is_put_aside_also_where_what_hands_it_over_cannot_be_written",),
+    ),
+    Row(
+        "A lane that cannot put its work aside refuses alone",
+        "streams/runtime/poison.py",
+        (Edit('raise CannotPutAside(f"lane {self.lane}: {again}") from again', "raise"),),
+        (f"{_WORK}::test_a_lane_that_cannot_put_its_work_aside_refuses_and_its_process_stays",),
+    ),
+    Row(
+        "A lane whose agent cannot be made anew refuses alone",
+        "streams/runtime/poison.py",
+        (Edit("            raise WorkRaised from error\n", "            raise\n"),),
+        (f"{_WORK}::test_a_lane_whose_agent_cannot_be_made_anew_refuses_and_its_process_stays",),
+    ),
 )
