@@ -57,7 +57,7 @@ class Attempts:
             outcome = answer.outcome
             if outcome in UNANSWERED:
                 self._endpoint.unanswered(attempt.report_id)
-            else:
+            elif outcome is not Failure.CLIENT_ERROR:
                 self._endpoint.answered()
             name = Attribute.ERROR if isinstance(outcome, Failure) else Attribute.HTTP_STATUS
             span.set_attribute(name, outcome)

@@ -125,8 +125,9 @@ FAILURE_READINGS: Mapping[Failure, Reading] = MappingProxyType(
     }
 )
 
-#: Failures in which the agency did not answer at all: many in a row open the breaker of its endpoint.
-UNANSWERED = frozenset({Failure.NO_CONNECTION, Failure.TIMEOUT, Failure.CONNECTION_LOST, Failure.CLIENT_ERROR})
+#: Failures in which the agency did not answer at all: many in a row open the breaker of its endpoint. A client error is
+#: our own, and tells nothing of the endpoint.
+UNANSWERED = frozenset({Failure.NO_CONNECTION, Failure.TIMEOUT, Failure.CONNECTION_LOST})
 
 #: The reason given for a status that the table does not know.
 UNKNOWN_STATUS = "unknown_status"

@@ -131,4 +131,10 @@ ROWS = (
         (Edit("        elif turn.get(_done(due.notification_id)) is None:\n", "        else:\n"),),
         ("tests/unit/test_notifier_put_aside.py::test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing",),
     ),
+    Row(
+        "An error of our own tells nothing of the endpoint",
+        _ATTEMPT,
+        (Edit("            elif outcome is not Failure.CLIENT_ERROR:\n", "            else:\n"),),
+        (_ENDPOINT + "test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it",),
+    ),
 )

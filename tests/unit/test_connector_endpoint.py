@@ -2,16 +2,20 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from schemas.vocabulary import Agency
 from services.agencies import Fault
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
-from services.connectors.effects import Attempt
+from services.connectors.effects import Answered, Attempt
 from services.connectors.endpoint import FAILURES_TO_OPEN, Endpoint
 from services.connectors.keyring import NoKey
 from services.connectors.process import PROJECTIONS
 from services.connectors.sealed import Composer
+from streams.domain.delivery import Failure
 from streams.runtime import Cause
 from tests.agency_servers import AgencyServer
 from tests.connector_bench import QUICK, Open
@@ -53,6 +57,28 @@ async def test_a_status_however_often_it_comes_leaves_the_breaker_closed(agency:
     bench.lane.feed(encoded(report()))
     await bench.finish()
     assert is_open == [False] * (FAILURES_TO_OPEN + 2)
+
+
+@pytest.mark.parametrize("was_open", [False, True])
+async def test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it(
+    monkeypatch: pytest.MonkeyPatch, was_open: bool
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("+447700900123")
+
+    endpoint = Endpoint(Agency.EMERGENCY_999, QUICK)
+    composer = Composer(Keys(), PROJECTIONS[Agency.EMERGENCY_999])
+    attempt = Attempt("report-1", 1, section(), Cause(), timedelta(seconds=60))
+    for _ in range(FAILURES_TO_OPEN if was_open else 0):
+        endpoint.unanswered("another")
+    async with AgencyClient("http://127.0.0.1:1", QUICK.attempt_timeout) as client:
+        monkeypatch.setattr(client._client, "stream", broken)
+        attempts = Attempts(Agency.EMERGENCY_999, composer, client, endpoint)
+        for _ in range(FAILURES_TO_OPEN):
+            answered = await attempts.make(attempt)
+            assert isinstance(answered, Answered)
+            assert answered.answer.outcome is Failure.CLIENT_ERROR
+    assert endpoint.is_open is was_open
 
 
 async def test_an_attempt_whose_key_is_not_at_hand_waits_for_it(agency: AgencyServer, bench_at: Open) -> None:

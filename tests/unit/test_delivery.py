@@ -153,7 +153,7 @@ def test_the_reason_at_the_limit_names_that_of_the_last_attempt(last: str | None
 
 
 def test_only_failures_without_any_answer_count_against_an_endpoint() -> None:
-    assert set(Failure) - UNANSWERED == {Failure.NO_REFERENCE}
+    assert set(Failure) - UNANSWERED == {Failure.NO_REFERENCE, Failure.CLIENT_ERROR}
 
 
 def test_a_report_that_was_handed_over_is_tried_on_less_often() -> None:
