@@ -11,6 +11,7 @@ from streams.runtime import Agent, LaneGroup
 from streams.runtime.groups import LaneHost
 from streams.runtime.lanes import Lane
 from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.trials import Trials
 from streams.runtime.turnstile import Turnstile
 from tests.counting import Run
 
@@ -23,11 +24,12 @@ async def lane_of(
     accepted: frozenset[str] = frozenset(),
     turnstile: Turnstile | None = None,
     at_step: AtStep = unwatched,
+    trials: Trials | None = None,
 ) -> AsyncIterator[Lane]:
     """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can.
 
     With a `turnstile` of other lanes too, its urgent topic comes before their routine ones. `at_step` is called after
-    each step of its work.
+    each step of its work. `trials` are those of its process.
     """
     # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
     consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
@@ -38,9 +40,15 @@ async def lane_of(
         await consumer.stop()
     urgent = frozenset(() if turnstile is None else (run.urgent,))
     group = LaneGroup("lane", (run.urgent, run.routine), lambda _: agent(), run.changelog, urgent)
-    lane = Lane(
-        group, 0, LaneHost(run.name, run.bootstrap, turnstile or Turnstile(), at_step=at_step, accepted=accepted)
+    host = LaneHost(
+        run.name,
+        run.bootstrap,
+        turnstile or Turnstile(),
+        trials=trials or Trials(),
+        at_step=at_step,
+        accepted=accepted,
     )
+    lane = Lane(group, 0, host)
     ready = asyncio.Event()
     ready.set()
     lane.start(ready)

@@ -19,6 +19,7 @@ class World:
     #: Places at which they raise on work whose name starts with `bad`.
     raises: set[str] = field(default_factory=set)
     performed: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
     #: Set: an effect may end.
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
     #: How many may be performed at once; None: no slot is needed.
@@ -87,6 +88,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
         return "done"
 
     def settled(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
+        self._world.settled.append(effect)
         if self._world.streams:
             turn.start(effect, cause=cause)
         else:

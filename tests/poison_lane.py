@@ -25,11 +25,12 @@ class Endings:
         return [type(error).__name__ for error in self.errors]
 
 
-def batch_of(run: Run, values: Sequence[str], begin: int = 0) -> Batch:
-    """Return a batch of the routine topic, one record a value, from that offset on."""
+def batch_of(run: Run, values: Sequence[str], begin: int = 0, topic: str | None = None) -> Batch:
+    """Return a batch of the routine topic, unless another is given, one record a value, from that offset on."""
+    topic = topic or run.routine
     made: list[Made] = [(b"k", value.encode(), (("traceparent", TRACE),)) for value in values]
     records = [
-        Record(run.routine, 0, begin + number, 0, key, value, tuple(headers))
+        Record(topic, 0, begin + number, 0, key, value, tuple(headers))
         for number, (key, value, headers) in enumerate(made)
     ]
-    return Batch.of(run.routine, records, begin, begin + len(records))
+    return Batch.of(topic, records, begin, begin + len(records))

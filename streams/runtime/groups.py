@@ -6,6 +6,7 @@ from typing import Any
 
 from streams.runtime.agent import Agent
 from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.trials import Trials
 from streams.runtime.turnstile import Turnstile
 from streams.runtime.watchdog import Watchdog
 
@@ -48,6 +49,7 @@ class LaneHost:
     bootstrap: str
     turnstile: Turnstile
     watchdog: Watchdog = field(default_factory=Watchdog)
+    trials: Trials = field(default_factory=Trials)
     at_step: AtStep = unwatched
     accepted: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()

@@ -105,6 +105,7 @@ class ItemTurns:
             self._start(await self._alone(item))
 
     async def _together(self, items: Sequence[Item]) -> Effects:
+        await self._lane.host.trials.over()
         turn = self._state.turn(utc_now())
         try:
             for item in items:

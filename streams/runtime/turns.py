@@ -8,6 +8,7 @@ decode each (a bad one → `.rejected`)  →  handle, against a working copy of 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -153,19 +154,24 @@ class Turns:
         self._queues.put_back(Batch.of(batch.topic, rest, rest[0].offset, batch.end))
         return rest[0].offset
 
-    async def _work_off(self, batch: Batch, records: Sequence[Record], turn: Turn, *, whole: bool = False) -> int:
+    async def _work_off(
+        self, batch: Batch, records: Sequence[Record], turn: Turn, *, whole: bool = False, on_trial: bool = False
+    ) -> int:
         """Have the agent work records off slice by slice, and return how many it did.
 
         All lanes of a process share one event loop. Routine slices pass it one at a time, so that between any two of
         them whatever is urgent elsewhere makes its next step. What is more urgent in this lane, its closing, or a turn
-        that has lasted long enough ends the batch, unless it is to be done `whole`.
+        that has lasted long enough ends the batch, unless it is to be done `whole`. None passes while a record of
+        another lane is on trial; `on_trial`: these are.
         """
-        topic = batch.topic
+        topic, trials = batch.topic, self._lane.host.trials
         done, worked = 0, 0.0
         of_many = len(records) > _FEW_RECORDS
         while done < len(records):
             if done and not whole and (worked > TURN_SECONDS or self._makes_room(topic, of_many=of_many)):
                 break
+            if not on_trial:
+                await trials.over()
             if topic in self._lane.group.urgent:
                 count, seconds = self._slice(batch, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)
@@ -175,6 +181,9 @@ class Turns:
                 ) as allowed:
                     if allowed is None:
                         break
+                    if trials.is_on and not on_trial:
+                        # It began while the slice was waited for, and may wait for a slice itself.
+                        continue
                     count, seconds = self._slice(batch, records, done, allowed, turn)
             done += count
             worked += seconds
@@ -249,6 +258,8 @@ class Turns:
             ) as allowed:
                 if allowed is None:
                     return
+                if self._lane.host.trials.is_on:
+                    return
                 until = time.perf_counter() + allowed
                 while done < len(records) and time.perf_counter() < until:
                     place = batch.topic, records[done].offset
@@ -276,21 +287,12 @@ class Turns:
         while parts and not self._is_closing() and not (has_done and time.monotonic() - begun > TURN_SECONDS):
             part = parts.pop()
             done = parts[-1][0].offset if parts else after
-            try:
-                if singly:
-                    await self._note_try(part[0])
-                turn = await self._whole(part)
-                await self._commit_part(batch.topic, done, turn)
-                effects += turn.effects
-            except (TurnRaised, Undeliverable, EndsProcesses) as raised:
-                self._renew_agent()
-                # The event loop goes round, or the watchdog takes it for hung.
-                await asyncio.sleep(_ROUND_SECONDS)
-                if len(part) > 1:
-                    parts.extend(reversed(list(halves(part))))
-                    continue
-                aside = self._poison.record_put_aside(part[0], raised.__cause__ or raised)
-                effects += await aside.commit(partial(self._commit_part, batch.topic, done))
+            async with self._lane.host.trials.one() if singly else nullcontext():
+                found = await self._part(part, batch.topic, done, on_trial=singly)
+            if found is None:
+                parts.extend(reversed(list(halves(part))))
+                continue
+            effects += found
             figures.processed.add(len(part), {Attribute.LANE_GROUP: self._lane.group.name})
             has_done = True
         rest = [record for part in reversed(parts) for record in part]
@@ -301,11 +303,30 @@ class Turns:
             self._singly[batch.topic] = len(rest) + beyond
         return effects
 
-    async def _whole(self, part: Sequence[Record]) -> Turn:
+    async def _part(
+        self, part: Sequence[Record], topic: str, done: int, *, on_trial: bool
+    ) -> list[tuple[Any, Any]] | None:
+        """Work a part off, up to offset `done`; return its effects, None where it raised and is to be halved."""
+        try:
+            if on_trial:
+                await self._note_try(part[0])
+            turn = await self._whole(part, on_trial=on_trial)
+            await self._commit_part(topic, done, turn)
+        except (TurnRaised, Undeliverable, EndsProcesses) as raised:
+            self._renew_agent()
+            # The event loop goes round, or the watchdog takes it for hung.
+            await asyncio.sleep(_ROUND_SECONDS)
+            if len(part) > 1:
+                return None
+            aside = self._poison.record_put_aside(part[0], raised.__cause__ or raised)
+            return await aside.commit(partial(self._commit_part, topic, done))
+        return turn.effects
+
+    async def _whole(self, part: Sequence[Record], *, on_trial: bool) -> Turn:
         """Return a turn over all of these records."""
         turn = self._state.turn(utc_now())
         batch = Batch.of(part[0].topic, list(part), part[0].offset, part[-1].offset + 1)
-        await self._work_off(batch, part, turn, whole=True)
+        await self._work_off(batch, part, turn, whole=True, on_trial=on_trial)
         self._follow_rejects(batch, part, turn)
         return turn
 

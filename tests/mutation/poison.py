@@ -3,6 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _ISOLATION = "tests/integration/test_runtime_isolation.py"
+_TRIALS = "tests/integration/test_trials.py"
 _WORK = "tests/integration/test_poison_work.py"
 _TIMERS = "tests/integration/test_runtime_timers.py"
 _WATCHDOG = "tests/unit/test_watchdog.py"
@@ -248,5 +249,26 @@ ROWS = (
         "streams/runtime/poison.py",
         (Edit("            raise WorkRaised from error\n", "            raise\n"),),
         (f"{_WORK}::test_a_lane_whose_agent_cannot_be_made_anew_refuses_and_its_process_stays",),
+    ),
+    Row(
+        "No record is worked on while another lane's is on trial",
+        "streams/runtime/turns.py",
+        (
+            Edit("            if not on_trial:\n                await trials.over()\n", ""),
+            Edit("if trials.is_on and not on_trial:", "if False:"),
+        ),
+        (f"{_TRIALS}::test_no_other_record_is_worked_on_meanwhile",),
+    ),
+    Row(
+        "No result is worked on while another lane's record is on trial",
+        "streams/runtime/items.py",
+        (Edit("        await self._lane.host.trials.over()\n", ""),),
+        (f"{_TRIALS}::test_no_result_is_worked_on_meanwhile",),
+    ),
+    Row(
+        "A record that is worked off alone is on trial",
+        "streams/runtime/turns.py",
+        (Edit("self._lane.host.trials.one() if singly else nullcontext()", "nullcontext()"),),
+        (f"{_TRIALS}::test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed",),
     ),
 )

@@ -1,0 +1,81 @@
+"""A record on trial is the only one that any lane of its process works on, so no other is blamed for its end."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from streams.runtime.steps import Step
+from streams.runtime.trials import Trials
+from streams.runtime.turnstile import Turnstile
+from tests import one_lane
+from tests.counting import Run
+from tests.poison_agent import Fragile, World
+from tests.poison_lane import batch_of
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def run(bootstrap: str, tmp_path: Path) -> Run:
+    return Run(bootstrap, tmp_path, partitions=1)
+
+
+async def rounds() -> None:
+    """Have the event loop go round often enough for whatever is ready."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("is_urgent", [False, True])
+async def test_no_other_record_is_worked_on_meanwhile(run: Run, is_urgent: bool) -> None:
+    trials, steps = Trials(), list[Step]()
+    world = World(run.output)
+    async with one_lane.lane_of(
+        run,
+        lambda: Fragile(world),
+        trials=trials,
+        turnstile=Turnstile(),
+        at_step=lambda step, _: steps.append(step),
+    ) as lane:
+        await lane.resolved.wait()
+        async with trials.one():
+            lane.put(batch_of(run, ["say:x"], topic=run.urgent if is_urgent else run.routine))
+            await run.until(lambda: Step.TAKEN in steps, "the lane has taken the record")
+            await rounds()
+            assert Step.DECODED not in steps
+        await run.until(lambda: Step.HANDLED in steps, "it is worked off")
+
+
+async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
+    trials, world = Trials(), World(run.output)
+    async with one_lane.lane_of(run, lambda: Fragile(world), trials=trials) as lane:
+        lane.put(batch_of(run, ["effect:x"]))
+        await run.until(lambda: world.performed == ["x"], "it is performed")
+        async with trials.one():
+            world.may_end.set()
+            await rounds()
+            assert world.settled == []
+        await run.until(lambda: world.settled == ["x"], "its result is worked off")
+
+
+async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.runtime.turns._MOST_OPENINGS", 0)
+    trials, world, seen = Trials(), World(run.output), list[tuple[Step, bool]]()
+
+    async with one_lane.lane_of(
+        run, lambda: Fragile(world), trials=trials, at_step=lambda step, _: seen.append((step, trials.is_on))
+    ) as lane:
+        await lane.resolved.wait()
+        seen.clear()
+        lane.put(batch_of(run, ["say:a", "say:b", "say:c"]))
+        await run.until(lambda: lane.figures.next_offsets.get(run.routine) == 3, "all are done")
+    # Of each record: the note, then what came of it.
+    steps = [step for step, _ in seen]
+    last = len(steps) - steps[::-1].index(Step.APPLIED)
+    assert steps[:last].count(Step.HANDLED) == 3
+    assert steps[:last].count(Step.COMMITTED) == 6
+    assert all(is_on for step, is_on in seen[:last] if step is not Step.TAKEN)
+    assert not trials.is_on
