@@ -31,6 +31,7 @@ RECORDS = (
     "DeliveryChanged",
     "NotificationDue",
     "NotificationSettled",
+    "AlarmChanged",
     "SealedDetails",
 )
 

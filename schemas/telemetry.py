@@ -59,6 +59,8 @@ class Metric(StrEnum):
     REVIEWS_ESCALATED = "confide.reviews.escalated"
     #: What trained persons made of reviews, late outcomes that changed nothing among them.
     REVIEW_OUTCOMES = "confide.reviews.outcomes"
+    #: Calls of the alarm's receiver, by `delivered` or the code of why it was not.
+    ALARM_CALLS = "confide.alarms.calls"
     BATCH_SIZE = "confide.turn.records"
     TURN_SECONDS = "confide.turn.duration"
     TRANSACTION_SECONDS = "confide.transaction.duration"

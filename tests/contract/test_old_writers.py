@@ -33,6 +33,7 @@ EVER_WRITTEN = {
     "DeliveryChanged": ("c30155fc772b92c7c251",),
     "NotificationDue": ("c30182d083c598ce5359",),
     "NotificationSettled": ("c301d4b0b08f22307e18",),
+    "AlarmChanged": ("c301e32c7c5a20c04a3f",),
     "SealedDetails": ("c301fbb77c36224c094a",),
 }
 
