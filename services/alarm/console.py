@@ -12,7 +12,8 @@ _log = structlog.get_logger("confide.alarms")
 class ConsoleAlarm:
     """Logs each call: as critical where it lists an alarm, else as information."""
 
-    def __init__(self) -> None:
+    def announce(self) -> None:
+        """Say that no receiver is connected."""
         _log.warning("no alarm is connected, alarms are in this log alone: set CONFIDE_ALARM")
 
     async def deliver(self, call: Call) -> str | None:

@@ -15,8 +15,9 @@ from schemas.records import Admitted, UrgentRejected
 from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
 from schemas.topics import KNOWN_DAYS, Group, TopicName, changelog, reports
 from schemas.vocabulary import CausedBy, Outcome
+from streams.agents.alarming import clear_review
 from streams.agents.reading import read_outcome, read_to_decide
-from streams.agents.reviewing import Reviews, Way, admitted_of, timer_put_aside, urgent_rejected
+from streams.agents.reviewing import Reviews, Way, admitted_of, review_of, timer_put_aside, urgent_rejected
 from streams.domain.channels import dump, load, remember, unsafe
 from streams.domain.decisions import Fields, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import review_decision_id
@@ -99,7 +100,9 @@ class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
         return work
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
-        """Have a person look at a review that can no longer escalate."""
+        """Have a person look at a review that can no longer escalate; its alarm gives way to that review's own."""
+        if work.timer is not None:
+            clear_review(turn, review_of(work.timer), cause)
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
         self._reviews.ask_about(Way(turn, put_aside.review_id.encode(), cause, self._partition), put_aside)
 

@@ -16,6 +16,7 @@ from schemas.reviews import OpenReview, ReviewOutcome
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import KNOWN_DAYS, URGENT, TopicName
 from schemas.vocabulary import ReviewReason
+from streams.agents.alarming import clear_review, raise_review
 from streams.domain.decisions import Fields, section_fields
 from streams.domain.ids import rejected_review_id
 from streams.domain.policy import Ruling
@@ -89,6 +90,8 @@ class Reviews:
         sent = request.model_dump() | {"section": None if admitted is None else section_fields(admitted)}
         way = Way(turn, (request.person or request.review_id).encode(), cause, partition)
         way.send(TopicName.REVIEWS, "ReviewRequested", sent)
+        if review.pressing:
+            raise_review(turn, sent, cause)
         turn.put(timer, encode("OpenReview", review.model_dump()))
         turn.schedule(timer, request.deadline, cause=cause)
         _escalations.add(1, {Attribute.REVIEW_REASON: request.reason.value})
@@ -124,11 +127,15 @@ class Reviews:
             "settled_at": turn.now,
         }
         way.send(TopicName.REVIEWS, "ReviewSettled", settled)
+        if review.pressing:
+            clear_review(turn, outcome.review_id, way.cause)
         _outcomes.add(1, {Attribute.REVIEW_DECISION: outcome.decision.value})
 
     def _open(self, way: Way, request: Fields, kept: Fields) -> None:
         name = _OPEN + str(request["review_id"]).encode()
         way.send(TopicName.REVIEWS, "ReviewRequested", request)
+        if kept["pressing"]:
+            raise_review(way.turn, request, way.cause)
         way.turn.put(name, encode("OpenReview", kept))
         settled = _SETTLED + name.removeprefix(_OPEN)
         if way.turn.get(settled) is not None:
@@ -164,6 +171,11 @@ def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejec
         reason=str(invalid)[:_MOST_OF_A_REASON],
         rejected_at=turn.now,
     )
+
+
+def review_of(timer: bytes) -> str:
+    """Return the id of the review that a timer escalates."""
+    return timer.removeprefix(_OPEN).decode()
 
 
 def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) -> UrgentRejected:

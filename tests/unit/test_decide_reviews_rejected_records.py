@@ -45,7 +45,7 @@ def test_a_rejected_record_is_seen_to_or_refused(lane: Lane, said: dict[str, Any
     turn = answered(lane, outcome(review["review_id"], by=SUPERVISOR, **said))
     (end,) = settled(turn)
     assert (end["decision_id"], end["person"], end["decision"]) == (None, None, said["decision"])
-    assert len(turn.outputs) == 1
+    assert [output.topic for output in turn.outputs] == [TopicName.REVIEWS, TopicName.ALARMS]
     assert lane.timers == {}
 
 
