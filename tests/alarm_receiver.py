@@ -38,7 +38,7 @@ class Receiver:
     def heard(self) -> list[tuple[str, str, int | None]]:
         """Return what it heard, `("alarm" | "all-clear", cause, step)`, calls under a key it knows left out."""
         said: list[tuple[str, str, int | None]] = []
-        for _, body in dict(self.calls).items():
+        for body in dict(self.calls).values():
             said += [("alarm", each["cause"], each["step"]) for each in body["alarms"]]
             said += [("all-clear", each["cause"], None) for each in body["cleared"]]
         return said
@@ -66,7 +66,7 @@ def receiving() -> Iterator[Receiver]:
             self.send_response(receiver.take(self.headers["Idempotency-Key"], body))
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
