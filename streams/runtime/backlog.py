@@ -56,8 +56,8 @@ async def _ask(bootstrap: str, sources: Sequence[TopicPartition], next_offsets: 
         # The broker sends the first batch whole, whatever its size, and that is enough.
         max_partition_fetch_bytes=1,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign(sources)
         starts = await consumer.beginning_offsets(sources)
         ends = await consumer.end_offsets(sources)
