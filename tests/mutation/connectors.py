@@ -124,7 +124,7 @@ ROWS = (
     Row(
         "An answer ends the row of failures",
         _ENDPOINT,
-        (Edit("        self._unanswered = 0\n        if self._is_open:", "        if self._is_open:"),),
+        (Edit("        self._unanswered = 0\n        if not self._was", "        if not self._was"),),
         (_BREAKER + "test_attempts_without_an_answer_open_the_breaker_only_in_a_row",),
     ),
     Row(

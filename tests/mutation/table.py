@@ -2,6 +2,7 @@
 
 from tests.mutation import (
     agencies,
+    alarms,
     connectors,
     followed,
     keys,
@@ -27,4 +28,5 @@ ROWS: tuple[Row, ...] = (
     *agencies.ROWS,
     *keys.ROWS,
     *followed.ROWS,
+    *alarms.ROWS,
 )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import select
 import sys
 import threading
 from collections.abc import Iterator
@@ -83,16 +84,16 @@ async def test_a_command_that_fails_or_does_not_read_says_so_by_its_status() -> 
 async def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
     fifo = tmp_path / "alive"
     os.mkfifo(fifo)
-    script = (
-        "import subprocess, sys;"
-        "child = subprocess.Popen([sys.executable, '-c', 'import sys, time; f = open(sys.argv[1], \"w\");"
-        'f.write("started"); f.flush(); time.sleep(600)\', sys.argv[1]]); child.wait()'
-    )
-    reading = asyncio.create_task(asyncio.to_thread(fifo.read_text))
-    async with asyncio.timeout(30):
-        assert await CommandAlarm(command(script, str(fifo)), seconds=2.0).deliver(CALL) == "timeout"
-        # The end of the pipe: nobody holds its other side any more.
-        assert await reading == "started"
+    pipe = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        script = 'exec 3> "$0"; echo started >&3; sleep 60 & wait'
+        assert await CommandAlarm(("sh", "-c", script, str(fifo)), seconds=1.0).deliver(CALL) == "timeout"
+        assert os.read(pipe, 100) == b"started\n"
+        # Readable with nothing in it is the end: neither the shell nor its child has the other side any more.
+        assert select.select([pipe], [], [], 5.0)[0]
+        assert os.read(pipe, 100) == b""
+    finally:
+        os.close(pipe)
 
 
 @pytest.mark.parametrize("url", ["https://alarm.example/hook?token=a%27b", "http://127.0.0.1:9/x", "https://a.example"])
