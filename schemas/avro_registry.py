@@ -28,10 +28,13 @@ RECORDS = (
     "UrgentRejected",
     "OpenReview",
     "Report",
+    "ReportStopped",
+    "OpenReport",
     "DeliveryChanged",
     "NotificationDue",
     "NotificationSettled",
     "SealedDetails",
+    "SealedComment",
 )
 
 

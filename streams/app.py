@@ -70,7 +70,7 @@ def lane_groups(
         ),
         LaneGroup(
             Group.DECIDE,
-            (TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES, TopicName.ADMITTED),
+            (TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES, TopicName.DELIVERIES, TopicName.ADMITTED),
             lambda lane: Decide(policies, duty, keys.staff, lane.partition),
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),

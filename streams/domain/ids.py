@@ -46,6 +46,11 @@ def rejected_review_id(topic: str, partition: int, offset: int) -> ReviewId:
     return ReviewId(_derive("review", topic, str(partition), str(offset)))
 
 
+def undelivered_review_id(report: str, generation: int) -> ReviewId:
+    """Return the id of the review of a report that no agency acknowledged, for that one of its sendings."""
+    return ReviewId(_derive("undelivered", report, str(generation)))
+
+
 def notification_id(report: str) -> NotificationId:
     """Return the id of the notice that tells the person of this report."""
     return NotificationId(_derive("notification", report))
