@@ -197,12 +197,35 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class NoticeStands(StrEnum):
+    """Where the report of a notice stands, as far as DECIDE knows."""
+
+    #: The agency has not acknowledged the report yet.
+    TELLING = "telling"
+    #: The agency acknowledged the report, or a human told the agency by phone.
+    TOLD = "told"
+    #: Staff withdrew the report: no agency was told.
+    NOT_TOLD = "not_told"
+
+
+class NoticeSays(StrEnum):
+    """What a notice says of its report."""
+
+    HAVE_TOLD = "have_told"
+    ARE_TELLING = "are_telling"
+    HAVE_NOT_TOLD = "have_not_told"
+
+
 class NoticeState(StrEnum):
     """How telling the person ended (TELL-1)."""
 
     TOLD = "told"
     DEFERRED = "deferred"
     UNREACHABLE = "unreachable"
+    #: Staff withdrew the report before the person heard of it: nothing was said.
+    WITHDRAWN = "withdrawn"
+    #: A crash hid whether the notice left, and it is no longer true: a follow-up says where the report stands now.
+    UNKNOWN = "unknown"
 
 
 class WithheldBecause(StrEnum):
