@@ -14,6 +14,8 @@ from schemas.vocabulary import (
     ContactChannel,
     DeliveryState,
     EmergencyService,
+    NoticeSays,
+    NoticeStands,
     NoticeState,
     Outcome,
     ProfessionalRole,
@@ -318,6 +320,10 @@ class NotificationDue(Model):
     channels: tuple[ContactChannel, ...] = ()
     withheld_because: WithheldBecause | None = None
     due_at: Time
+    #: Where the report stands. DECIDE sends the notice again, with all its fields, when this changes.
+    stands: NoticeStands = NoticeStands.TELLING
+    #: When the person is told that we are telling, if the agency has not acknowledged by then.
+    tell_by: Time | None = None
 
 
 class NotificationSettled(Model):
@@ -333,3 +339,5 @@ class NotificationSettled(Model):
     #: When a deferred notice is looked at again.
     review_at: Time | None = None
     settled_at: Time
+    #: What was said; None where nothing was said.
+    says: NoticeSays | None = None

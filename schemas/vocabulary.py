@@ -213,6 +213,25 @@ class StopReason(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class NoticeStands(StrEnum):
+    """Where the report of a notice stands, as far as DECIDE knows."""
+
+    #: The agency has not acknowledged the report yet.
+    TELLING = "telling"
+    #: The agency acknowledged the report, or a human told the agency by phone.
+    TOLD = "told"
+    #: Staff withdrew the report: no agency was told.
+    NOT_TOLD = "not_told"
+
+
+class NoticeSays(StrEnum):
+    """What a notice says of its report."""
+
+    HAVE_TOLD = "have_told"
+    ARE_TELLING = "are_telling"
+    HAVE_NOT_TOLD = "have_not_told"
+
+
 class NoticeState(StrEnum):
     """How telling the person ended (TELL-1)."""
 

@@ -186,6 +186,8 @@ FULL: dict[str, Model] = {
         channels=(v.ContactChannel.SMS,),
         withheld_because=v.WithheldBecause.NO_CHANNEL,
         due_at=AT,
+        stands=v.NoticeStands.NOT_TOLD,
+        tell_by=LATER,
     ),
     "NotificationSettled": r.NotificationSettled(
         notification_id="notification-1",
@@ -197,6 +199,7 @@ FULL: dict[str, Model] = {
         reason="no_safe_channel",
         review_at=LATER,
         settled_at=AT,
+        says=v.NoticeSays.ARE_TELLING,
     ),
     "SealedDetails": r.SealedDetails(
         account="forum:39117",

@@ -31,8 +31,8 @@ EVER_WRITTEN = {
     "OpenReview": ("c30161a1192634907577",),
     "Report": ("c30157e08fc1ef08fd6e",),
     "DeliveryChanged": ("c30155fc772b92c7c251",),
-    "NotificationDue": ("c30182d083c598ce5359",),
-    "NotificationSettled": ("c301d4b0b08f22307e18",),
+    "NotificationDue": ("c30182d083c598ce5359", "c301c57e9bc35def83fc"),
+    "NotificationSettled": ("c301d4b0b08f22307e18", "c301cba31c6d263f0f8c"),
     "SealedDetails": ("c301fbb77c36224c094a",),
 }
 
