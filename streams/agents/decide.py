@@ -91,8 +91,8 @@ class Decide(Agent[Message, None, None]):
                 except Invalid as invalid:
                     turn.reject(record, invalid)
             elif isinstance(message, DeliveryChanged):
-                key = (message.person or message.report_id).encode()
-                self._reports.take(Way(turn, key, Cause.of(record), record.partition), message)
+                way = Way(turn, message.person.encode(), Cause.of(record), record.partition)
+                self._reports.take(way, message)
             elif message is not None:
                 way = Way(turn, message.review_id.encode(), Cause.of(record), record.partition)
                 self._reviews.ask_about(way, message)
@@ -154,16 +154,15 @@ class Decide(Agent[Message, None, None]):
         review = self._reviews.open_review(outcome, turn)
         if review is None:
             return
+        trained = self._policies.in_force(turn.now).trained
+        refuse_untrained(outcome.role, trained)
         REVIEW_TABLE[review.request.reason].check(outcome)
         person = review.request.person
         way = Way(turn, (person or outcome.review_id).encode(), Cause.of(record), record.partition)
-        trained = self._policies.in_force(turn.now).trained
         if (about := review.request.undelivered) is not None:
-            refuse_untrained(outcome.role, trained)
             followed = self._reports.settle(way, about.report_id, outcome)
             self._reviews.close(way, review, outcome, followed)
         elif outcome.decision is ReviewDecision.NOT_REACHED:
-            refuse_untrained(outcome.role, trained)
             self._reviews.ask_again(way, review, outcome)
         else:
             self._settle_disclosure(way, review, outcome, trained)

@@ -5,6 +5,7 @@ dead, refuses to work or was started with wrong keys.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -179,7 +180,9 @@ class OpenReports:
             if not kept.is_withdrawn and changed.generation >= kept.generation:
                 self._ask(way, report_of(kept), changed.reason or LIMIT_PASSED)
         elif way.turn.get(_DONE + changed.report_id.encode()) is None:
-            self._reviews.ask_undelivered(way, unknown_fields(changed, way.turn.now))
+            request = unknown_fields(changed, way.turn.now)
+            key = changed.person or request["review_id"]
+            self._reviews.ask_undelivered(replace(way, key=key.encode()), request)
 
     def _ask(self, way: Way, report: Report, failure: str) -> None:
         way.turn.unschedule(name_of(report.report_id))
