@@ -128,6 +128,7 @@ def review_fields(admitted: Admitted, ruling: Ruling, decision: str, now: dateti
         "section": section_fields(admitted),
         "on_duty": None,
         "rejected": None,
+        "undelivered": None,
     }
 
 
@@ -173,6 +174,8 @@ def _report(
             *({"field": field, "reason": "no clause of this report rests on it"} for field in unrelated),
         ],
         "reported_at": now,
+        "generation": 1,
+        "again_at": None,
     }
 
 
