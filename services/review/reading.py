@@ -77,6 +77,13 @@ class Topics:
 
         Raises `KeyMissing` where neither was, and `CannotOpen` where the keys here are others.
         """
+        data_key = self.data_key(request, master_key)
+        if data_key is None or request.section is None:
+            return None
+        return unseal(request.section, key=data_key, disclosure_id=request.disclosure_id or "")
+
+    def data_key(self, request: ReviewRequested, master_key: bytes) -> bytes | None:
+        """Return the key of a review's section, None where its tombstone was read; raises as `details`."""
         section = request.section
         if section is None or request.disclosure_id is None:
             raise CannotOpen("the review has no section")
@@ -98,8 +105,7 @@ class Topics:
             if len(self.hidden) > hidden_before:
                 raise KeyMissing(f"the key is not on {TopicName.KEYS} yet, an open transaction may hide it: try again")
             raise KeyMissing(f"the key is not on {TopicName.KEYS}, nor is its erasure")
-        data_key = unwrap(wrapped, master=master_key, key_id=section.key_id)
-        return unseal(section, key=data_key, disclosure_id=request.disclosure_id)
+        return unwrap(wrapped, master=master_key, key_id=section.key_id)
 
     def rejected(self, about: UrgentRejected) -> RejectedValue | None:
         """Return the value of a rejected record as it is kept, None where its topic has forgotten it."""
