@@ -196,7 +196,7 @@ def _signer(settings: "Settings", staff: str, trained: Sequence[Any]) -> tuple[A
         raise SettingsError("--as takes an id of the duty rota")
     key = settings.keys().staff.get(staff)
     if key is None:
-        raise SettingsError(f"{staff} has no key here: `confide keys staff {staff}` makes one, workers know it then on")
+        raise SettingsError(f"{staff} has no key here: `confide keys staff {staff}` makes one")
     return on_rota.role, key
 
 
