@@ -12,7 +12,7 @@ from schemas.policy.duty import Duty, Staff
 class StaffDirectory:
     """The duty rota and the keys with which staff sign, as this process knows them; never printed.
 
-    `taken_off` and `keys_taken` hold who was on the rota or had a key before, and when this process noticed the change.
+    `taken_off` and `keys_taken` say when this process noticed last that somebody lost their place or their key.
     """
 
     duty: Duty
@@ -23,8 +23,8 @@ class StaffDirectory:
 
     def changed(self, duty: Duty, keys: Mapping[str, bytes], now: datetime) -> "StaffDirectory":
         """Return the directory with another rota and other keys; whoever is missing now was removed at `now`."""
-        taken_off = _missing(self.taken_off, _ids(self.duty), _ids(duty), now)
-        return StaffDirectory(duty, keys, taken_off, _missing(self.keys_taken, self.keys, keys, now))
+        taken_off = _lost(self.taken_off, _ids(self.duty), _ids(duty), now)
+        return StaffDirectory(duty, keys, taken_off, _lost(self.keys_taken, self.keys, keys, now))
 
     def signer(self, name: str) -> tuple[Staff, bytes]:
         """Return the member of staff of that id and their key; raise `Invalid` that says what is missing."""
@@ -44,12 +44,10 @@ def _ids(duty: Duty) -> frozenset[str]:
     return frozenset(each.id for each in duty.staff)
 
 
-def _missing(
+def _lost(
     known: Mapping[str, datetime], before: Collection[str], after: Collection[str], now: datetime
 ) -> Mapping[str, datetime]:
-    """Return since when each id is missing: those that were `known` to be, and those that went now."""
-    missing = {**known, **{name: now for name in before if name not in after}}
-    return {name: at for name, at in missing.items() if name not in after}
+    return {**known, **{name: now for name in before if name not in after}}
 
 
 def _said(at: datetime) -> str:

@@ -239,14 +239,16 @@ def test_a_wrong_rota_keeps_the_one_that_was_known_and_is_said_once(
     assert refused.take() == []
 
 
-def test_a_rota_that_goes_and_comes_back_is_said_each_time_it_goes(desk: Desk, refused: Refused) -> None:
+def test_a_folder_that_goes_and_comes_back_is_said_each_time_it_goes(desk: Desk, refused: Refused) -> None:
     known = desk.look()
-    path, away = desk.folder / "duty.toml", desk.folder / "away"
+    # As a mount does: the files themselves have not changed when they are back.
+    away = desk.folder.with_name("away")
     for _ in range(2):
-        path.rename(away)
+        desk.folder.rename(away)
         assert [desk.look(), desk.look()] == [known, known]
-        assert refused.take() == [("duty.toml", "No such file or directory")]
-        away.rename(path)
+        gone = ("duty.toml", "staff", "master.key", "token.key")
+        assert refused.take() == [(name, "No such file or directory") for name in gone]
+        away.rename(desk.folder)
         assert desk.look() == known
     assert refused.take() == []
 
