@@ -110,3 +110,9 @@ def test_a_wrong_duty_rota_is_named_with_its_line(surroundings: dict[str, str], 
     status, (said,) = confide("review", "list", environment=environment)
     assert status == 2
     assert said.startswith(f"confide: {rota}, line 2: escalate_every.emergency: ")
+
+
+@pytest.mark.parametrize("verb", [("show", ""), ("show", " "), ("decide", "", "--as", "lead-1", "--confirm")])
+def test_a_review_is_named_by_an_id(verb: tuple[str, ...], surroundings: dict[str, str]) -> None:
+    said = "confide: ID is needed, of the review or how it alone begins: `confide review list` has them"
+    assert confide("review", *verb, environment=surroundings) == (2, [said])
