@@ -1,18 +1,18 @@
 """The workers' composition: which lanes there are, and what their agents are given."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.identifiers import PersonId, Token
 from schemas.policy import Policies
-from schemas.policy.duty import Duty
 from schemas.topics import Group, TopicName, changelog
 from streams.agents.admit import Admit
 from streams.agents.decide import Decide
 from streams.agents.identity import Identity
+from streams.domain.staff import StaffDirectory
 from streams.runtime import Follower, LaneGroup
 
 #: The consumer group of all workers.
@@ -21,13 +21,11 @@ APPLICATION = "confide-worker"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WorkerKeys:
-    """The secrets that ADMIT and DECIDE need: never printed."""
+    """The secrets that ADMIT needs: never printed."""
 
     master: bytes
     token: bytes
     token_version: str
-    #: By the id of the member of staff; DECIDE checks with them who settled a review.
-    staff: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class IdentityLinks:
@@ -53,9 +51,12 @@ class IdentityLinks:
 
 
 def lane_groups(
-    keys: WorkerKeys, policies: Policies, links: IdentityLinks, duty: Duty | None = None
+    keys: WorkerKeys, policies: Policies, links: IdentityLinks, staff: Callable[[], StaffDirectory] | None = None
 ) -> tuple[LaneGroup, ...]:
-    """Return the workers' lanes; at ADMIT urgent disclosures have their own, so that no routine one is before them."""
+    """Return the workers' lanes; at ADMIT urgent disclosures have their own, so that no routine one is before them.
+
+    DECIDE calls `staff` whenever it asks a member of staff or checks who settled a review.
+    """
 
     def admit() -> Admit:
         return Admit(master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner)
@@ -71,7 +72,7 @@ def lane_groups(
         LaneGroup(
             Group.DECIDE,
             (TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES, TopicName.DELIVERIES, TopicName.ADMITTED),
-            lambda lane: Decide(policies, duty, keys.staff, lane.partition),
+            lambda lane: Decide(policies, staff, lane.partition),
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),
             is_last=True,

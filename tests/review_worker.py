@@ -8,6 +8,7 @@ from schemas.policy import Policies, load_policy
 from services.cli.ready import ready
 from services.settings import Settings
 from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
+from streams.domain.staff import StaffDirectory
 from streams.runtime import run_worker
 
 
@@ -19,12 +20,13 @@ def main(seconds: str) -> int:
     quick = policy.model_copy(update={"deadlines": policy.deadlines.model_copy(update=soon)})
     duty = settings.duty(policy.trained)
     rota = duty.model_copy(update={"escalate_every": duty.escalate_every.model_copy(update=soon)})
+    staff = StaffDirectory(rota, keys.staff)
     links = IdentityLinks()
-    worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version, keys.staff)
+    worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
     configure("review-worker")
     status = run_worker(
         APPLICATION,
-        lane_groups(worker_keys, Policies((quick,)), links, rota),
+        lane_groups(worker_keys, Policies((quick,)), links, lambda: staff),
         bootstrap=settings.bootstrap,
         background=(following(settings.bootstrap, links),),
         instance=f"{APPLICATION}-1",

@@ -19,8 +19,23 @@ if TYPE_CHECKING:
     from services.settings import Settings
 
 _AGENCY = re.compile(r"999[ -](police|ambulance)|101|social[-_]worker|care[-_]team")
+#: What `ReviewSettled` records of the outcome that settled it.
+_RECORDED = ("by", "decision", "refusal", "ask_again_at", "entered_as", "told_at", "reference")
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
-_Id = Annotated[str, typer.Argument(metavar="ID", help="Of the review, or how it alone begins.", show_default=False)]
+
+
+def _given(review: str) -> str:
+    if not review.strip():
+        from services.settings import SettingsError
+
+        raise SettingsError("ID is needed, of the review or how it alone begins: `confide review list` has them")
+    return review
+
+
+_Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="Of the review, or how it alone begins.", show_default=False, callback=_given),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -127,10 +142,10 @@ def decide(
     checked_master(settings)
     with topics_of(settings) as topics:
         known = find(topics, review)
-    if known.settled is not None:
-        typer.echo(f"confide: {known.settled.by} settled it before", err=True)
-        raise typer.Exit(1)
     outcome = signed(_outcome(known, {"by": staff, "role": role, **said}), key)
+    if known.settled is not None:
+        _report_before(known.settled, outcome)
+        return
     configure("review")
     try:
         with _span(known) as span:
@@ -155,6 +170,7 @@ def _surroundings() -> tuple[Any, "Settings"]:
 
 
 def _said(confirm: bool, agencies: Sequence[str], refuse: Refusal | None, facts: Sequence[str]) -> dict[str, Any]:
+    from services.cli.review_facts import read_fact
     from services.settings import SettingsError
 
     if (confirm, refuse is not None, bool(facts)).count(True) != 1:
@@ -165,7 +181,7 @@ def _said(confirm: bool, agencies: Sequence[str], refuse: Refusal | None, facts:
         return {"decision": "confirm", "agencies": [_agency(each) for each in agencies]}
     if refuse is not None:
         return {"decision": "refuse", "refusal": refuse}
-    return {"decision": "new_facts", "facts": [_fact(each) for each in facts]}
+    return {"decision": "new_facts", "facts": [read_fact(each) for each in facts]}
 
 
 def _agency(text: str) -> dict[str, str]:
@@ -177,16 +193,6 @@ def _agency(text: str) -> dict[str, str]:
     return {"agency": "999", "service": found[1]} if found[1] else {"agency": text.replace("-", "_")}
 
 
-def _fact(text: str) -> dict[str, Any]:
-    from services.settings import SettingsError
-
-    path, given, value = text.partition("=")
-    if not given:
-        raise SettingsError("--fact is PATH=VALUE, such as subject.age=16 or concerns[0].plan=true")
-    words = {"true": True, "yes": True, "false": False, "no": False}
-    return {"path": path, "value": int(value) if value.isascii() and value.isdigit() else words.get(value, value)}
-
-
 def _signer(settings: "Settings", staff: str, trained: Sequence[Any]) -> tuple[Any, bytes]:
     """Return the role and the key of whoever answers."""
     from services.settings import SettingsError
@@ -196,7 +202,7 @@ def _signer(settings: "Settings", staff: str, trained: Sequence[Any]) -> tuple[A
         raise SettingsError("--as takes an id of the duty rota")
     key = settings.keys().staff.get(staff)
     if key is None:
-        raise SettingsError(f"{staff} has no key here: `confide keys staff {staff}` makes one, workers know it then on")
+        raise SettingsError(f"{staff} has no key here: `confide keys staff {staff}` makes one")
     return on_rota.role, key
 
 
@@ -239,10 +245,29 @@ def _report(came: "ReviewSettled | Refused | NotYet", outcome: "ReviewOutcome") 
         typer.echo("confide: sent, and nothing came of it yet: look at `confide review list` again", err=True)
     elif isinstance(came, Refused):
         typer.echo(f"confide: refused, the review is still open: {came.reason}", err=True)
-    elif (came.by, came.decision, came.refusal) != (outcome.by, outcome.decision, outcome.refusal):
-        typer.echo(f"confide: {came.by} settled it before", err=True)
+    elif not _is_as_said(came, outcome):
+        typer.echo(f"confide: {_settler(came)} settled it before", err=True)
     else:
         follows = "" if came.decision_id is None else f": decision {came.decision_id}"
         typer.echo(f"settled{follows}")
         return
     raise typer.Exit(1)
+
+
+def _report_before(settled: "ReviewSettled", outcome: "ReviewOutcome") -> None:
+    """Say what came of a review that was settled before; exit status 1 unless it was settled as `outcome` says."""
+    follows = "" if settled.decision_id is None else f": decision {settled.decision_id}"
+    # Which facts and agencies were given then is in the decision alone.
+    if _is_as_said(settled, outcome) and not outcome.facts and not outcome.agencies:
+        typer.echo(f"settled already, as you say{follows}")
+        return
+    typer.echo(f"confide: {_settler(settled)} settled it before", err=True)
+    raise typer.Exit(1)
+
+
+def _is_as_said(settled: "ReviewSettled", outcome: "ReviewOutcome") -> bool:
+    return all(getattr(settled, field) == getattr(outcome, field) for field in _RECORDED)
+
+
+def _settler(settled: "ReviewSettled") -> str:
+    return settled.by or "an acknowledgement of the agency"

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
         from services.cli.ready import ready
         from services.cli.surroundings import settings_with_kafka
         from services.sdk.master_key import check_master_key
+        from services.staff_files import StaffFiles
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
         from streams.runtime import run_worker
 
@@ -23,8 +24,9 @@ def register(app: typer.Typer) -> None:
         keys = settings.keys()
         links = IdentityLinks()
         policies = load_policies()
-        worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version, keys.staff)
-        groups = lane_groups(worker_keys, policies, links, settings.duty(policies.latest.trained))
+        worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
+        staff = StaffFiles(settings, keys, policies.latest.trained)
+        groups = lane_groups(worker_keys, policies, links, staff)
         losses = accepted(accept, *(group.name for group in groups))
         configure("worker")
         try:

@@ -1,16 +1,16 @@
 """DECIDE: applies the policy to each admitted disclosure of a person and sends what follows from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from types import MappingProxyType
+from functools import partial
 from typing import Any
 
 from schemas.codec import decode, encode
 from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
 from schemas.policy import Policies
-from schemas.policy.duty import Duty, load_duty
+from schemas.policy.duty import load_duty
 from schemas.records import Admitted, DeliveryChanged, UrgentRejected
 from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
@@ -25,6 +25,7 @@ from streams.domain.ids import review_decision_id
 from streams.domain.notices import NOT_DUE, notify
 from streams.domain.policy import Ruling, decide
 from streams.domain.reviews import authenticate, refuse_untrained, reports_to_send, settle, told_after
+from streams.domain.staff import StaffDirectory
 from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
@@ -56,14 +57,13 @@ class Decide(Agent[Message, None, None]):
     def __init__(
         self,
         policies: Policies,
-        duty: Duty | None = None,
-        staff_keys: Mapping[str, bytes] = MappingProxyType({}),
+        staff: Callable[[], StaffDirectory] | None = None,
         partition: int | None = None,
     ) -> None:
         self._policies = policies
-        self._duty = load_duty() if duty is None else duty
-        self._staff_keys = staff_keys
-        self._reviews = Reviews(policies, self._duty)
+        # Without a directory the policy's own rota is asked, and no outcome is authentic.
+        self._staff = staff or partial(StaffDirectory, load_duty(), {})
+        self._reviews = Reviews(policies, self._staff)
         self._reports = OpenReports(self._reviews)
         # What is due has no record to follow: where the lane is not said, it goes where its key does.
         self._partition = partition
@@ -150,7 +150,7 @@ class Decide(Agent[Message, None, None]):
     def _settle(self, record: Record, answer: Answer, turn: Turn) -> None:
         """Carry out what a trained person made of a review; raise `Invalid` where it cannot be."""
         outcome = answer.outcome
-        authenticate(outcome, answer.fields, self._duty, self._staff_keys)
+        authenticate(outcome, answer.fields, self._staff())
         review = self._reviews.open_review(outcome, turn)
         if review is None:
             return

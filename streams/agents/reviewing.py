@@ -1,6 +1,6 @@
 """DECIDE's reviews: asked for, escalated again and again while nobody answers, and settled by the first who does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from streams.domain.decisions import Fields, section_fields
 from streams.domain.ids import rejected_review_id
 from streams.domain.policy import Ruling
 from streams.domain.reviews import asked, escalated, open_fields, rejected_fields
+from streams.domain.staff import StaffDirectory
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
@@ -58,9 +59,13 @@ class Reviews:
     id → nothing, for KNOWN_DAYS once it is.
     """
 
-    def __init__(self, policies: Policies, duty: Duty) -> None:
+    def __init__(self, policies: Policies, staff: Callable[[], StaffDirectory]) -> None:
         self._policies = policies
-        self._duty = duty
+        self._staff = staff
+
+    @property
+    def _duty(self) -> Duty:
+        return self._staff().duty
 
     def ask(self, way: Way, request: Fields, value: bytes, ruling: Ruling, told: list[Fields]) -> None:
         """Ask somebody what the ruling on a disclosure leaves open; `value` is its record, `told` who knows of it."""

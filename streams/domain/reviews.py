@@ -39,6 +39,7 @@ from streams.domain.policy import Ruling
 from streams.domain.policy.facts import facts_of
 from streams.domain.policy.findings import case_values
 from streams.domain.routing import OWN
+from streams.domain.staff import StaffDirectory
 
 #: Decides a disclosure as it stands, at the time and under the policy of whoever gives it.
 Rule = Callable[[ReadableDisclosure], Ruling]
@@ -61,18 +62,12 @@ def signature(fields: Mapping[str, Any], key: bytes) -> bytes:
     return hmac.digest(key, b"ReviewOutcome|" + canonical("ReviewOutcome", {**fields, "signature": b""}), "sha256")
 
 
-def authenticate(
-    outcome: ReviewOutcome, fields: Mapping[str, Any], duty: Duty, staff_keys: Mapping[str, bytes]
-) -> None:
+def authenticate(outcome: ReviewOutcome, fields: Mapping[str, Any], directory: StaffDirectory) -> None:
     """Raise `Invalid` unless whom the outcome names is on the rota in that role and signed it with their key.
 
     `fields` are those that the outcome was read from.
     """
-    staff, key = duty.named(outcome.by), staff_keys.get(outcome.by)
-    if staff is None:
-        raise Invalid.of("by", "is nobody on the duty rota")
-    if key is None:
-        raise Invalid.of("by", "has no key here")
+    staff, key = directory.signer(outcome.by)
     if not hmac.compare_digest(outcome.signature, signature(fields, key)):
         raise Invalid.of("signature", "is not that of whom it names, over what it says")
     if outcome.role is not staff.role:

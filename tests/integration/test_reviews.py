@@ -135,6 +135,9 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
         (ended,) = listed(house, "--all")
         assert ended["settled"]["by"] == SUPERVISOR
 
+        same = house.run("review", "decide", review["review_id"], "--as", SUPERVISOR, "--confirm")
+        said = f"settled already, as you say: decision {ended['settled']['decision_id']}\n"
+        assert (same.returncode, same.stdout.decode()) == (0, said), same.stderr
         again = house.run("review", "decide", review["review_id"], "--as", LEAD, "--refuse", "entered_in_error")
         assert (again.returncode, again.stderr) == (1, b"confide: supervisor-1 settled it before\n")
         assert answer_late(bootstrap, tmp_path, review["review_id"]) == NotYet()

@@ -9,6 +9,7 @@ from tests.mutation import (
     opening,
     poison,
     records,
+    staff,
     transport,
     turns,
     unpacking,
@@ -27,4 +28,5 @@ ROWS: tuple[Row, ...] = (
     *agencies.ROWS,
     *keys.ROWS,
     *followed.ROWS,
+    *staff.ROWS,
 )
