@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
-from schemas.records import Decision, KeyRecord, ReviewRequested, SealedDetails, UrgentRejected
+from schemas.records import Decision, KeyRecord, ReviewRequested, SealedComment, SealedDetails, UrgentRejected
+from schemas.reviews import ReviewSettled
 from schemas.topics import TopicName, rejected
 from services.review.book import Book
 from services.sdk.reading import Place, committed_reader, read_beyond_open_transactions
-from streams.domain.sealing import CannotOpen, unseal, unwrap
+from streams.domain.sealing import CannotOpen, unseal, unseal_comment, unwrap
 
 #: What decoding and validating raise on a record that is none of the expected ones.
 UNREADABLE = (Unreadable, ValidationError)
@@ -81,6 +82,12 @@ class Topics:
         if data_key is None or request.section is None:
             return None
         return unseal(request.section, key=data_key, disclosure_id=request.disclosure_id or "")
+
+    def comment(self, request: ReviewRequested, settled: ReviewSettled, master_key: bytes) -> SealedComment | None:
+        """Return what was said beside the outcome, None where nothing was or it was erased; raises as `details`."""
+        if settled.section is None or (data_key := self.data_key(request, master_key)) is None:
+            return None
+        return unseal_comment(settled.section, key=data_key, disclosure_id=request.disclosure_id or "")
 
     def data_key(self, request: ReviewRequested, master_key: bytes) -> bytes | None:
         """Return the key of a review's section, None where its tombstone was read; raises as `details`."""

@@ -64,12 +64,12 @@ _FIELDS: Mapping[OutcomeField, tuple[str, ...]] = MappingProxyType(
 def fields_of(known: Known, now: datetime) -> dict[str, Any]:
     """Return what is known of a review without its section, as JSON fields."""
     said = known.latest.model_dump(mode="json", exclude={"section"})
-    settled = known.settled
+    settled, left_out = known.settled, {"review_id", "person", "section"}
     return {
         **said,
         "first_deadline": known.first.deadline.isoformat().replace("+00:00", "Z"),
         "overdue_seconds": round(known.overdue(now).total_seconds()),
-        "settled": None if settled is None else settled.model_dump(mode="json", exclude={"review_id", "person", "section"}),
+        "settled": None if settled is None else settled.model_dump(mode="json", exclude=left_out),
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from infra.broker import LocalBroker
 from infra.topics import apply
 from schemas.reviews import ReviewOutcome, ReviewSettled
-from services.review.answering import NotYet, Refused, answer, signed
+from services.review.answering import AskedAgain, NotYet, Refused, answer, signed
 from services.review.book import Known
 from services.review.reading import Topics
 from services.settings import Keys
@@ -59,7 +59,9 @@ class House:
         until(asked, "the reviews")
         return [found[each] for each in disclosures]
 
-    def settle(self, known: Known, by: str, key: bytes, review: str | None = None) -> ReviewSettled | Refused | NotYet:
+    def settle(
+        self, known: Known, by: str, key: bytes, review: str | None = None
+    ) -> ReviewSettled | AskedAgain | Refused | NotYet:
         """Send an outcome past the console's own checks, and return what the worker makes of it."""
         said = {
             "review_id": review or known.latest.review_id,

@@ -16,7 +16,10 @@ from tests.turns import ADA, NOW, PARTITION, Lane, admitted, assert_names_nobody
 
 SECOND = timedelta(seconds=1)
 LIMIT = 60 * SECOND
-ABUSE = {"concerns": concern("homelessness", state="homeless"), "subject": {"account": "forum:1", "age": 15}}
+ABUSE: dict[str, Any] = {
+    "concerns": concern("homelessness", state="homeless"),
+    "subject": {"account": "forum:1", "age": 15},
+}
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_a_late_acknowledgement_settles_the_review(lane: Lane) -> None:
     assert asked_by(until(lane, NOW + HOUR)) == []
 
 
-PHONED = {"told_at": NOW + 30 * SECOND, "reference": "CAD-77"}
+PHONED: dict[str, Any] = {"told_at": NOW + 30 * SECOND, "reference": "CAD-77"}
 
 
 def test_told_by_phone_ends_the_attempts_and_counts_as_told(lane: Lane) -> None:
@@ -228,9 +231,7 @@ def test_a_report_that_cannot_be_read_is_asked_about_by_what_is_known_of_it(lane
         ({"decision": "withdrawn", "refusal": "safe_after_conversation"}, "refusal: allowed here: no_clause_holds"),
     ],
 )
-def test_an_outcome_that_the_table_does_not_allow_settles_nothing(
-    lane: Lane, said: dict[str, Any], reason: str
-) -> None:
+def test_an_outcome_that_the_table_does_not_allow_settles_nothing(lane: Lane, said: Any, reason: str) -> None:
     _, review = undelivered(lane)
     turn = answered(lane, outcome(review["review_id"], **said))
     (found,) = why(turn)
@@ -247,7 +248,7 @@ def test_an_outcome_that_the_table_does_not_allow_settles_nothing(
         ({"decision": "not_reached"}, "ask_again_at: is required by not_reached"),
     ],
 )
-def test_an_outcome_says_what_its_decision_needs_and_no_more(said: dict[str, Any], reason: str) -> None:
+def test_an_outcome_says_what_its_decision_needs_and_no_more(said: Any, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         outcome("5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11", **said)
 

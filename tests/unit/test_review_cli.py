@@ -7,7 +7,7 @@ import typer
 
 from schemas.concerns import CONCERNS
 from schemas.reviews import ReviewFact, ReviewOutcome, ReviewSettled
-from services.cli.review import _report_before
+from services.cli.review_decide import _report_before
 from services.cli.review_facts import PATHS, read_fact
 from services.settings import SettingsError
 from streams.domain.admission import readable

@@ -114,7 +114,7 @@ def test_what_is_shown_says_what_is_asked_in_the_clauses_words_and_names_nobody(
 def test_a_proposal_says_who_would_be_told(lane: Lane) -> None:
     turn = lane.work(admitted(assessment=VOLUNTEER))
     said = text(described(only(lane), decision_of(turn.outputs), load_policies(), NOW))
-    assert "Proposed: emergency, to 999 ambulance (IR-1). Confirm it, or refuse it with a reason." in said
+    assert "Proposed: emergency, to 999 ambulance (IR-1)." in said
 
 
 def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) -> None:
