@@ -57,13 +57,13 @@ def test_we_are_telling_says_what_we_do_not_know() -> None:
     assert read(NoticeSays.ARE_TELLING, Agency.POLICE_101, "LT-4") == [
         (
             "This is about what you shared with us. We are telling the police, on their non-emergency line. "
-            "We do not know yet whether it has reached them. We'll write to you again when we know. This does not mean you've done "
-            "anything wrong."
+            "We do not know yet whether it has reached them. We'll write to you again when we know. "
+            "This does not mean you've done anything wrong."
         ),
         "Why:",
         (
-            "  - If you're under 18 and have no home, or may lose it, we tell somebody who can help you look for a safe "
-            "place to stay."
+            "  - If you're under 18 and have no home, or may lose it, we tell somebody who can help you look for a "
+            "safe place to stay."
         ),
         f"{ASK} Your reference is {notice_reference(FIRST)}.",
         SUPPORT,
