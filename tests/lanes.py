@@ -5,6 +5,7 @@ Its state is the runtime's own, restored from what its turns would have written 
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,20 +71,26 @@ class Lane:
         """Perform the oldest effect, in its slot if it needs one, commit what follows, and return the effect."""
         effect, cause = self.effects.popleft()
         slot = self.agent.slot(effect)
-        if slot is None:
+        async with slot or nullcontext():
+            if slot is not None and not self._begins(effect, cause):
+                return effect
             result = await self.agent.perform(effect)
-        else:
-            async with slot:
-                turn = self._turn()
-                begins = self.agent.starting(effect, turn, cause)
-                self._commit(turn)
-                if not begins:
-                    return effect
-                result = await self.agent.perform(effect)
         turn = self._turn()
         self.agent.settled(effect, result, turn, cause)
         self._commit(turn)
         return effect
+
+    async def cut_off(self, *, performed: bool) -> None:
+        """Begin the oldest effect, perform it or not, and lose it: a crash comes before its result is known."""
+        effect, cause = self.effects.popleft()
+        if self._begins(effect, cause) and performed:
+            await self.agent.perform(effect)
+
+    def _begins(self, effect: Any, cause: Cause) -> bool:
+        turn = self._turn()
+        begins = self.agent.starting(effect, turn, cause)
+        self._commit(turn)
+        return begins
 
     def put_aside(self, work: PutAside) -> None:
         """Have the agent hand over work that the runtime has put aside, as a real lane does."""

@@ -10,7 +10,7 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.records import NotificationDue, ServiceDisclosure
 from schemas.topics import TopicName
-from schemas.vocabulary import Agency, ContactChannel, Service
+from schemas.vocabulary import Agency, ContactChannel, NoticeStands, Service
 from tests.connector_world import World
 from tests.processes import until
 from tests.reports import report
@@ -37,6 +37,7 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
                 clauses=("IR-1",),
                 channels=(ContactChannel.SMS,),
                 due_at=report().reported_at,
+                stands=NoticeStands.TOLD,
             )
             world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
         for told in (1, 8):
