@@ -53,15 +53,22 @@ class Account:
                 self._once(record, self.decisions, "decision_id", fields)
                 self.decided_at.setdefault(fields["disclosure_id"], at)
             case "Report":
-                self._once(record, self.reports, "report_id", fields)
-                self._reports_of.setdefault(fields["decision_id"], []).append(fields)
+                # A report that staff have sent again is the same one, with the next generation.
+                self.read[f"{record} {fields['report_id']} of generation {fields['generation']}"] += 1
+                if fields["report_id"] not in self.reports:
+                    self._reports_of.setdefault(fields["decision_id"], []).append(fields)
+                self.reports[fields["report_id"]] = fields
+            case "ReportStopped":
+                self.read[f"{record} {fields['report_id']} of generation {fields['generation']}"] += 1
             case "DeliveryChanged":
                 self.deliveries.append(fields)
                 if fields["state"] == DeliveryState.ACKNOWLEDGED:
                     self.read[f"acknowledgement of report {fields['report_id']}"] += 1
                     self.acknowledged_at.setdefault(fields["report_id"], at)
             case "NotificationDue":
-                self._once(record, self.due, "notification_id", fields)
+                # First that it is due, then where its report stands.
+                self.read[f"{record} {fields['notification_id']} that stands at {fields['stands']}"] += 1
+                self.due[fields["notification_id"]] = fields
                 self._noticed.add(fields["report_id"])
             case "NotificationSettled":
                 self._once(record, self.settled, "notification_id", fields)
