@@ -17,6 +17,7 @@ from schemas.records import NotificationDue, NotificationSettled, ServiceDisclos
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
 from services.notifier.channels import Told, Unreachable
+from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id
@@ -232,6 +233,18 @@ async def test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor
             except AssertionError as error:
                 error.add_note(f"channel: {', '.join(thens)}; each record {times} times; read late: {late}")
                 raise
+
+
+async def test_a_report_acknowledged_long_after_it_was_due_is_still_a_follow_up() -> None:
+    play = Play()
+    play.write(due(TELLING))
+    play.clock.now = TELL_BY + SETTLED_FOR
+    play.work()
+    await play.go_on(Then.TELLS)
+    play.write(due(TOLD))
+    play.work()
+    await play.go_on(Then.TELLS)
+    assert play.left == [("notice-1", ARE_TELLING), (follow_up_id("notice-1", HAVE_TOLD), HAVE_TOLD)]
 
 
 @pytest.mark.parametrize("stands", [TOLD, NOT_TOLD])
