@@ -4,7 +4,7 @@ Its state is the runtime's own, restored from what its turns would have written 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,22 +69,29 @@ class Lane:
 
     async def settle(self) -> Any:
         """Perform the oldest effect, in its slot if it needs one, commit what follows, and return the effect."""
+        effect, _ = self.effects[0]
+        (await self.perform())()
+        return effect
+
+    async def perform(self) -> Callable[[], None]:
+        """Perform the oldest effect; return what commits its result, which a crash never calls."""
         effect, cause = self.effects.popleft()
         slot = self.agent.slot(effect)
         async with slot or nullcontext():
             if slot is not None and not self._begins(effect, cause):
-                return effect
+                return lambda: None
             result = await self.agent.perform(effect)
-        turn = self._turn()
-        self.agent.settled(effect, result, turn, cause)
-        self._commit(turn)
-        return effect
 
-    async def cut_off(self, *, performed: bool) -> None:
-        """Begin the oldest effect, perform it or not, and lose it: a crash comes before its result is known."""
-        effect, cause = self.effects.popleft()
-        if self._begins(effect, cause) and performed:
-            await self.agent.perform(effect)
+        def commit() -> None:
+            turn = self._turn()
+            self.agent.settled(effect, result, turn, cause)
+            self._commit(turn)
+
+        return commit
+
+    def begin(self) -> None:
+        """Begin the oldest effect, and lose it before it is performed: a crash."""
+        self._begins(*self.effects.popleft())
 
     def _begins(self, effect: Any, cause: Cause) -> bool:
         turn = self._turn()

@@ -16,7 +16,7 @@ from schemas.vocabulary import NoticeSays, NoticeState
 from services.notifier.progress import NoticeProgress, mark
 from streams.runtime import Turn
 
-#: How long the mark of a settled notice stays after it was due: for as long as anything can bring it again.
+#: How long the mark of a notice stays after it was settled: for as long as anything read until then can come again.
 SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
 
 PENDING = b"pending/"
@@ -34,7 +34,7 @@ def finish(turn: Turn, due: NotificationDue, state: NoticeState, said: NoticeSay
     if turn.get(pending(due.notification_id)) is not None:
         turn.drop(pending(due.notification_id))
         turn.unschedule(due.notification_id.encode())
-    turn.put(done(due.notification_id), mark(state, said), until=due.due_at + SETTLED_FOR)
+    turn.put(done(due.notification_id), mark(state, said), until=turn.now + SETTLED_FOR)
 
 
 def progress_of(turn: Turn, notification_id: str) -> NoticeProgress | None:

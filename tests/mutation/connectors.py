@@ -200,7 +200,12 @@ ROWS = (
     Row(
         "A notice that is put aside is settled",
         "services/notifier/notifier.py",
-        (Edit("self._settle(turn, due, NoticeState.UNREACHABLE, cause, reason=PUT_ASIDE)", "return"),),
+        (
+            Edit(
+                "self._settle(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
+                "return",
+            ),
+        ),
         (
             "tests/unit/test_notifier_put_aside.py::test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again",
         ),

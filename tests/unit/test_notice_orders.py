@@ -4,7 +4,7 @@ A play is one lane of the notifier with its topic: what the notifier writes ther
 written before. It takes events in an order; after each the channel works, is slow, or dies with the process.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from itertools import combinations, groupby, permutations, product
@@ -17,6 +17,7 @@ from schemas.records import NotificationDue, NotificationSettled, ServiceDisclos
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
 from services.notifier.channels import Told, Unreachable
+from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id
@@ -37,8 +38,10 @@ class Then(StrEnum):
     """What the channel does after an event."""
 
     TELLS = "tells"
+    #: No effect has begun yet; the notice has left, and its result is not known yet.
     IS_SLOW = "is slow"
-    #: The process ends before an effect begins; once one has begun, before it left; once it left.
+    ANSWERS_LATER = "answers later"
+    #: The process ends: before an effect begins; once one has begun, before it left; once it left.
     DIES = "dies"
     DIES_BEGUN = "dies begun"
     DIES_LEFT = "dies left"
@@ -72,6 +75,7 @@ class Play:
         self.left: list[tuple[str, NoticeSays]] = []
         self.reaches = True
         self._read = 0
+        self._answer: Callable[[], None] | None = None
         self.lane = self._opened(())
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
@@ -105,22 +109,37 @@ class Play:
                 return
             self.lane.feed(*batch)
             self._take_over()
+            assert len(self.lane.effects) <= 1, "two effects may say the same at a time"
 
     async def go_on(self, then: Then) -> None:
         """Have the channel do this with what it was given."""
+        answer, self._answer = self._answer, None
+        if answer is not None and then not in CRASHES:
+            answer()
+            self.work()
         match then:
             case Then.IS_SLOW:
+                return
+            case Then.ANSWERS_LATER:
+                if self.lane.effects:
+                    self._answer = await self.lane.perform()
                 return
             case Then.TELLS:
                 while self.lane.effects:
                     await self.lane.settle()
                     self.work()
                 return
-            case Then.DIES_BEGUN | Then.DIES_LEFT if self.lane.effects:
-                await self.lane.cut_off(performed=then is Then.DIES_LEFT)
+            case Then.DIES_BEGUN if self.lane.effects:
+                self.lane.begin()
+            case Then.DIES_LEFT if self.lane.effects:
+                await self.lane.perform()
+        self.open_again()
+        self.work()
+
+    def open_again(self) -> None:
+        """Have a successor restore the lane; it has read nothing yet."""
         self._take_over()
         self.lane = self._opened(self.lane.changelog)
-        self.work()
 
     def of(self, model: type[NotificationDue] | type[NotificationSettled]) -> Sequence[NotificationDue]:
         """Return the records of the topic of one kind."""
@@ -149,7 +168,7 @@ _LONGEST = 4
 
 def channels(events: int) -> Iterator[tuple[Then, ...]]:
     """Yield what the channel does after each event: works or is slow, and dies at one place or two."""
-    for rest in (Then.TELLS, Then.IS_SLOW):
+    for rest in (Then.TELLS, Then.IS_SLOW, Then.ANSWERS_LATER):
         yield (rest,) * events
         for count in (1,) if events == _LONGEST else (1, 2):
             for places in combinations(range(events), count):
@@ -179,7 +198,7 @@ def check(play: Play, order: Sequence[Event], thens: Sequence[Then]) -> None:
     said = [said for said, _ in groupby(play.left)]
     ranks = [RANK.index(says) for _, says in said]
     assert ranks == sorted(set(ranks)), "something was taken back"
-    assert len(play.left) - len(said) <= sum(then is Then.DIES_LEFT for then in thens), "something was said twice"
+    assert len(play.left) - len(said) <= sum(then in CRASHES for then in thens), "something was said twice"
     ended = {end.notification_id: end for end in play.ended}
     assert len(ended) == len(play.ended), "a notice was settled twice"
     for id_, says in said:
@@ -214,6 +233,53 @@ async def test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor
             except AssertionError as error:
                 error.add_note(f"channel: {', '.join(thens)}; each record {times} times; read late: {late}")
                 raise
+
+
+async def test_a_report_acknowledged_long_after_it_was_due_is_still_a_follow_up() -> None:
+    play = Play()
+    play.write(due(TELLING))
+    play.clock.now = TELL_BY + SETTLED_FOR
+    play.work()
+    await play.go_on(Then.TELLS)
+    play.write(due(TOLD))
+    play.work()
+    await play.go_on(Then.TELLS)
+    assert play.left == [("notice-1", ARE_TELLING), (follow_up_id("notice-1", HAVE_TOLD), HAVE_TOLD)]
+
+
+@pytest.mark.parametrize("stands", [TOLD, NOT_TOLD])
+async def test_what_was_written_while_the_notifier_was_away_is_read_before_we_are_telling_is_said(
+    stands: NoticeStands,
+) -> None:
+    play = Play()
+    play.write(due(TELLING))
+    play.work()
+    play.write(due(stands))
+    play.clock.now = TELL_BY
+    # The timer, and the effects of its turn, come before the batch.
+    play.lane.pass_time()
+    await play.go_on(Then.TELLS)
+    play.work()
+    await play.go_on(Then.TELLS)
+    assert [says for _, says in play.left] == ([HAVE_TOLD] if stands is TOLD else [])
+
+
+async def test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_said_again() -> None:
+    play = Play()
+    play.write(due(TELLING))
+    play.clock.now = TELL_BY
+    play.work()
+    await play.lane.perform()
+    play.write(due(TOLD))
+    play.open_again()
+    await play.go_on(Then.TELLS)
+    play.work()
+    await play.go_on(Then.TELLS)
+    assert play.left == [("notice-1", ARE_TELLING), (follow_up_id("notice-1", HAVE_TOLD), HAVE_TOLD)]
+    assert [(end.state, end.says) for end in play.ended] == [
+        (NoticeState.UNKNOWN, ARE_TELLING),
+        (NoticeState.TOLD, HAVE_TOLD),
+    ]
 
 
 @pytest.mark.parametrize("stands", NoticeStands)

@@ -81,7 +81,7 @@ def summary(
     table.add_row("reports", _counts(Counter(report["agency"] for report in account.reports.values())))
     states = Counter(delivery["state"] for delivery in account.deliveries)
     table.add_row("acknowledgements", str(states[DeliveryState.ACKNOWLEDGED]))
-    table.add_row("notices", _counts(Counter(notice["state"] for notice in account.settled.values())))
+    table.add_row("notices", _counts(Counter(notice["says"] or notice["state"] for notice in account.settled.values())))
     table.add_row("reviews", _counts(Counter(review["reason"] for review in account.reviews.values())))
     table.add_row("rejected", str(len(account.rejected)))
     table.add_row("to the decision", _percentiles(account.seconds_to_decision()))
