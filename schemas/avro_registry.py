@@ -33,6 +33,7 @@ RECORDS = (
     "DeliveryChanged",
     "NotificationDue",
     "NotificationSettled",
+    "AlarmChanged",
     "SealedDetails",
     "SealedComment",
 )

@@ -63,6 +63,8 @@ class Metric(StrEnum):
     REVIEW_OUTCOMES = "confide.reviews.outcomes"
     #: Changes of the duty rota or of key files that a running worker did not take over.
     STAFF_FILES_REFUSED = "confide.staff.files_refused"
+    #: Calls of the alarm's receiver, by `delivered` or the code of why it was not.
+    ALARM_CALLS = "confide.alarms.calls"
     BATCH_SIZE = "confide.turn.records"
     TURN_SECONDS = "confide.turn.duration"
     TRANSACTION_SECONDS = "confide.transaction.duration"

@@ -46,6 +46,7 @@ class TopicName(StrEnum):
     DELIVERIES = "safeguarding.deliveries.v1"
     NOTIFICATIONS = "safeguarding.notifications.v1"
     LEDGER = "safeguarding.ledger.v1"
+    ALARMS = "safeguarding.alarms.v1"
 
 
 #: What may be an emergency: a record that is rejected here is looked at by a person.
@@ -71,6 +72,7 @@ class Group(StrEnum):
     CONNECTOR_SOCIAL_WORKER = "connector-social-worker"
     CONNECTOR_CARE_TEAM = "connector-care-team"
     NOTIFIER = "notifier"
+    ALARMS = "alarms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,12 @@ _CONTRACT = (
     Topic(TopicName.DELIVERIES, None, _kept(OUTCOME_DAYS), ("DeliveryChanged",)),
     Topic(TopicName.NOTIFICATIONS, None, _kept(OUTCOME_DAYS), ("NotificationDue", "NotificationSettled")),
     Topic(TopicName.LEDGER, None, _FOREVER),
+    # One partition, so that one lane sees every alarm and the receiver gets one call at a time. Not compacted: every
+    # review is a cause of its own, and the last record of each would stay for ever.
+    Topic(TopicName.ALARMS, _ONE_LANE, _kept(PASSING_DAYS), ("AlarmChanged",)),
 )
+#: Lane groups whose topics have one partition.
+_SINGLE_LANES = frozenset((Group.IDENTITY, Group.ALARMS))
 
 
 def _catalogue() -> Iterable[Topic]:
@@ -240,7 +247,7 @@ def _catalogue() -> Iterable[Topic]:
         yield topic
         yield Topic(rejected(topic.name), topic.partitions, _kept(REJECTED_DAYS))
     for group in Group:
-        partitions = _ONE_LANE if group is Group.IDENTITY else None
+        partitions = _ONE_LANE if group in _SINGLE_LANES else None
         yield Topic(changelog(group), partitions, _COMPACTED)
         # Timers, effects and entries of the lane's state that were put aside.
         yield Topic(rejected(changelog(group)), partitions, _kept(REJECTED_DAYS))

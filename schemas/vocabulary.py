@@ -249,3 +249,23 @@ class WithheldBecause(StrEnum):
 
     NOT_SAFE_TO_CONTACT = "not_safe_to_contact"
     NO_CHANNEL = "no_channel"
+
+
+class AlarmKind(StrEnum):
+    """What an alarm is about."""
+
+    #: A lane refuses to work.
+    LANE = "lane"
+    #: The breaker of an agency's endpoint is open.
+    BREAKER = "breaker"
+    #: A lane keeps putting work aside.
+    FAILING = "failing"
+    #: An urgent review is open.
+    REVIEW = "review"
+
+
+class AlarmState(StrEnum):
+    """Whether the cause of an alarm is there."""
+
+    RAISED = "raised"
+    CLEARED = "cleared"

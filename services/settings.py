@@ -76,10 +76,12 @@ class Settings:
     keys_folder: Path | None
     #: The duty rota to use instead of the policy's own.
     duty_file: Path | None = None
+    #: Who is called with alarms, a URL or a command line; None: the log alone.
+    alarm: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """Read `KAFKA_BOOTSTRAP`, `CONFIDE_KEYS` and `CONFIDE_DUTY`; raise `SettingsError` when Kafka is not named."""
+        """Read `KAFKA_BOOTSTRAP` and the `CONFIDE_` variables; raise `SettingsError` when Kafka is not named."""
         bootstrap = os.environ.get("KAFKA_BOOTSTRAP", "")
         if not bootstrap:
             raise SettingsError("KAFKA_BOOTSTRAP is not set: name the Kafka to use, or run `confide broker start`")
@@ -88,6 +90,7 @@ class Settings:
             bootstrap=bootstrap,
             keys_folder=Path(folder) if folder else None,
             duty_file=Path(duty) if duty else None,
+            alarm=os.environ.get("CONFIDE_ALARM") or None,
         )
 
     def key_folder(self) -> Path:

@@ -10,6 +10,7 @@ from schemas.identifiers import PersonId, Token
 from schemas.policy import Policies
 from schemas.topics import Group, TopicName, changelog
 from streams.agents.admit import Admit
+from streams.agents.alarms import AlarmPort, Alarms
 from streams.agents.decide import Decide
 from streams.agents.identity import Identity
 from streams.domain.staff import StaffDirectory
@@ -51,17 +52,25 @@ class IdentityLinks:
 
 
 def lane_groups(
-    keys: WorkerKeys, policies: Policies, links: IdentityLinks, staff: Callable[[], StaffDirectory] | None = None
+    keys: WorkerKeys,
+    policies: Policies,
+    links: IdentityLinks,
+    staff: Callable[[], StaffDirectory] | None = None,
+    *,
+    alarms: AlarmPort,
 ) -> tuple[LaneGroup, ...]:
     """Return the workers' lanes; at ADMIT urgent disclosures have their own, so that no routine one is before them.
 
-    DECIDE calls `staff` whenever it asks a member of staff or checks who settled a review.
+    DECIDE calls `staff` whenever it asks a member of staff or checks who settled a review. The alarms' lane has the
+    first rank of routine work. It is not urgent: it would stop a backlog for nothing, because the receiver takes longer
+    than any turn.
     """
 
     def admit() -> Admit:
         return Admit(master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner)
 
     return (
+        LaneGroup(Group.ALARMS, (TopicName.ALARMS,), lambda _: Alarms(alarms), changelog(Group.ALARMS)),
         LaneGroup(
             Group.ADMIT_URGENT,
             (TopicName.FORUM_DISCLOSURES_URGENT, TopicName.TEXT_LINE_DISCLOSURES_URGENT),

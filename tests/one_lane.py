@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.runtime import Agent, LaneGroup
 from streams.runtime.groups import LaneHost
+from streams.runtime.lane_events import LaneEvent, unheard
 from streams.runtime.lanes import Lane
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.trials import Trials
@@ -25,11 +26,12 @@ async def lane_of(
     turnstile: Turnstile | None = None,
     at_step: AtStep = unwatched,
     trials: Trials | None = None,
+    on_lane: Callable[[LaneEvent], None] = unheard,
 ) -> AsyncIterator[Lane]:
     """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can.
 
     With a `turnstile` of other lanes too, its urgent topic comes before their routine ones. `at_step` is called after
-    each step of its work. `trials` are those of its process.
+    each step of its work. `trials` are those of its process. `on_lane` hears what it says of itself.
     """
     # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
     consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
@@ -47,6 +49,7 @@ async def lane_of(
         trials=trials or Trials(),
         at_step=at_step,
         accepted=accepted,
+        on_lane=on_lane,
     )
     lane = Lane(group, 0, host)
     ready = asyncio.Event()

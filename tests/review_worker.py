@@ -5,7 +5,10 @@ from datetime import timedelta
 
 from infra.telemetry import configure, shutdown
 from schemas.policy import Policies, load_policy
+from services.alarm.ports import alarm_port
 from services.cli.ready import ready
+from services.sdk.alarm_writer import AlarmWriter
+from services.sdk.lane_alarms import LaneAlarms
 from services.settings import Settings
 from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
 from streams.domain.staff import StaffDirectory
@@ -24,13 +27,15 @@ def main(seconds: str) -> int:
     links = IdentityLinks()
     worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
     configure("review-worker")
+    writer = AlarmWriter(settings.bootstrap)
     status = run_worker(
         APPLICATION,
-        lane_groups(worker_keys, Policies((quick,)), links, lambda: staff),
+        lane_groups(worker_keys, Policies((quick,)), links, lambda: staff, alarms=alarm_port(settings.alarm)),
         bootstrap=settings.bootstrap,
-        background=(following(settings.bootstrap, links),),
+        background=(writer.running, following(settings.bootstrap, links)),
         instance=f"{APPLICATION}-1",
         opened=ready("worker"),
+        on_lane=LaneAlarms(writer, APPLICATION).hear,
     )
     shutdown()
     return status

@@ -13,8 +13,12 @@ def register(app: typer.Typer) -> None:
         """Admit, resolve and decide disclosures until stopped. Start it again to add workers."""
         from infra.telemetry import configure, shutdown
         from schemas.policy import load_policies
+        from services.alarm.console import ConsoleAlarm
+        from services.alarm.ports import alarm_port
         from services.cli.ready import ready
         from services.cli.surroundings import settings_with_kafka
+        from services.sdk.alarm_writer import AlarmWriter
+        from services.sdk.lane_alarms import LaneAlarms
         from services.sdk.master_key import check_master_key
         from services.staff_files import StaffFiles
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
@@ -26,19 +30,24 @@ def register(app: typer.Typer) -> None:
         policies = load_policies()
         worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
         staff = StaffFiles(settings, keys, policies.latest.trained)
-        groups = lane_groups(worker_keys, policies, links, staff)
+        alarms = alarm_port(settings.alarm)
+        groups = lane_groups(worker_keys, policies, links, staff, alarms=alarms)
         losses = accepted(accept, *(group.name for group in groups))
         configure("worker")
+        if isinstance(alarms, ConsoleAlarm):
+            alarms.announce()
+        writer = AlarmWriter(settings.bootstrap)
         try:
             check_master_key(settings.bootstrap, keys.master)
             status = run_worker(
                 APPLICATION,
                 groups,
                 bootstrap=settings.bootstrap,
-                background=(following(settings.bootstrap, links),),
+                background=(writer.running, following(settings.bootstrap, links)),
                 instance=slot and f"{APPLICATION}-{slot}",
                 opened=ready("worker"),
                 accepted=losses,
+                on_lane=LaneAlarms(writer, APPLICATION).hear,
             )
         finally:
             shutdown()

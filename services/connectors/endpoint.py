@@ -75,6 +75,7 @@ class Endpoint:
     """The slots and the breaker of one endpoint, shared by all lanes of its connector.
 
     `on_change` is called with whether the breaker is open now, after it opened or closed: the place for an alarm.
+    `on_first_answer` is called once: the breaker of the process before this one may have been open when that ended.
     """
 
     def __init__(
@@ -85,12 +86,15 @@ class Endpoint:
         clock: Clock | None = None,
         connections: int = CONNECTIONS,
         on_change: Callable[[bool], None] = _unheard,
+        on_first_answer: Callable[[], None] = lambda: None,
     ) -> None:
         self._agency = agency
         self._policy = policy
         self._clock: Clock = asyncio.get_running_loop() if clock is None else clock
         self._free = connections
         self._on_change = on_change
+        self._on_first_answer = on_first_answer
+        self._was_answered = False
         self._is_open = False
         #: Attempts in a row without an answer.
         self._unanswered = 0
@@ -129,6 +133,9 @@ class Endpoint:
         """Take note that the agency answered an attempt: an open breaker closes, and its slot lets the others go."""
         self._unanswered = 0
         self._is_denied = False
+        if not self._was_answered:
+            self._was_answered = True
+            self._on_first_answer()
         if self._is_open:
             self._change(is_open=False)
 

@@ -16,6 +16,8 @@ from services.connectors.endpoint import Endpoint
 from services.connectors.keyring import TopicKeyring
 from services.connectors.projection import Projection
 from services.connectors.sealed import Composer
+from services.sdk.alarm_writer import AlarmWriter
+from services.sdk.lane_alarms import BreakerAlarm, LaneAlarms
 from services.settings import Keys, SettingsError
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from streams.runtime import LaneContext, LaneGroup, run_worker
@@ -53,27 +55,33 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     composer = Composer(keyring, PROJECTIONS[agency])
     # Made in the event loop, once; all lanes share them. An endpoint is one URL.
     attempts: list[Attempts] = []
+    name = topics.connector(agency)
+    application = f"confide-{name}"
+    writer = AlarmWriter(bootstrap)
+    breaker = BreakerAlarm(writer, agency)
 
     @asynccontextmanager
     async def client() -> AsyncIterator[AgencyClient]:
         async with AgencyClient(url, policy.attempt_timeout) as made:
-            attempts.append(Attempts(agency, composer, made, Endpoint(agency, policy)))
+            endpoint = Endpoint(
+                agency, policy, on_change=breaker.changed, on_first_answer=lambda: breaker.changed(False)
+            )
+            attempts.append(Attempts(agency, composer, made, endpoint))
             yield made
 
     def agent(_: LaneContext) -> Connector:
         return Connector(agency, composer, attempts[-1], policy, jitter=random.random)
 
-    name = topics.connector(agency)
     group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
-    application = f"confide-{name}"
     return run_worker(
         application,
         [group],
         bootstrap=bootstrap,
-        background=[keyring.following, client],
+        background=[writer.running, keyring.following, client],
         instance=slot and f"{application}-{slot}",
         opened=opened,
         accepted=accepted,
+        on_lane=LaneAlarms(writer, application).hear,
     )
 
 

@@ -7,6 +7,8 @@ from schemas import topics
 from schemas.policy import Policy
 from services.notifier.channels import ChannelPort
 from services.notifier.notifier import REVIEW_AFTER, Notifier
+from services.sdk.alarm_writer import AlarmWriter
+from services.sdk.lane_alarms import LaneAlarms
 from streams.runtime import LaneContext, LaneGroup, run_worker
 
 #: The consumer group of all notifiers.
@@ -38,11 +40,14 @@ def run(
         agent=agent,
         changelog=topics.changelog(topics.Group.NOTIFIER),
     )
+    writer = AlarmWriter(bootstrap)
     return run_worker(
         APPLICATION,
         [group],
         bootstrap=bootstrap,
+        background=(writer.running,),
         instance=slot and f"{APPLICATION}-{slot}",
         opened=opened,
         accepted=accepted,
+        on_lane=LaneAlarms(writer, APPLICATION).hear,
     )

@@ -16,9 +16,10 @@ from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
 from schemas.topics import KNOWN_DAYS, Group, TopicName, changelog, reports
 from schemas.vocabulary import CausedBy, Outcome, ReviewDecision, Role
+from streams.agents.alarming import clear_review
 from streams.agents.hand_over import OpenReports, is_of_report
 from streams.agents.reading import read_delivery, read_outcome, read_to_decide
-from streams.agents.reviewing import Reviews, Way, admitted_of, timer_put_aside, urgent_rejected
+from streams.agents.reviewing import Reviews, Way, admitted_of, review_of, timer_put_aside, urgent_rejected
 from streams.domain.channels import dump, load, remember, unsafe
 from streams.domain.decisions import Fields, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import review_decision_id
@@ -116,10 +117,15 @@ class Decide(Agent[Message, None, None]):
         return work
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
-        """Have a person look at a review that can no longer escalate, or at a report whose limit cannot be kept."""
+        """Have a person look at a review that can no longer escalate, or at a report whose limit cannot be kept.
+
+        The alarm of such a review gives way to that of the one which asks about it.
+        """
         if work.timer is not None and is_of_report(work.timer):
             self._reports.put_aside(work, Way(turn, work.timer, cause, self._partition))
             return
+        if work.timer is not None:
+            clear_review(turn, review_of(work.timer), cause)
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
         self._reviews.ask_about(Way(turn, put_aside.review_id.encode(), cause, self._partition), put_aside)
 

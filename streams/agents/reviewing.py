@@ -16,6 +16,7 @@ from schemas.reviews import OpenReview, ReviewOutcome
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import KNOWN_DAYS, URGENT, TopicName
 from schemas.vocabulary import Agency, ReviewDecision, ReviewReason
+from streams.agents.alarming import clear_review, raise_review
 from streams.agents.open_report import section_of
 from streams.domain.decisions import Fields, section_fields
 from streams.domain.ids import rejected_review_id
@@ -119,6 +120,8 @@ class Reviews:
         review = escalated(OpenReview.model_validate(fields), self._duty, turn.now)
         request = review.request
         self._ask_anew(Way(turn, (request.person or request.review_id).encode(), cause, partition), review)
+        if review.pressing:
+            raise_review(turn, request.model_dump(), cause)
         _escalations.add(1, {Attribute.REVIEW_REASON: request.reason.value})
 
     def open_review(self, outcome: ReviewOutcome, turn: Turn) -> OpenReview | None:
@@ -154,6 +157,8 @@ class Reviews:
             "settled_at": turn.now,
         }
         way.send(TopicName.REVIEWS, "ReviewSettled", settled)
+        if review.pressing:
+            clear_review(turn, request.review_id, way.cause)
         _outcomes.add(1, {Attribute.REVIEW_DECISION: str(settled["decision"])})
 
     def _ask_anew(self, way: Way, review: OpenReview) -> None:
@@ -173,6 +178,8 @@ class Reviews:
     def _open(self, way: Way, request: Fields, kept: Fields) -> None:
         name = _OPEN + str(request["review_id"]).encode()
         way.send(TopicName.REVIEWS, "ReviewRequested", request)
+        if kept["pressing"]:
+            raise_review(way.turn, request, way.cause)
         way.turn.put(name, encode("OpenReview", kept))
         settled = _SETTLED + name.removeprefix(_OPEN)
         if way.turn.get(settled) is not None:
@@ -208,6 +215,11 @@ def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejec
         reason=str(invalid)[:_MOST_OF_A_REASON],
         rejected_at=turn.now,
     )
+
+
+def review_of(timer: bytes) -> str:
+    """Return the id of the review that a timer escalates."""
+    return timer.removeprefix(_OPEN).decode()
 
 
 def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) -> UrgentRejected:

@@ -7,6 +7,7 @@ from streams.runtime.agent import Agent, Cause, Output, PutAside, Record, Timer,
 from streams.runtime.collector import spare_collector
 from streams.runtime.follower import Follower
 from streams.runtime.groups import LaneContext, LaneGroup
+from streams.runtime.lane_events import LaneCloses, LaneEvent, LaneOpens, LanePutsAside, LaneRefuses
 from streams.runtime.steps import Step
 from streams.runtime.worker import run_worker
 
@@ -14,8 +15,13 @@ __all__ = [
     "Agent",
     "Cause",
     "Follower",
+    "LaneCloses",
     "LaneContext",
+    "LaneEvent",
     "LaneGroup",
+    "LaneOpens",
+    "LanePutsAside",
+    "LaneRefuses",
     "Output",
     "PutAside",
     "Record",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.runtime.agent import Agent
+from streams.runtime.lane_events import LaneEvent, unheard
 from streams.runtime.steps import AtStep, Step, unwatched
 from streams.runtime.trials import Trials
 from streams.runtime.turnstile import Turnstile
@@ -42,7 +43,7 @@ class LaneHost:
 
     `groups` are the names of its lane groups, what is furthest on its way first: that one's routine turns come first.
     `accepted` are lanes (`group-partition`) that begin where their logs do although their state and offsets do not
-    fit: somebody looked and took the loss.
+    fit: somebody looked and took the loss. `on_lane` hears what the lanes say of themselves; it returns at once.
     """
 
     application: str
@@ -53,6 +54,7 @@ class LaneHost:
     at_step: AtStep = unwatched
     accepted: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
+    on_lane: Callable[[LaneEvent], None] = unheard
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from streams.runtime import figures
+from streams.runtime import backlog, figures
 from streams.runtime.agent import micros
 from streams.runtime.batches import Batch
 from streams.runtime.changelog import Progress
@@ -17,6 +17,7 @@ from streams.runtime.failure import LaneRefused, describe, end_process
 from streams.runtime.groups import LaneGroup, LaneHost, LaneId
 from streams.runtime.isolation import TurnRaised, WorkRaised
 from streams.runtime.items import Effects, Item, ItemTurns, entry_to_resume, timer_due
+from streams.runtime.lane_events import LaneCloses, LaneOpens, LanePutsAside, LaneRefuses, unheard
 from streams.runtime.opening import TransactionHangs, open_state
 from streams.runtime.poison import KeepsRaising, Poison, is_recent
 from streams.runtime.queues import Queues
@@ -121,6 +122,7 @@ class Lane:
         self._queues.clear()
         self._press()
         figures.withdraw(self.figures)
+        self._id.host.on_lane(LaneCloses(self._id.name))
         await self._writer.stop()
 
     async def _run(self, ready: asyncio.Event) -> None:
@@ -155,7 +157,7 @@ class Lane:
                 await self._open()
             except TransactionHangs as hangs:
                 if time.monotonic() - said >= _ALARM_SECONDS:
-                    self._say_refused(hangs)
+                    await self._say_refused(hangs)
                     said = time.monotonic()
                 await asyncio.sleep(_OPEN_AGAIN_SECONDS)
             else:
@@ -188,6 +190,10 @@ class Lane:
         self.figures.is_open = True
         self.resolved.set()
         self._press()
+        self._id.host.on_lane(LaneOpens(self._id.name))
+        if self._poison.has_put_aside:
+            # The process that did so may have ended before anything outside heard of it.
+            self._id.host.on_lane(LanePutsAside(self._id.name, None))
         self._id.step(Step.OPENED)
 
     async def _resume(self) -> None:
@@ -203,10 +209,23 @@ class Lane:
     def _has_to_end(self) -> bool:
         return self._closing or self._is_held
 
-    def _say_refused(self, refused: LaneRefused) -> None:
+    async def _say_refused(self, refused: LaneRefused) -> None:
         self.figures.refused = str(refused)
         self.resolved.set()
         _log.critical("lane refuses to work, somebody must look", lane=self._id.name, reason=str(refused))
+        host, group, partition = self._id.host, self._id.group, self._id.partition
+        if host.on_lane is not unheard:
+            offsets = self.figures.next_offsets or await self._committed()
+            waiting = await backlog.measure(host.bootstrap, group.sources, partition, offsets)
+            host.on_lane(LaneRefuses(self._id.name, type(refused).__name__, waiting))
+
+    async def _committed(self) -> Mapping[str, int]:
+        """Return the offsets that the group has of a lane that did not open; none where Kafka does not answer."""
+        try:
+            return await self._writer.committed(self._id.group.sources, self._id.partition)
+        except Exception as error:  # noqa: BLE001 - the refusal is said all the same
+            _log.warning("the offsets of a lane are not known", lane=self._id.name, **describe(error))
+            return {}
 
     async def _refuse(self, refused: LaneRefused) -> None:
         """Work nothing off and say so again and again; the other lanes of the process go on."""
@@ -219,7 +238,7 @@ class Lane:
             except Exception as unsaid:  # noqa: BLE001 - it refuses all the same; the count is of use to its next owner
                 _log.error("the count of openings could not be ended", lane=self._id.name, **describe(unsaid))
         while not self._closing:
-            self._say_refused(refused)
+            await self._say_refused(refused)
             await asyncio.sleep(_ALARM_SECONDS)
 
     async def _forget_openings(self) -> None:

@@ -12,6 +12,7 @@ from streams.runtime.agent import Agent, Output, PutAside, Record, Turn, micros
 from streams.runtime.failure import LaneRefused, describe
 from streams.runtime.groups import LaneContext, LaneId
 from streams.runtime.isolation import CAREFUL_SECONDS, MOST_PUT_ASIDE, PUT_ASIDE_SECONDS, EndsTurns, WorkRaised
+from streams.runtime.lane_events import LanePutsAside
 from streams.runtime.rejection import entry_rejected
 from streams.runtime.state import Entry, LaneState, Raised, were_put_aside
 from streams.runtime.times import utc_now
@@ -47,24 +48,31 @@ class Aside:
     `without_agent` makes the turn again without the agent's part, for where that cannot be written.
     """
 
-    lane: str
+    lane: LaneId
     turn: Turn
     note: Entry
     without_agent: Callable[[], Turn]
+    #: Class of the error that the work raised.
+    error: str
 
     async def commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> list[tuple[Any, Any]]:
         """Commit, and return the effects that follow; raise `CannotPutAside`."""
+        turn = await self._commit(commit)
+        self.lane.host.on_lane(LanePutsAside(self.lane.name, self.error))
+        return turn.effects
+
+    async def _commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> Turn:
         try:
             await commit(self.turn, self.note)
         except Undeliverable as error:
-            _log_nobody_hears(self.lane, error)
+            _log_nobody_hears(self.lane.name, error)
             turn = self.without_agent()
             try:
                 await commit(turn, self.note)
             except Undeliverable as again:
-                raise CannotPutAside(f"lane {self.lane}: {again}") from again
-            return turn.effects
-        return self.turn.effects
+                raise CannotPutAside(f"lane {self.lane.name}: {again}") from again
+            return turn
+        return self.turn
 
 
 def _log_nobody_hears(lane: str, error: Exception) -> None:
@@ -89,6 +97,12 @@ class Poison:
         """Whether the lane isolates at once what raises, because it ended its process for that a short time ago."""
         return self._state.raised is not None and is_recent(self._state.raised)
 
+    @property
+    def has_put_aside(self) -> bool:
+        """Whether the lane put work aside within `PUT_ASIDE_SECONDS`, in this process or in one before."""
+        oldest = micros(utc_now()) - PUT_ASIDE_SECONDS * _MICROS
+        return any(at > oldest for at in self._state.put_aside)
+
     def renew_agent(self) -> None:
         """Make the agent anew: a turn that was dropped may have left traces in its memory. May raise `WorkRaised`."""
         self.agent = self._made()
@@ -103,7 +117,7 @@ class Poison:
             if tells:
                 self.agent.rejected(record, invalid, turn)
 
-        return self._aside(put_aside, note)
+        return self._aside(put_aside, note, error)
 
     def item_put_aside(self, item: "Item", error: BaseException) -> Aside:
         """Return what puts a timer, effect or entry aside; raise `KeepsRaising`."""
@@ -122,7 +136,7 @@ class Poison:
             if tells:
                 self.agent.put_aside(work, turn, item.cause)
 
-        return self._aside(put_aside, note)
+        return self._aside(put_aside, note, error)
 
     def _made(self) -> Agent[Any, Any, Any]:
         try:
@@ -130,7 +144,7 @@ class Poison:
         except Exception as error:
             raise WorkRaised from error
 
-    def _aside(self, put_aside: _PutsAside, note: Entry) -> Aside:
+    def _aside(self, put_aside: _PutsAside, note: Entry, raised: BaseException) -> Aside:
         def without_agent() -> Turn:
             turn = self._state.turn(utc_now())
             put_aside(turn, tells=False)
@@ -143,7 +157,7 @@ class Poison:
         except Exception as error:  # noqa: BLE001 - putting aside must not fail where the agent does
             _log_nobody_hears(self._lane.name, error)
             turn = without_agent()
-        return Aside(self._lane.name, turn, note, without_agent)
+        return Aside(self._lane, turn, note, without_agent, type(raised).__name__)
 
     def _counted(self, topic: str, error: BaseException) -> Entry:
         """Count what is put aside; raise `KeepsRaising` where that is too much."""

@@ -16,6 +16,7 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 from streams.runtime.batches import Batch
 from streams.runtime.failure import end_process
 from streams.runtime.groups import LaneGroup, LaneHost
+from streams.runtime.lane_events import LaneEvent, unheard
 from streams.runtime.lanes import Lane
 from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, unwatched
@@ -38,6 +39,7 @@ class Wiring:
     #: Lanes (`group-partition`) that begin where their logs do although state and offsets do not fit.
     accepted: frozenset[str] = frozenset()
     watchdog: Watchdog = field(default_factory=Watchdog)
+    on_lane: Callable[[LaneEvent], None] = unheard
 
 
 class UncommittingConsumer(Consumer):
@@ -78,6 +80,7 @@ class Lanes(TransactionManager):
             at_step=wiring.at_step,
             accepted=wiring.accepted,
             groups=tuple(group.name for group in wiring.groups),
+            on_lane=wiring.on_lane,
         )
         self._background: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None

@@ -17,6 +17,7 @@ from streams.runtime.collector import spare_collector
 from streams.runtime.failure import LaneBroken, end_process, leave_behind
 from streams.runtime.fetching import install
 from streams.runtime.groups import LaneGroup
+from streams.runtime.lane_events import LaneEvent, unheard
 from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.transport import Background, UncommittingConsumer, Wiring, transport_of
 from streams.runtime.watchdog import STUCK_SECONDS, Watchdog
@@ -57,6 +58,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     at_step: AtStep = unwatched,
     accepted: Collection[str] = (),
     stuck_seconds: float = STUCK_SECONDS,
+    on_lane: Callable[[LaneEvent], None] = unheard,
 ) -> int:
     """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
 
@@ -65,7 +67,8 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     `instance` names this member for good (static membership), so that a quick restart moves no lane. `opened` is called
     once, when the first lanes that this process was given are all open, or refused. `at_step` is called after each step
     of a lane's work. `accepted` names lanes (`group-partition`) that were refused and are to begin where their logs do.
-    A call into an agent that lasts longer than `stuck_seconds` is taken for hung (`watchdog`).
+    A call into an agent that lasts longer than `stuck_seconds` is taken for hung (`watchdog`). `on_lane` hears when a
+    lane refuses, opens, closes or puts work aside; it is called in the event loop and must return at once.
     To be called from the main thread, which alone may handle signals.
     """
     # Until the loop has handlers of its own nothing is in hand.
@@ -79,6 +82,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
         at_step,
         frozenset(accepted),
         Watchdog(stuck_seconds),
+        on_lane,
     )
     install()
     sys.setswitchinterval(_SWITCH_SECONDS)

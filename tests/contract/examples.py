@@ -6,6 +6,7 @@ from schemas import disclosure as d
 from schemas import records as r
 from schemas import reviews as w
 from schemas import vocabulary as v
+from schemas.alarms import AlarmChanged
 from schemas.fields import Model
 from tests.contract.example_parts import (
     ASSESSMENT,
@@ -229,6 +230,14 @@ FULL: dict[str, Model] = {
         says=v.NoticeSays.ARE_TELLING,
     ),
     "SealedComment": r.SealedComment(comment="What was said", who="The call handler"),
+    "AlarmChanged": AlarmChanged(
+        cause="review/review-1",
+        kind=v.AlarmKind.REVIEW,
+        state=v.AlarmState.RAISED,
+        step=2,
+        changed_at=AT,
+        facts={"review_id": "review-1", "on_duty": "lead-1", "waiting": 3_000_000_000},
+    ),
     "SealedDetails": r.SealedDetails(
         account="forum:39117",
         phone="+447700900123",

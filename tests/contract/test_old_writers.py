@@ -36,6 +36,7 @@ EVER_WRITTEN = {
     "ReportStopped": ("c3015bb7a95eae1fa24d",),
     "OpenReport": ("c3015100db5c2ace4282",),
     "SealedComment": ("c30158d4ab6c44e5cfea",),
+    "AlarmChanged": ("c301e32c7c5a20c04a3f",),
     "SealedDetails": ("c301fbb77c36224c094a",),
 }
 

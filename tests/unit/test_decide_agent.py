@@ -55,7 +55,7 @@ def test_a_decision_that_a_person_has_to_confirm_asks_for_a_review_and_reports_n
     (review,) = on(turn, TopicName.REVIEWS)
     assert review["review_id"] == review_id(decision["decision_id"])
     assert (review["decision_id"], review["disclosure_id"]) == (decision["decision_id"], "d-1")
-    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
+    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS, TopicName.ALARMS}
 
 
 def test_what_is_out_of_scope_is_decided_and_told_to_nobody(lane: Lane) -> None:

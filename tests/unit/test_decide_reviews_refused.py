@@ -15,7 +15,7 @@ def test_what_is_refused_is_confidential_and_reported_to_nobody(lane: Lane) -> N
     assert (decision["outcome"], decision["agencies"], decision["review"]) == ("confidential", [], None)
     assert decision["notify"]["due"] is False
     assert decision["notes"][-1] == "review: refused, no_clause_holds"
-    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
+    assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS, TopicName.ALARMS}
 
 
 def test_a_question_beside_a_referral_that_is_refused_takes_nothing_back(lane: Lane) -> None:

@@ -21,7 +21,8 @@ def test_each_missed_deadline_asks_the_next_on_duty_for_ever(lane: Lane) -> None
     for _ in range(5):
         now += 5 * MINUTE
         turn = lane.pass_time(now)
-        (output,) = turn.outputs
+        output, alarm = turn.outputs
+        assert alarm.topic == TopicName.ALARMS
         assert (output.key, output.partition, output.headers) == (ADA.encode(), PARTITION, (("traceparent", TRACE),))
         (review,) = on(turn, TopicName.REVIEWS)
         seen.append((review["escalation"], review["on_duty"], review["deadline"]))

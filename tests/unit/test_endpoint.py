@@ -26,8 +26,14 @@ class Attempts:
     def __init__(self, connections: int = 64) -> None:
         self.clock = EndpointClock(Clock())
         self.changes: list[bool] = []
+        self.first_answers: list[float] = []
         self.endpoint = Endpoint(
-            Agency.EMERGENCY_999, POLICY, clock=self.clock, connections=connections, on_change=self.changes.append
+            Agency.EMERGENCY_999,
+            POLICY,
+            clock=self.clock,
+            connections=connections,
+            on_change=self.changes.append,
+            on_first_answer=lambda: self.first_answers.append(self.clock.time()),
         )
         #: In the order in which they had their slot.
         self.begun: list[str] = []
@@ -165,6 +171,21 @@ async def test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_gr
     # 1, 2, then 3 s, which is the longest.
     assert begun_at == [1, 3, 6, 9]
     assert attempts.changes == [True]
+
+
+async def test_the_first_answer_is_told_once_whether_the_breaker_is_open_or_not() -> None:
+    for opens in (False, True):
+        attempts = Attempts()
+        await attempts.wait("unanswered")
+        await attempts.fail("unanswered")
+        if opens:
+            await attempts.open_breaker()
+        await attempts.wait("a", "b")
+        await attempts.reach(1)
+        assert attempts.first_answers == []
+        await attempts.answer("a")
+        await attempts.answer("b")
+        assert len(attempts.first_answers) == 1
 
 
 async def test_any_answer_closes_it_and_all_that_waited_go_out() -> None:

@@ -4,13 +4,14 @@ import pytest
 
 from schemas.policy import load_policies
 from schemas.topics import CATALOGUE, Group, TopicName
+from services.alarm.console import ConsoleAlarm
 from streams.app import IdentityLinks, WorkerKeys, lane_groups
 from streams.runtime import LaneGroup
 
 
 @pytest.fixture(scope="module")
 def groups() -> tuple[LaneGroup, ...]:
-    return lane_groups(WorkerKeys(b"", b"", "1"), load_policies(), IdentityLinks())
+    return lane_groups(WorkerKeys(b"", b"", "1"), load_policies(), IdentityLinks(), alarms=ConsoleAlarm())
 
 
 def test_at_admit_no_lane_has_both_urgent_and_routine_topics(groups: tuple[LaneGroup, ...]) -> None:

@@ -33,6 +33,7 @@ CONTRACT = SOURCES | {
         "deliveries",
         "notifications",
         "ledger",
+        "alarms",
     )
 }
 CHANGELOGS = {
@@ -47,6 +48,7 @@ CHANGELOGS = {
         "connector-social-worker",
         "connector-care-team",
         "notifier",
+        "alarms",
     )
 }
 
@@ -89,7 +91,7 @@ def test_an_agency_has_its_topic_and_its_connector(agency: Agency, name: str, gr
     assert topics.connector(agency) == group
 
 
-def test_all_topics_have_the_deployments_partitions_but_those_of_identity() -> None:
+def test_all_topics_have_the_deployments_partitions_but_those_of_identity_and_the_alarms() -> None:
     others = {name: topic.count(6) for name, topic in CATALOGUE.items() if topic.count(6) != 6}
     assert others == {
         "safeguarding.identity.v1": 1,
@@ -98,6 +100,10 @@ def test_all_topics_have_the_deployments_partitions_but_those_of_identity() -> N
         "safeguarding.identity.urgent.v1.rejected": 1,
         "safeguarding.identity-changelog.v1": 1,
         "safeguarding.identity-changelog.v1.rejected": 1,
+        "safeguarding.alarms.v1": 1,
+        "safeguarding.alarms.v1.rejected": 1,
+        "safeguarding.alarms-changelog.v1": 1,
+        "safeguarding.alarms-changelog.v1.rejected": 1,
     }
 
 

@@ -1,0 +1,57 @@
+"""A command: each call is one run of it, with the JSON on its standard input."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Sequence
+
+from streams.domain.alarms import Call
+
+#: Time limit of one run (seconds).
+RUN_SECONDS = 10.0
+#: The environment variable that gives the command the idempotency key.
+KEY_VARIABLE = "IDEMPOTENCY_KEY"
+TIMEOUT, CANNOT_START = "timeout", "cannot_start"
+
+
+class CommandAlarm:
+    """Runs a program for each call, without a shell; exit status 0 means that it is delivered.
+
+    What it prints is dropped. After its time limit it is killed, with everything that it started.
+    """
+
+    def __init__(self, command: Sequence[str], seconds: float = RUN_SECONDS) -> None:
+        self._command = tuple(command)
+        self._seconds = seconds
+
+    async def deliver(self, call: Call) -> str | None:
+        """Run the command once; return None where it was delivered, else why not."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                env={**os.environ, KEY_VARIABLE: call.key},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                # A group of its own, which can be killed as a whole.
+                start_new_session=True,
+            )
+        except OSError:
+            return CANNOT_START
+        try:
+            async with asyncio.timeout(self._seconds):
+                # A command that does not read its input is content with what it knows.
+                await process.communicate(call.body.encode())
+        except TimeoutError:
+            return TIMEOUT
+        finally:
+            if process.returncode is None:
+                _kill(process.pid)
+                await process.wait()
+        return None if process.returncode == 0 else f"exit_status_{process.returncode}"
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)

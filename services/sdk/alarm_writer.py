@@ -1,0 +1,90 @@
+"""Writes alarms of a process to their topic, at least once, without holding anything up.
+
+`put` keeps one change a cause, the newest, and a task writes them: so memory is bounded while Kafka is away, and a
+cause that was raised and cleared meanwhile is written as cleared alone. The alarms' lane ignores repeats.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from schemas.alarms import AlarmChanged
+from schemas.codec import encode
+from schemas.topics import TopicName
+
+#: Pause after a write that failed (seconds).
+_RETRY_SECONDS = 1.0
+#: How long Kafka may take to acknowledge one change, and to be connected to or left (seconds).
+_ANSWER_SECONDS = 10.0
+#: How long a process that stops waits for what is not written yet (seconds).
+_STOP_SECONDS = 2.0
+
+_log = structlog.get_logger("confide.alarms")
+
+
+class AlarmWriter:
+    """Writes the newest change of each cause. `put` belongs to the event loop in which it is `running`."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._waiting: dict[str, AlarmChanged] = {}
+        self._has_come = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    def put(self, change: AlarmChanged) -> None:
+        """Have a change written soon, in place of an earlier one of its cause that waits still."""
+        self._waiting[change.cause] = change
+        self._is_idle.clear()
+        self._has_come.set()
+
+    def forget(self, cause: str) -> None:
+        """Drop the change of a cause that waits: another process says what is so now."""
+        self._waiting.pop(cause, None)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write while the context lasts, and for a moment longer what is not written by then."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._is_idle.wait()
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        while True:
+            await self._has_come.wait()
+            self._has_come.clear()
+            try:
+                if self._waiting:
+                    await self._write_all()
+                self._is_idle.set()
+            except Exception as error:  # noqa: BLE001 - Kafka is away or worse: tried until it is written
+                _log.warning("alarm could not be written to its topic and is tried again", error=type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._has_come.set()
+
+    async def _write_all(self) -> None:
+        """Write what waits, over a connection of its own: changes are rare."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap, client_id="confide-alarms", acks="all", request_timeout_ms=5_000
+        )
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await producer.start()
+            while self._waiting:
+                cause, change = next(iter(self._waiting.items()))
+                value = encode("AlarmChanged", change.model_dump())
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await producer.send_and_wait(TopicName.ALARMS, value, key=cause.encode())
+                if self._waiting.get(cause) is change:
+                    del self._waiting[cause]
+        finally:
+            await asyncio.wait([asyncio.create_task(producer.stop())], timeout=_ANSWER_SECONDS)
