@@ -63,13 +63,18 @@ ROWS = (
     Row(
         "A report that comes behind its limit is handed over at once",
         _CONNECTOR,
-        (Edit("if turn.now >= self._policy.limit_at(report.reported_at):", "if False:"),),
+        (Edit("if turn.now >= self._policy.limit_at(report.limit_from):", "if False:"),),
         (_LIMITS + "test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_999_is_tried_all_the_same",),
     ),
     Row(
         "What cannot be helped by sending again goes to a human at once",
         _CONNECTOR,
-        (Edit("            case Reading.RETRY:\n", "            case Reading.RETRY | Reading.FAIL:\n"),),
+        (
+            Edit(
+                "            case Reading.RETRY | Reading.DENIED:\n",
+                "            case Reading.RETRY | Reading.DENIED | Reading.FAIL:\n",
+            ),
+        ),
         (_ATTEMPTS + "test_what_cannot_be_helped_by_sending_again_goes_to_a_human_at_once",),
     ),
     Row(
@@ -108,7 +113,7 @@ ROWS = (
     Row(
         "A report that comes twice is reported once",
         _CONNECTOR,
-        (Edit("            if kept.is_known(turn, report.report_id):\n", "            if False:\n"),),
+        (Edit("elif not kept.is_known(turn, message.report_id, message.generation):", "else:"),),
         ("tests/unit/test_connector_repeats.py::test_a_report_that_comes_twice_is_told_once_pending_or_settled",),
     ),
     Row(

@@ -241,7 +241,7 @@ ROWS = (
     Row(
         "A lane that cannot put its work aside refuses alone",
         "streams/runtime/poison.py",
-        (Edit('raise CannotPutAside(f"lane {self.lane}: {again}") from again', "raise"),),
+        (Edit('raise CannotPutAside(f"lane {self.lane.name}: {again}") from again', "raise"),),
         (f"{_WORK}::test_a_lane_that_cannot_put_its_work_aside_refuses_and_its_process_stays",),
     ),
     Row(

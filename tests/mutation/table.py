@@ -2,8 +2,10 @@
 
 from tests.mutation import (
     agencies,
+    alarms,
     connectors,
     followed,
+    hand_over,
     keys,
     lanes,
     opening,
@@ -29,4 +31,6 @@ ROWS: tuple[Row, ...] = (
     *keys.ROWS,
     *followed.ROWS,
     *staff.ROWS,
+    *hand_over.ROWS,
+    *alarms.ROWS,
 )

@@ -85,8 +85,9 @@ def test_a_report_that_nobody_acknowledges_is_asked_about_at_its_limit(lane: Lan
     assert (review["requested_at"], review["deadline"]) == (NOW + LIMIT, NOW + 2 * LIMIT)
     assert review["section"] == report["sections"][0]["section"]
     assert review["on_duty"] is not None
-    (output,) = [each for turn in turns for each in turn.outputs]
+    output, alarm = [each for turn in turns for each in turn.outputs]
     assert (output.partition, output.key) == (PARTITION, ADA.encode())
+    assert alarm.topic == TopicName.ALARMS
     assert_names_nobody(turns[-1])
 
 
