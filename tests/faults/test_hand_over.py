@@ -16,6 +16,7 @@ from schemas.topics import CATALOGUE, Group, TopicName, changelog
 from schemas.vocabulary import Agency
 from services.settings import Keys
 from tests.agency_servers import AgencyServer, serving
+from tests.alarm_receiver import Receiver, receiving
 from tests.disclosures import fields
 from tests.processes import Process, Processes, processes
 from tests.tails import Tail
@@ -45,13 +46,20 @@ def bootstrap(own_broker: Callable[[], LocalBroker]) -> str:
 
 
 @pytest.fixture
-def environment(bootstrap: str, tmp_path: Path) -> dict[str, str]:
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receives:
+        yield receives
+
+
+@pytest.fixture
+def environment(bootstrap: str, tmp_path: Path, receiver: Receiver) -> dict[str, str]:
     Keys.create(tmp_path / "keys")
     (tmp_path / "duty.toml").write_text(DUTY)
     return {
         "KAFKA_BOOTSTRAP": bootstrap,
         "CONFIDE_KEYS": str(tmp_path / "keys"),
         "CONFIDE_DUTY": str(tmp_path / "duty.toml"),
+        "CONFIDE_ALARM": receiver.url,
     }
 
 
@@ -68,11 +76,17 @@ async def agency(tmp_path: Path) -> AsyncIterator[AgencyServer]:
         yield serves
 
 
+def causes(receiver: Receiver, what: str) -> set[str]:
+    """Return the reviews of which the receiver heard an alarm, or an all-clear."""
+    return {cause for said, cause, _ in receiver.of("review") if said == what}
+
+
 class House:
     """A worker, a connector with something wrong with it, and what comes on the topics."""
 
-    def __init__(self, confide: Processes, tail: Tail, agency: AgencyServer) -> None:
+    def __init__(self, confide: Processes, tail: Tail, agency: AgencyServer, receiver: Receiver) -> None:
         self._confide = confide
+        self._receiver = receiver
         self._tail = tail
         self._agency = agency
         self._came: list[tuple[str, dict[str, Any]]] = []
@@ -109,6 +123,22 @@ class House:
     def on(self, topic: str) -> list[dict[str, Any]]:
         return [came for where, came in self._came if where == topic]
 
+    async def until_alarmed(self) -> None:
+        """Wait until the receiver heard an alarm of the review of each report."""
+        wanted = {f"review/{each['review_id']}" for each in self.undelivered()}
+        await asyncio.to_thread(self._receiver.until, lambda receiver: wanted <= causes(receiver, "alarm"))
+
+    async def until_all_clear(self) -> None:
+        """Wait until the receiver heard an all-clear of each review that it had an alarm of."""
+        await asyncio.to_thread(
+            self._receiver.until, lambda receiver: causes(receiver, "alarm") == causes(receiver, "all-clear")
+        )
+
+    def assert_heard_each_once(self) -> None:
+        """Each step of each review raised one alarm, and there was one all-clear."""
+        heard = self._receiver.of("review")
+        assert len(heard) == len(set(heard))
+
     def reports(self) -> dict[str, dict[str, Any]]:
         """Return each report as it was sent first."""
         return {
@@ -130,10 +160,10 @@ class House:
 
 
 @pytest.fixture
-def house(confide: Processes, bootstrap: str, agency: AgencyServer) -> Iterator[House]:
+def house(confide: Processes, bootstrap: str, agency: AgencyServer, receiver: Receiver) -> Iterator[House]:
     topics = (TopicName.REPORTS_999, TopicName.REVIEWS, TopicName.NOTIFICATIONS, TopicName.DELIVERIES)
     with Tail(bootstrap, *topics) as tail:
-        yield House(confide, tail, agency)
+        yield House(confide, tail, agency, receiver)
 
 
 async def assert_each_is_a_humans_within_its_limit(house: House) -> list[dict[str, Any]]:
@@ -143,6 +173,7 @@ async def assert_each_is_a_humans_within_its_limit(house: House) -> list[dict[st
     for each in reviews:
         waited = (each["requested_at"] - reports[each["undelivered"]["report_id"]]["reported_at"]).total_seconds()
         assert waited < LIMIT + 2.0
+    await house.until_alarmed()
     return reviews
 
 
@@ -198,6 +229,8 @@ async def test_a_report_is_a_humans_within_its_limit_and_is_told_once_it_is_sent
     await house.until(lambda: len(house.told()) == len(IDS), "all are told")
     assert sorted(agency.accepted()) == sorted(house.reports())
     await house.until(lambda: {each["review_id"] for each in house.undelivered()} <= house.settled(), "all are settled")
+    await house.until_all_clear()
+    house.assert_heard_each_once()
 
 
 async def test_a_connector_whose_lanes_refuse_keeps_no_report_from_a_human_who_tells_by_phone(
@@ -231,5 +264,7 @@ async def test_a_worker_that_is_killed_between_any_two_steps_loses_and_doubles_n
     await house.until(lambda: len(house.told()) == len(IDS), "all are told")
     kill_and_start()
     await house.until(lambda: {each["review_id"] for each in house.undelivered()} <= house.settled(), "all are settled")
+    await house.until_all_clear()
+    house.assert_heard_each_once()
     assert sorted(agency.accepted()) == sorted(house.reports())
     assert len(house.told()) == len(set(house.told()))
