@@ -74,7 +74,8 @@ class Account:
                 # What nobody answered is asked again of the next on duty, each step once.
                 self.read[f"{record} {fields['review_id']} of step {fields['escalation']}"] += 1
                 self.reviews[fields["review_id"]] = fields
-                self._reviewed.add(fields["decision_id"])
+                if fields["undelivered"] is None:
+                    self._reviewed.add(fields["decision_id"])
             case "ReviewSettled":
                 self._once(record, self.reviews_settled, "review_id", fields)
             case _:
@@ -110,6 +111,9 @@ class Account:
         for report_id, report in self.reports.items():
             if report_id not in ended:
                 yield f"report {report_id} to {report['agency']} was neither acknowledged nor handed to a human"
+        for review_id, review in self.reviews.items():
+            if review["undelivered"] is not None and review_id not in self.reviews_settled:
+                yield f"review {review_id} of report {review['undelivered']['report_id']} waits for a human"
         for notification_id in self.due.keys() - self.settled.keys():
             yield f"notice {notification_id} was not settled"
         yield from missing_notices(self.settled.values(), acknowledgements(self.deliveries))
