@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,8 +100,10 @@ async def working(desk: Desk) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        # Not awaited itself: its cancellation could not be told from that of the play, which would then be lost.
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
 
 async def refuse_once(agency: str) -> None:
