@@ -46,7 +46,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
     """Show a review: what is asked and why, in the policy's words, and what was sealed. For staff's eyes alone."""
     from services.cli.paragraphs import broken
     from services.review.reading import KeyMissing
-    from services.review.words import as_it_came, commented, described, disclosed, fields_of, ways_to_settle
+    from services.review.words import as_it_came, commented, described, disclosed, fields_of, reported, ways_to_settle
     from services.settings import SettingsError
     from streams.domain.sealing import CannotOpen
 
@@ -62,8 +62,9 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         try:
             details = None if request.section is None else topics.details(request, master)
             comment = None if settled is None else topics.comment(request, settled, master)
+            reports = [] if settled is None else topics.followed(settled, known.partition)
         except KeyMissing as error:
-            details, comment, missing = None, None, error
+            details, comment, reports, missing = None, None, [], error
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
     if as_json:
@@ -73,10 +74,12 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             "details": None if details is None else details.model_dump(mode="json"),
             "details_missing": None if missing is None else str(missing),
             "comment": None if comment is None else comment.model_dump(),
+            "reports": [each._asdict() for each in reports],
         }
         typer.echo(json.dumps(said))
         return
     lines = [*described(known, decision, policies, now), *ways_to_settle(known)]
+    lines += reported(reports)
     if comment is not None:
         lines += ["", *commented(comment)]
     if request.rejected is not None:

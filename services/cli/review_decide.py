@@ -165,6 +165,7 @@ def _sealed(topics: "Topics", known: "Known", master: bytes, said: Mapping[str, 
         # Nothing of a person is known of it, so there is no key to seal under: whom was told stays with the caller.
         if said["comment"] is not None:
             raise SettingsError("--comment needs something to be sealed with, and this review has no section")
+        typer.echo("confide: whom you told is not kept, nothing here can be sealed: note it elsewhere", err=True)
         return None
     try:
         key = topics.data_key(request, master)

@@ -9,9 +9,18 @@ from pydantic import ValidationError
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
-from schemas.records import Decision, KeyRecord, ReviewRequested, SealedComment, SealedDetails, UrgentRejected
+from schemas.records import (
+    Decision,
+    DeliveryChanged,
+    KeyRecord,
+    ReviewRequested,
+    SealedComment,
+    SealedDetails,
+    UrgentRejected,
+)
 from schemas.reviews import ReviewSettled
-from schemas.topics import TopicName, rejected
+from schemas.topics import TopicName, rejected, reports
+from schemas.vocabulary import Agency, DeliveryState
 from services.review.book import Book
 from services.sdk.reading import Place, committed_reader, read_beyond_open_transactions
 from streams.domain.sealing import CannotOpen, unseal, unseal_comment, unwrap
@@ -29,6 +38,16 @@ class RejectedValue(NamedTuple):
 
     kept: bytes
     length: int | None
+
+
+class Followed(NamedTuple):
+    """A report that came of settling a review, and how far it is; no state before its connector took it."""
+
+    report_id: str
+    agency: Agency
+    state: DeliveryState | None = None
+    reference: str | None = None
+    reason: str | None = None
 
 
 class Topics:
@@ -113,6 +132,35 @@ class Topics:
                 raise KeyMissing(f"the key is not on {TopicName.KEYS} yet, an open transaction may hide it: try again")
             raise KeyMissing(f"the key is not on {TopicName.KEYS}, nor is its erasure")
         return unwrap(wrapped, master=master_key, key_id=section.key_id)
+
+    def followed(self, settled: ReviewSettled, partition: int) -> list[Followed]:
+        """Return the reports that came of settling a review, each with the last that is known of its delivery."""
+        if settled.decision_id is None and settled.report_id is None:
+            return []
+        found: dict[str, Followed] = {}
+        for topic in map(reports, Agency):
+            for record in self._records(topic, (partition,)):
+                try:
+                    name, fields = decode(record.value, "Report", "ReportStopped")
+                except UNREADABLE:
+                    self._pass_over(record)
+                    continue
+                is_of_it = fields["report_id"] == settled.report_id or (
+                    settled.decision_id is not None and fields.get("decision_id") == settled.decision_id
+                )
+                if name == "Report" and is_of_it:
+                    found[fields["report_id"]] = Followed(fields["report_id"], Agency(fields["agency"]))
+        for record in self._records(TopicName.DELIVERIES, (partition,)) if found else ():
+            try:
+                changed = DeliveryChanged.model_validate(decode(record.value, "DeliveryChanged")[1])
+            except UNREADABLE:
+                self._pass_over(record)
+                continue
+            if (report := found.get(changed.report_id)) is not None:
+                found[changed.report_id] = report._replace(
+                    state=changed.state, reference=changed.reference or report.reference, reason=changed.reason
+                )
+        return list(found.values())
 
     def rejected(self, about: UrgentRejected) -> RejectedValue | None:
         """Return the value of a rejected record as it is kept, None where its topic has forgotten it."""

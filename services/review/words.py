@@ -20,6 +20,7 @@ from schemas.review_table import REVIEW_TABLE, OutcomeField, Settling
 from schemas.reviews import ReviewSettled
 from schemas.vocabulary import Agency, ClauseState, ReviewDecision
 from services.review.book import Known
+from services.review.reading import Followed
 from streams.domain.policy.explanation import asked_words
 from streams.domain.policy.wording import (
     AGENCIES,
@@ -165,6 +166,15 @@ def _of_disclosure(request: ReviewRequested) -> Iterator[str]:
         yield ""
         yield "What is missing:"
         yield from (f"  {asked_words(path)}: --fact {path}=…" for path in request.asks)
+
+
+def reported(reports: Sequence[Followed]) -> Iterator[str]:
+    """Yield what came of settling a review: each report, and how far it is at its agency."""
+    for report in reports:
+        how = "not taken up yet" if report.state is None else report.state.value.replace("_", " ")
+        reference = f", their reference {report.reference}" if report.reference else ""
+        why = f" ({report.reason.replace('_', ' ')})" if report.reason else ""
+        yield f"Report {report.report_id} to {AGENCIES[report.agency]}: {how}{reference}{why}."
 
 
 def commented(comment: SealedComment) -> Iterator[str]:

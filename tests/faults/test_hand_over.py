@@ -112,6 +112,11 @@ class House:
         done = await asyncio.to_thread(self._confide.run, *arguments)
         assert done.returncode == 0, done.stderr
 
+    async def show(self, review: dict[str, Any]) -> str:
+        done = await asyncio.to_thread(self._confide.run, "review", "show", review["review_id"])
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
     async def until(self, done: Callable[[], bool], what: str) -> None:
         for _ in range(100):
             if done():
@@ -241,6 +246,12 @@ async def test_a_connector_whose_lanes_refuse_keeps_no_report_from_a_human_who_t
         await house.decide(review, "--told-by-phone", "The call handler", "--at", "1 minute", "--reference", "CAD-1")
     await house.until(lambda: len(house.told()) == len(IDS), "all are told")
     assert agency.accepted() == []
+    for review in house.undelivered():
+        shown = await house.show(review)
+        assert "Who was told: The call handler" in shown
+        assert "its reference is CAD-1." in shown
+    # Free text of staff stands in no topic.
+    assert "The call handler" not in str(house.on(TopicName.REVIEWS))
     stopped = [each for each in house.on(TopicName.REPORTS_999) if "why" in each]
     assert sorted(each["report_id"] for each in stopped) == sorted(house.reports())
 

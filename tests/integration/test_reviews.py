@@ -134,6 +134,11 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
         assert listed(house) == []
         (ended,) = listed(house, "--all")
         assert ended["settled"]["by"] == SUPERVISOR
+        after = json.loads(house.run("review", "show", review["review_id"], "--json").stdout)
+        assert [(each["agency"], each["state"]) for each in after["reports"]] == [("999", None)]
+        shown = house.run("review", "show", review["review_id"]).stdout.decode()
+        assert f"Decision {ended['settled']['decision_id']} followed." in shown
+        assert "to 999: not taken up yet." in shown
 
         same = house.run("review", "decide", review["review_id"], "--as", SUPERVISOR, "--confirm")
         said = f"settled already, as you say: decision {ended['settled']['decision_id']}\n"
