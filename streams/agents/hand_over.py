@@ -71,7 +71,7 @@ class OpenReports:
         """Keep a report that is sent now, with the notice that is due of it, until it is acknowledged."""
         turn = way.turn
         model = Report.model_validate(report)
-        beat = self._counted(turn, 1, way.cause)
+        beat = self._counted(turn, 1)
         kept = OpenReport(
             report=encode("Report", report),
             notice=None if notice is None else encode("NotificationDue", notice),
@@ -105,7 +105,7 @@ class OpenReports:
         self.alive(turn)
         if timer == _BEAT:
             if _beat(turn).reports > 0:
-                turn.schedule(_BEAT, turn.now + timedelta(seconds=_BEAT_SECONDS), cause=Cause())
+                _schedule_beat(turn)
             return
         report_id = timer.removeprefix(PREFIX).decode()
         kept = open_report(turn, report_id)
@@ -114,6 +114,8 @@ class OpenReports:
         at = limit_at(kept, _beat(turn).outage)
         if turn.now < at:
             turn.schedule(timer, at, cause=cause)
+            # Without it every wait would count as an outage, and the report would never be handed over.
+            _schedule_beat(turn)
             return
         report = report_of(kept)
         self._ask(Way(turn, report.person.encode(), cause, partition), report, LIMIT_PASSED)
@@ -137,9 +139,9 @@ class OpenReports:
         way.send(reports(report.agency), "ReportStopped", stopped_fields(report, why, way.turn.now))
         self._say(way, kept, NoticeStands.TOLD if told else NoticeStands.NOT_TOLD)
         if told:
-            self._end(way.turn, report_id, way.cause)
+            self._end(way.turn, report_id)
         else:
-            self._counted(way.turn, -1, way.cause)
+            self._counted(way.turn, -1)
             way.turn.put(_DONE + report_id.encode(), b"", until=way.turn.now + _DONE_FOR)
             withdrawn = kept.model_copy(update={"is_withdrawn": True})
             self._put(way.turn, report_id, withdrawn, until_days=_WITHDRAWN_FOR)
@@ -150,7 +152,12 @@ class OpenReports:
         """Ask staff about the report whose timer raised; the lane's beat goes on."""
         turn = way.turn
         if work.timer == _BEAT or work.timer is None:
-            turn.schedule(_BEAT, turn.now + timedelta(seconds=_BEAT_SECONDS), cause=Cause())
+            # Its entry is gone with it: the reports are counted anew, this once over the whole state.
+            kept_all = [opened(value) for _, value in turn.scan(PREFIX)]
+            open_now = sum(not kept.is_withdrawn for kept in kept_all)
+            outage = max((kept.outage for kept in kept_all), default=0.0)
+            _keep_beat(turn, _Beat(alive_at=turn.now.timestamp(), outage=outage, reports=open_now))
+            _schedule_beat(turn)
             return
         report_id = work.timer.removeprefix(PREFIX).decode("ascii", "replace")
         try:
@@ -159,10 +166,11 @@ class OpenReports:
         except (Invalid, ValidationError):
             kept = report = None
         if kept is None or report is None:
-            self._reviews.ask_undelivered(way, unreadable_fields(report_id, turn.now))
+            request = unreadable_fields(report_id, turn.now)
+            self._reviews.ask_undelivered(replace(way, key=request["review_id"].encode()), request)
             return
         self._put(turn, report_id, kept)
-        self._ask(way, report, PUT_ASIDE)
+        self._ask(replace(way, key=report.person.encode()), report, PUT_ASIDE)
 
     def _acknowledged(self, way: Way, changed: DeliveryChanged, kept: OpenReport | None) -> None:
         for generation in range(1, (kept.generation if kept is not None else changed.generation) + 1):
@@ -173,7 +181,7 @@ class OpenReports:
         if kept.is_withdrawn:
             way.turn.drop(name_of(changed.report_id))
         else:
-            self._end(way.turn, changed.report_id, way.cause)
+            self._end(way.turn, changed.report_id)
 
     def _failed(self, way: Way, changed: DeliveryChanged, kept: OpenReport | None) -> None:
         if kept is not None:
@@ -211,19 +219,19 @@ class OpenReports:
             notice = decode(kept.notice, "NotificationDue")[1]
             way.send(TopicName.NOTIFICATIONS, "NotificationDue", {**notice, "stands": stands.value})
 
-    def _end(self, turn: Turn, report_id: str, cause: Cause) -> None:
+    def _end(self, turn: Turn, report_id: str) -> None:
         turn.drop(name_of(report_id))
         turn.unschedule(name_of(report_id))
         turn.put(_DONE + report_id.encode(), b"", until=turn.now + _DONE_FOR)
-        self._counted(turn, -1, cause)
+        self._counted(turn, -1)
 
-    def _counted(self, turn: Turn, change: int, cause: Cause) -> _Beat:
+    def _counted(self, turn: Turn, change: int) -> _Beat:
         """Count a report that opens or ends."""
         beat = _beat(turn)
         if beat.reports == 0:
             # Nothing was open, so nothing was kept waiting.
             beat = beat.model_copy(update={"alive_at": turn.now.timestamp()})
-            turn.schedule(_BEAT, turn.now + timedelta(seconds=_BEAT_SECONDS), cause=cause)
+            _schedule_beat(turn)
         beat = beat.model_copy(update={"reports": beat.reports + change})
         _keep_beat(turn, beat)
         return beat
@@ -241,6 +249,10 @@ def is_of_report(timer: bytes) -> bool:
 def _beat(turn: Turn) -> _Beat:
     stored = turn.get(_BEAT)
     return _Beat(alive_at=turn.now.timestamp()) if stored is None else _Beat.model_validate_json(stored)
+
+
+def _schedule_beat(turn: Turn) -> None:
+    turn.schedule(_BEAT, turn.now + timedelta(seconds=_BEAT_SECONDS))
 
 
 def _keep_beat(turn: Turn, beat: _Beat) -> None:

@@ -271,9 +271,27 @@ def test_a_restart_between_any_two_steps_loses_and_doubles_nothing(lane: Lane, c
 
 def test_a_report_whose_timer_is_put_aside_goes_to_a_human(lane: Lane) -> None:
     report = emergency(lane)
-    (review,) = reviews(lane.put_aside(b"p:" + report["report_id"].encode(), NOW + SECOND))
+    turn = lane.put_aside(b"p:" + report["report_id"].encode(), NOW + SECOND)
+    (review,) = reviews(turn)
+    assert turn.outputs[0].key == ADA.encode()
     assert (review["undelivered"]["failure"], review["person"]) == ("put_aside", ADA)
     assert len(settled(answered(lane, outcome(review["review_id"], "told_by_phone", **PHONED)))) == 1
+
+
+def test_a_beat_that_is_put_aside_keeps_no_report_from_a_human(lane: Lane) -> None:
+    emergency(lane)
+    until(lane, NOW + 10 * SECOND)
+    lane.put_aside(b"h", NOW + 15 * SECOND)
+    (review,) = asked_by(until(lane, NOW + LIMIT))
+    assert review["requested_at"] == NOW + LIMIT
+
+
+def test_a_beat_that_is_lost_delays_a_hand_over_and_does_not_keep_it_for_ever(lane: Lane) -> None:
+    emergency(lane)
+    turn = lane.turn(NOW)
+    turn.unschedule(b"h")
+    lane.commit(turn)
+    assert len(asked_by(until(lane, NOW + 2 * LIMIT))) == 1
 
 
 def test_what_is_open_can_be_read_from_the_state_alone(lane: Lane) -> None:
