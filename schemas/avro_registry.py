@@ -28,11 +28,14 @@ RECORDS = (
     "UrgentRejected",
     "OpenReview",
     "Report",
+    "ReportStopped",
+    "OpenReport",
     "DeliveryChanged",
     "NotificationDue",
     "NotificationSettled",
     "AlarmChanged",
     "SealedDetails",
+    "SealedComment",
 )
 
 

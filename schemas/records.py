@@ -1,5 +1,6 @@
 """The records behind ADMIT: what each topic of the contract carries, besides the disclosure itself."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt
@@ -13,17 +14,24 @@ from schemas.vocabulary import (
     ContactChannel,
     DeliveryState,
     EmergencyService,
+    NoticeSays,
+    NoticeStands,
     NoticeState,
     Outcome,
     ProfessionalRole,
     ReportKind,
     ReviewReason,
     Service,
+    StopReason,
     WithheldBecause,
 )
 
 #: Facts of a clause as they settled it: yes, no, unknown, or a value of a closed set.
 Facts = dict[str, StrictBool | str | None]
+
+
+#: Which sending of a report something is about, from 1.
+Generation = Annotated[StrictInt, Field(ge=1)]
 
 
 class SealedSection(Model):
@@ -45,6 +53,14 @@ class SealedDetails(Model):
     professionals: tuple[Professional, ...] = ()
     reference: str | None = None
     summary: str | None = None
+
+
+class SealedComment(Model):
+    """What staff say beside a review's outcome, and whom they spoke to: free text, sealed."""
+
+    comment: Annotated[str, Field(max_length=4_000)] | None = None
+    #: Who at the agency was told by phone.
+    who: Annotated[str, Field(max_length=200)] | None = None
 
 
 class Admitted(Model):
@@ -154,6 +170,19 @@ class UrgentRejected(Model):
     rejected_at: Time
 
 
+class Undelivered(Model):
+    """A report that no agency acknowledged: which, to whom, and how far it came."""
+
+    report_id: Identifier
+    agency: Agency
+    generation: Generation = 1
+    #: Why it failed: a code of ours, never the agency's text.
+    failure: str
+    clauses: tuple[str, ...] = ()
+    #: Null where the report itself cannot be read.
+    reported_at: Time | None = None
+
+
 class ReviewRequested(Model):
     """A question for a trained person, with its deadline."""
 
@@ -174,6 +203,8 @@ class ReviewRequested(Model):
     on_duty: str | None = None
     #: The record that is asked about, where one was rejected.
     rejected: UrgentRejected | None = None
+    #: The report that is asked about, where none was acknowledged.
+    undelivered: Undelivered | None = None
 
 
 class Withheld(Model):
@@ -215,6 +246,39 @@ class Report(Model):
     sections: tuple[ReportSection, ...]
     withheld: tuple[Withheld, ...] = ()
     reported_at: Time
+    #: Which sending of this report it is: staff may have it sent again, under the same id.
+    generation: Generation = 1
+    #: When it was sent again; null the first time.
+    again_at: Time | None = None
+
+    @property
+    def limit_from(self) -> datetime:
+        """From when its agency's limit is counted."""
+        return self.reported_at if self.again_at is None else self.again_at
+
+
+class ReportStopped(Model):
+    """No further attempt of a report is to be made: staff told the agency themselves, or took the report back."""
+
+    report_id: Identifier
+    generation: Generation
+    agency: Agency
+    person: str
+    why: StopReason
+    stopped_at: Time
+
+
+class OpenReport(Model):
+    """A report that is not acknowledged yet, as DECIDE's lane keeps it."""
+
+    #: The `Report` as it was sent last, and the `NotificationDue` of it.
+    report: bytes
+    notice: bytes | None = None
+    generation: Generation = 1
+    limit_at: Time
+    #: Seconds that the lane had been away in all when the limit began.
+    outage: float
+    is_withdrawn: StrictBool = False
 
 
 class DeliveryChanged(Model):
@@ -233,6 +297,8 @@ class DeliveryChanged(Model):
     reason: str | None = None
     #: The request as it is sent, sealed; on the record of an attempt.
     request: ReportSection | None = None
+    #: Which sending of the report this is about.
+    generation: Generation = 1
 
 
 class ServiceDisclosure(Model):
@@ -254,6 +320,10 @@ class NotificationDue(Model):
     channels: tuple[ContactChannel, ...] = ()
     withheld_because: WithheldBecause | None = None
     due_at: Time
+    #: Where the report stands. DECIDE sends the notice again, with all its fields, when this changes.
+    stands: NoticeStands = NoticeStands.TELLING
+    #: When the person is told that we are telling, if the agency has not acknowledged by then.
+    tell_by: Time | None = None
 
 
 class NotificationSettled(Model):
@@ -269,3 +339,5 @@ class NotificationSettled(Model):
     #: When a deferred notice is looked at again.
     review_at: Time | None = None
     settled_at: Time
+    #: What was said; None where nothing was said.
+    says: NoticeSays | None = None

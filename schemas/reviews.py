@@ -1,13 +1,14 @@
 """The records of a review's life behind its request: what a trained person made of it, and what DECIDE keeps of it."""
 
 import re
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from schemas.errors import Invalid
 from schemas.fields import Identifier, Model, Time
-from schemas.records import ReviewRequested
+from schemas.records import Generation, ReviewRequested, SealedSection
+from schemas.review_table import OutcomeField, fields_of
 from schemas.vocabulary import (
     Agency,
     EmergencyService,
@@ -87,34 +88,48 @@ class ReviewOutcome(Model):
     refusal: Refusal | None = None
     facts: Annotated[tuple[ReviewFact, ...], Field(max_length=100)] = ()
     agencies: Annotated[tuple[AddedAgency, ...], Field(max_length=20)] = ()
+    #: When somebody is asked again, where the person was not reached.
+    ask_again_at: Time | None = None
+    #: The id under which what was rejected was entered again.
+    entered_as: Identifier | None = None
+    #: When the agency was told by phone, and the reference that it gave.
+    told_at: Time | None = None
+    reference: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    #: A `SealedComment`, under the data key of the disclosure.
+    section: SealedSection | None = None
     #: HMAC-SHA-256 of the other fields under the key of whom `by` names.
     signature: bytes
 
     @model_validator(mode="after")
     def _says_what_its_decision_needs(self) -> "ReviewOutcome":
-        given = {
-            "refusal": (self.refusal is not None, ReviewDecision.REFUSE),
-            "facts": (bool(self.facts), ReviewDecision.NEW_FACTS),
-        }
-        for field, (is_given, belongs_to) in given.items():
-            if is_given != (self.decision is belongs_to):
-                what = "is required by" if self.decision is belongs_to else "belongs to another decision than"
-                raise Invalid.of(field, f"{what} {self.decision}")
-        if self.agencies and self.decision is not ReviewDecision.CONFIRM:
-            raise Invalid.of("agencies", f"belongs to another decision than {self.decision}")
+        needed, allowed = fields_of(self.decision)
+        for field in get_args(OutcomeField):
+            is_given = getattr(self, field) not in (None, ())
+            if is_given and field not in allowed:
+                raise Invalid.of(field, f"belongs to another decision than {self.decision}")
+            if not is_given and field in needed:
+                raise Invalid.of(field, f"is required by {self.decision}")
         return self
 
 
 class ReviewSettled(Model):
-    """The end of a review: who settled it and how, and the decision that followed, none for a rejected record's."""
+    """The end of a review: who settled it and how, and what followed: a decision, or the next sending of a report."""
 
     review_id: Identifier
     person: str | None
     decision_id: str | None
-    by: StaffId
-    role: Role
+    #: Both null where the agency acknowledged the report that the review was about.
+    by: StaffId | None
+    role: Role | None
     decision: ReviewDecision
     refusal: Refusal | None = None
+    report_id: str | None = None
+    generation: Generation | None = None
+    ask_again_at: Time | None = None
+    entered_as: str | None = None
+    told_at: Time | None = None
+    reference: str | None = None
+    section: SealedSection | None = None
     settled_at: Time
 
 

@@ -34,6 +34,8 @@ class Attribute(StrEnum):
     REVIEW_REASON = "confide.review.reason"
     #: What a trained person decided, or `late` where another had settled the review before.
     REVIEW_DECISION = "confide.review.decision"
+    #: Which kind of file of the staff directory: `rota`, `staff_key`, `staff_folder` or `fixed_key`.
+    STAFF_FILE = "confide.staff.file"
     HTTP_STATUS = "http.response.status_code"
     ERROR = "error.type"
 
@@ -59,6 +61,8 @@ class Metric(StrEnum):
     REVIEWS_ESCALATED = "confide.reviews.escalated"
     #: What trained persons made of reviews, late outcomes that changed nothing among them.
     REVIEW_OUTCOMES = "confide.reviews.outcomes"
+    #: Changes of the duty rota or of key files that a running worker did not take over.
+    STAFF_FILES_REFUSED = "confide.staff.files_refused"
     #: Calls of the alarm's receiver, by `delivered` or the code of why it was not.
     ALARM_CALLS = "confide.alarms.calls"
     BATCH_SIZE = "confide.turn.records"

@@ -133,14 +133,23 @@ class ReviewReason(StrEnum):
     NO_ROUTE = "no_route"
     SUSPECTED_SHARED = "suspected_shared"
     REJECTED = "rejected"
+    UNDELIVERED = "undelivered"
 
 
 class ReviewDecision(StrEnum):
-    """What a trained person made of a review."""
+    """What a trained person made of a review; which of them a reason allows is in `schemas.review_table`."""
 
     CONFIRM = "confirm"
     REFUSE = "refuse"
     NEW_FACTS = "new_facts"
+    NOT_REACHED = "not_reached"
+    ENTERED_AGAIN = "entered_again"
+    NOTHING_IN_IT = "nothing_in_it"
+    TOLD_BY_PHONE = "told_by_phone"
+    SEND_AGAIN = "send_again"
+    WITHDRAWN = "withdrawn"
+    #: Nobody's word: the agency acknowledged the report after all.
+    ACKNOWLEDGED = "acknowledged"
 
 
 class Refusal(StrEnum):
@@ -197,12 +206,42 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class StopReason(StrEnum):
+    """Why no further attempt of a report is made."""
+
+    TOLD_BY_PHONE = "told_by_phone"
+    WITHDRAWN = "withdrawn"
+
+
+class NoticeStands(StrEnum):
+    """Where the report of a notice stands, as far as DECIDE knows."""
+
+    #: The agency has not acknowledged the report yet.
+    TELLING = "telling"
+    #: The agency acknowledged the report, or a human told the agency by phone.
+    TOLD = "told"
+    #: Staff withdrew the report: no agency was told.
+    NOT_TOLD = "not_told"
+
+
+class NoticeSays(StrEnum):
+    """What a notice says of its report."""
+
+    HAVE_TOLD = "have_told"
+    ARE_TELLING = "are_telling"
+    HAVE_NOT_TOLD = "have_not_told"
+
+
 class NoticeState(StrEnum):
     """How telling the person ended (TELL-1)."""
 
     TOLD = "told"
     DEFERRED = "deferred"
     UNREACHABLE = "unreachable"
+    #: Staff withdrew the report before the person heard of it: nothing was said.
+    WITHDRAWN = "withdrawn"
+    #: A crash hid whether the notice left, and it is no longer true: a follow-up says where the report stands now.
+    UNKNOWN = "unknown"
 
 
 class WithheldBecause(StrEnum):

@@ -13,12 +13,20 @@ from schemas.vocabulary import Role
 #: Bytes of every key: AES-256 and HMAC-SHA-256.
 KEY_BYTES = 32
 _FILES = ("master", "token", "service-forum", "service-text_line")
-#: Where the keys lie with which members of staff sign what they made of a review, `ID.key` each.
-_STAFF = "staff"
+#: Folder of the keys with which members of staff sign what they made of a review, `ID.key` each.
+STAFF_FOLDER = "staff"
 
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names it and says what to do."""
+
+
+class WrongKeyFile(SettingsError):
+    """A key file is missing or malformed; `reason` says how, and holds nothing of the file."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"key file {name}: {reason}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,9 +47,9 @@ class Keys:
     @classmethod
     def load(cls, folder: Path) -> "Keys":
         """Read the key files of `folder`; raise `SettingsError` naming the file that is missing or malformed."""
-        keys = {name: _read(folder / f"{name}.key") for name in _FILES}
+        keys = {name: read_key(folder / f"{name}.key") for name in _FILES}
         services = {name.removeprefix("service-"): key for name, key in keys.items() if name.startswith("service-")}
-        staff = {path.stem: _read(path) for path in sorted((folder / _STAFF).glob("*.key"))}
+        staff = {path.stem: read_key(path) for path in sorted((folder / STAFF_FOLDER).glob("*.key"))}
         return cls(master=keys["master"], token=keys["token"], services=services, staff=staff)
 
     @staticmethod
@@ -54,7 +62,7 @@ class Keys:
     @staticmethod
     def create_staff(folder: Path, name: str) -> Path | None:
         """Make the key of a member of staff, readable by its owner alone; None where it is there already."""
-        place = folder / _STAFF
+        place = folder / STAFF_FOLDER
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = place / f"{name}.key"
         return path if _make(path) else None
@@ -85,11 +93,15 @@ class Settings:
             alarm=os.environ.get("CONFIDE_ALARM") or None,
         )
 
-    def keys(self) -> Keys:
-        """Return the keys of this deployment; raise `SettingsError` when they are not there."""
+    def key_folder(self) -> Path:
+        """Return the folder of the key files; raise `SettingsError` when it is not named."""
         if self.keys_folder is None:
             raise SettingsError("CONFIDE_KEYS is not set: name the folder of key files (`confide keys create FOLDER`)")
-        return Keys.load(self.keys_folder)
+        return self.keys_folder
+
+    def keys(self) -> Keys:
+        """Return the keys of this deployment; raise `SettingsError` when they are not there."""
+        return Keys.load(self.key_folder())
 
     def duty(self, trained: Collection[Role]) -> Duty:
         """Return the duty rota, of `trained` staff alone; raise `SettingsError` for what is wrong in its file."""
@@ -100,22 +112,34 @@ class Settings:
 
 
 def _make(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """Make a key file unless it is there; it appears whole, since running workers read the keys of staff."""
+    if path.exists():
         return False  # a key that exists is in use: what it sealed or signed would be lost with it
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename, a link never replaces a file that another process made meanwhile.
+        path.hardlink_to(unfinished)
+    except FileExistsError:
+        return False
+    finally:
+        unfinished.unlink()
     return True
 
 
-def _read(path: Path) -> bytes:
+def read_key(path: Path) -> bytes:
+    """Return the key of a file; raise `WrongKeyFile`, which holds nothing of it."""
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
-        raise SettingsError(f"key file {path.name}: {error.strerror}") from error
-    except ValueError as error:
-        raise SettingsError(f"key file {path.name}: is not hexadecimal") from error
+        raise WrongKeyFile(path.name, error.strerror or "cannot be read") from error
+    except ValueError:
+        # Python's own error may quote what it could not decode.
+        raise WrongKeyFile(path.name, "is not hexadecimal") from None
     if len(key) != KEY_BYTES:
-        raise SettingsError(f"key file {path.name}: must hold {KEY_BYTES} bytes in hexadecimal")
+        raise WrongKeyFile(path.name, f"must hold {KEY_BYTES} bytes in hexadecimal")
     return key

@@ -1,19 +1,19 @@
 """The workers' composition: which lanes there are, and what their agents are given."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.identifiers import PersonId, Token
 from schemas.policy import Policies
-from schemas.policy.duty import Duty
 from schemas.topics import Group, TopicName, changelog
 from streams.agents.admit import Admit
 from streams.agents.alarms import AlarmPort, Alarms
 from streams.agents.decide import Decide
 from streams.agents.identity import Identity
+from streams.domain.staff import StaffDirectory
 from streams.runtime import Follower, LaneGroup
 
 #: The consumer group of all workers.
@@ -22,13 +22,11 @@ APPLICATION = "confide-worker"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WorkerKeys:
-    """The secrets that ADMIT and DECIDE need: never printed."""
+    """The secrets that ADMIT needs: never printed."""
 
     master: bytes
     token: bytes
     token_version: str
-    #: By the id of the member of staff; DECIDE checks with them who settled a review.
-    staff: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class IdentityLinks:
@@ -54,12 +52,18 @@ class IdentityLinks:
 
 
 def lane_groups(
-    keys: WorkerKeys, policies: Policies, links: IdentityLinks, duty: Duty | None = None, *, alarms: AlarmPort
+    keys: WorkerKeys,
+    policies: Policies,
+    links: IdentityLinks,
+    staff: Callable[[], StaffDirectory] | None = None,
+    *,
+    alarms: AlarmPort,
 ) -> tuple[LaneGroup, ...]:
     """Return the workers' lanes; at ADMIT urgent disclosures have their own, so that no routine one is before them.
 
-    The alarms' lane has the first rank of routine work. It is not urgent: it would stop a backlog for nothing, because
-    the receiver takes longer than any turn.
+    DECIDE calls `staff` whenever it asks a member of staff or checks who settled a review. The alarms' lane has the
+    first rank of routine work. It is not urgent: it would stop a backlog for nothing, because the receiver takes longer
+    than any turn.
     """
 
     def admit() -> Admit:
@@ -76,8 +80,8 @@ def lane_groups(
         ),
         LaneGroup(
             Group.DECIDE,
-            (TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES, TopicName.ADMITTED),
-            lambda lane: Decide(policies, duty, keys.staff, lane.partition),
+            (TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES, TopicName.DELIVERIES, TopicName.ADMITTED),
+            lambda lane: Decide(policies, staff, lane.partition),
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),
             is_last=True,

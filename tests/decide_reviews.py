@@ -7,6 +7,7 @@ from schemas.policy import load_policies
 from schemas.policy.duty import load_duty
 from schemas.topics import TopicName
 from streams.agents.decide import Decide
+from streams.domain.staff import StaffDirectory
 from streams.runtime import Turn
 from tests.review_outcomes import STAFF_KEYS
 from tests.turns import PARTITION, Lane, admitted, on, why
@@ -17,7 +18,11 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def decide() -> Decide:
-    return Decide(load_policies(), load_duty(), STAFF_KEYS, PARTITION)
+    return decide_with(StaffDirectory(load_duty(), STAFF_KEYS))
+
+
+def decide_with(staff: StaffDirectory) -> Decide:
+    return Decide(load_policies(), lambda: staff, PARTITION)
 
 
 def asked(lane: Lane, **changes: Any) -> dict[str, Any]:

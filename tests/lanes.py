@@ -4,7 +4,8 @@ Its state is the runtime's own, restored from what its turns would have written 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,22 +69,35 @@ class Lane:
 
     async def settle(self) -> Any:
         """Perform the oldest effect, in its slot if it needs one, commit what follows, and return the effect."""
+        effect, _ = self.effects[0]
+        (await self.perform())()
+        return effect
+
+    async def perform(self) -> Callable[[], None]:
+        """Perform the oldest effect; return what commits its result, which a crash never calls."""
         effect, cause = self.effects.popleft()
         slot = self.agent.slot(effect)
-        if slot is None:
+        async with slot or nullcontext():
+            if slot is not None and not self._begins(effect, cause):
+                return lambda: None
             result = await self.agent.perform(effect)
-        else:
-            async with slot:
-                turn = self._turn()
-                begins = self.agent.starting(effect, turn, cause)
-                self._commit(turn)
-                if not begins:
-                    return effect
-                result = await self.agent.perform(effect)
+
+        def commit() -> None:
+            turn = self._turn()
+            self.agent.settled(effect, result, turn, cause)
+            self._commit(turn)
+
+        return commit
+
+    def begin(self) -> None:
+        """Begin the oldest effect, and lose it before it is performed: a crash."""
+        self._begins(*self.effects.popleft())
+
+    def _begins(self, effect: Any, cause: Cause) -> bool:
         turn = self._turn()
-        self.agent.settled(effect, result, turn, cause)
+        begins = self.agent.starting(effect, turn, cause)
         self._commit(turn)
-        return effect
+        return begins
 
     def put_aside(self, work: PutAside) -> None:
         """Have the agent hand over work that the runtime has put aside, as a real lane does."""

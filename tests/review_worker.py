@@ -11,6 +11,7 @@ from services.sdk.alarm_writer import AlarmWriter
 from services.sdk.lane_alarms import LaneAlarms
 from services.settings import Settings
 from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
+from streams.domain.staff import StaffDirectory
 from streams.runtime import run_worker
 
 
@@ -22,13 +23,14 @@ def main(seconds: str) -> int:
     quick = policy.model_copy(update={"deadlines": policy.deadlines.model_copy(update=soon)})
     duty = settings.duty(policy.trained)
     rota = duty.model_copy(update={"escalate_every": duty.escalate_every.model_copy(update=soon)})
+    staff = StaffDirectory(rota, keys.staff)
     links = IdentityLinks()
-    worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version, keys.staff)
+    worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
     configure("review-worker")
     writer = AlarmWriter(settings.bootstrap)
     status = run_worker(
         APPLICATION,
-        lane_groups(worker_keys, Policies((quick,)), links, rota, alarms=alarm_port(settings.alarm)),
+        lane_groups(worker_keys, Policies((quick,)), links, lambda: staff, alarms=alarm_port(settings.alarm)),
         bootstrap=settings.bootstrap,
         background=(writer.running, following(settings.bootstrap, links)),
         instance=f"{APPLICATION}-1",

@@ -124,6 +124,14 @@ class Lane:
         lane._changelog = list(self._changelog)
         return lane
 
+    def turn(self, now: datetime) -> Turn:
+        """Return a turn, for a test that changes the state by itself."""
+        return self._kept.turn(now)
+
+    def commit(self, turn: Turn) -> None:
+        """Take a turn over."""
+        self._commit(turn)
+
     def _commit(self, turn: Turn) -> Turn:
         self._changelog += changed(turn)
         self._kept.commit(turn)

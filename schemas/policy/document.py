@@ -139,6 +139,7 @@ class Policy(_Part):
     effective_until: Moment | None = None
     current_for: Length
     repeat_window: Length
+    tell_within: Length
     trained: Annotated[tuple[Role, ...], Field(min_length=1)]
     deadlines: Deadlines
     routes: tuple[Route, ...]

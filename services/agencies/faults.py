@@ -28,6 +28,10 @@ class Faults:
         """Have these follow those that are still to come."""
         self._coming.extend(coming)
 
+    def clear(self) -> None:
+        """Have none follow."""
+        self._coming.clear()
+
     def next(self) -> int | Fault | None:
         """Return the fault that the present request meets, None for none."""
         return self._coming.popleft() if self._coming else None

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Make the key with which a member of staff signs what they made of a review; one that exists is kept.
 
-        Workers know it from their next start on.
+        Running workers know it within seconds. To take a key away, remove its file staff/ID.key.
         """
         from schemas.errors import Invalid
         from schemas.reviews import check_staff

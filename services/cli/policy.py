@@ -74,6 +74,7 @@ def _heading(chosen: "Policy") -> dict[str, str | None]:
         "effective_until": None if until is None else until.isoformat(),
         "current_for": length_words(chosen.current_for),
         "repeat_window": length_words(chosen.repeat_window),
+        "tell_within": length_words(chosen.tell_within),
         "trained": listed(chosen.trained),
     }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,3 +76,29 @@ def find(topics: "Topics", given: str) -> "Known":
         return topics.book().find(given)
     except NoSuchReview as error:
         raise SettingsError(str(error)) from error
+
+
+def surroundings() -> tuple[Any, "Settings"]:
+    """Return the policy's versions and the settings, the duty rota found to be sound."""
+    from services.cli.policies import policies
+    from services.cli.surroundings import settings, settings_with_kafka
+
+    known = policies(None)
+    # A wrong rota is said before Kafka is asked for.
+    settings().duty(known.latest.trained)
+    return known, settings_with_kafka()
+
+
+def _given(review: str) -> str:
+    if not review.strip():
+        from services.settings import SettingsError
+
+        raise SettingsError("ID is needed, of the review or how it alone begins: `confide review list` has them")
+    return review
+
+
+#: The argument by which every verb is told its review.
+ReviewId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="Of the review, or how it alone begins.", show_default=False, callback=_given),
+]

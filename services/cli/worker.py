@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
         from services.sdk.alarm_writer import AlarmWriter
         from services.sdk.lane_alarms import LaneAlarms
         from services.sdk.master_key import check_master_key
+        from services.staff_files import StaffFiles
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
         from streams.runtime import run_worker
 
@@ -27,10 +28,10 @@ def register(app: typer.Typer) -> None:
         keys = settings.keys()
         links = IdentityLinks()
         policies = load_policies()
-        worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version, keys.staff)
-        duty = settings.duty(policies.latest.trained)
+        worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
+        staff = StaffFiles(settings, keys, policies.latest.trained)
         alarms = alarm_port(settings.alarm)
-        groups = lane_groups(worker_keys, policies, links, duty, alarms=alarms)
+        groups = lane_groups(worker_keys, policies, links, staff, alarms=alarms)
         losses = accepted(accept, *(group.name for group in groups))
         configure("worker")
         if isinstance(alarms, ConsoleAlarm):

@@ -30,7 +30,7 @@ class Attempts:
         """Wait for the slot of an attempt and hold it."""
         # A key that is not at hand is waited for before the slot, which another report can use.
         await self._composer.open(attempt.request)
-        async with self._endpoint.slot(attempt.report_id, attempt.time_left):
+        async with self._endpoint.slot(attempt.report_id, attempt.time_left, is_first=attempt.number == 1):
             yield
 
     async def make(self, attempt: Attempt) -> Answered | Unopenable:
@@ -55,13 +55,15 @@ class Attempts:
                 body, report_id=attempt.report_id, attempt=attempt.number, traceparent=within.traceparent
             )
             outcome = answer.outcome
+            reading, _ = read_answer(outcome)
             if outcome in UNANSWERED:
                 self._endpoint.unanswered(attempt.report_id)
+            elif reading is Reading.DENIED:
+                self._endpoint.denied(attempt.report_id)
             elif outcome is not Failure.CLIENT_ERROR:
                 self._endpoint.answered()
             name = Attribute.ERROR if isinstance(outcome, Failure) else Attribute.HTTP_STATUS
             span.set_attribute(name, outcome)
-            reading, _ = read_answer(outcome)
             if reading is not Reading.ACKNOWLEDGED:
                 span.set_status(StatusCode.ERROR)
             return Answered(answer, within)

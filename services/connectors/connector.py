@@ -7,12 +7,15 @@
     answered            → received and acknowledged, or failed, or  → timer: the next attempt
     timer due           →                                           → effect: attempt
     limit due           → failed, whatever its effect is doing      → 999: tried on; others: an attempt under way ends
+    401, 403            → waits behind the breaker; 999: failed     → timer: the next attempt
+    staff stop it       → settled; an attempt under way may still be answered
+    staff send it again → queued, as the next sending, with a limit of its own
 
 Each row is one committed turn, so an attempt is on record before it is made. After a crash the state says what is
 owed; an attempt whose outcome nobody knows is made again, under the same idempotency key, as the next attempt.
 
-The limit is a timer of its own, counted from `reported_at`. After it a report is failed and stays so through further
-attempts, until the agency acknowledges it (architecture: *Hand-over*).
+The limit is a timer of its own, counted from `reported_at`, or from when the report was sent again. After it a report
+is failed and stays so through further attempts, until the agency acknowledges it (architecture: *Hand-over*).
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +28,7 @@ from pydantic import ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from schemas.records import Report, ReportSection
+from schemas.records import Report, ReportSection, ReportStopped
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import deliveries
@@ -54,7 +57,7 @@ _log = structlog.get_logger("confide.connectors")
 _attempts = metrics.get_meter("confide.connectors").create_counter(Metric.ATTEMPTS, unit="{attempt}")
 
 
-class Connector(Agent[Report, Effect, Result]):
+class Connector(Agent[Report | ReportStopped, Effect, Result]):
     """One lane of one agency's connector."""
 
     unfinished = kept.PENDING
@@ -74,39 +77,63 @@ class Connector(Agent[Report, Effect, Result]):
         self._policy = policy
         self._jitter = jitter
 
-    def decode(self, record: Record) -> Report:
-        """Return the report; raise `Invalid` for what is none, or another agency's."""
+    def decode(self, record: Record) -> Report | ReportStopped:
+        """Return the report, or that one is stopped; raise `Invalid` for what is neither, or another agency's."""
         if record.value is None:
             raise Invalid.of("value", "is missing")
-        _, fields = decode(record.value, "Report")
+        name, fields = decode(record.value, "Report", "ReportStopped")
         try:
-            report = Report.model_validate(fields)
+            report = (Report if name == "Report" else ReportStopped).model_validate(fields)
         except ValidationError as error:
             raise Invalid.from_validation(error) from None
         if report.agency is not self._agency:
             raise Invalid.of("agency", "is not the agency of this topic")
         return report
 
-    def handle(self, batch: Sequence[tuple[Record, Report]], turn: Turn) -> None:
+    def handle(self, batch: Sequence[tuple[Record, Report | ReportStopped]], turn: Turn) -> None:
         """Queue every report that was not seen before; one that comes behind its limit is handed over at once."""
-        for record, report in batch:
-            if kept.is_known(turn, report.report_id):
-                continue
-            cause = _in_this_turn(turn, Cause.of(record))
-            standing = Standing.queued(cause)
-            kept.begin(turn, report, standing)
-            record_step(turn, report, standing, cause)
-            if turn.now >= self._policy.limit_at(report.reported_at):
-                if not self._pass_limit(turn, report, standing, LIMIT_PASSED):
-                    continue
-            else:
-                self._watch_limit(turn, report, standing)
-            request = self._composer.compose_at_once(report)
-            if isinstance(request, ReportSection):
-                kept.keep_request(turn, report.report_id, request)
-                self._attempt(turn, report, standing, request)
-            else:
-                turn.start(Compose(report), cause=cause)
+        for record, message in batch:
+            if isinstance(message, ReportStopped):
+                self._stop(turn, message)
+            elif not kept.is_known(turn, message.report_id, message.generation):
+                self._begin(turn, message, _in_this_turn(turn, Cause.of(record)))
+
+    def _begin(self, turn: Turn, report: Report, cause: Cause) -> None:
+        before = kept.standing_of(turn, report.report_id)
+        standing = Standing.queued(cause, report.generation)
+        if before is not None:
+            # Sent again while it is tried on: attempts are numbered on, and one under way is this sending's too.
+            state = DeliveryState.SENT if before.is_under_way else DeliveryState.QUEUED
+            standing = standing.model_copy(update={"attempt": before.attempt, "state": state})
+            turn.unschedule(kept.retry_timer(report.report_id))
+        kept.begin(turn, report, standing)
+        record_step(turn, report, standing, cause)
+        if turn.now >= self._policy.limit_at(report.limit_from):
+            if not self._pass_limit(turn, report, standing, LIMIT_PASSED):
+                return
+        else:
+            self._watch_limit(turn, report, standing)
+        if before is not None and before.is_under_way:
+            return
+        request = kept.request_of(turn, report.report_id) or self._composer.compose_at_once(report)
+        if isinstance(request, ReportSection):
+            kept.keep_request(turn, report.report_id, request)
+            # As it stands after `_pass_limit`, which may have handed it over.
+            self._attempt(turn, report, kept.standing_of(turn, report.report_id) or standing, request)
+        else:
+            turn.start(Compose(report), cause=cause)
+
+    def _stop(self, turn: Turn, stopped: ReportStopped) -> None:
+        """End the attempts of a report that staff saw to; one that is under way may still be answered."""
+        standing = kept.standing_of(turn, stopped.report_id)
+        if standing is None or standing.generation > stopped.generation:
+            return
+        turn.unschedule(kept.retry_timer(stopped.report_id))
+        if standing.is_under_way:
+            turn.unschedule(kept.limit_timer(stopped.report_id))
+            kept.keep(turn, stopped.report_id, standing.model_copy(update={"is_stopped": True}))
+        else:
+            kept.settle(turn, kept.report_of(turn, stopped.report_id), DeliveryState.FAILED)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Hand a record that is no report of this agency, or on which the connector raised, to a human."""
@@ -116,6 +143,10 @@ class Connector(Agent[Report, Effect, Result]):
         """Take up a report that is not settled."""
         report_id, standing = kept.pending(key, value)
         report, request = kept.report_of(turn, report_id), kept.request_of(turn, report_id)
+        if standing.is_stopped:
+            # Its attempt was cut off, and no other is made.
+            kept.settle(turn, report, DeliveryState.FAILED)
+            return
         # A version without limits has set no timer for it.
         self._watch_limit(turn, report, standing)
         if request is None:
@@ -215,13 +246,13 @@ class Connector(Agent[Report, Effect, Result]):
         deliveries.hand_over_work(turn, work, report_id, self._agency, cause)
 
     def _attempt(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
-        time_left = self._policy.limit_at(report.reported_at) - turn.now
+        time_left = self._policy.limit_at(report.limit_from) - turn.now
         attempt = Attempt(report.report_id, standing.attempt + 1, request, standing.cause, time_left)
         turn.start(attempt, cause=standing.cause)
 
     def _watch_limit(self, turn: Turn, report: Report, standing: Standing) -> None:
         at = self._policy.ends_at if standing.is_handed_over else self._policy.limit_at
-        turn.schedule(kept.limit_timer(report.report_id), at(report.reported_at), cause=standing.cause)
+        turn.schedule(kept.limit_timer(report.report_id), at(report.limit_from), cause=standing.cause)
 
     def _pass_limit(self, turn: Turn, report: Report, standing: Standing, reason: str) -> bool:
         """Hand a report over whose limit has passed; return whether it is tried on, or an attempt is under way."""
@@ -239,7 +270,7 @@ class Connector(Agent[Report, Effect, Result]):
         return False
 
     def _is_over(self, turn: Turn, report: Report, standing: Standing) -> bool:
-        return standing.is_handed_over and turn.now >= self._policy.ends_at(report.reported_at)
+        return standing.is_handed_over and turn.now >= self._policy.ends_at(report.limit_from)
 
     def _read(self, turn: Turn, report: Report, standing: Standing, answer: Answer, cause: Cause) -> None:
         reading, reason = read_answer(answer.outcome)
@@ -251,10 +282,17 @@ class Connector(Agent[Report, Effect, Result]):
                 record_step(turn, report, acknowledged, cause, reference=answer.reference)
                 kept.settle(turn, report, acknowledged.state)
                 self._count(acknowledged.state)
-            case Reading.RETRY if self._is_over(turn, report, standing):
+            case _ if standing.is_stopped:
+                kept.settle(turn, report, DeliveryState.FAILED)
+                self._count(DeliveryState.FAILED)
+            case Reading.RETRY | Reading.DENIED if self._is_over(turn, report, standing):
                 kept.settle(turn, report, standing.state)
                 self._count(standing.state)
-            case Reading.RETRY:
+            case Reading.RETRY | Reading.DENIED:
+                if reading is Reading.DENIED and self._policy.tries_on and not standing.is_handed_over:
+                    # Nobody knows when the deployment is mended: a human is called at once.
+                    standing = self._hand_over(turn, report, standing, reason or OUTCOME_UNKNOWN, cause)
+                    self._watch_limit(turn, report, standing)
                 handed_over = standing.is_handed_over
                 due = self._policy.next_attempt(turn.now, standing.attempt, self._jitter(), handed_over=handed_over)
                 waiting = standing.model_copy(update={"retry_at": due, "reason": reason})

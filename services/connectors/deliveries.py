@@ -54,6 +54,7 @@ def record_step(
             reference=reference,
             reason=standing.reason if standing.state in (DeliveryState.SENT, DeliveryState.FAILED) else None,
             request=request,
+            generation=report.generation,
         ),
         cause,
     )
@@ -67,7 +68,8 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
     """
     reason = PUT_ASIDE if isinstance(invalid, EndsTurns) else REJECTED
     report = _readable(record.value)
-    if report is not None and kept.is_known(turn, report.report_id):
+    generation = 1 if report is None else report.generation
+    if report is not None and kept.is_known(turn, report.report_id, generation):
         return
     if report is not None:
         agency, report_id, person = report.agency, report.report_id, report.person
@@ -75,7 +77,7 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
         report_id = rejected_report_id(record.topic, record.partition, record.offset)
         person = (record.key or b"").decode("ascii", "replace")
         person = person if _ID.fullmatch(person) else NO_PERSON
-    _write(turn, _failed(turn, report_id, agency, person, reason), Cause.of(record))
+    _write(turn, _failed(turn, report_id, agency, person, reason, generation=generation), Cause.of(record))
     _note(agency, reason, topic=record.topic, partition=record.partition, offset=record.offset)
 
 
@@ -91,17 +93,20 @@ def hand_over_work(turn: Turn, work: PutAside, report_id: str, agency: Agency, c
         return
     report = _readable(work.value) or _readable(turn.get(kept.entry_of(report_id)))
     if report is None:
-        person, reported_at = NO_PERSON, turn.now
+        person, since = NO_PERSON, turn.now
     else:
-        person, reported_at = report.person, report.reported_at
+        person, since = report.person, report.limit_from
     attempt = 0 if standing is None else standing.attempt
-    _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt), cause)
+    generation = 1 if standing is None else standing.generation
+    _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), cause)
     turn.unschedule(kept.retry_timer(report_id))
-    kept.forget(turn, report_id, DeliveryState.FAILED, reported_at)
+    kept.forget(turn, report_id, DeliveryState.FAILED, since, generation)
     _note(agency, PUT_ASIDE, report_id=report_id)
 
 
-def _failed(turn: Turn, report_id: str, agency: Agency, person: str, reason: str, attempt: int = 0) -> DeliveryChanged:
+def _failed(
+    turn: Turn, report_id: str, agency: Agency, person: str, reason: str, attempt: int = 0, generation: int = 1
+) -> DeliveryChanged:
     return DeliveryChanged(
         report_id=report_id,
         agency=agency,
@@ -110,6 +115,7 @@ def _failed(turn: Turn, report_id: str, agency: Agency, person: str, reason: str
         attempt=attempt,
         changed_at=turn.now,
         reason=reason,
+        generation=generation,
     )
 
 

@@ -10,7 +10,8 @@ last, because a human has them already.
 
 Only attempts without an answer count. A status, also of 5xx, is an answer: it comes quickly, so it blocks no slot, and
 the retry of its report waits by itself. If it opened the breaker, an overloaded agency that takes one report in ten
-would get probes only.
+would get probes only. By 401 and 403 the agency says that this deployment may not report to it: they open the breaker
+at once, and the probes show when that is mended.
 
 An attempt that has its slot when the breaker opens still goes out. The library purgatory rejects a call while it is
 open; here the call has to wait for its turn (`infra/decisions/0020-endpoint-breaker.md`).
@@ -63,6 +64,7 @@ class _Waiter:
     number: int
     attempt: str = field(compare=False)
     granted: asyncio.Future[None] = field(compare=False)
+    is_first: bool = field(compare=False)
 
 
 def _unheard(is_open: bool) -> None:
@@ -96,6 +98,8 @@ class Endpoint:
         self._is_open = False
         #: Attempts in a row without an answer.
         self._unanswered = 0
+        #: The last answer was that we may not report to it.
+        self._is_denied = False
         self._failed_probes = 0
         #: The attempt that probes now, and when the next probe may begin.
         self._probe: str | None = None
@@ -112,12 +116,14 @@ class Endpoint:
         return self._is_open
 
     @asynccontextmanager
-    async def slot(self, attempt: str, time_left: timedelta) -> AsyncIterator[None]:
+    async def slot(self, attempt: str, time_left: timedelta, *, is_first: bool = False) -> AsyncIterator[None]:
         """Wait for a slot and hold it; `time_left`: until the limit of the report, negative behind it.
 
+        `is_first`: no attempt of its report was made yet. Where reports are tried on after a human has them, such a one
+        goes out although the agency denies us access, so that a human has its report at once.
         `attempt` is the name by which `answered` and `unanswered` know it, unlike that of any other in a slot.
         """
-        await self._acquire(attempt, self._clock.time() + time_left.total_seconds())
+        await self._acquire(attempt, self._clock.time() + time_left.total_seconds(), is_first=is_first)
         try:
             yield
         finally:
@@ -126,6 +132,7 @@ class Endpoint:
     def answered(self) -> None:
         """Take note that the agency answered an attempt: an open breaker closes, and its slot lets the others go."""
         self._unanswered = 0
+        self._is_denied = False
         if not self._was_answered:
             self._was_answered = True
             self._on_first_answer()
@@ -144,10 +151,16 @@ class Endpoint:
             self._failed_probes += 1
             self._wait_for_probe()
 
-    async def _acquire(self, attempt: str, deadline: float) -> None:
+    def denied(self, attempt: str) -> None:
+        """Take note that the agency denies us access: the breaker opens at once, or the next probe waits longer."""
+        self._is_denied = True
+        self._unanswered = max(self._unanswered, FAILURES_TO_OPEN - 1)
+        self.unanswered(attempt)
+
+    async def _acquire(self, attempt: str, deadline: float, *, is_first: bool) -> None:
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._number += 1
-        heapq.heappush(self._waiting, _Waiter(deadline, self._number, attempt, granted))
+        heapq.heappush(self._waiting, _Waiter(deadline, self._number, attempt, granted, is_first))
         self._grant()
         try:
             await granted
@@ -169,11 +182,21 @@ class Endpoint:
     def _grant(self) -> None:
         """Give slots to waiters for as long as the breaker and the number of connections allow it."""
         while self._free and self._may_begin() and (waiter := self._first()) is not None:
-            self._free -= 1
             if self._is_open:
                 self._probe = waiter.attempt
+            self._free -= 1
+            waiter.granted.set_result(None)
+        while (
+            self._free and self._is_denied and self._policy.tries_on and (waiter := self._first_attempt()) is not None
+        ):
+            self._free -= 1
             waiter.granted.set_result(None)
         self._wake_for_probe()
+
+    def _first_attempt(self) -> _Waiter | None:
+        """Return a waiter that goes out although the agency denies us access; None without any."""
+        waiting = (waiter for waiter in self._waiting if waiter.is_first and not waiter.granted.done())
+        return min(waiting, default=None)
 
     def _may_begin(self) -> bool:
         return not self._is_open or (self._probe is None and self._clock.time() >= self._probe_at)

@@ -56,6 +56,10 @@ class Standing(BaseModel):
     retry_at: AwareDatetime | None = None
     #: Why the last attempt failed, a code of ours.
     reason: str | None = None
+    #: Which sending of the report this is.
+    generation: int = 1
+    #: Staff ended its attempts; one that was under way may still be answered.
+    is_stopped: bool = False
 
     @property
     def is_under_way(self) -> bool:
@@ -73,11 +77,11 @@ class Standing(BaseModel):
         return Cause(None if self.traceparent is None else self.traceparent.encode("ascii"))
 
     @classmethod
-    def queued(cls, cause: Cause) -> "Standing":
+    def queued(cls, cause: Cause, generation: int = 1) -> "Standing":
         """Return the standing of a report that has just come."""
         header = cause.traceparent
         traceparent = None if header is None else header.decode("ascii", "replace")
-        return cls(state=DeliveryState.QUEUED, attempt=0, traceparent=traceparent)
+        return cls(state=DeliveryState.QUEUED, attempt=0, traceparent=traceparent, generation=generation)
 
 
 class _Sealed(BaseModel):
@@ -89,9 +93,15 @@ class _Sealed(BaseModel):
     ciphertext: bytes
 
 
-def is_known(turn: Turn, report_id: str) -> bool:
-    """Return whether this report was seen before, pending or settled."""
-    return turn.get(_standing(report_id)) is not None or turn.get(_done(report_id)) is not None
+def is_known(turn: Turn, report_id: str, generation: int = 1) -> bool:
+    """Return whether this sending of the report, or a later one, was seen before, or its agency acknowledged any."""
+    if (standing := standing_of(turn, report_id)) is not None:
+        return standing.generation >= generation
+    done = turn.get(_done(report_id))
+    if done is None:
+        return False
+    settled, state = done.split(b" ")
+    return int(settled) >= generation or state.decode() == DeliveryState.ACKNOWLEDGED
 
 
 def begin(turn: Turn, report: Report, standing: Standing) -> None:
@@ -122,15 +132,15 @@ def settle(turn: Turn, report: Report, state: DeliveryState) -> None:
 
     A timer of the next attempt is the caller's to take back: most reports have none.
     """
-    forget(turn, report.report_id, state, report.reported_at)
+    forget(turn, report.report_id, state, report.limit_from, report.generation)
 
 
-def forget(turn: Turn, report_id: str, state: DeliveryState, reported_at: datetime) -> None:
+def forget(turn: Turn, report_id: str, state: DeliveryState, since: datetime, generation: int = 1) -> None:
     """Do as `settle`, for a report of which no more than this is known."""
     for key in (_report(report_id), _request(report_id), _standing(report_id)):
         turn.drop(key)
     turn.unschedule(limit_timer(report_id))
-    turn.put(_done(report_id), state.value.encode(), until=reported_at + SETTLED_FOR)
+    turn.put(_done(report_id), f"{generation} {state}".encode(), until=since + SETTLED_FOR)
 
 
 def retry_timer(report_id: str) -> bytes:

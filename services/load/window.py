@@ -1,7 +1,6 @@
 """One window of the load test: starts generator and observer, gives both the plan and the start, waits for the end."""
 
 import asyncio
-import contextlib
 import json
 import secrets
 import sys
@@ -155,7 +154,8 @@ class _Part:
         if self._process.returncode is None:
             self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._process.wait()
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
@@ -191,8 +191,10 @@ async def _part(name: str, surroundings: Surroundings) -> AsyncIterator[_Part]:
     finally:
         await part.stop()
         listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
+        # Not awaited itself: its cancellation could not be told from this task's, which would then be lost.
+        await asyncio.wait([listening])
+        if not listening.cancelled():
+            listening.result()
 
 
 @dataclass(slots=True)

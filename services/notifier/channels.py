@@ -50,7 +50,9 @@ class ConsoleChannel:
         """Write the notice."""
         by = notice.channels[0]
         for service, disclosure_id in notice.disclosures:
-            self._stream.write(f"[{service} {disclosure_id} by {by}]\n{notice.text()}\n\n")
+            self._stream.write(
+                f"[{service} {disclosure_id} by {by}: {notice.says}, {notice.reference}]\n{notice.text()}\n\n"
+            )
         self._stream.flush()
         return Told(by)
 
@@ -122,7 +124,10 @@ def _fields(notice: Notice, by: ContactChannel) -> dict[str, Any]:
             {"service": service.value, "disclosure_id": disclosure_id} for service, disclosure_id in notice.disclosures
         ],
         "channel": by.value,
+        "says": notice.says.value,
+        "reference": notice.reference,
         "agency": notice.agency,
+        "statement": notice.statement,
         "reasons": [{"clause": reason.clause, "text": reason.text} for reason in notice.reasons],
         "rights": notice.rights,
         "support": notice.support,

@@ -3,25 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import assert_never
 
 from schemas.policy import ClauseId, Policy
 from schemas.records import NotificationDue
-from schemas.vocabulary import Agency, ContactChannel, Service
+from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
+from streams.domain.ids import notice_reference
 
 #: What each agency is called to the person it was told of.
 AGENCY_NAMES: Mapping[Agency, str] = MappingProxyType(
     {
         Agency.EMERGENCY_999: "the emergency services (999)",
-        Agency.POLICE_101: "the police (101, not an emergency)",
+        Agency.POLICE_101: "the police, on their non-emergency line",
         Agency.SOCIAL_WORKER: "your social worker",
         Agency.CARE_TEAM: "the people involved in your care",
     }
 )
 
+_NO_BLAME = "This does not mean you've done anything wrong."
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A clause that the report rests on, in the policy's words."""
+    """A clause that the report rests on, in the policy's plain words."""
 
     clause: str
     text: str
@@ -36,29 +40,59 @@ class Notice:
     #: Ways that are safe, the preferred one first.
     channels: tuple[ContactChannel, ...]
     agency: str
+    says: NoticeSays
+    #: Where the report stands, in words.
+    statement: str
     reasons: tuple[Reason, ...]
-    #: That they may ask (TELL-3), and where other support is (TELL-5).
+    #: That they may ask (TELL-3), what to ask with, and where other support is (TELL-5).
     rights: str
+    reference: str
     support: str
 
     def text(self) -> str:
         """Return the notice as it is read to somebody."""
-        why = "\n".join(f"  - {reason.text} ({reason.clause})" for reason in self.reasons)
-        return (
-            f"We have told {self.agency} about what you shared with us, because:\n{why}\n{self.rights}\n{self.support}"
-        )
+        why = ["Why:", *(f"  - {reason.text}" for reason in self.reasons)] if self.reasons else []
+        asking = f"{self.rights} Your reference is {self.reference}."
+        return "\n".join([self.statement, *why, asking, self.support])
 
 
-def compose(due: NotificationDue, policy: Policy) -> Notice:
-    """Return the notice that is due, in the words of the policy."""
-    texts = {clause.id.value: clause.text for clause in policy.clauses}
+def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification_id: str | None = None) -> Notice:
+    """Return the notice that says this of its report, in the policy's words.
+
+    `notification_id` is the notice's own where it follows the first one. A follow-up is true alone: after a crash it is
+    not known whether the first one left.
+    """
+    plain = {clause.id.value: clause.plain for clause in policy.clauses}
+    follows = notification_id not in (None, due.notification_id)
+    # What was not passed on needs no reason why it was.
+    clauses = () if says is NoticeSays.HAVE_NOT_TOLD else due.clauses
     return Notice(
-        notification_id=due.notification_id,
+        notification_id=notification_id or due.notification_id,
         disclosures=tuple((each.service, each.disclosure_id) for each in due.disclosures),
         channels=due.channels,
         agency=AGENCY_NAMES[due.agency],
+        says=says,
+        statement=_statement(due.agency, says, follows=follows),
         # A clause of a later policy is cited by its id: somebody who asks is told.
-        reasons=tuple(Reason(clause, texts.get(clause, "a clause of our policy")) for clause in due.clauses),
-        rights=texts[ClauseId.TELL_3],
-        support=texts[ClauseId.TELL_5],
+        reasons=tuple(Reason(clause, plain.get(clause, f"Part {clause} of our policy.")) for clause in clauses),
+        rights=plain[ClauseId.TELL_3],
+        reference=notice_reference(due.notification_id),
+        support=plain[ClauseId.TELL_5],
     )
+
+
+def _statement(agency: Agency, says: NoticeSays, *, follows: bool) -> str:
+    about, whom = "This is about what you shared with us.", AGENCY_NAMES[agency]
+    no_blame = f" {_NO_BLAME}" if agency is Agency.POLICE_101 else ""
+    match says:
+        case NoticeSays.HAVE_TOLD:
+            return f"{about} We have {'now ' if follows else ''}told {whom}.{no_blame}"
+        case NoticeSays.ARE_TELLING:
+            return (
+                f"{about} We are telling {whom}. We do not know yet whether it has reached them. "
+                f"We'll write to you again when we know.{no_blame}"
+            )
+        case NoticeSays.HAVE_NOT_TOLD:
+            return f"{about} We were going to tell {whom}. We have not told them."
+        case _:
+            assert_never(says)

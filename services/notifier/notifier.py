@@ -1,16 +1,28 @@
-"""The notifier: every notice that is due is settled once, as told, deferred or unreachable.
+"""The notifier: says to the person where the report on them stands (`progress.py` has the table).
 
-A notice that may be told is kept in the lane's state until its channel says that it was; a crash has it told again.
+    NotificationDue, telling   → kept, timer at `tell_by`
+    told, not_told             → what the table says; deferred or unreachable where the notice is withheld
+    timer: `tell_by`           → the notice again on its own topic: the question whether anything else was written
+    that question read         → we are telling
+    effect begins              → says what the table says then, else it is left out and the next one is started
+    effect ends                → NotificationSettled, and what the table says then
+
+Why the notifier asks: the timer may be due while records wait that were written before, after an outage for example.
+Its own record comes behind them, so *we do not know yet* is said only where no earlier record knows more.
+
+A crash while the channel works leaves it unknown whether the notice left. Where it is still true it is said again
+under the same id; where it is not, it is settled as unknown, and a follow-up says what is true now.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind, StatusCode
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from schemas import topics
 from schemas.codec import decode, encode
@@ -18,45 +30,31 @@ from schemas.errors import Invalid
 from schemas.policy import Policy
 from schemas.records import NotificationDue, NotificationSettled
 from schemas.telemetry import Attribute, Metric, Span
-from schemas.vocabulary import ContactChannel, NoticeState, WithheldBecause
+from schemas.vocabulary import NoticeSays, NoticeStands, NoticeState
+from services.notifier import kept
 from services.notifier.channels import ChannelPort, Told, Unreachable
 from services.notifier.notice import compose
+from services.notifier.progress import Ended, NoticeProgress, reopened, withheld_end
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 from streams.runtime.tracing import cause_of, context_of
 
 #: When a notice that was withheld is looked at again.
 REVIEW_AFTER = timedelta(hours=24)
 
-#: How long the mark of a settled notice stays after it was due: for as long as anything can bring it again.
-SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
-
 #: The reason given for a notice on which the notifier raised also when it was alone.
 PUT_ASIDE = "put_aside"
 
-_PENDING = b"pending/"
 _log = structlog.get_logger("confide.notifier")
 _notices = metrics.get_meter("confide.notifier").create_counter(Metric.NOTICES, unit="{notice}")
 
 
-class Pending(BaseModel):
-    """A notice on its way, as the lane's state keeps it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    due: NotificationDue
-    traceparent: str | None
-
-    @property
-    def cause(self) -> Cause:
-        """What brought the notice here, as far as a trace follows it."""
-        return Cause(None if self.traceparent is None else self.traceparent.encode("ascii"))
-
-
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Tell a notice."""
+    """Say this of a report, as the notice of this id."""
 
     due: NotificationDue
+    notification_id: str
+    says: NoticeSays
     cause: Cause
 
 
@@ -69,14 +67,21 @@ class Outcome:
 
 
 class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
-    """One lane of the notifier."""
+    """One lane of the notifier; `partition` is where its own questions go, None: by the person."""
 
-    unfinished = _PENDING
+    unfinished = kept.PENDING
 
-    def __init__(self, channel: ChannelPort, policy: Policy, review_after: timedelta = REVIEW_AFTER) -> None:
+    def __init__(
+        self,
+        channel: ChannelPort,
+        policy: Policy,
+        review_after: timedelta = REVIEW_AFTER,
+        partition: int | None = None,
+    ) -> None:
         self._channel = channel
         self._policy = policy
         self._review_after = review_after
+        self._partition = partition
 
     def decode(self, record: Record) -> NotificationDue | None:
         """Return the notice that is due, None for one that is settled; raise `Invalid` for anything else."""
@@ -91,26 +96,40 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
             raise Invalid.from_validation(error) from None
 
     def handle(self, batch: Sequence[tuple[Record, NotificationDue | None]], turn: Turn) -> None:
-        """Settle what cannot be told, and begin to tell the rest."""
+        """Take in where reports stand, and begin to say what follows."""
         for record, due in batch:
-            if due is None or _is_known(turn, due.notification_id):
-                continue
-            header = Cause.of(record).traceparent
-            cause = Cause(None if header is None else turn.contexts.get(header, header))
-            if due.withheld_because is WithheldBecause.NOT_SAFE_TO_CONTACT:
-                self._settle(turn, due, NoticeState.DEFERRED, cause, reason=due.withheld_because)
-            elif due.withheld_because is WithheldBecause.NO_CHANNEL or not due.channels:
-                self._settle(turn, due, NoticeState.UNREACHABLE, cause, reason=WithheldBecause.NO_CHANNEL)
-            else:
-                traceparent = None if cause.traceparent is None else cause.traceparent.decode("ascii", "replace")
-                pending = Pending(due=due, traceparent=traceparent)
-                turn.put(_pending(due.notification_id), pending.model_dump_json().encode())
-                turn.start(Tell(due, cause), cause=cause)
+            if due is not None:
+                self._take(record, due, turn)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - the value has all of it
-        """Send a pending notice again: a crash left its outcome unknown."""
-        pending = Pending.model_validate_json(value)
-        turn.start(Tell(pending.due, pending.cause), cause=pending.cause)
+        """Take up a notice whose effect, if it had one, ended with the process."""
+        progress = NoticeProgress.model_validate_json(value).but(queued=False)
+        if progress.asked and progress.due.stands is NoticeStands.TELLING:
+            # Time has passed: records may wait that say more.
+            self._ask(turn, progress)
+        else:
+            self._go_on(turn, progress)
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the progress has it too
+        """Ask whether a report that was not acknowledged by `tell_by` stands otherwise by now."""
+        progress = kept.progress_of(turn, timer.decode())
+        if progress is not None and progress.waits:
+            self._ask(turn, progress)
+
+    def slot(self, effect: Tell) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - all are alike
+        """Return a slot without a limit, so that `starting` is called when the effect begins."""
+        return nullcontext()
+
+    def starting(self, effect: Tell, turn: Turn, cause: Cause) -> bool:  # noqa: ARG002 - the effect has it too
+        """Record what the channel is given; where something else is to be said by now, start that instead."""
+        progress = kept.progress_of(turn, effect.due.notification_id)
+        if progress is None:
+            return False
+        if progress.next_words is not effect.says or progress.due != effect.due:
+            self._go_on(turn, progress.but(queued=False))
+            return False
+        kept.keep(turn, progress.but(saying=effect.says))
+        return True
 
     async def perform(self, effect: Tell) -> Outcome:
         """Tell the notice through the channel."""
@@ -119,84 +138,138 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
             context=context_of(effect.cause),
             kind=SpanKind.CLIENT,
             attributes={
-                Attribute.NOTIFICATION_ID: effect.due.notification_id,
+                Attribute.NOTIFICATION_ID: effect.notification_id,
                 Attribute.AGENCY: effect.due.agency.value,
             },
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            result = await self._channel.tell(compose(effect.due, self._policy))
+            notice = compose(effect.due, effect.says, self._policy, effect.notification_id)
+            result = await self._channel.tell(notice)
             if isinstance(result, Unreachable):
                 span.set_status(StatusCode.ERROR)
             return Outcome(result, cause_of(span, effect.cause))
 
     def settled(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
-        """Record how it ended."""
+        """Record how it ended, and go on with what is known by now."""
+        progress = kept.progress_of(turn, effect.due.notification_id)
+        if progress is None:
+            return
         match result.result:
             case Told(channel):
-                self._settle(turn, effect.due, NoticeState.TOLD, result.cause, channel=channel)
+                self._settle(
+                    turn,
+                    effect.due,
+                    effect.notification_id,
+                    result.cause,
+                    Ended(NoticeState.TOLD, effect.says, channel),
+                )
+                self._go_on(turn, progress.heard(effect.says))
             case Unreachable(reason):
-                self._settle(turn, effect.due, NoticeState.UNREACHABLE, result.cause, reason=reason)
+                ended = Ended(NoticeState.UNREACHABLE, reason=reason)
+                self._settle(turn, effect.due, effect.notification_id, result.cause, ended)
+                kept.finish(turn, progress.due, NoticeState.UNREACHABLE, progress.said)
 
     def entry_of(self, work: bytes | Tell) -> bytes | None:
-        """Return the key of the entry of the notice that an effect tells; there are no timers."""
-        return None if isinstance(work, bytes) else _pending(work.due.notification_id)
+        """Return the key of the entry of the notice that a timer (by its name) or an effect belongs to."""
+        return kept.PENDING + work if isinstance(work, bytes) else kept.pending(work.due.notification_id)
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
         """Settle a notice on which the notifier raised as unreachable: staff have to tell the person."""
-        due = _due_of(work)
-        if due is None:
+        found = _notice_of(work)
+        if found is None:
             # The entry is whole in the changelog's `.rejected` topic.
             _log.critical("a notice that cannot be read was put aside, the person is not told", error=work.error)
-        elif turn.get(_done(due.notification_id)) is None:
-            self._settle(turn, due, NoticeState.UNREACHABLE, cause, reason=PUT_ASIDE)
+            return
+        due, notification_id = found
+        # Other work of it was there still when it was settled.
+        if turn.get(kept.done(due.notification_id)) is None:
+            self._settle(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))
+            kept.finish(turn, due, NoticeState.UNREACHABLE, None)
 
-    def _settle(
-        self,
-        turn: Turn,
-        due: NotificationDue,
-        state: NoticeState,
-        cause: Cause,
-        *,
-        channel: ContactChannel | None = None,
-        reason: str | None = None,
-    ) -> None:
+    def _take(self, record: Record, due: NotificationDue, turn: Turn) -> None:
+        traceparent = _traceparent(record, turn)
+        progress = kept.progress_of(turn, due.notification_id)
+        if progress is not None:
+            taken = progress.taken(due, traceparent)
+            if taken != progress:
+                self._go_on(turn, taken)
+            return
+        marked = turn.get(kept.done(due.notification_id))
+        if marked is not None:
+            follow_up = reopened(marked, due, traceparent)
+            if follow_up is not None:
+                turn.drop(kept.done(due.notification_id))
+                self._go_on(turn, follow_up)
+            return
+        first = NoticeProgress(due=due, traceparent=traceparent)
+        if withheld_end(due) is None and first.waits:
+            turn.schedule(due.notification_id.encode(), due.tell_by or due.due_at, cause=_cause(first))
+        self._go_on(turn, first)
+
+    def _go_on(self, turn: Turn, progress: NoticeProgress) -> None:
+        """Keep the notice, and do what is to be done about it now unless an effect is at it."""
+        due, says, cause = progress.due, progress.next_words, _cause(progress)
+        withheld = withheld_end(due)
+        if progress.queued or (progress.waits and withheld is None):
+            kept.keep(turn, progress)
+        elif progress.saying is not None and progress.saying is not says:
+            # A crash cut it off, and it is not true any more.
+            cut_off = Ended(NoticeState.UNKNOWN, progress.saying)
+            self._settle(turn, due, progress.id_of(progress.saying), cause, cut_off)
+            self._go_on(turn, progress.heard(progress.saying))
+        elif withheld is not None:
+            self._settle(turn, due, progress.id_of(says), cause, withheld)
+            kept.finish(turn, due, withheld.state, progress.said)
+        elif says is not None:
+            kept.keep(turn, progress.but(queued=True))
+            turn.start(Tell(due, progress.id_of(says), says, cause), cause=cause)
+        elif progress.said is not None:
+            kept.finish(turn, due, NoticeState.TOLD, progress.said)
+        else:
+            self._settle(turn, due, due.notification_id, cause, Ended(NoticeState.WITHDRAWN))
+            kept.finish(turn, due, NoticeState.WITHDRAWN, None)
+
+    def _ask(self, turn: Turn, progress: NoticeProgress) -> None:
+        """Write the notice again behind all that was written before; what is read until then may say more."""
+        kept.keep(turn, progress.but(asked=True, late=False))
+        value = encode("NotificationDue", progress.due.model_dump())
+        key = progress.due.person.encode()
+        turn.send(topics.TopicName.NOTIFICATIONS, key, value, cause=_cause(progress), partition=self._partition)
+
+    def _settle(self, turn: Turn, due: NotificationDue, notification_id: str, cause: Cause, ended: Ended) -> None:
         settled = NotificationSettled(
-            notification_id=due.notification_id,
+            notification_id=notification_id,
             report_id=due.report_id,
             person=due.person,
             disclosures=due.disclosures,
-            state=state,
-            channel=channel,
-            reason=reason,
-            review_at=turn.now + self._review_after if state is NoticeState.DEFERRED else None,
+            state=ended.state,
+            channel=ended.channel,
+            reason=ended.reason,
+            review_at=turn.now + self._review_after if ended.state is NoticeState.DEFERRED else None,
             settled_at=turn.now,
+            says=ended.says,
         )
         value = encode("NotificationSettled", settled.model_dump())
         turn.send(topics.TopicName.NOTIFICATIONS, due.person.encode(), value, cause=cause)
-        if turn.get(_pending(due.notification_id)) is not None:
-            turn.drop(_pending(due.notification_id))
-        turn.put(_done(due.notification_id), state.value.encode(), until=due.due_at + SETTLED_FOR)
-        _notices.add(1, {Attribute.DELIVERY_STATE: state.value})
+        _notices.add(1, {Attribute.DELIVERY_STATE: ended.state.value})
 
 
-def _due_of(work: PutAside) -> NotificationDue | None:
-    """Return the notice of work that was put aside; None where its entry cannot be read."""
+def _notice_of(work: PutAside) -> tuple[NotificationDue, str] | None:
+    """Return the record and the id of a notice that was put aside; None where its entry cannot be read."""
     if isinstance(work.effect, Tell):
-        return work.effect.due
+        return work.effect.due, work.effect.notification_id
     try:
-        return Pending.model_validate_json(work.value or b"").due
+        progress = NoticeProgress.model_validate_json(work.value or b"")
     except ValidationError:
         return None
+    return progress.due, progress.id_of(progress.saying or progress.next_words)
 
 
-def _is_known(turn: Turn, notification_id: str) -> bool:
-    return turn.get(_pending(notification_id)) is not None or turn.get(_done(notification_id)) is not None
+def _traceparent(record: Record, turn: Turn) -> str | None:
+    header = Cause.of(record).traceparent
+    return None if header is None else turn.contexts.get(header, header).decode("ascii", "replace")
 
 
-def _pending(notification_id: str) -> bytes:
-    return _PENDING + notification_id.encode()
-
-
-def _done(notification_id: str) -> bytes:
-    return b"done/" + notification_id.encode()
+def _cause(progress: NoticeProgress) -> Cause:
+    return Cause(None if progress.traceparent is None else progress.traceparent.encode("ascii"))

@@ -31,8 +31,8 @@ def run(
     are refused lanes that are to begin where their logs do.
     """
 
-    def agent(_: LaneContext) -> Notifier:
-        return Notifier(channel, policy, review_after)
+    def agent(context: LaneContext) -> Notifier:
+        return Notifier(channel, policy, review_after, context.partition)
 
     group = LaneGroup(
         name=topics.Group.NOTIFIER,

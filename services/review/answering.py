@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -35,6 +36,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """The review stays open, and somebody is asked again at that time: the person was not reached."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NotYet:
     """DECIDE has said nothing in the time that was waited: no worker is at it, or another settled it before."""
 
@@ -46,7 +54,7 @@ def signed(outcome: ReviewOutcome, key: bytes) -> ReviewOutcome:
 
 def answer(
     bootstrap: str, known: Known, outcome: ReviewOutcome, *, wait: float, traceparent: bytes | None = None
-) -> ReviewSettled | Refused | NotYet:
+) -> ReviewSettled | AskedAgain | Refused | NotYet:
     """Send the signed outcome where the review lies and return what came of it, at most `wait` seconds later.
 
     Raises `Unavailable`.
@@ -102,12 +110,15 @@ def _send(bootstrap: str, known: Known, outcome: ReviewOutcome, traceparent: byt
         raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
 
 
-def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | Refused | None:
+def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | AskedAgain | Refused | None:
     if record.topic == TopicName.REVIEWS:
         try:
             name, fields = decode(record.value, "ReviewRequested", "ReviewSettled")
             if name == "ReviewSettled" and fields["review_id"] == outcome.review_id:
                 return ReviewSettled.model_validate(fields)
+            if name == "ReviewRequested" and fields["review_id"] == outcome.review_id:
+                at = fields["deadline"]
+                return AskedAgain(at) if at == outcome.ask_again_at else None
         except UNREADABLE as error:
             _log.error(
                 "passed over a record that cannot be read", error=type(error).__name__, **Place.of(record)._asdict()

@@ -9,11 +9,21 @@ from pydantic import ValidationError
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
-from schemas.records import Decision, KeyRecord, ReviewRequested, SealedDetails, UrgentRejected
-from schemas.topics import TopicName, rejected
+from schemas.records import (
+    Decision,
+    DeliveryChanged,
+    KeyRecord,
+    ReviewRequested,
+    SealedComment,
+    SealedDetails,
+    UrgentRejected,
+)
+from schemas.reviews import ReviewSettled
+from schemas.topics import TopicName, rejected, reports
+from schemas.vocabulary import Agency, DeliveryState
 from services.review.book import Book
 from services.sdk.reading import Place, committed_reader, read_beyond_open_transactions
-from streams.domain.sealing import CannotOpen, unseal, unwrap
+from streams.domain.sealing import CannotOpen, unseal, unseal_comment, unwrap
 
 #: What decoding and validating raise on a record that is none of the expected ones.
 UNREADABLE = (Unreadable, ValidationError)
@@ -28,6 +38,16 @@ class RejectedValue(NamedTuple):
 
     kept: bytes
     length: int | None
+
+
+class Followed(NamedTuple):
+    """A report that came of settling a review, and how far it is; no state before its connector took it."""
+
+    report_id: str
+    agency: Agency
+    state: DeliveryState | None = None
+    reference: str | None = None
+    reason: str | None = None
 
 
 class Topics:
@@ -77,6 +97,19 @@ class Topics:
 
         Raises `KeyMissing` where neither was, and `CannotOpen` where the keys here are others.
         """
+        data_key = self.data_key(request, master_key)
+        if data_key is None or request.section is None:
+            return None
+        return unseal(request.section, key=data_key, disclosure_id=request.disclosure_id or "")
+
+    def comment(self, request: ReviewRequested, settled: ReviewSettled, master_key: bytes) -> SealedComment | None:
+        """Return what was said beside the outcome, None where nothing was or it was erased; raises as `details`."""
+        if settled.section is None or (data_key := self.data_key(request, master_key)) is None:
+            return None
+        return unseal_comment(settled.section, key=data_key, disclosure_id=request.disclosure_id or "")
+
+    def data_key(self, request: ReviewRequested, master_key: bytes) -> bytes | None:
+        """Return the key of a review's section, None where its tombstone was read; raises as `details`."""
         section = request.section
         if section is None or request.disclosure_id is None:
             raise CannotOpen("the review has no section")
@@ -98,8 +131,36 @@ class Topics:
             if len(self.hidden) > hidden_before:
                 raise KeyMissing(f"the key is not on {TopicName.KEYS} yet, an open transaction may hide it: try again")
             raise KeyMissing(f"the key is not on {TopicName.KEYS}, nor is its erasure")
-        data_key = unwrap(wrapped, master=master_key, key_id=section.key_id)
-        return unseal(section, key=data_key, disclosure_id=request.disclosure_id)
+        return unwrap(wrapped, master=master_key, key_id=section.key_id)
+
+    def followed(self, settled: ReviewSettled, partition: int) -> list[Followed]:
+        """Return the reports that came of settling a review, each with the last that is known of its delivery."""
+        if settled.decision_id is None and settled.report_id is None:
+            return []
+        found: dict[str, Followed] = {}
+        for topic in map(reports, Agency):
+            for record in self._records(topic, (partition,)):
+                try:
+                    name, fields = decode(record.value, "Report", "ReportStopped")
+                except UNREADABLE:
+                    self._pass_over(record)
+                    continue
+                is_of_it = fields["report_id"] == settled.report_id or (
+                    settled.decision_id is not None and fields.get("decision_id") == settled.decision_id
+                )
+                if name == "Report" and is_of_it:
+                    found[fields["report_id"]] = Followed(fields["report_id"], Agency(fields["agency"]))
+        for record in self._records(TopicName.DELIVERIES, (partition,)) if found else ():
+            try:
+                changed = DeliveryChanged.model_validate(decode(record.value, "DeliveryChanged")[1])
+            except UNREADABLE:
+                self._pass_over(record)
+                continue
+            if (report := found.get(changed.report_id)) is not None:
+                found[changed.report_id] = report._replace(
+                    state=changed.state, reference=changed.reference or report.reference, reason=changed.reason
+                )
+        return list(found.values())
 
     def rejected(self, about: UrgentRejected) -> RejectedValue | None:
         """Return the value of a rejected record as it is kept, None where its topic has forgotten it."""

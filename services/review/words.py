@@ -1,31 +1,76 @@
 """Reviews as they are read: a line in the list, fields as JSON, and the whole of one with its clauses' words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from schemas.errors import Unreadable
 from schemas.policy import Policies, Policy
-from schemas.records import Decision, Finding, SealedDetails, UrgentRejected
-from schemas.vocabulary import ClauseState, ReviewReason
+from schemas.records import (
+    Decision,
+    Finding,
+    ReviewRequested,
+    SealedComment,
+    SealedDetails,
+    Undelivered,
+    UrgentRejected,
+)
+from schemas.review_table import REVIEW_TABLE, OutcomeField, Settling
+from schemas.reviews import ReviewSettled
+from schemas.vocabulary import Agency, ClauseState, ReviewDecision
 from services.review.book import Known
+from services.review.reading import Followed
 from streams.domain.policy.explanation import asked_words
-from streams.domain.policy.wording import REASONS, agency_words, fact_words, filled, listed, state_words, time_words
+from streams.domain.policy.wording import (
+    AGENCIES,
+    REASONS,
+    agency_words,
+    fact_words,
+    filled,
+    listed,
+    state_words,
+    time_words,
+)
 
 _COLUMNS = ("REVIEW", "REASON", "PROPOSED", "DEADLINE (UTC)", "OVERDUE", "ASKED NOW", "ESCALATED", "ASKS")
 _HEADINGS = ((ClauseState.HOLDS, "What applies"), (ClauseState.OPEN, "What is still open"))
-_SETTLE_REJECTED = "Look at what came, have its service correct it and send it again; then confirm that it is seen to."
+_SETTLE_REJECTED = "Look at what came, have its service correct it and send it again under a new id."
+#: The option of `confide review decide` that says a decision.
+OPTIONS: Mapping[ReviewDecision, str] = MappingProxyType(
+    {
+        ReviewDecision.CONFIRM: "--confirm",
+        ReviewDecision.REFUSE: "--refuse",
+        ReviewDecision.NEW_FACTS: "--fact",
+        ReviewDecision.NOT_REACHED: "--not-reached-until",
+        ReviewDecision.ENTERED_AGAIN: "--entered-again",
+        ReviewDecision.NOTHING_IN_IT: "--nothing-in-it",
+        ReviewDecision.TOLD_BY_PHONE: "--told-by-phone",
+        ReviewDecision.SEND_AGAIN: "--send-again",
+        ReviewDecision.WITHDRAWN: "--withdraw",
+    }
+)
+_FIELDS: Mapping[OutcomeField, tuple[str, ...]] = MappingProxyType(
+    {
+        "facts": ("PATH=VALUE",),
+        "agencies": ("--agency AGENCY",),
+        "ask_again_at": ("TIME",),
+        "entered_as": ("ID",),
+        "told_at": ("WHO", "--at TIME"),
+        "reference": ("--reference REFERENCE",),
+    }
+)
 
 
 def fields_of(known: Known, now: datetime) -> dict[str, Any]:
     """Return what is known of a review without its section, as JSON fields."""
     said = known.latest.model_dump(mode="json", exclude={"section"})
-    settled = known.settled
+    settled, left_out = known.settled, {"review_id", "person", "section"}
     return {
         **said,
         "first_deadline": known.first.deadline.isoformat().replace("+00:00", "Z"),
         "overdue_seconds": round(known.overdue(now).total_seconds()),
-        "settled": None if settled is None else settled.model_dump(mode="json", exclude={"review_id", "person"}),
+        "settled": None if settled is None else settled.model_dump(mode="json", exclude=left_out),
     }
 
 
@@ -43,28 +88,101 @@ def described(known: Known, decision: Decision | None, policies: Policies, now: 
     yield f"Review {request.review_id}: {REASONS[request.reason]}"
     yield f"Asked {time_words(request.requested_at)}, due {time_words(known.first.deadline)}{_late(known, now)}."
     if (settled := known.settled) is not None:
-        how = settled.decision.value.replace("_", " ") + ("" if settled.refusal is None else f" ({settled.refusal})")
-        yield f"Settled {time_words(settled.settled_at)} by {settled.by} ({settled.role.value}): {how}."
+        yield from _settled(settled)
     else:
         yield f"{request.on_duty} is asked until {time_words(request.deadline)}, then the next on duty."
     if request.rejected is not None:
         yield from _of_rejected(request.rejected)
+    elif request.undelivered is not None:
+        yield from _of_undelivered(request.undelivered)
+    else:
+        yield from _of_disclosure(request)
+    if decision is not None:
+        yield from _clauses(decision, _version(policies, decision))
+
+
+def ways_to_settle(known: Known) -> Iterator[str]:
+    """Yield how a review may be settled: what each way does, and how it is said."""
+    if known.settled is not None:
         return
+    yield ""
+    yield f"confide review decide {known.latest.review_id} --as YOU"
+    for way in REVIEW_TABLE[known.latest.reason].settlings:
+        yield f"  {option_words(way)}"
+        yield f"    {way.words}"
+    yield '  Each may have --comment "…", which is sealed.'
+
+
+def option_words(way: Settling) -> str:
+    """Return the options that say one way to settle a review."""
+    words = [OPTIONS[way.decision]]
+    if way.refusals:
+        words[0] += f" {'|'.join(way.refusals)}"
+    for field in way.needs:
+        words += _FIELDS.get(field, ())
+    for field in way.may_have:
+        words += [f"[{word}]" for word in _FIELDS.get(field, ())]
+    return " ".join(words)
+
+
+def _settled(settled: ReviewSettled) -> Iterator[str]:
+    how = settled.decision.value.replace("_", " ") + ("" if settled.refusal is None else f" ({settled.refusal})")
+    by = "the agency" if settled.by is None or settled.role is None else f"{settled.by} ({settled.role.value})"
+    yield f"Settled {time_words(settled.settled_at)} by {by}: {how}."
+    if settled.told_at is not None:
+        yield f"The agency was told by phone {time_words(settled.told_at)}; its reference is {settled.reference}."
+    if settled.entered_as is not None:
+        yield f"It was entered again as disclosure {settled.entered_as}."
+    if settled.decision_id is not None:
+        yield f"Decision {settled.decision_id} followed."
+    if settled.generation is not None:
+        yield f"Report {settled.report_id} was sent again, for the {_ordinal(settled.generation)} time."
+
+
+def _ordinal(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+def _of_undelivered(about: Undelivered) -> Iterator[str]:
+    to = AGENCIES[about.agency]
+    sent = "" if about.generation == 1 else f", sent for the {_ordinal(about.generation)} time"
+    when = "" if about.reported_at is None else f" of {time_words(about.reported_at)}"
+    yield f"Report {about.report_id}{when} to {to}{sent}: {about.failure.replace('_', ' ')}."
+    if about.clauses:
+        yield f"It rests on {listed(about.clauses)}."
+    if about.agency is Agency.EMERGENCY_999:
+        yield "It is still tried. Do not wait for that: call 999 yourself, then say so here."
+
+
+def _of_disclosure(request: ReviewRequested) -> Iterator[str]:
     if request.proposed is not None:
         whom = (
             f", to {agency_words(request.agencies)}" if request.agencies else ", and nobody who could be told is known"
         )
-        yield f"Proposed: {request.proposed.value}{whom}. Confirm it, or refuse it with a reason."
+        yield f"Proposed: {request.proposed.value}{whom}."
     elif request.agencies:
         yield f"Told already: {agency_words(request.agencies)}."
-    if request.reason is ReviewReason.SAFEGUARDING_LEAD:
-        yield "Name 999 with its service to make it an emergency, or refuse it with a reason."
     if request.asks:
         yield ""
         yield "What is missing:"
         yield from (f"  {asked_words(path)}: --fact {path}=…" for path in request.asks)
-    if decision is not None:
-        yield from _clauses(decision, _version(policies, decision))
+
+
+def reported(reports: Sequence[Followed]) -> Iterator[str]:
+    """Yield what came of settling a review: each report, and how far it is at its agency."""
+    for report in reports:
+        how = "not taken up yet" if report.state is None else report.state.value.replace("_", " ")
+        reference = f", their reference {report.reference}" if report.reference else ""
+        why = f" ({report.reason.replace('_', ' ')})" if report.reason else ""
+        yield f"Report {report.report_id} to {AGENCIES[report.agency]}: {how}{reference}{why}."
+
+
+def commented(comment: SealedComment) -> Iterator[str]:
+    """Yield what staff said beside the outcome. For staff's eyes alone."""
+    if comment.who is not None:
+        yield f"Who was told: {comment.who}"
+    if comment.comment is not None:
+        yield f"Comment: {comment.comment}"
 
 
 def disclosed(details: SealedDetails) -> Iterator[str]:
@@ -115,7 +233,7 @@ def _row(known: Known, now: datetime) -> tuple[str, ...]:
         "-" if request.proposed is None else request.proposed.value,
         f"{known.first.deadline:%Y-%m-%d %H:%M}",
         _length(known.overdue(now)) or "-",
-        f"settled by {known.settled.by}" if known.settled else request.on_duty or "-",
+        f"settled by {known.settled.by or 'the agency'}" if known.settled else request.on_duty or "-",
         str(request.escalation),
         ", ".join(request.asks) or "-",
     )

@@ -1,29 +1,32 @@
 """DECIDE: applies the policy to each admitted disclosure of a person and sends what follows from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from types import MappingProxyType
+from functools import partial
 from typing import Any
 
 from schemas.codec import decode, encode
 from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
 from schemas.policy import Policies
-from schemas.policy.duty import Duty, load_duty
-from schemas.records import Admitted, UrgentRejected
+from schemas.policy.duty import load_duty
+from schemas.records import Admitted, DeliveryChanged, UrgentRejected
+from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
 from schemas.topics import KNOWN_DAYS, Group, TopicName, changelog, reports
-from schemas.vocabulary import CausedBy, Outcome
+from schemas.vocabulary import CausedBy, Outcome, ReviewDecision, Role
 from streams.agents.alarming import clear_review
-from streams.agents.reading import read_outcome, read_to_decide
+from streams.agents.hand_over import OpenReports, is_of_report
+from streams.agents.reading import read_delivery, read_outcome, read_to_decide
 from streams.agents.reviewing import Reviews, Way, admitted_of, review_of, timer_put_aside, urgent_rejected
 from streams.domain.channels import dump, load, remember, unsafe
 from streams.domain.decisions import Fields, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import review_decision_id
 from streams.domain.notices import NOT_DUE, notify
 from streams.domain.policy import Ruling, decide
-from streams.domain.reviews import authenticate, reports_to_send, settle, told_after
+from streams.domain.reviews import authenticate, refuse_untrained, reports_to_send, settle, told_after
+from streams.domain.staff import StaffDirectory
 from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
@@ -40,29 +43,36 @@ class Answer:
     fields: Fields
 
 
-class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
+#: What DECIDE works on; None: a step of a report from which nothing follows.
+Message = Admitted | UrgentRejected | Answer | DeliveryChanged | None
+
+
+class Decide(Agent[Message, None, None]):
     """One decision for each disclosure, and the reports, notices and reviews that follow from it.
 
     State: `d:` + disclosure id → digest of its content, for KNOWN_DAYS; `c:` + person → which channels are safe, for
-    good: a channel that was marked unsafe stays so until it is marked safe; and the open reviews (`Reviews`).
+    good: a channel that was marked unsafe stays so until it is marked safe; the open reviews (`Reviews`) and the
+    reports that nobody acknowledged yet (`OpenReports`).
     """
 
     def __init__(
         self,
         policies: Policies,
-        duty: Duty | None = None,
-        staff_keys: Mapping[str, bytes] = MappingProxyType({}),
+        staff: Callable[[], StaffDirectory] | None = None,
         partition: int | None = None,
     ) -> None:
         self._policies = policies
-        self._duty = load_duty() if duty is None else duty
-        self._staff_keys = staff_keys
-        self._reviews = Reviews(policies, self._duty)
+        # Without a directory the policy's own rota is asked, and no outcome is authentic.
+        self._staff = staff or partial(StaffDirectory, load_duty(), {})
+        self._reviews = Reviews(policies, self._staff)
+        self._reports = OpenReports(self._reviews)
         # What is due has no record to follow: where the lane is not said, it goes where its key does.
         self._partition = partition
 
-    def decode(self, record: Record) -> Admitted | UrgentRejected | Answer:
-        """Return the disclosure, the rejected record or the outcome; raise `Invalid` where it is none or nobody's."""
+    def decode(self, record: Record) -> Message:
+        """Return what the record says; raise `Invalid` where it is none of a DECIDE's, or a disclosure of nobody's."""
+        if record.topic == TopicName.DELIVERIES:
+            return read_delivery(record)
         if record.topic == TopicName.REVIEW_OUTCOMES:
             return Answer(*read_outcome(record))
         message = read_to_decide(record)
@@ -70,8 +80,9 @@ class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
             raise Invalid.of("person", "is required")
         return message
 
-    def handle(self, batch: Sequence[tuple[Record, Admitted | UrgentRejected | Answer]], turn: Turn) -> None:
+    def handle(self, batch: Sequence[tuple[Record, Message]], turn: Turn) -> None:
         """Decide each in order; a repeat changes nothing, the same id with other content is rejected."""
+        self._reports.alive(turn)
         for record, message in batch:
             if isinstance(message, Admitted):
                 self._take(record, message, turn)
@@ -80,7 +91,10 @@ class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
                     self._settle(record, message, turn)
                 except Invalid as invalid:
                     turn.reject(record, invalid)
-            else:
+            elif isinstance(message, DeliveryChanged):
+                way = Way(turn, message.person.encode(), Cause.of(record), record.partition)
+                self._reports.take(way, message)
+            elif message is not None:
                 way = Way(turn, message.review_id.encode(), Cause.of(record), record.partition)
                 self._reviews.ask_about(way, message)
 
@@ -92,15 +106,24 @@ class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
             self._reviews.ask_about(way, rejected)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
-        """Ask the next person on duty."""
-        self._reviews.due(timer, turn, cause, self._partition)
+        """Ask the next person on duty, or hand a report over."""
+        if is_of_report(timer):
+            self._reports.due(timer, turn, cause, self._partition)
+        else:
+            self._reviews.due(timer, turn, cause, self._partition)
 
     def entry_of(self, work: bytes | None) -> bytes | None:
-        """Return the key of the review that a timer belongs to: it is the timer's name."""
+        """Return the key of the review or report that a timer belongs to: it is the timer's name."""
         return work
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
-        """Have a person look at a review that can no longer escalate; its alarm gives way to that review's own."""
+        """Have a person look at a review that can no longer escalate, or at a report whose limit cannot be kept.
+
+        The alarm of such a review gives way to that of the one which asks about it.
+        """
+        if work.timer is not None and is_of_report(work.timer):
+            self._reports.put_aside(work, Way(turn, work.timer, cause, self._partition))
+            return
         if work.timer is not None:
             clear_review(turn, review_of(work.timer), cause)
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
@@ -133,24 +156,35 @@ class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
     def _settle(self, record: Record, answer: Answer, turn: Turn) -> None:
         """Carry out what a trained person made of a review; raise `Invalid` where it cannot be."""
         outcome = answer.outcome
-        authenticate(outcome, answer.fields, self._duty, self._staff_keys)
+        authenticate(outcome, answer.fields, self._staff())
         review = self._reviews.open_review(outcome, turn)
         if review is None:
             return
-        admitted = admitted_of(review)
+        trained = self._policies.in_force(turn.now).trained
+        refuse_untrained(outcome.role, trained)
+        REVIEW_TABLE[review.request.reason].check(outcome)
         person = review.request.person
         way = Way(turn, (person or outcome.review_id).encode(), Cause.of(record), record.partition)
+        if (about := review.request.undelivered) is not None:
+            followed = self._reports.settle(way, about.report_id, outcome)
+            self._reviews.close(way, review, outcome, followed)
+        elif outcome.decision is ReviewDecision.NOT_REACHED:
+            self._reviews.ask_again(way, review, outcome)
+        else:
+            self._settle_disclosure(way, review, outcome, trained)
+
+    def _settle_disclosure(self, way: Way, review: OpenReview, outcome: ReviewOutcome, trained: Sequence[Role]) -> None:
+        turn, person, admitted = way.turn, review.request.person, admitted_of(review)
         channels = unsafe(load(turn.get(_CHANNELS + (person or "").encode())))
 
         def rule(disclosed: ReadableDisclosure) -> Ruling:
             return decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=channels)
 
-        trained = self._policies.in_force(turn.now).trained
         settled = settle(review, admitted, outcome, rule, trained=trained)
         decision_id = None
         if admitted is not None and settled is not None:
             decision_id = review_decision_id(admitted.disclosure.disclosure_id, outcome.review_id)
-        self._reviews.close(way, review, outcome, decision_id)
+        self._reviews.close(way, review, outcome, {"decision_id": decision_id})
         if admitted is None or settled is None or decision_id is None:
             return
         admitted = admitted.model_copy(update={"disclosure": settled.disclosed})
@@ -171,10 +205,11 @@ class Decide(Agent[Admitted | UrgentRejected | Answer, None, None]):
     def _send(self, way: Way, decided: "_Decided") -> None:
         admitted, ruling, told, now = decided.admitted, decided.ruling, decided.told, way.turn.now
         way.send(TopicName.DECISIONS, "Decision", decided.decision)
-        for agency, report in told:
+        notices = notification_fields(admitted, ruling, told, now)
+        for (agency, report), notice in zip(told, notices, strict=True):
             way.send(reports(agency), "Report", report)
-        for notice in notification_fields(admitted, ruling, told, now):
             way.send(TopicName.NOTIFICATIONS, "NotificationDue", notice)
+            self._reports.watch(way, report, notice)
         review = review_fields(admitted, ruling, decided.decision["decision_id"], now)
         if review is not None:
             self._reviews.ask(way, review, decided.value, ruling, told_after(decided.told_before, told))

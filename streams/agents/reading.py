@@ -6,9 +6,14 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from schemas.records import Admitted, UrgentRejected
+from schemas.records import Admitted, DeliveryChanged, UrgentRejected
 from schemas.reviews import ReviewOutcome
+from schemas.vocabulary import DeliveryState
+from streams.domain.hand_over import ACKNOWLEDGED
 from streams.runtime import Record
+
+#: States in which a report may be done with; on the way there each is written four times.
+_ENDS = frozenset({*ACKNOWLEDGED, DeliveryState.FAILED})
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -29,6 +34,15 @@ def read_outcome(record: Record) -> tuple[ReviewOutcome, dict[str, Any]]:
     """Return the review's outcome that the record carries, and its fields; raise `Invalid` where it is none."""
     _, fields = _decoded(record, "ReviewOutcome")
     return _validated(ReviewOutcome, fields), fields
+
+
+def read_delivery(record: Record) -> DeliveryChanged | None:
+    """Return the step of a report that the record carries, None for one that says nothing of how the report ends.
+
+    Raises `Invalid` where it is no step of a report.
+    """
+    _, fields = _decoded(record, "DeliveryChanged")
+    return _validated(DeliveryChanged, fields) if fields["state"] in _ENDS else None
 
 
 def _decoded(record: Record, *names: str) -> tuple[str, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """DECIDE's reviews: asked for, escalated again and again while nobody answers, and settled by the first who does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,12 +15,14 @@ from schemas.records import Admitted, UrgentRejected
 from schemas.reviews import OpenReview, ReviewOutcome
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import KNOWN_DAYS, URGENT, TopicName
-from schemas.vocabulary import ReviewReason
+from schemas.vocabulary import Agency, ReviewDecision, ReviewReason
 from streams.agents.alarming import clear_review, raise_review
+from streams.agents.open_report import section_of
 from streams.domain.decisions import Fields, section_fields
 from streams.domain.ids import rejected_review_id
 from streams.domain.policy import Ruling
 from streams.domain.reviews import asked, escalated, open_fields, rejected_fields
+from streams.domain.staff import StaffDirectory
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
@@ -58,9 +60,13 @@ class Reviews:
     id → nothing, for KNOWN_DAYS once it is.
     """
 
-    def __init__(self, policies: Policies, duty: Duty) -> None:
+    def __init__(self, policies: Policies, staff: Callable[[], StaffDirectory]) -> None:
         self._policies = policies
-        self._duty = duty
+        self._staff = staff
+
+    @property
+    def _duty(self) -> Duty:
+        return self._staff().duty
 
     def ask(self, way: Way, request: Fields, value: bytes, ruling: Ruling, told: list[Fields]) -> None:
         """Ask somebody what the ruling on a disclosure leaves open; `value` is its record, `told` who knows of it."""
@@ -78,6 +84,33 @@ class Reviews:
         request = rejected_fields(rejected, turn.now, deadline, on_duty)
         self._open(way, request, {"request": request, "pressing": True})
 
+    def ask_undelivered(self, way: Way, request: Fields) -> None:
+        """Have somebody see to a report that no agency acknowledged; once for each of its sendings."""
+        turn, name = way.turn, str(request["review_id"]).encode()
+        if turn.get(_OPEN + name) is not None or turn.get(_SETTLED + name) is not None:
+            return
+        request = {**request, "on_duty": asked(self._duty, turn.now, 0, ReviewReason.UNDELIVERED)}
+        is_urgent = request["undelivered"]["agency"] == Agency.EMERGENCY_999
+        self._open(way, request, {"request": {**request, "section": None}, "pressing": is_urgent})
+
+    def close_acknowledged(self, way: Way, review_id: str) -> None:
+        """Close the review of a report that its agency acknowledged after all; nothing where there is none."""
+        stored = way.turn.get(_OPEN + review_id.encode())
+        if stored is not None:
+            review = OpenReview.model_validate(decode(stored, "OpenReview")[1])
+            self._end(way, review, {"decision": ReviewDecision.ACKNOWLEDGED.value, "by": None, "role": None})
+
+    def ask_again(self, way: Way, review: OpenReview, outcome: ReviewOutcome) -> None:
+        """Ask at the time that whoever did not reach the person gave; raise `Invalid` for one that is too late."""
+        turn, at = way.turn, outcome.ask_again_at
+        deadlines = self._policies.in_force(turn.now).deadlines
+        latest = turn.now + (deadlines.emergency if review.pressing else deadlines.other)
+        if at is None or not turn.now < at <= latest:
+            raise Invalid.of("ask_again_at", f"must be after now and at the latest {latest.isoformat()}")
+        request = review.request.model_copy(update={"deadline": at})
+        self._ask_anew(way, review.model_copy(update={"request": request}))
+        _outcomes.add(1, {Attribute.REVIEW_DECISION: outcome.decision.value})
+
     def due(self, timer: bytes, turn: Turn, cause: Cause, partition: int | None) -> None:
         """Ask the next person on duty: the deadline of a review has passed."""
         stored = turn.get(timer)
@@ -86,14 +119,9 @@ class Reviews:
         fields = decode(stored, "OpenReview")[1]
         review = escalated(OpenReview.model_validate(fields), self._duty, turn.now)
         request = review.request
-        admitted = admitted_of(review)
-        sent = request.model_dump() | {"section": None if admitted is None else section_fields(admitted)}
-        way = Way(turn, (request.person or request.review_id).encode(), cause, partition)
-        way.send(TopicName.REVIEWS, "ReviewRequested", sent)
+        self._ask_anew(Way(turn, (request.person or request.review_id).encode(), cause, partition), review)
         if review.pressing:
-            raise_review(turn, sent, cause)
-        turn.put(timer, encode("OpenReview", review.model_dump()))
-        turn.schedule(timer, request.deadline, cause=cause)
+            raise_review(turn, request.model_dump(), cause)
         _escalations.add(1, {Attribute.REVIEW_REASON: request.reason.value})
 
     def open_review(self, outcome: ReviewOutcome, turn: Turn) -> OpenReview | None:
@@ -110,26 +138,42 @@ class Reviews:
         _outcomes.add(1, {Attribute.REVIEW_DECISION: _LATE})
         return None
 
-    def close(self, way: Way, review: OpenReview, outcome: ReviewOutcome, decision: str | None) -> None:
-        """Settle a review, and say so; `decision` is what followed."""
-        turn, name = way.turn, outcome.review_id.encode()
+    def close(self, way: Way, review: OpenReview, outcome: ReviewOutcome, followed: Mapping[str, Any]) -> None:
+        """Settle a review; `followed`: the decision, or the sending of a report, that came of it."""
+        said = outcome.model_dump(exclude={"review_id", "decided_at", "facts", "agencies", "signature"})
+        self._end(way, review, {**said, **followed})
+
+    def _end(self, way: Way, review: OpenReview, said: Fields) -> None:
+        turn, request = way.turn, review.request
+        name = request.review_id.encode()
         turn.drop(_OPEN + name)
         turn.unschedule(_OPEN + name)
         turn.put(_SETTLED + name, b"", until=turn.now + _SETTLED_FOR)
         settled = {
-            "review_id": outcome.review_id,
-            "person": review.request.person,
-            "decision_id": decision,
-            "by": outcome.by,
-            "role": outcome.role.value,
-            "decision": outcome.decision.value,
-            "refusal": None if outcome.refusal is None else outcome.refusal.value,
+            "decision_id": None,
+            **said,
+            "review_id": request.review_id,
+            "person": request.person,
             "settled_at": turn.now,
         }
         way.send(TopicName.REVIEWS, "ReviewSettled", settled)
         if review.pressing:
-            clear_review(turn, outcome.review_id, way.cause)
-        _outcomes.add(1, {Attribute.REVIEW_DECISION: outcome.decision.value})
+            clear_review(turn, request.review_id, way.cause)
+        _outcomes.add(1, {Attribute.REVIEW_DECISION: str(settled["decision"])})
+
+    def _ask_anew(self, way: Way, review: OpenReview) -> None:
+        """Write the request of an open review once more, and keep it as it is now."""
+        turn, request = way.turn, review.request
+        name = _OPEN + request.review_id.encode()
+        way.send(TopicName.REVIEWS, "ReviewRequested", request.model_dump() | {"section": self._section(turn, review)})
+        turn.put(name, encode("OpenReview", review.model_dump()))
+        turn.schedule(name, request.deadline, cause=way.cause)
+
+    def _section(self, turn: Turn, review: OpenReview) -> Any:
+        if (about := review.request.undelivered) is not None:
+            return section_of(turn, about.report_id)
+        admitted = admitted_of(review)
+        return None if admitted is None else section_fields(admitted)
 
     def _open(self, way: Way, request: Fields, kept: Fields) -> None:
         name = _OPEN + str(request["review_id"]).encode()

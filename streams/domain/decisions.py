@@ -19,6 +19,7 @@ from schemas.vocabulary import (
     ConcernKind,
     EmergencyService,
     InvolvementView,
+    NoticeStands,
     Outcome,
     ReportKind,
 )
@@ -88,6 +89,7 @@ def notification_fields(
 ) -> list[Fields]:
     """Return the fields of one `NotificationDue` for each of these reports (TELL-1: as soon as possible)."""
     disclosed, notice = admitted.disclosure, _notify(ruling.notify)
+    tell_by = now + ruling.policy.tell_within
     return [
         {
             "notification_id": notification_id(report["report_id"]),
@@ -99,6 +101,8 @@ def notification_fields(
             "channels": notice["by"],
             "withheld_because": notice["withheld_because"],
             "due_at": now,
+            "stands": NoticeStands.TELLING.value,
+            "tell_by": tell_by,
         }
         for agency, report in reports
     ]
@@ -124,6 +128,7 @@ def review_fields(admitted: Admitted, ruling: Ruling, decision: str, now: dateti
         "section": section_fields(admitted),
         "on_duty": None,
         "rejected": None,
+        "undelivered": None,
     }
 
 
@@ -169,6 +174,8 @@ def _report(
             *({"field": field, "reason": "no clause of this report rests on it"} for field in unrelated),
         ],
         "reported_at": now,
+        "generation": 1,
+        "again_at": None,
     }
 
 

@@ -82,6 +82,8 @@ class Reading(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     #: Send again, with the same idempotency key.
     RETRY = "retry"
+    #: The agency does not accept who we are: the deployment's fault, so nothing is given up for it.
+    DENIED = "denied"
     #: Sending again cannot help: to a human.
     FAIL = "fail"
 
@@ -94,8 +96,8 @@ STATUS_READINGS: Mapping[int, Reading] = MappingProxyType(
         200: _R.ACKNOWLEDGED,
         201: _R.ACKNOWLEDGED,
         400: _R.FAIL,
-        401: _R.FAIL,
-        403: _R.FAIL,
+        401: _R.DENIED,
+        403: _R.DENIED,
         404: _R.FAIL,
         405: _R.FAIL,
         406: _R.FAIL,

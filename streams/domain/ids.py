@@ -3,11 +3,13 @@
 None contains the person: persons may be merged, and an id must not change when they are.
 """
 
-from hashlib import sha1
+from hashlib import sha1, sha256
 from uuid import UUID
 
 from schemas.identifiers import DecisionId, NotificationId, PersonId, ReportId, ReviewId
 
+#: What is not mistaken for another when it is read aloud or copied by hand: no 0 and O, no 1 and I.
+_READ_ALOUD = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _NAMESPACE = UUID("6f0a6d0e-3c55-5b6b-9a56-0f3d5f0c9b41")
 
 
@@ -46,9 +48,28 @@ def rejected_review_id(topic: str, partition: int, offset: int) -> ReviewId:
     return ReviewId(_derive("review", topic, str(partition), str(offset)))
 
 
+def undelivered_review_id(report: str, generation: int) -> ReviewId:
+    """Return the id of the review of a report that no agency acknowledged, for that one of its sendings."""
+    return ReviewId(_derive("undelivered", report, str(generation)))
+
+
 def notification_id(report: str) -> NotificationId:
     """Return the id of the notice that tells the person of this report."""
     return NotificationId(_derive("notification", report))
+
+
+def follow_up_id(first: str, says: str) -> NotificationId:
+    """Return the id of the notice that follows the first one of a report and says this."""
+    return NotificationId(_derive("notification", first, says))
+
+
+def notice_reference(first: str) -> str:
+    """Return the short reference that the first notice of a report and its follow-ups give the person to ask with.
+
+    A function of the first notice's id: whoever is asked finds the notice by computing it again.
+    """
+    bits = int.from_bytes(sha256(b"notice reference|" + first.encode()).digest()[:5])
+    return "".join([_READ_ALOUD[bits >> shift & 31] for shift in range(35, -1, -5)])
 
 
 def _derive(*parts: str) -> str:

@@ -6,14 +6,14 @@
 | refuse | nobody is told; what was sent before stays sent |
 | new facts | the disclosure with them, decided anew on the word of whoever found them out |
 
-A review of a rejected record has no disclosure: it is seen to, or refused.
+Which decisions a review allows is in `schemas.review_table`. One of a rejected record has no disclosure: it is seen to.
 """
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 from schemas.codec import canonical
 from schemas.disclosure import ReadableDisclosure
@@ -21,6 +21,7 @@ from schemas.errors import Invalid
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, ClauseId
 from schemas.policy.duty import Duty
 from schemas.records import Admitted, AgencyToTell, Finding, UrgentRejected
+from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import AddedAgency, OpenReview, ReviewOutcome, ToldBefore
 from schemas.vocabulary import (
     Agency,
@@ -38,6 +39,7 @@ from streams.domain.policy import Ruling
 from streams.domain.policy.facts import facts_of
 from streams.domain.policy.findings import case_values
 from streams.domain.routing import OWN
+from streams.domain.staff import StaffDirectory
 
 #: Decides a disclosure as it stands, at the time and under the policy of whoever gives it.
 Rule = Callable[[ReadableDisclosure], Ruling]
@@ -60,18 +62,12 @@ def signature(fields: Mapping[str, Any], key: bytes) -> bytes:
     return hmac.digest(key, b"ReviewOutcome|" + canonical("ReviewOutcome", {**fields, "signature": b""}), "sha256")
 
 
-def authenticate(
-    outcome: ReviewOutcome, fields: Mapping[str, Any], duty: Duty, staff_keys: Mapping[str, bytes]
-) -> None:
+def authenticate(outcome: ReviewOutcome, fields: Mapping[str, Any], directory: StaffDirectory) -> None:
     """Raise `Invalid` unless whom the outcome names is on the rota in that role and signed it with their key.
 
     `fields` are those that the outcome was read from.
     """
-    staff, key = duty.named(outcome.by), staff_keys.get(outcome.by)
-    if staff is None:
-        raise Invalid.of("by", "is nobody on the duty rota")
-    if key is None:
-        raise Invalid.of("by", "has no key here")
+    staff, key = directory.signer(outcome.by)
     if not hmac.compare_digest(outcome.signature, signature(fields, key)):
         raise Invalid.of("signature", "is not that of whom it names, over what it says")
     if outcome.role is not staff.role:
@@ -87,14 +83,13 @@ def settle(
     for an outcome that its giver may not give, or that does not fit the review.
     """
     if admitted is None:
-        _refuse_untrained(outcome.role, trained)
-        if outcome.facts or outcome.agencies:
-            raise Invalid.of("decision", "there is no disclosure to decide: confirm it or refuse it")
+        refuse_untrained(outcome.role, trained)
         return None
     disclosed = admitted.disclosure
     asked = rule(disclosed)
-    _refuse_untrained(outcome.role, asked.policy.trained)
-    if review.request.reason is ReviewReason.SAFEGUARDING_LEAD and outcome.role is not Role.SAFEGUARDING_LEAD:
+    refuse_untrained(outcome.role, asked.policy.trained)
+    who = REVIEW_TABLE[review.request.reason].who
+    if who == "safeguarding_lead" and outcome.role is not Role.SAFEGUARDING_LEAD:
         raise Invalid.of("role", "AD-2 is for a safeguarding lead to decide")
     match outcome.decision:
         case ReviewDecision.CONFIRM:
@@ -105,7 +100,7 @@ def settle(
             found = with_facts(_on_word_of(disclosed, outcome.role), outcome.facts)
             settled = Settled(found, _keeping(review, rule(found)))
         case _:
-            assert_never(outcome.decision)
+            raise Invalid.of("decision", "settles no review of a disclosure")
     if review.policy_version != settled.ruling.policy_version:
         note = f"policy_version: what was asked was found under {review.policy_version}"
         settled = replace(settled, ruling=replace(settled.ruling, notes=(*settled.ruling.notes, note)))
@@ -172,10 +167,11 @@ def rejected_fields(rejected: UrgentRejected, now: datetime, deadline: datetime,
 def escalated(review: OpenReview, duty: Duty, now: datetime) -> OpenReview:
     """Return the review as the next person on duty is asked, with a deadline of its own."""
     request, every = review.request, duty.escalate_every
-    step = request.escalation + 1
+    step, own = request.escalation + 1, REVIEW_TABLE[request.reason].deadlines
+    wait = own.urgent or every.emergency if review.pressing else own.other or every.other
     changes = {
         "escalation": step,
-        "deadline": now + (every.emergency if review.pressing else every.other),
+        "deadline": now + wait,
         "on_duty": asked(duty, now, step, request.reason),
     }
     return review.model_copy(update={"request": request.model_copy(update=changes)})
@@ -183,10 +179,11 @@ def escalated(review: OpenReview, duty: Duty, now: datetime) -> OpenReview:
 
 def asked(duty: Duty, now: datetime, step: int, reason: ReviewReason) -> str:
     """Return the id of whoever is asked now, `step` others having been asked before."""
-    return duty.asked(now, step, lead=reason is ReviewReason.SAFEGUARDING_LEAD).id
+    return duty.asked(now, step, lead=REVIEW_TABLE[reason].who == "safeguarding_lead").id
 
 
-def _refuse_untrained(role: Role, trained: Iterable[Role]) -> None:
+def refuse_untrained(role: Role, trained: Iterable[Role]) -> None:
+    """Raise `Invalid` for a role that is not trained to settle a review (CASE-1)."""
     if role not in trained:
         raise Invalid.of("role", "is not trained to settle a review")
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from schemas.codec import decode, encode
 from schemas.errors import Unreadable
-from schemas.records import SealedDetails, SealedSection
+from schemas.records import SealedComment, SealedDetails, SealedSection
 
 #: Bytes of a key and of a nonce.
 KEY_BYTES = 32
@@ -46,6 +46,22 @@ def unseal(section: SealedSection, *, key: bytes, disclosure_id: str) -> SealedD
         return SealedDetails.model_validate(decode(opened, "SealedDetails")[1])
     except (Unreadable, ValueError):
         raise CannotOpen("the section opened, but holds no details of a disclosure") from None
+
+
+def seal_comment(comment: SealedComment, *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> SealedSection:
+    """Return a comment of staff's sealed under the data key of its disclosure."""
+    plain = encode("SealedComment", comment.model_dump())
+    sealed = seal_bytes(plain, key=key, key_id=key_id, nonce=nonce, disclosure_id=disclosure_id)
+    return SealedSection.model_validate(sealed)
+
+
+def unseal_comment(section: SealedSection, *, key: bytes, disclosure_id: str) -> SealedComment:
+    """Return the comment that the section holds; raise `CannotOpen` when it does not open here, or holds none."""
+    opened = open_bytes(section, key=key, disclosure_id=disclosure_id)
+    try:
+        return SealedComment.model_validate(decode(opened, "SealedComment")[1])
+    except (Unreadable, ValueError):
+        raise CannotOpen("the section opened, but holds no comment") from None
 
 
 def seal_bytes(plain: bytes, *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> dict[str, Any]:

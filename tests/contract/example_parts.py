@@ -83,5 +83,13 @@ REVIEW = r.ReviewRequested(
     section=SECTION,
     on_duty="lead-2",
     rejected=REJECTED,
+    undelivered=r.Undelivered(
+        report_id="report-1",
+        agency=v.Agency.EMERGENCY_999,
+        generation=2,
+        failure="limit_passed_after_timeout",
+        clauses=("IR-1",),
+        reported_at=AT,
+    ),
 )
 OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="disclosure-1"),)

@@ -117,6 +117,7 @@ FULL: dict[str, Model] = {
             w.ReviewFact(path="concerns[0].plan", value=True),
             w.ReviewFact(path="concerns[0].timeframe", value="within_30_days"),
         ),
+        section=SECTION,
         signature=b"\x00\xff",
     ),
     "ReviewSettled": w.ReviewSettled(
@@ -127,6 +128,13 @@ FULL: dict[str, Model] = {
         role=v.Role.SAFEGUARDING_LEAD,
         decision=v.ReviewDecision.REFUSE,
         refusal=v.Refusal.ALREADY_REPORTED,
+        report_id="report-1",
+        generation=2,
+        ask_again_at=LATER,
+        entered_as="disclosure-2",
+        told_at=AT,
+        reference="reference-9",
+        section=SECTION,
         settled_at=LATER,
     ),
     "UrgentRejected": REJECTED,
@@ -165,6 +173,24 @@ FULL: dict[str, Model] = {
         sections=SECTIONS,
         withheld=(r.Withheld(field="contact", reason="not needed"),),
         reported_at=AT,
+        generation=2,
+        again_at=LATER,
+    ),
+    "ReportStopped": r.ReportStopped(
+        report_id="report-1",
+        generation=2,
+        agency=v.Agency.EMERGENCY_999,
+        person="person-1",
+        why=v.StopReason.WITHDRAWN,
+        stopped_at=LATER,
+    ),
+    "OpenReport": r.OpenReport(
+        report=b"\xc3\x01 and more",
+        notice=b"\xc3\x01 too",
+        generation=2,
+        limit_at=LATER,
+        outage=12.5,
+        is_withdrawn=True,
     ),
     "DeliveryChanged": r.DeliveryChanged(
         report_id="report-1",
@@ -176,6 +202,7 @@ FULL: dict[str, Model] = {
         reference="reference-9",
         reason="timed_out",
         request=SECTIONS[0],
+        generation=2,
     ),
     "NotificationDue": r.NotificationDue(
         notification_id="notification-1",
@@ -187,6 +214,8 @@ FULL: dict[str, Model] = {
         channels=(v.ContactChannel.SMS,),
         withheld_because=v.WithheldBecause.NO_CHANNEL,
         due_at=AT,
+        stands=v.NoticeStands.NOT_TOLD,
+        tell_by=LATER,
     ),
     "NotificationSettled": r.NotificationSettled(
         notification_id="notification-1",
@@ -198,7 +227,9 @@ FULL: dict[str, Model] = {
         reason="no_safe_channel",
         review_at=LATER,
         settled_at=AT,
+        says=v.NoticeSays.ARE_TELLING,
     ),
+    "SealedComment": r.SealedComment(comment="What was said", who="The call handler"),
     "AlarmChanged": AlarmChanged(
         cause="review/review-1",
         kind=v.AlarmKind.REVIEW,
@@ -245,6 +276,8 @@ def _may_be_null(name: str, field: str) -> bool:
         ("ReviewRequested", "disclosure_id"),
         ("ReviewSettled", "person"),
         ("ReviewSettled", "decision_id"),
+        ("ReviewSettled", "by"),
+        ("ReviewSettled", "role"),
     }
 
 

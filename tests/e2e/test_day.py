@@ -74,9 +74,21 @@ def test_each_report_is_queued_sent_received_and_acknowledged_in_this_order(play
     for step in played.left("deliveries.jsonl"):
         states.setdefault(step["report_id"], []).append(step["state"])
     assert states.keys() == {report["report_id"] for report in played.left("reports.jsonl")}
+    handed_over = [steps for steps in states.values() if "failed" in steps]
+    # The first report to the care team is refused, and staff of the demo have it sent again.
+    assert handed_over == [["queued", "sent", "failed", "queued", "sent", "received", "acknowledged"]]
     for steps in states.values():
-        assert [step for step in steps if step != "sent"] == ["queued", "received", "acknowledged"]
-        assert steps[1] == "sent"
+        if steps not in handed_over:
+            assert [step for step in steps if step != "sent"] == ["queued", "received", "acknowledged"]
+            assert steps[1] == "sent"
+
+
+def test_a_report_that_failed_is_settled_by_staff_who_have_it_sent_again(played: Played) -> None:
+    (review,) = [each for each in played.left("reviews.jsonl") if each["reason"] == "undelivered"]
+    about = review["undelivered"]
+    assert (about["agency"], about["failure"]) == ("care_team", "status_422")
+    (report,) = [each for each in played.left("reports.jsonl") if each["report_id"] == about["report_id"]]
+    assert report["generation"] == 2
 
 
 def test_whoever_is_reported_is_told_unless_that_is_not_safe(played: Played) -> None:
@@ -104,6 +116,7 @@ def test_every_open_question_is_asked(played: Played) -> None:
         "confirmation": 3,
         "safeguarding_lead": 2,
         "no_route": 1,
+        "undelivered": 1,
     }
 
 

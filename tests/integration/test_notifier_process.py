@@ -10,7 +10,8 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.records import NotificationDue, ServiceDisclosure
 from schemas.topics import TopicName
-from schemas.vocabulary import Agency, ContactChannel, Service
+from schemas.vocabulary import Agency, ContactChannel, NoticeStands, Service
+from streams.domain.ids import follow_up_id
 from tests.connector_world import World
 from tests.processes import until
 from tests.reports import report
@@ -37,6 +38,7 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
                 clauses=("IR-1",),
                 channels=(ContactChannel.SMS,),
                 due_at=report().reported_at,
+                stands=NoticeStands.TOLD,
             )
             world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
         for told in (1, 8):
@@ -55,6 +57,38 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
     assert settled == Counter(wanted)
     told_to = [json.loads(line)["notification_id"] for line in file.read_text().splitlines()]
     assert sorted(told_to) == sorted(wanted)
+
+
+async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "notices.jsonl"
+    due = NotificationDue(
+        notification_id=f"{world.run}-late",
+        report_id="report-1",
+        person="person-1",
+        disclosures=(ServiceDisclosure(service=Service.FORUM, disclosure_id="d-1"),),
+        agency=Agency.EMERGENCY_999,
+        clauses=("IR-1",),
+        channels=(ContactChannel.SMS,),
+        due_at=report().reported_at,
+        tell_by=report().reported_at,
+    )
+
+    def write(stands: NoticeStands) -> None:
+        told = due.model_copy(update={"stands": stands})
+        world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", told.model_dump()))
+
+    notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+    write(NoticeStands.TELLING)
+    await until(lambda: _lines(file) == 1)
+    write(NoticeStands.TOLD)
+    await until(lambda: _lines(file) == 2)
+    assert await asyncio.to_thread(notifier.stop) == 0
+    said = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(line["notification_id"], line["says"]) for line in said] == [
+        (due.notification_id, "are_telling"),
+        (follow_up_id(due.notification_id, "have_told"), "have_told"),
+    ]
+    assert said[0]["reference"] == said[1]["reference"]
 
 
 def _lines(file: Path) -> int:

@@ -134,7 +134,15 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
         assert listed(house) == []
         (ended,) = listed(house, "--all")
         assert ended["settled"]["by"] == SUPERVISOR
+        after = json.loads(house.run("review", "show", review["review_id"], "--json").stdout)
+        assert [(each["agency"], each["state"]) for each in after["reports"]] == [("999", None)]
+        shown = house.run("review", "show", review["review_id"]).stdout.decode()
+        assert f"Decision {ended['settled']['decision_id']} followed." in shown
+        assert "to 999: not taken up yet." in shown
 
+        same = house.run("review", "decide", review["review_id"], "--as", SUPERVISOR, "--confirm")
+        said = f"settled already, as you say: decision {ended['settled']['decision_id']}\n"
+        assert (same.returncode, same.stdout.decode()) == (0, said), same.stderr
         again = house.run("review", "decide", review["review_id"], "--as", LEAD, "--refuse", "entered_in_error")
         assert (again.returncode, again.stderr) == (1, b"confide: supervisor-1 settled it before\n")
         assert answer_late(bootstrap, tmp_path, review["review_id"]) == NotYet()
@@ -206,7 +214,10 @@ def test_an_urgent_record_that_is_rejected_waits_for_a_person(house: Processes, 
         assert review["rejected"]["topic"] == TopicName.TEXT_LINE_DISCLOSURES_URGENT
         shown = house.run("review", "show", review["review_id"][:13]).stdout.decode()
         assert '{"line": "cut o' in shown
-        seen = house.run("review", "decide", review["review_id"], "--as", LEAD, "--confirm")
+        wrong = house.run("review", "decide", review["review_id"], "--as", LEAD, "--confirm")
+        assert (wrong.returncode, b"--entered-again ID or --nothing-in-it" in wrong.stderr) == (2, True), wrong.stderr
+        decided = ("review", "decide", review["review_id"], "--as", LEAD)
+        seen = house.run(*decided, "--nothing-in-it", "entered_in_error")
         assert (seen.returncode, seen.stdout) == (0, b"settled\n"), seen.stderr
         assert listed(house) == []
         assert watched.on(TopicName.DECISIONS) == []

@@ -1,7 +1,7 @@
 """What a lane's writer cannot deliver because of what it is: aborted, named, and the writer goes on."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +135,23 @@ async def test_a_writer_that_is_fenced_before_its_batch_is_sent_says_that_it_was
         monkeypatch.setattr(producer, "send_batch", late)
         with pytest.raises(Exception, match=FENCED):
             await writer.deliver([output(run.output, b"x")], {}, nothing)
+
+
+async def test_a_writer_that_is_fenced_while_its_batch_is_written_may_not_go_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with writer_of(run) as writer, AsyncExitStack() as others, run.reading(run.output) as committed:
+        producer = writer._producer
+        send, manager = producer.send_batch, producer._txn_manager
+
+        async def late(batch: Any, topic: str, *, partition: int) -> Any:
+            destination = TopicPartition(topic, partition)
+            await run.until(lambda: destination in manager.txn_partitions, "the transaction has the partition")
+            await others.enter_async_context(writer_of(run))
+            return await send(batch, topic, partition=partition)
+
+        monkeypatch.setattr(producer, "send_batch", late)
+        with pytest.raises(Exception, match=FENCED) as raised:
+            await writer.deliver([output(run.output, b"x")], {}, nothing)
+        assert not isinstance(raised.value, LaneBroken)
+        assert await committed.to_end() == []

@@ -5,6 +5,8 @@ from tests.mutation.row import Edit, Row
 _CONNECTOR = "services/connectors/connector.py"
 _ATTEMPT = "services/connectors/attempts.py"
 _DELIVERY = "streams/domain/delivery.py"
+_ACCOUNT = "tests/unit/test_demo_account.py::"
+_UNTRUE = "test_the_account_fails_on_a_notice_that_says_more_than_the_deliveries_and_waits_for_one_that_says_less"
 _NOTIFIER = "services/notifier/notifier.py"
 _ATTEMPTS = "tests/unit/test_connector_attempts.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
@@ -12,6 +14,8 @@ _BREAKER = "tests/unit/test_endpoint.py::"
 _ENDPOINT = "tests/unit/test_connector_endpoint.py::"
 _TABLES = "tests/unit/test_delivery.py::"
 _NOTICES = "tests/unit/test_notifier.py::"
+_ORDERS = "tests/unit/test_notice_orders.py::"
+_ANY_ORDER = _ORDERS + "test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor_taken_back"
 
 ROWS = (
     Row(
@@ -59,13 +63,18 @@ ROWS = (
     Row(
         "A report that comes behind its limit is handed over at once",
         _CONNECTOR,
-        (Edit("if turn.now >= self._policy.limit_at(report.reported_at):", "if False:"),),
+        (Edit("if turn.now >= self._policy.limit_at(report.limit_from):", "if False:"),),
         (_LIMITS + "test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_999_is_tried_all_the_same",),
     ),
     Row(
         "What cannot be helped by sending again goes to a human at once",
         _CONNECTOR,
-        (Edit("            case Reading.RETRY:\n", "            case Reading.RETRY | Reading.FAIL:\n"),),
+        (
+            Edit(
+                "            case Reading.RETRY | Reading.DENIED:\n",
+                "            case Reading.RETRY | Reading.DENIED | Reading.FAIL:\n",
+            ),
+        ),
         (_ATTEMPTS + "test_what_cannot_be_helped_by_sending_again_goes_to_a_human_at_once",),
     ),
     Row(
@@ -104,7 +113,7 @@ ROWS = (
     Row(
         "A report that comes twice is reported once",
         _CONNECTOR,
-        (Edit("            if kept.is_known(turn, report.report_id):\n", "            if False:\n"),),
+        (Edit("elif not kept.is_known(turn, message.report_id, message.generation):", "else:"),),
         ("tests/unit/test_connector_repeats.py::test_a_report_that_comes_twice_is_told_once_pending_or_settled",),
     ),
     Row(
@@ -116,20 +125,71 @@ ROWS = (
     Row(
         "A notice is kept until its channel says what came of it",
         _NOTIFIER,
-        (Edit("                turn.put(_pending(due.notification_id), pending", "                _ = (pending"),),
+        (Edit("            kept.keep(turn, progress.but(queued=True))\n", ""),),
         (_NOTICES + "test_after_a_crash_the_notice_is_told_once_in_the_file",),
     ),
     Row(
         "A notice that comes twice is settled once",
         _NOTIFIER,
-        (Edit("if due is None or _is_known(turn, due.notification_id):", "if due is None:"),),
+        (Edit("        marked = turn.get(kept.done(due.notification_id))\n", "        marked = None\n"),),
         (_NOTICES + "test_a_notice_that_comes_twice_or_is_its_own_settling_changes_nothing",),
     ),
     Row(
         "Work of a settled notice changes nothing of its end",
         _NOTIFIER,
-        (Edit("        elif turn.get(_done(due.notification_id)) is None:\n", "        else:\n"),),
+        (Edit("        if turn.get(kept.done(due.notification_id)) is None:\n", "        if True:\n"),),
         ("tests/unit/test_notifier_put_aside.py::test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing",),
+    ),
+    Row(
+        "We are telling is said only behind all that was written before",
+        _NOTIFIER,
+        (
+            Edit(
+                "progress.waits:\n            self._ask(turn, progress)",
+                "progress.waits:\n            self._go_on(turn, progress.but(asked=True, late=True))",
+            ),
+        ),
+        (_ORDERS + "test_what_was_written_while_the_notifier_was_away_is_read_before_we_are_telling_is_said",),
+    ),
+    Row(
+        "What a crash cut off is not said again where it is not true any more",
+        _NOTIFIER,
+        (
+            Edit(
+                "            self._ask(turn, progress)\n        else:",
+                "            self._go_on(turn, progress)\n        else:",
+            ),
+        ),
+        (_ORDERS + "test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_said_again",),
+    ),
+    Row(
+        "What is said is chosen when it leaves",
+        _NOTIFIER,
+        (Edit("if progress.next_words is not effect.says or progress.due != effect.due:", "if False:"),),
+        (_ANY_ORDER,),
+    ),
+    Row(
+        "A crash hides whether a notice left: a follow-up has an id of its own",
+        _NOTIFIER,
+        (Edit("kept.keep(turn, progress.but(saying=effect.says))", "kept.keep(turn, progress)"),),
+        (_ANY_ORDER,),
+    ),
+    Row(
+        "A notice never says less than one before it",
+        "services/notifier/progress.py",
+        (
+            Edit(
+                "(NoticeStands.TELLING, NoticeStands.NOT_TOLD, NoticeStands.TOLD)",
+                "(NoticeStands.TELLING, NoticeStands.TOLD, NoticeStands.NOT_TOLD)",
+            ),
+        ),
+        (_ANY_ORDER,),
+    ),
+    Row(
+        "The demo's account fails on a notice that says more than the deliveries",
+        "services/cli/demo/account.py",
+        (Edit("        faults += untrue_notices(self.settled.values(), acknowledgements(self.deliveries))\n", ""),),
+        (_ACCOUNT + _UNTRUE,),
     ),
     Row(
         "An error of our own tells nothing of the endpoint",

@@ -55,7 +55,7 @@ ROWS = (
     Row(
         "Alarm: a review that is settled clears its own",
         "streams/agents/reviewing.py",
-        (Edit("            clear_review(turn, outcome.review_id, way.cause)\n", "            pass\n"),),
+        (Edit("            clear_review(turn, request.review_id, way.cause)\n", "            pass\n"),),
         (_REVIEWS + "test_an_urgent_review_raises_escalates_and_is_cleared_once_settled",),
     ),
     Row(

@@ -27,7 +27,7 @@ ROWS = (
     Row(
         "A report's limit is a timer of its own",
         _CONNECTOR,
-        (Edit("            else:\n                self._watch_limit(turn, report, standing)\n", ""),),
+        (Edit("        else:\n            self._watch_limit(turn, report, standing)\n", ""),),
         (
             _LIMITS + "test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",
             _LIMITS + "test_the_limit_counts_from_when_it_was_reported_and_not_from_when_it_came",
@@ -70,13 +70,18 @@ ROWS = (
     Row(
         "An attempt under way at the limit may be acknowledged",
         _CONNECTOR,
-        (Edit("        if standing.is_under_way:\n", "        if False:\n"),),
+        (
+            Edit(
+                "            return True\n        if standing.is_under_way:\n",
+                "            return True\n        if False:\n",
+            ),
+        ),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_may_still_be_acknowledged",),
     ),
     Row(
         "No agency is tried on after its time for it",
         _CONNECTOR,
-        (Edit("case Reading.RETRY if self._is_over(turn, report, standing):", "case Reading.RETRY if False:"),),
+        (Edit("Reading.DENIED if self._is_over(turn, report, standing):", "Reading.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),
     Row(
@@ -106,7 +111,7 @@ ROWS = (
     Row(
         "No more attempts than slots go out at once",
         _ENDPOINT,
-        (Edit("            self._free -= 1\n", ""),),
+        (Edit("while self._free and self._may_begin()", "while self._may_begin()"),),
         (_BREAKER + "test_no_more_attempts_go_out_at_once_than_there_are_connections",),
     ),
     Row(
@@ -124,7 +129,7 @@ ROWS = (
     Row(
         "An answer ends the row of failures",
         _ENDPOINT,
-        (Edit("        self._unanswered = 0\n        if not self._was", "        if not self._was"),),
+        (Edit("        self._unanswered = 0\n        self._is_denied", "        self._is_denied"),),
         (_BREAKER + "test_attempts_without_an_answer_open_the_breaker_only_in_a_row",),
     ),
     Row(
@@ -176,7 +181,7 @@ ROWS = (
     Row(
         "A second record of a known report contradicts nothing",
         _DELIVERIES,
-        (Edit("if report is not None and kept.is_known(turn, report.report_id):", "if False:"),),
+        (Edit("if report is not None and kept.is_known(turn, report.report_id, generation):", "if False:"),),
         (_HANDED_OVER + "test_a_second_record_of_a_report_that_is_known_contradicts_nothing",),
     ),
     Row(
@@ -200,7 +205,12 @@ ROWS = (
     Row(
         "A notice that is put aside is settled",
         "services/notifier/notifier.py",
-        (Edit("self._settle(turn, due, NoticeState.UNREACHABLE, cause, reason=PUT_ASIDE)", "return"),),
+        (
+            Edit(
+                "self._settle(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
+                "return",
+            ),
+        ),
         (
             "tests/unit/test_notifier_put_aside.py::test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again",
         ),

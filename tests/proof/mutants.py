@@ -97,7 +97,7 @@ def _of_need(need: Need) -> Iterator[tuple[str, Need]]:
 def of_file(policy: Policy) -> Iterator[Mutant]:
     """Yield each route, deadline and parameter of the version changed once."""
     yield from _of_routes(policy)
-    for name in ("current_for", "repeat_window"):
+    for name in ("current_for", "repeat_window", "tell_within"):
         for by in (-1, 1):
             yield _changed(policy, f"{name} {by:+} minute", **{name: getattr(policy, name) + timedelta(minutes=by)})
     for name in ("emergency", "other"):

@@ -32,8 +32,9 @@ def faults(policy: Policy) -> Iterator[str]:
     for name, review in (("emergency", pressing), ("other", other)):
         if review is None or review.deadline - _NOW != timedelta(minutes=_WANTED[name]):
             yield f"deadlines.{name}"
-    if policy.repeat_window != timedelta(minutes=_WANTED["repeat_window"]):
-        yield "repeat_window"
+    for name in ("repeat_window", "tell_within"):
+        if getattr(policy, name) != timedelta(minutes=_WANTED[name]):
+            yield name
     yield from _of_shares(policy)
 
 

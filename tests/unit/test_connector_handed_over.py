@@ -133,7 +133,7 @@ async def test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark(
         attempt,
         "put_aside",
     )
-    assert bench.lane.state == {b"done/" + ID: b"failed"}
+    assert bench.lane.state == {b"done/" + ID: b"1 failed"}
     assert bench.lane.timers == {}
     bench.lane.feed(encoded(REPORT))
     assert not bench.is_owed()
@@ -147,7 +147,7 @@ async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencySer
     put_aside(bench, PutAside(b"limit/" + ID, None, b"report/" + ID, b"\xff damaged", "Unreadable"))
     last = failed(bench)[-1]
     assert (last.report_id, last.person, last.attempt, last.reason) == (REPORT.report_id, "", 0, "put_aside")
-    assert bench.lane.state == {b"done/" + ID: b"failed"}
+    assert bench.lane.state == {b"done/" + ID: b"1 failed"}
     bench.clock.advance(SETTLED_FOR - timedelta(seconds=1))
     bench.lane.pass_time()
     assert bench.lane.state
@@ -161,7 +161,7 @@ async def test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_ho
     await bench.finish()
     put_aside(bench, PutAside(b"limit/" + ID, None, b"report/" + ID, None, "KeyError"))
     assert failed(bench) == []
-    assert bench.lane.state == {b"done/" + ID: b"acknowledged"}
+    assert bench.lane.state == {b"done/" + ID: b"1 acknowledged"}
 
 
 async def test_a_result_that_comes_after_its_report_was_put_aside_is_no_error(

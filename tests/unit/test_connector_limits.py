@@ -96,7 +96,7 @@ async def test_an_attempt_under_way_at_the_limit_may_still_be_acknowledged(
     assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1), ("received", 1), ("acknowledged", 1)]
     assert failed(bench)[0].reason == "limit_passed"
     assert bench.deliveries()[-1].reference
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"acknowledged"}
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 acknowledged"}
 
 
 async def test_an_attempt_under_way_at_the_limit_that_fails_is_the_last(agency: AgencyServer, bench_at: Open) -> None:
@@ -106,7 +106,7 @@ async def test_an_attempt_under_way_at_the_limit_that_fails_is_the_last(agency: 
     bench.during_attempt(lambda: bench.reach(LIMIT_AT))
     await bench.finish()
     assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"failed"}
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed"}
     assert len(agency.log()) == 1
 
 
@@ -136,7 +136,7 @@ async def test_999_is_tried_on_after_its_limit_and_a_late_acknowledgement_is_on_
     assert handed_over.request is None
     assert [each.attempt for each in tried_on] == list(range(handed_over.attempt + 1, 12))
     assert all(each.request is not None and each.reason == "status_503" for each in tried_on)
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"acknowledged"}
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 acknowledged"}
 
 
 async def test_what_is_tried_on_in_vain_ends_with_the_time_for_it(nowhere: str, bench_at: Open) -> None:
@@ -148,7 +148,7 @@ async def test_what_is_tried_on_in_vain_ends_with_the_time_for_it(nowhere: str, 
     assert tried_on
     assert all(LIMIT_AT < each.changed_at < ENDS_AT for each in tried_on)
     assert ENDS_AT <= bench.clock.now <= ENDS_AT + QUICK.longest_wait
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"failed"}
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed"}
 
 
 async def test_a_permanent_refusal_ends_what_is_tried_on(agency: AgencyServer, bench_at: Open) -> None:
@@ -158,7 +158,7 @@ async def test_a_permanent_refusal_ends_what_is_tried_on(agency: AgencyServer, b
     await bench.finish()
     assert (failed(bench)[-1].reason, failed(bench)[-1].attempt) == ("status_422", 11)
     assert len(agency.log()) == 11
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"failed"}
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed"}
 
 
 async def test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_999_is_tried_all_the_same(

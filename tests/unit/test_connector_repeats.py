@@ -32,7 +32,7 @@ async def test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record(
     made = encoded(report(reported_at=START))
     bench.lane.feed(made)
     await bench.step()
-    mark = {b"done/" + report().report_id.encode(): b"acknowledged"}
+    mark = {b"done/" + report().report_id.encode(): b"1 acknowledged"}
     assert bench.lane.state == mark
     assert not bench.lane.timers
     # Read again on the last day that the topic has it, the report is told no more.

@@ -5,12 +5,21 @@ from typing import Any
 import pytest
 
 from schemas.codec import decode, encode
-from schemas.policy import load_policies
 from schemas.policy.duty import Duty, load_duty
-from streams.agents.decide import Decide
-from tests.decide_reviews import ADULT, MINUTE, VOLUNTEER, answered, asked, concern, rejected_review, unconfirmed
+from streams.domain.staff import StaffDirectory
+from tests.decide_reviews import (
+    ADULT,
+    MINUTE,
+    VOLUNTEER,
+    answered,
+    asked,
+    concern,
+    decide_with,
+    rejected_review,
+    unconfirmed,
+)
 from tests.review_outcomes import KEYLESS, LEAD, STAFF_KEYS, STRANGER, SUPERVISOR, outcome
-from tests.turns import NOW, PARTITION, Lane, why
+from tests.turns import NOW, Lane, why
 
 
 @pytest.mark.parametrize(
@@ -50,7 +59,7 @@ def test_staff_whom_the_policy_does_not_train_settle_nothing() -> None:
     others = [{"id": each.id, "role": each.role, "on_duty": ["daily 00:00-24:00"]} for each in duty.staff[:2]]
     every = {"emergency": "5 minutes", "other": "4 hours"}
     mixed = Duty.model_validate({"escalate_every": every, "staff": [*others, moderator]})
-    lane = Lane(Decide(load_policies(), mixed, STAFF_KEYS, PARTITION))
+    lane = Lane(decide_with(StaffDirectory(mixed, STAFF_KEYS)))
     review = unconfirmed(lane)
     given = outcome(review["review_id"], role="moderator")
     assert why(answered(lane, given)) == ["role: is not trained to settle a review"]

@@ -30,20 +30,6 @@ def test_a_question_beside_a_referral_that_is_refused_takes_nothing_back(lane: L
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
 
 
-def test_a_question_beside_a_referral_is_confirmed_only_with_somebody_to_tell(lane: Lane) -> None:
-    both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
-    (review,) = reviews(lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15})))
-    assert why(answered(lane, outcome(review["review_id"]))) == [
-        "agencies: needs at least one: nobody else was proposed to be told"
-    ]
-    police = [{"agency": "999", "service": "police"}]
-    turn = answered(lane, outcome(review["review_id"], agencies=police))
-    (decision,) = on(turn, TopicName.DECISIONS)
-    assert (decision["outcome"], [each["agency"] for each in decision["agencies"]]) == ("emergency", ["101", "999"])
-    # 101 knows already.
-    assert {output.topic for output in turn.outputs} & set(map(str, REPORTS)) == {TopicName.REPORTS_999}
-
-
 def test_facts_that_deny_what_was_reported_take_nothing_back(lane: Lane) -> None:
     both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
     (review,) = reviews(lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15})))

@@ -39,12 +39,19 @@ def test_an_urgent_id_that_was_used_with_other_content_goes_to_a_person(lane: La
     assert_names_nobody(turn)
 
 
-@pytest.mark.parametrize("said", [{"decision": "confirm"}, {"decision": "refuse", "refusal": "entered_in_error"}])
-def test_a_rejected_record_is_seen_to_or_refused(lane: Lane, said: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"decision": "entered_again", "entered_as": "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"},
+        {"decision": "nothing_in_it", "refusal": "entered_in_error"},
+    ],
+)
+def test_a_rejected_record_is_entered_again_or_there_is_nothing_in_it(lane: Lane, said: dict[str, Any]) -> None:
     review = rejected_review(lane)
     turn = answered(lane, outcome(review["review_id"], by=SUPERVISOR, **said))
     (end,) = settled(turn)
-    assert (end["decision_id"], end["person"], end["decision"]) == (None, None, said["decision"])
+    assert (end["decision_id"], end["person"]) == (None, None)
+    assert {field: end[field] for field in said} == said
     assert [output.topic for output in turn.outputs] == [TopicName.REVIEWS, TopicName.ALARMS]
     assert lane.timers == {}
 
@@ -59,7 +66,7 @@ def test_a_rejected_record_is_seen_to_or_refused(lane: Lane, said: dict[str, Any
 def test_nothing_can_be_decided_of_a_rejected_record(lane: Lane, said: dict[str, Any]) -> None:
     review = rejected_review(lane)
     turn = answered(lane, outcome(review["review_id"], **said))
-    assert why(turn) == ["decision: there is no disclosure to decide: confirm it or refuse it"]
+    assert why(turn) == ["decision: does not settle such a review; allowed: entered_again, nothing_in_it"]
 
 
 def test_what_is_told_of_a_rejected_record_twice_is_asked_once(lane: Lane) -> None:

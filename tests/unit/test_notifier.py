@@ -15,10 +15,12 @@ from schemas.codec import encode
 from schemas.policy import load_policy
 from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
-from schemas.vocabulary import Agency, ContactChannel, NoticeState, Service, WithheldBecause
+from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
 from services.notifier.channels import ChannelPort, ConsoleChannel, FileChannel, Told, Unreachable
+from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import AGENCY_NAMES, Notice, compose
-from services.notifier.notifier import SETTLED_FOR, Notifier
+from services.notifier.notifier import Notifier
+from streams.domain.ids import notice_reference
 from streams.runtime.state import Entry
 from tests.lanes import START, Clock, Lane
 
@@ -42,9 +44,15 @@ def due(number: int = 1, **fields: Any) -> NotificationDue:
         "clauses": ("LT-2",),
         "channels": (ContactChannel.DIRECT_MESSAGE, ContactChannel.SMS),
         "due_at": datetime(2026, 2, 3, 21, 10, tzinfo=UTC),
+        "stands": NoticeStands.TOLD,
+        "tell_by": datetime(2026, 2, 3, 21, 20, tzinfo=UTC),
         **fields,
     }
     return NotificationDue(**made)
+
+
+def notice(made: NotificationDue) -> Notice:
+    return compose(made, NoticeSays.HAVE_TOLD, POLICY)
 
 
 def encoded(made: NotificationDue) -> bytes:
@@ -85,9 +93,10 @@ async def test_a_notice_is_told_by_the_preferred_channel_and_settled_under_the_p
     await one.settle_all()
     (end,) = settled(one)
     assert (end.state, end.channel, end.reason, end.review_at) == (NoticeState.TOLD, "direct_message", None, None)
+    assert end.says is NoticeSays.HAVE_TOLD
     assert (end.notification_id, end.report_id, end.settled_at) == ("notice-1", "report-1", START)
     assert one.outputs[0].key == b"person-1"
-    assert one.state == {b"done/notice-1": b"told"}
+    assert one.state == {b"done/notice-1": b"told/have_told"}
 
 
 async def test_a_notice_says_who_was_told_why_and_where_other_support_is(path: Path) -> None:
@@ -97,9 +106,11 @@ async def test_a_notice_says_who_was_told_why_and_where_other_support_is(path: P
     (line,) = told(path)
     assert line["agency"] == "your social worker"
     assert [reason["clause"] for reason in line["reasons"]] == ["LT-2", "LT-4"]
-    assert line["reasons"][0]["text"] == "Under 18, or adult at risk of harm: ongoing abuse."
+    assert line["reasons"][0]["text"] == POLICY.words_of("LT-2").plain
+    assert (line["says"], line["reference"]) == ("have_told", notice_reference("notice-1"))
+    assert line["statement"] == "This is about what you shared with us. We have told your social worker."
     assert "85258" in line["support"]
-    assert "ask why" in line["rights"]
+    assert "ask us why" in line["rights"]
     assert line["disclosures"] == [{"service": "forum", "disclosure_id": "disclosure-1"}]
     assert "person-1" not in json.dumps(line)
 
@@ -110,9 +121,9 @@ async def test_the_console_says_the_same_in_words() -> None:
     one.feed(encoded(due(agency=Agency.EMERGENCY_999, clauses=("IR-1",))))
     await one.settle_all()
     said = stream.getvalue()
-    assert "[forum disclosure-1 by direct_message]" in said
+    assert f"[forum disclosure-1 by direct_message: have_told, {notice_reference('notice-1')}]" in said
     assert "the emergency services (999)" in said
-    assert "There is a plan to end their life in the immediate future. (IR-1)" in said
+    assert POLICY.words_of("IR-1").plain in said
     assert "THEMIX to 85258" in said
     assert "person-1" not in said
 
@@ -199,14 +210,14 @@ async def test_after_a_crash_the_notice_is_told_once_in_the_file(path: Path, tol
 
 async def test_a_notice_cut_off_while_it_was_written_is_written_again_whole(path: Path) -> None:
     channel = FileChannel(path)
-    await channel.tell(compose(due(1), POLICY))
+    await channel.tell(notice(due(1)))
     whole = size(path)
-    await channel.tell(compose(due(2), POLICY))
+    await channel.tell(notice(due(2)))
     os.truncate(path, size(path) - 10)
     again = FileChannel(path)
     assert size(path) == whole
-    await again.tell(compose(due(1), POLICY))
-    await again.tell(compose(due(2), POLICY))
+    await again.tell(notice(due(1)))
+    await again.tell(notice(due(2)))
     assert [line["notification_id"] for line in told(path)] == ["notice-1", "notice-2"]
 
 
@@ -225,15 +236,15 @@ async def test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_befo
     path: Path, changed: dict[str, Any], restarted: bool
 ) -> None:
     channel = FileChannel(path)
-    await channel.tell(compose(due(), POLICY))
+    await channel.tell(notice(due()))
     channel = FileChannel(path) if restarted else channel
-    other = compose(due(**changed), POLICY)
+    other = notice(due(**changed))
     assert await channel.tell(other) == Told(other.channels[0])
     assert len(told(path)) == 2
     assert told(path)[1]["channel"] == other.channels[0]
     # Each of the two is known from then on.
-    for notice in (compose(due(), POLICY), other):
-        assert await channel.tell(notice) == Told(notice.channels[0])
+    for known in (notice(due()), other):
+        assert await channel.tell(known) == Told(known.channels[0])
     assert len(told(path)) == 2
 
 
@@ -242,14 +253,14 @@ async def test_a_damaged_line_is_passed_over_and_its_notice_is_told_again(
 ) -> None:
     channel = FileChannel(path)
     for number in (1, 2, 3):
-        await channel.tell(compose(due(number), POLICY))
+        await channel.tell(notice(due(number)))
     damage(path, 1)
     again = FileChannel(path)
     said = "".join(capsys.readouterr())
     assert "line=2" in said
     assert "UnicodeDecodeError" in said
     for number in (1, 2, 3):
-        await again.tell(compose(due(number), POLICY))
+        await again.tell(notice(due(number)))
     damage(path, 1, b"")
     assert [line["notification_id"] for line in told(path)] == ["notice-1", "notice-3", "notice-2"]
 
@@ -267,7 +278,7 @@ async def test_a_notice_that_could_be_written_in_part_only_spoils_no_other(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel = FileChannel(path)
-    await channel.tell(compose(due(), POLICY))
+    await channel.tell(notice(due()))
     write = os.write
 
     def full(file: int, line: bytes) -> int:
@@ -275,7 +286,7 @@ async def test_a_notice_that_could_be_written_in_part_only_spoils_no_other(
             return write(file, line[:20])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    other = compose(due(notification_id="notification-2"), POLICY)
+    other = notice(due(notification_id="notification-2"))
     with monkeypatch.context() as disk:
         disk.setattr("services.notifier.channels.os.write", lambda file, line: full(file, line[:30]))
         with pytest.raises(OSError, match="No space"):

@@ -7,7 +7,7 @@ import pytest
 from schemas.codec import encode
 from schemas.policy import load_policy
 from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
-from schemas.vocabulary import Agency, ContactChannel, NoticeState, Service
+from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service
 from services.notifier.channels import Told
 from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier, Tell
@@ -23,8 +23,12 @@ DUE = NotificationDue(
     clauses=("LT-2",),
     channels=(ContactChannel.SMS,),
     due_at=datetime(2026, 2, 3, 21, 10, tzinfo=UTC),
+    stands=NoticeStands.TOLD,
 )
 ENTRY = b"pending/notice-1"
+
+
+TELL = Tell(DUE, "notice-1", NoticeSays.HAVE_TOLD, Cause())
 
 
 class Channel:
@@ -47,11 +51,9 @@ def settled(lane: Lane) -> list[NotificationSettled]:
 
 @pytest.mark.parametrize("by", ["effect", "entry"])
 def test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again(lane: Lane, by: str) -> None:
-    effect = Tell(DUE, Cause())
-    assert lane.agent.entry_of(effect) == ENTRY
-    assert lane.agent.entry_of(b"timer") is None
+    assert lane.agent.entry_of(TELL) == lane.agent.entry_of(b"notice-1") == ENTRY
     lane.effects.clear()
-    lane.put_aside(PutAside(None, effect if by == "effect" else None, ENTRY, lane.state[ENTRY], "KeyError"))
+    lane.put_aside(PutAside(None, TELL if by == "effect" else None, ENTRY, lane.state[ENTRY], "KeyError"))
     (ended,) = settled(lane)
     assert (ended.notification_id, ended.person, ended.state, ended.reason) == (
         "notice-1",
@@ -66,7 +68,7 @@ def test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again(lane: L
 
 async def test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing(lane: Lane) -> None:
     await lane.settle_all()
-    lane.put_aside(PutAside(None, Tell(DUE, Cause()), ENTRY, None, "KeyError"))
+    lane.put_aside(PutAside(None, TELL, ENTRY, None, "KeyError"))
     assert [ended.state for ended in settled(lane)] == [NoticeState.TOLD]
 
 

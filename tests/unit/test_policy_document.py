@@ -17,6 +17,7 @@ def test_the_policy_in_force() -> None:
 
     assert policy.effective_from == datetime(2025, 1, 1, tzinfo=UTC)
     assert (policy.current_for, policy.repeat_window) == (timedelta(days=30), timedelta(hours=6))
+    assert policy.tell_within == timedelta(minutes=10)
     assert (policy.deadlines.emergency, policy.deadlines.other) == (timedelta(minutes=5), timedelta(hours=24))
     assert [clause.id for clause in policy.clauses] == list(ClauseId)
 

@@ -100,6 +100,7 @@ def test_a_notice_for_each_report_in_the_service_s_own_id() -> None:
     assert [notice["agency"] for notice in notices] == ["101", "social_worker"]
     assert all(notice["disclosures"] == [{"service": "forum", "disclosure_id": "d-1"}] for notice in notices)
     assert all((notice["channels"], notice["due_at"]) == (["sms"], NOW) for notice in notices)
+    assert all((notice["stands"], notice["tell_by"]) == ("telling", NOW + POLICY.tell_within) for notice in notices)
 
 
 def test_a_withheld_notice_is_recorded_as_such() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.records import SealedDetails, SealedSection
+from schemas.records import SealedComment, SealedDetails, SealedSection
 from streams.domain.sealing import (
     KEY_BYTES,
     NONCE_BYTES,
@@ -15,7 +15,9 @@ from streams.domain.sealing import (
     open_bytes,
     seal,
     seal_bytes,
+    seal_comment,
     unseal,
+    unseal_comment,
     unwrap,
     wrap,
 )
@@ -121,3 +123,13 @@ def test_an_error_quotes_nothing() -> None:
     assert "d-secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_a_comment_of_staff_opens_with_the_key_of_its_disclosure_alone() -> None:
+    comment = SealedComment(comment="They asked to be called back.", who="The call handler")
+    sealed = seal_comment(comment, key=KEY, key_id="k", nonce=bytes(12), disclosure_id="d")
+    assert b"call" not in sealed.ciphertext
+    assert unseal_comment(sealed, key=KEY, disclosure_id="d") == comment
+    for key, disclosure_id in ((OTHER_KEY, "d"), (KEY, "other")):
+        with pytest.raises(CannotOpen):
+            unseal_comment(sealed, key=key, disclosure_id=disclosure_id)

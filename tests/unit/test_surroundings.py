@@ -67,6 +67,27 @@ def test_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
     assert first.master.hex() not in repr(first)
 
 
+def test_a_key_file_is_never_seen_unfinished_and_is_never_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], int]] = []
+    link = Path.hardlink_to
+
+    def made_meanwhile(path: Path, unfinished: Path) -> None:
+        seen.append(([each.name for each in path.parent.glob("*.key")], unfinished.stat().st_mode & 0o777))
+        assert len(unfinished.read_text()) == 65
+        if path.stem == "lead-2":
+            path.write_text("another's")
+        link(path, unfinished)
+
+    monkeypatch.setattr(Path, "hardlink_to", made_meanwhile)
+    assert Keys.create_staff(tmp_path, "lead-1") == tmp_path / "staff" / "lead-1.key"
+    assert Keys.create_staff(tmp_path, "lead-2") is None
+    assert seen == [([], 0o600), (["lead-1.key"], 0o600)]
+    assert (tmp_path / "staff" / "lead-2.key").read_text() == "another's"
+    assert sorted(each.name for each in (tmp_path / "staff").iterdir()) == ["lead-1.key", "lead-2.key"]
+
+
 def test_staff_have_keys_of_their_own_made_once_by_an_id_that_is_no_name(surroundings: dict[str, str]) -> None:
     folder = Path(surroundings["CONFIDE_KEYS"])
     assert Keys.load(folder).staff == {}
@@ -89,3 +110,9 @@ def test_a_wrong_duty_rota_is_named_with_its_line(surroundings: dict[str, str], 
     status, (said,) = confide("review", "list", environment=environment)
     assert status == 2
     assert said.startswith(f"confide: {rota}, line 2: escalate_every.emergency: ")
+
+
+@pytest.mark.parametrize("verb", [("show", ""), ("show", " "), ("decide", "", "--as", "lead-1", "--confirm")])
+def test_a_review_is_named_by_an_id(verb: tuple[str, ...], surroundings: dict[str, str]) -> None:
+    said = "confide: ID is needed, of the review or how it alone begins: `confide review list` has them"
+    assert confide("review", *verb, environment=surroundings) == (2, [said])

@@ -15,12 +15,12 @@ from infra.broker import BrokerError, LocalBroker, answers
 from infra.broker.probe import free_port
 from infra.topics import TopicsError, apply
 from services.cli.demo.account import Account
+from services.cli.demo.desk import Desk, make_keys, refuse_once, working
 from services.cli.demo.feeding import feed
 from services.cli.demo.leaving import agency_logs, leave
 from services.cli.demo.processes import AGENCY_SLUGS, ProcessLost, Supervisor, specifications
 from services.cli.demo.reading import Reader, has_disclosures
 from services.cli.demo.view import View, summary
-from services.settings import Keys
 
 #: How long the house may take to open, and the last answers to come (seconds).
 _OPEN_SECONDS = 90.0
@@ -42,6 +42,9 @@ class Unplayable(Exception):
 class _House:
     bootstrap: str
     gateway: str
+    keys: Path
+    #: The agency that refuses the first report it gets, so that staff have one to see to.
+    refusing: str
     supervisor: Supervisor
 
 
@@ -73,15 +76,19 @@ async def _play(lines: list[bytes], out: Path | None, partitions: int, workers: 
             with _reading(house.bootstrap, account, view) as reader:
                 opened = time.monotonic()
                 view.say(f"the house is open after {opened - began:.1f} s: Kafka at {house.bootstrap}")
-                with view:
-                    feeding = asyncio.create_task(feed(lines, house.gateway, account, paced=paced))
-                    await _while_running(feeding.done, house.supervisor, reader, view, account, limit=None)
-                    await feeding
-                    await _while_running(
-                        account.is_settled, house.supervisor, reader, view, account, limit=_SETTLE_SECONDS
-                    )
-                    await asyncio.sleep(_QUIET_SECONDS)
-                    view.show(account)
+                desk = Desk(house.bootstrap, house.keys, account, view.say)
+                if desk.is_staffed:
+                    await refuse_once(house.refusing)
+                async with working(desk):
+                    with view:
+                        feeding = asyncio.create_task(feed(lines, house.gateway, account, paced=paced))
+                        await _while_running(feeding.done, house.supervisor, reader, view, account, limit=None)
+                        await feeding
+                        await _while_running(
+                            account.is_settled, house.supervisor, reader, view, account, limit=_SETTLE_SECONDS
+                        )
+                        await asyncio.sleep(_QUIET_SECONDS)
+                        view.show(account)
         logs = agency_logs(folder / "agencies")
         faults = account.faults(logs)
         if reader.error is not None:
@@ -106,7 +113,7 @@ async def _house(folder: Path, out: Path | None, partitions: int, workers: int, 
                 "or take an empty one"
             )
         if keys is None:
-            Keys.create(folder / "keys")
+            make_keys(folder / "keys")
         logs = out / "logs" if out is not None else folder / "logs"
         traces = out / "traces" if out is not None else folder / "traces"
         for each in (logs, traces, folder / "agencies"):
@@ -132,7 +139,13 @@ async def _house(folder: Path, out: Path | None, partitions: int, workers: int, 
             supervisor.start(specification)
         view.say(f"starting {len(supervisor.waiting_for())} processes")
         await supervisor.opened(_OPEN_SECONDS)
-        yield _House(bootstrap, f"http://127.0.0.1:{gateway_port}", supervisor)
+        yield _House(
+            bootstrap,
+            f"http://127.0.0.1:{gateway_port}",
+            Path(environment["CONFIDE_KEYS"]),
+            f"http://127.0.0.1:{agency_ports['care-team']}",
+            supervisor,
+        )
 
 
 @contextlib.asynccontextmanager

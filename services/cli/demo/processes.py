@@ -97,7 +97,8 @@ class Supervisor:
                 process.terminate()
         for process in list(self._running.values()):
             try:
-                await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()

@@ -18,6 +18,7 @@ from schemas.records import (
     NotificationDue,
     NotificationSettled,
     Report,
+    ReportStopped,
     ReviewRequested,
 )
 from schemas.reviews import ReviewSettled
@@ -29,6 +30,7 @@ _MODELS = {
     for model in (
         Decision,
         Report,
+        ReportStopped,
         DeliveryChanged,
         NotificationDue,
         NotificationSettled,

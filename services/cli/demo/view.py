@@ -47,6 +47,12 @@ class View:
             self.console.print(_decision_line(fields, account), highlight=False)
         elif name == "Rejected":
             self.console.print(f"rejected     {fields['reason']}", highlight=False)
+        elif name == "NotificationSettled":
+            self.console.print(_notice_line(fields), style="dim", highlight=False)
+        elif name == "ReviewRequested" and fields["undelivered"] is not None and fields["escalation"] == 0:
+            about = fields["undelivered"]
+            failed = f"report to {about['agency']} failed ({about['failure']})"
+            self.console.print(f"hand-over    {failed}: {fields['on_duty']} is asked", style="bold", highlight=False)
 
     def show(self, account: Account) -> None:
         """Draw the table as it stands."""
@@ -81,7 +87,7 @@ def summary(
     table.add_row("reports", _counts(Counter(report["agency"] for report in account.reports.values())))
     states = Counter(delivery["state"] for delivery in account.deliveries)
     table.add_row("acknowledgements", str(states[DeliveryState.ACKNOWLEDGED]))
-    table.add_row("notices", _counts(Counter(notice["state"] for notice in account.settled.values())))
+    table.add_row("notices", _counts(Counter(notice["says"] or notice["state"] for notice in account.settled.values())))
     table.add_row("reviews", _counts(Counter(review["reason"] for review in account.reviews.values())))
     table.add_row("rejected", str(len(account.rejected)))
     table.add_row("to the decision", _percentiles(account.seconds_to_decision()))
@@ -124,6 +130,12 @@ def _decision_line(decision: Mapping[str, Any], account: Account) -> str:
     told = _told(decision)
     about = account.about(decision["disclosure_id"])
     return f"{decision['outcome']:<13}{about}; {_because(decision)}" + (f"  → {told}" if told else "")
+
+
+def _notice_line(notice: Mapping[str, Any]) -> str:
+    said = (notice["says"] or "nothing").replace("_", " ")
+    by = f" by {notice['channel']}" if notice["channel"] else ""
+    return f"notice       {notice['state']}: {said}{by}" + (f" ({notice['reason']})" if notice["reason"] else "")
 
 
 def _because(decision: Mapping[str, Any]) -> str:

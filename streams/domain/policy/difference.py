@@ -183,6 +183,7 @@ def _parameters(before: Policy, after: Policy) -> Iterator[Parameter]:
         ("effective_until", before.effective_until, after.effective_until),
         ("current_for", before.current_for, after.current_for),
         ("repeat_window", before.repeat_window, after.repeat_window),
+        ("tell_within", before.tell_within, after.tell_within),
         ("trained", listed(sorted(before.trained)), listed(sorted(after.trained))),
         ("deadlines.emergency", before.deadlines.emergency, after.deadlines.emergency),
         ("deadlines.other", before.deadlines.other, after.deadlines.other),

@@ -1,0 +1,142 @@
+"""The table of reviews as data (architecture, *Reviews*): who opens one, by when, who settles it, and how.
+
+A reason that is not here is opened by nothing yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, get_args
+
+from schemas.errors import Invalid
+from schemas.vocabulary import Refusal, ReviewDecision, ReviewReason
+
+if TYPE_CHECKING:
+    from schemas.reviews import ReviewOutcome
+
+#: The fields of a `ReviewOutcome` that belong to some decisions and not to others.
+OutcomeField = Literal["refusal", "facts", "agencies", "ask_again_at", "entered_as", "told_at", "reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """One way to settle a review: what it does, the fields it needs, and those that it may have besides."""
+
+    decision: ReviewDecision
+    words: str
+    needs: tuple[OutcomeField, ...] = ()
+    may_have: tuple[OutcomeField, ...] = ()
+    #: The reasons that it may give, where it needs one.
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a review waits before the next person on duty is asked; None: the policy's or the rota's parameter."""
+
+    urgent: timedelta | None = None
+    other: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """One reason: what opens such a review, its deadlines and steps of the rota, its rank, and how it is settled."""
+
+    opened_by: str
+    settlings: tuple[Settling, ...]
+    who: Literal["trained", "safeguarding_lead"] = "trained"
+    deadlines: Deadlines = Deadlines()
+
+    def settling(self, decision: ReviewDecision) -> Settling:
+        """Return how this decision settles it; raise `Invalid` where it may not."""
+        for each in self.settlings:
+            if each.decision is decision:
+                return each
+        allowed = ", ".join(each.decision.value for each in self.settlings)
+        raise Invalid.of("decision", f"does not settle such a review; allowed: {allowed}")
+
+    def check(self, outcome: "ReviewOutcome") -> None:
+        """Raise `Invalid` for an outcome that does not settle such a review, or lacks what it needs here."""
+        way = self.settling(outcome.decision)
+        for field in get_args(OutcomeField):
+            is_given = getattr(outcome, field) not in (None, ())
+            if is_given and field not in (*way.needs, *way.may_have):
+                raise Invalid.of(field, f"does not belong to {outcome.decision} here")
+            if not is_given and field in way.needs:
+                raise Invalid.of(field, f"is required by {outcome.decision} here")
+        if outcome.refusal is not None and outcome.refusal not in way.refusals:
+            raise Invalid.of("refusal", f"allowed here: {', '.join(way.refusals)}")
+
+
+_R = Refusal
+_D = ReviewDecision
+
+_NEW_FACTS = Settling(_D.NEW_FACTS, "decide anew with what you found out", needs=("facts",))
+_REFUSE = Settling(_D.REFUSE, "tell nobody, for a reason", needs=("refusal",), refusals=tuple(Refusal))
+_CONFIRM = Settling(_D.CONFIRM, "tell whom is proposed, and the agencies you name", may_have=("agencies",))
+_NAME_AGENCIES = Settling(_D.CONFIRM, "tell the agencies you name", needs=("agencies",))
+_NOT_REACHED = Settling(_D.NOT_REACHED, "ask again at a time, nobody was reached", needs=("ask_again_at",))
+
+REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
+    {
+        ReviewReason.CONFIRMATION: ReviewRow(
+            "CASE-1: a report that no trained person made or confirmed", (_CONFIRM, _REFUSE, _NEW_FACTS)
+        ),
+        ReviewReason.SAFEGUARDING_LEAD: ReviewRow(
+            "AD-2, or sexual abuse of somebody under 18 that nobody trained looked at",
+            (
+                Settling(_D.CONFIRM, "report, to the agencies you name", may_have=("agencies",)),
+                Settling(_D.REFUSE, "keep it confidential, for a reason", needs=("refusal",), refusals=tuple(Refusal)),
+                _NEW_FACTS,
+            ),
+            who="safeguarding_lead",
+        ),
+        ReviewReason.PRIVATE_CONVERSATION: ReviewRow(
+            "SAFE-3, SAFE-5, or an open clause while they say they are safe", (_NEW_FACTS, _NOT_REACHED, _REFUSE)
+        ),
+        ReviewReason.MISSING_FACT: ReviewRow("an open clause", (_NEW_FACTS, _NOT_REACHED, _REFUSE)),
+        ReviewReason.NO_ROUTE: ReviewRow(
+            "LT-6 without anybody who could be told", (_NAME_AGENCIES, _NEW_FACTS, _REFUSE)
+        ),
+        ReviewReason.REJECTED: ReviewRow(
+            "a record that cannot be read and may be urgent",
+            (
+                Settling(_D.ENTERED_AGAIN, "it was entered again, under this id", needs=("entered_as",)),
+                Settling(
+                    _D.NOTHING_IN_IT,
+                    "nothing in it needs anybody, for a reason",
+                    needs=("refusal",),
+                    refusals=(_R.NO_CLAUSE_HOLDS, _R.ALREADY_REPORTED, _R.ENTERED_IN_ERROR),
+                ),
+            ),
+        ),
+        ReviewReason.UNDELIVERED: ReviewRow(
+            "a report that failed, or that no agency acknowledged within its limit",
+            (
+                Settling(
+                    _D.TOLD_BY_PHONE,
+                    "you told the agency by phone: whom, when, their reference",
+                    needs=("told_at", "reference"),
+                ),
+                Settling(_D.SEND_AGAIN, "send it again, with a new limit"),
+                Settling(
+                    _D.WITHDRAWN,
+                    "nobody is to be told, for a reason",
+                    needs=("refusal",),
+                    refusals=(_R.NO_CLAUSE_HOLDS, _R.ALREADY_REPORTED, _R.ENTERED_IN_ERROR),
+                ),
+            ),
+            deadlines=Deadlines(urgent=timedelta(seconds=60), other=timedelta(hours=1)),
+        ),
+    }
+)
+
+
+def fields_of(decision: ReviewDecision) -> tuple[frozenset[OutcomeField], frozenset[OutcomeField]]:
+    """Return the fields that a decision needs whatever the reason, and all those that it may have."""
+    ways = [each for row in REVIEW_TABLE.values() for each in row.settlings if each.decision is decision]
+    if not ways:
+        return frozenset(), frozenset()
+    needed = frozenset.intersection(*(frozenset(each.needs) for each in ways))
+    return needed, frozenset(field for each in ways for field in (*each.needs, *each.may_have))

@@ -1,0 +1,70 @@
+"""Whether each notice says what the deliveries say: pure, over the records' fields as JSON has them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from schemas.vocabulary import DeliveryState, NoticeSays, NoticeState
+
+Fields = Mapping[str, Any]
+
+_ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
+#: Staff have these, and tell the person themselves or later.
+_WITH_STAFF = (NoticeState.DEFERRED, NoticeState.UNREACHABLE)
+
+
+def acknowledgements(deliveries: Iterable[Fields]) -> dict[str, datetime]:
+    """Return when each report was acknowledged first, by its id; others are left out."""
+    first: dict[str, datetime] = {}
+    for delivery in deliveries:
+        if delivery["state"] in _ACKNOWLEDGED:
+            at = _time(delivery["changed_at"])
+            first[delivery["report_id"]] = min(at, first.get(delivery["report_id"], at))
+    return first
+
+
+def untrue_notices(settled: Iterable[Fields], acknowledged: Mapping[str, datetime]) -> list[str]:
+    """Return each notice that says more than was so when it was settled.
+
+    `acknowledged` says since when each agency has its report. An agency that a human told by phone belongs there too.
+    """
+    return [
+        f"notice {notice['notification_id']} says {notice['says']} of report {notice['report_id']}, {why}"
+        for notice in settled
+        if notice["says"] == NoticeSays.HAVE_TOLD
+        and (why := _why_untrue(_time(notice["settled_at"]), acknowledged.get(notice["report_id"])))
+    ]
+
+
+def missing_notices(settled: Iterable[Fields], acknowledged: Mapping[str, datetime]) -> list[str]:
+    """Return each acknowledged report whose notice was settled, but neither says so nor is with staff."""
+    known = list(settled)
+    ended = {notice["report_id"] for notice in known if notice["says"] == NoticeSays.HAVE_TOLD}
+    ended |= {notice["report_id"] for notice in known if notice["state"] in _WITH_STAFF}
+    waiting = dict.fromkeys(notice["report_id"] for notice in known if notice["report_id"] in acknowledged)
+    return [
+        f"report {report_id} was acknowledged, and no notice says so yet"
+        for report_id in waiting
+        if report_id not in ended
+    ]
+
+
+def settled_after_tell_by(due: Mapping[str, Fields], settled: Mapping[str, Fields]) -> set[str]:
+    """Return the ids of the notices that waited until `tell_by` had passed."""
+    return {
+        notification_id
+        for notification_id, end in settled.items()
+        if notification_id in due
+        and due[notification_id]["tell_by"] is not None
+        and _time(end["settled_at"]) >= _time(due[notification_id]["tell_by"])
+    }
+
+
+def _why_untrue(settled_at: datetime, acknowledged_at: datetime | None) -> str | None:
+    if acknowledged_at is None:
+        return "which was never acknowledged"
+    return "before it was acknowledged" if settled_at < acknowledged_at else None
+
+
+def _time(written: str | datetime) -> datetime:
+    return datetime.fromisoformat(written) if isinstance(written, str) else written

@@ -1,0 +1,49 @@
+"""Reads `--fact PATH=VALUE` of `confide review decide`; what cannot be a fact is refused with what is allowed."""
+
+import re
+from enum import StrEnum
+from typing import Any
+
+from schemas.concerns import CONCERNS
+from schemas.vocabulary import HousingState, ImmediateDanger, ProfessionalRole, Timeframe
+from services.settings import SettingsError
+
+_AGE = "subject.age"
+_YES_OR_NO = {"true": True, "yes": True, "false": False, "no": False}
+#: Facts that are said in words of a closed set; all others but the age are true or false.
+_WORDS: dict[str, type[StrEnum]] = {
+    "subject.professionals": ProfessionalRole,
+    "concerns[N].immediate_danger": ImmediateDanger,
+    "concerns[N].timeframe": Timeframe,
+    "concerns[N].state": HousingState,
+}
+#: Every fact that may be found out; N is the place of its concern in the disclosure, from 0.
+PATHS = (
+    _AGE,
+    "subject.professionals",
+    *(f"subject.adult_at_risk.{name}" for name in ("care_or_support_needs", "at_risk_of_harm", "cannot_protect_self")),
+    *(f"safety.{name}" for name in ("says_safe", "contradicted", "unclear")),
+    *dict.fromkeys(f"concerns[N].{name}" for model in CONCERNS for name in model.model_fields if name != "kind"),
+)
+_PLACE = re.compile(r"(?<=^concerns\[)(0|[1-9][0-9]{0,2})(?=\])")
+
+
+def read_fact(text: str) -> dict[str, Any]:
+    """Return the path and the value of one `--fact`; raise `SettingsError` that says what is allowed."""
+    path, given, value = text.partition("=")
+    if not given:
+        raise SettingsError("--fact is PATH=VALUE, such as subject.age=16 or concerns[0].plan=true")
+    fact = _PLACE.sub("N", path)
+    # `concerns[N]` is how all places are written here, and no place.
+    if fact not in PATHS or "[N]" in path:
+        raise SettingsError(
+            f"--fact takes one of these paths, N being the place of a concern from 0: {', '.join(PATHS)}"
+        )
+    if fact == _AGE:
+        if not (value.isascii() and value.isdigit() and len(value) <= 3):
+            raise SettingsError(f"--fact {path} takes an age in years")
+        return {"path": path, "value": int(value)}
+    allowed: dict[str, Any] = {word.value: word.value for word in _WORDS[fact]} if fact in _WORDS else _YES_OR_NO
+    if value not in allowed:
+        raise SettingsError(f"--fact {path} takes {', '.join(allowed)}")
+    return {"path": path, "value": allowed[value]}

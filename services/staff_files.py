@@ -1,0 +1,162 @@
+"""Follows the duty rota and the keys of staff on disk, so that a change of staff needs no restart of a worker.
+
+| on disk | what follows |
+|---|---|
+| the rota changes | those on it now are asked, and may sign |
+| `staff/ID.key` appears, changes or goes | ID signs with it from then on, or no longer |
+| the rota or `staff` is missing, or a file is wrong | what was known counts; it is logged, counted, tried again |
+| the master or token key changes | it is ignored, logged and counted: what was sealed with the first would be lost |
+"""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from opentelemetry import metrics
+
+from schemas.errors import Invalid
+from schemas.policy import WrongPolicy
+from schemas.policy.duty import load_duty
+from schemas.reviews import check_staff
+from schemas.telemetry import Attribute, Metric
+from schemas.vocabulary import Role
+from services.settings import STAFF_FOLDER, Keys, Settings, SettingsError, WrongKeyFile, read_key
+from services.watched_file import WatchedFile
+from streams.domain.staff import StaffDirectory
+
+#: Shortest time between two looks at the files, in seconds.
+LOOK_EVERY = 1.0
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("services.staff_files")
+_refused = metrics.get_meter("confide.decide").create_counter(Metric.STAFF_FILES_REFUSED, unit="{change}")
+
+
+class StaffFile(StrEnum):
+    """The kinds of files that are followed, as the metric has them."""
+
+    ROTA = "rota"
+    STAFF_KEY = "staff_key"
+    STAFF_FOLDER = "staff_folder"
+    FIXED_KEY = "fixed_key"
+
+
+class FixedKeyChanged(SettingsError):
+    """The file of a key that must not change under a running process holds another one."""
+
+
+class StaffFiles:
+    """Returns the current staff directory when it is called; it looks at the files once a second at most.
+
+    It starts with `keys.staff`, which the process read at its start. All lanes of a worker share one, on one thread.
+    Raises `SettingsError` for a wrong rota, which a running process would not take over.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        trained: Collection[Role],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        folder, duty_file = settings.key_folder(), settings.duty_file
+        self._directory = StaffDirectory(settings.duty(trained), keys.staff)
+        self._monotonic = monotonic
+        self._now = now
+        self._looked = float("-inf")
+        read_rota = partial(load_duty, trained=trained)
+        self._rota = None if duty_file is None else _watched(StaffFile.ROTA, duty_file, read_rota)
+        self._fixed = [
+            (_watched(StaffFile.FIXED_KEY, folder / f"{name}.key", partial(_same, key)), key)
+            for name, key in (("master", keys.master), ("token", keys.token))
+        ]
+        self._folder = folder / STAFF_FOLDER
+        self._folder_refused = False
+        self._keys: dict[Path, WatchedFile[bytes | None]] = {}
+
+    def __call__(self) -> StaffDirectory:
+        """Return who is on the duty rota and who has a key, as of a second ago at most."""
+        at = self._monotonic()
+        if at - self._looked >= LOOK_EVERY:
+            self._looked = at
+            self._look(self._now())
+        return self._directory
+
+    def _look(self, now: datetime) -> None:
+        known = self._directory
+        duty = known.duty if self._rota is None else self._rota.look(known.duty, now)
+        keys = self._staff_keys(now)
+        for file, key in self._fixed:
+            file.look(key, now)
+        if (duty.escalate_every, duty.staff, keys) != (known.duty.escalate_every, known.duty.staff, known.keys):
+            self._directory = known.changed(duty, keys, now)
+            _log.info("staff changed", on_rota=len(duty.staff), keys=len(keys))
+
+    def _staff_keys(self, now: datetime) -> Mapping[str, bytes]:
+        known = self._directory.keys
+        try:
+            paths = sorted(path for path in self._folder.iterdir() if path.suffix == ".key" and path.is_file())
+        except OSError as error:
+            # Where no member of staff ever had a key there is no folder. That it went may be a mount that is away,
+            # so no key is taken from anybody for it.
+            if known and not self._folder_refused:
+                self._folder_refused = True
+                _refuse(StaffFile.STAFF_FOLDER, self._folder, error)
+            return known
+        self._folder_refused = False
+        self._keys = {path: self._keys.get(path) or _watched(StaffFile.STAFF_KEY, path, read_key) for path in paths}
+        found = {path.stem: file.look(known.get(path.stem), now) for path, file in self._keys.items()}
+        return {name: key for name, key in found.items() if key is not None}
+
+
+def _watched(kind: StaffFile, path: Path, read: Callable[[Path], T]) -> WatchedFile[T]:
+    return WatchedFile(path, read, partial(_refuse, kind))
+
+
+def _same(key: bytes, path: Path) -> bytes:
+    """Return the key that the process started with; raise `FixedKeyChanged` where its file holds another."""
+    if read_key(path) != key:
+        raise FixedKeyChanged("this process keeps the key that it started with: start all processes again together")
+    return key
+
+
+def _refuse(kind: StaffFile, path: Path, error: Exception) -> None:
+    """Log and count one change that is not taken over; nothing of the file is said, and of its place only the name."""
+    _refused.add(1, {Attribute.STAFF_FILE: kind.value})
+    _log.error("a change of a staff or key file is not taken over", file=_shown(kind, path), reason=_reason(error))
+
+
+def _shown(kind: StaffFile, path: Path) -> str:
+    if kind is StaffFile.STAFF_KEY:
+        try:
+            check_staff(path.stem)
+        except Invalid:
+            return "staff/(its name is no id of the duty rota)"
+        return f"staff/{path.name}"
+    return path.name
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case WrongKeyFile():
+            return error.reason
+        case FixedKeyChanged():
+            return str(error)
+        case WrongPolicy(__cause__=OSError() as cause):
+            return _reason(cause)
+        case WrongPolicy():
+            # The reason may quote the line.
+            lines = dict.fromkeys(str(fault.line) for fault in error.faults if fault.line is not None)
+            return f"is wrong in line {', '.join(lines)}" if lines else "is incomplete"
+        case OSError():
+            return error.strerror or type(error).__name__
+        case _:
+            return type(error).__name__

@@ -1,0 +1,281 @@
+"""Whatever is wrong with a connector, each of its reports is a human's within its limit, and is told at last."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from infra.broker import LocalBroker
+from infra.topics import apply
+from schemas.codec import decode
+from schemas.topics import CATALOGUE, Group, TopicName, changelog
+from schemas.vocabulary import Agency
+from services.settings import Keys
+from tests.agency_servers import AgencyServer, serving
+from tests.alarm_receiver import Receiver, receiving
+from tests.disclosures import fields
+from tests.processes import Process, Processes, processes
+from tests.tails import Tail
+
+pytestmark = pytest.mark.faults
+
+LIMIT = 5.0
+PARTITIONS = 2
+LEAD = "lead-1"
+DUTY = f"""
+[escalate_every]
+emergency = "1 minute"
+other = "1 minute"
+[[staff]]
+id = "{LEAD}"
+role = "safeguarding_lead"
+on_duty = ["daily 00:00-24:00"]
+"""
+IDS = ("d-1", "d-2", "d-3")
+
+
+@pytest.fixture
+def bootstrap(own_broker: Callable[[], LocalBroker]) -> str:
+    broker = own_broker()
+    apply(broker.bootstrap, PARTITIONS)
+    return broker.bootstrap
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receives:
+        yield receives
+
+
+@pytest.fixture
+def environment(bootstrap: str, tmp_path: Path, receiver: Receiver) -> dict[str, str]:
+    Keys.create(tmp_path / "keys")
+    (tmp_path / "duty.toml").write_text(DUTY)
+    return {
+        "KAFKA_BOOTSTRAP": bootstrap,
+        "CONFIDE_KEYS": str(tmp_path / "keys"),
+        "CONFIDE_DUTY": str(tmp_path / "duty.toml"),
+        "CONFIDE_ALARM": receiver.url,
+    }
+
+
+@pytest.fixture
+def confide(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
+    with processes(environment, tmp_path) as starting:
+        assert starting.run("keys", "staff", LEAD).returncode == 0
+        yield starting
+
+
+@pytest.fixture
+async def agency(tmp_path: Path) -> AsyncIterator[AgencyServer]:
+    async with serving(tmp_path, Agency.EMERGENCY_999) as serves:
+        yield serves
+
+
+def causes(receiver: Receiver, what: str) -> set[str]:
+    """Return the reviews of which the receiver heard an alarm, or an all-clear."""
+    return {cause for said, cause, _ in receiver.of("review") if said == what}
+
+
+class House:
+    """A worker, a connector with something wrong with it, and what comes on the topics."""
+
+    def __init__(self, confide: Processes, tail: Tail, agency: AgencyServer, receiver: Receiver) -> None:
+        self._confide = confide
+        self._receiver = receiver
+        self._tail = tail
+        self._agency = agency
+        self._came: list[tuple[str, dict[str, Any]]] = []
+        self.worker = self.work()
+
+    def work(self) -> Process:
+        worker = self._confide.start_module("tests.hurried", str(LIMIT), "worker")
+        worker.announced()
+        return worker
+
+    def connect(self, limit: float = LIMIT) -> Process:
+        return self._confide.start_module(
+            "tests.hurried", str(limit), "connector", "999", "--agency-url", self._agency.url
+        )
+
+    async def produce(self) -> None:
+        lines = [json.dumps(fields(each, subject={"account": f"forum:{each}", "age": 16})) for each in IDS]
+        done = await asyncio.to_thread(self._confide.run, "produce", "-", given="\n".join(lines).encode())
+        assert done.returncode == 0, done.stderr
+
+    async def decide(self, review: dict[str, Any], *how: str) -> None:
+        arguments = ("review", "decide", review["review_id"], "--as", LEAD, *how)
+        done = await asyncio.to_thread(self._confide.run, *arguments)
+        assert done.returncode == 0, done.stderr
+
+    async def show(self, review: dict[str, Any]) -> str:
+        done = await asyncio.to_thread(self._confide.run, "review", "show", review["review_id"])
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
+    async def until(self, done: Callable[[], bool], what: str) -> None:
+        for _ in range(100):
+            if done():
+                return
+            for record in await asyncio.to_thread(self._tail.take, 1, 0.5):
+                self._came.append((record.topic, decode(record.value, *CATALOGUE[record.topic].carries)[1]))
+        raise AssertionError(f"{what} did not come")
+
+    def on(self, topic: str) -> list[dict[str, Any]]:
+        return [came for where, came in self._came if where == topic]
+
+    async def until_alarmed(self) -> None:
+        """Wait until the receiver heard an alarm of the review of each report."""
+        wanted = {f"review/{each['review_id']}" for each in self.undelivered()}
+        await asyncio.to_thread(self._receiver.until, lambda receiver: wanted <= causes(receiver, "alarm"))
+
+    async def until_all_clear(self) -> None:
+        """Wait until the receiver heard an all-clear of each review that it had an alarm of."""
+        await asyncio.to_thread(
+            self._receiver.until, lambda receiver: causes(receiver, "alarm") == causes(receiver, "all-clear")
+        )
+
+    def assert_heard_each_once(self) -> None:
+        """Each step of each review raised one alarm, and there was one all-clear."""
+        heard = self._receiver.of("review")
+        assert len(heard) == len(set(heard))
+
+    def reports(self) -> dict[str, dict[str, Any]]:
+        """Return each report as it was sent first."""
+        return {
+            each["report_id"]: each
+            for each in self.on(TopicName.REPORTS_999)
+            if each.get("generation") == 1 and "kind" in each
+        }
+
+    def undelivered(self) -> list[dict[str, Any]]:
+        """Return the reviews of undelivered reports, as each was asked first."""
+        asked = [each for each in self.on(TopicName.REVIEWS) if each.get("undelivered")]
+        return [each for each in asked if each["escalation"] == 0]
+
+    def settled(self) -> set[str]:
+        return {each["review_id"] for each in self.on(TopicName.REVIEWS) if "settled_at" in each}
+
+    def told(self) -> list[str]:
+        return [each["report_id"] for each in self.on(TopicName.NOTIFICATIONS) if each.get("stands") == "told"]
+
+
+@pytest.fixture
+def house(confide: Processes, bootstrap: str, agency: AgencyServer, receiver: Receiver) -> Iterator[House]:
+    topics = (TopicName.REPORTS_999, TopicName.REVIEWS, TopicName.NOTIFICATIONS, TopicName.DELIVERIES)
+    with Tail(bootstrap, *topics) as tail:
+        yield House(confide, tail, agency, receiver)
+
+
+async def assert_each_is_a_humans_within_its_limit(house: House) -> list[dict[str, Any]]:
+    await house.until(lambda: len(house.undelivered()) >= len(IDS), "a review for each report")
+    reviews, reports = house.undelivered(), house.reports()
+    assert sorted(each["undelivered"]["report_id"] for each in reviews) == sorted(reports)
+    for each in reviews:
+        waited = (each["requested_at"] - reports[each["undelivered"]["report_id"]]["reported_at"]).total_seconds()
+        assert waited < LIMIT + 2.0
+    await house.until_alarmed()
+    return reviews
+
+
+async def kill_when_queued(house: House, agency: AgencyServer) -> None:
+    agency.faults.add([503] * 1_000)
+    connector = house.connect()
+    await house.produce()
+    await house.until(lambda: len(house.on(TopicName.DELIVERIES)) >= len(IDS), "what is queued")
+    connector.kill()
+
+
+async def start_with_wrong_keys(house: House, environment: dict[str, str], folder: Path, agency: AgencyServer) -> None:
+    await house.produce()
+    await house.until(lambda: len(house.reports()) == len(IDS), "the reports")
+    Keys.create(folder / "other-keys")
+    with processes({**environment, "CONFIDE_KEYS": str(folder / "other-keys")}, folder) as others:
+        connector = others.start("connector", "999", "--agency-url", agency.url)
+        assert await asyncio.to_thread(connector.ends) == 2
+
+
+async def have_its_lanes_refuse(house: House, bootstrap: str) -> None:
+    producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    for partition in range(PARTITIONS):
+        producer.send(changelog(Group.CONNECTOR_999), b"junk", key=b"?junk", partition=partition).get(20)
+    producer.close()
+    house.connect()
+    await house.produce()
+
+
+@pytest.mark.parametrize("wrong", ["never-started", "killed", "wrong-keys", "denied"])
+async def test_a_report_is_a_humans_within_its_limit_and_is_told_once_it_is_sent_again(
+    house: House, agency: AgencyServer, environment: dict[str, str], tmp_path: Path, wrong: str
+) -> None:
+    match wrong:
+        case "never-started":
+            await house.produce()
+        case "killed":
+            await kill_when_queued(house, agency)
+        case "wrong-keys":
+            await start_with_wrong_keys(house, environment, tmp_path, agency)
+        case "denied":
+            agency.faults.add([401] * 1_000)
+            house.connect()
+            await house.produce()
+        case _:
+            raise ValueError(wrong)
+    reviews = await assert_each_is_a_humans_within_its_limit(house)
+    for review in reviews:
+        await house.decide(review, "--send-again")
+    agency.faults.clear()
+    if wrong != "denied":
+        house.connect(limit=60.0)
+    await house.until(lambda: len(house.told()) == len(IDS), "all are told")
+    assert sorted(agency.accepted()) == sorted(house.reports())
+    await house.until(lambda: {each["review_id"] for each in house.undelivered()} <= house.settled(), "all are settled")
+    await house.until_all_clear()
+    house.assert_heard_each_once()
+
+
+async def test_a_connector_whose_lanes_refuse_keeps_no_report_from_a_human_who_tells_by_phone(
+    house: House, agency: AgencyServer, bootstrap: str
+) -> None:
+    await have_its_lanes_refuse(house, bootstrap)
+    for review in await assert_each_is_a_humans_within_its_limit(house):
+        await house.decide(review, "--told-by-phone", "The call handler", "--at", "1 minute", "--reference", "CAD-1")
+    await house.until(lambda: len(house.told()) == len(IDS), "all are told")
+    assert agency.accepted() == []
+    for review in house.undelivered():
+        shown = await house.show(review)
+        assert "Who was told: The call handler" in shown
+        assert "its reference is CAD-1." in shown
+    # Free text of staff stands in no topic.
+    assert "The call handler" not in str(house.on(TopicName.REVIEWS))
+    stopped = [each for each in house.on(TopicName.REPORTS_999) if "why" in each]
+    assert sorted(each["report_id"] for each in stopped) == sorted(house.reports())
+
+
+async def test_a_worker_that_is_killed_between_any_two_steps_loses_and_doubles_no_hand_over(
+    house: House, agency: AgencyServer
+) -> None:
+    def kill_and_start() -> None:
+        house.worker.kill()
+        house.worker = house.work()
+
+    await house.produce()
+    await house.until(lambda: len(house.reports()) == len(IDS), "the reports")
+    kill_and_start()
+    await house.until(lambda: len(house.undelivered()) >= len(IDS), "a review for each report")
+    kill_and_start()
+    for review in house.undelivered():
+        await house.decide(review, "--send-again")
+        kill_and_start()
+    house.connect(limit=60.0)
+    await house.until(lambda: len(house.told()) == len(IDS), "all are told")
+    kill_and_start()
+    await house.until(lambda: {each["review_id"] for each in house.undelivered()} <= house.settled(), "all are settled")
+    await house.until_all_clear()
+    house.assert_heard_each_once()
+    assert sorted(agency.accepted()) == sorted(house.reports())
+    assert len(house.told()) == len(set(house.told()))

@@ -1,0 +1,152 @@
+"""Staff who are added and removed while one `confide worker` runs: who settles a review, and why others may not."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.broker import LocalBroker
+from infra.topics import apply
+from schemas.reviews import ReviewOutcome, ReviewSettled
+from services.review.answering import AskedAgain, NotYet, Refused, answer, signed
+from services.review.book import Known
+from services.review.reading import Topics
+from services.settings import Keys
+from tests.disclosures import fields
+from tests.processes import Processes, processes
+
+pytestmark = pytest.mark.integration
+
+FIRST, SECOND = "lead-1", "lead-2"
+VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
+UNKNOWN = "review_id: is of no review that is open or was settled of late"
+
+
+class House:
+    """A broker, one worker that is never started again, and the files that say who its staff are."""
+
+    def __init__(self, bootstrap: str, folder: Path, confide: Processes) -> None:
+        self.bootstrap = bootstrap
+        self.keys = folder / "keys"
+        self.duty = folder / "duty.toml"
+        self.confide = confide
+
+    def rota(self, *leads: str) -> None:
+        """Replace the rota by one of these leads, as a whole."""
+        every = '[escalate_every]\nemergency = "1 hour"\nother = "1 hour"\n'
+        staff = '[[staff]]\nid = "{}"\nrole = "safeguarding_lead"\non_duty = ["daily 00:00-24:00"]\n'
+        new = self.duty.with_suffix(".new")
+        new.write_text(every + "".join(staff.format(name) for name in leads))
+        new.replace(self.duty)
+
+    def disclose(self, *disclosures: str) -> list[Known]:
+        """Have each disclosure ask for a review, and return those in their order."""
+        lines = "".join(json.dumps(fields(each, assessment=VOLUNTEER)) + "\n" for each in disclosures)
+        assert self.confide.run("produce", "-", given=lines.encode()).returncode == 0
+        found: dict[str | None, Known] = {}
+
+        def asked() -> bool:
+            topics = Topics(self.bootstrap)
+            try:
+                found.update({known.latest.disclosure_id: known for known in topics.book().reviews()})
+            finally:
+                topics.close()
+            return {*disclosures} <= {*found}
+
+        until(asked, "the reviews")
+        return [found[each] for each in disclosures]
+
+    def settle(
+        self, known: Known, by: str, key: bytes, review: str | None = None
+    ) -> ReviewSettled | AskedAgain | Refused | NotYet:
+        """Send an outcome past the console's own checks, and return what the worker makes of it."""
+        said = {
+            "review_id": review or known.latest.review_id,
+            "by": by,
+            "role": "safeguarding_lead",
+            "decided_at": datetime.now(UTC),
+            "decision": "confirm",
+            "signature": b"",
+        }
+        return answer(self.bootstrap, known, signed(ReviewOutcome.model_validate(said), key), wait=15)
+
+    def until_refused(self, known: Known, by: str, key: bytes, reason: str) -> str:
+        """Return why the worker refuses an outcome once that begins so; what it is asked about is no review at all."""
+        last = [""]
+
+        def refused() -> bool:
+            came = self.settle(known, by, key, "no-review")
+            assert isinstance(came, Refused)
+            last[0] = came.reason
+            return came.reason.startswith(reason)
+
+        until(refused, reason)
+        return last[0]
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    for _ in range(100):
+        if holds():
+            return
+    raise AssertionError(f"{what} did not come")
+
+
+@pytest.fixture
+def house(own_broker: Callable[[], LocalBroker], tmp_path: Path) -> Iterator[House]:
+    bootstrap = own_broker().bootstrap
+    apply(bootstrap, 1)
+    Keys.create(tmp_path / "keys")
+    environment: dict[str, Any] = {
+        "KAFKA_BOOTSTRAP": bootstrap,
+        "CONFIDE_KEYS": str(tmp_path / "keys"),
+        "CONFIDE_DUTY": str(tmp_path / "duty.toml"),
+        "CONFIDE_METRICS": str(tmp_path / "metrics"),
+    }
+    with processes(environment, tmp_path) as confide:
+        yield House(bootstrap, tmp_path, confide)
+
+
+def test_staff_change_while_one_worker_runs(house: House) -> None:
+    house.rota(FIRST)
+    assert house.confide.run("keys", "staff", FIRST).returncode == 0
+    worker = house.confide.start("worker")
+    worker.announced()
+    one, two, three = house.disclose("d-1", "d-2", "d-3")
+    assert (one.latest.on_duty, two.latest.on_duty) == (FIRST, FIRST)
+
+    # Added: on the rota first, and by a key then.
+    assert house.until_refused(one, SECOND, b"none" * 8, "by: ") == "by: is nobody on the duty rota"
+    house.rota(FIRST, SECOND)
+    assert house.confide.run("keys", "staff", SECOND).stdout == f"made: staff/{SECOND}.key\n".encode()
+    key = Keys.load(house.keys).staff[SECOND]
+    house.until_refused(one, SECOND, key, UNKNOWN)
+    confirmed = house.confide.run("review", "decide", one.latest.review_id, "--as", SECOND, "--confirm")
+    assert (confirmed.returncode, confirmed.stdout[:8]) == (0, b"settled:"), confirmed.stderr
+
+    # What cannot be used changes nothing.
+    (house.keys / "staff" / f"{FIRST}.key").write_text("no key")
+    house.duty.write_text("no rota")
+
+    def logged() -> bool:
+        # The worker looks at the files when it has an outcome to check.
+        assert house.settle(two, SECOND, key, "no-review") == Refused(UNKNOWN)
+        return house.confide.errors("worker").read_text().count("is not taken over") == 2
+
+    until(logged, "the log of both files")
+    settled = house.settle(two, SECOND, key)
+    assert isinstance(settled, ReviewSettled), settled
+
+    # Removed: the key first, then from the rota.
+    house.rota(FIRST, SECOND)
+    (house.keys / "staff" / f"{SECOND}.key").unlink()
+    said = house.until_refused(three, SECOND, key, "by: had its key taken away at 20")
+    assert house.settle(three, SECOND, key) == Refused(said)
+    house.rota(FIRST)
+    said = house.until_refused(three, SECOND, key, "by: was taken off the duty rota at 20")
+    assert house.settle(three, SECOND, key) == Refused(said)
+    listed = house.confide.run("review", "list", "--json").stdout.splitlines()
+    assert [json.loads(line)["review_id"] for line in listed] == [three.latest.review_id]
+    assert worker.stop() == 0

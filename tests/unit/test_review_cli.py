@@ -1,0 +1,153 @@
+"""What `confide review` refuses before it asks Kafka, and what it says of a review that was settled before."""
+
+from typing import Any, get_args
+
+import pytest
+import typer
+
+from schemas.concerns import CONCERNS
+from schemas.reviews import ReviewFact, ReviewOutcome, ReviewSettled
+from services.cli.review_decide import _report_before
+from services.cli.review_facts import PATHS, read_fact
+from services.settings import SettingsError
+from streams.domain.admission import readable
+from streams.domain.new_facts import with_facts
+from tests.disclosures import disclosure
+from tests.turns import NOW
+
+WORDS = ("true", "16", "social_worker", "harm", "within_30_days", "at_risk")
+OUTCOME = {
+    "review_id": "review-1",
+    "by": "lead-1",
+    "role": "safeguarding_lead",
+    "decided_at": NOW,
+    "decision": "confirm",
+    "signature": b"",
+}
+SETTLED = {
+    "review_id": "review-1",
+    "person": "person-1",
+    "decision_id": "decision-2",
+    "by": "lead-1",
+    "role": "safeguarding_lead",
+    "decision": "confirm",
+    "settled_at": NOW,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("subject.age=16", 16),
+        ("subject.professionals=social_worker", "social_worker"),
+        ("subject.adult_at_risk.at_risk_of_harm=no", False),
+        ("safety.says_safe=true", True),
+        ("concerns[0].plan=yes", True),
+        ("concerns[12].timeframe=none", "none"),
+        ("concerns[1].state=at_risk", "at_risk"),
+        ("concerns[1].immediate_danger=life", "life"),
+    ],
+)
+def test_a_fact_is_read(text: str, value: Any) -> None:
+    fact = read_fact(text)
+    assert fact == {"path": text.partition("=")[0], "value": value}
+    assert fact["value"] is value or not isinstance(value, bool)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("subject.age", "--fact is PATH=VALUE, such as subject.age=16 or concerns[0].plan=true"),
+        ("subject.age=sixteen", "--fact subject.age takes an age in years"),
+        ("subject.age=true", "--fact subject.age takes an age in years"),
+        ("subject.age=1600", "--fact subject.age takes an age in years"),
+        ("concerns[0].plan=maybe", "--fact concerns[0].plan takes true, yes, false, no"),
+        ("concerns[0].plan=none", "--fact concerns[0].plan takes true, yes, false, no"),
+        (
+            "concerns[0].timeframe=soon",
+            "--fact concerns[0].timeframe takes immediate, within_30_days, beyond_30_days, none",
+        ),
+        ("subject.professionals=Ada", "--fact subject.professionals takes social_worker, care_professional"),
+    ],
+)
+def test_a_fact_that_is_wrong_is_refused_with_what_is_allowed(text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_fact(text)
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    "path", ["subject.name", "facts[0].path", "concerns[0].plam", "concerns[N].plan", "concerns[01].plan", "", "age"]
+)
+def test_a_path_that_is_none_is_refused_with_all_that_are(path: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_fact(f"{path}=true")
+    said = str(refused.value)
+    assert said.startswith("--fact takes one of these paths, N being the place of a concern from 0: subject.age, ")
+    assert said.endswith(", ".join(PATHS))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_allowed_is_what_the_contract_takes(path: str) -> None:
+    """DECIDE takes every word that the console lets through for a fact, in a disclosure with each kind of concern."""
+    kinds = [get_args(model.model_fields["kind"].annotation)[0] for model in CONCERNS]
+    disclosed = readable(disclosure(concerns=[{"kind": kind.value} for kind in kinds]))
+    places = [at for at, model in enumerate(CONCERNS) if path.removeprefix("concerns[N].") in model.model_fields] or [0]
+    for place in places:
+        facts = [fact for word in WORDS if (fact := read(f"{path.replace('[N]', f'[{place}]')}={word}")) is not None]
+        assert facts
+        for fact in facts:
+            with_facts(disclosed, [fact])
+
+
+def read(text: str) -> ReviewFact | None:
+    """Return a fact as the console sends it, None where it refuses it."""
+    try:
+        return ReviewFact.model_validate(read_fact(text))
+    except SettingsError:
+        return None
+
+
+def outcome(**said: Any) -> ReviewOutcome:
+    return ReviewOutcome.model_validate(OUTCOME | said)
+
+
+def settled(**said: Any) -> ReviewSettled:
+    return ReviewSettled.model_validate(SETTLED | said)
+
+
+def test_a_review_that_was_settled_as_is_said_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    _report_before(settled(), outcome())
+    assert capsys.readouterr().out == "settled already, as you say: decision decision-2\n"
+    refused = {"decision": "refuse", "refusal": "already_reported"}
+    _report_before(settled(**refused, decision_id=None), outcome(**refused))
+    assert capsys.readouterr().out == "settled already, as you say\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "by"),
+    [
+        ({"by": "lead-2"}, {}, "lead-2"),
+        ({"decision": "refuse", "refusal": "already_reported"}, {}, "lead-1"),
+        (
+            {"decision": "refuse", "refusal": "already_reported"},
+            {"decision": "refuse", "refusal": "out_of_scope"},
+            "lead-1",
+        ),
+        ({}, {"agencies": [{"agency": "101"}]}, "lead-1"),
+        (
+            {"decision": "new_facts"},
+            {"decision": "new_facts", "facts": [{"path": "subject.age", "value": 16}]},
+            "lead-1",
+        ),
+        ({"by": None, "role": None}, {}, "an acknowledgement of the agency"),
+    ],
+    ids=["by another", "otherwise", "another reason", "agencies", "facts", "by the agency"],
+)
+def test_a_review_that_was_settled_otherwise_is_an_error(
+    before: dict[str, Any], said: dict[str, Any], by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        _report_before(settled(**before), outcome(**said))
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == f"confide: {by} settled it before\n"

@@ -1,0 +1,77 @@
+"""The table of reviews: every reason that is opened has its row, and what settles it is offered and nothing else."""
+
+from datetime import timedelta
+
+import pytest
+
+from schemas.errors import Invalid
+from schemas.review_table import REVIEW_TABLE, fields_of
+from schemas.vocabulary import ReviewDecision, ReviewReason
+from services.review.words import OPTIONS, option_words
+from tests.decide_reviews import HOUR, MINUTE, answered, asked, concern, reviews, unconfirmed
+from tests.review_outcomes import SUPERVISOR, outcome
+from tests.turns import NOW, Lane, why
+
+UNCLEAR = {"says_safe": False, "contradicted": False, "unclear": True}
+
+
+def test_every_reason_that_something_opens_has_a_row() -> None:
+    assert set(REVIEW_TABLE) == set(ReviewReason) - {ReviewReason.SUSPECTED_SHARED}
+
+
+@pytest.mark.parametrize("reason", REVIEW_TABLE)
+def test_each_way_to_settle_has_an_option_and_says_its_fields(reason: ReviewReason) -> None:
+    row = REVIEW_TABLE[reason]
+    assert row.settlings
+    for way in row.settlings:
+        assert option_words(way).startswith(OPTIONS[way.decision])
+        assert bool(way.refusals) is ("refusal" in way.needs)
+        needed, allowed = fields_of(way.decision)
+        assert needed <= set(way.needs) <= allowed
+
+
+def test_what_no_row_allows_is_nobodys_to_say() -> None:
+    said = {way.decision for row in REVIEW_TABLE.values() for way in row.settlings}
+    assert set(ReviewDecision) - said == {ReviewDecision.ACKNOWLEDGED}
+
+
+@pytest.mark.parametrize("reason", REVIEW_TABLE)
+def test_a_decision_that_its_row_lacks_is_refused_with_those_that_it_has(reason: ReviewReason) -> None:
+    row = REVIEW_TABLE[reason]
+    allowed = [way.decision for way in row.settlings]
+    for decision in set(ReviewDecision) - set(allowed):
+        with pytest.raises(Invalid, match=", ".join(allowed)):
+            row.settling(decision)
+
+
+def test_whoever_was_not_reached_is_asked_about_again_at_the_time_that_was_given(lane: Lane) -> None:
+    review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
+    at = NOW + 3 * HOUR
+    turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=at, by=SUPERVISOR))
+    (again,) = reviews(turn)
+    assert (again["review_id"], again["deadline"], again["escalation"]) == (review["review_id"], at, 0)
+    assert again["section"] == review["section"]
+    assert reviews(lane.pass_time(at - timedelta(seconds=1))) == []
+    assert [each["escalation"] for each in reviews(lane.pass_time(at))] == [1]
+
+
+@pytest.mark.parametrize("after", [-MINUTE, 25 * HOUR])
+def test_a_time_that_is_past_or_too_late_asks_nobody_again(lane: Lane, after: timedelta) -> None:
+    review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
+    turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=NOW + after))
+    (reason,) = why(turn)
+    assert reason.startswith("ask_again_at: must be after now and at the latest 2026-02-04T21:10:00")
+
+
+def test_an_urgent_question_is_asked_again_within_its_own_deadline(lane: Lane) -> None:
+    review = asked(lane, concerns=concern("suicide", thoughts=True, plan=True), safety=UNCLEAR)
+    late = outcome(review["review_id"], "not_reached", ask_again_at=NOW + 6 * MINUTE)
+    assert why(answered(lane, late))[0].startswith("ask_again_at")
+    soon = outcome(review["review_id"], "not_reached", ask_again_at=NOW + 4 * MINUTE)
+    assert [each["deadline"] for each in reviews(answered(lane, soon))] == [NOW + 4 * MINUTE]
+
+
+def test_a_confirmation_cannot_be_put_off(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=NOW + MINUTE))
+    assert why(turn) == ["decision: does not settle such a review; allowed: confirm, refuse, new_facts"]

@@ -1,0 +1,335 @@
+"""The staff directory of a running worker: it follows the rota and the keys on disk."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from schemas.errors import Invalid
+from schemas.policy import load_policy
+from services.settings import Keys, Settings, SettingsError
+from services.staff_files import StaffFiles
+from streams.domain.staff import StaffDirectory
+
+ROTA = """
+[escalate_every]
+emergency = "5 minutes"
+other = "4 hours"
+"""
+ALL_DAY = '[[staff]]\nid = "{}"\nrole = "{}"\non_duty = ["daily 00:00-24:00"]\n'
+NEVER_SHOWN = "7700900123"
+SECOND = timedelta(seconds=1)
+
+
+def rota(*leads: str, role: str = "safeguarding_lead") -> str:
+    return ROTA + "".join(ALL_DAY.format(name, role) for name in leads)
+
+
+@dataclass
+class Desk:
+    """A rota and keys on disk, and the directory that a worker has of them, on a clock of the test's own."""
+
+    folder: Path
+    # A moment after the files of the test are written, so that none of them counts as being written.
+    now: datetime
+
+    def __post_init__(self) -> None:
+        Keys.create(self.folder)
+        self.write("duty.toml", rota("lead-1", "lead-2"))
+        for name in ("lead-1", "lead-2"):
+            Keys.create_staff(self.folder, name)
+        self.files = self.started()
+
+    def started(self, duty_file: str | None = "duty.toml") -> StaffFiles:
+        settings = Settings("", self.folder, None if duty_file is None else self.folder / duty_file)
+        return StaffFiles(
+            settings,
+            settings.keys(),
+            load_policy().trained,
+            monotonic=self._seconds,
+            now=lambda: self.now,
+        )
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
+
+    def write(self, name: str, text: str, *, at: datetime | None = None) -> None:
+        """Write a file of the folder as one that was last written long ago, or `at` that time."""
+        path = self.folder / name
+        path.write_text(text)
+        os.utime(path, (0, (at or self.now - timedelta(hours=1)).timestamp()))
+
+    def look(self, after: timedelta = SECOND) -> StaffDirectory:
+        """Return the directory once that time has passed."""
+        self.now += after
+        return self.files()
+
+    def refusal(self, name: str) -> str:
+        with pytest.raises(Invalid) as refused:
+            self.files().signer(name)
+        return str(refused.value)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "keys", datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+
+
+@dataclass
+class Refused:
+    """What was logged and counted of changes that were not taken over; nothing of it may quote a file."""
+
+    log: Sequence[Mapping[str, Any]]
+    counted: list[str]
+
+    def take(self) -> list[tuple[str, str]]:
+        """Return each file and the reason since the last call."""
+        errors = [each for each in self.log if each["log_level"] == "error"]
+        found = [(each["file"], each["reason"]) for each in errors[self._taken :]]
+        self._taken = len(errors)
+        assert NEVER_SHOWN not in repr(self.log)
+        assert len(self.counted) == len(errors)
+        return found
+
+    _taken: int = 0
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[Refused]:
+    counted: list[str] = []
+
+    class Counter:
+        def add(self, amount: int, attributes: Mapping[str, str]) -> None:
+            counted.extend([attributes["confide.staff.file"]] * amount)
+
+    monkeypatch.setattr("services.staff_files._refused", Counter())
+    with capture_logs() as log:
+        yield Refused(log, counted)
+
+
+def said(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_a_lead_who_is_added_may_sign_within_a_second(desk: Desk) -> None:
+    desk.look()
+    assert desk.refusal("lead-3") == "by: is nobody on the duty rota"
+    desk.write("duty.toml", rota("lead-1", "lead-2", "lead-3"))
+    assert desk.look().duty.named("lead-3") is not None
+    assert desk.refusal("lead-3") == "by: has no key here"
+    Keys.create_staff(desk.folder, "lead-3")
+    key = Keys.load(desk.folder).staff["lead-3"]
+    assert desk.look().signer("lead-3")[1] == key
+
+
+def test_a_lead_who_is_removed_may_not_and_the_refusal_says_of_what_and_since_when(desk: Desk) -> None:
+    desk.look()
+    (desk.folder / "staff" / "lead-2.key").unlink()
+    desk.look()
+    keyless_since = desk.now
+    assert desk.refusal("lead-2") == f"by: had its key taken away at {said(keyless_since)}"
+    desk.write("duty.toml", rota("lead-1"))
+    desk.look()
+    off_since = desk.now
+    desk.look(timedelta(hours=1))
+    assert desk.refusal("lead-2") == f"by: was taken off the duty rota at {said(off_since)}"
+
+    desk.write("duty.toml", rota("lead-1", "lead-2"))
+    desk.look()
+    assert desk.refusal("lead-2") == f"by: had its key taken away at {said(keyless_since)}"
+    Keys.create_staff(desk.folder, "lead-2")
+    assert desk.look().signer("lead-2")
+    (desk.folder / "staff" / "lead-2.key").unlink()
+    desk.look()
+    assert desk.refusal("lead-2") == f"by: had its key taken away at {said(desk.now)}"
+
+
+def test_a_process_that_never_knew_somebody_says_so(desk: Desk) -> None:
+    desk.write("duty.toml", rota("lead-1"))
+    (desk.folder / "staff" / "lead-1.key").unlink()
+    desk.files = desk.started()
+    desk.look()
+    assert desk.refusal("lead-2") == "by: is nobody on the duty rota"
+    assert desk.refusal("lead-1") == "by: has no key here"
+
+
+def test_a_change_between_the_start_and_the_first_look_is_found(desk: Desk) -> None:
+    desk.write("duty.toml", rota("lead-1"))
+    assert [each.id for each in desk.files().duty.staff] == ["lead-1"]
+    assert desk.refusal("lead-2") == f"by: was taken off the duty rota at {said(desk.now)}"
+
+
+def test_it_looks_once_a_second_at_most(desk: Desk) -> None:
+    desk.look()
+    desk.write("duty.toml", rota("lead-1"))
+    assert desk.look(SECOND * 0.9).duty.named("lead-2") is not None
+    assert desk.look(SECOND * 0.1).duty.named("lead-2") is None
+
+
+def test_what_has_not_changed_is_not_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = desk.look()
+    for name in ("read_text", "read_bytes", "open"):
+        monkeypatch.setattr(Path, name, lambda *_, **__: pytest.fail("was read again"))
+    assert desk.look() is first
+
+
+def test_a_file_that_is_replaced_by_another_of_the_same_size_and_time_is_read_again(desk: Desk) -> None:
+    desk.look()
+    path = desk.folder / "staff" / "lead-1.key"
+    before = path.stat()
+    new = desk.folder / "new"
+    new.write_text("ab" * 32 + "\n")
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert new.stat().st_size == before.st_size
+    new.replace(path)
+    assert desk.look().signer("lead-1")[1] == bytes.fromhex("ab" * 32)
+
+
+def test_a_file_counts_once_it_was_not_written_for_a_second(desk: Desk, refused: Refused) -> None:
+    desk.look()
+    # Complete TOML, a whole rota, and yet not all of it.
+    desk.write("duty.toml", rota("lead-1"), at=desk.now + SECOND * 0.5)
+    desk.write("staff/lead-1.key", "ab" * 10, at=desk.now + SECOND * 0.5)
+    known = desk.look()
+    assert known.signer("lead-2")
+    desk.write("duty.toml", rota("lead-1", "lead-2", "lead-3"), at=desk.now)
+    desk.write("staff/lead-1.key", "ab" * 32, at=desk.now)
+    changed = desk.look()
+    assert [each.id for each in changed.duty.staff] == ["lead-1", "lead-2", "lead-3"]
+    assert changed.signer("lead-1")[1] == bytes.fromhex("ab" * 32)
+    assert refused.take() == []
+
+
+def test_a_time_of_writing_in_the_future_is_no_reason_to_wait(desk: Desk) -> None:
+    desk.look()
+    desk.write("duty.toml", rota("lead-1"), at=desk.now + timedelta(days=1))
+    assert desk.look().duty.named("lead-2") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (rota("lead-1").partition("on_duty")[0], "is wrong in line 5"),
+        (rota("lead-1")[:-5], "is incomplete"),
+        (f"{NEVER_SHOWN} is the phone of", "is wrong in line 1"),
+        (rota("lead-1", NEVER_SHOWN + " Ada"), "is wrong in line 10"),
+        (rota("lead-1") + ALL_DAY.format("other", "moderator"), "is wrong in line 11"),
+        ("", "is incomplete"),
+    ],
+    ids=["half", "cut in a line", "no TOML", "a name for an id", "untrained", "empty"],
+)
+def test_a_wrong_rota_keeps_the_one_that_was_known_and_is_said_once(
+    desk: Desk, refused: Refused, text: str, reason: str
+) -> None:
+    known = desk.look()
+    desk.write("duty.toml", text)
+    assert [desk.look() for _ in range(3)] == [known] * 3
+    assert refused.take() == [("duty.toml", reason)]
+    assert refused.counted == ["rota"]
+    desk.write("duty.toml", text + "# still wrong")
+    desk.look()
+    assert len(refused.take()) == 1
+    desk.write("duty.toml", rota("lead-1"))
+    assert desk.look().duty.named("lead-2") is None
+    assert refused.take() == []
+
+
+def test_a_folder_that_goes_and_comes_back_is_said_each_time_it_goes(desk: Desk, refused: Refused) -> None:
+    known = desk.look()
+    # As a mount does: the files themselves have not changed when they are back.
+    away = desk.folder.with_name("away")
+    for _ in range(2):
+        desk.folder.rename(away)
+        assert [desk.look(), desk.look()] == [known, known]
+        gone = ("duty.toml", "staff", "master.key", "token.key")
+        assert refused.take() == [(name, "No such file or directory") for name in gone]
+        away.rename(desk.folder)
+        assert desk.look() == known
+    assert refused.take() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("ab" * 31, "must hold 32 bytes in hexadecimal"), (NEVER_SHOWN + "x", "is not hexadecimal")],
+    ids=["half", "no key"],
+)
+def test_a_wrong_key_keeps_the_one_that_was_known_beside_others_that_change(
+    desk: Desk, refused: Refused, text: str, reason: str
+) -> None:
+    known = desk.look()
+    desk.write("staff/lead-1.key", text)
+    desk.write("staff/lead-9.key", text)
+    (desk.folder / "staff" / "lead-2.key").unlink()
+    desk.look()
+    changed = desk.look()
+    assert changed.keys == {"lead-1": known.keys["lead-1"]}
+    assert refused.take() == [("staff/lead-1.key", reason), ("staff/lead-9.key", reason)]
+    assert refused.counted == ["staff_key"] * 2
+    desk.write("staff/lead-9.key", "cd" * 32)
+    assert desk.look().keys == {"lead-1": known.keys["lead-1"], "lead-9": bytes.fromhex("cd" * 32)}
+
+
+def test_a_key_file_by_a_name_is_not_named(desk: Desk, refused: Refused) -> None:
+    desk.write(f"staff/Ada {NEVER_SHOWN}.key", "none")
+    desk.look()
+    assert refused.take() == [("staff/(its name is no id of the duty rota)", "is not hexadecimal")]
+
+
+def test_a_folder_of_keys_that_goes_takes_no_key_away_and_an_empty_one_takes_all(desk: Desk, refused: Refused) -> None:
+    known = desk.look()
+    staff, away = desk.folder / "staff", desk.folder / "away"
+    for _ in range(2):
+        staff.rename(away)
+        assert [desk.look().keys, desk.look().keys] == [known.keys] * 2
+        assert refused.take() == [("staff", "No such file or directory")]
+        away.rename(staff)
+        assert desk.look().keys == known.keys
+    for path in staff.iterdir():
+        path.unlink()
+    assert desk.look().keys == {}
+    staff.rmdir()
+    assert desk.look().keys == {}
+    assert refused.take() == []
+
+
+@pytest.mark.parametrize("name", ["master", "token"])
+def test_the_keys_of_the_deployment_never_change_under_a_process(desk: Desk, refused: Refused, name: str) -> None:
+    known = desk.look()
+    file, kept = f"{name}.key", (desk.folder / f"{name}.key").read_text()
+    desk.write(file, "ab" * 32)
+    assert [desk.look(), desk.look()] == [known, known]
+    reason = "this process keeps the key that it started with: start all processes again together"
+    assert refused.take() == [(file, reason)]
+    (desk.folder / file).unlink()
+    assert desk.look() == known
+    assert refused.take() == [(file, "No such file or directory")]
+    desk.write(file, kept)
+    assert desk.look() == known
+    assert refused.take() == []
+    # Staff are taken over whatever is wrong with the others.
+    desk.write(file, "ab" * 32)
+    (desk.folder / "staff" / "lead-2.key").unlink()
+    assert list(desk.look().keys) == ["lead-1"]
+
+
+def test_the_rota_of_the_policy_itself_is_read_once(desk: Desk) -> None:
+    desk.files = desk.started(duty_file=None)
+    assert desk.look().duty.named("safeguarding-lead-1") is not None
+    Keys.create_staff(desk.folder, "safeguarding-lead-1")
+    assert desk.look().signer("safeguarding-lead-1")
+
+
+def test_a_worker_does_not_start_with_a_wrong_rota(desk: Desk) -> None:
+    desk.write("duty.toml", rota("lead-1", role="moderator"))
+    with pytest.raises(SettingsError, match=r"duty\.toml"):
+        desk.started()
+
+
+def test_no_key_is_in_what_is_printed_of_it(desk: Desk) -> None:
+    known = desk.look()
+    assert all(key.hex() not in repr(known) and str(key) not in repr(known) for key in known.keys.values())
