@@ -24,7 +24,7 @@ from tests.integration.test_reviews import DUTY, LEAD, VOLUNTEER
 from tests.processes import Processes, processes
 from tests.raw_agency import Mode, raw_agency
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 #: Longer than the pause between two calls, so that each escalation has a call of its own.
 SECONDS = "6"

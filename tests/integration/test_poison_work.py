@@ -16,7 +16,7 @@ from tests.counting import Run
 from tests.poison_agent import Fragile, World
 from tests.poison_lane import Endings, batch_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from services.settings import Keys
 from tests.disclosures import fields
 from tests.processes import Processes, processes
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 FIRST, SECOND = "lead-1", "lead-2"
 VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
