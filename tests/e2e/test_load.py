@@ -160,6 +160,8 @@ def test_what_is_missing_is_listed_and_the_status_says_so(tmp_path: Path) -> Non
 
 
 def test_an_interrupt_stops_everything_in_order(tmp_path: Path) -> None:
+    # A shell has what it starts in the background ignore interrupts, and so would this process then.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command("--rate", "20", "--seconds", "60", "--house", "--out", str(tmp_path)),
         stdout=subprocess.PIPE,
@@ -167,6 +169,7 @@ def test_an_interrupt_stops_everything_in_order(tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     assert process.stderr is not None
     with process.stdout, process.stderr:
