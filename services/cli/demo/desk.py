@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
+from kafka.errors import KafkaError
 
 from schemas.policy.duty import Staff, load_duty
 from schemas.reviews import ReviewOutcome, ReviewSettled
@@ -48,25 +49,26 @@ class Desk:
             for review_id, review in list(self._account.reviews.items()):
                 is_new = review_id not in self._seen and review_id not in self._account.reviews_settled
                 if is_new and review["reason"] == ReviewReason.UNDELIVERED:
-                    self._seen.add(review_id)
                     await self._send_again(review_id, review["undelivered"])
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _send_again(self, review_id: str, about: Mapping[str, str]) -> None:
-        came = await asyncio.to_thread(self._answer, review_id)
-        what = f"has the report to {about['agency']} sent again" if came else "could not settle the review"
-        self._say(f"settled      {self._staff.id} {what}")
+        # Where Kafka is away, or nothing came of it in time, it is tried again.
+        if await asyncio.to_thread(self._answer, review_id):
+            self._seen.add(review_id)
+            self._say(f"settled      {self._staff.id} has the report to {about['agency']} sent again")
 
     def _answer(self, review_id: str) -> bool:
         if self._key is None:
             return False
-        topics = Topics(self._bootstrap)
         try:
-            known = topics.book().find(review_id)
-        except NoSuchReview:
+            topics = Topics(self._bootstrap)
+            try:
+                known = topics.book().find(review_id)
+            finally:
+                topics.close()
+        except (NoSuchReview, KafkaError):
             return False
-        finally:
-            topics.close()
         outcome = ReviewOutcome(
             review_id=review_id,
             by=self._staff.id,
@@ -77,7 +79,7 @@ class Desk:
         )
         try:
             came = answer(self._bootstrap, known, signed(outcome, self._key), wait=_WAIT_SECONDS)
-        except Unavailable:
+        except (Unavailable, KafkaError):
             return False
         return isinstance(came, ReviewSettled)
 
