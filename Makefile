@@ -20,13 +20,14 @@ UV := $(BIN)/uv --quiet
 LOCKED := requirements.txt requirements-dev.txt requirements-build.txt requirements-setup.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo test lint bench load load-test faults faults-short mutate mutate-runtime lock clean
+.PHONY: help setup demo test lint bench load load-test faults faults-short chaos mutate mutate-runtime lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/ready ## make .venv with everything pinned and hashed; quick when nothing changed
 
+# uv, not pip: see decision 0002.
 .venv/ready: $(LOCKED) pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "Confide needs Python 3.11: install it, or say where it is with make PYTHON=/path/to/python3.11" >&2; exit 1; fi
 	@[ -x $(BIN)/python ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
@@ -39,7 +40,7 @@ demo: setup ## play a day through the whole of it, on this machine
 	@$(BIN)/confide demo
 
 test: setup ## unit, contract, integration and end-to-end tests (BROKER=native|container)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults and not load"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not faults and not load"
 
 lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
@@ -55,13 +56,16 @@ load: setup ## the highest rate with flat lag, half of it, and urgent ones durin
 	$(BIN)/confide load --house --partitions 1 --rate 2 --seconds 120 --urgent 1 --duplicates 0 --malformed 0 --backlog 1000000 --warm-up 60 --out load-backlog
 
 load-test: setup ## the load test itself: its account against a reader's, and what it leaves
-	$(BIN)/python -m pytest -m load
+	$(BIN)/python -m pytest -m load tests/e2e
 
 faults: setup ## kill processes between any two steps, freeze them, take the broker away: FAULT_SEEDS (5) seeds, printed
-	FAULT_SEEDS=$${FAULT_SEEDS:-5} $(BIN)/python -m pytest -m faults
+	FAULT_SEEDS=$${FAULT_SEEDS:-5} $(BIN)/python -m pytest -m faults tests/faults tests/integration
 
-faults-short: setup ## the same with one seed
-	FAULT_SEEDS=1 $(BIN)/python -m pytest -m faults
+faults-short: setup ## the same with one seed, without the longest
+	FAULT_SEEDS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "faults and not long" tests/faults tests/integration
+
+chaos: setup ## strike every process, the broker and the agencies of a whole house as SEED says, and judge what came of it
+	$(BIN)/python -m tests.chaos $(or $(SEED),1) $(SHORT)
 
 mutate: setup ## change every cell of the policy once and see that its proof fails
 	$(BIN)/python -m tests.proof.mutate

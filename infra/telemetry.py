@@ -4,14 +4,16 @@ CONFIDE_TRACES and CONFIDE_METRICS name folders: finished spans and metrics are 
 `<process>-<pid>.jsonl`, one JSON object a line. CONFIDE_LOG_LEVEL is the level of Confide's own logs, written to
 standard error as JSON lines. Libraries may only warn: below that Faust and aiokafka write records, keys and values too.
 Even a warning can quote one, so of theirs only the message's template is written, never what was filled into it; and
-of any error, in logs, spans and at the end of a process, only the class and the place.
+of any error, in logs, spans and at the end of a process, only the class and the place. See decision 0005.
 """
 
 import json
 import logging
 import os
 import sys
-from collections.abc import MutableMapping, Sequence
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from errno import EACCES
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -31,15 +33,23 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
+from infra.settings_errors import WrongSetting
+
 _OURS = ("confide", "streams", "services", "schemas", "infra")
 _METRICS_EVERY = 5_000  # ms
+#: How often the same message of a library is written (seconds), and the field that says how often it came besides.
+_SELDOM_SECONDS = 10.0
+_REPEATED = "repeated"
 
 _tracing: TracerProvider | None = None
 _metering: MeterProvider | None = None
 
 
 def configure(process: str) -> None:
-    """Set up telemetry for the process of that name, as `worker` or `connector-999`; once in a process."""
+    """Set up telemetry for the process of that name, as `worker` or `connector-999`; once in a process.
+
+    Raises `WrongSetting`.
+    """
     global _tracing, _metering
     if _tracing is not None:
         raise RuntimeError("telemetry was set up before")
@@ -50,12 +60,16 @@ def configure(process: str) -> None:
     if folder := os.environ.get("CONFIDE_TRACES"):
         _tracing.add_span_processor(
             # A batch of records can end thousands of spans at once, and a killed process should have lost few.
-            BatchSpanProcessor(SpanFile(_file(folder, process)), max_queue_size=2**16, schedule_delay_millis=500)
+            BatchSpanProcessor(
+                SpanFile(_file("CONFIDE_TRACES", folder, process)), max_queue_size=2**16, schedule_delay_millis=500
+            )
         )
     trace.set_tracer_provider(_tracing)
     readers = []
     if folder := os.environ.get("CONFIDE_METRICS"):
-        readers.append(PeriodicExportingMetricReader(MetricFile(_file(folder, process)), _METRICS_EVERY))
+        readers.append(
+            PeriodicExportingMetricReader(MetricFile(_file("CONFIDE_METRICS", folder, process)), _METRICS_EVERY)
+        )
     _metering = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
     metrics.set_meter_provider(_metering)
 
@@ -68,9 +82,15 @@ def shutdown() -> None:
         _metering.shutdown()
 
 
-def _file(folder: str, process: str) -> Path:
+def _file(setting: str, folder: str, process: str) -> Path:
+    """Return the file of this process in the folder that a setting names; raise `WrongSetting` where none can be."""
     path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+    except OSError as error:
+        raise WrongSetting(f"{setting} is a folder to write to, and {folder} is none: {error.strerror}") from error
     return path / f"{process}-{os.getpid()}.jsonl"
 
 
@@ -131,7 +151,7 @@ class MetricFile(MetricExporter):
 def _configure_logs(process: str) -> None:
     level = os.environ.get("CONFIDE_LOG_LEVEL", "warning").upper()
     if level not in logging.getLevelNamesMapping():
-        raise ValueError(f"CONFIDE_LOG_LEVEL is debug, info, warning, error or critical, not {level.lower()}")
+        raise WrongSetting(f"CONFIDE_LOG_LEVEL is debug, info, warning, error or critical, not {level.lower()}")
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -149,7 +169,7 @@ def _configure_logs(process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _error_class],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder([_REPEATED]), _error_class],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(default=lambda value: type(value).__name__),
@@ -157,6 +177,7 @@ def _configure_logs(process: str) -> None:
         )
     )
     handler.addFilter(_without_what_was_filled_in)
+    handler.addFilter(SeldomFilter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in _OURS:
         logging.getLogger(name).setLevel(level)
@@ -183,6 +204,35 @@ def _without_what_was_filled_in(record: logging.LogRecord) -> bool:
         record.msg = template
         record.args = ()
     return True
+
+
+class SeldomFilter(logging.Filter):
+    """Lets each message of a library through once in 10 seconds; the next one says how often it was `repeated`.
+
+    While Kafka is away its clients write the same lines for every connection, ten times a second.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        super().__init__()
+        self._clock = clock or time.monotonic
+        self._lock = Lock()
+        #: By logger and template: when it was written last, and how often it came since.
+        self._written: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is written."""
+        if _is_ours(record.name):
+            return True
+        key, now = (record.name, str(record.msg)), self._clock()
+        with self._lock:
+            at, repeated = self._written.get(key, (-_SELDOM_SECONDS, 0))
+            if now - at < _SELDOM_SECONDS:
+                self._written[key] = at, repeated + 1
+                return False
+            self._written[key] = now, 0
+        if repeated:
+            setattr(record, _REPEATED, repeated)
+        return True
 
 
 def _in_process(process: str) -> structlog.typing.Processor:

@@ -1,4 +1,4 @@
-"""The topics as the catalogue declares them, made and kept so through kafka-python's admin client."""
+"""The topics as the catalogue declares them, made and kept so by kafka-python's admin client (decision 0003)."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The one codec of all topics: fastavro, single-object encoding of the Avro specification.
+"""The one codec of all topics: fastavro (see decision 0007), single-object encoding of the Avro specification.
 
 A value is `C3 01`, the CRC-64-AVRO fingerprint of its writer's schema in 8 bytes, little endian, and the body. The
 fingerprint finds the schema the bytes were written with, so what older programs wrote stays readable.
@@ -16,7 +16,7 @@ from fastavro.read import SchemaResolutionError
 from schemas.avro_registry import HEADER_BYTES, MARKER, READERS, WRITERS
 from schemas.errors import Problem, Unreadable
 
-__all__ = ["Unreadable", "canonical", "content", "decode", "encode"]
+__all__ = ["Unreadable", "canonical", "decode", "encode"]
 
 #: What a reader can meet in bytes that its schema does not fit; wider than what fuzzing fastavro found (`ValueError`,
 #: `IndexError`, `OverflowError`), because anything that is let out ends the process that reads, and its successor.
@@ -35,15 +35,10 @@ def encode(name: str, fields: Mapping[str, Any]) -> bytes:
 
 
 def canonical(name: str, fields: Mapping[str, Any]) -> bytes:
-    """Return the body alone, the same for the same fields: what a digest is taken of."""
+    """Return the body alone, the same for the same fields under the present schema: what is signed."""
     stream = BytesIO()
     _write(stream, name, fields)
     return stream.getvalue()
-
-
-def content(data: bytes, name: str, fields: Mapping[str, Any]) -> bytes:
-    """Return what is `canonical` of a value and the fields decoded from it, written again only where it must be."""
-    return data[HEADER_BYTES:] if data[:HEADER_BYTES] == WRITERS[name].header else canonical(name, fields)
 
 
 def _write(stream: BytesIO, name: str, fields: Mapping[str, Any]) -> None:

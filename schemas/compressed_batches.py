@@ -2,10 +2,10 @@
 
 Kafka's producers may compress a batch as they like, and neither broker nor client states how large it is unpacked: with
 zstd, 1 MiB on the wire can be 32 GiB. aiokafka and kafka-python unpack without a bound; their readers of ours unpack
-here instead (`streams.runtime.fetching`, `services.sdk.reading`).
+here instead (`streams.runtime.fetching`, `services.sdk.reading`). See decision 0019.
 
-Format: https://kafka.apache.org/documentation/#recordbatch. Older formats, which Kafka 4 no longer accepts, are left to
-the clients.
+Format: https://kafka.apache.org/documentation/#recordbatch. Kafka 4 accepts no older one, so all are
+read as of format 2, whose checksum tells.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ FIRST_PART_BYTES = 64 * 1024
 _RECORD_BYTES = 400
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
+HEADER_BYTES = _HEADER.size
 _ATTRIBUTES_AT = struct.calcsize(">qiibI")
 _LENGTH_AT = struct.calcsize(">q")
 _LENGTH_INCLUDED = struct.calcsize(">qi")
@@ -41,9 +42,12 @@ _XERIAL_HEADER_BYTES = 16
 
 _Bytes = bytes | bytearray | memoryview
 
+#: 2 May 2109, in milliseconds.
+_MAX_TIMESTAMP = 1 << 42
+
 
 class UnreadableBatch(bytes):
-    """The value handed on for a batch that cannot be unpacked: the first part of its bytes, as they were fetched.
+    """The value handed on for a batch that cannot be read: the first part of its bytes, as they were fetched.
 
     Begins with the batch's offset, so it is never taken for a value of ours (those begin with C3 01).
     """
@@ -54,22 +58,60 @@ class UnreadableBatch(bytes):
     sha256: str
     #: Offset behind the batch.
     next_offset: int
+    #: Its bytes are not those that were written.
+    is_corrupt: bool
 
 
-class CannotUnpack(Exception):
-    """A batch exceeds MAX_UNPACKED_BYTES or MAX_UNPACKED_RECORDS, or its compression is broken or unknown."""
+class CannotRead(Exception):
+    """A batch cannot be read: in the place of its records its reader hands on one, `value`, and goes on behind it."""
 
-    def __init__(self, batch: _Bytes) -> None:
-        header = _HEADER.unpack_from(batch)
-        self.base_offset: int = header[0]
-        self.next_offset: int = header[0] + header[6] + 1
-        #: Milliseconds since 1970, UTC: of the batch's last record.
-        self.timestamp: int = header[8]
-        super().__init__(f"the batch at offset {self.base_offset} cannot be unpacked")
+    is_corrupt: bool
+
+    def __init__(self, batch: _Bytes, *ends: int) -> None:
+        """`ends` are offsets behind the batch; each may be wrong."""
+        self._ends = ends
+        self.base_offset, timestamp = _header(batch)[0], _header(batch)[8]
+        #: Milliseconds since 1970, UTC: of the batch's last record; 0 where it says none that can be.
+        self.timestamp: int = timestamp if 0 <= timestamp < _MAX_TIMESTAMP else 0
+        super().__init__(f"the batch at offset {self.base_offset} cannot be read")
         self.value = UnreadableBatch(bytes(memoryview(batch)[:FIRST_PART_BYTES]))
         self.value.length = len(batch)
         self.value.sha256 = hashlib.sha256(batch).hexdigest()
-        self.value.next_offset = self.next_offset
+        self.value.is_corrupt = self.is_corrupt
+
+    def place(self, position: int) -> tuple[int, int]:
+        """Return the offset of the record in its place for a reader at `position`, and where that reads on."""
+        offset = max(self.base_offset, position)
+        self.value.next_offset = min((end for end in self._ends if end > offset), default=offset + 1)
+        return offset, self.value.next_offset
+
+
+class CannotUnpack(CannotRead):
+    """A batch exceeds MAX_UNPACKED_BYTES or MAX_UNPACKED_RECORDS, or its compression is broken or unknown."""
+
+    is_corrupt = False
+
+    def __init__(self, batch: _Bytes) -> None:
+        header = _header(batch)
+        super().__init__(batch, header[0] + header[6] + 1)
+
+
+class Corrupt(CannotRead):
+    """The checksum of a batch does not fit, or its records cannot be parsed: bytes rotted, in its header maybe.
+
+    `behind` is the offset of the batch behind it in the fetch. Where there is none, the two numbers in the header are
+    tried, the smaller one first: a number too small costs another fetch, one too large would pass good records over.
+    """
+
+    is_corrupt = True
+
+    def __init__(self, batch: _Bytes, behind: int | None) -> None:
+        header = _header(batch)
+        base, counts = header[0], (header[6] + 1, header[12])
+        if behind is not None and behind > base:
+            super().__init__(batch, behind)
+        else:
+            super().__init__(batch, *(base + count for count in counts if 0 < count <= MAX_UNPACKED_RECORDS))
 
 
 class Allowance:
@@ -91,6 +133,10 @@ class Allowance:
         records = unpack(batch)
         self._left -= len(records) + _HEADER.unpack_from(batch)[12] * _RECORD_BYTES
         return records
+
+
+def _header(batch: _Bytes) -> tuple[int, ...]:
+    return _HEADER.unpack_from(bytes(memoryview(batch)[: _HEADER.size]).ljust(_HEADER.size, b"\0"))
 
 
 def is_compressed(batch: _Bytes) -> bool:

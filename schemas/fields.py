@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from schemas.errors import Invalid
 
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -34,6 +35,17 @@ def _to_utc(value: datetime) -> datetime:
         raise Invalid.of("", "is not a time in ISO 8601") from None
 
 
+def check_disclosure_id(value: str) -> str:
+    """Return the id of a disclosure in lower case (RFC 9562); raise `Invalid` for text that is no UUID.
+
+    It is the key of a record: text that a service chose freely might hold an identifier of a person. In one form
+    alone, so that the id in another one is never taken for another id.
+    """
+    if not _UUID.fullmatch(value):
+        raise Invalid.of("", "is not the id of a disclosure, a UUID such as 5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11")
+    return value.lower()
+
+
 def _check_phone(value: str) -> str:
     if not _E164.fullmatch(value):
         raise Invalid.of("", "is not a phone number in E.164 form")
@@ -51,6 +63,8 @@ TriState = StrictBool | None
 Time = Annotated[AwareDatetime, BeforeValidator(_no_number_as_time), AfterValidator(_to_utc)]
 Date = Annotated[date, BeforeValidator(_no_number_as_date)]
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
+#: The id that a service gave its disclosure: a UUID (RFC 9562) in lower case, unique within that service.
+DisclosureId = Annotated[str, AfterValidator(check_disclosure_id), Field(json_schema_extra={"format": "uuid"})]
 ShortText = Annotated[str, Field(max_length=2_000)]
 #: A position in a partition: 64 bits, where Avro's int has 32.
 Offset = Annotated[StrictInt, Field(ge=0), "long"]

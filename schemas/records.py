@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictInt
 
 from schemas.disclosure import Location, Professional, ReadableDisclosure
-from schemas.fields import Date, Identifier, Model, Offset, Time
+from schemas.fields import Date, DisclosureId, Identifier, Model, Offset, Time
 from schemas.vocabulary import (
     Agency,
     CausedBy,
@@ -30,8 +30,10 @@ from schemas.vocabulary import (
 Facts = dict[str, StrictBool | str | None]
 
 
+#: How often a report may be sent, the first time included: more would be a defect of whoever counts.
+MOST_SENDINGS = 1_000
 #: Which sending of a report something is about, from 1.
-Generation = Annotated[StrictInt, Field(ge=1)]
+Generation = Annotated[StrictInt, Field(ge=1, le=MOST_SENDINGS)]
 
 
 class SealedSection(Model):
@@ -71,8 +73,6 @@ class Admitted(Model):
     #: Keyed HMACs of the identifiers, hexadecimal, as `kind:version:digest`.
     tokens: tuple[str, ...]
     urgent: StrictBool
-    #: Keyed HMAC of the whole content, hexadecimal: the same id with other content shows.
-    digest: str
     section: SealedSection
     #: The data key of the section, wrapped; only on its way to IDENTITY, which publishes it once the person is known.
     wrapped_key: bytes | None = None
@@ -158,8 +158,18 @@ class Decision(Model):
     notes: tuple[str, ...] = ()
 
 
+class IdUsedBefore(Model):
+    """The disclosure that first came under an id of its service, and stands: where it lies and what was decided."""
+
+    disclosure_id: DisclosureId
+    decision_id: Identifier
+    topic: str
+    partition: Annotated[StrictInt, Field(ge=0)]
+    offset: Offset
+
+
 class UrgentRejected(Model):
-    """A record of an urgent topic that was rejected: where it lies, and why, without any of its values."""
+    """A rejected record that a person has to look at: where it lies, and why, without any of its values."""
 
     review_id: Identifier
     topic: str
@@ -168,6 +178,8 @@ class UrgentRejected(Model):
     field: str
     reason: str
     rejected_at: Time
+    #: The first disclosure under the same id, where that is why.
+    conflict: IdUsedBefore | None = None
 
 
 class Undelivered(Model):
@@ -275,9 +287,8 @@ class OpenReport(Model):
     report: bytes
     notice: bytes | None = None
     generation: Generation = 1
-    limit_at: Time
-    #: Seconds that the lane had been away in all when the limit began.
-    outage: float
+    #: Seconds that the lane had been at work in all when the limit began.
+    worked: float = 0.0
     is_withdrawn: StrictBool = False
 
 

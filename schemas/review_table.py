@@ -77,6 +77,12 @@ _REFUSE = Settling(_D.REFUSE, "tell nobody, for a reason", needs=("refusal",), r
 _CONFIRM = Settling(_D.CONFIRM, "tell whom is proposed, and the agencies you name", may_have=("agencies",))
 _NAME_AGENCIES = Settling(_D.CONFIRM, "tell the agencies you name", needs=("agencies",))
 _NOT_REACHED = Settling(_D.NOT_REACHED, "ask again at a time, nobody was reached", needs=("ask_again_at",))
+_NOTHING_IN_IT = Settling(
+    _D.NOTHING_IN_IT,
+    "nothing in it needs anybody, for a reason",
+    needs=("refusal",),
+    refusals=(_R.NO_CLAUSE_HOLDS, _R.ALREADY_REPORTED, _R.ENTERED_IN_ERROR),
+)
 
 REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
     {
@@ -103,12 +109,14 @@ REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
             "a record that cannot be read and may be urgent",
             (
                 Settling(_D.ENTERED_AGAIN, "it was entered again, under this id", needs=("entered_as",)),
-                Settling(
-                    _D.NOTHING_IN_IT,
-                    "nothing in it needs anybody, for a reason",
-                    needs=("refusal",),
-                    refusals=(_R.NO_CLAUSE_HOLDS, _R.ALREADY_REPORTED, _R.ENTERED_IN_ERROR),
-                ),
+                _NOTHING_IN_IT,
+            ),
+        ),
+        ReviewReason.CONFLICTING_ID: ReviewRow(
+            "an id that its service used before with other content",
+            (
+                Settling(_D.ENTERED_AGAIN, "it was entered again, under this new id", needs=("entered_as",)),
+                _NOTHING_IN_IT,
             ),
         ),
         ReviewReason.UNDELIVERED: ReviewRow(

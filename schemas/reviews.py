@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from schemas.errors import Invalid
-from schemas.fields import Identifier, Model, Time
+from schemas.fields import DisclosureId, Identifier, Model, Time
 from schemas.records import Generation, ReviewRequested, SealedSection
 from schemas.review_table import OutcomeField, fields_of
 from schemas.vocabulary import (
@@ -32,6 +32,11 @@ _WORDS = frozenset(
     word.value for words in (Timeframe, HousingState, ImmediateDanger, ProfessionalRole) for word in words
 )
 _STAFF = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_REFERENCE = re.compile(r"(?=.{1,64}$)[0-9A-Za-z]+(?:[-/. ]{1,2}[0-9A-Za-z]+)*")
+_MAX_LETTERS = 12
+#: Digits as a phone number groups them, and a UK one without its separators.
+_DIGITS = re.compile(r"[0-9]+(?:[-. ]{1,2}[0-9]+)*")
+_PHONE = re.compile(r"(?:0|(?:00)?44)[1-9][0-9]{9}")
 
 
 def _check_path(path: str) -> str:
@@ -53,8 +58,30 @@ def check_staff(name: str) -> str:
     return name
 
 
+def check_reference(text: str) -> str:
+    """Return the reference that an agency gave; raise `Invalid` for another text: it is not sealed and names nobody.
+
+    A police log number has few letters ("CAD 1234/03FEB26"): more of them are words. A UK phone number is refused.
+    """
+    letters = sum(each.isalpha() for each in text)
+    has_digit = any(each.isdigit() for each in text)
+    if not _REFERENCE.fullmatch(text) or not has_digit or letters > _MAX_LETTERS or _holds_phone(text):
+        raise Invalid.of(
+            "",
+            f"is not a log number: it takes up to 64 digits, letters (at most {_MAX_LETTERS}), spaces and - / ., "
+            "needs a digit, and is no phone number",
+        )
+    return text
+
+
+def _holds_phone(text: str) -> bool:
+    return any(_PHONE.fullmatch(re.sub("[^0-9]", "", run)) for run in _DIGITS.findall(text))
+
+
 #: A member of staff, by an id that the duty rota knows.
 StaffId = Annotated[str, AfterValidator(check_staff)]
+#: The reference that an agency gave on the phone.
+PhoneReference = Annotated[str, AfterValidator(check_reference)]
 
 
 class ReviewFact(Model):
@@ -91,10 +118,10 @@ class ReviewOutcome(Model):
     #: When somebody is asked again, where the person was not reached.
     ask_again_at: Time | None = None
     #: The id under which what was rejected was entered again.
-    entered_as: Identifier | None = None
+    entered_as: DisclosureId | None = None
     #: When the agency was told by phone, and the reference that it gave.
     told_at: Time | None = None
-    reference: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    reference: PhoneReference | None = None
     #: A `SealedComment`, under the data key of the disclosure.
     section: SealedSection | None = None
     #: HMAC-SHA-256 of the other fields under the key of whom `by` names.
@@ -123,11 +150,13 @@ class ReviewSettled(Model):
     role: Role | None
     decision: ReviewDecision
     refusal: Refusal | None = None
+    facts: Annotated[tuple[ReviewFact, ...], Field(max_length=100)] = ()
     report_id: str | None = None
     generation: Generation | None = None
     ask_again_at: Time | None = None
     entered_as: str | None = None
     told_at: Time | None = None
+    #: The agency's, given on the phone or with its acknowledgement.
     reference: str | None = None
     section: SealedSection | None = None
     settled_at: Time

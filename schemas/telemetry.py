@@ -45,6 +45,10 @@ class Metric(StrEnum):
 
     REJECTED = "confide.rejected"
     PROCESSED = "confide.processed"
+    #: Disclosures that came again under the same id with the same content, and changed nothing.
+    REPEATED = "confide.disclosures.repeated"
+    #: Disclosures that lay in another partition than their id's, and were moved there.
+    MOVED = "confide.disclosures.moved"
     #: Records that ended every turn they were in, and were rejected for it.
     ISOLATED = "confide.isolated"
     #: Records of followed topics that could not be read and were passed over.
@@ -65,6 +69,8 @@ class Metric(StrEnum):
     STAFF_FILES_REFUSED = "confide.staff.files_refused"
     #: Calls of the alarm's receiver, by `delivered` or the code of why it was not.
     ALARM_CALLS = "confide.alarms.calls"
+    #: How often the machine's clock was set while a process of lanes ran.
+    CLOCK_STEPS = "confide.clock.steps"
     BATCH_SIZE = "confide.turn.records"
     TURN_SECONDS = "confide.turn.duration"
     TRANSACTION_SECONDS = "confide.transaction.duration"

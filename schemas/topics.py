@@ -23,6 +23,12 @@ MAX_BATCH_BYTES = MAX_VALUE_BYTES + 64 * _KIB
 MAX_SOURCE_BATCH_BYTES = 1 * _MIB
 
 
+#: The broker stamps every record when it appends it. What a writer claims counts for nothing: neither for how long the
+#: record is kept, nor for when it arrived, nor is a writer refused whose clock is more than an hour ahead.
+#: See decision 0024.
+STAMPED: Mapping[str, str] = MappingProxyType({"message.timestamp.type": "LogAppendTime"})
+
+
 class TopicName(StrEnum):
     """The topics of the contract's table; each has `rejected(topic)` beside it."""
 
@@ -63,7 +69,6 @@ URGENT = frozenset(
 class Group(StrEnum):
     """The lane groups, each of which keeps its state in a changelog."""
 
-    ADMIT_URGENT = "admit-urgent"
     ADMIT = "admit"
     IDENTITY = "identity"
     DECIDE = "decide"
@@ -92,7 +97,7 @@ class Topic:
 
     def settings(self, replication: int) -> dict[str, str]:
         """Return the topic's configuration at that replication: all copies but one must have what is acknowledged."""
-        return {**self.config, "min.insync.replicas": str(max(1, replication - 1))}
+        return {**self.config, **STAMPED, "min.insync.replicas": str(max(1, replication - 1))}
 
 
 def disclosures(service: Service, urgent: bool) -> TopicName:
@@ -102,6 +107,12 @@ def disclosures(service: Service, urgent: bool) -> TopicName:
             return TopicName.FORUM_DISCLOSURES_URGENT if urgent else TopicName.FORUM_DISCLOSURES
         case Service.TEXT_LINE:
             return TopicName.TEXT_LINE_DISCLOSURES_URGENT if urgent else TopicName.TEXT_LINE_DISCLOSURES
+
+
+#: Whose disclosures each of the services' own topics carries: the topic says who wrote a record, not the record.
+SERVICE_OF: Mapping[str, Service] = MappingProxyType(
+    {disclosures(service, urgent): service for service in Service for urgent in (True, False)}
+)
 
 
 def reports(agency: Agency) -> TopicName:
@@ -208,7 +219,7 @@ _ONE_LANE = 1
 
 def _source(name: TopicName) -> Topic:
     # Has the broker unpack what a service compressed, so that `max.message.bytes` counts for the unpacked batch: a few
-    # KiB could otherwise become gigabytes in each of our processes that reads them.
+    # KiB could otherwise become gigabytes in each of our processes that reads them (see decision 0019).
     unpacked = {"compression.type": "uncompressed"}
     return Topic(name, None, _kept(SOURCE_DAYS, MAX_SOURCE_BATCH_BYTES) | unpacked, ("Disclosure",))
 

@@ -133,6 +133,7 @@ class ReviewReason(StrEnum):
     NO_ROUTE = "no_route"
     SUSPECTED_SHARED = "suspected_shared"
     REJECTED = "rejected"
+    CONFLICTING_ID = "conflicting_id"
     UNDELIVERED = "undelivered"
 
 
@@ -214,14 +215,18 @@ class StopReason(StrEnum):
 
 
 class NoticeStands(StrEnum):
-    """Where the report of a notice stands, as far as DECIDE knows."""
+    """Where the report of a notice stands, as far as DECIDE knows; each outweighs those before it."""
 
     #: The agency has not acknowledged the report yet.
     TELLING = "telling"
+    #: Staff withdrew the report before any attempt could reach the agency.
+    NOT_TOLD = "not_told"
+    #: Staff withdrew the report after an attempt of which nobody knows whether it reached the agency.
+    MAYBE_TOLD = "maybe_told"
+    #: Staff withdrew the report because the agency had been told otherwise.
+    ALREADY_TOLD = "already_told"
     #: The agency acknowledged the report, or a human told the agency by phone.
     TOLD = "told"
-    #: Staff withdrew the report: no agency was told.
-    NOT_TOLD = "not_told"
 
 
 class NoticeSays(StrEnum):
@@ -230,6 +235,8 @@ class NoticeSays(StrEnum):
     HAVE_TOLD = "have_told"
     ARE_TELLING = "are_telling"
     HAVE_NOT_TOLD = "have_not_told"
+    MAY_HAVE_TOLD = "may_have_told"
+    HAD_BEEN_TOLD = "had_been_told"
 
 
 class NoticeState(StrEnum):
@@ -256,12 +263,16 @@ class AlarmKind(StrEnum):
 
     #: A lane refuses to work.
     LANE = "lane"
-    #: The breaker of an agency's endpoint is open.
+    #: An agency takes no reports: its breaker is open, or attempts in a row failed.
     BREAKER = "breaker"
     #: A lane keeps putting work aside.
     FAILING = "failing"
+    #: The clock of a machine was set while a process ran on it.
+    CLOCK = "clock"
     #: An urgent review is open.
     REVIEW = "review"
+    #: Reports to an agency other than 999 wait for a human.
+    UNDELIVERED = "undelivered"
 
 
 class AlarmState(StrEnum):

@@ -12,7 +12,7 @@ from schemas.vocabulary import Role
 
 #: Bytes of every key: AES-256 and HMAC-SHA-256.
 KEY_BYTES = 32
-_FILES = ("master", "token", "service-forum", "service-text_line")
+_FILES = ("master", "token")
 #: Folder of the keys with which members of staff sign what they made of a review, `ID.key` each.
 STAFF_FOLDER = "staff"
 
@@ -24,9 +24,9 @@ class SettingsError(Exception):
 class WrongKeyFile(SettingsError):
     """A key file is missing or malformed; `reason` says how, and holds nothing of the file."""
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, path: Path, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"key file {name}: {reason}")
+        super().__init__(f"key file {path}: {reason}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -35,22 +35,16 @@ class Keys:
 
     master: bytes
     token: bytes
-    services: dict[str, bytes]
     token_version: str = "1"  # noqa: S105 - a number, no secret
     #: By the id of the member of staff.
     staff: dict[str, bytes] = field(default_factory=dict)
-
-    def service(self, name: str) -> bytes:
-        """Return the key under which the service `name` makes its message keys."""
-        return self.services[name]
 
     @classmethod
     def load(cls, folder: Path) -> "Keys":
         """Read the key files of `folder`; raise `SettingsError` naming the file that is missing or malformed."""
         keys = {name: read_key(folder / f"{name}.key") for name in _FILES}
-        services = {name.removeprefix("service-"): key for name, key in keys.items() if name.startswith("service-")}
         staff = {path.stem: read_key(path) for path in sorted((folder / STAFF_FOLDER).glob("*.key"))}
-        return cls(master=keys["master"], token=keys["token"], services=services, staff=staff)
+        return cls(master=keys["master"], token=keys["token"], staff=staff)
 
     @staticmethod
     def create(folder: Path) -> list[Path]:
@@ -136,10 +130,10 @@ def read_key(path: Path) -> bytes:
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
-        raise WrongKeyFile(path.name, error.strerror or "cannot be read") from error
+        raise WrongKeyFile(path, error.strerror or "cannot be read") from error
     except ValueError:
         # Python's own error may quote what it could not decode.
-        raise WrongKeyFile(path.name, "is not hexadecimal") from None
+        raise WrongKeyFile(path, "is not hexadecimal") from None
     if len(key) != KEY_BYTES:
-        raise WrongKeyFile(path.name, f"must hold {KEY_BYTES} bytes in hexadecimal")
+        raise WrongKeyFile(path, f"must hold {KEY_BYTES} bytes in hexadecimal")
     return key

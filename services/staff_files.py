@@ -4,7 +4,7 @@
 |---|---|
 | the rota changes | those on it now are asked, and may sign |
 | `staff/ID.key` appears, changes or goes | ID signs with it from then on, or no longer |
-| the rota or `staff` is missing, or a file is wrong | what was known counts; it is logged, counted, tried again |
+| the rota or `staff` is missing, or a file is wrong | what was known counts; an alarm, logged, counted, tried again |
 | the master or token key changes | it is ignored, logged and counted: what was sealed with the first would be lost |
 """
 
@@ -31,6 +31,8 @@ from streams.domain.staff import StaffDirectory
 
 #: Shortest time between two looks at the files, in seconds.
 LOOK_EVERY = 1.0
+#: How often the alarm is raised again while a file is wrong, in seconds: it ends an hour after the last time.
+ALARM_EVERY = 60.0
 
 T = TypeVar("T")
 
@@ -66,11 +68,15 @@ class StaffFiles:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        alarm: Callable[[StaffFile], None] = lambda _: None,
     ) -> None:
         folder, duty_file = settings.key_folder(), settings.duty_file
         self._directory = StaffDirectory(settings.duty(trained), keys.staff)
         self._monotonic = monotonic
         self._now = now
+        self._alarm = alarm
+        #: When the alarm of each kind of wrong file was raised last.
+        self._alarmed: dict[StaffFile, float] = {}
         self._looked = float("-inf")
         read_rota = partial(load_duty, trained=trained)
         self._rota = None if duty_file is None else _watched(StaffFile.ROTA, duty_file, read_rota)
@@ -96,9 +102,25 @@ class StaffFiles:
         keys = self._staff_keys(now)
         for file, key in self._fixed:
             file.look(key, now)
+        self._alarm_of_refused()
         if (duty.escalate_every, duty.staff, keys) != (known.duty.escalate_every, known.duty.staff, known.keys):
             self._directory = known.changed(duty, keys, now)
             _log.info("staff changed", on_rota=len(duty.staff), keys=len(keys))
+
+    def _alarm_of_refused(self) -> None:
+        """Raise the alarm of each kind of file that is wrong: an emptied key file of staff still signs, for example."""
+        refused = {
+            StaffFile.ROTA: self._rota is not None and self._rota.is_refused,
+            StaffFile.STAFF_FOLDER: self._folder_refused,
+            StaffFile.STAFF_KEY: any(file.is_refused for file in self._keys.values()),
+            StaffFile.FIXED_KEY: any(file.is_refused for file, _ in self._fixed),
+        }
+        for kind, is_refused in refused.items():
+            if not is_refused:
+                self._alarmed.pop(kind, None)
+            elif self._looked - self._alarmed.get(kind, float("-inf")) >= ALARM_EVERY:
+                self._alarmed[kind] = self._looked
+                self._alarm(kind)
 
     def _staff_keys(self, now: datetime) -> Mapping[str, bytes]:
         known = self._directory.keys
@@ -131,7 +153,12 @@ def _same(key: bytes, path: Path) -> bytes:
 def _refuse(kind: StaffFile, path: Path, error: Exception) -> None:
     """Log and count one change that is not taken over; nothing of the file is said, and of its place only the name."""
     _refused.add(1, {Attribute.STAFF_FILE: kind.value})
-    _log.error("a change of a staff or key file is not taken over", file=_shown(kind, path), reason=_reason(error))
+    _log.error(
+        "a change of a staff or key file is not taken over, what it held before still counts",
+        kind=kind.value,
+        file=_shown(kind, path),
+        reason=_reason(error),
+    )
 
 
 def _shown(kind: StaffFile, path: Path) -> str:

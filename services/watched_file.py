@@ -35,6 +35,11 @@ class WatchedFile(Generic[T]):
         # The signature of the file that is refused at the moment, None for a missing one; empty while it is usable.
         self._refusals: set[Signature | None] = set()
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether what the file holds at the moment cannot be used."""
+        return bool(self._refusals)
+
     def look(self, held: T, now: datetime) -> T:
         """Return what the file holds, `held` where it has not changed or cannot be used."""
         seen = signature(self._path)

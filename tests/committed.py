@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from streams.runtime.timeouts import REQUEST_MS
 from tests.made_records import Made
 
 
@@ -85,6 +86,8 @@ async def reading(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Commit
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8 * 2**20,
+        # As the workers do: a broker that hangs holds nothing up for longer.
+        request_timeout_ms=REQUEST_MS,
     )
     await consumer.start()
     try:

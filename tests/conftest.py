@@ -15,6 +15,20 @@ from tests import brokers
 from tests.proof.covered import COVERED
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests of a file run in one process.
+
+    So do all tests with three brokers, which need the machine, and all that share the open house.
+    """
+    for item in items:
+        module = item.getparent(pytest.Module)
+        if module is not None:
+            clusters, house = "LocalCluster" in vars(module.obj), "house" in getattr(item, "fixturenames", ())
+            group = "clusters" if clusters else "house" if house else module.nodeid
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real broker that the session shares, with every topic of the catalogue in 4 partitions."""

@@ -22,11 +22,15 @@ from tests.reports import Keys
 #: The waits of 999 and a time limit for an attempt that a test can wait for.
 QUICK = RetryPolicy(
     limit=timedelta(seconds=60),
-    attempt_timeout=timedelta(milliseconds=300),
+    attempt_timeout=timedelta(seconds=2),
     first_wait=timedelta(milliseconds=500),
     longest_wait=timedelta(seconds=8),
     longest_probe_wait=timedelta(seconds=5),
 )
+
+
+#: The lane's partition.
+PARTITION = 3
 
 
 @dataclass
@@ -167,7 +171,9 @@ class Bench:
     def _open(self, changelog: Sequence[Entry]) -> Lane:
         composer = Composer(self.keys, PROJECTIONS[Agency.EMERGENCY_999])
         attempts = Attempts(Agency.EMERGENCY_999, composer, self.client, self.endpoint)
-        agent = Connector(Agency.EMERGENCY_999, composer, attempts, self.policy, jitter=lambda: 0.5)
+        agent = Connector(
+            Agency.EMERGENCY_999, composer, attempts, self.policy, jitter=lambda: 0.5, partition=PARTITION
+        )
         return Lane(agent, self.clock, changelog)
 
 

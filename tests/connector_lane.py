@@ -78,7 +78,9 @@ async def connector_lane(
     """Yield a lane of the agency's connector that takes reports."""
     changes: list[bool] = []
     async with AgencyClient(url, policy.attempt_timeout) as client:
-        endpoint = Endpoint(agency, policy, connections=connections, on_change=changes.append)
+        endpoint = Endpoint(
+            agency, policy, connections=connections, on_change=lambda why_open: changes.append(why_open is not None)
+        )
         composer = Composer(Keys(), PROJECTIONS[agency])
         attempts = Attempts(agency, composer, client, endpoint)
         async with lane_of(run, lambda: Connector(agency, composer, attempts, policy, jitter=jitter)) as lane:

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from kafka.admin import KafkaAdminClient
 
+from schemas.topics import STAMPED, Topic
 from tests.committed import Committed, reading
 from tests.made_records import Made, write
 from tests.runtime_worker import Plan
@@ -28,9 +29,12 @@ EXIT_BROKEN = 70
 
 
 class Worker:
-    """One process of lanes; its standard output and error are one file, and it has a temporary folder of its own."""
+    """One process of lanes; its standard output and error are one file, and it has a temporary folder of its own.
 
-    def __init__(self, plan: Plan) -> None:
+    `launcher` is the program that starts it, with its arguments.
+    """
+
+    def __init__(self, plan: Plan, launcher: Sequence[str] = ()) -> None:
         folder = Path(plan.folder)
         path = folder / f"plan-{uuid4().hex[:8]}.json"
         path.write_text(json.dumps(asdict(plan)))
@@ -39,7 +43,7 @@ class Worker:
         self.local.mkdir()
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.runtime_worker", str(path)],
+                [*launcher, sys.executable, "-m", "tests.runtime_worker", str(path)],
                 env={**os.environ, "TMPDIR": str(self.local)},
                 cwd=_ROOT,
                 stdout=log,
@@ -70,23 +74,36 @@ class Worker:
 class Run:
     """The topics of one test and the workers on them; all names are the run's own."""
 
-    def __init__(self, bootstrap: str, folder: Path, partitions: int, record_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        folder: Path,
+        partitions: int,
+        record_seconds: float = 0.0,
+        *,
+        replication: int = 1,
+        launcher: Sequence[str] = (),
+    ) -> None:
         self.bootstrap = bootstrap
         self.folder = folder
         self.partitions = partitions
         self.record_seconds = record_seconds
+        self.launcher = launcher
         self.name = f"run-{uuid4().hex[:8]}"
         self.urgent, self.routine = self.topic("urgent"), self.topic("routine")
         self.output, self.changelog = self.topic("out"), self.topic("changelog")
+        self.topics = (self.urgent, self.routine, self.output, self.changelog)
         self.workers: list[Worker] = []
         with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
             declared: dict[str, Any] = {
                 topic: {
                     "num_partitions": partitions,
-                    "replication_factor": 1,
+                    "replication_factor": replication,
                     "configs": {
+                        **STAMPED,
                         "max.message.bytes": _LARGE,
                         "cleanup.policy": "compact" if topic == self.changelog else "delete",
+                        **Topic(topic, partitions, {}).settings(replication),
                     },
                 }
                 for topic in (
@@ -100,6 +117,9 @@ class Run:
                 )
             }
             admin.create_topics(declared)
+            if replication > 1:
+                # Each broker hears of them by itself.
+                admin.wait_for_topics(list(declared))
 
     def topic(self, name: str) -> str:
         return f"{self.name}.{name}"
@@ -117,7 +137,7 @@ class Run:
         return Plan(**made)
 
     def start(self, kind: str = "count", **changes: Any) -> Worker:
-        worker = Worker(self.plan(kind, **changes))
+        worker = Worker(self.plan(kind, **changes), self.launcher)
         self.workers.append(worker)
         return worker
 

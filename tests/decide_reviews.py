@@ -10,7 +10,7 @@ from streams.agents.decide import Decide
 from streams.domain.staff import StaffDirectory
 from streams.runtime import Turn
 from tests.review_outcomes import STAFF_KEYS
-from tests.turns import PARTITION, Lane, admitted, on, why
+from tests.turns import PARTITION, Lane, admit_lane, admitted, disclosed, on, why
 
 VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
 ADULT: dict[str, Any] = {"account": "forum:1", "age": 30, "adult_at_risk": {"care_or_support_needs": False}}
@@ -56,4 +56,14 @@ def rejected_review(lane: Lane) -> dict[str, Any]:
     turn = lane.work(b"not a record", topic=TopicName.ADMITTED_URGENT)
     assert why(turn) == ["value: is not a single-object encoded record"]
     (review,) = on(turn, TopicName.REVIEWS)
+    return review
+
+
+def conflict_review(lane: Lane) -> dict[str, Any]:
+    """Return the review of other content under an id, as ADMIT tells of it twice."""
+    admit = admit_lane(lambda _: None)
+    turn = admit.work(*(disclosed(summary=words) for words in ("First.", "Other.", "Other.")))
+    told = [output.value for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT]
+    assert len(told) == 2
+    (review,) = on(lane.work(*told, topic=TopicName.ADMITTED_URGENT), TopicName.REVIEWS)
     return review

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid5
 
 from schemas.disclosure import Disclosure, parse_json
 from services.settings import Keys
@@ -21,18 +22,23 @@ BAD_FIELDS = (
     "concerns[0].life_threatening",
 )
 DAY_LINES = (SCENARIOS / "day.jsonl").read_bytes().splitlines()
+_TEST_IDS = UUID("0d6d1b38-1c5f-4a35-9d5a-6a0a5d3a2f11")
 
 KEYS = Keys(
     master=bytes([1]) * 32,
     token=bytes([2]) * 32,
-    services={"forum": bytes([3]) * 32, "text_line": bytes([4]) * 32},
 )
 
 
-def fields(disclosure_id: str = "d-1", **changes: Any) -> dict[str, Any]:
-    """Return an urgent disclosure of the forum as JSON fields."""
+def id_of(name: str) -> str:
+    """Return the disclosure id, a UUID, that a test's own name stands for."""
+    return str(uuid5(_TEST_IDS, name))
+
+
+def fields(name: str = "d-1", **changes: Any) -> dict[str, Any]:
+    """Return an urgent disclosure of the forum as JSON fields; its id is `id_of(name)`."""
     return {
-        "disclosure_id": disclosure_id,
+        "disclosure_id": id_of(name),
         "service": "forum",
         "disclosed_at": "2026-02-03T21:04:11Z",
         "assessment": {
@@ -47,14 +53,14 @@ def fields(disclosure_id: str = "d-1", **changes: Any) -> dict[str, Any]:
     }
 
 
-def raw(disclosure_id: str = "d-1", **changes: Any) -> bytes:
+def raw(name: str = "d-1", **changes: Any) -> bytes:
     """Return it as a JSON line."""
-    return json.dumps(fields(disclosure_id, **changes)).encode()
+    return json.dumps(fields(name, **changes)).encode()
 
 
-def disclosure(disclosure_id: str = "d-1", **changes: Any) -> Disclosure:
+def disclosure(name: str = "d-1", **changes: Any) -> Disclosure:
     """Return it understood."""
-    return parse_json(raw(disclosure_id, **changes))
+    return parse_json(raw(name, **changes))
 
 
 ROUTINE = [{"kind": "homelessness", "state": "at_risk"}]

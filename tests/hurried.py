@@ -12,10 +12,13 @@ from services.connectors import process
 from streams.domain import delivery, hand_over, reviews
 
 
-def hurry(seconds: float) -> None:
-    """Have every agency's limit, and each step of the rota of an undelivered report, be that many seconds."""
+def hurry(seconds: float, **waits: timedelta) -> None:
+    """Have every agency's limit, and each step of the rota of an undelivered report, be that many seconds.
+
+    `waits` are other fields of each agency's `RetryPolicy`.
+    """
     limit = timedelta(seconds=seconds)
-    policies = {agency: replace(policy, limit=limit) for agency, policy in delivery.RETRY_POLICIES.items()}
+    policies = {agency: replace(policy, limit=limit, **waits) for agency, policy in delivery.RETRY_POLICIES.items()}
     for module in (delivery, hand_over, process):
         module.RETRY_POLICIES = MappingProxyType(policies)  # type: ignore[attr-defined]
     row = review_table.REVIEW_TABLE[ReviewReason.UNDELIVERED]

@@ -12,6 +12,7 @@ from typing import Any
 from schemas.codec import decode
 from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
+from streams.runtime.agent import micros
 from streams.runtime.rejection import REJECTED_SUFFIX, rejected
 from streams.runtime.state import Entry, LaneState, changed
 
@@ -45,18 +46,26 @@ class Lane:
         self.effects: deque[tuple[Any, Cause]] = deque()
         self._offset = 0
         turn = self._turn()
+        self._kept.limit_waits(turn)
         if agent.unfinished is not None:
             for key, value in list(turn.scan(agent.unfinished)):
                 agent.resume(key, value, turn)
         self._commit(turn)
 
-    def feed(self, *values: bytes | None, topic: str = "source", traceparent: bytes | None = None) -> None:
-        """Work off one batch of these values."""
+    def feed(
+        self,
+        *values: bytes | None,
+        topic: str = "source",
+        traceparent: bytes | None = None,
+        stamp: datetime | None = None,
+    ) -> None:
+        """Work off one batch of these values; the broker stamped them so, if it did."""
         turn = self._turn()
         decoded = []
         headers = () if traceparent is None else (("traceparent", traceparent),)
         for value in values:
-            record = Record(topic, 0, self._offset, 0, b"person", value, headers)
+            at = 0 if stamp is None else micros(stamp) // 1_000
+            record = Record(topic, 0, self._offset, at, b"person", value, headers, stamp is not None)
             self._offset += 1
             try:
                 decoded.append((record, self.agent.decode(record)))
@@ -141,7 +150,10 @@ class Lane:
         return [fields for found, fields in decoded if found == name]
 
     def _turn(self) -> Turn:
-        return self._kept.turn(self.clock())
+        now = self.clock()
+        # The broker has the same time.
+        self._kept.stamp = max(self._kept.stamp, micros(now))
+        return self._kept.turn(now)
 
     def _commit(self, turn: Turn) -> None:
         self.outputs += turn.outputs

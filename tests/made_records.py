@@ -7,6 +7,10 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from schemas.partitioner import partition_for
+from streams.runtime.timeouts import REQUEST_MS
+
+#: How long what is written waits for a partition to have a leader (seconds).
+_NO_LEADER_SECONDS = 90.0
 
 #: Key, value and headers.
 Made = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
@@ -29,7 +33,16 @@ Write = Callable[[str, int, Iterable[Made]], Awaitable[None]]
 @asynccontextmanager
 async def writing(bootstrap: str) -> AsyncIterator[Write]:
     """Give what writes as `write` does, through one producer."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=8 * 2**20)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        enable_idempotence=True,
+        max_request_size=8 * 2**20,
+        request_timeout_ms=REQUEST_MS,
+    )
+
+    # aiokafka gives a batch up whose partition has no leader for as long as a request may take; a broker that starts
+    # again on a slow machine takes longer. There is no setting for it.
+    producer._message_accumulator._batch_ttl = _NO_LEADER_SECONDS
 
     async def write_to(topic: str, partitions: int, records: Iterable[Made]) -> None:
         filling: dict[int, Any] = {}

@@ -1,13 +1,13 @@
 """One lane of the runtime in the test's own process, on a real broker, fed by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.runtime import Agent, LaneGroup
+from streams.runtime import Agent, Clock, LaneGroup
 from streams.runtime.groups import LaneHost
 from streams.runtime.lane_events import LaneEvent, unheard
 from streams.runtime.lanes import Lane
@@ -15,6 +15,9 @@ from streams.runtime.steps import AtStep, unwatched
 from streams.runtime.trials import Trials
 from streams.runtime.turnstile import Turnstile
 from tests.counting import Run
+
+#: Records in the log of a topic from which a lane is fed by hand: beyond the offsets that any test makes up.
+_LOG_RECORDS = 40_000
 
 
 @asynccontextmanager
@@ -27,21 +30,37 @@ async def lane_of(
     at_step: AtStep = unwatched,
     trials: Trials | None = None,
     on_lane: Callable[[LaneEvent], None] = unheard,
+    clock: Clock | None = None,
+    fill: bool = True,
+    routine_turn_seconds: float | None = None,
+    timers_follow: Collection[str] = (),
 ) -> AsyncIterator[Lane]:
     """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can.
 
     With a `turnstile` of other lanes too, its urgent topic comes before their routine ones. `at_step` is called after
-    each step of its work. `trials` are those of its process. `on_lane` hears what it says of itself.
+    each step of its work. `trials` are those of its process. `on_lane` hears what it says of itself. `clock` tells it
+    the time. The logs are filled, unless not to `fill` them: a lane takes no offset beyond the end of its log. It works
+    on routine records for `routine_turn_seconds` in a turn. Its timers follow the topics `timers_follow`.
     """
     # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
     consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
     await consumer.start()
     try:
         await consumer.committed(TopicPartition(run.routine, 0))
+        ends = await consumer.end_offsets([TopicPartition(topic, 0) for topic in (run.urgent, run.routine)])
     finally:
         await consumer.stop()
-    urgent = frozenset(() if turnstile is None else (run.urgent,))
-    group = LaneGroup("lane", (run.urgent, run.routine), lambda _: agent(), run.changelog, urgent)
+    if fill:
+        await fill_logs(run, [source.topic for source, end in ends.items() if end < _LOG_RECORDS])
+    group = LaneGroup(
+        "lane",
+        (run.urgent, run.routine),
+        lambda _: agent(),
+        run.changelog,
+        frozenset(() if turnstile is None else (run.urgent,)),
+        routine_turn_seconds=routine_turn_seconds,
+        timers_follow=frozenset(timers_follow),
+    )
     host = LaneHost(
         run.name,
         run.bootstrap,
@@ -50,6 +69,7 @@ async def lane_of(
         at_step=at_step,
         accepted=accepted,
         on_lane=on_lane,
+        clock=clock or Clock(),
     )
     lane = Lane(group, 0, host)
     ready = asyncio.Event()
@@ -59,3 +79,17 @@ async def lane_of(
         yield lane
     finally:
         await lane.close()
+
+
+async def fill_logs(run: Run, topics: Iterable[str], count: int = _LOG_RECORDS) -> None:
+    """Write so many records without key and value to partition 0 of each topic, in one batch."""
+    producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, max_batch_size=1 << 20)
+    await producer.start()
+    try:
+        for topic in topics:
+            batch = producer.create_batch()
+            for _ in range(count):
+                batch.append(key=None, value=None, timestamp=None)
+            await (await producer.send_batch(batch, topic, partition=0))
+    finally:
+        await producer.stop()

@@ -1,7 +1,10 @@
 """An agent that raises where a record's value says so, for the tests of poison work."""
 
 import asyncio
+import os
 import random
+import re
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,11 +29,17 @@ class World:
     slots: asyncio.Semaphore | None = None
     #: An effect that settles starts again.
     streams: bool = False
+    #: Work may end its process without a word: the process is not the test's own.
+    may_die: bool = False
 
     def check(self, place: str, name: str) -> None:
         """Raise where work of this name is poison: `bad…` at any place of `raises`, `bad-PLACE…` at that one always."""
         if (place in self.raises and name.startswith("bad")) or name.startswith(f"bad-{place}"):
             raise LookupError(name)
+        if self.may_die and name.startswith(f"die-{place}"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.may_die and name.startswith(f"native-{place}"):
+            re.fullmatch("(a+)+", 60 * "a" + "b")
 
 
 class Fragile(Agent[tuple[str, str], str, str]):

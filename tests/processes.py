@@ -44,6 +44,10 @@ class Process:
         said: dict[str, Any] = json.loads(line)
         return said
 
+    def status(self) -> int | None:
+        """Return its exit status if it has ended."""
+        return self._process.poll()
+
     def kill(self) -> None:
         """End it as a crash does."""
         self._process.kill()

@@ -12,7 +12,7 @@ from services.sdk.lane_alarms import LaneAlarms
 from services.settings import Settings
 from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
 from streams.domain.staff import StaffDirectory
-from streams.runtime import run_worker
+from streams.runtime import Clock, run_worker
 
 
 def main(seconds: str) -> int:
@@ -27,7 +27,7 @@ def main(seconds: str) -> int:
     links = IdentityLinks()
     worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
     configure("review-worker")
-    writer = AlarmWriter(settings.bootstrap)
+    writer, clock = AlarmWriter(settings.bootstrap), Clock()
     status = run_worker(
         APPLICATION,
         lane_groups(worker_keys, Policies((quick,)), links, lambda: staff, alarms=alarm_port(settings.alarm)),
@@ -35,7 +35,8 @@ def main(seconds: str) -> int:
         background=(writer.running, following(settings.bootstrap, links)),
         instance=f"{APPLICATION}-1",
         opened=ready("worker"),
-        on_lane=LaneAlarms(writer, APPLICATION).hear,
+        on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+        clock=clock,
     )
     shutdown()
     return status

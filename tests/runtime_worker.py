@@ -2,7 +2,8 @@
 
 PLAN is a JSON file (`Plan`); the worker's logs are set up as in every process of the project. What a record's value
 says before its first colon makes the agent fail at that place, until a file `mended` lies in the plan's folder; with
-`-once` behind the place it fails the first time only.
+`-once` behind the place it fails the first time only. A file `clock` says by how many seconds the machine's wall clock
+is wrong, and what is noticed of it is in the file `clock-events`.
 """
 
 import asyncio
@@ -12,9 +13,11 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,22 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from infra.telemetry import configure, shutdown
 from schemas.errors import Invalid
-from streams.runtime import Agent, Cause, Follower, LaneContext, LaneGroup, Record, Turn, run_worker
+from streams.runtime import (
+    Agent,
+    BrokerAgrees,
+    BrokerAhead,
+    Cause,
+    Clock,
+    ClockAgrees,
+    ClockStepped,
+    Follower,
+    LaneContext,
+    LaneEvent,
+    LaneGroup,
+    Record,
+    Turn,
+    run_worker,
+)
 from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, Step, unwatched
 from tests.poison_agent import Fragile, World
@@ -53,6 +71,16 @@ class Plan:
     def says(self, name: str) -> bool:
         """Return whether a file of that name lies in the folder."""
         return (Path(self.folder) / name).exists()
+
+    def wall(self) -> float:
+        """Return what the machine's wall clock says, in seconds since 1970."""
+        file = Path(self.folder) / "clock"
+        return time.time() + (float(file.read_text()) if file.exists() else 0.0)
+
+    def hear(self, event: LaneEvent) -> None:
+        """Note what the process says of its clock."""
+        if isinstance(event, ClockStepped | ClockAgrees | BrokerAhead | BrokerAgrees):
+            self.note("clock-events", type(event).__name__)
 
     def note(self, name: str, line: str) -> None:
         """Append a line to a file of the folder."""
@@ -148,6 +176,30 @@ class Effects(Agent[str, bool, bool]):
         self._plan.fail("settled", effect)
 
 
+class Waits(Agent[str, None, None]):
+    """`wait:SECONDS` sets a timer, which says `due`; `know:DAYS` says `new`, or `known` where it knew the key."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def decode(self, record: Record) -> str:
+        return _decode(self._plan, record)
+
+    def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
+        for record, word in batch:
+            key, (what, _, amount) = record.key or b"", word.partition(":")
+            if what == "wait":
+                turn.schedule(key, turn.now + timedelta(seconds=float(amount)))
+                said = b"set"
+            else:
+                said = b"new" if turn.get(key) is None else b"known"
+                turn.put(key, b"1", until=turn.now + timedelta(days=float(amount)))
+            turn.send(self._plan.output, key, said, cause=Cause.of(record))
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
+        turn.send(self._plan.output, timer, b"due", cause=cause)
+
+
 async def _committed(plan: Plan) -> set[bytes | None]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=plan.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
@@ -188,12 +240,20 @@ def _agent(kind: str, plan: Plan) -> Callable[[LaneContext], Agent[Any, Any, Any
         "count": Count,
         "effects": Effects,
         "fragile": _fragile,
+        "waits": Waits,
+        "slots": _with_slots,
     }
     return lambda _: agents[kind](plan)
 
 
 def _fragile(plan: Plan) -> Agent[Any, Any, Any]:
-    world = World(plan.output)
+    world = World(plan.output, may_die=True)
+    world.may_end.set()
+    return Fragile(world)
+
+
+def _with_slots(plan: Plan) -> Agent[Any, Any, Any]:
+    world = World(plan.output, may_die=True, slots=asyncio.Semaphore(100))
     world.may_end.set()
     return Fragile(world)
 
@@ -240,6 +300,8 @@ def main(path: str) -> int:
         at_step=_killing(plan),
         accepted=plan.accepted,
         stuck_seconds=plan.stuck_seconds,
+        on_lane=plan.hear,
+        clock=Clock(plan.wall),
     )
     shutdown()
     return status

@@ -1,6 +1,6 @@
 """Agents driven turn by turn, with the runtime's own Turn and the real codec, and no Kafka."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -8,10 +8,12 @@ from typing import Any
 
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
-from schemas.identifiers import PersonId
-from schemas.topics import CATALOGUE
+from schemas.identifiers import PersonId, Token
+from schemas.topics import CATALOGUE, TopicName, disclosures
+from schemas.vocabulary import Service
 from streams.agents.admit import Admit
 from streams.runtime import Agent, Output, PutAside, Record, Turn
+from streams.runtime.agent import micros
 from streams.runtime.rejection import rejected
 from streams.runtime.state import Entry, LaneState, changed
 from tests.disclosures import KEYS, disclosure
@@ -60,6 +62,9 @@ class Lane:
     """One agent's lane: its state, and everything it wrote."""
 
     agent: Agent[Any, Any, Any]
+    partition: int = PARTITION
+    #: Of the records of a batch whose topic is not said.
+    topic: str = "source"
     outputs: list[Output] = field(default_factory=list)
     _kept: LaneState = field(default_factory=LaneState)
     _offsets: Any = field(default_factory=count)
@@ -72,17 +77,23 @@ class Lane:
 
     def sweep(self, now: datetime) -> None:
         """Drop the entries that have ended."""
-        turn = self._kept.turn(now)
+        turn = self._turn(now)
         for key in self._kept.take_ended(now, 1_000):
             turn.drop(key)
         self._commit(turn)
 
-    def work(self, *values: bytes | None, topic: str = "source", now: datetime = NOW) -> Turn:
-        """Work off one batch of these values in one turn, and commit it."""
-        turn = self._kept.turn(now)
+    def work(
+        self, *values: bytes | None, topic: str | None = None, now: datetime = NOW, stamp: datetime | None = None
+    ) -> Turn:
+        """Work off one batch of these values in one turn, and commit it; the broker stamped them so, if it did."""
+        turn = self._turn(now)
         decoded = []
         for value in values:
-            record = Record(topic, PARTITION, next(self._offsets), 0, b"key", value, (("traceparent", TRACE),))
+            at = 0 if stamp is None else micros(stamp) // 1_000
+            headers = (("traceparent", TRACE),)
+            record = Record(
+                topic or self.topic, self.partition, next(self._offsets), at, b"key", value, headers, stamp is not None
+            )
             try:
                 decoded.append((record, self.agent.decode(record)))
             except Invalid as invalid:
@@ -99,7 +110,7 @@ class Lane:
 
     def pass_time(self, now: datetime) -> Turn:
         """Work off the timers that are due at that time."""
-        turn = self._kept.turn(now)
+        turn = self._turn(now)
         for name, timer in self._kept.take_due(now, 1_000):
             turn.unschedule(name)
             self.agent.due(name, turn, timer.cause)
@@ -107,7 +118,7 @@ class Lane:
 
     def put_aside(self, timer: bytes, now: datetime) -> Turn:
         """Put a timer aside as the runtime does where it raises, with the entry that it belongs to."""
-        turn = self._kept.turn(now)
+        turn = self._turn(now)
         entry = self.agent.entry_of(timer)
         assert entry is not None
         work = PutAside(timer, None, entry, self._kept.entries[entry], "LookupError")
@@ -116,21 +127,30 @@ class Lane:
         self.agent.put_aside(work, turn, self._kept.timers[timer].cause)
         return self._commit(turn)
 
-    def restarted(self, agent: Agent[Any, Any, Any]) -> "Lane":
-        """Return the lane with another agent over the state as its changelog has it."""
-        lane = Lane(agent, _offsets=self._offsets)
+    def restarted(self, agent: Agent[Any, Any, Any], now: datetime | None = None) -> "Lane":
+        """Return the lane with another agent over the changelog's state, opened at `now` if one is given."""
+        lane = Lane(agent, self.partition, self.topic, _offsets=self._offsets)
         for entry in self._changelog:
             lane._kept.apply(*entry)
         lane._changelog = list(self._changelog)
+        if now is not None:
+            turn = lane._turn(now)
+            lane._kept.limit_waits(turn)
+            lane._commit(turn)
         return lane
 
     def turn(self, now: datetime) -> Turn:
         """Return a turn, for a test that changes the state by itself."""
-        return self._kept.turn(now)
+        return self._turn(now)
 
     def commit(self, turn: Turn) -> None:
         """Take a turn over."""
         self._commit(turn)
+
+    def _turn(self, now: datetime) -> Turn:
+        # The broker has the same time.
+        self._kept.stamp = max(self._kept.stamp, micros(now))
+        return self._kept.turn(now)
 
     def _commit(self, turn: Turn) -> Turn:
         self._changelog += changed(turn)
@@ -139,17 +159,32 @@ class Lane:
         return turn
 
 
-def disclosed(disclosure_id: str = "d-1", **changes: Any) -> bytes:
-    """Return a disclosure as a service writes it, with a marker wherever a person might be named."""
-    return encode("Disclosure", disclosure(disclosure_id, **{**IDENTIFYING, **changes}).model_dump())
-
-
-def admitted(disclosure_id: str = "d-1", person: str | None = ADA, **changes: Any) -> bytes:
-    """Return what DECIDE reads, as ADMIT writes it of a known person."""
-    admit = Lane(
-        Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=lambda _: ADA)
+def admit_lane(owner: Callable[[Token], PersonId | None], partitions: int = 1, partition: int = 0) -> Lane:
+    """Return a lane of ADMIT, of so many, that asks `owner` whose a token is."""
+    agent = Admit(
+        master_key=KEYS.master,
+        token_key=KEYS.token,
+        token_version=KEYS.token_version,
+        owner=owner,
+        partitions=partitions,
     )
-    turn = admit.work(disclosed(disclosure_id, **changes))
+    return Lane(agent, partition, TopicName.FORUM_DISCLOSURES)
+
+
+def disclosed(name: str = "d-1", **changes: Any) -> bytes:
+    """Return a disclosure as a service writes it, with a marker wherever a person might be named."""
+    return encode("Disclosure", disclosure(name, **{**IDENTIFYING, **changes}).model_dump())
+
+
+def source_of(service: str = "forum", **_: Any) -> TopicName:
+    """Return the topic on which a service writes what it calls routine."""
+    return disclosures(Service(service), urgent=False)
+
+
+def admitted(name: str = "d-1", person: str | None = ADA, now: datetime = NOW, **changes: Any) -> bytes:
+    """Return what DECIDE reads, as ADMIT writes it of a known person at `now`."""
+    topic = source_of(**changes)
+    turn = admit_lane(lambda _: ADA).work(disclosed(name, **changes), topic=topic, now=now)
     value = turn.outputs[-1].value
     assert value is not None
     return value if person == ADA else encode("Admitted", {**decode(value, "Admitted")[1], "person": person})

@@ -1,5 +1,6 @@
-"""A local Apache Kafka that needs nothing installed: one node, KRaft, Java from a wheel, jars from Maven Central."""
+"""A local Apache Kafka that needs nothing installed: one node or several, KRaft, Java from a wheel, jars of Maven."""
 
+from infra.broker.cluster import LocalCluster, Place
 from infra.broker.discovery import find_bootstrap
 from infra.broker.errors import (
     BrokerDied,
@@ -26,6 +27,8 @@ __all__ = [
     "JarMismatch",
     "JarsUnavailable",
     "LocalBroker",
+    "LocalCluster",
+    "Place",
     "PortTaken",
     "StaleFolder",
     "answers",

@@ -1,6 +1,7 @@
-"""What the local broker is told: one node that is broker and controller, on this machine's loopback alone."""
+"""Settings of the local brokers: each node is broker and controller, and listens on this machine alone."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -57,18 +58,73 @@ SINGLE_NODE: Mapping[str, str] = MappingProxyType(
 )
 
 
-def server_properties(data: Path, port: int, controller_port: int) -> str:
-    """The broker's properties file for its data folder and its two ports."""
-    settings = {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+#: Followers that are behind for this long leave the in-sync replicas (30 s unless set): so long a partition that one
+#: follower cannot reach takes no acknowledged write.
+_LAG_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node of a cluster of several. `voters` are the controllers' addresses (`host:port`) by node id."""
+
+    node_id: int
+    cluster_id: str
+    brokers: int
+    voters: Mapping[int, str]
+    is_broker: bool = True
+    host: str = "127.0.0.1"
+    #: The address that clients and the other brokers get (`host:port`), where it is not the one it listens at.
+    advertised: str | None = None
+    #: The program that starts Java, with its arguments: `ip netns exec NAME`, for instance.
+    launcher: tuple[str, ...] = ()
+
+
+def cluster_settings(brokers: int) -> dict[str, str]:
+    """Return what each of several brokers is told: every record on all of them, acknowledged by all but one."""
+    copies, in_sync = str(brokers), str(max(1, brokers - 1))
+    return {
+        **SINGLE_NODE,
+        "default.replication.factor": copies,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "replica.lag.time.max.ms": str(_LAG_MS),
+    }
+
+
+def server_properties(data: Path, port: int, controller_port: int, member: Member | None = None) -> str:
+    """Return a broker's properties file for its data folder and its two ports; `member` where it is one of several."""
+    if member is None:
+        settings = _node(data, 1, {1: f"127.0.0.1:{controller_port}"})
+        settings |= _listening(f"127.0.0.1:{port}", f"127.0.0.1:{controller_port}", f"127.0.0.1:{port}")
+        settings |= SINGLE_NODE
+    else:
+        broker = f"{member.host}:{port}" if member.is_broker else None
+        controller = f"{member.host}:{controller_port}" if member.node_id in member.voters else None
+        settings = _node(data, member.node_id, member.voters)
+        settings |= _listening(broker, controller, member.advertised or broker) | cluster_settings(member.brokers)
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _node(data: Path, node_id: int, voters: Mapping[int, str]) -> dict[str, str]:
+    return {
+        "node.id": str(node_id),
+        "controller.quorum.voters": ",".join(f"{node}@{voter}" for node, voter in voters.items()),
         "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": str(data),
-        **SINGLE_NODE,
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _listening(broker: str | None, controller: str | None, advertised: str | None) -> dict[str, str]:
+    """Return the roles of a node and where it listens as which; None where it has not that role."""
+    settings = {"process.roles": ",".join(["broker"] * bool(broker) + ["controller"] * bool(controller))}
+    listeners = [f"PLAINTEXT://{broker}"] * bool(broker) + [f"CONTROLLER://{controller}"] * bool(controller)
+    settings["listeners"] = ",".join(listeners)
+    if broker:
+        settings["advertised.listeners"] = f"PLAINTEXT://{advertised}"
+        settings["inter.broker.listener.name"] = "PLAINTEXT"
+    return settings

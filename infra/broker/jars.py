@@ -1,4 +1,7 @@
-"""Apache Kafka's jars: fetched once through jgo, each checked against the SHA-256 pinned beside this module."""
+"""Apache Kafka's jars: fetched once through jgo, each checked against the SHA-256 pinned beside this module.
+
+Why jars, and not a Kafka that is installed: see decision 0001.
+"""
 
 import errno
 import hashlib
@@ -12,6 +15,7 @@ from infra.broker import places
 from infra.broker.errors import DiskFull, JarMismatch, JarsUnavailable
 from infra.broker.locking import held
 
+#: Not 4.3 or 4.4: see decision 0017.
 KAFKA_VERSION = "4.2.2"
 _PINS = Path(__file__).with_name("jars.sha256")
 _SECONDS_PER_REQUEST = 30

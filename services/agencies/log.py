@@ -1,6 +1,6 @@
 """An agency's own log: a JSON line for every attempt it saw, on disk before it answers.
 
-    at, report_id, kind, refers_to, attempt, accepted, body
+    at, report_id, kind, refers_to, attempt, possible_repeat, accepted, body
 
 Exactly one line of a report says `accepted: true`, whenever the process is killed: what was accepted is read back
 from the log, and a line that was cut off while it was written counts as never written, as its sender had no answer.
@@ -41,6 +41,8 @@ class Attempt:
     attempt: int
     #: The JSON that came, or the text of what was not JSON.
     body: Any
+    #: Its sender says that it may be a repeat.
+    possible_repeat: bool = False
 
 
 class AgencyLog:
@@ -128,6 +130,7 @@ def _line(attempt: Attempt, at: datetime, *, accepted: bool) -> bytes:
         "kind": body.get("kind"),
         "refers_to": body.get("refers_to"),
         "attempt": attempt.attempt,
+        "possible_repeat": attempt.possible_repeat,
         "accepted": accepted,
         "body": attempt.body,
     }

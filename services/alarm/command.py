@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Sequence
 
-from streams.domain.alarms import Call
+from streams.domain.alarm_calls import Call
 
 #: Time limit of one run (seconds).
 RUN_SECONDS = 10.0

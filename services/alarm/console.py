@@ -4,7 +4,7 @@ import json
 
 import structlog
 
-from streams.domain.alarms import Call
+from streams.domain.alarm_calls import Call
 
 _log = structlog.get_logger("confide.alarms")
 

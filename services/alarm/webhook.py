@@ -4,7 +4,7 @@ import asyncio
 
 import httpx2
 
-from streams.domain.alarms import Call
+from streams.domain.alarm_calls import Call
 
 #: Time limit of one call, connecting included (seconds).
 CALL_SECONDS = 10.0

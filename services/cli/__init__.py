@@ -20,12 +20,13 @@ def main() -> None:
     """
     if sys.argv[1:2] and sys.argv[1] in _LONG_RUNNING:
         signal.signal(signal.SIGTERM, _end_at_once)
+    from infra.settings_errors import WrongSetting
     from services.cli.verbs import app
     from services.settings import SettingsError
 
     try:
         app()
-    except SettingsError as error:
+    except (SettingsError, WrongSetting) as error:
         print(f"confide: {error}", file=sys.stderr)
         raise SystemExit(EXIT_USAGE) from error
 

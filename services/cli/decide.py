@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
 def decide(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Disclosures as JSON lines; - for standard input.")],
     now: Annotated[
-        str | None, typer.Option(help="The time of the decisions in ISO 8601 with its zone; else the clock's.")
+        str | None,
+        typer.Option(help="When all arrived and are decided, in ISO 8601 with its zone; else the clock's time."),
     ] = None,
     as_of: Annotated[
         str | None,
@@ -65,12 +66,13 @@ def _decisions(
         if not line.strip():
             continue
         try:
-            disclosed = readable(parse_json(line))
+            arrived_at = at or datetime.now(UTC)
+            disclosed = readable(parse_json(line), arrived_at)
         except Invalid as invalid:
             # A line that is no JSON at all has no field to name.
             yield number, "; ".join(str(each).removeprefix("line: ") for each in invalid.problems)
             continue
-        yield number, said(disclosed, at or datetime.now(UTC), versions)
+        yield number, said(disclosed, arrived_at, versions)
 
 
 def _as_json(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:

@@ -21,10 +21,9 @@ def gateway(
     from services.settings import SettingsError
 
     settings = find_settings()
-    keys = settings.keys()
     configure("gateway")
     try:
-        run(host, port, bootstrap=settings.bootstrap, keys=keys)
+        run(host, port, bootstrap=settings.bootstrap)
     except OSError as error:
         raise SettingsError(f"cannot listen on port {port} of {host}: {error.strerror}") from error
     finally:

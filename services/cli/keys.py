@@ -45,5 +45,24 @@ def register(app: typer.Typer) -> None:
             raise SettingsError(f"ID {invalid.problems[0].reason}") from invalid
         made = Keys.create_staff(folder, name)
         typer.echo("it was there" if made is None else f"made: staff/{made.name}")
+        _warn_unless_on_rota(name)
 
     app.add_typer(keys, name="keys")
+
+
+def _warn_unless_on_rota(name: str) -> None:
+    """Say on standard error that a key settles nothing until its owner is on the duty rota."""
+    import os
+
+    from schemas.policy import WrongPolicy
+    from schemas.policy.duty import load_duty
+
+    file = os.environ.get("CONFIDE_DUTY")
+    which = f"the duty rota {file}" if file else "the policy's own duty rota (CONFIDE_DUTY is not set)"
+    try:
+        is_on_rota = load_duty(Path(file) if file else None).named(name) is not None
+    except WrongPolicy as error:
+        typer.echo(f"confide: whether {name} is on the duty rota cannot be told: {error}", err=True)
+        return
+    if not is_on_rota:
+        typer.echo(f"confide: {name} is not on {which}, so what this key signs is refused", err=True)

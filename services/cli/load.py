@@ -217,7 +217,6 @@ async def _surroundings(
     found = None if asked.house else find_bootstrap()
     if found is not None:
         settings = settings_with_kafka()
-        settings.keys()
         environment = {**os.environ, "KAFKA_BOOTSTRAP": settings.bootstrap}
         view.say(f"loading Kafka at {settings.bootstrap}")
         yield Surroundings(environment, logs, bound, settle_seconds=asked.settle), {"own": False}

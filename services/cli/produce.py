@@ -39,7 +39,7 @@ def produce(
     from services.settings import SettingsError
 
     settings = find_settings()
-    producer = DisclosureProducer(settings.bootstrap, settings.keys())
+    producer = DisclosureProducer(settings.bootstrap)
     configure("produce")
     # What the client warns of, the one line at the end says.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)

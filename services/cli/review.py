@@ -25,13 +25,13 @@ def list_(
     all_: Annotated[bool, typer.Option("--all", help="Settled ones too.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """List the reviews that wait for somebody, the one that was due first first."""
+    """List the reviews that wait for somebody: those that are due first, and of these those about 999."""
     from services.review.words import fields_of, table
 
     _, settings = surroundings()
     now = datetime.now(UTC)
     with topics_of(settings) as topics:
-        reviews = topics.book().reviews(settled_too=all_)
+        reviews = topics.book().reviews(now, settled_too=all_)
     if as_json:
         for known in reviews:
             typer.echo(json.dumps(fields_of(known, now)))
@@ -46,7 +46,8 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
     """Show a review: what is asked and why, in the policy's words, and what was sealed. For staff's eyes alone."""
     from services.cli.paragraphs import broken
     from services.review.reading import KeyMissing
-    from services.review.words import as_it_came, commented, described, disclosed, fields_of, reported, ways_to_settle
+    from services.review.sealed_words import as_it_came, commented, disclosed
+    from services.review.words import described, fields_of, ways_to_settle
     from services.settings import SettingsError
     from streams.domain.sealing import CannotOpen
 
@@ -59,12 +60,12 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         request, settled = known.latest, known.settled
         decision = None if request.decision_id is None else topics.decision(request, known.partition)
         came = None if request.rejected is None else topics.rejected(request.rejected)
+        reports = [] if settled is None else topics.followed(settled, known.partition)
         try:
             details = None if request.section is None else topics.details(request, master)
             comment = None if settled is None else topics.comment(request, settled, master)
-            reports = [] if settled is None else topics.followed(settled, known.partition)
         except KeyMissing as error:
-            details, comment, reports, missing = None, None, [], error
+            details, comment, missing = None, None, error
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
     if as_json:
@@ -78,8 +79,10 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         }
         typer.echo(json.dumps(said))
         return
-    lines = [*described(known, decision, policies, now), *ways_to_settle(known)]
-    lines += reported(reports)
+    lines = [
+        *described(known, decision, policies, now, reports),
+        *ways_to_settle(known, decision, policies, now),
+    ]
     if comment is not None:
         lines += ["", *commented(comment)]
     if request.rejected is not None:

@@ -12,15 +12,12 @@ from schemas.vocabulary import Refusal, ReviewDecision
 from services.cli.review_topics import ReviewId, checked_master, find, surroundings, topics_of
 
 if TYPE_CHECKING:
-    from schemas.reviews import ReviewOutcome, ReviewSettled
-    from services.review.answering import AskedAgain, NotYet, Refused
+    from schemas.reviews import ReviewOutcome
     from services.review.book import Known
     from services.review.reading import Topics
     from services.settings import Settings
 
 _AGENCY = re.compile(r"999[ -](police|ambulance)|101|social[-_]worker|care[-_]team")
-#: What `ReviewSettled` records of the outcome that settled it.
-_RECORDED = ("by", "decision", "refusal", "ask_again_at", "entered_as", "told_at", "reference")
 
 
 def decide(  # noqa: PLR0917 - typer has an argument for each option
@@ -40,7 +37,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         str | None, typer.Option(metavar="TIME", help="Nobody was reached: ask again then.")
     ] = None,
     entered_again: Annotated[
-        str | None, typer.Option(metavar="ID", help="What was rejected was entered again, as this disclosure.")
+        str | None, typer.Option(metavar="ID", help="What was rejected was entered again, as this disclosure: a UUID.")
     ] = None,
     nothing_in_it: Annotated[
         Refusal | None, typer.Option(help="What was rejected needs nobody, for this reason.")
@@ -49,19 +46,25 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         str | None, typer.Option(metavar="WHO", help="You told the agency by phone, and whom there (sealed).")
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="With --told-by-phone: when.")] = None,
-    reference: Annotated[str | None, typer.Option(help="With --told-by-phone: the agency's reference.")] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="With --told-by-phone: the agency's log number. It is not sealed, so it must name nobody."),
+    ] = None,
     send_again: Annotated[bool, typer.Option("--send-again", help="Send the report again, with a new limit.")] = False,
     withdraw: Annotated[Refusal | None, typer.Option(help="No agency is to be told, for this reason.")] = None,
-    comment: Annotated[str | None, typer.Option(help="Whatever else is to be kept beside it (sealed).")] = None,
+    comment: Annotated[
+        str | None, typer.Option(help="Whatever else is to be kept beside it (sealed); not of a rejected record.")
+    ] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for what comes of it.")] = 15.0,
 ) -> None:
     """Settle a review in one of the ways that `confide review show` lists. The first answer settles it.
 
-    TIME is the clock in London ("21:40"), a length of time ("10 minutes"), or ISO 8601 with its offset.
+    TIME is the clock in London ("21:40"), minutes or hours ("10 minutes"), or ISO 8601 with its offset.
 
     Exit status 0 once it is settled as you say, 1 where it is not, 2 where it cannot be tried.
     """
     from infra.telemetry import configure, shutdown
+    from services.cli.review_came import report, report_before
     from services.review.answering import Unavailable, answer, signed
     from services.sdk.tracing import traceparent_of
     from services.settings import SettingsError
@@ -79,16 +82,21 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         ReviewDecision.WITHDRAWN: withdraw,
     }
     said = _said(ways, agency or [], at, reference)
+    if comment is not None and not comment.strip():
+        raise SettingsError("--comment is empty")
     role, key = _signer(settings, staff, policies.latest.trained)
     master = checked_master(settings)
     with topics_of(settings) as topics:
         known = find(topics, review)
         said |= {"by": staff, "role": role}
+        _check_told_at(known, said)
         if known.settled is None and (comment is not None or told_by_phone is not None):
-            said["section"] = _sealed(topics, known, master, {"comment": comment, "who": told_by_phone})
+            said["section"] = _sealed(
+                topics, known, master, said["decision"], {"comment": comment, "who": told_by_phone}
+            )
     outcome = signed(_outcome(known, said), key)
     if known.settled is not None:
-        _report_before(known.settled, outcome)
+        report_before(known.settled, outcome)
         return
     configure("review")
     try:
@@ -98,7 +106,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         raise SettingsError(f"{error}: the same may be said again") from error
     finally:
         shutdown()
-    _report(came, outcome)
+    report(came, outcome)
 
 
 def _said(
@@ -107,7 +115,7 @@ def _said(
     """Return the fields of the outcome; raise `SettingsError` unless one way is given, with what belongs to it."""
     from services.cli.review_facts import read_fact
     from services.cli.review_moments import future, past
-    from services.review.words import OPTIONS
+    from services.review.options import OPTIONS
     from services.settings import SettingsError
 
     given = [(decision, value) for decision, value in ways.items() if value is not None]
@@ -129,14 +137,33 @@ def _said(
         case ReviewDecision.ENTERED_AGAIN:
             said["entered_as"] = value
         case ReviewDecision.TOLD_BY_PHONE:
-            if at is None or not reference:
-                raise SettingsError("--told-by-phone needs --at TIME and --reference REFERENCE")
+            if not value.strip() or at is None or not reference:
+                raise SettingsError("--told-by-phone needs WHO, --at TIME and --reference REFERENCE")
             said |= {"told_at": past("--at", at, datetime.now(UTC)), "reference": reference}
         case ReviewDecision.SEND_AGAIN:
             pass
         case _:
             said["refusal"] = value
     return said
+
+
+def _check_told_at(known: "Known", said: Mapping[str, Any]) -> None:
+    """Raise `SettingsError` for a call before the report was made, or after now, as DECIDE would refuse it."""
+    from schemas.errors import Invalid
+    from services.review.options import as_options
+    from services.settings import SettingsError
+    from streams.domain.hand_over import check_told_at
+    from streams.domain.moments import Arrival, as_entered
+
+    about, told_at = known.latest.undelivered, said.get("told_at")
+    if about is None or told_at is None:
+        return
+    try:
+        now = datetime.now(UTC)
+        check_told_at(told_at, about.reported_at, Arrival.of(now, now))
+    except Invalid as invalid:
+        why = as_options(str(invalid), said["decision"])
+        raise SettingsError(f"{why}; this is {as_entered(told_at)}") from None
 
 
 def _agency(text: str) -> dict[str, str]:
@@ -148,7 +175,9 @@ def _agency(text: str) -> dict[str, str]:
     return {"agency": "999", "service": found[1]} if found[1] else {"agency": text.replace("-", "_")}
 
 
-def _sealed(topics: "Topics", known: "Known", master: bytes, said: Mapping[str, str | None]) -> Any:
+def _sealed(
+    topics: "Topics", known: "Known", master: bytes, decision: ReviewDecision, said: Mapping[str, str | None]
+) -> Any:
     """Return what staff say, sealed under the key of the review's section; raise `SettingsError` where it has none."""
     import os
 
@@ -156,12 +185,13 @@ def _sealed(topics: "Topics", known: "Known", master: bytes, said: Mapping[str, 
 
     from schemas.errors import Invalid
     from schemas.records import SealedComment
+    from services.review.options import as_options
     from services.review.reading import KeyMissing
     from services.settings import SettingsError
     from streams.domain.sealing import NONCE_BYTES, CannotOpen, seal_comment
 
     request = known.latest
-    if request.section is None or request.disclosure_id is None:
+    if not known.can_seal or request.section is None or request.disclosure_id is None:
         # Nothing of a person is known of it, so there is no key to seal under: whom was told stays with the caller.
         if said["comment"] is not None:
             raise SettingsError("--comment needs something to be sealed with, and this review has no section")
@@ -176,7 +206,7 @@ def _sealed(topics: "Topics", known: "Known", master: bytes, said: Mapping[str, 
     try:
         comment = SealedComment.model_validate(said)
     except ValidationError as error:
-        raise SettingsError(str(Invalid.from_validation(error))) from None
+        raise SettingsError(as_options(str(Invalid.from_validation(error)), decision)) from None
     return seal_comment(
         comment,
         key=key,
@@ -205,26 +235,23 @@ def _outcome(known: "Known", said: dict[str, Any]) -> "ReviewOutcome":
     from schemas.errors import Invalid
     from schemas.review_table import REVIEW_TABLE
     from schemas.reviews import ReviewOutcome
+    from services.review.options import as_options, option_words
     from services.settings import SettingsError
+    from streams.domain.outcomes import refuse_id_in_conflict
 
     try:
         outcome = ReviewOutcome.model_validate(
             {"review_id": known.latest.review_id, "decided_at": datetime.now(UTC), "signature": b"", **said}
         )
         REVIEW_TABLE[known.latest.reason].check(outcome)
+        refuse_id_in_conflict(outcome, known.latest)
     except Invalid as invalid:
-        raise SettingsError(_as_options(str(invalid), known)) from None
+        ways = " or ".join(option_words(way) for way in REVIEW_TABLE[known.latest.reason].settlings)
+        why = as_options(str(invalid), said["decision"])
+        raise SettingsError(f"{why}. A review of this reason takes: {ways}") from None
     except ValidationError as error:
-        raise SettingsError(str(Invalid.from_validation(error))) from None
+        raise SettingsError(as_options(str(Invalid.from_validation(error)), said["decision"])) from None
     return outcome
-
-
-def _as_options(why: str, known: "Known") -> str:
-    from schemas.review_table import REVIEW_TABLE
-    from services.review.words import option_words
-
-    ways = " or ".join(option_words(way) for way in REVIEW_TABLE[known.latest.reason].settlings)
-    return f"{why}. A review of this reason takes: {ways}"
 
 
 @contextmanager
@@ -242,48 +269,3 @@ def _span(known: "Known") -> Iterator[Any]:
         set_status_on_exception=False,
     ) as span:
         yield span
-
-
-def _report(came: "ReviewSettled | AskedAgain | Refused | NotYet", outcome: "ReviewOutcome") -> None:
-    from services.review.answering import AskedAgain, NotYet, Refused
-
-    if isinstance(came, NotYet):
-        typer.echo("confide: sent, and nothing came of it yet: look at `confide review list` again", err=True)
-    elif isinstance(came, Refused):
-        typer.echo(f"confide: refused, the review is still open: {came.reason}", err=True)
-    elif isinstance(came, AskedAgain):
-        typer.echo(f"asked again at {came.at:%Y-%m-%d %H:%M} UTC")
-        return
-    elif not _is_as_said(came, outcome):
-        typer.echo(f"confide: {_settler(came)} settled it before", err=True)
-    else:
-        typer.echo(f"settled{_follows(came)}")
-        return
-    raise typer.Exit(1)
-
-
-def _report_before(settled: "ReviewSettled", outcome: "ReviewOutcome") -> None:
-    """Say what came of a review that was settled before; exit status 1 unless it was settled as `outcome` says."""
-    # Which facts and agencies were given then is in the decision alone.
-    if _is_as_said(settled, outcome) and not outcome.facts and not outcome.agencies:
-        typer.echo(f"settled already, as you say{_follows(settled)}")
-        return
-    typer.echo(f"confide: {_settler(settled)} settled it before", err=True)
-    raise typer.Exit(1)
-
-
-def _is_as_said(settled: "ReviewSettled", outcome: "ReviewOutcome") -> bool:
-    return all(getattr(settled, field) == getattr(outcome, field) for field in _RECORDED)
-
-
-def _settler(settled: "ReviewSettled") -> str:
-    return settled.by or "an acknowledgement of the agency"
-
-
-def _follows(settled: "ReviewSettled") -> str:
-    """Return what came of a review: the decision, or the report as it is sent again."""
-    if settled.decision_id is not None:
-        return f": decision {settled.decision_id}"
-    if settled.generation is not None:
-        return f": report {settled.report_id} is sent again"
-    return ""

@@ -41,8 +41,8 @@ def _read(option: str, text: str, now: datetime, *, ahead: bool) -> datetime:
         given = datetime.fromisoformat(text)
     if given is None or given.tzinfo is None:
         raise SettingsError(
-            f'{option} is a time: "21:40" in London, "10 minutes" ({"from now" if ahead else "ago"}), '
-            "or ISO 8601 with its offset"
+            f'{option} is a time: "21:40" in London, minutes or hours such as "10 minutes" '
+            f"({'from now' if ahead else 'ago'}), or ISO 8601 with its offset"
         )
     if (given > now) is not ahead:
         raise SettingsError(f"{option} must be {'after' if ahead else 'before'} now")

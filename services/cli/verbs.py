@@ -1,4 +1,4 @@
-"""All verbs of `confide`, in the order that its help shows."""
+"""All verbs of `confide`, in the order that its help shows. Why typer: see decision 0006."""
 
 import typer
 

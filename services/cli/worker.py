@@ -18,25 +18,26 @@ def register(app: typer.Typer) -> None:
         from services.cli.ready import ready
         from services.cli.surroundings import settings_with_kafka
         from services.sdk.alarm_writer import AlarmWriter
-        from services.sdk.lane_alarms import LaneAlarms
+        from services.sdk.lane_alarms import FileAlarm, LaneAlarms
         from services.sdk.master_key import check_master_key
         from services.staff_files import StaffFiles
         from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
-        from streams.runtime import run_worker
+        from streams.runtime import Clock, run_worker
 
         settings = settings_with_kafka()
         keys = settings.keys()
         links = IdentityLinks()
         policies = load_policies()
         worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
-        staff = StaffFiles(settings, keys, policies.latest.trained)
+        writer, clock = AlarmWriter(settings.bootstrap), Clock()
+        alarm = FileAlarm(writer, APPLICATION, clock.now).refused
+        staff = StaffFiles(settings, keys, policies.latest.trained, alarm=alarm)
         alarms = alarm_port(settings.alarm)
         groups = lane_groups(worker_keys, policies, links, staff, alarms=alarms)
         losses = accepted(accept, *(group.name for group in groups))
         configure("worker")
         if isinstance(alarms, ConsoleAlarm):
             alarms.announce()
-        writer = AlarmWriter(settings.bootstrap)
         try:
             check_master_key(settings.bootstrap, keys.master)
             status = run_worker(
@@ -47,7 +48,8 @@ def register(app: typer.Typer) -> None:
                 instance=slot and f"{APPLICATION}-{slot}",
                 opened=ready("worker"),
                 accepted=losses,
-                on_lane=LaneAlarms(writer, APPLICATION).hear,
+                on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+                clock=clock,
             )
         finally:
             shutdown()

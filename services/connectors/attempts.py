@@ -30,7 +30,7 @@ class Attempts:
         """Wait for the slot of an attempt and hold it."""
         # A key that is not at hand is waited for before the slot, which another report can use.
         await self._composer.open(attempt.request)
-        async with self._endpoint.slot(attempt.report_id, attempt.time_left, is_first=attempt.number == 1):
+        async with self._endpoint.slot(attempt.report_id, attempt.time_left, is_first=attempt.is_first):
             yield
 
     async def make(self, attempt: Attempt) -> Answered | Unopenable:
@@ -52,7 +52,11 @@ class Attempts:
         ) as span:
             within = cause_of(span, attempt.cause)
             answer = await self._client.post(
-                body, report_id=attempt.report_id, attempt=attempt.number, traceparent=within.traceparent
+                body,
+                report_id=attempt.report_id,
+                attempt=attempt.number,
+                is_possible_repeat=attempt.is_possible_repeat,
+                traceparent=within.traceparent,
             )
             outcome = answer.outcome
             reading, _ = read_answer(outcome)
@@ -60,8 +64,10 @@ class Attempts:
                 self._endpoint.unanswered(attempt.report_id)
             elif reading is Reading.DENIED:
                 self._endpoint.denied(attempt.report_id)
-            elif outcome is not Failure.CLIENT_ERROR:
-                self._endpoint.answered()
+            elif outcome is Failure.CLIENT_ERROR:
+                self._endpoint.failed()
+            else:
+                self._endpoint.answered(is_taken=reading is Reading.ACKNOWLEDGED)
             name = Attribute.ERROR if isinstance(outcome, Failure) else Attribute.HTTP_STATUS
             span.set_attribute(name, outcome)
             if reading is not Reading.ACKNOWLEDGED:

@@ -1,4 +1,4 @@
-"""One attempt over HTTP: the request as it stands, and what its answer was, as a value."""
+"""One attempt over HTTP: the request as it stands, and what its answer was, as a value. httpx2: see decision 0004."""
 
 import asyncio
 import json
@@ -57,8 +57,19 @@ class AgencyClient:
         """Close its connections."""
         await self._client.aclose()
 
-    async def post(self, body: bytes, *, report_id: str, attempt: int, traceparent: bytes | None) -> Answer:
-        """Send a report under its id as idempotency key, once, and return what came of it."""
+    async def post(
+        self,
+        body: bytes,
+        *,
+        report_id: str,
+        attempt: int,
+        is_possible_repeat: bool = False,
+        traceparent: bytes | None = None,
+    ) -> Answer:
+        """Send a report under its id as idempotency key, once, and return what came of it.
+
+        `is_possible_repeat` is said in a header: the body of a report stays the same, as its key asks.
+        """
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
@@ -67,6 +78,8 @@ class AgencyClient:
             "Idempotency-Key": report_id,
             "Confide-Attempt": str(attempt),
         }
+        if is_possible_repeat:
+            headers["Confide-Possible-Repeat"] = "true"
         if traceparent is not None:
             headers[TRACEPARENT] = traceparent.decode("ascii")
         try:

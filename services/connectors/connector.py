@@ -8,6 +8,7 @@
     timer due           →                                           → effect: attempt
     limit due           → failed, whatever its effect is doing      → 999: tried on; others: an attempt under way ends
     401, 403            → waits behind the breaker; 999: failed     → timer: the next attempt
+    seen behind its limit → tried for half a minute, then failed
     staff stop it       → settled; an attempt under way may still be answered
     staff send it again → queued, as the next sending, with a limit of its own
 
@@ -23,13 +24,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import assert_never
 
 import structlog
-from opentelemetry import metrics
 from pydantic import ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Invalid
 from schemas.records import Report, ReportSection, ReportStopped
-from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import deliveries
 from services.connectors import standing as kept
@@ -37,28 +36,23 @@ from services.connectors.attempts import Attempts
 from services.connectors.client import Answer
 from services.connectors.deliveries import record_step
 from services.connectors.effects import Answered, Attempt, Compose, Effect, Result
+from services.connectors.limits import Limits
 from services.connectors.sealed import KEY_MISSING, Composer, Unopenable
 from services.connectors.standing import Standing
-from streams.domain.delivery import (
-    LIMIT_PASSED,
-    DeliveryEvent,
-    Reading,
-    RetryPolicy,
-    advance,
-    limit_reason,
-    read_answer,
-)
+from streams.domain.delivery import NOT_TAKEN, DeliveryEvent, Reading, RetryPolicy, advance, limit_reason, read_answer
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 #: The reason given for an attempt that a crash left without an outcome.
 OUTCOME_UNKNOWN = "outcome_unknown"
 
 _log = structlog.get_logger("confide.connectors")
-_attempts = metrics.get_meter("confide.connectors").create_counter(Metric.ATTEMPTS, unit="{attempt}")
 
 
 class Connector(Agent[Report | ReportStopped, Effect, Result]):
-    """One lane of one agency's connector."""
+    """One lane of one agency's connector; `partition` is where it hands over what it cannot read, None: by the person.
+
+    Only there does DECIDE find the report.
+    """
 
     unfinished = kept.PENDING
 
@@ -70,12 +64,15 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         policy: RetryPolicy,
         *,
         jitter: Callable[[], float],
+        partition: int | None = None,
     ) -> None:
         self._agency = agency
         self._composer = composer
         self._attempts = attempts
         self._policy = policy
         self._jitter = jitter
+        self._limits = Limits(agency, policy)
+        self._partition = partition
 
     def decode(self, record: Record) -> Report | ReportStopped:
         """Return the report, or that one is stopped; raise `Invalid` for what is neither, or another agency's."""
@@ -91,35 +88,38 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         return report
 
     def handle(self, batch: Sequence[tuple[Record, Report | ReportStopped]], turn: Turn) -> None:
-        """Queue every report that was not seen before; one that comes behind its limit is handed over at once."""
+        """Queue every report that was not seen before, and stop those that staff saw to.
+
+        One that staff stopped further on in the batch, where it catches up, is neither tried nor handed over.
+        """
+        stops = {each.report_id: each.generation for _, each in batch if isinstance(each, ReportStopped)}
         for record, message in batch:
             if isinstance(message, ReportStopped):
                 self._stop(turn, message)
             elif not kept.is_known(turn, message.report_id, message.generation):
-                self._begin(turn, message, _in_this_turn(turn, Cause.of(record)))
+                is_stopped = stops.get(message.report_id, 0) >= message.generation
+                self._begin(turn, message, _in_this_turn(turn, Cause.of(record)), is_stopped=is_stopped)
 
-    def _begin(self, turn: Turn, report: Report, cause: Cause) -> None:
+    def _begin(self, turn: Turn, report: Report, cause: Cause, *, is_stopped: bool) -> None:
         before = kept.standing_of(turn, report.report_id)
         standing = Standing.queued(cause, report.generation)
-        if before is not None:
-            # Sent again while it is tried on: attempts are numbered on, and one under way is this sending's too.
-            state = DeliveryState.SENT if before.is_under_way else DeliveryState.QUEUED
-            standing = standing.model_copy(update={"attempt": before.attempt, "state": state})
+        if before is None:
+            standing = standing.model_copy(update={"is_unsure": kept.was_unsure(turn, report.report_id)})
+        else:
+            standing = standing.following(before, turn.now)
             turn.unschedule(kept.retry_timer(report.report_id))
         kept.begin(turn, report, standing)
         record_step(turn, report, standing, cause)
-        if turn.now >= self._policy.limit_at(report.limit_from):
-            if not self._pass_limit(turn, report, standing, LIMIT_PASSED):
-                return
-        else:
-            self._watch_limit(turn, report, standing)
+        if is_stopped:
+            # Its `ReportStopped` follows in this turn and settles it.
+            return
+        self._limits.watch(turn, report, standing)
         if before is not None and before.is_under_way:
             return
         request = kept.request_of(turn, report.report_id) or self._composer.compose_at_once(report)
         if isinstance(request, ReportSection):
             kept.keep_request(turn, report.report_id, request)
-            # As it stands after `_pass_limit`, which may have handed it over.
-            self._attempt(turn, report, kept.standing_of(turn, report.report_id) or standing, request)
+            self._attempt(turn, report, standing, request)
         else:
             turn.start(Compose(report), cause=cause)
 
@@ -147,19 +147,23 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             # Its attempt was cut off, and no other is made.
             kept.settle(turn, report, DeliveryState.FAILED)
             return
-        # A version without limits has set no timer for it.
-        self._watch_limit(turn, report, standing)
+        is_late = self._limits.is_late(turn, report, standing)
+        if is_late:
+            self._limits.watch(turn, report, standing)
         if request is None:
             turn.start(Compose(report), cause=standing.cause)
         elif standing.retry_at is not None:
-            # Its timer is there still, and is set to the same time, or the attempt waited for its slot.
-            turn.schedule(kept.retry_timer(report_id), standing.retry_at, cause=standing.cause)
+            # Its timer is there still, and is set to the same time, or the attempt waited for its slot. A clock that is
+            # behind the one of the process before makes it wait for no longer than a wait is.
+            longest = self._policy.wait(standing.attempt, 1.0, handed_over=standing.is_handed_over)
+            at = turn.now if is_late else min(standing.retry_at, turn.now + longest)
+            turn.schedule(kept.retry_timer(report_id), at, cause=standing.cause)
         elif not standing.is_under_way:
             self._attempt(turn, report, standing, request)
-        elif self._is_over(turn, report, standing):
+        elif self._limits.is_over(turn, report, standing):
             kept.settle(turn, report, standing.state)
         else:
-            unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now})
+            unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "is_unsure": True})
             kept.keep(turn, report_id, unknown)
             self._attempt(turn, report, unknown, request)
 
@@ -168,15 +172,17 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         return self._attempts.slot(effect) if isinstance(effect, Attempt) else None
 
     def starting(self, effect: Effect, turn: Turn, cause: Cause) -> bool:
-        """Record an attempt that has its slot; leave it out where its report was handed over meanwhile."""
+        """Record an attempt that has its slot; leave it out where its report was handed over or stopped meanwhile."""
         standing = kept.standing_of(turn, effect.report_id)
-        if not isinstance(effect, Attempt) or standing is None or effect.number != standing.attempt + 1:
+        if not isinstance(effect, Attempt) or standing is None or standing.is_stopped:
+            return False
+        if effect.number != standing.attempt + 1:
             return False
         report = kept.report_of(turn, effect.report_id)
         # The slot was waited for behind the key, so one that is not at hand is absent.
         opened = self._composer.open_at_once(effect.request) or Unopenable(KEY_MISSING)
         if isinstance(opened, Unopenable):
-            self._give_up(turn, report, standing, opened.reason, cause)
+            self._limits.give_up(turn, report, standing, opened.reason, cause)
             return False
         begun = standing.model_copy(
             update={
@@ -212,7 +218,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
                 kept.keep_request(turn, report.report_id, result)
                 self._attempt(turn, report, standing, result)
             case Unopenable(reason):
-                self._give_up(turn, report, standing, reason, cause)
+                self._limits.give_up(turn, report, standing, reason, cause)
             case Answered(answer, span):
                 self._read(turn, report, standing, answer, span)
             case _:
@@ -228,7 +234,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         request = kept.request_of(turn, report_id)
         if kept.is_limit(timer):
             reason = KEY_MISSING if request is None else limit_reason(standing.reason)
-            self._pass_limit(turn, report, standing, reason)
+            self._limits.passed(turn, report, standing, reason)
         elif standing.retry_at is not None:
             # Not so where a version that knew no timers had the lane since, and went on by itself.
             if request is None:
@@ -243,34 +249,20 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         """Hand the report of a timer, an effect or an entry on which the connector raised to a human."""
         name = work.entry if work.timer is None else work.timer
         report_id = work.effect.report_id if work.effect is not None else kept.id_of(name or b"")
-        deliveries.hand_over_work(turn, work, report_id, self._agency, cause)
+        deliveries.hand_over_work(turn, work, report_id, self._agency, cause, self._partition)
 
     def _attempt(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
-        time_left = self._policy.limit_at(report.limit_from) - turn.now
-        attempt = Attempt(report.report_id, standing.attempt + 1, request, standing.cause, time_left)
+        attempt = Attempt(
+            report.report_id,
+            standing.attempt + 1,
+            request,
+            standing.cause,
+            self._limits.time_left(turn, report, standing),
+            # Of this sending: the attempts of an earlier one called no human for it.
+            is_first=standing.state is DeliveryState.QUEUED,
+            is_possible_repeat=standing.is_unsure,
+        )
         turn.start(attempt, cause=standing.cause)
-
-    def _watch_limit(self, turn: Turn, report: Report, standing: Standing) -> None:
-        at = self._policy.ends_at if standing.is_handed_over else self._policy.limit_at
-        turn.schedule(kept.limit_timer(report.report_id), at(report.limit_from), cause=standing.cause)
-
-    def _pass_limit(self, turn: Turn, report: Report, standing: Standing, reason: str) -> bool:
-        """Hand a report over whose limit has passed; return whether it is tried on, or an attempt is under way."""
-        if not standing.is_handed_over:
-            standing = self._hand_over(turn, report, standing, reason, standing.cause)
-            kept.keep(turn, report.report_id, standing)
-        if not self._is_over(turn, report, standing):
-            self._watch_limit(turn, report, standing)
-            return True
-        if standing.is_under_way:
-            # Its answer settles it: the agency may have taken it.
-            return True
-        turn.unschedule(kept.retry_timer(report.report_id))
-        kept.settle(turn, report, standing.state)
-        return False
-
-    def _is_over(self, turn: Turn, report: Report, standing: Standing) -> bool:
-        return standing.is_handed_over and turn.now >= self._policy.ends_at(report.limit_from)
 
     def _read(self, turn: Turn, report: Report, standing: Standing, answer: Answer, cause: Cause) -> None:
         reading, reason = read_answer(answer.outcome)
@@ -281,50 +273,31 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
                 acknowledged = _advanced(received, DeliveryEvent.ACKNOWLEDGED)
                 record_step(turn, report, acknowledged, cause, reference=answer.reference)
                 kept.settle(turn, report, acknowledged.state)
-                self._count(acknowledged.state)
+                self._limits.count(acknowledged.state)
             case _ if standing.is_stopped:
                 kept.settle(turn, report, DeliveryState.FAILED)
-                self._count(DeliveryState.FAILED)
-            case Reading.RETRY | Reading.DENIED if self._is_over(turn, report, standing):
+                self._limits.count(DeliveryState.FAILED)
+            case Reading.RETRY | Reading.DENIED if self._limits.is_over(turn, report, standing):
                 kept.settle(turn, report, standing.state)
-                self._count(standing.state)
+                self._limits.count(standing.state)
             case Reading.RETRY | Reading.DENIED:
                 if reading is Reading.DENIED and self._policy.tries_on and not standing.is_handed_over:
                     # Nobody knows when the deployment is mended: a human is called at once.
-                    standing = self._hand_over(turn, report, standing, reason or OUTCOME_UNKNOWN, cause)
-                    self._watch_limit(turn, report, standing)
+                    standing = self._limits.hand_over(turn, report, standing, reason or OUTCOME_UNKNOWN, cause)
+                    self._limits.watch(turn, report, standing)
                 handed_over = standing.is_handed_over
                 due = self._policy.next_attempt(turn.now, standing.attempt, self._jitter(), handed_over=handed_over)
-                waiting = standing.model_copy(update={"retry_at": due, "reason": reason})
+                is_unsure = standing.is_unsure or reason not in NOT_TAKEN
+                waiting = standing.model_copy(update={"retry_at": due, "reason": reason, "is_unsure": is_unsure})
                 kept.keep(turn, report.report_id, waiting)
-                self._count(waiting.state)
+                self._limits.count(waiting.state)
                 turn.schedule(kept.retry_timer(report.report_id), due, cause=standing.cause)
             case Reading.FAIL:
-                self._give_up(turn, report, standing, reason or OUTCOME_UNKNOWN, cause)
+                is_unsure = standing.is_unsure or reason not in NOT_TAKEN
+                known = standing.model_copy(update={"is_unsure": is_unsure})
+                self._limits.give_up(turn, report, known, reason or OUTCOME_UNKNOWN, cause)
             case _:
                 assert_never(reading)
-
-    def _give_up(self, turn: Turn, report: Report, standing: Standing, reason: str, cause: Cause) -> None:
-        failed = self._hand_over(turn, report, standing, reason, cause)
-        kept.settle(turn, report, failed.state)
-
-    def _hand_over(self, turn: Turn, report: Report, standing: Standing, reason: str, cause: Cause) -> Standing:
-        """Record that a human has the report now; return its standing, with the reason of its last attempt."""
-        failed = standing.model_copy(update={"state": advance(standing.state, DeliveryEvent.GIVEN_UP)})
-        record_step(turn, report, failed.model_copy(update={"reason": reason}), cause)
-        self._count(failed.state)
-        _log.error(
-            "report failed, a human must act",
-            agency=self._agency.value,
-            report_id=report.report_id,
-            attempt=standing.attempt,
-            reason=reason,
-        )
-        return failed
-
-    def _count(self, state: DeliveryState) -> None:
-        # By the state that an attempt led to: sent is one that is made again, failed one of a report that a human has.
-        _attempts.add(1, {Attribute.AGENCY: self._agency.value, Attribute.DELIVERY_STATE: state.value})
 
 
 def _advanced(standing: Standing, event: DeliveryEvent) -> Standing:

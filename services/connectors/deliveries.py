@@ -13,6 +13,7 @@ from schemas.records import DeliveryChanged, Report, ReportSection
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import standing as kept
+from services.connectors.effects import Compose
 from services.connectors.standing import Standing
 from streams.domain.ids import rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
@@ -64,7 +65,8 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
     """Write that a record of the agency's topic was rejected, or put aside by the runtime, and is a human's now.
 
     It is about the report that the record holds, as far as that can be read; else its id follows from its place. A
-    report that the connector knows already has its own record of how it goes, which this one must not contradict.
+    report that the connector knows already has its own record of how it goes, which this one must not contradict. It
+    goes to the partition of its record, where DECIDE keeps the report, also where nobody's key can be read.
     """
     reason = PUT_ASIDE if isinstance(invalid, EndsTurns) else REJECTED
     report = _readable(record.value)
@@ -77,30 +79,39 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
         report_id = rejected_report_id(record.topic, record.partition, record.offset)
         person = (record.key or b"").decode("ascii", "replace")
         person = person if _ID.fullmatch(person) else NO_PERSON
-    _write(turn, _failed(turn, report_id, agency, person, reason, generation=generation), Cause.of(record))
+    failed = _failed(turn, report_id, agency, person, reason, generation=generation)
+    _write(turn, failed, Cause.of(record), record.partition)
     _note(agency, reason, topic=record.topic, partition=record.partition, offset=record.offset)
 
 
-def hand_over_work(turn: Turn, work: PutAside, report_id: str, agency: Agency, cause: Cause) -> None:
+def hand_over_work(
+    turn: Turn, work: PutAside, report_id: str, agency: Agency, cause: Cause, partition: int | None
+) -> None:
     """Write that the runtime put aside a timer, an effect or an entry of a report, and settle that report.
 
     The entries of the report may be what cannot be read: then less is known of it, and its mark is kept for longer.
+    The agency may have the report where an attempt ended without a known outcome, or where that cannot be read.
+    `partition` is the lane's own, where DECIDE keeps the report, also where its person cannot be read here.
     """
     standing = _standing_of(turn, report_id)
-    if standing is None and kept.is_settled(turn, report_id):
+    stored = work.value or turn.get(kept.entry_of(report_id))
+    if standing is None and stored is None and kept.is_settled(turn, report_id):
         # Another timer or effect of it was at work when it was settled: a human has it, or the agency.
         _log.error("work of a settled report was put aside", agency=agency.value, error=work.error)
         return
     report = _readable(work.value) or _readable(turn.get(kept.entry_of(report_id)))
+    if report is None and isinstance(work.effect, Compose):
+        report = work.effect.report
     if report is None:
-        person, since = NO_PERSON, turn.now
+        person, since, generation = NO_PERSON, turn.now, kept.next_generation(turn, report_id)
     else:
-        person, since = report.person, report.limit_from
+        person, since, generation = report.person, report.limit_from, report.generation
     attempt = 0 if standing is None else standing.attempt
-    generation = 1 if standing is None else standing.generation
-    _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), cause)
+    generation = generation if standing is None else standing.generation
+    _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), cause, partition)
     turn.unschedule(kept.retry_timer(report_id))
-    kept.forget(turn, report_id, DeliveryState.FAILED, since, generation)
+    is_unsure = standing is None or standing.may_have_reached
+    kept.forget(turn, report_id, DeliveryState.FAILED, since, generation, is_unsure=is_unsure)
     _note(agency, PUT_ASIDE, report_id=report_id)
 
 
@@ -119,9 +130,9 @@ def _failed(
     )
 
 
-def _write(turn: Turn, changed: DeliveryChanged, cause: Cause) -> None:
+def _write(turn: Turn, changed: DeliveryChanged, cause: Cause, partition: int | None = None) -> None:
     value = encode("DeliveryChanged", changed.model_dump())
-    turn.send(topics.TopicName.DELIVERIES, changed.person.encode(), value, cause=cause)
+    turn.send(topics.TopicName.DELIVERIES, changed.person.encode(), value, cause=cause, partition=partition)
 
 
 def _readable(value: bytes | None) -> Report | None:

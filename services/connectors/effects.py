@@ -31,6 +31,10 @@ class Attempt:
     cause: Cause
     #: Until the limit of the report, when the attempt began to wait; negative behind it.
     time_left: timedelta
+    #: No attempt of this sending was made before.
+    is_first: bool = False
+    #: The agency may have the report by an earlier attempt.
+    is_possible_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

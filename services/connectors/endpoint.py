@@ -8,13 +8,14 @@ An attempt waits for its slot and holds it until it is over. While the breaker i
 that waits counts as an attempt. Waiters go by the limit of their report, earliest first; those behind their limit come
 last, because a human has them already.
 
-Only attempts without an answer count. A status, also of 5xx, is an answer: it comes quickly, so it blocks no slot, and
-the retry of its report waits by itself. If it opened the breaker, an overloaded agency that takes one report in ten
-would get probes only. By 401 and 403 the agency says that this deployment may not report to it: they open the breaker
-at once, and the probes show when that is mended.
+Only attempts without an answer open the breaker. A status, also of 5xx, is an answer: it comes quickly, so it blocks no
+slot, and the retry of its report waits by itself. If it opened the breaker, an overloaded agency that takes one report
+in ten would get probes only. For the alarm every attempt counts that did not end with the agency taking its report:
+FAILURES_TO_ALARM of them in a row, of whatever kind, and a human hears. By 401 and 403 the agency says that this
+deployment may not report to it: they open the breaker at once, and the probes show when that is mended.
 
 An attempt that has its slot when the breaker opens still goes out. The library purgatory rejects a call while it is
-open; here the call has to wait for its turn (`infra/decisions/0020-endpoint-breaker.md`).
+open; here the call has to wait for its turn (see decision 0020).
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from typing import Protocol
 import structlog
 from opentelemetry import metrics
 
+from schemas.alarms import BreakerReason
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency
 from streams.domain.delivery import RetryPolicy
@@ -36,6 +38,8 @@ from streams.domain.delivery import RetryPolicy
 CONNECTIONS = 64
 #: Attempts in a row without an answer that open the breaker.
 FAILURES_TO_OPEN = 5
+#: Attempts in a row, of whatever reports, with which the agency took none: the alarm.
+FAILURES_TO_ALARM = 5
 
 _log = structlog.get_logger("confide.connectors")
 _breakers_open = metrics.get_meter("confide.connectors").create_up_down_counter(Metric.BREAKERS_OPEN, unit="{endpoint}")
@@ -67,15 +71,16 @@ class _Waiter:
     is_first: bool = field(compare=False)
 
 
-def _unheard(is_open: bool) -> None:
+def _unheard(why_open: BreakerReason | None) -> None:
     """Do nothing at a change of the breaker: no alarm is connected."""
 
 
 class Endpoint:
     """The slots and the breaker of one endpoint, shared by all lanes of its connector.
 
-    `on_change` is called with whether the breaker is open now, after it opened or closed: the place for an alarm.
-    `on_first_answer` is called once: the breaker of the process before this one may have been open when that ended.
+    `on_change` is called with a reason once the breaker opens or attempts in a row failed, and with None once the
+    agency takes a report again and the breaker is closed: the place for an alarm. `on_first_taken` is called once, when
+    it takes the first report: the process before this one may have raised the alarm.
     """
 
     def __init__(
@@ -85,16 +90,19 @@ class Endpoint:
         *,
         clock: Clock | None = None,
         connections: int = CONNECTIONS,
-        on_change: Callable[[bool], None] = _unheard,
-        on_first_answer: Callable[[], None] = lambda: None,
+        on_change: Callable[[BreakerReason | None], None] = _unheard,
+        on_first_taken: Callable[[], None] = lambda: None,
     ) -> None:
         self._agency = agency
         self._policy = policy
         self._clock: Clock = asyncio.get_running_loop() if clock is None else clock
         self._free = connections
         self._on_change = on_change
-        self._on_first_answer = on_first_answer
-        self._was_answered = False
+        self._on_first_taken = on_first_taken
+        self._was_taken = False
+        #: Attempts in a row with which the agency took no report, and whether the alarm is raised.
+        self._failed = 0
+        self._is_alarmed = False
         self._is_open = False
         #: Attempts in a row without an answer.
         self._unanswered = 0
@@ -119,8 +127,8 @@ class Endpoint:
     async def slot(self, attempt: str, time_left: timedelta, *, is_first: bool = False) -> AsyncIterator[None]:
         """Wait for a slot and hold it; `time_left`: until the limit of the report, negative behind it.
 
-        `is_first`: no attempt of its report was made yet. Where reports are tried on after a human has them, such a one
-        goes out although the agency denies us access, so that a human has its report at once.
+        `is_first`: no attempt of this sending of its report was made yet. Where reports are tried on after a human has
+        them, such a one goes out although the agency denies us access, so that a human has its report at once.
         `attempt` is the name by which `answered` and `unanswered` know it, unlike that of any other in a slot.
         """
         await self._acquire(attempt, self._clock.time() + time_left.total_seconds(), is_first=is_first)
@@ -129,15 +137,29 @@ class Endpoint:
         finally:
             self._release(attempt)
 
-    def answered(self) -> None:
-        """Take note that the agency answered an attempt: an open breaker closes, and its slot lets the others go."""
+    def answered(self, *, is_taken: bool = True) -> None:
+        """Take note that the agency answered an attempt: an open breaker closes, and its slot lets the others go.
+
+        `is_taken`: the agency has the report.
+        """
         self._unanswered = 0
         self._is_denied = False
-        if not self._was_answered:
-            self._was_answered = True
-            self._on_first_answer()
         if self._is_open:
             self._change(is_open=False)
+        if not is_taken:
+            self.failed()
+            return
+        self._failed = 0
+        if not self._was_taken:
+            self._was_taken = True
+            self._on_first_taken()
+        self._alarm(None)
+
+    def failed(self) -> None:
+        """Take note that an attempt failed, for whatever reason: too many in a row raise the alarm."""
+        self._failed += 1
+        if self._failed >= FAILURES_TO_ALARM:
+            self._alarm(BreakerReason.TAKES_NO_REPORTS)
 
     def unanswered(self, attempt: str) -> None:
         """Take note that an attempt had no answer: the breaker opens, or the wait for the next probe grows."""
@@ -150,6 +172,8 @@ class Endpoint:
         elif attempt == self._probe:
             self._failed_probes += 1
             self._wait_for_probe()
+        # Behind the breaker, which says more of the reason.
+        self.failed()
 
     def denied(self, attempt: str) -> None:
         """Take note that the agency denies us access: the breaker opens at once, or the next probe waits longer."""
@@ -232,8 +256,18 @@ class Endpoint:
     def _change(self, *, is_open: bool) -> None:
         self._is_open = is_open
         _breakers_open.add(1 if is_open else -1, {Attribute.AGENCY: self._agency.value})
+        why_open: BreakerReason | None = None
         if is_open:
-            _log.error("breaker opens, only probes go to the agency", agency=self._agency.value)
+            why_open = BreakerReason.REFUSED_CREDENTIALS if self._is_denied else BreakerReason.NO_ANSWER
+            _log.error("breaker opens, only probes go to the agency", agency=self._agency.value, reason=why_open.value)
         else:
             _log.warning("breaker closes, the agency answers", agency=self._agency.value)
-        self._on_change(is_open)
+        if why_open is not None:
+            self._alarm(why_open)
+
+    def _alarm(self, why: BreakerReason | None) -> None:
+        if (why is not None) != self._is_alarmed:
+            self._is_alarmed = why is not None
+            if why is BreakerReason.TAKES_NO_REPORTS:
+                _log.error("the agency takes no reports", agency=self._agency.value, failed_in_a_row=self._failed)
+            self._on_change(why)

@@ -20,7 +20,7 @@ from services.sdk.alarm_writer import AlarmWriter
 from services.sdk.lane_alarms import BreakerAlarm, LaneAlarms
 from services.settings import Keys, SettingsError
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
-from streams.runtime import LaneContext, LaneGroup, run_worker
+from streams.runtime import Clock, LaneContext, LaneEvent, LaneGroup, run_worker
 
 PROJECTIONS: Mapping[Agency, Projection] = MappingProxyType(
     {
@@ -58,30 +58,36 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     name = topics.connector(agency)
     application = f"confide-{name}"
     writer = AlarmWriter(bootstrap)
-    breaker = BreakerAlarm(writer, agency)
+    clock = Clock()
+    breaker = BreakerAlarm(writer, agency, clock.now)
 
     @asynccontextmanager
     async def client() -> AsyncIterator[AgencyClient]:
         async with AgencyClient(url, policy.attempt_timeout) as made:
-            endpoint = Endpoint(
-                agency, policy, on_change=breaker.changed, on_first_answer=lambda: breaker.changed(False)
-            )
+            endpoint = Endpoint(agency, policy, on_change=breaker.changed, on_first_taken=lambda: breaker.changed(None))
             attempts.append(Attempts(agency, composer, made, endpoint))
             yield made
 
-    def agent(_: LaneContext) -> Connector:
-        return Connector(agency, composer, attempts[-1], policy, jitter=random.random)
+    def agent(context: LaneContext) -> Connector:
+        return Connector(agency, composer, attempts[-1], policy, jitter=random.random, partition=context.partition)
+
+    lanes = LaneAlarms(writer, application, clock.now)
+
+    def heard(event: LaneEvent) -> None:
+        lanes.hear(event)
+        breaker.hear(event)
 
     group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
     return run_worker(
         application,
         [group],
         bootstrap=bootstrap,
-        background=[writer.running, keyring.following, client],
+        background=[writer.running, breaker.repeating, keyring.following, client],
         instance=slot and f"{application}-{slot}",
         opened=opened,
         accepted=accepted,
-        on_lane=LaneAlarms(writer, application).hear,
+        on_lane=heard,
+        clock=clock,
     )
 
 

@@ -5,7 +5,7 @@
 | `report/ID` | the report as it came | until it is settled |
 | `request/ID` | the request, sealed: every resend is the same | from when it is composed until it is settled |
 | `standing/ID` | state, attempt, when the next is due, why the last failed | until it is settled |
-| `done/ID` | how it ended | for SETTLED_FOR after it was reported |
+| `done/ID` | how it ended, and whether its agency may have it all the same | for SETTLED_FOR after it was reported |
 
 | timer | due |
 |---|---|
@@ -18,7 +18,7 @@ follows from `standing/ID`:
 | attempt | retry_at | |
 |---|---|---|
 | 0 | none | before the first attempt: it is composed, or waits for its slot |
-| n | set | attempt n failed: the next waits for its time, and behind that for its slot |
+| n | set | attempt n failed, or the report was sent again: the next waits for its time, and behind that for its slot |
 | n | none | attempt n is under way |
 """
 
@@ -39,6 +39,7 @@ SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
 PENDING = b"standing/"
 _REPORT = b"report/"
 _LIMIT = b"limit/"
+_UNSURE = b" unsure"
 
 
 class Standing(BaseModel):
@@ -58,13 +59,20 @@ class Standing(BaseModel):
     reason: str | None = None
     #: Which sending of the report this is.
     generation: int = 1
-    #: Staff ended its attempts; one that was under way may still be answered.
+    #: Staff, or the end of the time for them, ended its attempts; one that was under way may still be answered.
     is_stopped: bool = False
+    #: The agency may have the report by an attempt of which the outcome is not known: the next one may be a repeat.
+    is_unsure: bool = False
 
     @property
     def is_under_way(self) -> bool:
         """Whether an attempt was begun and its outcome is not known."""
         return self.attempt > 0 and self.retry_at is None
+
+    @property
+    def may_have_reached(self) -> bool:
+        """Whether the agency may have the report: the outcome of an attempt is not known."""
+        return self.is_unsure or self.is_under_way
 
     @property
     def is_handed_over(self) -> bool:
@@ -75,6 +83,22 @@ class Standing(BaseModel):
     def cause(self) -> Cause:
         """What brought the report here, as far as a trace follows it."""
         return Cause(None if self.traceparent is None else self.traceparent.encode("ascii"))
+
+    def following(self, before: "Standing", now: datetime) -> "Standing":
+        """Return this standing of a report that is sent again while an earlier sending is pending.
+
+        Attempts are numbered on, and one that is under way is this sending's too. Else the next one is to be made now.
+        """
+        state = DeliveryState.SENT if before.is_under_way else DeliveryState.QUEUED
+        retry_at = now if before.attempt > 0 and not before.is_under_way else None
+        return self.model_copy(
+            update={
+                "attempt": before.attempt,
+                "state": state,
+                "retry_at": retry_at,
+                "is_unsure": before.may_have_reached,
+            }
+        )
 
     @classmethod
     def queued(cls, cause: Cause, generation: int = 1) -> "Standing":
@@ -100,8 +124,13 @@ def is_known(turn: Turn, report_id: str, generation: int = 1) -> bool:
     done = turn.get(_done(report_id))
     if done is None:
         return False
-    settled, state = done.split(b" ")
+    settled, state = done.split(b" ")[:2]
     return int(settled) >= generation or state.decode() == DeliveryState.ACKNOWLEDGED
+
+
+def was_unsure(turn: Turn, report_id: str) -> bool:
+    """Return whether the agency may have a report whose earlier sending was settled without an acknowledgement."""
+    return (turn.get(_done(report_id)) or b"").endswith(_UNSURE)
 
 
 def begin(turn: Turn, report: Report, standing: Standing) -> None:
@@ -127,20 +156,28 @@ def keep_request(turn: Turn, report_id: str, request: ReportSection) -> None:
     turn.put(_request(report_id), sealed.model_dump_json().encode())
 
 
-def settle(turn: Turn, report: Report, state: DeliveryState) -> None:
+def settle(turn: Turn, report: Report, state: DeliveryState, *, is_unsure: bool | None = None) -> None:
     """Replace all that was kept by the mark of how it ended, and take the limit's timer back.
 
-    A timer of the next attempt is the caller's to take back: most reports have none.
+    A timer of the next attempt is the caller's to take back: most reports have none. `is_unsure`: the agency may have
+    the report; None: as far as it is kept, and where an attempt is under way.
     """
-    forget(turn, report.report_id, state, report.limit_from, report.generation)
+    if is_unsure is None:
+        standing = standing_of(turn, report.report_id)
+        is_unsure = standing is not None and standing.may_have_reached
+    is_unsure = is_unsure and state is not DeliveryState.ACKNOWLEDGED
+    forget(turn, report.report_id, state, report.limit_from, report.generation, is_unsure=is_unsure)
 
 
-def forget(turn: Turn, report_id: str, state: DeliveryState, since: datetime, generation: int = 1) -> None:
+def forget(
+    turn: Turn, report_id: str, state: DeliveryState, since: datetime, generation: int, *, is_unsure: bool
+) -> None:
     """Do as `settle`, for a report of which no more than this is known."""
     for key in (_report(report_id), _request(report_id), _standing(report_id)):
         turn.drop(key)
     turn.unschedule(limit_timer(report_id))
-    turn.put(_done(report_id), f"{generation} {state}".encode(), until=since + SETTLED_FOR)
+    mark = f"{generation} {state}".encode() + (_UNSURE if is_unsure else b"")
+    turn.put(_done(report_id), mark, until=since + SETTLED_FOR)
 
 
 def retry_timer(report_id: str) -> bytes:
@@ -173,6 +210,12 @@ def entry_of(report_id: str) -> bytes:
 def is_settled(turn: Turn, report_id: str) -> bool:
     """Return whether how the report ended is known."""
     return turn.get(_done(report_id)) is not None
+
+
+def next_generation(turn: Turn, report_id: str) -> int:
+    """Return the sending of a pending report whose entries cannot be read: the one behind the last that was settled."""
+    done = turn.get(_done(report_id))
+    return 1 if done is None else int(done.split(b" ")[0]) + 1
 
 
 def pending(key: bytes, value: bytes) -> tuple[str, Standing]:

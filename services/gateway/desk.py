@@ -25,8 +25,9 @@ from services.sdk.tracing import context_from, traceparent_of
 
 #: Seconds after which a sender is asked to come back.
 RETRY_AFTER = 5
-#: How many requests wait for Kafka at once; the rest wait for one of them.
+#: How many requests wait for Kafka at once; the rest wait for one of them, so long at most (seconds).
 _WAITING = 64
+_WAIT_SECONDS = 5.0
 _SOURCE = "gateway"
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class Desk:
     def __init__(self, producer: Publisher) -> None:
         self._producer = producer
         self._threads = ThreadPoolExecutor(_WAITING, thread_name_prefix="confide-gateway")
+        self._free = asyncio.Semaphore(_WAITING)
 
     async def take(self, request: Request) -> Response:
         """Answer `POST /v1/disclosures`, in the trace that the request belongs to."""
@@ -65,7 +67,8 @@ class Desk:
         ) as span:
             try:
                 response = await self._answer(request, traceparent_of(span))
-            except Unavailable:
+            except (Unavailable, asyncio.CancelledError):
+                # The server cancels what is still open at the end of a stop: whether Kafka has it is not known.
                 response = not_now()
             except TimeoutError:
                 response = _refuse(408, Invalid.of("body", "did not come in time"))
@@ -79,7 +82,10 @@ class Desk:
 
     async def is_ready(self) -> bool:
         """Return whether Kafka answers and has the topics."""
-        return await self._in_thread(self._producer.ready)
+        try:
+            return await self._in_thread(self._producer.ready)
+        except Unavailable:
+            return False
 
     async def _answer(self, request: Request, traceparent: bytes | None) -> Response:
         body = await read_body(request)
@@ -113,7 +119,19 @@ class Desk:
         return _refuse(status, invalid)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        """Return what the call returns; `Unavailable` where no thread is free in time.
+
+        Without this bound, requests whose senders have long gone would be worked off before those that wait.
+        """
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Unavailable("too many requests wait for Kafka") from None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        finally:
+            self._free.release()
 
 
 def not_now() -> Response:

@@ -6,15 +6,14 @@ import json
 from services.gateway.app import create_app
 from services.sdk.producer import DisclosureProducer
 from services.sdk.serving import listen, port_of, serve
-from services.settings import Keys
 
 
-def run(host: str, port: int, *, bootstrap: str, keys: Keys) -> None:
+def run(host: str, port: int, *, bootstrap: str) -> None:
     """Serve until SIGTERM, then finish what was begun; print the port as a JSON line once it answers (0: a free one).
 
     Raises `OSError` where the port is taken.
     """
-    producer = DisclosureProducer(bootstrap, keys)
+    producer = DisclosureProducer(bootstrap)
     with listen(host, port) as bound:
         chosen = {"port": port_of(bound)}
         try:

@@ -6,18 +6,16 @@ account, phone and email of a run has the length of its like.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from schemas.codec import encode
-from schemas.disclosure import Disclosure, validate
+from schemas.disclosure import disclosure_key, validate
 from schemas.partitioner import partition_for
 from schemas.topics import TopicName, disclosures
 from schemas.vocabulary import Service
 from services.load.mix import MALFORMATIONS, ROUTINE, URGENT, WRONG_FIELDS, Malformation, Shape
 from services.load.plan import Kind, Line, Plan
-from services.sdk.addressing import message_key, topic_of
-from services.settings import Keys
+from services.sdk.addressing import topic_of
 
 #: Ofcom's numbers for drama, +447700900000 to 900999: no other phone is ever made.
 PHONES = 1_000
@@ -49,9 +47,8 @@ class _Template(NamedTuple):
 class Encoder:
     """Encodes the records of one plan for topics of so many partitions."""
 
-    def __init__(self, plan: Plan, keys: Keys, partitions: int, *, now: datetime | None = None) -> None:
+    def __init__(self, plan: Plan, partitions: int, *, now: datetime | None = None) -> None:
         self._plan = plan
-        self._keys = keys
         self._partitions = partitions
         self._now = now or datetime.now(UTC)
         self._run = plan.ids.prefix[:13].replace("-", "")
@@ -83,9 +80,7 @@ class Encoder:
         pieces = [template.pieces[0]]
         for value, piece in zip(values, template.pieces[1:], strict=True):
             pieces += (value.encode("ascii"), piece)
-        # The key is made of the identifiers alone.
-        about = cast("Disclosure", SimpleNamespace(subject=who))
-        key = message_key(about, self._keys.service(line.service))
+        key = disclosure_key(self._plan.ids.of(index))
         return Encoded(template.topic, partition_for(key, self._partitions), key, b"".join(pieces))
 
     def _template(self, line: Line, who: _Who) -> _Template:

@@ -109,7 +109,7 @@ async def main() -> None:
         }
         if len(partitions) != 1:
             raise RuntimeError("the services' topics differ in their partitions")
-        encoder = Encoder(plan, settings.keys(), partitions.pop())
+        encoder = Encoder(plan, partitions.pop())
         records = list(encoder.open_loop())
         sending = Sending(producer, plan)
         talk.say(ready="generator")

@@ -1,4 +1,7 @@
-"""Latencies without lost precision: HDR histograms of microseconds from 1 µs to 1 h, to three digits."""
+"""Latencies without lost precision: HDR histograms of microseconds from 1 µs to 1 h, to three digits.
+
+Why hdrhistogram: see decision 0015.
+"""
 
 from collections.abc import Iterable
 from typing import Any

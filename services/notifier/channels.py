@@ -1,6 +1,7 @@
 """The ways by which a notice reaches a person: a port, and the adapters for the console and for a file."""
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,9 @@ import structlog
 
 from schemas.vocabulary import ContactChannel
 from services.notifier.notice import Notice
+
+#: How soon a disk that took nothing is tried again (seconds).
+_AGAIN_SECONDS = 5.0
 
 _log = structlog.get_logger("confide.notifier")
 
@@ -73,11 +77,19 @@ class FileChannel:
         self._written = self._read_back(path)
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
-        """Write the notice, on disk before this returns."""
+        """Write the notice, on disk before this returns; where the disk takes nothing, try again until it does."""
         by = notice.channels[0]
         fields = _fields(notice, by)
-        await asyncio.to_thread(self._append_once, fields)
-        return Told(by)
+        while True:
+            try:
+                await asyncio.to_thread(self._append_once, fields)
+            except OSError as error:
+                _log.error(
+                    "a notice cannot be written, and is tried again", error=errno.errorcode.get(error.errno or 0)
+                )
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return Told(by)
 
     def close(self) -> None:
         """Give the file back."""

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `pending/NOTICE` | `NoticeProgress`: something is still to come, in words or in time | it is finished |
 | `done/NOTICE` | the mark of how it ended and what was said | nothing can bring it again |
+| `acknowledged/NOTICE` | the agency that has the report, of which no notice came yet | an hour has passed |
 
 NOTICE is the first notice's id, which names its timer too; follow-ups have no entries of their own.
 """
@@ -12,12 +13,15 @@ from datetime import timedelta
 
 from schemas import topics
 from schemas.records import NotificationDue
-from schemas.vocabulary import NoticeSays, NoticeState
+from schemas.vocabulary import Agency, NoticeSays, NoticeState
 from services.notifier.progress import NoticeProgress, mark
 from streams.runtime import Turn
 
 #: How long the mark of a notice stays after it was settled: for as long as anything read until then can come again.
 SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
+
+#: How long an acknowledgement waits for its notice, which was written before it, to another topic.
+_NOTICE_COMES_WITHIN = timedelta(hours=1)
 
 PENDING = b"pending/"
 
@@ -34,13 +38,31 @@ def finish(turn: Turn, due: NotificationDue, state: NoticeState, said: NoticeSay
     if turn.get(pending(due.notification_id)) is not None:
         turn.drop(pending(due.notification_id))
         turn.unschedule(due.notification_id.encode())
-    turn.put(done(due.notification_id), mark(state, said), until=turn.now + SETTLED_FOR)
+    turn.put(done(due.notification_id), mark(state, said, due.stands), until=turn.now + SETTLED_FOR)
 
 
 def progress_of(turn: Turn, notification_id: str) -> NoticeProgress | None:
     """Return the progress of a notice; None where nothing is to come of it."""
     value = turn.get(pending(notification_id))
     return None if value is None else NoticeProgress.model_validate_json(value)
+
+
+def note_acknowledged(turn: Turn, notification_id: str, agency: Agency) -> None:
+    """Keep that an agency has the report of a notice that did not come yet."""
+    turn.put(_acknowledged(notification_id), agency.value.encode(), until=turn.now + _NOTICE_COMES_WITHIN)
+
+
+def take_acknowledged(turn: Turn, due: NotificationDue) -> bool:
+    """Return whether its agency is known to have the report of a notice that comes now, and forget that."""
+    key = _acknowledged(due.notification_id)
+    agency = turn.get(key)
+    if agency is not None:
+        turn.drop(key)
+    return agency == due.agency.value.encode()
+
+
+def _acknowledged(notification_id: str) -> bytes:
+    return b"acknowledged/" + notification_id.encode()
 
 
 def pending(notification_id: str) -> bytes:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import assert_never
 
 from schemas.policy import ClauseId, Policy
 from schemas.records import NotificationDue
@@ -19,6 +18,27 @@ AGENCY_NAMES: Mapping[Agency, str] = MappingProxyType(
         Agency.CARE_TEAM: "the people involved in your care",
     }
 )
+
+#: What a notice says of its report, to `whom`; `now` is "now " where another notice went before. Each holds whatever is
+#: not known: after *may have told* the agency may have the report or not, after *had been told* too.
+STATEMENTS: Mapping[NoticeSays, str] = MappingProxyType(
+    {
+        NoticeSays.HAVE_TOLD: "We have {now}told {whom}.",
+        NoticeSays.ARE_TELLING: (
+            "We are telling {whom}. We do not know yet whether it has reached them. "
+            "We'll write to you again when we know."
+        ),
+        NoticeSays.HAVE_NOT_TOLD: "We were going to tell {whom}. We have not told them.",
+        NoticeSays.MAY_HAVE_TOLD: (
+            "We were going to tell {whom}, and then we stopped. We can't be sure if it had reached them before that."
+        ),
+        NoticeSays.HAD_BEEN_TOLD: (
+            "We were going to tell {whom}. Then we heard that they had been told already, so we stopped."
+        ),
+    }
+)
+#: What was passed on, or is on its way, has its reasons in the notice: what was stopped needs none.
+_WITH_REASONS = (NoticeSays.HAVE_TOLD, NoticeSays.ARE_TELLING)
 
 _NO_BLAME = "This does not mean you've done anything wrong."
 
@@ -64,8 +84,7 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
     """
     plain = {clause.id.value: clause.plain for clause in policy.clauses}
     follows = notification_id not in (None, due.notification_id)
-    # What was not passed on needs no reason why it was.
-    clauses = () if says is NoticeSays.HAVE_NOT_TOLD else due.clauses
+    clauses = due.clauses if says in _WITH_REASONS else ()
     return Notice(
         notification_id=notification_id or due.notification_id,
         disclosures=tuple((each.service, each.disclosure_id) for each in due.disclosures),
@@ -82,17 +101,6 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
 
 
 def _statement(agency: Agency, says: NoticeSays, *, follows: bool) -> str:
-    about, whom = "This is about what you shared with us.", AGENCY_NAMES[agency]
-    no_blame = f" {_NO_BLAME}" if agency is Agency.POLICE_101 else ""
-    match says:
-        case NoticeSays.HAVE_TOLD:
-            return f"{about} We have {'now ' if follows else ''}told {whom}.{no_blame}"
-        case NoticeSays.ARE_TELLING:
-            return (
-                f"{about} We are telling {whom}. We do not know yet whether it has reached them. "
-                f"We'll write to you again when we know.{no_blame}"
-            )
-        case NoticeSays.HAVE_NOT_TOLD:
-            return f"{about} We were going to tell {whom}. We have not told them."
-        case _:
-            assert_never(says)
+    said = STATEMENTS[says].format(whom=AGENCY_NAMES[agency], now="now " if follows else "")
+    is_of_police = agency is Agency.POLICE_101 and says in _WITH_REASONS
+    return f"This is about what you shared with us. {said}" + (f" {_NO_BLAME}" if is_of_police else "")

@@ -2,13 +2,16 @@
 
     NotificationDue, telling   → kept, timer at `tell_by`
     told, not_told             → what the table says; deferred or unreachable where the notice is withheld
+    DeliveryChanged            → where the agency has the report: nothing less than *we have told* is said from now on
     timer: `tell_by`           → the notice again on its own topic: the question whether anything else was written
-    that question read         → we are telling
+    that question read         → we are telling; where the agency has the report, we have told
     effect begins              → says what the table says then, else it is left out and the next one is started
     effect ends                → NotificationSettled, and what the table says then
 
 Why the notifier asks: the timer may be due while records wait that were written before, after an outage for example.
-Its own record comes behind them, so *we do not know yet* is said only where no earlier record knows more.
+Its own record comes behind them, so *we are telling* is said only where no earlier record knows more. Why it reads
+acknowledgements itself: DECIDE may be late after an outage. The timer waits until those are read that had come by then
+(`timers_follow`). As a rule DECIDE says within moments that the report was acknowledged, by the channels that are safe.
 
 A crash while the channel works leaves it unknown whether the notice left. Where it is still true it is said again
 under the same id; where it is not, it is settled as unknown, and a follow-up says what is true now.
@@ -28,14 +31,18 @@ from schemas import topics
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
 from schemas.policy import Policy
-from schemas.records import NotificationDue, NotificationSettled
+from schemas.records import DeliveryChanged, NotificationDue, NotificationSettled
 from schemas.telemetry import Attribute, Metric, Span
 from schemas.vocabulary import NoticeSays, NoticeStands, NoticeState
 from services.notifier import kept
 from services.notifier.channels import ChannelPort, Told, Unreachable
+from services.notifier.handed_over import UnknownNotice
 from services.notifier.notice import compose
 from services.notifier.progress import Ended, NoticeProgress, reopened, withheld_end
+from streams.domain.hand_over import ACKNOWLEDGED
+from streams.domain.ids import notification_id as notice_of
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
+from streams.runtime.isolation import EndsTurns
 from streams.runtime.tracing import cause_of, context_of
 
 #: When a notice that was withheld is looked at again.
@@ -43,6 +50,8 @@ REVIEW_AFTER = timedelta(hours=24)
 
 #: The reason given for a notice on which the notifier raised also when it was alone.
 PUT_ASIDE = "put_aside"
+#: The reason given for a record that is no notice.
+REJECTED = "rejected"
 
 _log = structlog.get_logger("confide.notifier")
 _notices = metrics.get_meter("confide.notifier").create_counter(Metric.NOTICES, unit="{notice}")
@@ -66,10 +75,16 @@ class Outcome:
     cause: Cause
 
 
-class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
+#: What the notifier works on; None: a record from which nothing follows.
+Message = NotificationDue | DeliveryChanged | None
+
+
+class Notifier(Agent[Message, Tell, Outcome]):
     """One lane of the notifier; `partition` is where its own questions go, None: by the person."""
 
     unfinished = kept.PENDING
+    #: A channel tries again by itself, while the disk is full for instance.
+    effect_seconds = 900.0
 
     def __init__(
         self,
@@ -83,8 +98,14 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         self._review_after = review_after
         self._partition = partition
 
-    def decode(self, record: Record) -> NotificationDue | None:
-        """Return the notice that is due, None for one that is settled; raise `Invalid` for anything else."""
+    def decode(self, record: Record) -> Message:
+        """Return the notice that is due or the acknowledgement, None where nothing follows.
+
+        Raises `Invalid` for a record of the notices' topic that is no notice. Returns None for an unreadable delivery:
+        DECIDE rejects it.
+        """
+        if record.topic == topics.TopicName.DELIVERIES:
+            return _acknowledgement(record)
         if record.value is None:
             raise Invalid.of("value", "is missing")
         name, fields = decode(record.value, "NotificationDue", "NotificationSettled")
@@ -95,18 +116,21 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         except ValidationError as error:
             raise Invalid.from_validation(error) from None
 
-    def handle(self, batch: Sequence[tuple[Record, NotificationDue | None]], turn: Turn) -> None:
+    def handle(self, batch: Sequence[tuple[Record, Message]], turn: Turn) -> None:
         """Take in where reports stand, and begin to say what follows."""
-        for record, due in batch:
-            if due is not None:
-                self._take(record, due, turn)
+        for record, message in batch:
+            if isinstance(message, NotificationDue):
+                self._take(record, message, turn)
+            elif message is not None:
+                self._take_acknowledged(record, message, turn)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - the value has all of it
         """Take up a notice whose effect, if it had one, ended with the process."""
         progress = NoticeProgress.model_validate_json(value).but(queued=False)
-        if progress.asked and progress.due.stands is NoticeStands.TELLING:
-            # Time has passed: records may wait that say more.
-            self._ask(turn, progress)
+        if progress.asked and progress.due.stands is NoticeStands.TELLING and not progress.acknowledged:
+            # Time has passed: records may wait that say more. The question may be read before those on the other topic.
+            kept.keep(turn, progress.but(asked=False, late=False))
+            turn.schedule(progress.due.notification_id.encode(), turn.now, cause=_cause(progress))
         else:
             self._go_on(turn, progress)
 
@@ -174,6 +198,35 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         """Return the key of the entry of the notice that a timer (by its name) or an effect belongs to."""
         return kept.PENDING + work if isinstance(work, bytes) else kept.pending(work.due.notification_id)
 
+    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
+        """Settle a notice whose record was rejected, or put aside, as unreachable: staff have to tell the person.
+
+        It is the notice that the record holds, as far as that can be read; else its ids follow from the record's place.
+        """
+        if record.topic == topics.TopicName.DELIVERIES:
+            # DECIDE reads it too, and hands it over.
+            return
+        reason, cause = PUT_ASIDE if isinstance(invalid, EndsTurns) else REJECTED, Cause.of(record)
+        ended = Ended(NoticeState.UNREACHABLE, reason=reason)
+        due = self._readable(record)
+        if due is not None:
+            before = turn.get(kept.done(due.notification_id))
+            if before is not None and reopened(before, due, None) is None:
+                # It says nothing that did not count when the notice was settled.
+                return
+            self._settle(turn, due, due.notification_id, cause, ended)
+            kept.finish(turn, due, NoticeState.UNREACHABLE, None)
+        else:
+            unknown = UnknownNotice.of(record)
+            self._settle(turn, unknown, unknown.notification_id, cause, ended)
+        _log.error(
+            "a notice is handed to a human",
+            reason=reason,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+        )
+
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
         """Settle a notice on which the notifier raised as unreachable: staff have to tell the person."""
         found = _notice_of(work)
@@ -186,6 +239,28 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         if turn.get(kept.done(due.notification_id)) is None:
             self._settle(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))
             kept.finish(turn, due, NoticeState.UNREACHABLE, None)
+
+    def _readable(self, record: Record) -> NotificationDue | None:
+        try:
+            message = self.decode(record)
+        except Invalid:
+            return None
+        return message if isinstance(message, NotificationDue) else None
+
+    def _take_acknowledged(self, record: Record, changed: DeliveryChanged, turn: Turn) -> None:
+        notification_id = notice_of(changed.report_id)
+        progress = kept.progress_of(turn, notification_id)
+        if progress is None:
+            # Of a notice that is settled, DECIDE says what follows.
+            if turn.get(kept.done(notification_id)) is None:
+                kept.note_acknowledged(turn, notification_id, changed.agency)
+        elif progress.due.agency is changed.agency and not progress.acknowledged:
+            known = progress.but(acknowledged=True, traceparent=_traceparent(record, turn))
+            if progress.waits and not progress.asked:
+                # Its timer is to come.
+                kept.keep(turn, known)
+            elif progress.due.stands is not NoticeStands.TOLD:
+                self._ask(turn, known)
 
     def _take(self, record: Record, due: NotificationDue, turn: Turn) -> None:
         traceparent = _traceparent(record, turn)
@@ -202,9 +277,12 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
                 turn.drop(kept.done(due.notification_id))
                 self._go_on(turn, follow_up)
             return
-        first = NoticeProgress(due=due, traceparent=traceparent)
+        first = NoticeProgress(due=due, traceparent=traceparent, acknowledged=kept.take_acknowledged(turn, due))
         if withheld_end(due) is None and first.waits:
-            turn.schedule(due.notification_id.encode(), due.tell_by or due.due_at, cause=_cause(first))
+            tell_by = due.tell_by or due.due_at
+            # A wait is as long as was meant, also where the clock of DECIDE's process was ahead of this one.
+            at = min(tell_by, turn.now + max(timedelta(0), tell_by - due.due_at))
+            turn.schedule(due.notification_id.encode(), at, cause=_cause(first))
         self._go_on(turn, first)
 
     def _go_on(self, turn: Turn, progress: NoticeProgress) -> None:
@@ -213,12 +291,12 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         withheld = withheld_end(due)
         if progress.queued or (progress.waits and withheld is None):
             kept.keep(turn, progress)
-        elif progress.saying is not None and progress.saying is not says:
-            # A crash cut it off, and it is not true any more.
+        elif progress.saying is not None and (progress.saying is not says or withheld is not None):
+            # A crash cut it off, and it is not true any more, or may not be said again.
             cut_off = Ended(NoticeState.UNKNOWN, progress.saying)
             self._settle(turn, due, progress.id_of(progress.saying), cause, cut_off)
             self._go_on(turn, progress.heard(progress.saying))
-        elif withheld is not None:
+        elif withheld is not None and (says is not None or progress.said is None):
             self._settle(turn, due, progress.id_of(says), cause, withheld)
             kept.finish(turn, due, withheld.state, progress.said)
         elif says is not None:
@@ -237,7 +315,9 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         key = progress.due.person.encode()
         turn.send(topics.TopicName.NOTIFICATIONS, key, value, cause=_cause(progress), partition=self._partition)
 
-    def _settle(self, turn: Turn, due: NotificationDue, notification_id: str, cause: Cause, ended: Ended) -> None:
+    def _settle(
+        self, turn: Turn, due: NotificationDue | UnknownNotice, notification_id: str, cause: Cause, ended: Ended
+    ) -> None:
         settled = NotificationSettled(
             notification_id=notification_id,
             report_id=due.report_id,
@@ -253,6 +333,14 @@ class Notifier(Agent[NotificationDue | None, Tell, Outcome]):
         value = encode("NotificationSettled", settled.model_dump())
         turn.send(topics.TopicName.NOTIFICATIONS, due.person.encode(), value, cause=cause)
         _notices.add(1, {Attribute.DELIVERY_STATE: ended.state.value})
+
+
+def _acknowledgement(record: Record) -> DeliveryChanged | None:
+    try:
+        fields = decode(record.value or b"", "DeliveryChanged")[1]
+        return DeliveryChanged.model_validate(fields) if fields["state"] in ACKNOWLEDGED else None
+    except (Invalid, ValidationError):
+        return None
 
 
 def _notice_of(work: PutAside) -> tuple[NotificationDue, str] | None:

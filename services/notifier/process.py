@@ -9,10 +9,25 @@ from services.notifier.channels import ChannelPort
 from services.notifier.notifier import REVIEW_AFTER, Notifier
 from services.sdk.alarm_writer import AlarmWriter
 from services.sdk.lane_alarms import LaneAlarms
-from streams.runtime import LaneContext, LaneGroup, run_worker
+from streams.runtime import Clock, LaneContext, LaneGroup, run_worker
 
 #: The consumer group of all notifiers.
 APPLICATION = "confide-notifier"
+
+
+def lane_group(channel: ChannelPort, policy: Policy, review_after: timedelta = REVIEW_AFTER) -> LaneGroup:
+    """Return the notifier's lanes."""
+
+    def agent(context: LaneContext) -> Notifier:
+        return Notifier(channel, policy, review_after, context.partition)
+
+    return LaneGroup(
+        name=topics.Group.NOTIFIER,
+        sources=(topics.TopicName.NOTIFICATIONS, topics.TopicName.DELIVERIES),
+        agent=agent,
+        changelog=topics.changelog(topics.Group.NOTIFIER),
+        timers_follow=frozenset((topics.TopicName.DELIVERIES,)),
+    )
 
 
 def run(
@@ -31,16 +46,8 @@ def run(
     are refused lanes that are to begin where their logs do.
     """
 
-    def agent(context: LaneContext) -> Notifier:
-        return Notifier(channel, policy, review_after, context.partition)
-
-    group = LaneGroup(
-        name=topics.Group.NOTIFIER,
-        sources=(topics.TopicName.NOTIFICATIONS,),
-        agent=agent,
-        changelog=topics.changelog(topics.Group.NOTIFIER),
-    )
-    writer = AlarmWriter(bootstrap)
+    group = lane_group(channel, policy, review_after)
+    writer, clock = AlarmWriter(bootstrap), Clock()
     return run_worker(
         APPLICATION,
         [group],
@@ -49,5 +56,6 @@ def run(
         instance=slot and f"{APPLICATION}-{slot}",
         opened=opened,
         accepted=accepted,
-        on_lane=LaneAlarms(writer, APPLICATION).hear,
+        on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+        clock=clock,
     )

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from schemas.policy.document import Deadlines
 from schemas.records import ReviewRequested
 from schemas.reviews import ReviewSettled
+from schemas.vocabulary import Agency
 
 
 class NoSuchReview(LookupError):
@@ -21,7 +23,27 @@ class Known:
     #: As it was first asked, as far back as the topic goes, and as it was last asked.
     first: ReviewRequested
     latest: ReviewRequested
+    #: By when somebody had, or has, to see to it: its first deadline, or the time until which it was put off.
+    due: datetime
     settled: ReviewSettled | None = None
+    #: When it is asked again, since the person was not reached. None once it escalated behind that time.
+    asked_again_at: datetime | None = None
+
+    @property
+    def is_about_999(self) -> bool:
+        """Whether 999 was not reached with a report, or would be told."""
+        about = self.latest.undelivered
+        return Agency.EMERGENCY_999 in (about and about.agency, *(each.agency for each in self.latest.agencies))
+
+    @property
+    def can_seal(self) -> bool:
+        """Whether what staff say beside the outcome can be sealed: under the key of the review's own section."""
+        return self.latest.section is not None and self.latest.disclosure_id is not None
+
+    def longest_wait(self, deadlines: Deadlines) -> timedelta:
+        """Return for how long from now it may be put off, as DECIDE allows it."""
+        is_pressing = self.first.deadline - self.first.requested_at <= deadlines.emergency
+        return deadlines.emergency if is_pressing else deadlines.other
 
     @property
     def key(self) -> bytes:
@@ -29,8 +51,8 @@ class Known:
         return (self.latest.person or self.latest.review_id).encode()
 
     def overdue(self, now: datetime) -> timedelta:
-        """Return how long ago its first deadline passed; nothing where it has not, or somebody settled it."""
-        late = now - self.first.deadline
+        """Return how long ago it was due; nothing where it is not yet, or somebody settled it."""
+        late = now - self.due
         return late if self.settled is None and late > timedelta(0) else timedelta(0)
 
 
@@ -49,15 +71,30 @@ class Book:
             return
         request = ReviewRequested.model_validate(fields)
         known = self._known.get(request.review_id)
-        # What is asked anew after it was settled begins anew.
-        is_new = known is None or known.settled is not None
-        first = request if known is None or is_new else known.first
-        self._known[request.review_id] = Known(partition, first, request)
+        if known is None or known.settled is not None:
+            # What is asked anew after it was settled begins anew.
+            known = Known(partition, request, request, request.deadline)
+        elif request.escalation > known.latest.escalation:
+            known = replace(known, latest=request, asked_again_at=None)
+        elif request.deadline != known.latest.deadline:
+            # The same step with another deadline: whoever was asked did not reach the person.
+            known = replace(known, latest=request, due=request.deadline, asked_again_at=request.deadline)
+        self._known[request.review_id] = known
 
-    def reviews(self, *, settled_too: bool = False) -> list[Known]:
-        """Return the open reviews, or all, the one that was due first first."""
+    def reviews(self, now: datetime, *, settled_too: bool = False) -> list[Known]:
+        """Return the open reviews, or all, in the order in which to see to them.
+
+        First those that are due, 999's before the others; then those that are not yet due; then those that are settled.
+        Each of these by when they were, or are, due. A report that did not reach 999 is due at once.
+        """
+
+        def place(known: Known) -> tuple[Any, ...]:
+            is_due = known.overdue(now) > timedelta(0) or (known.latest.undelivered and known.is_about_999)
+            is_first = is_due and known.is_about_999
+            return known.settled is not None, not is_due, not is_first, known.due, known.latest.review_id
+
         wanted = [known for known in self._known.values() if settled_too or known.settled is None]
-        return sorted(wanted, key=lambda known: (known.first.deadline, known.latest.review_id))
+        return sorted(wanted, key=place)
 
     def find(self, given: str) -> Known:
         """Return the review of that id, or whose id alone begins so; raise `NoSuchReview`."""

@@ -41,13 +41,15 @@ class RejectedValue(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """A report that came of settling a review, and how far it is; no state before its connector took it."""
+    """A report of a settled review, and how far it is; no state before its connector took it."""
 
     report_id: str
     agency: Agency
     state: DeliveryState | None = None
     reference: str | None = None
     reason: str | None = None
+    #: Staff told the agency by phone or withdrew it: attempts ended.
+    is_stopped: bool = False
 
 
 class Topics:
@@ -150,6 +152,8 @@ class Topics:
                 )
                 if name == "Report" and is_of_it:
                     found[fields["report_id"]] = Followed(fields["report_id"], Agency(fields["agency"]))
+                elif name == "ReportStopped" and fields["report_id"] in found:
+                    found[fields["report_id"]] = found[fields["report_id"]]._replace(is_stopped=True)
         for record in self._records(TopicName.DELIVERIES, (partition,)) if found else ():
             try:
                 changed = DeliveryChanged.model_validate(decode(record.value, "DeliveryChanged")[1])

@@ -1,26 +1,17 @@
 """Reviews as they are read: a line in the list, fields as JSON, and the whole of one with its clauses' words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 
-from schemas.errors import Unreadable
 from schemas.policy import Policies, Policy
-from schemas.records import (
-    Decision,
-    Finding,
-    ReviewRequested,
-    SealedComment,
-    SealedDetails,
-    Undelivered,
-    UrgentRejected,
-)
-from schemas.review_table import REVIEW_TABLE, OutcomeField, Settling
-from schemas.reviews import ReviewSettled
+from schemas.records import Decision, Finding, ReviewRequested, Undelivered, UrgentRejected
 from schemas.vocabulary import Agency, ClauseState, ReviewDecision
 from services.review.book import Known
+from services.review.options import agency_choice, option_words, settlings
 from services.review.reading import Followed
+from services.review.settled_words import reported_words, settled_words
+from streams.domain.delivery import RETRY_POLICIES, is_tried_on
 from streams.domain.policy.explanation import asked_words
 from streams.domain.policy.wording import (
     AGENCIES,
@@ -28,6 +19,7 @@ from streams.domain.policy.wording import (
     agency_words,
     fact_words,
     filled,
+    length_words,
     listed,
     state_words,
     time_words,
@@ -36,30 +28,6 @@ from streams.domain.policy.wording import (
 _COLUMNS = ("REVIEW", "REASON", "PROPOSED", "DEADLINE (UTC)", "OVERDUE", "ASKED NOW", "ESCALATED", "ASKS")
 _HEADINGS = ((ClauseState.HOLDS, "What applies"), (ClauseState.OPEN, "What is still open"))
 _SETTLE_REJECTED = "Look at what came, have its service correct it and send it again under a new id."
-#: The option of `confide review decide` that says a decision.
-OPTIONS: Mapping[ReviewDecision, str] = MappingProxyType(
-    {
-        ReviewDecision.CONFIRM: "--confirm",
-        ReviewDecision.REFUSE: "--refuse",
-        ReviewDecision.NEW_FACTS: "--fact",
-        ReviewDecision.NOT_REACHED: "--not-reached-until",
-        ReviewDecision.ENTERED_AGAIN: "--entered-again",
-        ReviewDecision.NOTHING_IN_IT: "--nothing-in-it",
-        ReviewDecision.TOLD_BY_PHONE: "--told-by-phone",
-        ReviewDecision.SEND_AGAIN: "--send-again",
-        ReviewDecision.WITHDRAWN: "--withdraw",
-    }
-)
-_FIELDS: Mapping[OutcomeField, tuple[str, ...]] = MappingProxyType(
-    {
-        "facts": ("PATH=VALUE",),
-        "agencies": ("--agency AGENCY",),
-        "ask_again_at": ("TIME",),
-        "entered_as": ("ID",),
-        "told_at": ("WHO", "--at TIME"),
-        "reference": ("--reference REFERENCE",),
-    }
-)
 
 
 def fields_of(known: Known, now: datetime) -> dict[str, Any]:
@@ -68,93 +36,81 @@ def fields_of(known: Known, now: datetime) -> dict[str, Any]:
     settled, left_out = known.settled, {"review_id", "person", "section"}
     return {
         **said,
-        "first_deadline": known.first.deadline.isoformat().replace("+00:00", "Z"),
+        "first_deadline": _json_time(known.first.deadline),
+        "due": _json_time(known.due),
+        "asked_again_at": None if known.asked_again_at is None else _json_time(known.asked_again_at),
         "overdue_seconds": round(known.overdue(now).total_seconds()),
         "settled": None if settled is None else settled.model_dump(mode="json", exclude=left_out),
     }
 
 
 def table(reviews: Sequence[Known], now: datetime) -> Iterator[str]:
-    """Yield the lines of the list, the review that was due first first."""
+    """Yield the lines of the list, in the order of `reviews`."""
     rows = [_COLUMNS, *(_row(known, now) for known in reviews)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def described(known: Known, decision: Decision | None, policies: Policies, now: datetime) -> Iterator[str]:
-    """Yield what is asked of whom and why; nothing in these lines identifies the person."""
+def described(
+    known: Known, decision: Decision | None, policies: Policies, now: datetime, reports: Sequence[Followed] = ()
+) -> Iterator[str]:
+    """Yield what is asked of whom and why; nothing in these lines identifies the person.
+
+    `reports` are those that belong to a settled review.
+    """
     request = known.latest
     yield f"Review {request.review_id}: {REASONS[request.reason]}"
-    yield f"Asked {time_words(request.requested_at)}, due {time_words(known.first.deadline)}{_late(known, now)}."
-    if (settled := known.settled) is not None:
-        yield from _settled(settled)
+    yield f"Asked {time_words(request.requested_at)}, due {time_words(known.due)}{_late(known, now)}."
+    if known.settled is not None:
+        yield from settled_words(known.settled)
+        yield from reported_words(reports)
+    elif known.asked_again_at is not None:
+        again = time_words(known.asked_again_at)
+        yield f"The person was not reached: {request.on_duty} asks again {again}, then the next on duty is asked."
     else:
         yield f"{request.on_duty} is asked until {time_words(request.deadline)}, then the next on duty."
     if request.rejected is not None:
         yield from _of_rejected(request.rejected)
     elif request.undelivered is not None:
         yield from _of_undelivered(request.undelivered)
+        if known.settled is None and request.undelivered.agency is Agency.EMERGENCY_999:
+            is_tried = is_tried_on(Agency.EMERGENCY_999, request.undelivered.failure)
+            is_tried = is_tried and now < request.requested_at + RETRY_POLICIES[Agency.EMERGENCY_999].tries_on
+            tried = "It is still tried. Do not wait for that: call" if is_tried else "It is no longer tried: call"
+            yield f"{tried} 999 yourself, then say so here."
     else:
-        yield from _of_disclosure(request)
+        yield from _of_disclosure(request, is_open=known.settled is None)
     if decision is not None:
         yield from _clauses(decision, _version(policies, decision))
 
 
-def ways_to_settle(known: Known) -> Iterator[str]:
+def ways_to_settle(known: Known, decision: Decision | None, policies: Policies, now: datetime) -> Iterator[str]:
     """Yield how a review may be settled: what each way does, and how it is said."""
     if known.settled is not None:
         return
     yield ""
     yield f"confide review decide {known.latest.review_id} --as YOU"
-    for way in REVIEW_TABLE[known.latest.reason].settlings:
-        yield f"  {option_words(way)}"
-        yield f"    {way.words}"
-    yield '  Each may have --comment "…", which is sealed.'
-
-
-def option_words(way: Settling) -> str:
-    """Return the options that say one way to settle a review."""
-    words = [OPTIONS[way.decision]]
-    if way.refusals:
-        words[0] += f" {'|'.join(way.refusals)}"
-    for field in way.needs:
-        words += _FIELDS.get(field, ())
-    for field in way.may_have:
-        words += [f"[{word}]" for word in _FIELDS.get(field, ())]
-    return " ".join(words)
-
-
-def _settled(settled: ReviewSettled) -> Iterator[str]:
-    how = settled.decision.value.replace("_", " ") + ("" if settled.refusal is None else f" ({settled.refusal})")
-    by = "the agency" if settled.by is None or settled.role is None else f"{settled.by} ({settled.role.value})"
-    yield f"Settled {time_words(settled.settled_at)} by {by}: {how}."
-    if settled.told_at is not None:
-        yield f"The agency was told by phone {time_words(settled.told_at)}; its reference is {settled.reference}."
-    if settled.entered_as is not None:
-        yield f"It was entered again as disclosure {settled.entered_as}."
-    if settled.decision_id is not None:
-        yield f"Decision {settled.decision_id} followed."
-    if settled.generation is not None:
-        yield f"Report {settled.report_id} was sent again, for the {_ordinal(settled.generation)} time."
-
-
-def _ordinal(number: int) -> str:
-    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+    for way in settlings(known.latest, decision):
+        yield f"  {option_words(way, agency=agency_choice(decision))}"
+        longest = ""
+        if way.decision is ReviewDecision.NOT_REACHED:
+            longest = f"; at most {length_words(known.longest_wait(policies.in_force(now).deadlines))} from now"
+        yield f"    {way.words}{longest}"
+    if known.can_seal:
+        yield '  Each may have --comment "…", which is sealed.'
 
 
 def _of_undelivered(about: Undelivered) -> Iterator[str]:
     to = AGENCIES[about.agency]
-    sent = "" if about.generation == 1 else f", sent for the {_ordinal(about.generation)} time"
+    sent = "" if about.generation == 1 else f", which staff had sent again (sending {about.generation})"
     when = "" if about.reported_at is None else f" of {time_words(about.reported_at)}"
     yield f"Report {about.report_id}{when} to {to}{sent}: {about.failure.replace('_', ' ')}."
     if about.clauses:
         yield f"It rests on {listed(about.clauses)}."
-    if about.agency is Agency.EMERGENCY_999:
-        yield "It is still tried. Do not wait for that: call 999 yourself, then say so here."
 
 
-def _of_disclosure(request: ReviewRequested) -> Iterator[str]:
+def _of_disclosure(request: ReviewRequested, *, is_open: bool) -> Iterator[str]:
     if request.proposed is not None:
         whom = (
             f", to {agency_words(request.agencies)}" if request.agencies else ", and nobody who could be told is known"
@@ -162,67 +118,10 @@ def _of_disclosure(request: ReviewRequested) -> Iterator[str]:
         yield f"Proposed: {request.proposed.value}{whom}."
     elif request.agencies:
         yield f"Told already: {agency_words(request.agencies)}."
-    if request.asks:
+    if request.asks and is_open:
         yield ""
         yield "What is missing:"
         yield from (f"  {asked_words(path)}: --fact {path}=…" for path in request.asks)
-
-
-def reported(reports: Sequence[Followed]) -> Iterator[str]:
-    """Yield what came of settling a review: each report, and how far it is at its agency."""
-    for report in reports:
-        how = "not taken up yet" if report.state is None else report.state.value.replace("_", " ")
-        reference = f", their reference {report.reference}" if report.reference else ""
-        why = f" ({report.reason.replace('_', ' ')})" if report.reason else ""
-        yield f"Report {report.report_id} to {AGENCIES[report.agency]}: {how}{reference}{why}."
-
-
-def commented(comment: SealedComment) -> Iterator[str]:
-    """Yield what staff said beside the outcome. For staff's eyes alone."""
-    if comment.who is not None:
-        yield f"Who was told: {comment.who}"
-    if comment.comment is not None:
-        yield f"Comment: {comment.comment}"
-
-
-def disclosed(details: SealedDetails) -> Iterator[str]:
-    """Yield what was sealed: whom it is about and the assessor's words. For staff's eyes alone."""
-    yield "Who and where:"
-    place = details.location.model_dump(exclude_none=True)
-    said: dict[str, Any] = {
-        **details.model_dump(mode="json", include={"account", "phone", "email", "date_of_birth", "reference"}),
-        "location": ", ".join(f"{name} {part}" for name, part in place.items()),
-        "professionals": "; ".join(
-            ", ".join(one.model_dump(mode="json", exclude_none=True).values()) for one in details.professionals
-        ),
-    }
-    yield from (f"  {field.replace('_', ' ')}: {value}" for field, value in said.items() if value)
-    yield ""
-    yield "The assessor's words:"
-    yield f"  {details.summary or 'none'}"
-
-
-def as_it_came(value: bytes | None, length: int | None = None) -> Iterator[str]:
-    """Yield a rejected record as text, whatever it is. For staff's eyes alone.
-
-    Where `value` is only the first part, `length` is that of the whole in bytes.
-    """
-    from schemas.codec import decode
-
-    yield ""
-    if value is None:
-        yield "The record itself is no longer kept."
-        return
-    if length is None:
-        yield "The record as it came:"
-    else:
-        yield f"Only the first {len(value):,} bytes of {length:,} are kept, as they came:"
-    try:
-        yield f"  {decode(value, 'Disclosure')[1]}"
-    except Unreadable:
-        # What a terminal would obey is shown, not done.
-        text = value.decode("utf-8", "replace")
-        yield f"  {''.join(each if each.isprintable() else repr(each)[1:-1] for each in text)}"
 
 
 def _row(known: Known, now: datetime) -> tuple[str, ...]:
@@ -231,12 +130,29 @@ def _row(known: Known, now: datetime) -> tuple[str, ...]:
         request.review_id,
         request.reason.value,
         "-" if request.proposed is None else request.proposed.value,
-        f"{known.first.deadline:%Y-%m-%d %H:%M}",
+        f"{known.due:%Y-%m-%d %H:%M}",
         _length(known.overdue(now)) or "-",
-        f"settled by {known.settled.by or 'the agency'}" if known.settled else request.on_duty or "-",
+        _asked_now(known),
         str(request.escalation),
-        ", ".join(request.asks) or "-",
+        _asks(request),
     )
+
+
+def _asked_now(known: Known) -> str:
+    if known.settled is not None:
+        return f"settled by {known.settled.by or 'the agency'}"
+    again = "" if known.asked_again_at is None else f" (not reached, again {known.asked_again_at:%H:%M})"
+    return f"{known.latest.on_duty or '-'}{again}"
+
+
+def _asks(request: ReviewRequested) -> str:
+    if (about := request.undelivered) is not None:
+        return f"{about.agency.value.replace('_', ' ')}: {about.failure.replace('_', ' ')}"
+    return ", ".join(request.asks) or "-"
+
+
+def _json_time(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _late(known: Known, now: datetime) -> str:
@@ -259,6 +175,11 @@ def _length(late: timedelta) -> str:
 def _of_rejected(about: UrgentRejected) -> Iterator[str]:
     yield f"Rejected: {about.reason}"
     yield f"It lies in {about.topic}.rejected, partition {about.partition} (offset {about.offset} of {about.topic})."
+    if (first := about.conflict) is not None:
+        yield (
+            f"The first one under {first.disclosure_id} stands: offset {first.offset} of {first.topic}, "
+            f"partition {first.partition}, decision {first.decision_id}."
+        )
     yield _SETTLE_REJECTED
 
 

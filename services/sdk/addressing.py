@@ -1,7 +1,5 @@
 """Where a disclosure goes: its topic and its message key; for unreadable bytes the topic that they were meant for."""
 
-import hashlib
-import hmac
 import json
 import re
 from types import SimpleNamespace
@@ -18,15 +16,6 @@ _CONCERNS: TypeAdapter[Concerns] = TypeAdapter(Concerns)
 _SERVICE = re.compile(rb'"service"\s{0,64}:\s{0,64}"(forum|text_line)"')
 #: How far into unreadable bytes the service is looked for.
 _SEARCHED_BYTES = 1024 * 1024
-
-
-def message_key(disclosure: Disclosure, service_key: bytes) -> bytes:
-    """Return the key of the record: HMAC-SHA-256, hexadecimal, of account, else phone, else email, with its kind."""
-    subject = disclosure.subject
-    for kind, value in (("account", subject.account), ("phone", subject.phone), ("email", subject.email)):
-        if value is not None:
-            return hmac.new(service_key, f"{kind}|{value}".encode(), hashlib.sha256).hexdigest().encode("ascii")
-    raise AssertionError("a validated subject has an identifier")
 
 
 def topic_of(disclosure: Disclosure) -> TopicName:

@@ -1,7 +1,7 @@
 """Writes alarms of a process to their topic, at least once, without holding anything up.
 
-`put` keeps one change a cause, the newest, and a task writes them: so memory is bounded while Kafka is away, and a
-cause that was raised and cleared meanwhile is written as cleared alone. The alarms' lane ignores repeats.
+`put` keeps one change a cause and source, the newest, and a task writes them: so memory is bounded while Kafka is away,
+and a cause that was raised and cleared meanwhile is written as cleared alone. The alarms' lane ignores repeats.
 """
 
 import asyncio
@@ -30,20 +30,21 @@ class AlarmWriter:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._waiting: dict[str, AlarmChanged] = {}
+        #: By cause and source.
+        self._waiting: dict[tuple[str, str], AlarmChanged] = {}
         self._has_come = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
     def put(self, change: AlarmChanged) -> None:
-        """Have a change written soon, in place of an earlier one of its cause that waits still."""
-        self._waiting[change.cause] = change
+        """Have a change written soon, in place of an earlier one of its cause and source that waits still."""
+        self._waiting[change.cause, change.source] = change
         self._is_idle.clear()
         self._has_come.set()
 
-    def forget(self, cause: str) -> None:
-        """Drop the change of a cause that waits: another process says what is so now."""
-        self._waiting.pop(cause, None)
+    def forget(self, cause: str, source: str = "") -> None:
+        """Drop the change of a cause and source that waits: another process says what is so now."""
+        self._waiting.pop((cause, source), None)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,11 +81,11 @@ class AlarmWriter:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await producer.start()
             while self._waiting:
-                cause, change = next(iter(self._waiting.items()))
+                name, change = next(iter(self._waiting.items()))
                 value = encode("AlarmChanged", change.model_dump())
                 async with asyncio.timeout(_ANSWER_SECONDS):
-                    await producer.send_and_wait(TopicName.ALARMS, value, key=cause.encode())
-                if self._waiting.get(cause) is change:
-                    del self._waiting[cause]
+                    await producer.send_and_wait(TopicName.ALARMS, value, key=change.cause.encode())
+                if self._waiting.get(name) is change:
+                    del self._waiting[name]
         finally:
             await asyncio.wait([asyncio.create_task(producer.stop())], timeout=_ANSWER_SECONDS)

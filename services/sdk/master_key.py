@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from pydantic import ValidationError
 
 from schemas.codec import decode
@@ -19,7 +19,12 @@ from streams.domain.sealing import master_check
 
 #: Offsets of each partition's end that are looked through for a check value.
 _TAIL = 1_000
+#: How long one answer may take (seconds).
 _SECONDS = 10.0
+#: For how long Kafka is asked again, and after which time each (seconds). Where many processes start at a time on a
+#: small machine, answers take longer than one may.
+PATIENCE_SECONDS = 60.0
+_AGAIN_SECONDS = 0.5
 
 _log = structlog.get_logger("confide.keys")
 
@@ -33,19 +38,20 @@ def _log_disagreement(partitions: Sequence[int]) -> None:
 
 
 def check_master_key(
-    bootstrap: str, master: bytes, disagree: Callable[[Sequence[int]], None] = _log_disagreement
+    bootstrap: str,
+    master: bytes,
+    disagree: Callable[[Sequence[int]], None] = _log_disagreement,
+    patience: float = PATIENCE_SECONDS,
 ) -> None:
     """Compare `master` with the check values on the keys topic; raise `SettingsError` where all are of another key.
 
     Takes the newest committed check value of each partition. Where some partitions have this key's and some another's,
     `disagree` is called with the latter, by default it logs an error, and the process may start: a report whose key
-    does not unwrap is handed to a human. Where no check value is found (no keys yet, or those of older writers alone)
+    does not unwrap is handed to a human. A Kafka that is slow, or just starting, is asked again for `patience` seconds,
+    then `SettingsError` is raised. Where no check value is found (no keys yet, or those of older writers alone)
     the process may start. Records that cannot be read are passed over.
     """
-    try:
-        found = _newest_checks(bootstrap)
-    except KafkaError as error:
-        raise SettingsError(f"Kafka at {bootstrap} does not answer ({type(error).__name__})") from error
+    found = _newest_checks_at_last(bootstrap, patience)
     ours = master_check(master)
     others = [partition for partition, check in sorted(found.items()) if check != ours]
     if not others:
@@ -55,6 +61,18 @@ def check_master_key(
             f"the master key in CONFIDE_KEYS is not the one that the keys on {TopicName.KEYS} are wrapped with"
         )
     disagree(others)
+
+
+def _newest_checks_at_last(bootstrap: str, patience: float) -> dict[int, bytes]:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return _newest_checks(bootstrap)
+        except KafkaError as error:
+            if time.monotonic() > until:
+                raise SettingsError(f"Kafka at {bootstrap} does not answer ({type(error).__name__})") from error
+            _log.warning("Kafka is slow to answer, it is asked again", error=type(error).__name__)
+            time.sleep(_AGAIN_SECONDS)
 
 
 def _newest_checks(bootstrap: str) -> dict[int, bytes]:
@@ -71,14 +89,14 @@ def _newest_checks(bootstrap: str) -> dict[int, bytes]:
         sources = [TopicPartition(str(TopicName.KEYS), partition) for partition in partitions]
         return {
             record.partition: check
-            for record in _tails(consumer, bootstrap, sources)
+            for record in _tails(consumer, sources)
             if (check := _check_of(record.value)) is not None
         }
     finally:
         consumer.close()
 
 
-def _tails(consumer: Any, bootstrap: str, sources: list[TopicPartition]) -> Iterator[Any]:
+def _tails(consumer: Any, sources: list[TopicPartition]) -> Iterator[Any]:
     """Yield the last committed records of each partition, each partition's in their order."""
     if not sources:
         return
@@ -89,7 +107,7 @@ def _tails(consumer: Any, bootstrap: str, sources: list[TopicPartition]) -> Iter
     until = time.monotonic() + _SECONDS
     while any(consumer.position(source) < ends[source] for source in sources):
         if time.monotonic() > until:
-            raise SettingsError(f"Kafka at {bootstrap} does not hand out the keys that it has")
+            raise KafkaTimeoutError("the keys on the topic are not handed out")
         for records in consumer.poll(timeout_ms=100, max_records=1_000).values():
             yield from records
 

@@ -3,11 +3,13 @@
 Built on kafka-python, whose calls block: a process with an event loop calls these in threads. Threads may share one.
 """
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
@@ -15,17 +17,19 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from schemas.codec import encode
-from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key
 from schemas.errors import Invalid
 from schemas.partitioner import partition_for
 from schemas.telemetry import TRACEPARENT
 from schemas.topics import MAX_BATCH_BYTES, MAX_VALUE_BYTES, TopicName, rejected
 from schemas.vocabulary import Service
-from services.sdk.addressing import intended_topic, message_key, topic_of
-from services.settings import Keys
+from services.sdk.addressing import intended_topic, topic_of
 
 #: How long Kafka has to answer before a call ends as `Unavailable`, in seconds.
 DEFAULT_TIMEOUT = 10.0
+#: How long after a connection that failed nobody tries another (seconds): calls that wait in a queue fail soon then,
+#: not each after the whole timeout.
+_REFUSE_SECONDS = 1.0
 _MAX_REASON = 1_000
 _OWN_TOPICS = frozenset(
     {
@@ -56,6 +60,7 @@ class Underway:
 
     _result: Any
     _timeout: float
+    _on_failure: Callable[[], None]
 
     def acknowledged(self) -> Acknowledged:
         """Return where Kafka has the record; wait for it, or raise `Unavailable`."""
@@ -63,6 +68,7 @@ class Underway:
             # The client gives up by itself after its delivery timeout; a little longer lets it say why.
             metadata = self._result.get(self._timeout + 1)
         except KafkaError as error:
+            self._on_failure()
             raise _unavailable(error) from error
         return Acknowledged(metadata.topic, metadata.partition, metadata.offset)
 
@@ -70,22 +76,25 @@ class Underway:
 class DisclosureProducer:
     """Writes disclosures to their service's topics, and what cannot be read to the `.rejected` ones.
 
-    It connects with its first record, so that a process may start before Kafka does.
+    It connects with its first record, so that a process may start before Kafka does, and connects anew after a record
+    that was not acknowledged: kafka-python's producer drops its producer id when such a record expires between two
+    tries, never asks for another id, and would send nothing for the rest of its life.
     """
 
     def __init__(
         self,
         bootstrap: str,
-        keys: Keys,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._bootstrap = bootstrap
-        self._keys = keys
         self._timeout = timeout
         self._clock = clock
+        #: Held by whoever connects, which may take the whole timeout; `_lock` guards the fields, for moments.
+        self._connecting = threading.Lock()
         self._lock = threading.Lock()
+        self._closed = threading.Event()
         self._producer: Any = None
         self._admin: Any = None
         self._failed_at = float("-inf")
@@ -98,8 +107,7 @@ class DisclosureProducer:
         value = encode("Disclosure", disclosure.model_dump())
         if len(value) > MAX_DISCLOSURE_BYTES:
             raise too_large()
-        key = message_key(disclosure, self._keys.service(disclosure.service))
-        return self._write(topic_of(disclosure), key, value, _trace(traceparent))
+        return self._write(topic_of(disclosure), disclosure_key(disclosure.disclosure_id), value, _trace(traceparent))
 
     def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
         """Return once Kafka has acknowledged the disclosure.
@@ -133,51 +141,78 @@ class DisclosureProducer:
             ("rejected-from", topic.encode()),
             ("rejected-at", self._clock().isoformat().encode()),
         ]
-        return self._write(rejected(topic), None, raw, why + _trace(traceparent)).acknowledged()
+        # They have no id that can be read: by their digest the same bytes always come to the same place.
+        key = hashlib.sha256(raw).hexdigest().encode()
+        return self._write(rejected(topic), key, raw, why + _trace(traceparent)).acknowledged()
 
     def ready(self) -> bool:
         """Return whether Kafka answers now and has the services' topics."""
         try:
             self._connected()
-            return set(self._admin.list_topics()) >= _OWN_TOPICS
+            admin = self._admin
+            return admin is not None and set(admin.list_topics()) >= _OWN_TOPICS
         except (KafkaError, Unavailable):
             return False
 
     def close(self) -> None:
-        """Wait for what is under way, bounded in time, and leave Kafka."""
+        """Wait for what is under way, bounded in time, and leave Kafka; what is sent afterwards is `Unavailable`."""
         with self._lock:
+            self._closed.set()
             producer, self._producer = self._producer, None
             admin, self._admin = self._admin, None
         if producer is not None:
-            producer.close(timeout=self._timeout)
+            _leave(producer, self._timeout)
         if admin is not None:
             admin.close()
 
-    def _write(self, topic: str, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]]) -> Underway:
+    def _write(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Underway:
+        producer: Any = None
         try:
             producer = self._connected()
-            # A record without a key may lie in any partition: the client chooses.
-            partition = None if key is None else partition_for(key, len(producer.partitions_for(topic)))
+            partition = partition_for(key, len(producer.partitions_for(topic)))
             result = producer.send(str(topic), value=value, key=key, headers=headers, partition=partition)
         except KafkaError as error:
+            self._retire(producer)
             raise _unavailable(error) from error
-        return Underway(result, self._timeout)
+        return Underway(result, self._timeout, partial(self._retire, producer))
+
+    def _retire(self, producer: Any) -> None:
+        """Have the next record connect anew; what is under way with `producer` keeps its time to be acknowledged."""
+        with self._lock:
+            if producer is None or self._producer is not producer:
+                return
+            self._producer = None
+        threading.Thread(target=_leave, args=(producer, self._timeout), name="retired-producer", daemon=True).start()
 
     def _connected(self) -> Any:
         asked = time.monotonic()
-        with self._lock:
-            if self._producer is None:
-                if self._failed_at > asked:
-                    # Another thread tried in vain while this one waited; each trying in turn would take for ever.
-                    raise Unavailable("Kafka does not answer")
-                try:
-                    self._producer, self._admin = self._connect()
-                except KafkaError:
-                    self._failed_at = time.monotonic()
-                    raise
-            return self._producer
+        if (known := self._producer) is not None:
+            return known
+        with self._connecting:
+            if (known := self._producer) is not None:
+                return known
+            if self._closed.is_set():
+                raise Unavailable("the producer is closed")
+            if self._failed_at > asked - _REFUSE_SECONDS:
+                # Another thread tried in vain a moment ago; each trying in turn would take for ever.
+                raise Unavailable("Kafka does not answer")
+            try:
+                made = self._connect()
+            except KafkaError:
+                self._failed_at = time.monotonic()
+                raise
+            with self._lock:
+                if not self._closed.is_set():
+                    self._producer = made
+                    return made
+                admin, self._admin = self._admin, None
+        _leave(made, 0.0)
+        if admin is not None:
+            admin.close()
+        raise Unavailable("the producer is closed")
 
-    def _connect(self) -> tuple[Any, Any]:
+    def _connect(self) -> Any:
+        """Return a new producer; the admin client is made with the first, and then kept."""
         limit = int(self._timeout * 1000)
         answering = {
             "bootstrap_servers": self._bootstrap,
@@ -205,8 +240,9 @@ class DisclosureProducer:
                 delivery_timeout_ms=limit,
                 max_request_size=MAX_BATCH_BYTES,
             )
-            # One for the life of the process, and only once Kafka answered: one that fails leaves its thread behind.
-            return producer, KafkaAdminClient(**answering, kafka_client=remembered)
+            if self._admin is None:
+                # Only once Kafka answered: one that fails leaves its thread behind.
+                self._admin = KafkaAdminClient(**answering, kafka_client=remembered)
         except KafkaError:
             if producer is not None:
                 producer.close(timeout=0)
@@ -215,6 +251,17 @@ class DisclosureProducer:
             for client in opened:
                 client.close()
             raise
+        return producer
+
+
+def _leave(producer: Any, seconds: float) -> None:
+    """Close a producer after at most that long, twice; what is not acknowledged by then has failed."""
+    try:
+        producer.close(timeout=seconds)
+    except KafkaError:
+        # It raises where a record is still under way, and leaves its thread running.
+        producer._sender.force_close()  # noqa: SLF001 - kafka-python has no public way to end it
+        producer.close(timeout=seconds)
 
 
 def too_large() -> Invalid:

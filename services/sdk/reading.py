@@ -6,19 +6,28 @@ Written against the source of kafka-python 3.0.12, `consumer/fetcher.py`; the sa
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from struct import Struct
 from typing import Any, NamedTuple, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord, Fetcher
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.record.default_records import DefaultRecordBatch
 
-from schemas.compressed_batches import Allowance, CannotUnpack, is_compressed
-from schemas.header_names import make_names_readable
+from schemas.compressed_batches import Allowance, CannotRead
+from schemas.readable_batches import ReadableBatch
 
 #: How long a reader waits for open transactions to end (seconds): the 6 s that a lane's may stay open once its process
 #: was killed, the second after which the broker looks for such, and one to spare.
 _OPEN_TRANSACTION_SECONDS = 8.0
 _BOOTSTRAP_MILLISECONDS = 10_000
+#: How long one answer of a broker is waited for, and one address of several: a broker that hangs takes connections and
+#: answers nothing, and another one has to be asked within the time for the whole.
+_REQUEST_MILLISECONDS = 3_000
+#: For how long the ends of partitions are asked for again (seconds).
+_PATIENCE_SECONDS = 30.0
+_OFFSET = Struct(">q")
 
 
 class Place(NamedTuple):
@@ -43,14 +52,28 @@ def committed_reader(bootstrap: str, **options: Any) -> Any:
 
     It passes over control batches that compaction has emptied, and hands on records with header names that are not
     UTF-8, with a `?` for each byte of such a name beyond ASCII. For a compressed batch that does not unpack within
-    bounds it hands on one record, without a key, whose value is an `UnreadableBatch`.
+    bounds, and for one whose bytes have rotted, it hands on one record, without a key, whose value is an
+    `UnreadableBatch`.
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False, **options
-    )
+    consumer = _consumer(bootstrap, isolation_level="read_committed", enable_auto_commit=False, **options)
     # The fetcher looks its class of records up on itself, for each answer.
     consumer._fetcher.PartitionRecords = CommittedRecords  # noqa: SLF001 - kafka-python offers no other way in
     return consumer
+
+
+def _consumer(bootstrap: str, **options: Any) -> Any:
+    """Return a KafkaConsumer that learns of the cluster from the first address of `bootstrap` that answers.
+
+    kafka-python would spend the whole of its time on one that hangs.
+    """
+    *others, last = bootstrap.split(",")
+    options["request_timeout_ms"] = _REQUEST_MILLISECONDS
+    for address in others:
+        with suppress(KafkaError):
+            return KafkaConsumer(
+                bootstrap_servers=address, **{**options, "bootstrap_timeout_ms": _REQUEST_MILLISECONDS}
+            )
+    return KafkaConsumer(bootstrap_servers=last, **options)
 
 
 def high_watermarks(bootstrap: str, sources: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
@@ -59,18 +82,30 @@ def high_watermarks(bootstrap: str, sources: Sequence[TopicPartition]) -> Mappin
     A read_committed consumer knows the last stable offset alone, which an open transaction holds back: behind that may
     lie records that are committed already.
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
+    consumer = _consumer(
+        bootstrap,
         bootstrap_timeout_ms=_BOOTSTRAP_MILLISECONDS,
         isolation_level="read_uncommitted",
         enable_auto_commit=False,
         allow_auto_create_topics=False,
     )
     try:
-        ends: Mapping[TopicPartition, int] = consumer.end_offsets(sources)
-        return ends
+        return _ends_at_last(consumer, sources)
     finally:
         consumer.close()
+
+
+def _ends_at_last(consumer: Any, sources: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    """Ask again where an answer takes long: on a small machine that starts many processes it may."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            ends: Mapping[TopicPartition, int] = consumer.end_offsets(sources)
+        except KafkaTimeoutError:
+            if time.monotonic() > until:
+                raise
+        else:
+            return ends
 
 
 def read_beyond_open_transactions(
@@ -112,10 +147,9 @@ class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     def _unpack_records(self, tp: Any, *options: Any) -> Iterator[Any]:
         try:
             yield from super()._unpack_records(tp, *options)
-        except CannotUnpack as problem:
+        except CannotRead as problem:
             # In the place of its records, one that says so; with it the fetch ends, and the next begins behind it.
-            offset = max(problem.base_offset, self.next_fetch_offset)
-            self.next_fetch_offset = problem.next_offset
+            offset, self.next_fetch_offset = problem.place(self.next_fetch_offset)
             value, size = problem.value, len(problem.value)
             yield ConsumerRecord(
                 tp.topic,
@@ -148,31 +182,19 @@ class _Batches:
     def next_batch(self) -> Any:
         if self._allowance.is_used_up:
             return None
-        batch = self._records.next_batch()
-        if not isinstance(batch, DefaultRecordBatch):
-            # Older formats have no headers.
-            return batch
-        return _ReadableBatch(batch._buffer, self._allowance)  # noqa: SLF001
+        # Not by its own `next_batch`, which makes other batches of what says that it has another format.
+        stored = self._records._next_slice  # noqa: SLF001
+        if stored is None:
+            return None
+        self._records._cache_next()  # noqa: SLF001
+        return _ReadableBatch(stored, self._allowance, _first_offset(self._records))
 
 
-class _ReadableBatch(DefaultRecordBatch):  # type: ignore[misc]
-    _buffer: bytearray
-    _pos: int
-    _decompressed: bool
+class _ReadableBatch(ReadableBatch, DefaultRecordBatch):  # type: ignore[misc]
+    """A batch, compressed or not, whose bytes can be changed before they are decoded."""
 
-    def __init__(self, stored: bytearray, allowance: Allowance) -> None:
-        super().__init__(stored)
-        self._allowance = allowance
 
-    def _maybe_uncompress(self) -> None:
-        if not self._decompressed and is_compressed(self._buffer):
-            self._buffer, self._pos = bytearray(self._allowance.unpack(self._buffer)), 0
-        self._decompressed = True
-
-    def _read_msg(self) -> Any:
-        try:
-            return super()._read_msg()
-        except UnicodeDecodeError:
-            # The position moves with a record that was read; it is still at the beginning of this one.
-            make_names_readable(self._buffer, self._pos)
-            return super()._read_msg()
+def _first_offset(records: Any) -> int | None:
+    """Return the offset of the batch that is read next, also where the fetch breaks off in it."""
+    rest = records._next_slice or memoryview(records._buffer)[records._pos :]  # noqa: SLF001
+    return int(_OFFSET.unpack_from(rest)[0]) if len(rest) >= _OFFSET.size else None

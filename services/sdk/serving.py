@@ -27,7 +27,8 @@ NO_TELEMETRY: TelemetryConfig = {
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        # uvicorn raises the signal again once it has stopped, and the process would end by it instead of with 0.
+        # uvicorn raises the signal again once it has stopped, and the process would end by it instead of with 0
+        # (see decision 0008).
         yield
 
 

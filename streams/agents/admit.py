@@ -7,12 +7,18 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from schemas.codec import content, decode, encode
-from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, is_urgent, validate
+from opentelemetry import metrics
+
+from schemas.codec import decode, encode
+from schemas.content import disclosure_content
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key, is_urgent, validate
 from schemas.errors import Invalid
 from schemas.identifiers import KeyId, PersonId, Token
-from schemas.topics import TopicName
-from streams.agents.reviewing import tell_of_rejected
+from schemas.partitioner import partition_for
+from schemas.telemetry import Attribute, Metric
+from schemas.topics import SERVICE_OF, TopicName
+from streams.agents.known_ids import first_seen
+from streams.agents.rejecting import IdConflict, OtherService, tell_of_rejected
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, master_check, seal, wrap
@@ -21,6 +27,10 @@ from streams.runtime import Agent, Cause, Record, Turn
 
 #: Persons whose data key an ADMIT lane remembers; one it has forgotten gets another key.
 _KEYS_REMEMBERED = 10_000
+
+_meter = metrics.get_meter("confide.admit")
+_repeated = _meter.create_counter(Metric.REPEATED, unit="{disclosure}")
+_moved = _meter.create_counter(Metric.MOVED, unit="{disclosure}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +46,26 @@ class Accepted:
 class Admit(Agent[Accepted, None, None]):
     """Splits each disclosure: readable facts and tokens stay, identifiers and free text go under seal.
 
-    Where all tokens are one known person's, it goes straight to that person's lane, else to IDENTITY.
+    Where all tokens are one known person's, it goes straight to that person's lane, else to IDENTITY. Repeats are found
+    before anything is resolved, so no later stage has to know ids: the same id and content again changes nothing, the
+    same id with other content is rejected and a person looks at both. State: `streams.agents.known_ids`.
     """
 
     def __init__(
-        self, *, master_key: bytes, token_key: bytes, token_version: str, owner: Callable[[Token], PersonId | None]
+        self,
+        *,
+        master_key: bytes,
+        token_key: bytes,
+        token_version: str,
+        owner: Callable[[Token], PersonId | None],
+        partitions: int,
     ) -> None:
         self._master_key = master_key
         self._master_check = master_check(master_key)
         self._token_key = token_key
         self._token_version = token_version
         self._owner = owner
+        self._partitions = partitions
         self._keys: dict[PersonId, tuple[KeyId, bytes]] = {}
 
     def decode(self, record: Record) -> Accepted:
@@ -58,19 +77,25 @@ class Admit(Agent[Accepted, None, None]):
             raise Invalid.of("value", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
         fields = decode(value, "Disclosure")[1]
         disclosure = validate(fields)
+        if disclosure.service is not (own := SERVICE_OF[record.topic]):
+            raise OtherService.than(own, disclosure)
+        # Behind ADMIT an id has one form: ids of ours follow from it.
+        fields["disclosure_id"] = disclosure.disclosure_id
         key, version = self._token_key, self._token_version
         tokens = tokens_of(disclosure, key=key, version=version)
-        digest = digest_of(content(value, "Disclosure", fields), key=key, version=version)
+        digest = digest_of(disclosure_content(fields), key=key, version=version)
         return Accepted(disclosure, fields, tokens, digest)
 
     def handle(self, batch: Sequence[tuple[Record, Accepted]], turn: Turn) -> None:
-        """Send each disclosure on, urgent or not by its own facts, whatever topic it came on."""
+        """Send each disclosure on once, urgent or not by its own facts, whatever topic it came on."""
         for record, accepted in batch:
+            if not self._is_new(record, accepted, turn):
+                continue
             cause = Cause.of(record)
             person = known_person(accepted.tokens, self._owner)
             urgent = is_urgent(accepted.disclosure)
             key_id, key, wrapped = self._data_key(person)
-            fields = _admitted(accepted, urgent, key_id, key, turn.now)
+            fields = _admitted(accepted, record.arrived_at(turn.now), urgent, key_id, key, turn.now)
             if person is None:
                 fields["wrapped_key"], fields["master_check"] = wrapped, self._master_check
                 topic = TopicName.IDENTITY_URGENT if urgent else TopicName.IDENTITY
@@ -89,14 +114,32 @@ class Admit(Agent[Accepted, None, None]):
                 turn.send(topic, person.encode(), encode("Admitted", fields), cause=cause)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
-        """Have a person look at what may be an emergency and could not be admitted."""
+        """Have a person look at what may be an emergency and could not be admitted, and at every conflict."""
         tell_of_rejected(record, invalid, turn)
+
+    def _is_new(self, record: Record, accepted: Accepted, turn: Turn) -> bool:
+        """Return whether the disclosure is to be sent on; what else it is, is done with here."""
+        disclosure, attributes = accepted.disclosure, {Attribute.TOPIC.value: record.topic}
+        key = disclosure_key(disclosure.disclosure_id)
+        if partition_for(key, self._partitions) != record.partition:
+            # Its sender's partitioner is not ours. The right lane knows what came under this id before (decision 0025).
+            turn.send(record.topic, key, record.value, cause=Cause.of(record))
+            _moved.add(1, attributes)
+            return False
+        first = first_seen(turn, record, disclosure.disclosure_id, accepted.digest)
+        if first is None:
+            return True
+        if first.is_repeated_by(accepted.digest):
+            _repeated.add(1, attributes)
+        else:
+            turn.reject(record, IdConflict.between(first, disclosure, accepted.digest))
+        return False
 
     def _data_key(self, person: PersonId | None) -> tuple[KeyId, bytes, bytes | None]:
         """Return a data key's id, the key, and, where it is new and yet to be published, the key wrapped.
 
         A remembered key was published by this lane in a turn of its own or in this one: a turn that fails ends the
-        process, and what it remembers with it.
+        process, and what it remembers with it. Why each lane has its own: see decision 0013.
         """
         if person is not None and (known := self._keys.get(person)) is not None:
             return *known, None
@@ -109,13 +152,14 @@ class Admit(Agent[Accepted, None, None]):
         return key_id, key, wrap(key, master=self._master_key, key_id=key_id, nonce=nonce)
 
 
-def _admitted(accepted: Accepted, urgent: bool, key_id: KeyId, key: bytes, now: datetime) -> dict[str, Any]:
+def _admitted(
+    accepted: Accepted, arrived_at: datetime, urgent: bool, key_id: KeyId, key: bytes, now: datetime
+) -> dict[str, Any]:
     return {
         "person": None,
-        "disclosure": readable_fields(accepted.fields),
+        "disclosure": readable_fields(accepted.fields, arrived_at),
         "tokens": accepted.tokens,
         "urgent": urgent,
-        "digest": accepted.digest,
         "section": seal(
             details_fields(accepted.fields),
             key=key,

@@ -4,14 +4,15 @@
     something is due  → a call composed and kept                  → effect: the call
     delivered         → the call dropped, a pause                 → timer: the next call
     failed            → the call kept with its next attempt       → timer: the same call again
+    given up          → the call dropped, its causes due again    → timers: the next call, and theirs
 
 A call is in the state before it goes out, so a crash repeats it under the same idempotency key, and what it lists is
-listed in no other call. What changes meanwhile joins the next one.
+listed in no other call until it is given up. What changes meanwhile joins the next one. Why a lane: see decision 0023.
 """
 
-import heapq
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -22,28 +23,43 @@ from schemas.alarms import AlarmChanged
 from schemas.codec import decode
 from schemas.errors import Invalid
 from schemas.telemetry import Attribute, Metric
-from schemas.vocabulary import AlarmKind, AlarmState
+from schemas.vocabulary import AlarmState
+from streams.domain.alarm_calls import BETWEEN_CALLS, MAX_LISTED, Call, News, Place, choose, compose, narrower
 from streams.domain.alarms import (
-    BETWEEN_CALLS,
-    MAX_LISTED,
+    CUT_OFF_AT_MOST,
+    LAST_CHANGE_KEPT,
     QUIET_AFTER,
-    Call,
+    QUIET_BEFORE_ALL_CLEAR,
+    QUIETENS,
+    WRITTEN_BY_PROCESSES,
     CauseStatus,
-    Place,
     advance,
-    compose,
     known,
+    quiet,
+    untold,
 )
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
+from streams.runtime.agent import micros
 
 _CAUSE = b"cause/"
 #: Cause → its place, for the causes that the receiver is to hear of.
 _DUE = b"due/"
 _CALL = b"call"
-#: There from a delivered call until the next may be made, when the timer of that name is due.
+#: There from the end of a call until the next may be made, when the timer of that name is due.
 _PAUSE = b"pause"
+#: There while what a given-up call listed waits, until the timer of that name is due.
+_HOLD = b"hold"
+#: How many causes the next call lists of those; absent: MAX_LISTED.
+_WIDTH = b"width"
+#: There from the end of such a call until the next call: that one is of the others, if any are due.
+_OTHERS_FIRST = b"others"
 _RETRY = b"retry"
+#: Timers: a failing lane was quiet for an hour; a cleared cause was quiet for long enough.
 _QUIET = b"quiet/"
+_CALM = b"calm/"
+#: Cause and source → when a process made the last change, for LAST_CHANGE_KEPT.
+_LAST_CHANGE = b"last/"
+_CUT_OFF_MICROS = CUT_OFF_AT_MOST // timedelta(microseconds=1)
 _NO_CAUSE = Cause()
 _DELIVERED = "delivered"
 
@@ -78,17 +94,16 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
 
     def handle(self, batch: Sequence[tuple[Record, AlarmChanged]], turn: Turn) -> None:
         """Keep the changes, and call where no call is under way."""
-        for _, change in batch:
-            self._apply(turn, change)
+        for record, change in batch:
+            self._apply(turn, _bounded(change, record))
         self._call_next(turn)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - there is one call
         """Make the call again that was under way: its outcome is unknown."""
         call = Call.model_validate_json(value)
+        # Where it failed before, its timer is in the state.
         if call.retry_at is None:
             turn.start(call, cause=_NO_CAUSE)
-        else:
-            turn.schedule(_RETRY, call.retry_at)
 
     async def perform(self, effect: Call) -> str | None:
         """Make the call."""
@@ -98,22 +113,35 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             return type(error).__name__
 
     def settled(self, effect: Call, result: str | None, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
-        """Pause after a delivered call; have a failed one made again."""
+        """Pause after a delivered call; have a failed one made again, or give it up."""
         _calls.add(1, {Attribute.ERROR: result or _DELIVERED})
         if result is None:
             turn.drop(_CALL)
+            if effect.is_again:
+                self._set_width(turn, 2 * len(effect.listed))
+                self._hold(turn, 2 * BETWEEN_CALLS)
             self._pause(turn)
             return
         failed = effect.failed(turn.now)
+        if failed.is_given_up(result):
+            self._give_up(turn, failed, result)
+            return
         _log.error("alarm was not delivered and is tried again", reason=result, failures=failed.failures)
         turn.put(_CALL, failed.model_dump_json().encode())
         if failed.retry_at is not None:
             turn.schedule(_RETRY, failed.retry_at)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
-        """Repeat a failed call, make the next one, or clear a lane that puts nothing aside any more."""
+        """Repeat a failed call, make the next one, or clear a cause that was quiet for long enough."""
         if timer == _RETRY:
             self._repeat(turn)
+        elif timer in (_PAUSE, _HOLD):
+            turn.drop(timer)
+        elif timer.startswith(_CALM):
+            name = timer.removeprefix(_CALM)
+            status = self._status(turn, name)
+            if status is not None and status.is_held_back:
+                self._keep(turn, name, quiet(status, turn.now))
         elif timer.startswith(_QUIET):
             self._clear(turn, timer.removeprefix(_QUIET))
         self._call_next(turn)
@@ -122,7 +150,10 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         """Return the key of the call or of the cause that a timer or an effect belongs to."""
         if not isinstance(work, bytes) or work == _RETRY:
             return _CALL
-        return _CAUSE + work.removeprefix(_QUIET) if work.startswith(_QUIET) else None
+        for prefix in (_QUIET, _CALM):
+            if work.startswith(prefix):
+                return _CAUSE + work.removeprefix(prefix)
+        return None
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
         """Say in the log, where the port cannot, that an alarm is lost; the others go on after a pause."""
@@ -132,17 +163,28 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         self._pause(turn)
 
     def _apply(self, turn: Turn, change: AlarmChanged) -> None:
+        if change.kind in WRITTEN_BY_PROCESSES and _is_outdated(turn, change):
+            return
         name = change.cause.encode()
-        stored = turn.get(_CAUSE + name)
-        before = None if stored is None else CauseStatus.model_validate_json(stored)
-        status = advance(before, change)
+        before = self._status(turn, name)
+        status = advance(before, change, turn.now)
         if status != before:
             self._keep(turn, name, status)
-        if change.kind is AlarmKind.FAILING:
+        was_held_back = before is not None and before.is_held_back
+        if status is not None and status.is_held_back:
+            if not was_held_back:
+                turn.schedule(_CALM + name, turn.now + QUIET_BEFORE_ALL_CLEAR[status.kind])
+        elif was_held_back:
+            turn.unschedule(_CALM + name)
+        if change.kind in QUIETENS:
             if status is not None and status.is_raised:
                 turn.schedule(_QUIET + name, turn.now + QUIET_AFTER)
             else:
                 turn.unschedule(_QUIET + name)
+
+    def _status(self, turn: Turn, name: bytes) -> CauseStatus | None:
+        stored = turn.get(_CAUSE + name)
+        return None if stored is None else CauseStatus.model_validate_json(stored)
 
     def _keep(self, turn: Turn, name: bytes, status: CauseStatus | None) -> None:
         if status is None:
@@ -156,9 +198,8 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             _drop(turn, _DUE + name)
 
     def _clear(self, turn: Turn, name: bytes) -> None:
-        stored = turn.get(_CAUSE + name)
-        if stored is not None:
-            status = CauseStatus.model_validate_json(stored)
+        status = self._status(turn, name)
+        if status is not None:
             cleared = AlarmChanged(cause=status.cause, kind=status.kind, state=AlarmState.CLEARED, changed_at=turn.now)
             self._apply(turn, cleared)
 
@@ -167,11 +208,18 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         if turn.get(_CALL) is not None or turn.get(_PAUSE) is not None:
             return
         waiting = [(Place.from_bytes(value), key) for key, value in turn.scan(_DUE)]
-        if not waiting:
+        if not any(place.news is News.AGAIN for place, _ in waiting):
+            _drop(turn, _WIDTH)
+            _drop(turn, _OTHERS_FIRST)
+        others_first = turn.get(_OTHERS_FIRST) is not None and any(p.news is not News.AGAIN for p, _ in waiting)
+        is_held = others_first or turn.get(_HOLD) is not None
+        chosen = choose(waiting, None if is_held else int(turn.get(_WIDTH) or MAX_LISTED))
+        if not chosen:
             return
+        _drop(turn, _OTHERS_FIRST)
         listed = []
         more = Counter(place.kind for place, _ in waiting)
-        for place, key in heapq.nsmallest(MAX_LISTED, waiting):
+        for place, key in chosen:
             name = key.removeprefix(_DUE)
             status = CauseStatus.model_validate_json(turn.get(_CAUSE + name) or b"")
             more[place.kind] -= 1
@@ -181,6 +229,34 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         turn.put(_CALL, call.model_dump_json().encode())
         turn.start(call, cause=_NO_CAUSE)
 
+    def _give_up(self, turn: Turn, call: Call, result: str) -> None:
+        """Have what a call lists said in smaller calls: no other alarm waits behind a body that is never taken."""
+        _log.critical(
+            "call of alarms is given up, what it lists goes into smaller ones",
+            reason=result,
+            failures=call.failures,
+            listed=len(call.listed),
+        )
+        turn.drop(_CALL)
+        for listed in call.listed:
+            name = listed.cause.encode()
+            self._keep(turn, name, untold(listed, self._status(turn, name), turn.now))
+        self._set_width(turn, narrower(call))
+        self._hold(turn, call.hold)
+        self._pause(turn)
+
+    def _set_width(self, turn: Turn, width: int) -> None:
+        if width < MAX_LISTED:
+            turn.put(_WIDTH, b"%d" % width)
+        else:
+            _drop(turn, _WIDTH)
+
+    def _hold(self, turn: Turn, wait: timedelta) -> None:
+        # Ended by its timer: entries end by the broker's stamps.
+        turn.put(_HOLD, b"")
+        turn.put(_OTHERS_FIRST, b"")
+        turn.schedule(_HOLD, turn.now + wait)
+
     def _repeat(self, turn: Turn) -> None:
         stored = turn.get(_CALL)
         if stored is not None:
@@ -189,11 +265,30 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             turn.start(call, cause=_NO_CAUSE)
 
     def _pause(self, turn: Turn) -> None:
-        ends = turn.now + BETWEEN_CALLS
-        turn.put(_PAUSE, b"", until=ends)
-        turn.schedule(_PAUSE, ends)
+        turn.put(_PAUSE, b"")
+        turn.schedule(_PAUSE, turn.now + BETWEEN_CALLS)
 
 
 def _drop(turn: Turn, key: bytes) -> None:
     if turn.get(key) is not None:
         turn.drop(key)
+
+
+def _bounded(change: AlarmChanged, record: Record) -> AlarmChanged:
+    """Return a change that counts as made no later than the broker appended it: its process's clock may be ahead.
+
+    Without it the process that follows, with a clock that is right, would say nothing that counts.
+    """
+    arrived_at = record.arrived_at(change.changed_at)
+    return change if change.changed_at <= arrived_at else change.model_copy(update={"changed_at": arrived_at})
+
+
+def _is_outdated(turn: Turn, change: AlarmChanged) -> bool:
+    """Keep when a process made a change; return whether one that came before it was made later."""
+    key = _LAST_CHANGE + b"\0".join((change.cause.encode(), change.source.encode()))
+    made, last = micros(change.changed_at), int(turn.get(key) or 0)
+    # By the machines' own clocks: beyond some minutes they differ, and the change counts.
+    if 0 < last - made <= _CUT_OFF_MICROS:
+        return True
+    turn.put(key, b"%d" % made, until=turn.now + LAST_CHANGE_KEPT)
+    return False

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,25 +13,23 @@ from schemas.policy.duty import load_duty
 from schemas.records import Admitted, DeliveryChanged, UrgentRejected
 from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
-from schemas.topics import KNOWN_DAYS, Group, TopicName, changelog, reports
+from schemas.topics import Group, TopicName, changelog, reports
 from schemas.vocabulary import CausedBy, Outcome, ReviewDecision, Role
-from streams.agents.alarming import clear_review
 from streams.agents.hand_over import OpenReports, is_of_report
 from streams.agents.reading import read_delivery, read_outcome, read_to_decide
-from streams.agents.reviewing import Reviews, Way, admitted_of, review_of, timer_put_aside, urgent_rejected
-from streams.domain.channels import dump, load, remember, unsafe
+from streams.agents.rejecting import timer_put_aside, urgent_rejected
+from streams.agents.reviewing import Reviews, Way, admitted_of
+from streams.agents.telling import Notices
+from streams.domain.channels import remember, unsafe
 from streams.domain.decisions import Fields, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import review_decision_id
+from streams.domain.moments import Arrival
 from streams.domain.notices import NOT_DUE, notify
+from streams.domain.outcomes import refuse_id_in_conflict, refuse_untimely, refuse_untold
 from streams.domain.policy import Ruling, decide
 from streams.domain.reviews import authenticate, refuse_untrained, reports_to_send, settle, told_after
 from streams.domain.staff import StaffDirectory
-from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
-
-_SEEN = b"d:"
-_CHANNELS = b"c:"
-_KNOWN_FOR = timedelta(days=KNOWN_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,8 @@ Message = Admitted | UrgentRejected | Answer | DeliveryChanged | None
 class Decide(Agent[Message, None, None]):
     """One decision for each disclosure, and the reports, notices and reviews that follow from it.
 
-    State: `d:` + disclosure id → digest of its content, for KNOWN_DAYS; `c:` + person → which channels are safe, for
-    good: a channel that was marked unsafe stays so until it is marked safe; the open reviews (`Reviews`) and the
-    reports that nobody acknowledged yet (`OpenReports`).
+    State: the open reviews (`Reviews`), the reports that nobody acknowledged yet (`OpenReports`), and the notices with
+    the marks of the person's channels (`Notices`).
     """
 
     def __init__(
@@ -65,7 +61,8 @@ class Decide(Agent[Message, None, None]):
         # Without a directory the policy's own rota is asked, and no outcome is authentic.
         self._staff = staff or partial(StaffDirectory, load_duty(), {})
         self._reviews = Reviews(policies, self._staff)
-        self._reports = OpenReports(self._reviews)
+        self._notices = Notices()
+        self._reports = OpenReports(self._reviews, self._notices)
         # What is due has no record to follow: where the lane is not said, it goes where its key does.
         self._partition = partition
 
@@ -81,11 +78,11 @@ class Decide(Agent[Message, None, None]):
         return message
 
     def handle(self, batch: Sequence[tuple[Record, Message]], turn: Turn) -> None:
-        """Decide each in order; a repeat changes nothing, the same id with other content is rejected."""
+        """Decide each in order; ADMIT lets each disclosure id through once."""
         self._reports.alive(turn)
         for record, message in batch:
             if isinstance(message, Admitted):
-                self._take(record, message, turn)
+                self._decide(record, message, turn)
             elif isinstance(message, Answer):
                 try:
                     self._settle(record, message, turn)
@@ -93,7 +90,10 @@ class Decide(Agent[Message, None, None]):
                     turn.reject(record, invalid)
             elif isinstance(message, DeliveryChanged):
                 way = Way(turn, message.person.encode(), Cause.of(record), record.partition)
-                self._reports.take(way, message)
+                try:
+                    self._reports.take(way, message)
+                except Invalid as invalid:
+                    turn.reject(record, invalid)
             elif message is not None:
                 way = Way(turn, message.review_id.encode(), Cause.of(record), record.partition)
                 self._reviews.ask_about(way, message)
@@ -121,36 +121,27 @@ class Decide(Agent[Message, None, None]):
 
         The alarm of such a review gives way to that of the one which asks about it.
         """
-        if work.timer is not None and is_of_report(work.timer):
-            self._reports.put_aside(work, Way(turn, work.timer, cause, self._partition))
+        name = work.timer or work.entry
+        if name is not None and is_of_report(name):
+            self._reports.put_aside(work, Way(turn, name, cause, self._partition))
             return
         if work.timer is not None:
-            clear_review(turn, review_of(work.timer), cause)
+            self._reviews.clear_put_aside(work.timer, turn, cause, self._partition)
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
         self._reviews.ask_about(Way(turn, put_aside.review_id.encode(), cause, self._partition), put_aside)
 
-    def _take(self, record: Record, admitted: Admitted, turn: Turn) -> None:
-        seen_key = _SEEN + admitted.disclosure.disclosure_id.encode()
-        seen = turn.get(seen_key)
-        if seen is None:
-            turn.put(seen_key, admitted.digest.encode(), until=turn.now + _KNOWN_FOR)
-            self._decide(record, admitted, turn)
-        elif not same_content(seen.decode(), admitted.digest):
-            turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))
-
     def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
         disclosed, person = admitted.disclosure, admitted.person or ""
-        channels_key = _CHANNELS + person.encode()
-        stored = turn.get(channels_key)
-        marks = remember(load(stored), disclosed)
-        ruling = decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=unsafe(marks))
-        # What is out of scope fills in nothing, so it says nothing of channels either; no notice of it is due.
-        if marks and ruling.outcome is not Outcome.OUT_OF_SCOPE and (changed := dump(marks)) != stored:
-            turn.put(channels_key, changed)
-        decision = decision_fields(disclosed, person, ruling, turn.now)
-        told = report_fields(admitted, ruling, decision["decision_id"], turn.now)
         # Topics keyed by person have one partition count, so what follows stays in this record's partition.
         way = Way(turn, person.encode(), Cause.of(record), record.partition)
+        known = self._notices.marks(turn, person)
+        marks = remember(known, disclosed)
+        ruling = decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=unsafe(marks))
+        # What is out of scope fills in nothing, so it says nothing of channels either; no notice of it is due.
+        if ruling.outcome is not Outcome.OUT_OF_SCOPE:
+            self._notices.mark(way, person, known, marks)
+        decision = decision_fields(disclosed, person, ruling, turn.now)
+        told = report_fields(admitted, ruling, decision["decision_id"], turn.now)
         self._send(way, _Decided(admitted, record.value or b"", ruling, decision, told))
 
     def _settle(self, record: Record, answer: Answer, turn: Turn) -> None:
@@ -163,19 +154,23 @@ class Decide(Agent[Message, None, None]):
         trained = self._policies.in_force(turn.now).trained
         refuse_untrained(outcome.role, trained)
         REVIEW_TABLE[review.request.reason].check(outcome)
+        arrival = Arrival.of(record.arrived_at(turn.now), turn.now)
+        refuse_untimely(outcome, review, arrival)
+        refuse_id_in_conflict(outcome, review.request)
+        refuse_untold(outcome, has_section=self._reviews.has_section(turn, review))
         person = review.request.person
         way = Way(turn, (person or outcome.review_id).encode(), Cause.of(record), record.partition)
         if (about := review.request.undelivered) is not None:
-            followed = self._reports.settle(way, about.report_id, outcome)
+            followed = self._reports.settle(way, about, outcome, arrival)
             self._reviews.close(way, review, outcome, followed)
         elif outcome.decision is ReviewDecision.NOT_REACHED:
-            self._reviews.ask_again(way, review, outcome)
+            self._reviews.ask_again(way, review, outcome, arrival)
         else:
             self._settle_disclosure(way, review, outcome, trained)
 
     def _settle_disclosure(self, way: Way, review: OpenReview, outcome: ReviewOutcome, trained: Sequence[Role]) -> None:
         turn, person, admitted = way.turn, review.request.person, admitted_of(review)
-        channels = unsafe(load(turn.get(_CHANNELS + (person or "").encode())))
+        channels = self._notices.unsafe(turn, person or "")
 
         def rule(disclosed: ReadableDisclosure) -> Ruling:
             return decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=channels)
@@ -183,7 +178,8 @@ class Decide(Agent[Message, None, None]):
         settled = settle(review, admitted, outcome, rule, trained=trained)
         decision_id = None
         if admitted is not None and settled is not None:
-            decision_id = review_decision_id(admitted.disclosure.disclosure_id, outcome.review_id)
+            disclosed = admitted.disclosure
+            decision_id = review_decision_id(disclosed.service, disclosed.disclosure_id, outcome.review_id)
         self._reviews.close(way, review, outcome, {"decision_id": decision_id})
         if admitted is None or settled is None or decision_id is None:
             return
@@ -208,7 +204,7 @@ class Decide(Agent[Message, None, None]):
         notices = notification_fields(admitted, ruling, told, now)
         for (agency, report), notice in zip(told, notices, strict=True):
             way.send(reports(agency), "Report", report)
-            way.send(TopicName.NOTIFICATIONS, "NotificationDue", notice)
+            self._notices.write(way, notice)
             self._reports.watch(way, report, notice)
         review = review_fields(admitted, ruling, decided.decision["decision_id"], now)
         if review is not None:

@@ -1,24 +1,20 @@
 """IDENTITY: one lane that sees every new link in order and says once who a person is."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from schemas.codec import encode
 from schemas.errors import Invalid
 from schemas.identifiers import PersonId, Token
 from schemas.records import Admitted
-from schemas.topics import KNOWN_DAYS, TopicName
+from schemas.topics import TopicName
 from streams.agents.reading import read_admitted
-from streams.agents.reviewing import tell_of_rejected
+from streams.agents.rejecting import tell_of_rejected
 from streams.domain.identity import resolve
-from streams.domain.tokens import same_content
 from streams.runtime import Agent, Cause, Record, Turn
 
 _OWNER = b"t:"
 _EDGE = b"e:"
-_SEEN = b"d:"
-_KNOWN_FOR = timedelta(days=KNOWN_DAYS)
 
 Unresolved = tuple[Admitted, dict[str, Any]]
 
@@ -26,8 +22,8 @@ Unresolved = tuple[Admitted, dict[str, Any]]
 class Identity(Agent[Unresolved, None, None]):
     """Assigns persons and sends each disclosure to its person's lane.
 
-    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen; `d:` + id → digest. All grow
-    by persons alone: of a disclosure that made nobody known the id is dropped after KNOWN_DAYS.
+    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen. Both grow with the number
+    of persons alone.
     """
 
     def decode(self, record: Record) -> Unresolved:
@@ -40,11 +36,7 @@ class Identity(Agent[Unresolved, None, None]):
         return unresolved, fields
 
     def handle(self, batch: Sequence[tuple[Record, Unresolved]], turn: Turn) -> None:
-        """Resolve each in order; what one made known holds for the next.
-
-        A person's id follows from the disclosure that made them known, so the same id with other content is rejected
-        here already: it would make one person of two.
-        """
+        """Resolve each in order; what one made known holds for the next. ADMIT lets each disclosure id through once."""
 
         def owner(token: Token) -> PersonId | None:
             person = turn.get(_OWNER + token.encode())
@@ -53,18 +45,8 @@ class Identity(Agent[Unresolved, None, None]):
         for record, (unresolved, fields) in batch:
             cause = Cause.of(record)
             disclosure_id = unresolved.disclosure.disclosure_id
-            seen_key = _SEEN + disclosure_id.encode()
-            seen = turn.get(seen_key)
-            if seen is not None and not same_content(seen.decode(), unresolved.digest):
-                turn.reject(record, Invalid.of("disclosure_id", "was used before with other content"))
-                continue
-            found = resolve(disclosure_id, [Token(token) for token in unresolved.tokens], owner)
-            if seen is None:
-                # An id that a person's own is made of is taken for as long as they are known: whoever came under it
-                # later would be made one with them. Of any other nothing is made; it may come again as if new.
-                makes_known = len(found.new_tokens) == len(unresolved.tokens)
-                until = None if makes_known else turn.now + _KNOWN_FOR
-                turn.put(seen_key, unresolved.digest.encode(), until=until)
+            tokens = [Token(token) for token in unresolved.tokens]
+            found = resolve(unresolved.disclosure.service, disclosure_id, tokens, owner)
             for token in found.new_tokens:
                 turn.put(_OWNER + token.encode(), found.person.encode())
                 link = encode("TokenOwner", {"token": token, "person": found.person})

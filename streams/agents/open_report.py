@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from schemas.codec import decode
+from schemas.errors import Invalid
 from schemas.records import OpenReport, Report
 from streams.runtime import Turn
 
@@ -25,6 +28,14 @@ def open_report(turn: Turn, report_id: str) -> OpenReport | None:
     return None if stored is None else opened(stored)
 
 
+def readable(stored: bytes | None) -> tuple[OpenReport, Report] | None:
+    """Return the open report that an entry holds, with its report as it was sent last; None where it holds none."""
+    try:
+        return None if stored is None else ((kept := opened(stored)), report_of(kept))
+    except (Invalid, ValidationError):
+        return None
+
+
 def report_of(kept: OpenReport) -> Report:
     """Return the report as it was sent last."""
     return Report.model_validate(decode(kept.report, "Report")[1])
@@ -32,6 +43,6 @@ def report_of(kept: OpenReport) -> Report:
 
 def section_of(turn: Turn, report_id: str) -> dict[str, Any] | None:
     """Return the fields of the section that an open report rests on, None where there is none."""
-    kept = open_report(turn, report_id)
-    sections = () if kept is None else report_of(kept).sections
+    found = readable(turn.get(name_of(report_id)))
+    sections = () if found is None else found[1].sections
     return sections[0].section.model_dump() if sections else None

@@ -12,8 +12,8 @@ from schemas.vocabulary import DeliveryState
 from streams.domain.hand_over import ACKNOWLEDGED
 from streams.runtime import Record
 
-#: States in which a report may be done with; on the way there each is written four times.
-_ENDS = frozenset({*ACKNOWLEDGED, DeliveryState.FAILED})
+#: States from which something follows: an attempt begins, or the report may be done with.
+_TELLING = frozenset({*ACKNOWLEDGED, DeliveryState.SENT, DeliveryState.FAILED})
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -37,12 +37,12 @@ def read_outcome(record: Record) -> tuple[ReviewOutcome, dict[str, Any]]:
 
 
 def read_delivery(record: Record) -> DeliveryChanged | None:
-    """Return the step of a report that the record carries, None for one that says nothing of how the report ends.
+    """Return the step of a report that the record carries, None for one from which nothing follows.
 
     Raises `Invalid` where it is no step of a report.
     """
     _, fields = _decoded(record, "DeliveryChanged")
-    return _validated(DeliveryChanged, fields) if fields["state"] in _ENDS else None
+    return _validated(DeliveryChanged, fields) if fields["state"] in _TELLING else None
 
 
 def _decoded(record: Record, *names: str) -> tuple[str, dict[str, Any]]:

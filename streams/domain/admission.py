@@ -1,28 +1,34 @@
 """ADMIT's split of a disclosure: facts the policy needs stay readable, all that identifies goes under seal.
 
 Both halves are taken from the fields as they were decoded: models of them would be built only to be taken apart again.
+
+A sender's clock may be wrong. No time that it claims counts as later than the arrival of the record: a mark of safety
+from the year 2035 would outweigh every later one, and ages and scope would be judged on a day to come.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from schemas.disclosure import Disclosure, ReadableDisclosure
 
-_READABLE = ("disclosure_id", "service", "disclosed_at", "assessment", "concerns", "safety", "contact", "involvement")
+_READABLE = ("disclosure_id", "service", "concerns", "safety", "contact", "involvement")
 _READABLE_OF_SUBJECT = ("date_of_birth", "age", "age_band", "adult_at_risk")
 _SEALED_OF_SUBJECT = ("account", "phone", "email", "date_of_birth", "location", "professionals")
 
 
-def readable(disclosure: Disclosure) -> ReadableDisclosure:
-    """Return the half without identifiers, places, names, reference and free text."""
-    return ReadableDisclosure.model_validate(readable_fields(disclosure.model_dump()))
+def readable(disclosure: Disclosure, arrived_at: datetime) -> ReadableDisclosure:
+    """Return the half without identifiers, places, names, reference and free text; its times are bounded."""
+    return ReadableDisclosure.model_validate(readable_fields(disclosure.model_dump(), arrived_at))
 
 
-def readable_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the `ReadableDisclosure`, given those of the `Disclosure`."""
-    subject, channel = fields["subject"], fields["channel"]
+def readable_fields(fields: Mapping[str, Any], arrived_at: datetime) -> dict[str, Any]:
+    """Return the fields of the `ReadableDisclosure`, given those of the `Disclosure`; its times are bounded."""
+    subject, channel, assessment = fields["subject"], fields["channel"], fields["assessment"]
     return {
         **{name: fields[name] for name in _READABLE},
+        "disclosed_at": min(fields["disclosed_at"], arrived_at),
+        "assessment": {**assessment, "assessed_at": min(assessment["assessed_at"], arrived_at)},
         "channel": None if channel is None else channel["kind"],
         "subject": {
             **{name: subject[name] for name in _READABLE_OF_SUBJECT},

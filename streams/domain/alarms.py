@@ -6,41 +6,43 @@
 | nothing | raised, then cleared before a call was made of it | nothing |
 | step n | raised with step n or less | nothing: a repeat |
 | step n | raised with a higher step | the alarm with that step |
-| step n | cleared | the all-clear |
+| step n | cleared by each lane that raised it | the all-clear, once the cause was quiet for `QUIET_BEFORE_ALL_CLEAR` |
 | step n | cleared, then raised with step n or less before a call was made of it | nothing: the cause is there again |
 
-What a call contains counts as known from the moment the call is made: it is repeated, as it is, until it is delivered.
+What a call contains counts as known from the moment the call is made (`alarm_calls`).
 """
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from typing import assert_never
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.alarms import AlarmChanged
+from schemas.alarms import AlarmChanged, AlarmFact
 from schemas.fields import Time
 from schemas.vocabulary import AlarmKind, AlarmState
 
-#: Alarms and all-clears that one call lists. The others follow in the next calls.
-MAX_LISTED = 100
-#: The pause between a call that was delivered and the next call.
-BETWEEN_CALLS = timedelta(seconds=5)
-#: A lane that put nothing aside for so long is no longer failing: nobody writes `cleared` of it.
+#: What is told again and again while it lasts is over when nothing was told of it for so long. A lane that puts nothing
+#: aside any more writes no `cleared`, and a process on a machine that is gone cannot.
 QUIET_AFTER = timedelta(hours=1)
-_FIRST_RETRY = timedelta(seconds=1)
-_LONGEST_RETRY = timedelta(minutes=1)
-
-#: The most urgent first. A refusing lane, an open breaker or a failing lane is the reason of many late reviews.
-_ORDER: Mapping[AlarmKind, int] = {
-    kind: place for place, kind in enumerate((AlarmKind.LANE, AlarmKind.BREAKER, AlarmKind.FAILING, AlarmKind.REVIEW))
+QUIETENS = frozenset((AlarmKind.FAILING, AlarmKind.CLOCK))
+#: How long a cause is quiet before the all-clear. Without it a breaker that opens and closes all the time makes a call
+#: of each change. A settled review does not come back, and a failing lane was quiet for an hour by then.
+QUIET_BEFORE_ALL_CLEAR: Mapping[AlarmKind, timedelta] = {
+    AlarmKind.LANE: timedelta(minutes=1),
+    AlarmKind.BREAKER: timedelta(minutes=1),
+    AlarmKind.UNDELIVERED: timedelta(minutes=1),
+    AlarmKind.FAILING: timedelta(0),
+    AlarmKind.CLOCK: timedelta(0),
+    AlarmKind.REVIEW: timedelta(0),
 }
-_ALL_CLEARS = len(_ORDER)
-_MAX_STEP = 999_999
-_MICROSECOND = timedelta(microseconds=1)
+#: Written by processes outside a transaction: a process that was cut off may write a change after the lane's next owner
+#: wrote one. Of these kinds a change counts only if none of its cause and source that was made later came before it.
+WRITTEN_BY_PROCESSES = frozenset({AlarmKind.LANE, AlarmKind.BREAKER})
+#: For so long a process may be cut off, at most, before it is ended. What is older was made by another clock.
+CUT_OFF_AT_MOST = timedelta(minutes=10)
+#: How long the time of the last change is kept for that.
+LAST_CHANGE_KEPT = timedelta(days=1)
 
 
 class CauseStatus(BaseModel):
@@ -56,108 +58,100 @@ class CauseStatus(BaseModel):
     facts: dict[str, str | int]
     #: The highest step that the receiver knows; None: it knows nothing of this cause.
     known_step: int | None = None
+    #: The lanes that raised it, each with how many records wait there.
+    sources: dict[str, int] = {}
+    #: It is cleared, and the all-clear waits until the cause was quiet for long enough.
+    is_held_back: bool = False
+    #: Since when the receiver is to hear of it.
+    due_since: Time | None = None
+    #: Calls in a row that listed it and were given up.
+    given_up: int = 0
 
     @property
     def is_due(self) -> bool:
         """Whether the receiver is to hear of this cause."""
-        return not self.is_raised or self.known_step is None or self.step > self.known_step
+        if self.is_held_back:
+            return False
+        return self.given_up > 0 or not self.is_raised or self.known_step is None or self.step > self.known_step
+
+    @property
+    def said_facts(self) -> dict[str, str | int]:
+        """The facts as a call says them; of undelivered reports, how many wait in all lanes together."""
+        if self.kind is AlarmKind.UNDELIVERED:
+            return {**self.facts, AlarmFact.WAITING: sum(self.sources.values())}
+        return self.facts
 
 
-class Call(BaseModel):
-    """A call of the receiver, as it is made until it is delivered."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    #: JSON.
-    body: str
-    #: Idempotency key: the SHA-256 of the body.
-    key: str
-    #: It lists at least one alarm, and not all-clears alone.
-    has_alarms: bool
-    #: Attempts that failed.
-    failures: int = 0
-    #: When the next attempt is due; None while one is under way.
-    retry_at: Time | None = None
-
-    def failed(self, now: datetime) -> "Call":
-        """Return the call after a failed attempt; the wait doubles from 1 s to 60 s."""
-        wait = min(_LONGEST_RETRY, _FIRST_RETRY * 2 ** min(self.failures, 10))
-        return self.model_copy(update={"failures": self.failures + 1, "retry_at": now + wait})
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """The place of a cause among those that the receiver is to hear of: the smallest comes first."""
-
-    order: int
-    steps_below: int
-    since: int
-    kind: AlarmKind
-
-    @classmethod
-    def of(cls, status: CauseStatus) -> "Place":
-        """Return the place: alarms before all-clears, then by kind, then the highest step, then the oldest."""
-        order = _ORDER[status.kind] if status.is_raised else _ALL_CLEARS
-        since = (status.since - datetime.fromtimestamp(0, status.since.tzinfo)) // _MICROSECOND
-        return cls(order, _MAX_STEP - min(status.step, _MAX_STEP), since, status.kind)
-
-    def to_bytes(self) -> bytes:
-        """Return it as the lane's state keeps it."""
-        return f"{self.order} {self.steps_below} {self.since} {self.kind}".encode()
-
-    @classmethod
-    def from_bytes(cls, kept: bytes) -> "Place":
-        """Return a kept place."""
-        order, steps_below, since, kind = kept.decode().split(" ")
-        return cls(int(order), int(steps_below), int(since), AlarmKind(kind))
-
-
-def advance(status: CauseStatus | None, change: AlarmChanged) -> CauseStatus | None:
+def advance(status: CauseStatus | None, change: AlarmChanged, now: datetime) -> CauseStatus | None:
     """Return the status of a cause after a change; None where there is nothing to keep."""
     match change.state:
         case AlarmState.CLEARED:
-            if status is None or status.known_step is None:
-                return None
-            return status.model_copy(update={"is_raised": False})
+            return None if status is None else _cleared(status, change, now)
         case AlarmState.RAISED:
-            if status is None:
-                return CauseStatus(
-                    cause=change.cause,
-                    kind=change.kind,
-                    is_raised=True,
-                    step=change.step,
-                    since=change.changed_at,
-                    facts=dict(change.facts),
-                )
-            if status.is_raised and (change.step < status.step or (not status.is_due and change.step == status.step)):
-                return status
-            return status.model_copy(update={"is_raised": True, "step": change.step, "facts": dict(change.facts)})
+            return _raised(status, change, now)
         case _:
             assert_never(change.state)
 
 
+def quiet(status: CauseStatus, now: datetime) -> CauseStatus:
+    """Return the status of a cleared cause that was quiet for long enough: its all-clear is due."""
+    return status.model_copy(update={"is_held_back": False, "due_since": now})
+
+
 def known(status: CauseStatus) -> CauseStatus | None:
     """Return the status of a cause once a call tells the receiver of it; None where there is nothing to keep."""
-    return status.model_copy(update={"known_step": status.step}) if status.is_raised else None
+    if not status.is_raised:
+        return None
+    return status.model_copy(update={"known_step": status.step, "given_up": 0, "due_since": None})
 
 
-def compose(listed: Sequence[CauseStatus], more: Mapping[AlarmKind, int], now: datetime) -> Call:
-    """Return the call that lists these causes, in their order; `more` counts those that wait for the next calls."""
-    alarms = [_alarm(status) for status in listed if status.is_raised]
-    cleared = [_named(status) for status in listed if not status.is_raised]
-    fields = {
-        "at": now.isoformat(),
-        "alarms": alarms,
-        "cleared": cleared,
-        "more": {kind.value: more[kind] for kind in _ORDER if more.get(kind)},
+def untold(listed: CauseStatus, status: CauseStatus | None, now: datetime) -> CauseStatus | None:
+    """Return the status of a cause whose call was given up: it is due again, whatever the receiver took of that call.
+
+    `listed` is the cause as the call listed it, `status` as it is now.
+    """
+    again = {"given_up": listed.given_up + 1, "due_since": listed.due_since or now}
+    if not listed.is_raised:
+        return status or listed.model_copy(update=again)
+    return None if status is None else status.model_copy(update=again)
+
+
+def _cleared(status: CauseStatus, change: AlarmChanged, now: datetime) -> CauseStatus | None:
+    if not status.is_raised:
+        return status
+    others = {source: waiting for source, waiting in status.sources.items() if source != change.source}
+    if others:
+        return status.model_copy(update={"sources": others})
+    if status.known_step is None:
+        return None
+    waits = QUIET_BEFORE_ALL_CLEAR[status.kind] > timedelta(0)
+    return status.model_copy(update={"is_raised": False, "sources": {}, "is_held_back": waits, "due_since": now})
+
+
+def _raised(status: CauseStatus | None, change: AlarmChanged, now: datetime) -> CauseStatus:
+    waiting = change.facts.get(AlarmFact.WAITING, 0)
+    source = {change.source: waiting if isinstance(waiting, int) else 0}
+    if status is None:
+        return CauseStatus(
+            cause=change.cause,
+            kind=change.kind,
+            is_raised=True,
+            step=change.step,
+            since=change.changed_at,
+            facts=dict(change.facts),
+            sources=source,
+            due_since=now,
+        )
+    sources = {**status.sources, **source}
+    if status.is_raised and (change.step < status.step or (not status.is_due and change.step == status.step)):
+        return status.model_copy(update={"sources": sources})
+    news = {
+        "is_raised": True,
+        "step": change.step,
+        "facts": dict(change.facts),
+        "sources": sources,
+        "is_held_back": False,
     }
-    body = json.dumps(fields, separators=(",", ":"))
-    return Call(body=body, key=hashlib.sha256(body.encode()).hexdigest(), has_alarms=bool(alarms))
-
-
-def _alarm(status: CauseStatus) -> dict[str, Any]:
-    return {**_named(status), "step": status.step, "facts": status.facts}
-
-
-def _named(status: CauseStatus) -> dict[str, Any]:
-    return {"cause": status.cause, "kind": status.kind.value, "since": status.since.isoformat()}
+    raised = status.model_copy(update=news)
+    due_since = (status.due_since or now if status.is_due else now) if raised.is_due else None
+    return raised.model_copy(update={"due_since": due_since})

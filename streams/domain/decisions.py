@@ -47,7 +47,7 @@ def decision_fields(
     """Return the fields of the `Decision`; `id_` where what caused it is more than `caused_by` says."""
     review = ruling.review
     return {
-        "decision_id": id_ or decision_id(disclosed.disclosure_id, caused_by.value),
+        "decision_id": id_ or decision_id(disclosed.service, disclosed.disclosure_id, caused_by.value),
         "disclosure_id": disclosed.disclosure_id,
         "person": person,
         "policy_version": ruling.policy_version,
@@ -153,6 +153,7 @@ def _report(
         "report_id": report_id(decision, agency.value),
         "decision_id": decision,
         "agency": agency.value,
+        # One report for all services of 999: see decision 0012.
         "service": services[0].value if services else None,
         "services": [service.value for service in services],
         "kind": ReportKind.NEW.value,

@@ -131,6 +131,19 @@ FAILURE_READINGS: Mapping[Failure, Reading] = MappingProxyType(
 #: our own, and tells nothing of the endpoint.
 UNANSWERED = frozenset({Failure.NO_CONNECTION, Failure.TIMEOUT, Failure.CONNECTION_LOST})
 
+#: Reasons for which an attempt failed that leave no doubt that the agency does not have the report. 409 says that it
+#: has another one under this id, so that is no such reason.
+NOT_TAKEN = frozenset(
+    {
+        Failure.NO_CONNECTION.value,
+        *(
+            f"status_{status}"
+            for status, reading in STATUS_READINGS.items()
+            if reading in (_R.FAIL, _R.DENIED) and status != 409
+        ),
+    }
+)
+
 #: The reason given for a status that the table does not know.
 UNKNOWN_STATUS = "unknown_status"
 #: The reason given when the agency's time limit has passed.
@@ -148,6 +161,12 @@ def read_answer(answer: int | Failure) -> tuple[Reading, str | None]:
     if reading is None:
         return Reading.FAIL, f"{UNKNOWN_STATUS}_{answer}"
     return reading, None if reading is Reading.ACKNOWLEDGED else f"status_{answer}"
+
+
+def is_tried_on(agency: Agency, failure: str) -> bool:
+    """Return whether a report that failed for that reason is tried on while a human has it."""
+    denied = {f"status_{status}" for status, reading in STATUS_READINGS.items() if reading is Reading.DENIED}
+    return bool(RETRY_POLICIES[agency].tries_on) and (failure.startswith(LIMIT_PASSED) or failure in denied)
 
 
 def limit_reason(last_reason: str | None) -> str:

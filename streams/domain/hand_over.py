@@ -4,18 +4,26 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from schemas.errors import Invalid
 from schemas.records import DeliveryChanged, OpenReport, Report
 from schemas.review_table import REVIEW_TABLE
 from schemas.vocabulary import Agency, DeliveryState, ReviewReason, StopReason
-from streams.domain.delivery import LIMIT_PASSED, RETRY_POLICIES
+from streams.domain.delivery import LIMIT_PASSED, NOT_TAKEN, RETRY_POLICIES
 from streams.domain.ids import undelivered_review_id
+from streams.domain.moments import Arrival, as_entered, to_the_minute
 
 Fields = dict[str, Any]
 
+#: How far the clock of whoever settles a review may be ahead of the worker's.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 #: The failure given for a report whose limit's timer raised.
 PUT_ASIDE = "put_aside"
+#: Stands for an attempt of an earlier sending; no attempt has this number, nor the one before the first.
+EARLIER_SENDING = -1
 #: What a report is once its agency has it, whatever the agency does then.
 ACKNOWLEDGED = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN})
+
+LONGEST_LIMIT = max(policy.limit for policy in RETRY_POLICIES.values())
 
 
 def limit_of(agency: Agency) -> timedelta:
@@ -23,9 +31,26 @@ def limit_of(agency: Agency) -> timedelta:
     return RETRY_POLICIES[agency].limit
 
 
-def limit_at(report: OpenReport, outage: float) -> datetime:
-    """Return when a report is handed over; `outage`: seconds that its lane has been away in all, until now."""
-    return report.limit_at + timedelta(seconds=max(0.0, outage - report.outage))
+def time_left(report: OpenReport, agency: Agency, worked: float) -> timedelta:
+    """Return how long a report has until it is handed over; `worked`: seconds its lane has been at work in all."""
+    return limit_of(agency) - timedelta(seconds=worked - report.worked)
+
+
+def unsure_since(before: int | None, changed: DeliveryChanged) -> int | None:
+    """Return from which attempt on it is not known whether the agency has the report, after this step.
+
+    `before`: the same before it; None: no attempt can have reached the agency. A step at which an attempt begins says
+    why the one before it failed. A later sending may number its attempts anew: a doubt that an earlier one left is
+    no attempt's of its own, and no answer to these ends it.
+    """
+    begins = changed.state is DeliveryState.SENT or changed.request is not None
+    not_taken = changed.reason in NOT_TAKEN
+    if begins and before is not None and changed.attempt == 1:
+        return EARLIER_SENDING
+    if begins:
+        only_last_in_doubt = before is None or (not_taken and before == changed.attempt - 1)
+        return changed.attempt if only_last_in_doubt else before
+    return None if not_taken and before == changed.attempt else before
 
 
 def review_wait(agency: Agency) -> timedelta:
@@ -35,6 +60,21 @@ def review_wait(agency: Agency) -> timedelta:
     if wait is None:
         raise ValueError("the table of reviews gives an undelivered report no deadline")
     return wait
+
+
+def check_told_at(told_at: datetime, reported_at: datetime | None, arrival: Arrival) -> None:
+    """Raise `Invalid` unless the agency was told by phone after the report was made, and before now.
+
+    Staff enter minutes, so the minute of the report counts whole. A report that was made by a clock which was ahead
+    counts as made when the outcome arrived.
+    """
+    latest = arrival.now + CLOCK_TOLERANCE
+    if reported_at is None:
+        if told_at > latest:
+            raise Invalid.of("told_at", "must not be after now")
+    elif not to_the_minute(arrival.bounded(reported_at)) <= told_at <= latest:
+        earliest = as_entered(arrival.bounded(reported_at))
+        raise Invalid.of("told_at", f"must not be before {earliest}, when it was reported, and not after now")
 
 
 def undelivered_fields(report: Report, failure: str, now: datetime) -> Fields:
@@ -65,12 +105,12 @@ def unknown_fields(changed: DeliveryChanged, now: datetime) -> Fields:
     return _requested(changed.agency, now, about, person=changed.person or None)
 
 
-def unreadable_fields(report_id: str, now: datetime) -> Fields:
+def unreadable_fields(report_id: str, generation: int, now: datetime) -> Fields:
     """Return the fields of the `ReviewRequested` of a report of which only the id is known.
 
-    It may be one to 999, so it has that one's deadline.
+    It may be one to 999, so it has that one's deadline. `generation`: a sending of which no review was asked for yet.
     """
-    about = _unread(report_id, Agency.EMERGENCY_999, 1, PUT_ASIDE)
+    about = _unread(report_id, Agency.EMERGENCY_999, generation, PUT_ASIDE)
     return _requested(Agency.EMERGENCY_999, now, about, person=None)
 
 

@@ -6,26 +6,31 @@ None contains the person: persons may be merged, and an id must not change when 
 from hashlib import sha1, sha256
 from uuid import UUID
 
-from schemas.identifiers import DecisionId, NotificationId, PersonId, ReportId, ReviewId
+from schemas.identifiers import DecisionId, NotificationId, PersonId, ReportId, ReviewId, Token
+from schemas.vocabulary import Service
 
 #: What is not mistaken for another when it is read aloud or copied by hand: no 0 and O, no 1 and I.
 _READ_ALOUD = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _NAMESPACE = UUID("6f0a6d0e-3c55-5b6b-9a56-0f3d5f0c9b41")
 
 
-def person_id(first_disclosure: str) -> PersonId:
-    """Return the id of the person whom this disclosure made known; it stays when keys rotate or tokens are added."""
-    return PersonId(_derive("person", first_disclosure))
+def person_id(service: Service, first_disclosure: str, first_token: Token) -> PersonId:
+    """Return the id of the person whom this disclosure of a service made known; IDENTITY assigns it once.
+
+    The token is part of it because ADMIT forgets ids after KNOWN_DAYS. A service that then uses an id again for
+    somebody else would join the two persons.
+    """
+    return PersonId(_derive("person", service, first_disclosure, first_token))
 
 
-def decision_id(disclosure: str, caused_by: str = "disclosure") -> DecisionId:
-    """Return the id of the decision that `caused_by` brought about for this disclosure."""
-    return DecisionId(_derive("decision", disclosure, caused_by))
+def decision_id(service: Service, disclosure: str, caused_by: str = "disclosure") -> DecisionId:
+    """Return the id of the decision that `caused_by` brought about for this disclosure of a service."""
+    return DecisionId(_derive("decision", service, disclosure, caused_by))
 
 
-def review_decision_id(disclosure: str, review: str) -> DecisionId:
+def review_decision_id(service: Service, disclosure: str, review: str) -> DecisionId:
     """Return the id of the decision that settling this review brings about: the first outcome alone settles it."""
-    return decision_id(disclosure, f"review_outcome|{review}")
+    return decision_id(service, disclosure, f"review_outcome|{review}")
 
 
 def report_id(decision: str, agency: str) -> ReportId:
@@ -38,6 +43,11 @@ def rejected_report_id(topic: str, partition: int, offset: int) -> ReportId:
     return ReportId(_derive("report", topic, str(partition), str(offset)))
 
 
+def rejected_notice_id(topic: str, partition: int, offset: int) -> NotificationId:
+    """Return the id under which a record that is no readable notice is handed over, by its place."""
+    return NotificationId(_derive("notification", topic, str(partition), str(offset)))
+
+
 def review_id(decision: str) -> ReviewId:
     """Return the id of the review that this decision asks for."""
     return ReviewId(_derive("review", decision))
@@ -46,6 +56,14 @@ def review_id(decision: str) -> ReviewId:
 def rejected_review_id(topic: str, partition: int, offset: int) -> ReviewId:
     """Return the id of the review of a record that was rejected there."""
     return ReviewId(_derive("review", topic, str(partition), str(offset)))
+
+
+def conflict_review_id(service: Service, disclosure: str, digest: str) -> ReviewId:
+    """Return the id of the review of other content (`digest`) under an id that this service used before.
+
+    The same content that comes again under it is the same review.
+    """
+    return ReviewId(_derive("conflict", service, disclosure, digest))
 
 
 def undelivered_review_id(report: str, generation: int) -> ReviewId:

@@ -1,13 +1,18 @@
 """Whether and how somebody is told that they were reported (TELL-1)."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from schemas.disclosure import ReadableDisclosure
 from schemas.records import Notify
-from schemas.vocabulary import ContactChannel, WithheldBecause
+from schemas.vocabulary import ContactChannel, NoticeStands, WithheldBecause
 
 #: Nobody is reported, so there is nothing to tell them of.
 NOT_DUE = Notify(due=False)
+_S = NoticeStands
+#: Each outweighs the one before. An agency that acknowledged was told, whatever staff withdrew.
+_RANK = (_S.TELLING, _S.NOT_TOLD, _S.MAYBE_TOLD, _S.ALREADY_TOLD, _S.TOLD)
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
 
 
@@ -23,6 +28,20 @@ def notify(
         return NOT_DUE
     contact = disclosed.contact
     return _notify(contact.channels, contact.preferred, contact.safe_to_contact is False, unsafe_channels)
+
+
+def outweighs(stands: NoticeStands, other: NoticeStands) -> bool:
+    """Return whether a report that stands so says more than one that stands otherwise."""
+    return _RANK.index(stands) > _RANK.index(other)
+
+
+def narrowed(notice: Mapping[str, Any], unsafe_channels: frozenset[ContactChannel]) -> dict[str, Any]:
+    """Return the fields of a `NotificationDue` without channels that are unsafe by now; withheld where none is left."""
+    safe = [channel for channel in notice["channels"] if channel not in unsafe_channels]
+    if len(safe) == len(notice["channels"]):
+        return dict(notice)
+    withheld = notice["withheld_because"] if safe else WithheldBecause.NOT_SAFE_TO_CONTACT.value
+    return {**notice, "channels": safe, "withheld_because": withheld}
 
 
 @lru_cache(maxsize=1024)

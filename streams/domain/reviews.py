@@ -46,7 +46,7 @@ Rule = Callable[[ReadableDisclosure], Ruling]
 
 _SENT = (Outcome.EMERGENCY, Outcome.REFER)
 #: Abuse: acted on even if the person later says that they are safe (SAFE-4).
-_ABUSE = frozenset({ClauseId.IR_3, ClauseId.LT_2, ClauseId.LT_3})
+ABUSE = frozenset({ClauseId.IR_3, ClauseId.LT_2, ClauseId.LT_3})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +149,18 @@ def open_fields(request: Fields, value: bytes, ruling: Ruling, told: list[Fields
     }
 
 
-def rejected_fields(rejected: UrgentRejected, now: datetime, deadline: datetime, on_duty: str) -> Fields:
-    """Return the fields of the `ReviewRequested` of a rejected record."""
+def rejected_fields(
+    rejected: UrgentRejected, reason: ReviewReason, now: datetime, deadline: datetime, on_duty: str
+) -> Fields:
+    """Return the fields of the `ReviewRequested` of a rejected record; of a conflict it names what stands too."""
+    first = rejected.conflict
     return {
         "review_id": rejected.review_id,
-        "decision_id": None,
-        "disclosure_id": None,
+        "decision_id": None if first is None else first.decision_id,
+        "disclosure_id": None if first is None else first.disclosure_id,
         "person": None,
         "requested_at": now,
-        "reason": ReviewReason.REJECTED.value,
+        "reason": reason.value,
         "deadline": deadline,
         "on_duty": on_duty,
         "rejected": rejected.model_dump(),
@@ -208,7 +211,7 @@ def _confirmed(review: OpenReview, disclosed: ReadableDisclosure, added: Sequenc
 
 
 def _refused(review: OpenReview, disclosed: ReadableDisclosure, refusal: Refusal | None, ruling: Ruling) -> Settled:
-    abused = any(each.id in _ABUSE and each.state is ClauseState.HOLDS for each in ruling.findings)
+    abused = any(each.id in ABUSE and each.state is ClauseState.HOLDS for each in ruling.findings)
     if refusal is Refusal.SAFE_AFTER_CONVERSATION and abused:
         raise Invalid.of("refusal", "SAFE-4: abuse is acted on even if they say that they are safe")
     notes = (*ruling.notes, f"review: refused, {refusal}")

@@ -34,7 +34,7 @@ def tokens_of(disclosure: Disclosure, *, key: bytes, version: str) -> tuple[Toke
 def digest_of(content: bytes, *, key: bytes, version: str) -> str:
     """Return a keyed digest of a disclosure's content: equal for a repeat, other for the same id with other content.
 
-    `content` is the disclosure in the one form that `schemas.codec.content` gives it.
+    `content` is the disclosure in the one form that `schemas.content` gives it.
     """
     return f"{version}:{_hmac(key, b'disclosure|' + content)}"
 

@@ -4,16 +4,23 @@
 """
 
 from streams.runtime.agent import Agent, Cause, Output, PutAside, Record, Timer, Turn
+from streams.runtime.clock import Clock, ClockAgrees, ClockStepped
 from streams.runtime.collector import spare_collector
 from streams.runtime.follower import Follower
 from streams.runtime.groups import LaneContext, LaneGroup
 from streams.runtime.lane_events import LaneCloses, LaneEvent, LaneOpens, LanePutsAside, LaneRefuses
+from streams.runtime.stamps import BrokerAgrees, BrokerAhead
 from streams.runtime.steps import Step
 from streams.runtime.worker import run_worker
 
 __all__ = [
     "Agent",
+    "BrokerAgrees",
+    "BrokerAhead",
     "Cause",
+    "Clock",
+    "ClockAgrees",
+    "ClockStepped",
     "Follower",
     "LaneCloses",
     "LaneContext",

@@ -11,7 +11,8 @@
 The runtime makes one transaction of everything a turn collected, the offsets of its batch included. Work outside
 (an agency's HTTP call) is an *effect*: started by a turn, performed after its commit, settled in a turn of its own.
 What is to happen later is a *timer*: kept in the lane's state, so that it outlives the process, and due in a turn of
-its own. An entry of the state may have an end (`until`), after which it is dropped.
+its own. An entry of the state may have an end (`until`), after which it is dropped: by this process's clock and by the
+times that the broker stamped.
 """
 
 import re
@@ -19,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -47,7 +48,10 @@ def at_micros(count: int) -> datetime:
 
 
 class Record(NamedTuple):
-    """One record as it was read; `timestamp` in milliseconds since 1970, UTC."""
+    """One record as it was read; `timestamp` in milliseconds since 1970, UTC.
+
+    `is_stamped`: the broker set `timestamp` when it appended the record (`LogAppendTime`); else its writer claims it.
+    """
 
     topic: str
     partition: int
@@ -56,6 +60,11 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers
+    is_stamped: bool = False
+
+    def arrived_at(self, now: datetime) -> datetime:
+        """Return when the broker appended the record; `now` where it did not stamp it."""
+        return at_micros(self.timestamp * 1_000) if self.is_stamped else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +94,11 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """When something is due, and what brought it about."""
+    """When something is due, what brought it about, and how long the wait was when it was set."""
 
     at: datetime
     cause: Cause = Cause()
+    wait: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +121,17 @@ class PutAside:
 class Turn:
     """Collects what follows from a batch; nothing of it happens before all of it is committed together.
 
-    `state` is what was committed before, `untils` when entries of it end (microseconds since 1970, UTC).
+    `state` is what was committed before, `untils` when entries of it end, and `stamp` the newest time that the broker
+    stamped (microseconds since 1970, UTC; None: as late as `now`). An entry has ended once both `now` and `stamp` have
+    passed its end: a clock that is ahead ends nothing too early.
     """
 
     def __init__(
-        self, state: Mapping[bytes, bytes], now: datetime, untils: Mapping[bytes, int] = MappingProxyType({})
+        self,
+        state: Mapping[bytes, bytes],
+        now: datetime,
+        untils: Mapping[bytes, int] = MappingProxyType({}),
+        stamp: int | None = None,
     ) -> None:
         self.now = now
         self.outputs: list[Output] = []
@@ -129,15 +145,19 @@ class Turn:
         #: Set by the runtime for the record at work: the context its outputs carry instead of the record's own.
         self.contexts: dict[bytes, bytes] = {}
         self._state = state
-        self._ended = untils
-        self._now = micros(now)
+        self._untils = untils
+        at = micros(now)
+        stamp = at if stamp is None else stamp
+        self._ended_by = min(at, stamp)
+        #: How far this process's clock is behind the broker's stamps.
+        self._behind = timedelta(microseconds=max(0, stamp - at))
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key` in the lane's state, this turn's changes included; None once it has ended."""
         if key in self.changes:
             return self.changes[key]
         value = self._state.get(key)
-        if value is not None and key in self._ended and self._ended[key] <= self._now:
+        if value is not None and key in self._untils and self._untils[key] <= self._ended_by:
             return None
         return value
 
@@ -148,10 +168,13 @@ class Turn:
                 yield key, value
 
     def put(self, key: bytes, value: bytes, *, until: datetime | None = None) -> None:
-        """Set `key` in the lane's state; once `until` has passed it is dropped, without it it stays."""
+        """Set `key` in the lane's state; once `until` has passed it is dropped, without it it stays.
+
+        Where the broker's stamps are ahead of `now`, it ends that much later: it is kept for as long as was meant.
+        """
         self.changes[key] = value
         if until is not None:
-            self.untils[key] = until
+            self.untils[key] = until + self._behind
         else:
             self.untils.pop(key, None)
 
@@ -161,8 +184,12 @@ class Turn:
         self.untils.pop(key, None)
 
     def schedule(self, timer: bytes, at: datetime, *, cause: Cause = Cause()) -> None:
-        """Have `due(timer)` called in a turn of its own once `at` has passed; a timer of that name is replaced."""
-        self.timers[timer] = Timer(at, cause)
+        """Have `due(timer)` called in a turn of its own once `at` has passed; a timer of that name is replaced.
+
+        A lane that opens again with a clock which is behind waits for no longer than from `now` to `at`, so `due` may
+        come before `at` by that clock: it must not compare the two.
+        """
+        self.timers[timer] = Timer(at, cause, max(timedelta(0), at - self.now))
 
     def unschedule(self, timer: bytes) -> None:
         """Take a timer back; nothing where there is none."""
@@ -189,6 +216,11 @@ class Turn:
         return ((TRACEPARENT, self.contexts.get(context, context)),)
 
 
+#: How long an effect may be performed (seconds), unless its agent says otherwise. The agencies' own time limits are
+#: far below it: what lasts longer waits for what never comes, and only this notices.
+EFFECT_SECONDS = 120.0
+
+
 class Agent(ABC, Generic[M, E, R]):
     """The work of one lane; the runtime makes one instance for each. M: a decoded message, E: an effect, R: its result.
 
@@ -198,6 +230,8 @@ class Agent(ABC, Generic[M, E, R]):
 
     #: Prefix of the keys of entries that are unfinished work: `resume` is called for each when the lane opens.
     unfinished: bytes | None = None
+    #: How long `perform` may take (seconds); a longer one is cancelled, and counts as one that raised `TimeoutError`.
+    effect_seconds: float = EFFECT_SECONDS
 
     @abstractmethod
     def decode(self, record: Record) -> M:

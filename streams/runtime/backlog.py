@@ -1,7 +1,7 @@
 """How much waits for a lane that does not work: asked of the broker, because the lane reads nothing."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.runtime import fetching
 from streams.runtime.failure import describe
-from streams.runtime.times import utc_now
 
 #: How long the broker may take to answer (seconds).
 _ANSWER_SECONDS = 10.0
@@ -30,7 +29,11 @@ class Backlog:
 
 
 async def measure(
-    bootstrap: str, sources: Sequence[str], partition: int, next_offsets: Mapping[str, int]
+    bootstrap: str,
+    sources: Sequence[str],
+    partition: int,
+    next_offsets: Mapping[str, int],
+    now: Callable[[], datetime],
 ) -> Backlog | None:
     """Return what waits in `partition` of `sources`; None where the broker does not answer, or no offset is known.
 
@@ -40,13 +43,15 @@ async def measure(
         return None
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return await _ask(bootstrap, [TopicPartition(topic, partition) for topic in sources], next_offsets)
+            return await _ask(bootstrap, [TopicPartition(topic, partition) for topic in sources], next_offsets, now)
     except Exception as error:  # noqa: BLE001 - whatever it is, the lane's refusal is said without these numbers
         _log.warning("the backlog of a lane is not known", **describe(error))
         return None
 
 
-async def _ask(bootstrap: str, sources: Sequence[TopicPartition], next_offsets: Mapping[str, int]) -> Backlog:
+async def _ask(
+    bootstrap: str, sources: Sequence[TopicPartition], next_offsets: Mapping[str, int], now: Callable[[], datetime]
+) -> Backlog:
     fetching.install()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -65,7 +70,7 @@ async def _ask(bootstrap: str, sources: Sequence[TopicPartition], next_offsets: 
         waiting = {source: ends[source] - begin for source, begin in begins.items() if ends[source] > begin}
         oldest = [await _oldest(consumer, source, begins[source]) for source in waiting]
         stamps = [stamp for stamp in oldest if stamp is not None]
-        return Backlog(sum(waiting.values()), _age(min(stamps), utc_now()) if stamps else None)
+        return Backlog(sum(waiting.values()), _age(min(stamps), now()) if stamps else None)
     finally:
         await consumer.stop()
 

@@ -11,6 +11,8 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from streams.runtime.agent import Record
 from streams.runtime.unreadable import offset_behind
 
+#: The type of a timestamp that the broker set (`LogAppendTime`).
+STAMPED = 1
 #: What a record weighs beside its key and value, about (bytes): it is a Python object with headers.
 _RECORD_BYTES = 200
 
@@ -79,7 +81,12 @@ class BatchRecord:
         self.serialized_key_size = self.serialized_value_size = 0
         self.value = Batch.of(
             last.topic,
-            [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in fetched],
+            [
+                Record(
+                    r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers, r.timestamp_type == STAMPED
+                )
+                for r in fetched
+            ],
             begin,
             max(position or 0, offset_behind(last)),
         )

@@ -1,6 +1,7 @@
 """Effects: work outside the lane, each in a task.
 
 An effect begins once the turn that started it is committed, and what follows from it is done in a turn of its own.
+See decision 0011.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from streams.runtime.failure import end_process
 from streams.runtime.items import Item, effect_done, effect_raised
 from streams.runtime.poison import Poison
 
-#: Effects of one lane that are performed, or wait for a slot of the agent's, at the same time.
+#: Effects of one lane that are performed at the same time. Those that wait for a slot of the agent's do not count: the
+#: agent says which of them is first, and one that waited here could not be.
 EFFECTS_AT_ONCE = 10_000
 
 
@@ -26,12 +28,15 @@ class EffectTasks:
         self._at_once = asyncio.Semaphore(EFFECTS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, effects: Iterable[tuple[Any, Cause]]) -> None:
-        """Begin to perform effects; their turn is committed."""
+    def start(self, effects: Iterable[tuple[Any, Cause]]) -> list[asyncio.Task[None]]:
+        """Begin to perform effects, and return their tasks; their turn is committed."""
+        begun = []
         for effect, cause in effects:
             task = asyncio.create_task(self._perform(effect, cause))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            begun.append(task)
+        return begun
 
     def cancel(self) -> None:
         """Give up what is under way; its outcome is unknown."""
@@ -40,13 +45,16 @@ class EffectTasks:
 
     async def _perform(self, effect: Any, cause: Cause) -> None:
         try:
-            async with self._at_once, AsyncExitStack() as held:
+            async with AsyncExitStack() as held:
                 slot = self._poison.agent.slot(effect)
                 if slot is not None:
                     await held.enter_async_context(slot)
-                    if not await self._begins(effect, cause):
-                        return
-                result = await self._poison.agent.perform(effect)
+                await held.enter_async_context(self._at_once)
+                if slot is not None and not await self._begins(effect, cause):
+                    return
+                agent = self._poison.agent
+                async with asyncio.timeout(agent.effect_seconds):
+                    result = await agent.perform(effect)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the lane's next turn says what follows
@@ -69,5 +77,5 @@ class EffectTasks:
             if not begins.done():
                 begins.set_result(was_done and answers[-1])
 
-        self._add(Item(record, cause, effect=effect, over=over))
+        self._add(Item(record, cause, effect=effect, over=over, performing=asyncio.current_task()))
         return await begins

@@ -4,11 +4,12 @@ A message may hold what a person wrote (`KeyError('…')`), so only the class an
 the runtime's own errors have texts of its own making and are shown.
 """
 
+import asyncio
 import os
 import threading
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 from opentelemetry import trace
@@ -29,6 +30,10 @@ class LaneRefused(LaneBroken):
     """A lane must not work: the other lanes of the process go on, and an operator has to look."""
 
 
+class StateDoesNotFit(LaneRefused):
+    """A lane's state and its offsets do not fit each other: going on would lose or double records."""
+
+
 def describe(error: BaseException) -> dict[str, str]:
     """Return the class of an error and the places it came through, without its message unless that is ours."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -37,6 +42,16 @@ def describe(error: BaseException) -> dict[str, str]:
         "at": " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-6:])),
         **({"reason": str(error)} if isinstance(error, LaneBroken) else {}),
     }
+
+
+def awaited_at(task: asyncio.Task[Any]) -> str:
+    """Return the places in the code at which a task waits, the innermost first."""
+    places: list[str] = []
+    waiting: Any = task.get_coro()
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        places.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
+        waiting = waiting.cr_await
+    return " < ".join(reversed(places[-6:]))
 
 
 def leave_behind() -> None:

@@ -1,6 +1,6 @@
 """How the consumers of this process fetch: over what would stop them for good, and without waiting.
 
-Written against the source of aiokafka 0.14.0, `consumer/fetcher.py`, and pinned to it.
+Written against the source of aiokafka 0.14.0, `consumer/fetcher.py`, and pinned to it. See decision 0027.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,10 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
-from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.structs import ConsumerRecord
 
-from schemas.compressed_batches import Allowance, CannotUnpack, is_compressed, uncompressed
-from schemas.header_names import make_names_readable
+from schemas.compressed_batches import Allowance, CannotRead, is_compressed, uncompressed
+from schemas.readable_batches import ReadableBatch
 
 #: How long a fetch that finds nothing waits at the broker where partitions were left out of it, in milliseconds.
 PROMPT_WAIT_MS = 50
@@ -30,6 +29,7 @@ _LOOK_AGAIN_SECONDS = 0.01
 
 _BATCH_START = Struct(">qi")  # base offset, length of what follows
 _MAGIC_AT = 16
+_MAGIC = 2
 
 
 class FetchedRecords(fetcher.MemoryRecords):  # type: ignore[misc]
@@ -50,19 +50,20 @@ class FetchedRecords(fetcher.MemoryRecords):  # type: ignore[misc]
 
     def next_batch(self) -> Any:
         """Return the next batch, None behind the last."""
+        start = self._at
+        if start + _MAGIC_AT < len(self.fetched) and self.fetched[start + _MAGIC_AT] != _MAGIC:
+            raise CorruptRecordException("not of format 2")
         batch = super().next_batch()
         if batch is None:
             return None
-        start = self._at
         self._at = end = start + _BATCH_START.size + _BATCH_START.unpack_from(self.fetched, start)[1]
-        if self.fetched[start + _MAGIC_AT] < 2:
-            return batch
         stored = memoryview(self.fetched)[start:end]
         return _CompressedBatch(batch, stored, self.allowance) if is_compressed(stored) else batch
 
 
 class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Reads what aiokafka raises at, at the same offset for ever: empty control batches, header names that are no text.
+    """Reads over what aiokafka raises at, at the same offset for ever: empty control batches, header names that are no
+    text, batches whose bytes have rotted.
 
     Costs nothing where there is neither: as many calls for a record as the class it stands for.
     """
@@ -92,17 +93,17 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         except StopIteration:
             self._records_iterator = None
             raise
-        except CannotUnpack as problem:
+        except CannotRead as problem:
             # In the place of its records, one that says so; with it the fetch ends, and the next begins behind it.
-            offset = max(problem.base_offset, self.next_fetch_offset)
-            self.next_fetch_offset = problem.next_offset
+            offset, self.next_fetch_offset = problem.place(self.next_fetch_offset)
             self._records_iterator = iter(())
             value, size = problem.value, len(problem.value)
             return ConsumerRecord(
                 self._tp.topic, self._tp.partition, offset, problem.timestamp, 0, None, value, None, -1, size, ()
             )
         except (UnicodeDecodeError, CorruptRecordException):
-            # aiokafka in C raises the first, in Python the second; what really is corrupt raises again on this way.
+            # aiokafka in C raises the first, in Python the second; also in C where bytes have rotted, which on this way
+            # is known for one batch alone.
             if not isinstance(self._records, FetchedRecords):
                 raise
             # The batch in question is read again, from the record that was due, with an allowance of its own, or a
@@ -166,28 +167,8 @@ class _CompressedBatch:
         return iter(DefaultRecordBatch(uncompressed(self._stored, self._allowance.unpack(self._stored))))
 
 
-class _ReadableBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+class _ReadableBatch(ReadableBatch, _DefaultRecordBatchPy):  # type: ignore[misc]
     """A batch, compressed or not, read in Python: its bytes can be changed before they are decoded."""
-
-    _buffer: bytearray
-    _decompressed: bool
-
-    def __init__(self, stored: memoryview, allowance: Allowance) -> None:
-        super().__init__(stored)
-        self._allowance = allowance
-
-    def _maybe_uncompress(self) -> None:
-        if not self._decompressed and is_compressed(self._buffer):
-            self._buffer, self._pos = bytearray(self._allowance.unpack(self._buffer)), 0
-        self._decompressed = True
-
-    def _read_msg(self) -> Any:
-        try:
-            return super()._read_msg()
-        except UnicodeDecodeError:
-            # The position moves with a record that was read; it is still at the beginning of this one.
-            make_names_readable(self._buffer, self._pos)
-            return super()._read_msg()
 
 
 class _ReadableRecords:
@@ -210,14 +191,14 @@ def _batches(fetched: bytes, position: int, allowance: Allowance) -> Iterator[An
     view = memoryview(fetched)
     at = 0
     while len(fetched) - at >= _BATCH_START.size:
-        _, length = _BATCH_START.unpack_from(fetched, at)
+        base, length = _BATCH_START.unpack_from(fetched, at)
         end = at + _BATCH_START.size + length
-        if end > len(fetched):
+        if end > len(fetched) or end <= at:
             # The broker cuts a fetch off at its size, in the middle of a batch.
             return
-        magic = fetched[at + _MAGIC_AT]
-        # Older formats have no headers.
-        batch = _ReadableBatch(view[at:end], allowance) if magic >= 2 else LegacyRecordBatch(view[at:end], magic)
-        if batch.next_offset > position:
+        behind = _BATCH_START.unpack_from(fetched, end)[0] if len(fetched) - end >= _BATCH_START.size else None
+        batch = _ReadableBatch(view[at:end], allowance, behind)
+        # The number that says where it ends may have rotted.
+        if base >= position or batch.next_offset > position:
             yield batch
         at = end

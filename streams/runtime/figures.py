@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from weakref import WeakSet
 
 from opentelemetry import metrics
@@ -10,6 +10,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from schemas.telemetry import Attribute, Metric
 from streams.runtime.changelog import Progress
+from streams.runtime.clock import Clock
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -25,6 +26,8 @@ class LaneFigures:
     waiting_bytes: dict[str, int] = field(default_factory=dict)
     #: The time stamp of the oldest record here that is not worked off, milliseconds since 1970.
     oldest: Callable[[], int | None] = lambda: None
+    #: The process's clock.
+    now: Callable[[], datetime] = field(default_factory=lambda: Clock().now)
     #: How far the restore is, and whether the lane is open.
     restore: Progress | None = None
     is_open: bool = False
@@ -38,10 +41,10 @@ class LaneFigures:
         end = self.ends.get(topic)
         return 0 if end is None else max(0, end - self.next_offsets.get(topic, 0))
 
-    def oldest_age(self, now: datetime) -> float:
+    def oldest_age(self) -> float:
         """Return how long the oldest unprocessed record has been in the log, seconds; 0.0 when none waits."""
         stamp = self.oldest()
-        return 0.0 if stamp is None else max(0.0, now.timestamp() - stamp / 1000)
+        return 0.0 if stamp is None else max(0.0, self.now().timestamp() - stamp / 1000)
 
 
 _lanes: WeakSet[LaneFigures] = WeakSet()
@@ -88,7 +91,7 @@ def _observe(name: Metric, unit: str, read: Callable[[LaneFigures], Iterable[tup
 
 _observe(Metric.LAG, "{record}", lambda lane: [(lane.lag(topic), topic) for topic in list(lane.ends)])
 _observe(Metric.WAITING, "By", lambda lane: [(count, topic) for topic, count in list(lane.waiting_bytes.items())])
-_observe(Metric.OLDEST_AGE, "s", lambda lane: [(lane.oldest_age(datetime.now(UTC)), None)])
+_observe(Metric.OLDEST_AGE, "s", lambda lane: [(lane.oldest_age(), None)])
 _observe(Metric.RESTORED, "{record}", lambda lane: [(lane.restore.records, None)] if lane.restore else [])
 _observe(Metric.RESTORE_LEFT, "{record}", lambda lane: [(_left(lane.restore), None)] if lane.restore else [])
 _observe(Metric.RESTORE_RATE, "{record}/s", lambda lane: [(lane.restore.rate, None)] if lane.restore else [])

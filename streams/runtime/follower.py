@@ -9,14 +9,20 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from opentelemetry import metrics
 
+from schemas.compressed_batches import UnreadableBatch
+from schemas.errors import Unreadable
 from schemas.telemetry import Attribute, Metric
 from streams.runtime import fetching
 from streams.runtime.failure import LaneBroken, describe, end_process
+from streams.runtime.timeouts import REQUEST_MS
 
 Apply = Callable[[bytes | None, bytes | None], None]
 
 #: Pause before the broker is asked again for the ends of the topics (seconds).
 _RETRY_SECONDS = 0.5
+#: How long the start may take without progress (seconds). A consumer that starts while the broker goes away may wait
+#: for ever, and the lanes of the process would never open: the process ends instead, and the next one starts anew.
+_START_SECONDS = 30.0
 
 _log = structlog.get_logger("confide.runtime")
 _passed_over = metrics.get_meter("confide.runtime").create_counter(Metric.FOLLOWER_PASSED_OVER, unit="{record}")
@@ -46,7 +52,19 @@ class Follower:
         self._moved = asyncio.Condition()
 
     async def start(self) -> None:
-        """Read the topics from their beginning to their last stable offset as of now, then go on following them."""
+        """Read the topics from their beginning to their last stable offset as of now, then go on following them.
+
+        Raises `TimeoutError` where this takes long without progress.
+        """
+        async with asyncio.timeout(_START_SECONDS):
+            ends = await self._begin()
+        while not self._has_passed(ends):
+            before = self._positions
+            async with asyncio.timeout(_START_SECONDS):
+                await self._until(lambda before=before: self._positions != before)  # type: ignore[misc]
+
+    async def _begin(self) -> Mapping[TopicPartition, int]:
+        """Start to follow the topics; return their last stable offsets."""
         await self._refuse_missing_topics()
         # Its topics are compacted: their markers are emptied.
         fetching.install()
@@ -57,6 +75,7 @@ class Follower:
             group_id=None,
             isolation_level="read_committed",
             enable_auto_commit=False,
+            request_timeout_ms=REQUEST_MS,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
         )
@@ -66,11 +85,12 @@ class Follower:
             group_id=None,
             isolation_level="read_uncommitted",
             enable_auto_commit=False,
+            request_timeout_ms=REQUEST_MS,
         )
         await uncommitted.start()
         self._sources = sorted(consumer.assignment())
         self._task = asyncio.create_task(self._follow(consumer))
-        await self.catch_up()
+        return await self._ends(consumer)
 
     async def stop(self) -> None:
         """Stop following."""
@@ -134,7 +154,7 @@ class Follower:
 
     async def _refuse_missing_topics(self) -> None:
         # A consumer of a topic that does not exist waits for it 40 s, and its error does not name it.
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=REQUEST_MS)
         await admin.start()
         try:
             missing = set(self._topics) - set(await admin.list_topics())
@@ -161,6 +181,8 @@ class Follower:
 
     def _take(self, record: ConsumerRecord) -> None:
         try:
+            if isinstance(record.value, UnreadableBatch):
+                raise Unreadable.of("batch", "cannot be read")
             self._apply(record.key, record.value)
         except Exception as error:  # noqa: BLE001 - counted and logged by place: one record must not end every process
             _passed_over.add(1, {Attribute.TOPIC: record.topic})

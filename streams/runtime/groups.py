@@ -1,10 +1,13 @@
 """What lanes are made of: the groups that they belong to, and what those of a process have in common."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from streams.runtime.agent import Agent
+from streams.runtime.clock import Clock
 from streams.runtime.lane_events import LaneEvent, unheard
 from streams.runtime.steps import AtStep, Step, unwatched
 from streams.runtime.trials import Trials
@@ -18,6 +21,8 @@ class LaneContext:
 
     group: str
     partition: int
+    #: How many partitions each topic of the group has.
+    partitions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,10 @@ class LaneGroup:
 
     They have the same partition count, and so has `changelog`. `sources` may grow by topics, but its partition count
     never changes. What comes on a topic of `urgent` does not stand in line with the routine work of other lanes.
-    `is_last` says that no other group of the process takes up what this one writes.
+    Due timers wait until the lane has caught up with the topics of `timers_follow` (`timer_gate.py`).
+    `is_last` says that no other group of the process takes up what this one writes. `routine_turn_seconds` is how long
+    the agent works at most on routine records before they are delivered: an urgent record of the same lane waits for
+    the transaction of that turn, which takes longer the more is in it.
     """
 
     name: str
@@ -35,6 +43,8 @@ class LaneGroup:
     changelog: str
     urgent: frozenset[str] = frozenset()
     is_last: bool = False
+    routine_turn_seconds: float | None = None
+    timers_follow: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class LaneHost:
     `groups` are the names of its lane groups, what is furthest on its way first: that one's routine turns come first.
     `accepted` are lanes (`group-partition`) that begin where their logs do although their state and offsets do not
     fit: somebody looked and took the loss. `on_lane` hears what the lanes say of themselves; it returns at once.
+    `clock` tells the time of every turn.
     """
 
     application: str
@@ -55,6 +66,7 @@ class LaneHost:
     accepted: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
     on_lane: Callable[[LaneEvent], None] = unheard
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,18 @@ class LaneId:
     def rank(self) -> int:
         """The place of the lane's group among those of the process."""
         return self.host.groups.index(self.group.name) if self.group.name in self.host.groups else 0
+
+    def now(self) -> datetime:
+        """Return the time by the process's clock."""
+        return self.host.clock.now()
+
+    @asynccontextmanager
+    async def trial(self) -> AsyncIterator[None]:
+        """Hold a trial; the time until others of the process are over is not the lane's."""
+        async with AsyncExitStack() as held:
+            with self.host.watchdog.waiting(self.name):
+                await held.enter_async_context(self.host.trials.one())
+            yield
 
     def step(self, step: Step) -> None:
         """Say that a step was done."""

@@ -6,7 +6,7 @@ in smaller parts, each a turn of its own with an agent made anew, and a single r
 raises alone is put aside whole. So one lane ends its process once for any number of poison records.
 
 What was put aside is counted in the changelog, over restarts. More than `MOST_PUT_ASIDE` in `PUT_ASIDE_SECONDS` show
-that the code is wrong and not the work: that lane refuses to work, and the other lanes go on.
+that the code is wrong and not the work: that lane refuses to work, and the other lanes go on. See decision 0021.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,14 @@ MOST_PUT_ASIDE = 8
 PUT_ASIDE_SECONDS = 3_600.0
 #: For this long after it ended its process, a lane isolates at once what raises, and does not end the process again.
 CAREFUL_SECONDS = 600.0
+
+
+#: Processes that ended while they worked a single record or item off, before it is put aside.
+MOST_TRIES = 2
+
+
+class EndsProcesses(Exception):
+    """Process after process ended without a word while it worked this record or item off."""
 
 
 class WorkRaised(Exception):

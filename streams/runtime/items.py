@@ -1,5 +1,6 @@
 """Work of a lane that comes on no topic: timers that are due, effects that were performed, entries to resume."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +8,10 @@ from typing import Any
 from streams.runtime.agent import Agent, Cause, Timer, Turn
 from streams.runtime.commits import Commits
 from streams.runtime.groups import LaneId
-from streams.runtime.isolation import WorkRaised
+from streams.runtime.isolation import EndsProcesses, WorkRaised
+from streams.runtime.item_trials import ItemTrials
 from streams.runtime.poison import Poison
 from streams.runtime.state import LaneState
-from streams.runtime.times import utc_now
 from streams.runtime.transaction import Undeliverable
 
 Effects = list[tuple[Any, Cause]]
@@ -28,6 +29,8 @@ class Item:
     entry: bytes | None = None
     #: Called with whether the agent did it, once that, or that it was put aside, is committed.
     over: Callable[[bool], None] = lambda _: None
+    #: The task that performs its effect from then on.
+    performing: asyncio.Task[Any] | None = None
 
 
 def timer_due(name: bytes, timer: Timer) -> Item:
@@ -74,7 +77,7 @@ class ItemTurns:
         commits: Commits,
         poison: Poison,
         *,
-        start: Callable[[Effects], None],
+        start: Callable[[Effects], list[asyncio.Task[None]]],
         give_back: Callable[[Sequence[Item]], None],
         is_closing: Callable[[], bool],
     ) -> None:
@@ -85,12 +88,16 @@ class ItemTurns:
         self._state = state
         self._commits = commits
         self._poison = poison
+        self._trials = ItemTrials(lane, state, commits)
 
     async def over(self, items: Sequence[Item]) -> None:
         """Do the items and start their effects; raise `WorkRaised` where the process is to end.
 
         Where each is done alone, the rest is given back once the lane closes or is held.
         """
+        if await self._trials.are_on():
+            await self._on_trial(items)
+            return
         try:
             self._start(await self._together(items))
             return
@@ -104,9 +111,44 @@ class ItemTurns:
                 return
             self._start(await self._alone(item))
 
-    async def _together(self, items: Sequence[Item]) -> Effects:
-        await self._lane.host.trials.over()
-        turn = self._state.turn(utc_now())
+    async def _on_trial(self, items: Sequence[Item]) -> None:
+        """Do items in parts, each noted before it is begun."""
+        parts = self._trials.groups(items, self._poison.agent)
+        while parts:
+            if self._is_closing():
+                self._give_back([item for part in parts for item in part])
+                return
+            part = parts.pop(0)
+            async with self._lane.trial():
+                begun = await self._tried(part)
+                if begun is None:
+                    parts[:0] = [[item] for item in part]
+                    continue
+                begun += [item.performing for item in part if item.performing is not None]
+                await self._trials.wait_for(begun)
+                await self._trials.end(part, self._poison.agent)
+
+    async def _tried(self, part: Sequence[Item]) -> list[asyncio.Task[None]] | None:
+        """Do a part, and return the effects that began; None where it raised and is to be done one by one."""
+        try:
+            await self._trials.begin(part, self._poison.agent)
+            return self._start(await self._together(part, on_trial=True))
+        except EndsProcesses as error:
+            return self._start(await self._put_aside(part[0], error))
+        except WorkRaised as raised:
+            if not self._poison.is_careful:
+                await self._trials.end(part, self._poison.agent)
+                raise
+            self._poison.renew_agent()
+            if len(part) > 1:
+                return None
+            return self._start(await self._put_aside(part[0], raised.__cause__ or raised))
+
+    async def _together(self, items: Sequence[Item], *, on_trial: bool = False) -> Effects:
+        if not on_trial:
+            with self._lane.host.watchdog.waiting(self._lane.name):
+                await self._lane.host.trials.over()
+        turn = self._state.turn(self._lane.now())
         try:
             for item in items:
                 with self._lane.host.watchdog.call(self._lane.name):
@@ -126,7 +168,10 @@ class ItemTurns:
             return await self._together([item])
         except WorkRaised as raised:
             self._poison.renew_agent()
-            aside = self._poison.item_put_aside(item, raised.__cause__ or raised)
-            effects = await aside.commit(lambda turn, note: self._commits.commit(turn, {}, [note]))
-            item.over(False)
-            return effects
+            return await self._put_aside(item, raised.__cause__ or raised)
+
+    async def _put_aside(self, item: Item, error: BaseException) -> Effects:
+        aside = self._poison.item_put_aside(item, error)
+        effects = await aside.commit(lambda turn, note: self._commits.commit(turn, {}, [note]))
+        item.over(False)
+        return effects

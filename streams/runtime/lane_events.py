@@ -1,8 +1,9 @@
-"""What a lane tells its process beside the log, for an alarm: it refuses, opens, closes, or puts work aside."""
+"""What a lane tells its process beside the log, for an alarm; a process's clock tells what it notices there too."""
 
 from dataclasses import dataclass
 
 from streams.runtime.backlog import Backlog
+from streams.runtime.clock import ClockEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class LanePutsAside:
     error: str | None
 
 
-LaneEvent = LaneRefuses | LaneOpens | LaneCloses | LanePutsAside
+LaneEvent = LaneRefuses | LaneOpens | LaneCloses | LanePutsAside | ClockEvent
 
 
 def unheard(event: LaneEvent) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from streams.runtime import backlog, figures
-from streams.runtime.agent import micros
+from streams.runtime.agent import Timer, micros
 from streams.runtime.batches import Batch
 from streams.runtime.changelog import Progress
 from streams.runtime.commits import Commits
@@ -16,15 +16,18 @@ from streams.runtime.effects import EffectTasks
 from streams.runtime.failure import LaneRefused, describe, end_process
 from streams.runtime.groups import LaneGroup, LaneHost, LaneId
 from streams.runtime.isolation import TurnRaised, WorkRaised
+from streams.runtime.item_trials import ITEMS
 from streams.runtime.items import Effects, Item, ItemTurns, entry_to_resume, timer_due
 from streams.runtime.lane_events import LaneCloses, LaneOpens, LanePutsAside, LaneRefuses, unheard
+from streams.runtime.log_ends import SourceLogs
 from streams.runtime.opening import TransactionHangs, open_state
+from streams.runtime.opening_watch import OpeningProgress, OpeningWatch
 from streams.runtime.poison import KeepsRaising, Poison, is_recent
 from streams.runtime.queues import Queues
-from streams.runtime.state import Entry, LaneState, Raised, Suspect, has_raised, opened, suspected, tried
+from streams.runtime.state import Entry, LaneState, Raised, Suspect, at_work, has_raised, opened, suspected, tried
 from streams.runtime.steps import Step
-from streams.runtime.times import utc_now
-from streams.runtime.transaction import TransactionalWriter
+from streams.runtime.timer_gate import FetchProgress, TimerGate
+from streams.runtime.transaction import FENCED, TransactionalWriter
 from streams.runtime.turns import Turns
 
 #: Timers, and entries to resume, that one turn takes at most.
@@ -35,10 +38,15 @@ _ENDED_AT_ONCE = 2_000
 _SWEEP_SECONDS = 5.0
 #: How long a rebalance waits for the turns in flight (seconds): heartbeats stop meanwhile, for a session of 6.
 _HOLD_SECONDS = 3.0
+#: How long an idle lane waits at most before it looks at its clock again (seconds). The event loop's own clock stands
+#: still while the machine is suspended.
+_LOOK_SECONDS = 5.0
 #: How often a refused lane says so (seconds).
 _ALARM_SECONDS = 30.0
 #: How soon a lane whose changelog has an open transaction tries to open again (seconds).
 _OPEN_AGAIN_SECONDS = 2.0
+#: How long after a timer is due a lane that waits is woken (seconds): before its time by a hair, it would wait on.
+_LATER_SECONDS = 0.002
 
 _log = structlog.get_logger("confide.runtime")
 
@@ -53,6 +61,11 @@ class Lane:
         self._items: deque[Item] = deque()
         #: Items came last: a batch comes next, so that neither keeps the other waiting.
         self._had_items = False
+        #: Positions of fetches at which Kafka had no record, by topic.
+        self._out_of_range: dict[str, int] = {}
+        #: Topics whose fetch is to begin anew, where the group's offsets are now.
+        self.to_seek: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._work_arrived = asyncio.Event()
         self._closing = False
         #: While the group deals its partitions out anew; and that no turn is in flight then.
@@ -64,21 +77,25 @@ class Lane:
         # Made when the lane opens.
         self._state: LaneState
         self._commits: Commits
+        self._logs: SourceLogs
         self._poison: Poison
         self._turns: Turns
         self._item_turns: ItemTurns
         self._effects: EffectTasks | None = None
         self._task: asyncio.Task[None] | None = None
         self._at_work: Batch | None = None
+        self._opening = OpeningProgress(self._id.name)
         self._is_pressing = False
+        self._timer_gate = TimerGate(self._id.name, group.timers_follow, self._look_again)
         self._swept = 0.0
         self.figures = figures.LaneFigures(
-            group.name, partition, waiting_bytes=dict.fromkeys(group.sources, 0), oldest=self._oldest
+            group.name, partition, waiting_bytes=dict.fromkeys(group.sources, 0), oldest=self._oldest, now=self._id.now
         )
 
     def start(self, ready: asyncio.Event) -> None:
         """Open and work in a task of its own, once `ready`: no rebalance waits for it."""
         figures.publish(self.figures)
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(ready))
 
     def put(self, batch: Batch) -> None:
@@ -86,6 +103,22 @@ class Lane:
         self._queues.put(batch)
         self._press()
         self._work_arrived.set()
+
+    def note_out_of_range(self, topic: str, position: int) -> None:
+        """Look, in the lane's next turn, why Kafka has no record at a position of the fetch; from any thread."""
+        self._out_of_range[topic] = position
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._work_arrived.set)
+
+    def note_fetch(self, topic: str, progress: FetchProgress) -> None:
+        """Take note of how far a source was fetched; from any thread."""
+        self._timer_gate.note_fetch(topic, progress)
+
+    def _look_again(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._work_arrived.set)
+            # It may wait for a routine turn.
+            self._loop.call_soon_threadsafe(self._id.host.turnstile.wake_turns)
 
     def is_full(self, topic: str) -> bool:
         """Return whether this topic is to be left out of the next fetch; another topic's backlog does not count."""
@@ -107,8 +140,9 @@ class Lane:
             still.cancel()
 
     def go_on(self) -> None:
-        """Take work again: the lane is still here."""
+        """Take work again: the lane is still here. Nothing was fetched meanwhile."""
         self._is_held = False
+        self._timer_gate.reset()
         self._work_arrived.set()
 
     async def close(self) -> None:
@@ -122,6 +156,8 @@ class Lane:
         self._queues.clear()
         self._press()
         figures.withdraw(self.figures)
+        for topic in self._id.group.sources:
+            self._id.host.clock.stamps.forget((topic, self._id.partition))
         self._id.host.on_lane(LaneCloses(self._id.name))
         await self._writer.stop()
 
@@ -139,10 +175,28 @@ class Lane:
             await self._refuse(refused)
         except (TurnRaised, WorkRaised) as raised:
             await self._end_after(raised)
+        except FENCED as fenced:
+            await self._leave_fenced(fenced)
         except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
             end_process(f"lane {self._id.name}", error)
         finally:
             self._cancel_effects()
+
+    async def _leave_fenced(self, fenced: BaseException) -> None:
+        """End the process for it, unless the lane is given away: then whoever has it now was right to fence.
+
+        While the group deals its partitions out anew this member may not know yet that the lane is no longer its own.
+        """
+        _log.warning("a lane is fenced", lane=self._id.name, is_held=self._is_held, **describe(fenced))
+        self.figures.is_open = False
+        self._press()
+        self._cancel_effects()
+        self._is_still.set()
+        while self._is_held and not self._closing:
+            self._work_arrived.clear()
+            await self._work_arrived.wait()
+        if not self._closing:
+            end_process(f"lane {self._id.name}", fenced)
 
     def _cancel_effects(self) -> None:
         # Their outcome is unknown: the lane's next owner starts them again from the state.
@@ -151,6 +205,10 @@ class Lane:
 
     async def _open_at_last(self) -> None:
         """Open; while a transaction on the changelog is open, which ends or is ended in time, try again."""
+        async with OpeningWatch(self._say_refused, self._opening):
+            await self._open_again_and_again()
+
+    async def _open_again_and_again(self) -> None:
         said = float("-inf")
         while True:
             try:
@@ -160,6 +218,7 @@ class Lane:
                     await self._say_refused(hangs)
                     said = time.monotonic()
                 await asyncio.sleep(_OPEN_AGAIN_SECONDS)
+                self._opening.moved()
             else:
                 self.figures.refused = None
                 return
@@ -168,13 +227,20 @@ class Lane:
         found = await open_state(self._id, self._writer, self._restoring)
         state = self._state = found.state
         # Counted from here on, and no more once an offset moves; the process may end at any time.
-        openings = {topic: state.openings.pop(topic, 0) + 1 for topic in self._id.group.sources}
+        openings = {topic: state.openings.pop(topic, 0) + 1 for topic in (*self._id.group.sources, ITEMS)}
         self._commits = Commits(self._id, self._writer, state, self.figures)
-        notes = [opened(topic, count) for topic, count in openings.items()]
-        await self._commits.commit(state.turn(utc_now()), found.unwritten, notes)
+        self._logs = SourceLogs(self._id, state, self._commits)
+        notes = [*found.notes, *(opened(topic, count) for topic, count in openings.items())]
+        turn = state.turn(self._id.now())
+        if shortened := state.limit_waits(turn):
+            _log.warning("the clock is behind the one by which timers were set", lane=self._id.name, timers=shortened)
+        await self._commits.commit(turn, found.unwritten, notes)
+        self.to_seek |= found.read_again
         state.openings.update(openings)
-        self._poison = Poison(self._id, self._state)
-        self._turns = Turns(self._id, self._queues, state, self._commits, self._poison, self._has_to_end)
+        self._poison = Poison(self._id, self._state, found.partitions)
+        self._turns = Turns(
+            self._id, self._queues, state, self._commits, self._poison, self._has_to_end, self._timer_gate.waits_for
+        )
         self._item_turns = ItemTurns(
             self._id,
             state,
@@ -205,6 +271,7 @@ class Lane:
         for begin in range(0, len(keys), _ITEMS_AT_ONCE):
             items = [entry_to_resume(key) for key in keys[begin : begin + _ITEMS_AT_ONCE]]
             await self._item_turns.over(items)
+            self._opening.moved()
 
     def _has_to_end(self) -> bool:
         return self._closing or self._is_held
@@ -216,7 +283,7 @@ class Lane:
         host, group, partition = self._id.host, self._id.group, self._id.partition
         if host.on_lane is not unheard:
             offsets = self.figures.next_offsets or await self._committed()
-            waiting = await backlog.measure(host.bootstrap, group.sources, partition, offsets)
+            waiting = await backlog.measure(host.bootstrap, group.sources, partition, offsets, self._id.now)
             host.on_lane(LaneRefuses(self._id.name, type(refused).__name__, waiting))
 
     async def _committed(self) -> Mapping[str, int]:
@@ -246,18 +313,21 @@ class Lane:
         topics = {*self._state.openings, *self._state.trying}
         if topics:
             notes = [note for topic in topics for note in (opened(topic, 0), tried(topic, None))]
+            notes.append(at_work(None))
             await self._commits.write_notes(*notes)
 
     async def _end_after(self, raised: TurnRaised | WorkRaised) -> None:
         """Record the error for the next process, then end; where the last process ended so too, refuse."""
         error = raised.__cause__ or raised
-        if (before := self._state.raised) is not None and is_recent(before):
+        if (before := self._state.raised) is not None and is_recent(before, self._id.now()):
             # Not even the agent can be made: nothing is left that could be isolated.
             await self._refuse(
                 KeepsRaising(f"lane {self._id.name} ended its process with {type(error).__name__} before")
             )
             return
-        notes: list[Entry] = [has_raised(Raised(micros(utc_now()), type(error).__name__))]
+        notes: list[Entry] = [has_raised(Raised(micros(self._id.now()), type(error).__name__))]
+        # It does not end without a word.
+        notes += [opened(ITEMS, 0), at_work(None)]
         if isinstance(raised, TurnRaised):
             notes.append(suspected(raised.topic, Suspect(raised.begin, raised.end, type(error).__name__)))
         try:
@@ -267,6 +337,8 @@ class Lane:
         end_process(f"lane {self._id.name}", error)
 
     def _restoring(self, progress: Progress) -> None:
+        if self.figures.restore is None or progress.passed != self.figures.restore.passed:
+            self._opening.moved()
         self.figures.restore = progress
 
     async def _next_work(self) -> Callable[[], Awaitable[None]] | None:
@@ -279,10 +351,11 @@ class Lane:
                 self._is_still.set()
                 await self._work_arrived.wait()
                 continue
+            if self._out_of_range:
+                return self._check_out_of_range
             until_due, until_stale = self._seconds_until_due(), self._commits.seconds_until_stale()
-            has_items = bool(self._items) or (until_due is not None and until_due <= 0.0)
-            has_batch = self._queues.first() is not None
-            if has_items and not (has_batch and self._had_items):
+            has_batch = self._next_topic() is not None
+            if self._has_items() and not (has_batch and self._had_items):
                 return self._turn_over_items
             if has_batch:
                 return self._turn_over_next
@@ -292,7 +365,7 @@ class Lane:
             if until_swept is not None and until_swept <= 0.0:
                 return self._sweep
             waits = (until_due, until_stale, until_swept)
-            wait = min((wait for wait in waits if wait is not None), default=None)
+            wait = min([_LOOK_SECONDS, *(wait for wait in waits if wait is not None)])
             try:
                 async with asyncio.timeout(wait):
                     await self._work_arrived.wait()
@@ -300,20 +373,28 @@ class Lane:
                 continue
         return None
 
+    async def _check_out_of_range(self) -> None:
+        await self._logs.check_out_of_range(*self._out_of_range.popitem())
+
     def _seconds_until_due(self) -> float | None:
-        at = self._state.next_due()
-        return None if at is None else (at - utc_now()).total_seconds()
+        """Return the seconds until the next timer may run, None if there is no timer."""
+        at, now = self._state.next_due(), self._id.now()
+        if at is None or at > now:
+            # A record called the due timer off, an acknowledgement for example.
+            self._timer_gate.reset()
+            return None if at is None else (at - now).total_seconds()
+        return self._timer_gate.seconds_to_wait(now, self._state.next_offsets)
 
     def _seconds_until_swept(self) -> float | None:
         """Return in how long ended entries are dropped in a turn of their own; they read as gone already."""
         at = self._state.next_end()
         if at is None:
             return None
-        return max((at - utc_now()).total_seconds(), self._swept + _SWEEP_SECONDS - time.monotonic())
+        return max((at - self._id.now()).total_seconds(), self._swept + _SWEEP_SECONDS - time.monotonic())
 
     async def _sweep(self) -> None:
         """Drop entries that have ended; where more than one turn's have, the next turn follows at once."""
-        turn = self._state.turn(utc_now())
+        turn = self._state.turn(self._id.now())
         ended = self._state.take_ended(turn.now, _ENDED_AT_ONCE)
         for key in ended:
             turn.drop(key)
@@ -323,7 +404,13 @@ class Lane:
 
     async def _turn_over_items(self) -> None:
         """Do what effects and timers bring, in one turn: neither waits behind a stream of the other."""
-        due = self._state.take_due(utc_now(), _ITEMS_AT_ONCE)
+        due: list[tuple[bytes, Timer]] = []
+        if self._seconds_until_due() == 0.0:
+            # Timers that came due during the wait start a wait of their own.
+            as_of = self._timer_gate.due_at or self._id.now()
+            due = self._state.take_due(as_of, _ITEMS_AT_ONCE)
+            if len(due) < _ITEMS_AT_ONCE:
+                self._timer_gate.reset()
         results = [self._items.popleft() for _ in range(min(len(self._items), _ITEMS_AT_ONCE))]
         items = [*results, *(timer_due(*each) for each in due)]
         self._had_items = True
@@ -334,33 +421,59 @@ class Lane:
         """Take items back that are to be done later; timers are in the state still."""
         self._items.extendleft(item for item in reversed(items) if item.timer is None)
 
-    def _start(self, effects: Effects) -> None:
-        if self._effects is not None:
-            self._effects.start(effects)
+    def _start(self, effects: Effects) -> list[asyncio.Task[None]]:
+        return [] if self._effects is None else self._effects.start(effects)
 
     def _add_item(self, item: Item) -> None:
         self._items.append(item)
         self._work_arrived.set()
 
     async def _turn_over_next(self) -> None:
-        topic = self._queues.first()
+        topic = self._next_topic()
         if topic is None:
             return
-        if topic in self._id.group.urgent:
+        if topic in self._id.group.urgent or self._timer_gate.waits_for(topic):
             await self._turn_over(topic)
             return
-        async with self._id.host.turnstile.turn(lambda: self._has_other_work(topic), rank=self._id.rank) as may_begin:
-            if may_begin:
-                await self._turn_over(topic)
+        turnstile, until_due = self._id.host.turnstile, self._seconds_until_due()
+        # A timer may come due while the lane waits: no batch of other lanes comes before a limit.
+        due = (
+            None
+            if until_due is None
+            else asyncio.get_running_loop().call_later(until_due + _LATER_SECONDS, turnstile.wake_turns)
+        )
+        try:
+            async with turnstile.turn(lambda: self._has_other_work(topic), rank=self._id.rank) as may_begin:
+                if may_begin:
+                    await self._turn_over(topic)
+        finally:
+            if due is not None:
+                due.cancel()
+
+    def _next_topic(self) -> str | None:
+        """Return the topic to work off next: an urgent one, then one that due timers wait for, then any other."""
+        first = self._queues.first()
+        if first is None or first in self._id.group.urgent:
+            return first
+        waited_for = (topic for topic in self._id.group.sources if self._timer_gate.waits_for(topic))
+        return next((topic for topic in waited_for if self._queues.peek(topic)), first)
 
     def _has_other_work(self, topic: str) -> bool:
-        return self._closing or (bool(self._items) and not self._had_items) or self._queues.first() != topic
+        if self._closing or (self._has_items() and not self._had_items) or self._next_topic() != topic:
+            return True
+        # Due timers wait for this topic: it needs no routine turn any more.
+        return self._timer_gate.waits_for(topic)
+
+    def _has_items(self) -> bool:
+        until_due = self._seconds_until_due()
+        return bool(self._items) or (until_due is not None and until_due <= 0.0)
 
     async def _turn_over(self, topic: str) -> None:
         self._had_items = False
-        batch = self._at_work = self._queues.take(topic, self._turns.records_of_a_turn)
+        batch = self._at_work = self._queues.take(topic, self._turns.records_of_a_turn(topic))
         try:
             with self._id.host.watchdog.turn(self._id.name):
+                await self._logs.check_again(batch, self.figures.ends.get(topic))
                 self._start(await self._turns.over(batch))
         finally:
             self._at_work = None

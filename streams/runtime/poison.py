@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -15,7 +16,6 @@ from streams.runtime.isolation import CAREFUL_SECONDS, MOST_PUT_ASIDE, PUT_ASIDE
 from streams.runtime.lane_events import LanePutsAside
 from streams.runtime.rejection import entry_rejected
 from streams.runtime.state import Entry, LaneState, Raised, were_put_aside
-from streams.runtime.times import utc_now
 from streams.runtime.transaction import Undeliverable
 
 if TYPE_CHECKING:
@@ -79,29 +79,30 @@ def _log_nobody_hears(lane: str, error: Exception) -> None:
     _log.critical("work is put aside and no human hears of it", lane=lane, **describe(error))
 
 
-def is_recent(raised: Raised) -> bool:
+def is_recent(raised: Raised, now: datetime) -> bool:
     """Return whether a lane ended its process so short a time ago that it is careful now."""
-    return micros(utc_now()) - raised.at < CAREFUL_SECONDS * _MICROS
+    # Either way round: the clock by which it is noted may have been ahead of this one.
+    return abs(micros(now) - raised.at) < CAREFUL_SECONDS * _MICROS
 
 
 class Poison:
     """Keeps the lane's agent, and puts aside what that raises on."""
 
-    def __init__(self, lane: LaneId, state: LaneState) -> None:
+    def __init__(self, lane: LaneId, state: LaneState, partitions: int) -> None:
         self._lane = lane
+        self._context = LaneContext(lane.group.name, lane.partition, partitions)
         self._state = state
         self.agent = self._made()
 
     @property
     def is_careful(self) -> bool:
         """Whether the lane isolates at once what raises, because it ended its process for that a short time ago."""
-        return self._state.raised is not None and is_recent(self._state.raised)
+        return self._state.raised is not None and is_recent(self._state.raised, self._lane.now())
 
     @property
     def has_put_aside(self) -> bool:
         """Whether the lane put work aside within `PUT_ASIDE_SECONDS`, in this process or in one before."""
-        oldest = micros(utc_now()) - PUT_ASIDE_SECONDS * _MICROS
-        return any(at > oldest for at in self._state.put_aside)
+        return bool(self._recent(micros(self._lane.now())))
 
     def renew_agent(self) -> None:
         """Make the agent anew: a turn that was dropped may have left traces in its memory. May raise `WorkRaised`."""
@@ -140,17 +141,17 @@ class Poison:
 
     def _made(self) -> Agent[Any, Any, Any]:
         try:
-            return self._lane.group.agent(LaneContext(self._lane.group.name, self._lane.partition))
+            return self._lane.group.agent(self._context)
         except Exception as error:
             raise WorkRaised from error
 
     def _aside(self, put_aside: _PutsAside, note: Entry, raised: BaseException) -> Aside:
         def without_agent() -> Turn:
-            turn = self._state.turn(utc_now())
+            turn = self._state.turn(self._lane.now())
             put_aside(turn, tells=False)
             return turn
 
-        turn = self._state.turn(utc_now())
+        turn = self._state.turn(self._lane.now())
         try:
             with self._lane.host.watchdog.call(self._lane.name):
                 put_aside(turn, tells=True)
@@ -161,8 +162,8 @@ class Poison:
 
     def _counted(self, topic: str, error: BaseException) -> Entry:
         """Count what is put aside; raise `KeepsRaising` where that is too much."""
-        now = micros(utc_now())
-        times = [at for at in self._state.put_aside if now - PUT_ASIDE_SECONDS * _MICROS < at <= now]
+        now = micros(self._lane.now())
+        times = self._recent(now)
         if len(times) >= MOST_PUT_ASIDE:
             raise KeepsRaising(
                 f"{topic}-{self._lane.partition}: {type(error).__name__} again, with {MOST_PUT_ASIDE} records, timers, "
@@ -171,6 +172,10 @@ class Poison:
         figures.isolated.add(1, {Attribute.LANE_GROUP: self._lane.group.name, Attribute.TOPIC: topic})
         self._state.put_aside = [*times, now]
         return were_put_aside(self._state.put_aside)
+
+    def _recent(self, now: int) -> list[int]:
+        """Return when work was put aside, up to `PUT_ASIDE_SECONDS` from `now`: a clock before was ahead, perhaps."""
+        return [at for at in self._state.put_aside if abs(now - at) < PUT_ASIDE_SECONDS * _MICROS]
 
     def _entry_of(self, item: "Item") -> bytes | None:
         work = item.effect if item.timer is None else item.timer

@@ -1,21 +1,25 @@
 """What a fetch brought of a partition, with the positions before and after it: a lane takes nothing it cannot place.
 
-Overrides Faust 0.15.3 with aiokafka 0.14.0 and is pinned to them.
+Overrides Faust 0.15.3 with aiokafka 0.14.0 and is pinned to them. See decision 0027.
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.runtime.batches import BatchRecord
 from streams.runtime.fetching import prompt
+from streams.runtime.out_of_range import note_out_of_range, taken_out_of_range
+from streams.runtime.timer_gate import FetchCounts
+from streams.runtime.unreadable import offset_behind
 
 if TYPE_CHECKING:
-    from streams.runtime.transport import UncommittingConsumer
+    from streams.runtime.transport import Lanes, UncommittingConsumer
 
 #: How long a fetch waits for records before another may be asked for other partitions (seconds).
 _FETCH_SECONDS = 0.2
@@ -34,7 +38,10 @@ class PositionedThread(AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_prompt = False
+        #: Seeks that began or ended, and those under way; of the consumer's thread alone, as fetches are.
         self._seeks = 0
+        self._seeking = 0
+        self._fetch_counts = FetchCounts()
         #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.
         self._passed_over: dict[Any, int] = {}
 
@@ -45,12 +52,17 @@ class PositionedThread(AIOKafkaConsumerThread):
 
     async def seek_to_committed(self) -> Any:
         """Seek, and remember that positions read before it say nothing of the fetches after it."""
+        return await self.call_thread(self._seek_to_committed, self._ensure_consumer())
+
+    async def _seek_to_committed(self, consumer: Any) -> Any:
+        # Counted here, in the thread that fetches: the main thread hears of the end later, and a fetch may end before.
         self._seeks += 1
+        self._seeking += 1
         self._passed_over.clear()
         try:
-            return await self.call_thread(seek_to_committed, self._ensure_consumer())
+            return await seek_to_committed(consumer)
         finally:
-            # Once more: a fetch that began meanwhile took its positions from before.
+            self._seeking -= 1
             self._seeks += 1
 
     async def _fetch_records(
@@ -63,8 +75,13 @@ class PositionedThread(AIOKafkaConsumerThread):
         # A partition whose queue is full is left out here; pausing it instead makes aiokafka drop what it had fetched.
         if not self._is_prompt:
             prompt(consumer, _FETCH_WAIT_MS)
+            note_out_of_range(consumer)
             self._is_prompt = True
         lanes = cast("UncommittingConsumer", self.consumer).lanes
+        if sought := {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}:
+            # Faust drops what lies before the offset that it handed on last.
+            cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
+            await self._seek_again(consumer, sought)
         wanted = {tp for tp in active_partitions if not lanes.is_full(tp.topic, tp.partition)}
         if not wanted:
             await asyncio.sleep(_FULL_SECONDS)
@@ -74,17 +91,8 @@ class PositionedThread(AIOKafkaConsumerThread):
             return consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka tells no other way
 
         def positions() -> dict[Any, int]:
-            assignment = assigned()
-            found = {}
-            for tp in active_partitions:
-                state = assignment.state_value(tp)
-                if state is None:
-                    continue
-                lanes.note_end(tp.topic, tp.partition, state.lso)
-                # None until it is reset: to where, is not known then.
-                if tp in wanted and (position := state._position) is not None:  # noqa: SLF001
-                    found[tp] = position
-            return found
+            found = _look(lanes, assigned(), active_partitions)
+            return {tp: position for tp, position in found.items() if tp in wanted}
 
         before, seeks, assignment = positions(), self._seeks, assigned()
         fetched = await super()._fetch_records(
@@ -93,7 +101,7 @@ class PositionedThread(AIOKafkaConsumerThread):
         after = positions()
         # Sought or assigned anew meanwhile, this may be from before or from after; where it began is not known, and a
         # lane takes nothing whose beginning cannot be told.
-        is_known = seeks == self._seeks and assignment is assigned()
+        is_known = seeks == self._seeks and not self._seeking and assignment is assigned()
         begins = {tp: self._passed_over.get(tp, at) for tp, at in before.items()} if is_known else {}
         if unknown := (after.keys() | fetched.keys()) - begins.keys():
             await self._seek_again(consumer, unknown)
@@ -102,10 +110,33 @@ class PositionedThread(AIOKafkaConsumerThread):
             if records := fetched.get(tp):
                 self._passed_over.pop(tp, None)
                 batches[tp] = [BatchRecord(records, begin, after.get(tp))]
-            elif after.get(tp, 0) > begin and not await _starts_beyond(consumer, tp, begin):
-                # What was passed over belongs to the next batch: else the lane would miss it and end the process.
-                self._passed_over.setdefault(tp, begin)
+                self._fetch_counts.hand_on(tp, offset_behind(records[-1]))
+            elif after.get(tp, 0) > begin:
+                await self._pass_over(consumer, tp, begin, seeks)
+        self._note_fetch(lanes, assignment, {tp: at for tp, at in after.items() if tp in begins})
         return batches
+
+    async def _pass_over(self, consumer: Any, tp: Any, begin: int, seeks: int) -> None:
+        """Have the next batch of a partition begin at `begin`: the fetch passed over control or aborted records.
+
+        Without that the lane would miss offsets and end the process. `seeks` is the count of seeks before the fetch.
+        """
+        try:
+            is_lost = await _starts_beyond(consumer, tp, begin)
+        except KafkaTimeoutError:
+            # The position moved for a reason that is not known: it is read again.
+            await self._seek_again(consumer, {tp})
+            return
+        if not is_lost and seeks == self._seeks:
+            self._passed_over.setdefault(tp, begin)
+
+    def _note_fetch(self, lanes: "Lanes", assignment: Any, positions: Mapping[Any, int]) -> None:
+        for tp, position in positions.items():
+            if tp.topic in lanes.followed:
+                state = assignment.state_value(tp)
+                progress = self._fetch_counts.progress(tp, state.timestamp, state.highwater, position)
+                if progress is not None:
+                    lanes.note_fetch(tp.topic, tp.partition, progress)
 
     async def _seek_again(self, consumer: Any, partitions: AbstractSet[Any]) -> None:
         for tp in partitions:
@@ -118,6 +149,22 @@ class PositionedThread(AIOKafkaConsumerThread):
             except IllegalStateError:
                 # One was given away meanwhile, which Faust answers with a seek of all that are left.
                 _log.debug("a partition left while it was sought", partitions=len(still))
+
+
+def _look(lanes: "Lanes", assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
+    """Return the positions of partitions that have one, and tell the lanes what the last answers say of them."""
+    found: dict[Any, int] = {}
+    for tp in partitions:
+        state = assignment.state_value(tp)
+        if state is None:
+            continue
+        lanes.note_end(tp.topic, tp.partition, state.lso)
+        if (lost := taken_out_of_range(state)) is not None:
+            lanes.note_out_of_range(tp.topic, tp.partition, lost)
+        # None until it is reset: to where, is not known then.
+        if (position := state._position) is not None:  # noqa: SLF001
+            found[tp] = position
+    return found
 
 
 async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:

@@ -3,20 +3,22 @@
 | first byte of the key | rest of the key | value | header `until` |
 |---|---|---|---|
 | `s` | an entry's key | the entry | when it ends, microseconds since 1970 (UTC), none: never |
-| `t` | a timer's name | when it is due, microseconds, then `|` and its W3C `traceparent` or nothing | |
+| `t` | a timer's name | `at|wait|traceparent`: when it is due and its whole wait, microseconds; none: empty | |
 | `o` | a topic | the lane's next offset in it | |
 | `k` | a topic | `begin|end|error`: the offsets of a turn that raised, and the error's class | |
 | `r` | | `at|error`: when the lane last ended its process, microseconds, and the error's class | |
 | `p` | | when records, timers, effects and entries were put aside, microseconds, separated by commas | |
 | `n` | a topic | how often the lane opened since its next offset in the topic last moved | |
 | `y` | a topic | `offset|tries`: the single record at work, and how many processes began it | |
+| `x` | | `tries|name|name…`: items at work, hexadecimal, and how many processes began them | |
+| `c` | a topic | where its log ended when it was first seen to end before the lane's next offset | |
 
 No value is a tombstone: dropped, ended, done with.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from streams.runtime.agent import Cause, Headers, Timer, Turn, at_micros, micros
@@ -25,7 +27,7 @@ from streams.runtime.times import Times
 N = TypeVar("N")
 
 _ENTRY, _TIMER, _NEXT_OFFSET, _SUSPECT = b"s", b"t", b"o", b"k"
-_RAISED, _PUT_ASIDE, _OPENINGS, _TRYING = b"r", b"p", b"n", b"y"
+_RAISED, _PUT_ASIDE, _OPENINGS, _TRYING, _CUT, _AT_WORK = b"r", b"p", b"n", b"y", b"c", b"x"
 _UNTIL = "until"
 
 
@@ -62,6 +64,14 @@ class Trying:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """Items of these names were worked off together, and `tries` processes began to do so."""
+
+    tries: int
+    names: tuple[bytes, ...]
+
+
 class LaneState:
     """Entries, timers and next offsets of one lane, as they are committed."""
 
@@ -75,24 +85,44 @@ class LaneState:
         self.raised: Raised | None = None
         #: When work was put aside, microseconds since 1970 (UTC), oldest first.
         self.put_aside: list[int] = []
+        #: The newest time that the broker stamped on a record read here, microseconds since 1970 (UTC); 0: none was.
+        self.stamp = 0
         #: By topic: openings since the next offset moved; the record that is worked off alone.
         self.openings: dict[str, int] = {}
         self.trying: dict[str, Trying] = {}
+        self.at_work: AtWork | None = None
+        #: By topic: where a log that lost its tail ended, until an operator accepts the loss.
+        self.cut: dict[str, int] = {}
         # Apart, so that no timer waits behind entries that have ended.
         self._due = Times(lambda name: micros(timer.at) if (timer := self.timers.get(name)) else None)
         self._ends = Times(self.untils.get)
 
     def turn(self, now: datetime) -> Turn:
         """Return an empty turn over this state."""
-        return Turn(self.entries, now, self.untils)
+        return Turn(self.entries, now, self.untils, self.stamp)
+
+    def note_stamp(self, milliseconds: int) -> None:
+        """Take note of a time that the broker stamped, in milliseconds since 1970 (UTC)."""
+        self.stamp = max(self.stamp, milliseconds * 1_000)
+
+    def limit_waits(self, turn: Turn) -> int:
+        """Set each timer anew that has longer to wait than it was set for; return how many there were.
+
+        To be called when the lane opens: the clock is behind the one by which they were set.
+        """
+        for name, timer in self.timers.items():
+            if timer.at > (latest := turn.now + timer.wait):
+                turn.timers[name] = replace(timer, at=latest)
+        return len(turn.timers)
 
     def next_due(self) -> datetime | None:
         """Return when the next timer is due, None if there is no timer."""
         return self._due.next()
 
     def next_end(self) -> datetime | None:
-        """Return when the next entry ends, None if no entry has an end."""
-        return self._ends.next()
+        """Return when the next entry ends; None if no entry has an end, or the broker's stamps have not come so far."""
+        at = self._ends.next()
+        return None if at is None or micros(at) > self.stamp else at
 
     def take_due(self, now: datetime, limit: int) -> list[tuple[bytes, Timer]]:
         """Return up to `limit` timers that are due, earliest first; they stay until a turn removes them."""
@@ -100,7 +130,7 @@ class LaneState:
 
     def take_ended(self, now: datetime, limit: int) -> list[bytes]:
         """Return the keys of up to `limit` entries that have ended, earliest first; they stay until dropped."""
-        return self._ends.passed(micros(now), limit)
+        return self._ends.passed(min(micros(now), self.stamp), limit)
 
     def commit(self, turn: Turn) -> None:
         """Take over what a turn changed."""
@@ -139,8 +169,8 @@ class LaneState:
             if value is None:
                 self.timers.pop(rest, None)
             else:
-                at, _, trace = value.partition(b"|")
-                self._time(rest, Timer(at_micros(int(at)), Cause(trace or None)))
+                at, wait, trace = value.split(b"|", 2)
+                self._time(rest, Timer(at_micros(int(at)), Cause(trace or None), timedelta(microseconds=int(wait))))
         else:
             self._apply_note(kind, rest.decode(), value)
 
@@ -156,6 +186,10 @@ class LaneState:
             _set(self.openings, topic, int(parts[0]) if parts else None)
         elif kind == _TRYING:
             _set(self.trying, topic, Trying(int(parts[0]), int(parts[1])) if parts else None)
+        elif kind == _AT_WORK:
+            self.at_work = _at_work_of(value)
+        elif kind == _CUT:
+            _set(self.cut, topic, int(parts[0]) if parts else None)
         else:
             raise ValueError("a changelog record of no known kind")
 
@@ -175,8 +209,12 @@ def changed(turn: Turn) -> Iterator[Entry]:
         until = untils.get(key) if untils else None
         yield Entry(_ENTRY + key, value, () if until is None else ((_UNTIL, b"%d" % micros(until)),))
     for name, timer in turn.timers.items():
-        at = None if timer is None else b"%d|%b" % (micros(timer.at), timer.cause.traceparent or b"")
-        yield Entry(_TIMER + name, at)
+        yield Entry(_TIMER + name, None if timer is None else _timer(timer))
+
+
+def _timer(timer: Timer) -> bytes:
+    wait = timer.wait // timedelta(microseconds=1)
+    return b"%d|%d|%b" % (micros(timer.at), wait, timer.cause.traceparent or b"")
 
 
 def moved(offsets: Mapping[str, int]) -> Iterator[Entry]:
@@ -210,6 +248,25 @@ def tried(topic: str, trying: Trying | None) -> Entry:
     """Return the changelog record of the record that is worked off alone, None for none."""
     value = None if trying is None else b"%d|%d" % (trying.offset, trying.tries)
     return Entry(_TRYING + topic.encode(), value)
+
+
+def at_work(noted: AtWork | None) -> Entry:
+    """Return the changelog record of the items at work, None for none."""
+    if noted is None:
+        return Entry(_AT_WORK, None)
+    return Entry(_AT_WORK, b"|".join((b"%d" % noted.tries, *(name.hex().encode() for name in noted.names))))
+
+
+def _at_work_of(value: bytes | None) -> AtWork | None:
+    if value is None:
+        return None
+    tries, *names = value.decode().split("|")
+    return AtWork(int(tries), tuple(bytes.fromhex(name) for name in names))
+
+
+def was_cut(topic: str, end: int | None) -> Entry:
+    """Return the changelog record of where a log that lost its tail ended, None once the loss is accepted."""
+    return Entry(_CUT + topic.encode(), None if end is None else b"%d" % end)
 
 
 def _set(notes: dict[str, N], topic: str, note: N | None) -> None:

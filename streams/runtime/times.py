@@ -1,18 +1,13 @@
-"""The time of a turn, and when keys are due."""
+"""When keys are due."""
 
 import heapq
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from streams.runtime.agent import at_micros
 
 #: More outdated times than this, and more than current ones: the heap is made anew.
 _OUTDATED = 10_000
-
-
-def utc_now() -> datetime:
-    """Return the time that a turn is given."""
-    return datetime.now(UTC)
 
 
 class Times:

@@ -1,4 +1,7 @@
-"""One transactional producer a lane: outputs, state changes and offsets become durable together or not at all."""
+"""One transactional producer a lane: outputs, state changes and offsets become durable together or not at all.
+
+Why not Faust's producer: see decision 0010. What is done about aiokafka's faults here: see decision 0027.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +17,7 @@ from schemas.partitioner import partition_for
 from streams.runtime.agent import Output
 from streams.runtime.failure import LaneBroken
 from streams.runtime.steps import Step
+from streams.runtime.timeouts import REQUEST_MS
 
 #: An open transaction hides what others committed behind it, so it may not stay open for long (milliseconds).
 TRANSACTION_TIMEOUT_MS = 6_000
@@ -48,6 +52,10 @@ _REFUSALS = (
 )
 
 
+#: What a writer raises once another one of its lane has fenced it: nothing of its transaction is committed.
+FENCED = (errors.ProducerFenced, errors.InvalidProducerEpoch)
+
+
 class Undeliverable(LaneBroken):
     """What was to be delivered cannot be written to `topic`, now or later; the transaction is aborted.
 
@@ -72,6 +80,7 @@ class TransactionalWriter:
             bootstrap_servers=bootstrap,
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            request_timeout_ms=REQUEST_MS,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
         )
@@ -91,7 +100,7 @@ class TransactionalWriter:
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
         """Return the group's committed offsets in `partition` of `topics`; to be read after fencing."""
         wanted = set(topics)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=REQUEST_MS)
         await admin.start()
         try:
             offsets = await admin.list_consumer_group_offsets(self._group)
@@ -206,8 +215,12 @@ class TransactionalWriter:
             batch.close()
         return made
 
-    async def _partition(self, topic: str, key: bytes | None) -> int:
+    async def partitions_of(self, topic: str) -> int:
+        """Return how many partitions a topic has; that never changes."""
         count = self._partitions.get(topic)
         if count is None:
             count = self._partitions[topic] = len(await self._producer.partitions_for(topic))
-        return 0 if key is None else partition_for(key, count)
+        return count
+
+    async def _partition(self, topic: str, key: bytes | None) -> int:
+        return 0 if key is None else partition_for(key, await self.partitions_of(topic))

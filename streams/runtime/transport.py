@@ -1,7 +1,7 @@
 """Faust's own extension points, filled: lanes at a rebalance, no commits of Faust's.
 
-Line of thought and measurements: see `infra/decisions`. What is overridden here belongs to Faust 0.15.3 with
-aiokafka 0.14.0 and is pinned to them.
+Why lanes on Faust: see decision 0010. What is overridden here belongs to Faust 0.15.3 with aiokafka 0.14.0 and is
+pinned to them. The fault behind each override: see decision 0027.
 """
 
 import asyncio
@@ -10,18 +10,26 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import structlog
 from faust.transport.consumer import TransactionManager
 from faust.transport.drivers.aiokafka import Consumer, Transport
 
 from streams.runtime.batches import Batch
-from streams.runtime.failure import end_process
+from streams.runtime.clock import Clock
+from streams.runtime.failure import awaited_at, end_process
 from streams.runtime.groups import LaneGroup, LaneHost
 from streams.runtime.lane_events import LaneEvent, unheard
 from streams.runtime.lanes import Lane
 from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.timer_gate import FetchProgress
 from streams.runtime.turnstile import Turnstile
 from streams.runtime.watchdog import Watchdog
+
+#: How long the background may take to start before the log says where it waits (seconds).
+_BACKGROUND_SECONDS = 45.0
+
+_log = structlog.get_logger("confide.runtime")
 
 Background = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -40,6 +48,7 @@ class Wiring:
     accepted: frozenset[str] = frozenset()
     watchdog: Watchdog = field(default_factory=Watchdog)
     on_lane: Callable[[LaneEvent], None] = unheard
+    clock: Clock = field(default_factory=Clock)
 
 
 class UncommittingConsumer(Consumer):
@@ -71,6 +80,8 @@ class Lanes(TransactionManager):
         super().__init__(*args, **kwargs)
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._group_of = {topic: group for group in self.wiring.groups for topic in group.sources}
+        #: Sources of the lanes whose timers follow topics.
+        self.followed = {topic for group in self.wiring.groups if group.timers_follow for topic in group.sources}
         wiring = self.wiring
         self._host = LaneHost(
             wiring.application,
@@ -81,10 +92,14 @@ class Lanes(TransactionManager):
             accepted=wiring.accepted,
             groups=tuple(group.name for group in wiring.groups),
             on_lane=wiring.on_lane,
+            clock=wiring.clock,
         )
         self._background: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
         self._closed = False
+        #: Lanes that finish their turns in flight because the process stops.
+        self._leaving: tuple[Lane, ...] = ()
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
 
@@ -104,9 +119,27 @@ class Lanes(TransactionManager):
         if end is not None and (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
             lane.figures.ends[topic] = end
 
+    def note_fetch(self, topic: str, partition: int, progress: FetchProgress) -> None:
+        """Note how far a source was fetched, for the timers of its lane."""
+        if (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
+            lane.note_fetch(topic, progress)
+
+    def note_out_of_range(self, topic: str, partition: int, position: int) -> None:
+        """Have the lane of a source look why Kafka has no record at a position of its own."""
+        if (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
+            lane.note_out_of_range(topic, position)
+
+    def takes_seek(self, topic: str, partition: int) -> bool:
+        """Return, once, whether the fetch of a source is to begin anew where the group's offset is now."""
+        lane = self._lanes.get((self._group_of[topic].name, partition))
+        if lane is None or topic not in lane.to_seek:
+            return False
+        lane.to_seek.discard(topic)
+        return True
+
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
         """Hold every lane: its turn in flight is finished before the group can give it to another member."""
-        await asyncio.gather(*(lane.hold() for lane in self._lanes.values()))
+        await asyncio.gather(*(lane.hold() for lane in (*self._lanes.values(), *self._leaving)))
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:  # noqa: ARG002 - Faust's
         """Register and close lanes; heartbeats stop while this runs, so opening has a task of its own."""
@@ -114,6 +147,7 @@ class Lanes(TransactionManager):
             return
         if self._background is None:
             self._background = asyncio.create_task(self._run_background())
+            self._watching = asyncio.create_task(self._watch_background(self._background))
         wanted = {(self._group_of[tp.topic], tp.partition) for tp in assigned if tp.topic in self._group_of}
         keys = {(group.name, partition) for group, partition in wanted}
         leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
@@ -138,18 +172,21 @@ class Lanes(TransactionManager):
     async def close(self) -> None:
         """Finish the turns in flight and stop what ran beside the lanes; no lane opens afterwards."""
         self._closed = True
-        lanes, self._lanes = self._lanes, {}
-        await asyncio.gather(*(lane.close() for lane in lanes.values()))
+        self._leaving = (*self._leaving, *self._lanes.values())
+        self._lanes = {}
+        # A rebalance at this time waits for them too.
+        await asyncio.gather(*(lane.close() for lane in self._leaving))
         self._stopping.set()
-        if self._announcing is not None:
-            self._announcing.cancel()
+        for task in (self._announcing, self._watching):
+            if task is not None:
+                task.cancel()
         if self._background is not None:
             if not self._ready.is_set():
                 self._background.cancel()
             await asyncio.wait([self._background])
 
     async def commit(self, offsets: Any, start_new_transaction: bool = True) -> bool:  # noqa: ARG002 - Faust's
-        """Do nothing: every turn committed its own offsets."""
+        """Do nothing: the lanes commit offsets in transactions of their own (decision 0014)."""
         return True
 
     async def _announce(self, lanes: Sequence[Lane]) -> None:
@@ -157,6 +194,16 @@ class Lanes(TransactionManager):
         for lane in lanes:
             await lane.resolved.wait()
         self.wiring.opened()
+
+    async def _watch_background(self, background: asyncio.Task[None]) -> None:
+        """Say where the background waits, for as long as the lanes cannot open because of it."""
+        while True:
+            try:
+                async with asyncio.timeout(_BACKGROUND_SECONDS):
+                    await self._ready.wait()
+                return
+            except TimeoutError:
+                _log.error("lanes do not open: their background has not started", at=awaited_at(background))
 
     async def _run_background(self) -> None:
         try:

@@ -20,12 +20,11 @@ from streams.runtime.batches import Batch
 from streams.runtime.commits import Commits
 from streams.runtime.failure import LaneBroken
 from streams.runtime.groups import LaneId
-from streams.runtime.isolation import TurnRaised, halves
+from streams.runtime.isolation import MOST_TRIES, EndsProcesses, TurnRaised, halves
 from streams.runtime.poison import Poison
 from streams.runtime.queues import Queues
 from streams.runtime.state import Entry, LaneState, Trying, suspected, tried
 from streams.runtime.steps import Step
-from streams.runtime.times import utc_now
 from streams.runtime.tracing import TurnSpans
 from streams.runtime.transaction import Undeliverable
 from streams.runtime.turnstile import SLICE_SECONDS
@@ -51,16 +50,13 @@ _MOST_OPENINGS = 2
 _SINGLY = 500
 #: Enough for the event loop to go round (seconds).
 _ROUND_SECONDS = 0.001
-#: Processes that ended while they worked a single record off, before it is put aside.
-_MOST_TRIES = 2
-
-
-class EndsProcesses(Exception):
-    """Process after process ended without a word while it worked this record off."""
 
 
 class Turns:
-    """Works batches off with the lane's agent; `is_closing` tells when to come to an end."""
+    """Works batches off with the lane's agent.
+
+    `is_closing` tells when to come to an end, `comes_first` whether a topic comes before all others now.
+    """
 
     def __init__(
         self,
@@ -70,6 +66,7 @@ class Turns:
         commits: Commits,
         poison: Poison,
         is_closing: Callable[[], bool],
+        comes_first: Callable[[str], bool],
     ) -> None:
         self._lane = lane
         self._queues = queues
@@ -77,6 +74,7 @@ class Turns:
         self._commits = commits
         self._poison = poison
         self._is_closing = is_closing
+        self._comes_first = comes_first
         #: Records of a topic that are worked off singly from now on.
         self._singly = {
             topic: _SINGLY for topic, count in state.openings.items() if count > _MOST_OPENINGS or topic in state.trying
@@ -85,10 +83,14 @@ class Turns:
         #: What was decoded ahead, by topic and offset.
         self._decoded: dict[tuple[str, int], Any] = {}
 
-    @property
-    def records_of_a_turn(self) -> int:
-        """How many records of this agent fit in the latency budget."""
-        return max(1, min(TURN_RECORDS, int(TURN_SECONDS / self._seconds_each)))
+    def seconds_of_a_turn(self, topic: str) -> float:
+        """Return how long the agent may work on records of this topic before what it did is delivered."""
+        routine = self._lane.group.routine_turn_seconds
+        return TURN_SECONDS if routine is None or topic in self._lane.group.urgent else routine
+
+    def records_of_a_turn(self, topic: str) -> int:
+        """Return how many records of this topic fit in the latency budget."""
+        return max(1, min(TURN_RECORDS, int(self.seconds_of_a_turn(topic) / self._seconds_each)))
 
     async def over(self, batch: Batch) -> list[tuple[Any, Any]]:
         """Work a batch off, or as much of it as one turn may; the rest goes back to the head of its queue.
@@ -105,6 +107,9 @@ class Turns:
             # Fetched again, and this time over the control records behind it: the next batch begins there.
             offsets[topic] = max(expected, batch.end)
             return []
+        if (newest := records[-1]).is_stamped:
+            self._state.note_stamp(newest.timestamp)
+            self._lane.host.clock.stamps.read((topic, self._lane.partition), newest.timestamp)
         self._lane.step(Step.TAKEN)
         new = Batch.of(topic, records, expected, batch.end)
         suspect = self._state.suspects.get(topic)
@@ -125,7 +130,7 @@ class Turns:
         group, records = self._lane.group.name, batch.records
         begun = time.perf_counter()
         with TurnSpans.of_records(group, group, self._lane.partition, records) as spans:
-            turn = self._state.turn(utc_now())
+            turn = self._state.turn(self._lane.now())
             turn.contexts = spans.contexts
             done = await self._work_off(batch, records, turn)
             if not done:
@@ -168,11 +173,13 @@ class Turns:
         done, worked = 0, 0.0
         of_many = len(records) > _FEW_RECORDS
         while done < len(records):
-            if done and not whole and (worked > TURN_SECONDS or self._makes_room(topic, of_many=of_many)):
+            is_long = worked > self.seconds_of_a_turn(topic)
+            if done and not whole and (is_long or self._makes_room(topic, of_many=of_many)):
                 break
             if not on_trial:
-                await trials.over()
-            if topic in self._lane.group.urgent:
+                with self._lane.host.watchdog.waiting(self._lane.name):
+                    await trials.over()
+            if topic in self._lane.group.urgent or self._comes_first(topic):
                 count, seconds = self._slice(batch, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)
             else:
@@ -250,7 +257,7 @@ class Turns:
 
     async def _decode_ahead(self, batch: Batch, begin: int, commit: asyncio.Task[None]) -> None:
         # What is fetched again and done by then is skipped, and would never be taken out.
-        records = [record for record in batch.records[: self.records_of_a_turn] if record.offset >= begin]
+        records = [record for record in batch.records[: self.records_of_a_turn(batch.topic)] if record.offset >= begin]
         done = 0
         while done < len(records) and not commit.done() and not self._is_closing():
             async with self._lane.host.turnstile.slice(
@@ -287,7 +294,7 @@ class Turns:
         while parts and not self._is_closing() and not (has_done and time.monotonic() - begun > TURN_SECONDS):
             part = parts.pop()
             done = parts[-1][0].offset if parts else after
-            async with self._lane.host.trials.one() if singly else nullcontext():
+            async with self._lane.trial() if singly else nullcontext():
                 found = await self._part(part, batch.topic, done, on_trial=singly)
             if found is None:
                 parts.extend(reversed(list(halves(part))))
@@ -324,7 +331,7 @@ class Turns:
 
     async def _whole(self, part: Sequence[Record], *, on_trial: bool) -> Turn:
         """Return a turn over all of these records."""
-        turn = self._state.turn(utc_now())
+        turn = self._state.turn(self._lane.now())
         batch = Batch.of(part[0].topic, list(part), part[0].offset, part[-1].offset + 1)
         await self._work_off(batch, part, turn, whole=True, on_trial=on_trial)
         self._follow_rejects(batch, part, turn)
@@ -347,7 +354,7 @@ class Turns:
         """Note that a record is begun; raise `EndsProcesses` where process after process ended with it."""
         before = self._state.trying.get(record.topic)
         tries = before.tries if before is not None and before.offset == record.offset else 0
-        if tries >= _MOST_TRIES:
+        if tries >= MOST_TRIES:
             raise EndsProcesses
         trying = Trying(record.offset, tries + 1)
         await self._commits.write_notes(tried(record.topic, trying))

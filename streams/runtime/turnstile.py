@@ -1,4 +1,7 @@
-"""How the lanes of a process share its one thread: routine work slice by slice, and none while urgent work goes on."""
+"""How the lanes of a process share its one thread: routine work slice by slice, and none while urgent work goes on.
+
+Why both share a process: see decision 0016.
+"""
 
 import asyncio
 import heapq
@@ -80,6 +83,10 @@ class Turnstile:
         finally:
             if has_place:
                 self._turns.give_back()
+
+    def wake_turns(self) -> None:
+        """Have those that wait for a routine turn look again whether it is over for them."""
+        self._turns.wake_all()
 
     @asynccontextmanager
     async def slice(self, is_over: Callable[[], bool], *, of_many: bool = True) -> AsyncIterator[float | None]:

@@ -1,4 +1,4 @@
-"""Records in the place of a batch that cannot be unpacked: rejected undecoded; offsets go on behind the batch."""
+"""Records in the place of a batch that cannot be read: rejected undecoded; offsets go on behind the batch."""
 
 from typing import Protocol
 
@@ -7,6 +7,7 @@ from schemas.errors import Problem, Unreadable
 from streams.runtime.agent import Record
 
 _REASON = f"cannot be unpacked into {MAX_UNPACKED_BYTES >> 20} MiB and {MAX_UNPACKED_RECORDS:,} records"
+_CORRUPT = "is not as it was written: its checksum does not fit, or it is no batch"
 
 
 class _HasOffset(Protocol):
@@ -18,9 +19,9 @@ class _HasOffset(Protocol):
 
 
 def refuse_unreadable(record: Record) -> None:
-    """Raise `Unreadable` where the record is in the place of a batch that cannot be unpacked."""
+    """Raise `Unreadable` where the record is in the place of a batch that cannot be read."""
     if isinstance(record.value, UnreadableBatch):
-        raise Unreadable((Problem("batch", _REASON),))
+        raise Unreadable((Problem("batch", _CORRUPT if record.value.is_corrupt else _REASON),))
 
 
 def offset_behind(record: _HasOffset) -> int:

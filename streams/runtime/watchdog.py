@@ -94,6 +94,16 @@ class Watchdog:
         finally:
             self._turns.pop(lane, None)
 
+    @contextmanager
+    def waiting(self, lane: str) -> Iterator[None]:
+        """Leave a lane's turn out of account while it waits for others, whose own turns are watched."""
+        is_in_turn = self._turns.pop(lane, None) is not None
+        try:
+            yield
+        finally:
+            if is_in_turn:
+                self._turns[lane] = self._looks
+
     def progress(self, lane: str) -> None:
         """Note that the turn of a lane, and so the event loop, goes on."""
         if lane in self._turns:

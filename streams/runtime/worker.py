@@ -13,6 +13,7 @@ import faust
 import structlog
 
 from streams.runtime.batches import BatchSchema, urgent_first
+from streams.runtime.clock import Clock
 from streams.runtime.collector import spare_collector
 from streams.runtime.failure import LaneBroken, end_process, leave_behind
 from streams.runtime.fetching import install
@@ -25,7 +26,8 @@ from streams.runtime.watchdog import STUCK_SECONDS, Watchdog
 #: A worker is given up when no heartbeat came for this long (seconds); its lanes go to another or to its successor.
 SESSION_SECONDS = 6.0
 _HEARTBEAT_SECONDS = 2.0
-_REQUEST_SECONDS = 12.0
+#: How long an answer of a broker is waited for: as short as Faust allows, which is no less than the session.
+_REQUEST_SECONDS = SESSION_SECONDS
 #: Records of one fetch, over all partitions.
 _FETCH_RECORDS = 5_000
 #: Bytes that one fetch may bring of one partition; a larger batch comes by itself (Kafka sends the first one whole).
@@ -59,6 +61,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     accepted: Collection[str] = (),
     stuck_seconds: float = STUCK_SECONDS,
     on_lane: Callable[[LaneEvent], None] = unheard,
+    clock: Clock | None = None,
 ) -> int:
     """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
 
@@ -68,7 +71,8 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     once, when the first lanes that this process was given are all open, or refused. `at_step` is called after each step
     of a lane's work. `accepted` names lanes (`group-partition`) that were refused and are to begin where their logs do.
     A call into an agent that lasts longer than `stuck_seconds` is taken for hung (`watchdog`). `on_lane` hears when a
-    lane refuses, opens, closes or puts work aside; it is called in the event loop and must return at once.
+    lane refuses, opens, closes or puts work aside, or the machine's clock was set; it is called in the event loop and
+    must return at once. `clock` tells the time of every turn; without it one begins here.
     To be called from the main thread, which alone may handle signals.
     """
     # Until the loop has handlers of its own nothing is in hand.
@@ -83,6 +87,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
         frozenset(accepted),
         Watchdog(stuck_seconds),
         on_lane,
+        clock or Clock(),
     )
     install()
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -92,6 +97,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     late.daemon = True
     wiring.watchdog.start()
     try:
+        # asyncio's own loop, not uvloop: see decision 0018.
         return asyncio.run(_run(wiring, instance, late.start))
     finally:
         wiring.watchdog.stop()
@@ -106,12 +112,14 @@ async def _run(wiring: Wiring, instance: str | None, stopped: Callable[[], None]
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         beating = asyncio.create_task(wiring.watchdog.beat())
+        watching = asyncio.create_task(wiring.clock.watch(wiring.on_lane))
         stopping = asyncio.create_task(stop.wait())
         running = asyncio.create_task(_serve(app))
         await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             await _stop(app, running)
         beating.cancel()
+        watching.cancel()
     if not stop.is_set():
         # Not by returning: Faust's thread lives on, and would keep its lanes for a process that does nothing.
         end_process("Faust", running.exception() or LaneBroken("it stopped by itself"))
@@ -173,7 +181,7 @@ def _app(wiring: Wiring, instance: str | None, folder: str) -> Any:
         topic_allow_declare=False,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
-        # read_committed, and the transaction manager (the lanes) is called at each rebalance.
+        # read_committed, and the transaction manager (the lanes) is called at each rebalance: see decision 0027.
         processing_guarantee="exactly_once",
         # Above 0, else Faust silently takes a round robin that tears the topics of a lane apart.
         table_standby_replicas=1,
@@ -185,6 +193,8 @@ def _app(wiring: Wiring, instance: str | None, folder: str) -> Any:
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=_HEARTBEAT_SECONDS,
         broker_request_timeout=_REQUEST_SECONDS,
+        # Faust's producer writes nothing here, but it connects at the start: to a broker that hangs, for 20 minutes.
+        producer_request_timeout=_REQUEST_SECONDS,
         ConsumerScheduler=urgent_first(tuple(dict.fromkeys(_by_urgency(wiring.groups)))),
     )
 

@@ -57,7 +57,7 @@ PROFESSIONALS = (
     d.Professional(role=v.ProfessionalRole.CARE_PROFESSIONAL),
 )
 SECTION = r.SealedSection(key_id="key-1", nonce=bytes(range(12)), ciphertext=b"\x00\xff sealed")
-SECTIONS = (r.ReportSection(disclosure_id="disclosure-1", section=SECTION),)
+SECTIONS = (r.ReportSection(disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10", section=SECTION),)
 TOLD = (r.AgencyToTell(agency=v.Agency.EMERGENCY_999, service=v.EmergencyService.AMBULANCE, clauses=("IR-1", "IR-2")),)
 REJECTED = r.UrgentRejected(
     review_id="review-9",
@@ -71,7 +71,7 @@ REJECTED = r.UrgentRejected(
 REVIEW = r.ReviewRequested(
     review_id="review-1",
     decision_id="decision-1",
-    disclosure_id="disclosure-1",
+    disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10",
     person="person-1",
     requested_at=AT,
     reason=v.ReviewReason.SUSPECTED_SHARED,
@@ -92,4 +92,4 @@ REVIEW = r.ReviewRequested(
         reported_at=AT,
     ),
 )
-OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="disclosure-1"),)
+OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10"),)

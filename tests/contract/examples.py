@@ -29,7 +29,7 @@ from tests.contract.example_parts import (
 
 FULL: dict[str, Model] = {
     "Disclosure": d.Disclosure(
-        disclosure_id="disclosure-1",
+        disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10",
         service=v.Service.FORUM,
         channel=d.Channel(kind=v.ChannelKind.THREAD, reference="thread-8841#3"),
         disclosed_at=AT,
@@ -54,7 +54,7 @@ FULL: dict[str, Model] = {
     "Admitted": r.Admitted(
         person="person-1",
         disclosure=d.ReadableDisclosure(
-            disclosure_id="disclosure-1",
+            disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10",
             service=v.Service.TEXT_LINE,
             channel=v.ChannelKind.SMS,
             disclosed_at=AT,
@@ -73,7 +73,6 @@ FULL: dict[str, Model] = {
         ),
         tokens=("phone:1:ab", "email:1:cd"),
         urgent=True,
-        digest="00ff",
         section=SECTION,
         wrapped_key=b"\x01\x02",
         master_check=b"\x03\x04",
@@ -81,10 +80,12 @@ FULL: dict[str, Model] = {
     ),
     "KeyRecord": r.KeyRecord(key_id="key-1", person="person-1", wrapped_key=b"\x00\x01", master_check=b"\x02"),
     "TokenOwner": r.TokenOwner(token="phone:1:ab", person="person-1"),
-    "Edge": r.Edge(tokens=("email:1:cd", "phone:1:ab"), state="link", disclosure_id="disclosure-1"),
+    "Edge": r.Edge(
+        tokens=("email:1:cd", "phone:1:ab"), state="link", disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10"
+    ),
     "Decision": r.Decision(
         decision_id="decision-1",
-        disclosure_id="disclosure-1",
+        disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10",
         person="person-1",
         policy_version="2026-02",
         decided_at=AT,
@@ -128,6 +129,7 @@ FULL: dict[str, Model] = {
         role=v.Role.SAFEGUARDING_LEAD,
         decision=v.ReviewDecision.REFUSE,
         refusal=v.Refusal.ALREADY_REPORTED,
+        facts=(w.ReviewFact(path="subject.age", value=17), w.ReviewFact(path="safety.unclear", value=False)),
         report_id="report-1",
         generation=2,
         ask_again_at=LATER,
@@ -162,7 +164,7 @@ FULL: dict[str, Model] = {
         kind=v.ReportKind.SUPPLEMENT,
         refers_to="report-0",
         person="person-1",
-        disclosures=("disclosure-1", "disclosure-2"),
+        disclosures=("0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10", "disclosure-2"),
         clauses=("IR-1",),
         concerns=("suicide",),
         age=16,
@@ -188,8 +190,7 @@ FULL: dict[str, Model] = {
         report=b"\xc3\x01 and more",
         notice=b"\xc3\x01 too",
         generation=2,
-        limit_at=LATER,
-        outage=12.5,
+        worked=12.5,
         is_withdrawn=True,
     ),
     "DeliveryChanged": r.DeliveryChanged(
@@ -214,7 +215,7 @@ FULL: dict[str, Model] = {
         channels=(v.ContactChannel.SMS,),
         withheld_because=v.WithheldBecause.NO_CHANNEL,
         due_at=AT,
-        stands=v.NoticeStands.NOT_TOLD,
+        stands=v.NoticeStands.MAYBE_TOLD,
         tell_by=LATER,
     ),
     "NotificationSettled": r.NotificationSettled(
@@ -233,6 +234,7 @@ FULL: dict[str, Model] = {
     "AlarmChanged": AlarmChanged(
         cause="review/review-1",
         kind=v.AlarmKind.REVIEW,
+        source="decide-2",
         state=v.AlarmState.RAISED,
         step=2,
         changed_at=AT,

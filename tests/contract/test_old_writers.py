@@ -19,30 +19,30 @@ from tests.contract.examples import FULL
 #: stays here and the new one is added.
 EVER_WRITTEN = {
     "Disclosure": ("c3017f900becaa0048e4", "c30100b01c294921cf21"),
-    "Admitted": ("c30136601590b5ddc0fc", "c3013b1751bf5573d779"),
+    "Admitted": ("c30136601590b5ddc0fc", "c3013b1751bf5573d779", "c3018e5be1548d2cf6aa"),
     "KeyRecord": ("c301de045da4ef89cfeb", "c301497a23f49e5bd208"),
     "TokenOwner": ("c301f9a50a8e0cde0bf0",),
     "Edge": ("c301ea1e86f99d93e2ea",),
-    "Decision": ("c301767f9a596af64440", "c3011ef217d55fdcd426"),
-    "ReviewRequested": ("c301d60da632ac97acfc", "c3016c66df65d53d5a0e", "c301a7fea4d25b61b06c"),
+    "Decision": ("c301767f9a596af64440", "c3011ef217d55fdcd426", "c301801f2713bf12abd2"),
+    "ReviewRequested": ("c301d60da632ac97acfc", "c3016c66df65d53d5a0e", "c301a7fea4d25b61b06c", "c30106cf4b109494a13f"),
     "ReviewOutcome": ("c30134804c0f72d5d663", "c301a6eb94216999f07d"),
-    "ReviewSettled": ("c301ddcc92e880bfbdb8", "c301d8bba5f14fd302ca"),
-    "UrgentRejected": ("c301713d3e18391221b6",),
-    "OpenReview": ("c30161a1192634907577", "c301d11f4d640da8f19d"),
+    "ReviewSettled": ("c301ddcc92e880bfbdb8", "c301d8bba5f14fd302ca", "c301952c7f55e1f1a574"),
+    "UrgentRejected": ("c301713d3e18391221b6", "c3014fbebb467018055b"),
+    "OpenReview": ("c30161a1192634907577", "c301d11f4d640da8f19d", "c3010b5a68ceff2796a1"),
     "Report": ("c30157e08fc1ef08fd6e", "c301e187f8ef77752abe"),
     "DeliveryChanged": ("c30155fc772b92c7c251", "c3017c3c99744bc85049"),
-    "NotificationDue": ("c30182d083c598ce5359", "c301c57e9bc35def83fc"),
-    "NotificationSettled": ("c301d4b0b08f22307e18", "c301cba31c6d263f0f8c"),
+    "NotificationDue": ("c30182d083c598ce5359", "c301c57e9bc35def83fc", "c30111d44587378277c5"),
+    "NotificationSettled": ("c301d4b0b08f22307e18", "c301cba31c6d263f0f8c", "c3019a600755991bfa53"),
     "ReportStopped": ("c3015bb7a95eae1fa24d",),
-    "OpenReport": ("c3015100db5c2ace4282",),
+    "OpenReport": ("c3015100db5c2ace4282", "c301933fa605cf4b1965"),
     "SealedComment": ("c30158d4ab6c44e5cfea",),
-    "AlarmChanged": ("c301e32c7c5a20c04a3f",),
+    "AlarmChanged": ("c301e32c7c5a20c04a3f", "c3018c1869c9f89c39fb"),
     "SealedDetails": ("c301fbb77c36224c094a",),
 }
 
 MICROS = 1_770_152_651_000_000  # 2026-02-03T21:04:11Z
 FIRST = {
-    "disclosure_id": "disclosure-1",
+    "disclosure_id": "0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10",
     "service": "forum",
     "channel": {"kind": "thread", "reference": None},
     "disclosed_at": MICROS,
@@ -115,8 +115,8 @@ def test_a_key_of_the_first_version_has_no_check_value() -> None:
 
 
 def test_what_was_admitted_by_the_first_version_has_no_check_value() -> None:
-    ((_, source),) = [entry for entry in avro_registry.superseded() if entry[0] == "Admitted"]
-    today = FULL["Admitted"].model_dump()
+    source = next(schema for name, schema in avro_registry.superseded() if name == "Admitted")
+    today = {**FULL["Admitted"].model_dump(), "digest": "1:00ff"}
     stream = BytesIO()
     schemaless_writer(stream, parse_schema(source), {name: today[name] for name in today if name != "master_check"})
     read = codec.decode(bytes.fromhex(EVER_WRITTEN["Admitted"][0]) + stream.getvalue(), "Admitted")[1]

@@ -26,14 +26,14 @@ class Played:
         return read(self.out / name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The whole house, open."""
+    """The whole house, open until the last test of this folder: beside other tests it would take their processors."""
     with open_house(tmp_path_factory.mktemp("house")) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """The scenario day, played once for all tests of it."""
     out = tmp_path_factory.mktemp("played")

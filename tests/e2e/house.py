@@ -13,6 +13,7 @@ from infra.topics import apply
 from services.cli.demo.account import Account
 from services.cli.demo.reading import Reader
 from services.settings import Keys
+from tests.disclosures import id_of
 from tests.processes import Processes, processes
 
 #: The agencies as `confide connector` and `confide agencies` call them.
@@ -37,10 +38,15 @@ class House:
         with self.came:
             assert self.came.wait_for(lambda: done(self.account), _SECONDS), f"{what} did not come"
 
-    def decided(self, disclosure_id: str) -> dict[str, Any]:
-        """Return the decision on a disclosure, waiting for it."""
-        self.wait_for("the decision", lambda account: account.is_decided(disclosure_id))
-        return next(d for d in self.account.decisions.values() if d["disclosure_id"] == disclosure_id)
+    def decided(self, name: str) -> dict[str, Any]:
+        """Return the decision on the disclosure of that name in the test, waiting for it."""
+        id_ = id_of(name)
+
+        def found(account: Account) -> list[dict[str, Any]]:
+            return [each for each in list(account.decisions.values()) if each["disclosure_id"] == id_]
+
+        self.wait_for("the decision", found)
+        return found(self.account)[0]
 
 
 @contextmanager

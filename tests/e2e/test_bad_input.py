@@ -10,10 +10,9 @@ import pytest
 from kafka import KafkaProducer
 
 from schemas.codec import encode
-from schemas.disclosure import MAX_DISCLOSURE_BYTES
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, disclosure_key
 from schemas.topics import TopicName, rejected
-from services.sdk.addressing import message_key
-from tests.disclosures import BAD_FIELDS, BAD_LINES, disclosure, raw
+from tests.disclosures import BAD_FIELDS, BAD_LINES, disclosure, id_of, raw
 from tests.e2e.house import House
 
 pytestmark = pytest.mark.e2e
@@ -80,7 +79,7 @@ def test_bad_lines_through_produce(house: House) -> None:
 def test_bad_lines_straight_onto_the_topic(house: House) -> None:
     put(house, *BAD_LINES)
     for line in BAD_LINES:
-        record = kept(house, line, "admit-urgent")
+        record = kept(house, line, "admit")
         assert (record["field"], record["reason"]) == ("value", "value: is not a single-object encoded record")
         assert (record["from"], record["topic"]) == (TOPIC, rejected(TOPIC))
         assert int(record["offset"]) >= 0
@@ -93,8 +92,8 @@ def test_what_is_well_encoded_but_invalid_names_its_field(house: House) -> None:
     nobody = encode("Disclosure", {**fields, "subject": {**fields["subject"], "account": None, "phone": None}})
     badly = encode("Disclosure", {**fields, "subject": {**fields["subject"], "phone": "07700 900123"}})
     put(house, nobody, badly)
-    assert kept(house, nobody, "admit-urgent")["field"] == "subject"
-    record = kept(house, badly, "admit-urgent")
+    assert kept(house, nobody, "admit")["field"] == "subject"
+    record = kept(house, badly, "admit")
     assert record["field"] == "subject.phone"
     assert "900123" not in json.dumps({name: text for name, text in record.items() if name != "value"})
 
@@ -109,14 +108,14 @@ def test_bytes_of_any_kind_are_rejected_whole_and_delay_nothing(house: House) ->
         "another record of ours": encode("TokenOwner", {"token": "account:1:00", "person": "p"}),
         "300 KiB": whole + bytes(300 * 1024),
     }
-    key = message_key(disclosure("among-the-bad"), house.keys.service("forum"))
+    key = disclosure_key(id_of("among-the-bad"))
     put(house, *hostile.values())
     producer = KafkaProducer(bootstrap_servers=house.bootstrap, acks="all")
-    producer.send(TOPIC, encode("Disclosure", disclosure("among-the-bad").model_dump()), key=key)
+    producer.send(TOPIC, encode("Disclosure", disclosure("among-the-bad", service="text_line").model_dump()), key=key)
     producer.flush()
     producer.close()
     assert house.decided("among-the-bad")["outcome"] == "emergency"
-    reasons = {name: kept(house, value, "admit-urgent")["reason"] for name, value in hostile.items()}
+    reasons = {name: kept(house, value, "admit")["reason"] for name, value in hostile.items()}
     assert reasons == {
         "random bytes": "value: is not a single-object encoded record",
         "nothing at all": "value: is empty",
@@ -142,12 +141,11 @@ def test_the_same_id_with_other_content_is_rejected_and_a_repeat_is_not(house: H
     assert [post(house, again).status_code for again in (first, other)] == [202, 202]
 
     def refused(account: Any) -> list[dict[str, Any]]:
-        return [each for each in account.rejected if each["disclosure_id"] == "said-twice"]
+        return [each for each in account.rejected if each["disclosure_id"] == id_of("said-twice")]
 
     house.wait_for("the rejection", refused)
     (record,) = refused(house.account)
     assert record["reason"] == "disclosure_id: was used before with other content"
-    # By whoever meets it first: IDENTITY, or DECIDE where ADMIT knows the person by now.
-    assert record["topic"] in (rejected(TopicName.IDENTITY_URGENT), rejected(TopicName.ADMITTED_URGENT))
-    assert [d for d in house.account.decisions.values() if d["disclosure_id"] == "said-twice"] == [decision]
+    assert record["topic"] == rejected(TopicName.FORUM_DISCLOSURES_URGENT)
+    assert [d for d in house.account.decisions.values() if d["disclosure_id"] == id_of("said-twice")] == [decision]
     assert house.account.read[f"Decision {decision['decision_id']}"] == 1

@@ -1,13 +1,16 @@
 """The scenario day through the whole house comes out as its README says, as far as cases are built."""
 
 import json
+import re
 from collections import Counter
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from schemas.vocabulary import Service
 from streams.domain.ids import decision_id, notification_id, report_id
 from tests.disclosures import DAY_LINES, SCENARIOS
 from tests.e2e.conftest import Played
@@ -23,10 +26,40 @@ def told(decision: dict[str, Any]) -> list[str]:
     return [f"{each['agency']} {each['service'] or ''}".strip() for each in decision["agencies"]]
 
 
+def _decision(line: dict[str, Any]) -> str:
+    return decision_id(Service(line["service"]), line["disclosure_id"])
+
+
 def test_it_ends_well_and_says_so(played: Played) -> None:
     assert played.status == 0, played.said
     assert "Everything that went in is accounted for." in played.said
-    assert "62 accepted" in played.said
+    assert "65 lines = 62 accepted + 3 with an id sent before" in played.said
+
+
+def test_the_readme_names_all_that_it_leaves(played: Played) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    _, _, rest = readme.partition("leaves in `played` what happened")
+    named = set(re.findall(r"`([a-z]+)/?`", rest.partition("Without `--unpaced`")[0]))
+    assert {path.name.removesuffix(".jsonl") for path in played.out.iterdir()} == named
+
+
+def test_a_hand_over_and_its_settling_name_the_same_review_and_report(played: Played) -> None:
+    (review,) = [each for each in played.left("reviews.jsonl") if each["reason"] == "undelivered"]
+    about = f"review {review['review_id'][:8]}: report {review['undelivered']['report_id'][:8]} to care_team"
+    said = played.said.splitlines()
+    (opened,) = [line for line in said if line.startswith("hand-over")]
+    (ended,) = [line for line in said if line.startswith("settled")]
+    assert opened.startswith(f"hand-over    {about} failed (status_422): ")
+    assert ended.startswith(f"settled      {about}: ")
+    assert ended.endswith("send again")
+
+
+def test_a_notice_line_names_the_agency_and_the_reference_that_the_person_has(played: Played) -> None:
+    agency = {notification_id(each["report_id"]): each["agency"] for each in played.left("reports.jsonl")}
+    told = [each for each in played.left("notices.jsonl") if each["notification_id"] in agency]
+    said = {line.split(":")[0] for line in played.said.splitlines() if line.startswith("notice ")}
+    assert told
+    assert {f"notice       {each['reference']}, {agency[each['notification_id']]}" for each in told} <= said
 
 
 def test_nothing_is_left_running(played: Played) -> None:
@@ -43,7 +76,7 @@ def test_every_disclosure_is_decided_once_as_the_line_table_says(played: Played)
     assert len(decisions) == len(played.left("decisions.jsonl")) == len(DISTINCT)
     for line, row in DISTINCT:
         decision = decisions[line["disclosure_id"]]
-        assert decision["decision_id"] == decision_id(line["disclosure_id"])
+        assert decision["decision_id"] == _decision(line)
         review = (decision["review"] or {}).get("reason")
         # The table names a proposal beside `confirmation` alone; the policy has one for `no_route` too.
         proposed = "refer" if row["reason"] == "no_route" else row["proposed"]
@@ -56,7 +89,9 @@ def test_every_disclosure_is_decided_once_as_the_line_table_says(played: Played)
 def test_each_agency_of_a_decision_gets_one_report_and_accepts_it_once(played: Played) -> None:
     reports = {report["report_id"]: report for report in played.left("reports.jsonl")}
     wanted = {
-        report_id(decision_id(line["disclosure_id"]), agency.split()[0]): line["disclosure_id"]
+        report_id(decision_id(Service(line["service"]), line["disclosure_id"]), agency.split()[0]): line[
+            "disclosure_id"
+        ]
         for line, row in DISTINCT
         if row["outcome"] in ("emergency", "refer")
         for agency in row["agencies"]

@@ -9,8 +9,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from schemas.topics import CATALOGUE, TopicName, rejected
+from schemas.vocabulary import Service
 from streams.domain.ids import decision_id, report_id
-from tests.disclosures import fields
+from tests.disclosures import fields, id_of
 from tests.e2e.house import House
 
 pytestmark = pytest.mark.e2e
@@ -74,7 +75,7 @@ def marked(house: House) -> dict[str, Any]:
         answers = [client.post(url, content=json.dumps(each), headers=headers) for each in refused]
         answers.append(client.post(url, content=json.dumps(MARKED)[:-40], headers=headers))
     assert [answer.status_code for answer in answers] == [422] * 5
-    report = report_id(decision_id("marked"), "999")
+    report = report_id(decision_id(Service.FORUM, id_of("marked")), "999")
     house.wait_for("the acknowledgement", lambda account: report in account.acknowledged_at)
     house.wait_for("the notice", lambda account: any(n["report_id"] == report for n in account.settled.values()))
     return {"answers": [answer.text for answer in answers]}

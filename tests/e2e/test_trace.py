@@ -7,8 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from schemas.vocabulary import Service
 from streams.domain.ids import decision_id, notification_id, report_id
-from tests.disclosures import raw
+from tests.disclosures import id_of, raw
 from tests.e2e.house import House
 
 pytestmark = pytest.mark.e2e
@@ -20,8 +21,8 @@ CONTACT = {"channels": ["sms"], "preferred": "sms", "safe_to_contact": True}
 SPANS = {
     "POST /v1/disclosures": None,
     "disclosures publish": "POST /v1/disclosures",
-    "admit-urgent process": "disclosures publish",
-    "identity process": "admit-urgent process",
+    "admit process": "disclosures publish",
+    "identity process": "admit process",
     "decide process": "identity process",
     "connector-999 process": "decide process",
     "agency attempt": "connector-999 process",
@@ -29,6 +30,10 @@ SPANS = {
     "notifier process": "decide process",
     "notice tell": "notifier process",
 }
+
+
+#: What the notifier hears of DECIDE: that the notice is due, and that its report was acknowledged.
+_NOTICES = 2
 
 
 def spans(house: House) -> list[dict[str, Any]]:
@@ -49,19 +54,25 @@ def trace(house: House) -> list[dict[str, Any]]:
             f"{house.gateway}/v1/disclosures", content=raw("traced", subject=PERSON, contact=CONTACT), headers=headers
         )
     assert answer.status_code == 202
-    report = report_id(decision_id("traced"), "999")
+    report = report_id(decision_id(Service.FORUM, id_of("traced")), "999")
     house.wait_for("the acknowledgement", lambda account: report in account.acknowledged_at)
     house.wait_for("the notice", lambda account: notification_id(report) in account.settled)
     found: list[dict[str, Any]] = []
 
-    def written(_: Any) -> bool:
+    def is_written() -> bool:
         found[:] = [span for span in spans(house) if span["context"]["trace_id"] == f"0x{TRACE}"]
-        return {span["name"] for span in found} >= SPANS.keys()
+        names = {span["context"]["span_id"]: span["name"] for span in found}
+        told = [span for span in found if span["name"] == "notifier process"]
+        return (
+            names.keys() | {f"0x{CALLER}"} >= {span["parent_id"] for span in found}
+            and {*names.values()} >= SPANS.keys()
+            and [names[span["parent_id"]] for span in told].count("decide process") == _NOTICES
+        )
 
     # Processes write their spans every few seconds; each new record is an occasion to look again.
-    deadline = 40
+    deadline = 80
     with house.came:
-        while not written(None) and (deadline := deadline - 1):
+        while not is_written() and (deadline := deadline - 1):
             house.came.wait(0.5)
     return found
 
@@ -71,11 +82,11 @@ def test_the_trace_has_each_span_once_under_its_parent(trace: list[dict[str, Any
     found = Counter((span["name"], name_of[span["parent_id"]]) for span in trace)
     # The notifier meets its own settled notice on the topic again and passes over it.
     found.pop(("notifier process", "notice tell"), None)
-    # DECIDE hears of each step at the agency; those of one turn may be one span.
-    assert found.pop(("decide process", "connector-999 process")) in (1, 2)
-    assert found.pop(("decide process", "agency attempt")) in (1, 2)
-    # The notifier hears that the notice is due, and that its report was acknowledged.
-    assert found.pop(("notifier process", "decide process")) == 2
+    # DECIDE and the notifier hear of each step at the agency; those of one turn may be one span.
+    for reader in ("decide process", "notifier process"):
+        assert found.pop((reader, "connector-999 process")) in (1, 2)
+        assert found.pop((reader, "agency attempt")) in (1, 2)
+    assert found.pop(("notifier process", "decide process")) == _NOTICES
     assert found == Counter({name: parent for name, parent in SPANS.items() if name != "notifier process"}.items())
 
 
@@ -84,7 +95,7 @@ def test_every_step_is_of_the_process_that_takes_it(trace: list[dict[str, Any]])
     assert process_of == {
         "POST /v1/disclosures": "gateway",
         "disclosures publish": "gateway",
-        "admit-urgent process": "worker",
+        "admit process": "worker",
         "identity process": "worker",
         "decide process": "worker",
         "connector-999 process": "connector-999",
@@ -103,4 +114,4 @@ def test_each_batch_has_a_span_linked_to_its_records(house: House, trace: list[d
         for link in span["links"]
         if link["context"]["span_id"] == published and span["name"].startswith("batch ")
     ]
-    assert linked == ["batch admit-urgent"]
+    assert linked == ["batch admit"]

@@ -1,4 +1,4 @@
-"""Seeds of the fault tests: one each, or FAULT_SEEDS of them; what a seed chose is printed at the end."""
+"""Seeds of the fault tests: one each, or FAULT_SEEDS of them; the end says what a seed chose, and what was left out."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.counting import Run
+from tests.faults.machine import LEFT_OUT
 
 _FIRST = 20260203
 
@@ -29,6 +30,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("what the seeds chose")
         for nodeid, value in chosen:
             terminalreporter.write_line(f"{nodeid}: {value}")
+    left_out = [
+        (report.nodeid, report.longrepr[2])
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple) and LEFT_OUT in report.longrepr[2]
+    ]
+    if left_out:
+        terminalreporter.section("what this run left out")
+        for nodeid, reason in left_out:
+            terminalreporter.write_line(f"{nodeid}: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.fixture

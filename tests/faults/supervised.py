@@ -42,9 +42,13 @@ class Supervisor:
             self.statuses.append(worker.process.returncode)
             self.workers[slot] = self._start(slot)
 
-    async def stop(self) -> None:
+    def cancel(self) -> None:
+        """Start nothing any more."""
         for watch in self._watching:
             watch.cancel()
+
+    async def stop(self) -> None:
+        self.cancel()
         for watch in self._watching:
             with suppress(asyncio.CancelledError):
                 await watch

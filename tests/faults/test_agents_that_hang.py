@@ -57,6 +57,47 @@ async def test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_
     assert set(supervisor.statuses) == statuses
 
 
+@pytest.mark.parametrize(
+    ("kind", "bad", "agent"),
+    [
+        ("timer", "die-due", "fragile"),
+        pytest.param("timer", "native-due", "fragile", marks=pytest.mark.long),
+        ("effect", "die-perform", "fragile"),
+        pytest.param("effect", "die-perform", "slots", marks=pytest.mark.long),
+        pytest.param("effect", "die-settled", "fragile", marks=pytest.mark.long),
+        pytest.param("effect", "die-resume-perform", "fragile", marks=pytest.mark.long),
+    ],
+    ids=["timer-dies", "timer-hangs", "effect-dies", "effect-in-its-slot-dies", "result-dies", "entry-dies"],
+)
+async def test_a_timer_effect_or_entry_at_which_the_process_dies_is_put_aside_and_all_others_are_done(
+    run: Run, kind: str, bad: str, agent: str
+) -> None:
+    good = [f"good-{n}" for n in range(30)]
+    # An entry is resumed where an effect of another entry ended the process.
+    values = [*good[:20], bad, *(["die-perform"] if bad == "die-resume-perform" else []), *good[20:]]
+    await run.write(run.routine, [(b"key", f"{kind}:{name}".encode(), ()) for name in values])
+    supervisor = Supervisor(run, 1, named=True, changes=lambda: {"kind": agent, "stuck_seconds": STUCK_SECONDS})
+    done = {f"{'due' if kind == 'timer' else 'settled'}|{name}".encode() for name in good}
+    async with run.reading(run.output) as out, run.reading(f"{run.changelog}.rejected") as rejected:
+        aside = len(values) - len(good)
+        await rejected.at_least(aside, 120)
+        assert {record.value for record in rejected.records} == {
+            f"whole {name}".encode() for name in values if name not in good
+        }
+        assert {dict(record.headers)["rejected-error"] for record in rejected.records} == {b"EndsProcesses"}
+        await out.until(lambda records: done <= {record.value for record in records}, 60)
+        handed_over = [r.value for r in out.records if (r.value or b"").startswith(b"put_aside")]
+        assert len(handed_over) == aside
+        # Nothing is left that ends a process.
+        await run.write(run.routine, [(b"key", b"say:later", ())])
+        await out.until(lambda records: any(record.value == b"say|later" for record in records), 60)
+        ends = len(supervisor.statuses)
+        assert len(await rejected.to_end()) == aside
+    await supervisor.stop()
+    assert ends == len(supervisor.statuses)
+    assert EXIT_BROKEN not in supervisor.statuses
+
+
 async def test_a_lane_whose_agent_raises_on_every_record_refuses_and_the_others_go_on(run: Run) -> None:
     written = words(2_000)
     refused = partition_for(b"key-1", run.partitions)

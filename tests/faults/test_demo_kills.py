@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from schemas.vocabulary import Service
 from streams.domain.ids import decision_id, notification_id, report_id
 from tests.disclosures import DAY_LINES, SCENARIOS
 from tests.e2e.jsonl import read
@@ -53,10 +54,11 @@ def victim(demo: int, words: str) -> psutil.Process:
 def expected() -> tuple[set[str], set[str], set[str]]:
     """Return the ids of all decisions, reports and notices of the day: functions of what is played."""
     rows = json.loads((SCENARIOS / "expected.json").read_text())["lines"]
-    ids = {row["line"]: json.loads(DAY_LINES[row["line"] - 1])["disclosure_id"] for row in rows}
-    told = [(ids[row["line"]], row["agencies"]) for row in rows if row["outcome"] in ("emergency", "refer")]
-    reports = {str(report_id(decision_id(d), agency.split()[0])) for d, agencies in told for agency in agencies}
-    return {decision_id(d) for d in ids.values()}, reports, {notification_id(report) for report in reports}
+    lines = {row["line"]: json.loads(DAY_LINES[row["line"] - 1]) for row in rows}
+    decisions = {number: decision_id(Service(d["service"]), d["disclosure_id"]) for number, d in lines.items()}
+    told = [(decisions[row["line"]], row["agencies"]) for row in rows if row["outcome"] in ("emergency", "refer")]
+    reports = {str(report_id(d, agency.split()[0])) for d, agencies in told for agency in agencies}
+    return set(decisions.values()), reports, {notification_id(report) for report in reports}
 
 
 def ids_of(lines: list[dict[str, Any]], name: str) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -243,13 +244,15 @@ async def test_a_connector_whose_lanes_refuse_keeps_no_report_from_a_human_who_t
 ) -> None:
     await have_its_lanes_refuse(house, bootstrap)
     for review in await assert_each_is_a_humans_within_its_limit(house):
-        await house.decide(review, "--told-by-phone", "The call handler", "--at", "1 minute", "--reference", "CAD-1")
+        now = datetime.now(UTC).isoformat()
+        await house.decide(review, "--told-by-phone", "The call handler", "--at", now, "--reference", "CAD-1")
     await house.until(lambda: len(house.told()) == len(IDS), "all are told")
     assert agency.accepted() == []
     for review in house.undelivered():
         shown = await house.show(review)
         assert "Who was told: The call handler" in shown
         assert "its reference is CAD-1." in shown
+        assert "no attempt follows, staff stopped it." in shown
     # Free text of staff stands in no topic.
     assert "The call handler" not in str(house.on(TopicName.REVIEWS))
     stopped = [each for each in house.on(TopicName.REPORTS_999) if "why" in each]

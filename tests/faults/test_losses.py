@@ -163,6 +163,62 @@ async def test_a_log_that_starts_beyond_its_lane_stops_that_lane_until_the_loss_
         assert_exactly_once(out.counted, [made for made in [*written, *more] if made not in lost])
 
 
+@pytest.mark.parametrize("is_running", [True, False], ids=["while-it-runs", "while-it-is-away"])
+async def test_a_log_that_loses_its_tail_stops_its_lane_and_what_comes_next_is_not_skipped_as_done(
+    own_broker: Callable[[], LocalBroker], tmp_path: Path, is_running: bool
+) -> None:
+    broker = own_broker()
+    run = Run(broker.bootstrap, tmp_path, partitions=1)
+    before, lost, after = words(3), words(6, start=3), words(6, start=9)
+    try:
+        await run.write(run.routine, before)
+        log = log_of(tmp_path, run.routine)
+        kept = log.stat().st_size
+        worker = run.start(instance="only")
+        async with run.reading(run.output) as out:
+            await out.at_least(len(before))
+            await run.write(run.routine, lost)
+            await out.at_least(len(before) + len(lost))
+        if not is_running:
+            worker.send(signal.SIGTERM)
+            assert await worker.ended() == 0
+        broker.kill()
+        lose_tail(log, kept)
+        broker.start()
+        refusing = worker if is_running else run.start(instance="only")
+        await alarmed(run, refusing, 0)
+        assert f"{run.routine}-0: the log ended at 3, before the lane's next offset 9" in refusing.log
+        await run.write(run.routine, after)
+        async with run.reading(run.output) as out:
+            assert_exactly_once((await out.to_end(), out.counted)[1], [*before, *lost])
+            assert refusing.process.poll() is None
+            refusing.send(signal.SIGTERM)
+            assert await refusing.ended() == 0
+            # The log has grown as long as it was.
+            still = run.start(instance="only")
+            await alarmed(run, still, 0)
+            still.send(signal.SIGTERM)
+            assert await still.ended() == 0
+            run.start(instance="only", accepted=("lane-0",))
+            await out.at_least(len(before) + len(lost) + len(after))
+            assert_exactly_once(out.counted, [*before, *lost, *after])
+    finally:
+        run.end()
+
+
+def log_of(folder: Path, topic: str) -> Path:
+    """Return the first segment of the log of partition 0 of a topic, of a broker below the folder."""
+    return next(folder.rglob(f"{topic}-0")) / "00000000000000000000.log"
+
+
+def lose_tail(log: Path, kept: int) -> None:
+    """Have a power cut take what lies behind the first `kept` bytes: Kafka syncs no record to the disk by itself."""
+    with log.open("r+b") as file:
+        file.truncate(kept)
+    for snapshot in log.parent.glob("*.snapshot"):
+        snapshot.unlink()
+
+
 async def at_work(out: Committed, *workers: Worker) -> None:
     """Wait until each of these has committed something new."""
     since = len(out.records)

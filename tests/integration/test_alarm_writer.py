@@ -94,7 +94,7 @@ async def test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_open
         assert await next_of(heard) == LanePutsAside("lane-0", None)
     assert await next_of(heard) == LaneCloses("lane-0")
     later = datetime.now(UTC) + timedelta(hours=1)
-    monkeypatch.setattr("streams.runtime.poison.utc_now", lambda: later)
+    monkeypatch.setattr("streams.runtime.clock.Clock.now", lambda _: later)
     async with lane_of(run, lambda: Fragile(fragile), on_lane=heard.put_nowait) as lane:
         await lane.resolved.wait()
     assert [await next_of(heard), await next_of(heard)] == [LaneOpens("lane-0"), LaneCloses("lane-0")]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 #: Longer than the pause between two calls, so that each escalation has a call of its own.
 SECONDS = "6"
+#: How long an all-clear may take: the cause has to be quiet for a minute (seconds).
+ALL_CLEAR = 150.0
 
 
 @pytest.fixture
@@ -89,12 +92,11 @@ def test_a_review_that_escalates_alarms_once_a_step_whatever_dies(house: Process
     assert receiver.facts("review")["on_duty"] == LEAD
 
 
-def strand(bootstrap: str, topic: str, records: int, offset: int, age: float) -> None:
-    """Put records of that age (seconds) into partition 0, and commit an offset for which no lane has a state."""
+def strand(bootstrap: str, topic: str, records: int, offset: int) -> None:
+    """Put records into partition 0 that claim to be of 1970, and commit an offset for which no lane has a state."""
     producer = KafkaProducer(bootstrap_servers=bootstrap)
     for _ in range(records):
-        stamp = round((time.time() - age) * 1_000)
-        producer.send(str(topic), b"not a record", partition=0, timestamp_ms=stamp).get(20)
+        producer.send(str(topic), b"not a record", partition=0, timestamp_ms=0).get(20)
     producer.close()
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=APPLICATION, enable_auto_commit=False)
     place = TopicPartition(str(topic), 0)
@@ -106,18 +108,46 @@ def strand(bootstrap: str, topic: str, records: int, offset: int, age: float) ->
 def test_a_lane_that_refuses_says_what_waits_until_it_opens(
     house: Processes, receiver: Receiver, bootstrap: str
 ) -> None:
-    strand(bootstrap, TopicName.ADMITTED, records=5, offset=2, age=100.0)
+    strand(bootstrap, TopicName.ADMITTED, records=5, offset=2)
+    written = time.monotonic()
     worker = house.start("worker", "--slot", "1")
     worker.announced()
     cause = f"lane/{APPLICATION}/decide-0"
     receiver.until(lambda seen: seen.of("lane"))
     facts = receiver.facts("lane")
-    assert 100 <= facts.pop("oldest_seconds") < 200
+    assert 0 <= facts.pop("oldest_seconds") <= time.monotonic() - written + 1
     assert facts == {"lane": "decide-0", "error": "StateDoesNotFit", "waiting": 3}
     assert worker.stop() == 0
     house.start("worker", "--slot", "1", "--accept", "decide-0").announced()
-    receiver.until(lambda seen: len(seen.of("lane")) == 2)
+    receiver.until(lambda seen: len(seen.of("lane")) == 2, ALL_CLEAR)
     assert receiver.of("lane") == [("alarm", cause, 0), ("all-clear", cause, None)]
+
+
+def test_a_clock_that_is_set_alarms_once_until_it_is_right_or_the_process_begins_anew(
+    house: Processes, receiver: Receiver, tmp_path: Path
+) -> None:
+    file = tmp_path / "clock"
+
+    def set_clock(seconds: int) -> None:
+        new = file.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.rename(file)
+
+    set_clock(0)
+    worker = house.start_module("tests.set_clock", str(file), "worker")
+    worker.announced()
+    set_clock(-3_600)
+    receiver.until(lambda seen: len(seen.of("clock")) == 1)
+    set_clock(0)
+    receiver.until(lambda seen: len(seen.of("clock")) == 2)
+    set_clock(7_200)
+    receiver.until(lambda seen: len(seen.of("clock")) == 3)
+    worker.kill()
+    house.start_module("tests.set_clock", str(file), "worker").announced()
+    receiver.until(lambda seen: len(seen.of("clock")) == 4)
+    cause = f"clock/{APPLICATION}/{socket.gethostname()}"
+    assert receiver.of("clock") == 2 * [("alarm", cause, 0), ("all-clear", cause, None)]
+    assert receiver.facts("clock") == {"application": APPLICATION, "seconds": 3_600, "machine_clock": "behind"}
 
 
 async def test_a_breaker_that_opens_alarms_until_the_agency_answers(
@@ -136,8 +166,8 @@ async def test_a_breaker_that_opens_alarms_until_the_agency_answers(
         connector.kill()
         await agency.become(Mode.UP)
         house.start(*arguments).announced()
-        await asyncio.to_thread(receiver.until, lambda seen: len(seen.of("breaker")) == 2)
+        await asyncio.to_thread(receiver.until, lambda seen: len(seen.of("breaker")) == 2, ALL_CLEAR)
         world.close()
     cause = f"breaker/{Agency.EMERGENCY_999}"
     assert receiver.of("breaker") == [("alarm", cause, 0), ("all-clear", cause, None)]
-    assert receiver.facts("breaker") == {"agency": "999"}
+    assert receiver.facts("breaker") == {"agency": "999", "reason": "no_answer"}

@@ -22,7 +22,7 @@ from infra.topics import apply
 from schemas.topics import Topic
 from services.cli import broker as cli
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 TOPIC = Topic("test.broker-life.v1", 1, {"max.message.bytes": str(4 * 2**20 + 1000)})
 CLI = "from services.cli import broker; broker.broker()"

@@ -1,5 +1,6 @@
 """Readers on kafka-python, on a real broker: nothing that was aborted, and nothing that is not committed yet."""
 
+import socket
 import time
 from pathlib import Path
 
@@ -54,3 +55,12 @@ def values(run: Run) -> list[bytes]:
         return found
     finally:
         reader.close()
+
+
+def test_it_passes_over_an_address_that_takes_connections_and_answers_nothing(bootstrap: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        begun = time.monotonic()
+        reader = committed_reader(f"127.0.0.1:{hangs.getsockname()[1]},{bootstrap}", bootstrap_timeout_ms=5_000)
+        assert reader.topics()
+        reader.close()
+        assert time.monotonic() - begun < 8

@@ -45,11 +45,12 @@ async def test_an_agency_that_accepts_and_never_answers_has_every_report_failed_
                 assert POLICY.limit <= after <= POLICY.limit + LATEST
                 assert states_of(changes)["failed"] == 1
             on_record = {(report_id, n) for report_id, changes in found.items() for n in attempts(changes)}
-            assert on_record == {(request.report_id, request.attempt) for request in agency.requests}
-            assert sum(states_of(changes)["sent"] for changes in found.values()) == len(agency.requests)
+            # Each is on record before it is made; on a busy machine its time may be up before the agency has read it.
+            assert on_record >= {(request.report_id, request.attempt) for request in agency.requests}
+            assert sum(states_of(changes)["sent"] for changes in found.values()) == len(on_record)
             # The slots at first, then the probes.
             assert agency.most_connections == CONNECTIONS
-            assert CONNECTIONS < len(agency.requests) < CONNECTIONS + 10
+            assert CONNECTIONS < len(on_record) < CONNECTIONS + 10
             assert connector.changes == [True]
 
 
@@ -101,7 +102,7 @@ async def test_999_that_comes_back_after_the_limit_has_every_report_and_that_is_
             assert attempts(changes) == list(range(1, len(attempts(changes)) + 1))
 
 
-async def test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_still_goes_to_999(run: Run) -> None:
+async def test_a_report_that_comes_behind_its_limit_is_delivered_by_an_agency_that_is_up(run: Run) -> None:
     policy = replace(POLICY, tries_on=timedelta(minutes=10))
     async with (
         raw_agency(Mode.UP) as agency,
@@ -112,10 +113,4 @@ async def test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_still_
         (late,) = connector.put(1, reported_at=made.reported_at - timedelta(minutes=5))
         found = await deliveries.until(was_in("acknowledged"))
         assert [change.state for change in found[made.report_id]] == ["queued", "sent", "received", "acknowledged"]
-        assert [(change.state, change.reason) for change in found[late.report_id]] == [
-            ("queued", None),
-            ("failed", "limit_passed"),
-            ("failed", None),
-            ("received", None),
-            ("acknowledged", None),
-        ]
+        assert [change.state for change in found[late.report_id]] == ["queued", "sent", "received", "acknowledged"]

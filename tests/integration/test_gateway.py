@@ -1,6 +1,7 @@
 """The gateway over HTTP against a real Kafka: accepted means acknowledged, refused means kept and named."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,12 +12,13 @@ import pytest
 
 from schemas.codec import decode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
+from schemas.partitioner import partition_for
 from schemas.topics import CATALOGUE, MAX_VALUE_BYTES, TopicName, disclosures, rejected
 from schemas.vocabulary import Service
 from services.gateway import create_app
 from services.sdk import DisclosureProducer
 from services.sdk.serving import listen, port_of, running
-from tests.disclosures import BAD_FIELDS, BAD_LINES, DAY_LINES, KEYS, ROUTINE, fields, raw
+from tests.disclosures import BAD_FIELDS, BAD_LINES, DAY_LINES, ROUTINE, fields, id_of, raw
 from tests.tails import Tail
 
 pytestmark = pytest.mark.integration
@@ -27,7 +29,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture
 def producer(bootstrap: str) -> Iterator[DisclosureProducer]:
-    made = DisclosureProducer(bootstrap, KEYS)
+    made = DisclosureProducer(bootstrap)
     yield made
     made.close()
 
@@ -52,28 +54,32 @@ async def post(client: httpx2.AsyncClient, body: bytes, **headers: str) -> httpx
     return await client.post("/v1/disclosures", content=body, headers=JSON | headers)
 
 
-async def test_accepted_means_in_kafka_on_the_urgent_topic_under_the_services_key(
+async def test_accepted_means_in_kafka_on_the_urgent_topic_under_its_id(
     client: httpx2.AsyncClient, bootstrap: str
 ) -> None:
     with Tail(bootstrap, *OWN) as tail:
         response = await post(client, raw("d-accepted"), traceparent=TRACEPARENT)
-        assert (response.status_code, response.json()) == (202, {"disclosure_id": "d-accepted", "status": "accepted"})
+        assert (response.status_code, response.json()) == (
+            202,
+            {"disclosure_id": id_of("d-accepted"), "status": "accepted"},
+        )
         (record,) = tail.take(1)
     assert record.topic == TopicName.FORUM_DISCLOSURES_URGENT
-    assert len(record.key) == 64
-    assert decode(record.value, "Disclosure")[1]["disclosure_id"] == "d-accepted"
+    assert record.key == id_of("d-accepted").encode()
+    assert decode(record.value, "Disclosure")[1]["disclosure_id"] == id_of("d-accepted")
     assert dict(record.headers)["traceparent"].split(b"-")[1] == TRACEPARENT.split("-")[1].encode()
 
 
-async def test_routine_goes_the_routine_way_and_one_person_to_one_partition(
+async def test_routine_goes_the_routine_way_and_one_id_to_one_partition(
     client: httpx2.AsyncClient, bootstrap: str
 ) -> None:
     with Tail(bootstrap, *OWN) as tail:
-        for number in range(4):
-            await post(client, raw(f"d-routine-{number}", service="text_line", concerns=ROUTINE))
+        for _ in range(4):
+            await post(client, raw("d-routine", service="text_line", concerns=ROUTINE))
         records = tail.take(4)
     assert {record.topic for record in records} == {TopicName.TEXT_LINE_DISCLOSURES}
-    assert len({(record.partition, record.key) for record in records}) == 1
+    key = id_of("d-routine").encode()
+    assert {(record.partition, record.key) for record in records} == {(partition_for(key, 4), key)}
 
 
 async def test_every_line_of_the_day_is_accepted(client: httpx2.AsyncClient, bootstrap: str) -> None:
@@ -122,7 +128,7 @@ async def test_what_was_refused_is_not_repeated(client: httpx2.AsyncClient, boot
     assert response.status_code == 422
     assert secret not in response.text
     assert secret.encode() not in b"".join(value for _, value in record.headers)
-    assert record.key is None
+    assert record.key == hashlib.sha256(record.value).hexdigest().encode()
 
 
 @pytest.mark.parametrize(
@@ -226,7 +232,7 @@ async def test_alive_and_ready(client: httpx2.AsyncClient) -> None:
 
 async def test_where_kafka_does_not_answer_a_sender_is_asked_to_come_back() -> None:
     with listen("127.0.0.1", 0) as nobody:
-        producer = DisclosureProducer(f"127.0.0.1:{port_of(nobody)}", KEYS, timeout=0.5)
+        producer = DisclosureProducer(f"127.0.0.1:{port_of(nobody)}", timeout=0.5)
         async with served(producer) as client:
             good, bad, ready = await asyncio.gather(post(client, raw()), post(client, b"{"), client.get("/readyz"))
             assert (await client.get("/healthz")).status_code == 200

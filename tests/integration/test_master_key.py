@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
 from infra.broker import LocalBroker
 from infra.topics import apply
@@ -89,7 +90,22 @@ async def test_the_newest_committed_check_value_of_each_partition_counts(topic: 
 def test_a_kafka_that_does_not_answer_is_an_error_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.sdk.master_key._SECONDS", 0.5)
     with pytest.raises(SettingsError, match="does not answer"):
-        check_master_key("127.0.0.1:1", OURS)
+        check_master_key("127.0.0.1:1", OURS, patience=0.5)
+
+
+def test_a_kafka_that_is_slow_is_asked_again(topic: KeysTopic, monkeypatch: pytest.MonkeyPatch) -> None:
+    topic.write(0, record(master_check(OTHERS)))
+    asked = []
+
+    def slow(bootstrap: str) -> dict[int, bytes]:
+        asked.append(bootstrap)
+        monkeypatch.undo()
+        raise KafkaTimeoutError
+
+    monkeypatch.setattr("services.sdk.master_key._newest_checks", slow)
+    with pytest.raises(SettingsError, match=REFUSAL):
+        check_master_key(topic.bootstrap, OURS)
+    assert asked == [topic.bootstrap]
 
 
 @pytest.fixture

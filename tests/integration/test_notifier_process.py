@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from schemas.codec import decode, encode
-from schemas.records import NotificationDue, ServiceDisclosure
+from schemas.records import DeliveryChanged, NotificationDue, ServiceDisclosure
 from schemas.topics import TopicName
-from schemas.vocabulary import Agency, ContactChannel, NoticeStands, Service
-from streams.domain.ids import follow_up_id
+from schemas.vocabulary import Agency, ContactChannel, DeliveryState, NoticeStands, Service
+from streams.domain.ids import follow_up_id, notification_id
 from tests.connector_world import World
 from tests.processes import until
 from tests.reports import report
@@ -61,17 +61,7 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
 
 async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(world: World, tmp_path: Path) -> None:
     file = tmp_path / "notices.jsonl"
-    due = NotificationDue(
-        notification_id=f"{world.run}-late",
-        report_id="report-1",
-        person="person-1",
-        disclosures=(ServiceDisclosure(service=Service.FORUM, disclosure_id="d-1"),),
-        agency=Agency.EMERGENCY_999,
-        clauses=("IR-1",),
-        channels=(ContactChannel.SMS,),
-        due_at=report().reported_at,
-        tell_by=report().reported_at,
-    )
+    due = overdue(f"{world.run}-late", "report-1")
 
     def write(stands: NoticeStands) -> None:
         told = due.model_copy(update={"stands": stands})
@@ -89,6 +79,47 @@ async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(worl
         (follow_up_id(due.notification_id, "have_told"), "have_told"),
     ]
     assert said[0]["reference"] == said[1]["reference"]
+    # It was known that no acknowledgement had come, and not only given up to wait for one.
+    assert "timers run although their lane has not caught up" not in world.confide.errors("notifier").read_text()
+
+
+async def test_an_acknowledgement_that_came_while_it_was_away_is_read_before_it_says_that_we_are_telling(
+    world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "notices.jsonl"
+    report_id = f"{world.run}-acknowledged"
+    due = overdue(notification_id(report_id), report_id)
+    acknowledged = DeliveryChanged(
+        report_id=report_id,
+        agency=due.agency,
+        person=due.person,
+        state=DeliveryState.ACKNOWLEDGED,
+        attempt=1,
+        changed_at=report().reported_at,
+    )
+    world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
+    # Nobody but the connector has said so yet: no worker runs.
+    world.write(TopicName.DELIVERIES, due.person.encode(), encode("DeliveryChanged", acknowledged.model_dump()))
+    notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+    await until(lambda: _lines(file) == 1)
+    assert await asyncio.to_thread(notifier.stop) == 0
+    assert [json.loads(line)["says"] for line in file.read_text().splitlines()] == ["have_told"]
+
+
+def overdue(notification: str, report_id: str) -> NotificationDue:
+    """Return a notice of which `tell_by` has passed, and whose report no agency has acknowledged."""
+    return NotificationDue(
+        notification_id=notification,
+        report_id=report_id,
+        person="person-1",
+        disclosures=(ServiceDisclosure(service=Service.FORUM, disclosure_id="d-1"),),
+        agency=Agency.EMERGENCY_999,
+        clauses=("IR-1",),
+        channels=(ContactChannel.SMS,),
+        due_at=report().reported_at,
+        stands=NoticeStands.TELLING,
+        tell_by=report().reported_at,
+    )
 
 
 def _lines(file: Path) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from streams.runtime.isolation import MOST_PUT_ASIDE
 from streams.runtime.lanes import Lane
+from streams.runtime.turnstile import TURNS_AT_ONCE, Turnstile
 from tests import one_lane
 from tests.committed import Committed, state_of
 from tests.counting import Run
@@ -175,6 +177,17 @@ async def test_an_entry_that_cannot_be_resumed_is_put_aside_and_the_others_are(
         assert [record.key for record in await rejected.to_end()] == [b"owed bad"]
 
 
+async def test_an_effect_that_never_ends_is_put_aside_and_the_others_are_done(
+    run: Run, fragile: World, endings: Endings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fragile, "effect_seconds", 0.3)
+    values = ("timer:good", "effect:bad")
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
+    assert endings.classes == ["TimeoutError"]
+    await live(run, fragile, endings, until_said(run, "put_aside TimeoutError whole bad|bad", "due|good"))
+    assert endings.classes == ["TimeoutError"]
+
+
 async def test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over(
     run: Run, fragile: World, endings: Endings
 ) -> None:
@@ -222,6 +235,24 @@ async def test_a_lane_whose_agent_cannot_be_made_anew_refuses_and_its_process_st
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, "timer:bad")))
     await live(run, fragile, endings, refuses("LookupError"), agents=1)
     assert endings.classes == ["LookupError"]
+
+
+async def test_offsets_beyond_what_was_fetched_stay_suspected(run: Run, fragile: World, endings: Endings) -> None:
+    fragile.raises = {"handle"}
+    values = ("say:a", "say:b", "say:c", "say:bad", "say:d", "say:e")
+    await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
+
+    async def suspected() -> bytes | None:
+        async with run.reading(run.changelog) as changelog:
+            notes = [record for record in await changelog.to_end() if record.key == b"k" + run.routine.encode()]
+        found: bytes | None = notes[-1].value
+        return found
+
+    assert await suspected() == b"0|6|LookupError"
+    await live(run, fragile, endings, until_said(run, "say|a", "say|b", "say|c", feed=fed(run, *values[:3])))
+    assert await suspected() == b"0|6|LookupError"
+    await live(run, fragile, endings, until_said(run, "say|d", "say|e", feed=fed(run, *values[3:], begin=3)))
+    assert await suspected() is None
 
 
 async def test_one_lane_ends_its_process_once_for_records_timers_and_effects_together(
@@ -284,6 +315,34 @@ async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
             b"starting|last",
         ]
     assert not fragile.slots.locked()
+
+
+async def test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first(
+    run: Run, fragile: World, endings: Endings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.runtime.effects.EFFECTS_AT_ONCE", 2)
+    fragile.slots = slots = asyncio.Semaphore(0)
+    async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane:
+        lane.put(batch_of(run, [f"effect:e{n}" for n in range(5)]))
+        await run.until(lambda: len(slots._waiters or ()) == 5, "all wait for a slot")
+
+
+async def test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late(
+    run: Run, fragile: World, endings: Endings
+) -> None:
+    turnstile = Turnstile()
+    async with (
+        one_lane.lane_of(run, lambda: Fragile(fragile), turnstile=turnstile) as lane,
+        AsyncExitStack() as others,
+        run.reading(run.output) as out,
+    ):
+        lane.put(batch_of(run, ["timer:t@1500"]))
+        await run.until(lambda: lane.figures.next_offsets.get(run.routine) == 1, "it is set")
+        for _ in range(TURNS_AT_ONCE):
+            await others.enter_async_context(turnstile.turn(lambda: False))
+        lane.put(batch_of(run, ["say:late"], 1))
+        await out.until(lambda records: any(r.value == b"due|t@1500" for r in records), 15)
+        assert all(r.value != b"say|late" for r in out.records)
 
 
 async def test_a_lane_that_closes_gives_the_slots_of_its_effects_back(

@@ -85,12 +85,12 @@ async def test_a_worker_exports_where_its_lanes_stand(
 
 
 def test_lag_is_what_is_committed_and_not_worked_off_and_age_that_of_the_oldest_here() -> None:
-    lane = LaneFigures("lane", 0, oldest=lambda: 1_000_000)
+    lane = LaneFigures("lane", 0, oldest=lambda: 1_000_000, now=lambda: datetime.fromtimestamp(1_003.5, UTC))
     assert lane.lag("t") == 0
     lane.ends["t"] = 40
     assert lane.lag("t") == 40
     lane.next_offsets["t"] = 38
     assert lane.lag("t") == 2
-    assert lane.oldest_age(datetime.fromtimestamp(1_003.5, UTC)) == 3.5
+    assert lane.oldest_age() == 3.5
     lane.oldest = lambda: None
-    assert lane.oldest_age(datetime.fromtimestamp(1_003.5, UTC)) == 0
+    assert lane.oldest_age() == 0

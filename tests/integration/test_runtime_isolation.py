@@ -161,7 +161,7 @@ async def test_what_was_put_aside_an_hour_ago_does_not_count(
     await attempt(run, endings, made[:-1])
     await attempt(run, endings, made[:-1])
     later = datetime.now(UTC) + timedelta(hours=1)
-    monkeypatch.setattr("streams.runtime.poison.utc_now", lambda: later)
+    monkeypatch.setattr("streams.runtime.clock.Clock.now", lambda _: later)
     # No more careful, an hour later: it ends its process once more.
     await attempt(run, endings, made, MOST_PUT_ASIDE)
     await attempt(run, endings, made, MOST_PUT_ASIDE)

@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from streams.runtime import Record, Turn
 from streams.runtime.batches import Batch
 from streams.runtime.failure import LaneBroken
 from streams.runtime.lanes import Lane
+from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.transaction import TRANSACTION_TIMEOUT_MS
 from streams.runtime.turnstile import Turnstile
 from tests import one_lane
 from tests.committed import assert_exactly_once
@@ -47,9 +51,12 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
 
 
 def lane_of(
-    run: Run, accepted: frozenset[str] = frozenset(), turnstile: Turnstile | None = None
+    run: Run,
+    accepted: frozenset[str] = frozenset(),
+    turnstile: Turnstile | None = None,
+    at_step: AtStep = unwatched,
 ) -> AbstractAsyncContextManager[Lane]:
-    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, turnstile=turnstile)
+    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, turnstile=turnstile, at_step=at_step)
 
 
 def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
@@ -93,6 +100,21 @@ async def test_a_hole_is_not_stepped_over(run: Run, ended: Ended) -> None:
         assert isinstance(error, LaneBroken)
         assert str(error) == f"{run.routine}-0: expected 2, fetched from 3"
         assert len(await out.to_end()) == 2
+
+
+@pytest.mark.parametrize(("seconds", "turns"), [(0.01, range(3, 11)), (None, range(1, 2))], ids=["short", "usual"])
+async def test_a_routine_turn_lasts_as_long_as_its_group_says(
+    run: Run, ended: Ended, seconds: float | None, turns: range
+) -> None:
+    each = run.plan(record_seconds=0.002)
+    lane = one_lane.lane_of(run, lambda: Count(each), routine_turn_seconds=seconds)
+    async with lane as opened, run.reading(run.output) as out, run.reading(run.changelog) as changelog:
+        opened.put(batch(run, 0, 30, *range(30)))
+        await out.at_least(30)
+        moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
+        # Where it began, and where each turn led.
+        assert len(moved) - 1 in turns
+    assert ended == []
 
 
 async def test_a_new_lane_begins_where_its_log_does(run: Run, ended: Ended) -> None:
@@ -204,6 +226,55 @@ async def test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen(run:
             await out.at_least(4)
             assert_exactly_once(out.counted, words(4, keys=3))
         assert len(ended) == 1
+
+
+@dataclass
+class GivenAway:
+    """Holds a lane in the middle of its first turn, as a rebalance does, and has another writer fence it."""
+
+    run: Run
+    lane: Lane | None = None
+    held: asyncio.Task[None] | None = None
+
+    def __call__(self, step: Step, _: str) -> None:
+        if step is Step.TAKEN and self.lane is not None and self.held is None:
+            self.held = asyncio.create_task(self.lane.hold())
+            other = KafkaProducer(
+                bootstrap_servers=self.run.bootstrap,
+                transactional_id=f"{self.run.name}-lane-0",
+                transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            )
+            other.init_transactions()
+            other.close()
+
+    async def put_to(self, lane: Lane) -> None:
+        """Return once the lane's turn is over, fenced."""
+        await lane.resolved.wait()
+        self.lane = lane
+        lane.put(batch(self.run, 0, 2, 0, 1))
+        await until(lambda: self.held is not None and self.held.done())
+        assert not lane.figures.is_open
+
+
+async def test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_process(run: Run, ended: Ended) -> None:
+    given_away = GivenAway(run)
+    async with lane_of(run, at_step=given_away) as lane:
+        await given_away.put_to(lane)
+    assert ended == []
+    async with lane_of(run) as successor, run.reading(run.output) as out:
+        successor.put(batch(run, 0, 2, 0, 1))
+        await out.at_least(2)
+        assert_exactly_once(out.counted, words(2, keys=3))
+
+
+async def test_a_lane_that_is_fenced_and_stays_ends_its_process(run: Run, ended: Ended) -> None:
+    given_away = GivenAway(run)
+    async with lane_of(run, at_step=given_away) as lane:
+        await given_away.put_to(lane)
+        assert ended == []
+        lane.go_on()
+        await until(lambda: bool(ended))
+    assert [type(error).__name__ for error in ended] == ["ProducerFenced"]
 
 
 async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(run: Run, ended: Ended) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -12,8 +13,11 @@ from kafka.structs import OffsetAndMetadata
 
 from streams.runtime import Record
 from streams.runtime.batches import Batch
+from streams.runtime.lane_events import LaneEvent, LaneOpens, LaneRefuses
 from streams.runtime.lanes import Lane
+from streams.runtime.opening import Opened, open_state
 from tests import one_lane
+from tests.administration import cut_log
 from tests.committed import assert_exactly_once
 from tests.counting import Run
 from tests.made_records import words
@@ -27,8 +31,13 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
     return Run(bootstrap, tmp_path, partitions=1)
 
 
-def lane_of(run: Run) -> AbstractAsyncContextManager[Lane]:
-    return one_lane.lane_of(run, lambda: Count(run.plan()))
+ACCEPTED = frozenset({"lane-0"})
+
+
+def lane_of(
+    run: Run, accepted: frozenset[str] = frozenset(), *, fill: bool = True
+) -> AbstractAsyncContextManager[Lane]:
+    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, fill=fill)
 
 
 def batch(run: Run, begin: int, end: int) -> Batch:
@@ -66,16 +75,122 @@ async def test_where_the_changelog_is_further_than_the_group_it_counts(
         assert_exactly_once((await out.to_end(), out.counted)[1], words(6, keys=3))
 
 
-async def test_where_the_group_is_further_than_the_changelog_it_counts(run: Run) -> None:
+async def test_where_the_group_is_further_than_the_changelog_the_lane_refuses_until_the_loss_is_accepted(
+    run: Run,
+) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.put(batch(run, 0, 4))
         await out.at_least(4)
-    # As an operator does who has records passed over.
+    # The transaction that told the group this wrote it to the changelog too, which lost its tail since.
     await asyncio.to_thread(set_offset_of_group, run, 6)
-    async with lane_of(run) as lane, run.reading(run.output) as out:
+    async with lane_of(run) as lane:
+        await lane.resolved.wait()
+        assert lane.figures.refused == (
+            f"{run.changelog}-0: the group has offset 6 of {run.routine}, and the state ends at 4"
+        )
+    async with lane_of(run, ACCEPTED) as lane, run.reading(run.output) as out:
         lane.put(batch(run, 0, 8))
         await out.at_least(6)
         assert [one.offset for one in out.counted] == [0, 1, 2, 3, 6, 7]
+
+
+async def test_a_log_that_lost_its_tail_is_refused_also_once_it_has_grown_again_until_the_loss_is_accepted(
+    run: Run,
+) -> None:
+    await one_lane.fill_logs(run, [run.urgent, run.routine], 3)
+    async with lane_of(run, fill=False) as lane, run.reading(run.output) as out:
+        # The log had six records when they were worked off.
+        lane.put(batch(run, 0, 6))
+        await out.at_least(6)
+    refusal = f"{run.routine}-0: the log ended at 3, before the lane's next offset 6"
+    async with lane_of(run, fill=False) as lane:
+        await lane.resolved.wait()
+        assert lane.figures.refused == refusal
+    # Records that came since have the lost ones' offsets.
+    await one_lane.fill_logs(run, [run.routine], 7)
+    async with lane_of(run, fill=False) as lane:
+        await lane.resolved.wait()
+        assert lane.figures.refused == refusal
+    async with lane_of(run, ACCEPTED, fill=False) as lane, run.reading(run.output) as out:
+        await lane.resolved.wait()
+        assert lane.figures.refused is None
+        assert (await asyncio.to_thread(offsets_of_group, run))[run.routine] == 3
+        lane.put(batch(run, 0, 10))
+        await out.at_least(6 + 7)
+        assert [one.offset for one in out.counted] == [0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 7, 8, 9]
+    # It was accepted once and for all.
+    async with lane_of(run, fill=False) as lane:
+        await lane.resolved.wait()
+        assert lane.figures.refused is None
+
+
+async def test_a_lane_that_reads_again_because_its_log_lost_its_tail_refuses(run: Run) -> None:
+    await one_lane.fill_logs(run, [run.urgent, run.routine], 3)
+    async with lane_of(run, fill=False) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 0, 6))
+        await out.at_least(6)
+        # The group's offset was 2, a second ago: Faust went on there, and Kafka found nothing wrong.
+        lane.put(batch(run, 2, 3))
+        await run.until(lambda: lane.figures.refused is not None, "it refuses")
+        assert lane.figures.refused == f"{run.routine}-0: the log ended at 3, before the lane's next offset 6"
+        assert len(await out.to_end()) == 6
+
+
+@pytest.mark.parametrize(
+    ("position", "refuses"),
+    [(7, False), (6, True), (5, True)],
+    ids=["beyond-the-lane", "where-the-lane-is", "before-the-lane"],
+)
+async def test_a_position_out_of_range_is_refused_where_the_lane_has_worked_up_to_it(
+    run: Run, position: int, refuses: bool
+) -> None:
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 0, 6))
+        await out.at_least(6)
+        # By now the log has grown beyond it again.
+        lane.note_out_of_range(run.routine, position)
+        lane.put(batch(run, 0, 7))
+        await run.until(lambda: lane.figures.refused is not None or lane.figures.next_offsets[run.routine] == 7, "done")
+        assert (lane.figures.refused is not None) is refuses
+    async with lane_of(run) as lane:
+        await lane.resolved.wait()
+        expected = f"{run.routine}-0: the log ended at {position}, before the lane's next offset 6"
+        assert lane.figures.refused == (expected if refuses else None)
+
+
+async def test_a_position_out_of_range_before_the_beginning_of_the_log_is_no_lost_tail(run: Run) -> None:
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        lane.put(batch(run, 0, 6))
+        await out.at_least(6)
+        await asyncio.to_thread(cut_log, run.bootstrap, TopicPartition(run.routine, 0), 5)
+        lane.note_out_of_range(run.routine, 4)
+        lane.put(batch(run, 5, 7))
+        await out.at_least(7)
+        assert lane.figures.refused is None
+
+
+async def test_an_opening_that_makes_no_progress_says_so_and_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_open, heard = asyncio.Event(), list[LaneEvent]()
+
+    async def open_late(*args: Any) -> Opened:
+        await may_open.wait()
+        return await open_state(*args)
+
+    monkeypatch.setattr("streams.runtime.lanes.open_state", open_late)
+    monkeypatch.setattr("streams.runtime.opening_watch.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("streams.runtime.opening_watch._AGAIN_SECONDS", 0.1)
+
+    def refusals() -> list[str]:
+        return [event.error for event in heard if isinstance(event, LaneRefuses)]
+
+    async with one_lane.lane_of(run, lambda: Count(run.plan()), on_lane=heard.append) as lane:
+        await run.until(lambda: len(refusals()) >= 2, "it is said again and again")
+        assert set(refusals()) == {"OpeningStalls"}
+        assert lane.figures.refused == "lane lane-0: its opening made no progress in 0.3 s"
+        monkeypatch.setattr("streams.runtime.opening_watch.STALLED_SECONDS", 60.0)
+        may_open.set()
+        await run.until(lambda: LaneOpens("lane-0") in heard, "it opens")
+        assert heard[-1] == LaneOpens("lane-0")
 
 
 async def test_an_offset_whose_state_is_gone_is_refused(run: Run) -> None:

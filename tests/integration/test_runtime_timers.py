@@ -1,5 +1,6 @@
 """Timers and ends of entries on a real broker: in the lane's state, over restarts, each in a transaction of its own."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Cause, Clock, Record, Turn
 from streams.runtime.batches import Batch
+from streams.runtime.clock import steady_seconds
 from streams.runtime.lanes import Lane
 from tests import one_lane
 from tests.committed import state_of
@@ -43,8 +45,8 @@ class Reminders(Agent[str, None, None]):
         turn.send(self._output, timer, b"due|" + timer, cause=cause)
 
 
-def lane_of(run: Run) -> AbstractAsyncContextManager[Lane]:
-    return one_lane.lane_of(run, lambda: Reminders(run.output))
+def lane_of(run: Run, clock: Clock | None = None) -> AbstractAsyncContextManager[Lane]:
+    return one_lane.lane_of(run, lambda: Reminders(run.output), clock=clock)
 
 
 @pytest.fixture
@@ -52,8 +54,13 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
     return Run(bootstrap, tmp_path, partitions=1)
 
 
-def batch(run: Run, begin: int, *made: Made) -> Batch:
-    records = [Record(run.routine, 0, begin + n, 0, key, value, tuple(h)) for n, (key, value, h) in enumerate(made)]
+def batch(run: Run, begin: int, *made: Made, ahead: float = 0.0) -> Batch:
+    """Return a batch that the broker has stamped just now, by a clock that is so many seconds ahead."""
+    at = round((time.time() + ahead) * 1_000)
+    records = [
+        Record(run.routine, 0, begin + n, at, key, value, tuple(h), is_stamped=True)
+        for n, (key, value, h) in enumerate(made)
+    ]
     return Batch.of(run.routine, records, begin, begin + len(made))
 
 
@@ -84,12 +91,32 @@ async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_open
             assert record.value == b"due|late"
 
 
+async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop's own clock stands still meanwhile: by that alone it would wait for as long again."""
+    monkeypatch.setattr("streams.runtime.lanes._LOOK_SECONDS", 0.1)
+    suspended = 0.0
+    clock = Clock(lambda: time.time() + suspended, lambda: steady_seconds() + suspended)
+    async with lane_of(run, clock) as lane, run.reading(run.output) as out, run.reading(run.changelog) as changelog:
+        lane.put(batch(run, 0, (b"a", b"remind:60000", ())))
+        await changelog.until(lambda records: any(r.key == b"ta" for r in records))
+        # Nothing else is to be done before the timer is due.
+        await run.until(lambda: lane._commits.seconds_until_stale() is None, "the group knows where the lane is")
+        suspended = 60.0
+        (record,) = await out.at_least(1, 10)
+        assert record.value == b"due|a"
+
+
 async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.runtime.lanes._SWEEP_SECONDS", 0.1)
     async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
         lane.put(batch(run, 0, (b"short", b"keep:200", ()), (b"long", b"keep:100000", ())))
+        await changelog.until(lambda records: any(r.key == b"slong" for r in records))
+        await asyncio.sleep(0.5)
+        # The broker has stamped nothing since.
+        assert lane.figures.entries == 2
+        lane.put(batch(run, 2, (b"later", b"remind:100000", ())))
         await changelog.until(lambda records: any(r.key == b"sshort" and r.value is None for r in records))
         assert state_of(changelog.records) == {b"long": b"kept"}
         assert lane.figures.entries == 1
@@ -103,7 +130,10 @@ async def test_a_timer_does_not_wait_behind_entries_that_have_ended(run: Run) ->
     ended = 20_000
     made: list[Made] = [(b"kept-%d" % n, b"keep:1500", ()) for n in range(ended)]
     async with lane_of(run) as lane, run.reading(run.output) as out:
+        await lane.resolved.wait()
         lane.put(batch(run, 0, *made, (b"a", b"remind:2000", ())))
+        await run.until(lambda: lane.figures.next_offsets.get(run.routine) == ended + 1, "all are kept")
+        lane.put(batch(run, ended + 1, (b"later", b"remind:100000", ()), ahead=60.0))
         (record,) = await out.at_least(1, 15)
         due = record.timestamp
         await run.until(lambda: lane.figures.entries == 1, "every entry that has ended is dropped", 15)
@@ -118,7 +148,7 @@ async def test_a_lane_that_is_never_idle_drops_more_entries_than_it_keeps(run: R
     count, batches = 1_000, 30
     async with lane_of(run) as lane:
         for number in range(batches):
-            made: list[Made] = [(b"kept-%d-%d" % (number, n), b"keep:0", ()) for n in range(count)]
+            made: list[Made] = [(b"kept-%d-%d" % (number, n), b"keep:-10000", ()) for n in range(count)]
             lane.put(batch(run, number * count, *made))
         most = 0
 

@@ -4,13 +4,15 @@ import gc
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from infra.broker import LocalBroker
 from infra.topics import apply
 from services.sdk import DisclosureProducer, Unavailable
-from tests.disclosures import KEYS, disclosure
+from tests.disclosures import disclosure
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +25,7 @@ def test_a_producer_says_that_kafka_is_gone_in_time_and_goes_on_once_it_is_back(
 ) -> None:
     broker = own_broker()
     apply(broker.bootstrap, 1)
-    producer = DisclosureProducer(broker.bootstrap, KEYS, timeout=3.0)
+    producer = DisclosureProducer(broker.bootstrap, timeout=3.0)
     try:
         first = producer.publish(disclosure("before"))
         assert first.offset == 0
@@ -46,6 +48,50 @@ def test_a_producer_says_that_kafka_is_gone_in_time_and_goes_on_once_it_is_back(
         gc.collect()
 
 
+@pytest.mark.faults
+@pytest.mark.filterwarnings(r"ignore:unclosed <socket.socket:ResourceWarning")
+def test_a_producer_whose_records_expired_between_two_tries_sends_again_and_leaves_no_thread(
+    own_broker: Callable[[], LocalBroker],
+) -> None:
+    broker = own_broker()
+    apply(broker.bootstrap, 12)
+    threads = set(threading.enumerate())
+    producer = DisclosureProducer(broker.bootstrap, timeout=2.0)
+    took = threading.Semaphore(0)
+    stop = threading.Event()
+
+    def publish(producer: DisclosureProducer, name: int) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with suppress(Unavailable):
+                producer.publish(disclosure(f"{name}-{number}"))
+                took.release()
+
+    # Many at once, so that some are on their way at the moment of the kill: only those are tried again and expire.
+    with ThreadPoolExecutor(16) as services:
+        for name in range(16):
+            services.submit(publish, producer, name)
+        try:
+            for _ in range(3):
+                assert all(took.acquire(timeout=30.0) for _ in range(100))
+                broker.kill()
+                # Longer than a record has to be acknowledged.
+                stop.wait(3.0)
+                while took.acquire(blocking=False):
+                    pass
+                broker.start()
+            assert all(took.acquire(timeout=30.0) for _ in range(100))
+        finally:
+            stop.set()
+    producer.close()
+    del producer
+    gc.collect()
+    for left in set(threading.enumerate()) - threads:
+        left.join(timeout=10.0)
+        assert not left.is_alive(), left
+
+
 def _is_ready_within(producer: DisclosureProducer, seconds: float) -> bool:
     until, pause = time.monotonic() + seconds, threading.Event()
     while not (ready := producer.ready()) and time.monotonic() < until:
@@ -54,9 +100,10 @@ def _is_ready_within(producer: DisclosureProducer, seconds: float) -> bool:
 
 
 def _publish_once_back(producer: DisclosureProducer) -> int:
-    for _ in range(10):
+    until, pause = time.monotonic() + 30.0, threading.Event()
+    while time.monotonic() < until:
         try:
             return producer.publish(disclosure("back")).offset
         except Unavailable:
-            continue  # each try waits for up to the producer's own time
+            pause.wait(0.1)  # each try waits for up to the producer's own time, or is refused at once
     raise AssertionError("the producer did not come back")

@@ -1,18 +1,20 @@
 """Where a member reads on after a rebalance, on a real broker: what was fetched and dropped is fetched again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient
 
 from streams.runtime.batches import BatchRecord
 from streams.runtime.positions import PositionedThread, seek_to_committed
+from streams.runtime.timer_gate import FetchCounts, FetchProgress
 
 pytestmark = pytest.mark.integration
 
@@ -69,18 +71,33 @@ class Lanes:
 
     full = False
 
+    def __init__(self, followed: Collection[str] = ()) -> None:
+        self.followed = followed
+        self.fetched: list[FetchProgress] = []
+
     def is_full(self, topic: str, partition: int) -> bool:
         return self.full
 
+    def takes_seek(self, topic: str, partition: int) -> bool:
+        return False
+
+    def note_out_of_range(self, topic: str, partition: int, position: int) -> None:
+        """No test here loses a log's tail."""
+
     def note_end(self, topic: str, partition: int, end: int | None) -> None:
         pass
+
+    def note_fetch(self, topic: str, partition: int, progress: FetchProgress) -> None:
+        self.fetched.append(progress)
 
 
 def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = PositionedThread.__new__(PositionedThread)
-    thread._is_prompt, thread._seeks, thread._passed_over = False, 0, {}
-    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes())
+    thread._is_prompt, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
+    thread._fetch_counts = FetchCounts()
+    followed = {source.topic for source in consumer.assignment()}
+    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes(followed))
     thread._ensure_consumer = lambda: consumer
 
     async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:
@@ -117,6 +134,87 @@ async def test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_aga
             batches += (await thread._fetch_records(consumer, {source})).get(source, [])
     (batch,) = batches
     assert [record.offset for record in batch.value.records] == dropped
+
+
+async def test_a_seek_whose_end_the_main_thread_has_not_heard_of_counts_too(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    fetcher: Any = consumer._fetcher
+    fetch = fetcher.fetched_records
+    begun, heard, sought = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        await begun.wait()
+        result = await do(*args)
+        sought.set()
+        await heard.wait()
+        return result
+
+    async def fetch_once_sought(*args: Any, **kwargs: Any) -> Any:
+        begun.set()
+        await sought.wait()
+        monkeypatch.setattr(fetcher, "fetched_records", fetch)
+        async with asyncio.timeout(20):
+            while not (found := await fetch(*args, **kwargs)):
+                pass
+        return found
+
+    thread.call_thread = call
+    monkeypatch.setattr(fetcher, "fetched_records", fetch_once_sought)
+    seeking = asyncio.create_task(thread.seek_to_committed())
+    # It waits for the thread: what the main thread does before that is done.
+    await asyncio.sleep(0)
+    # The position before this fetch is behind the records that it brings: a lane would end its process for it.
+    assert await thread._fetch_records(consumer, {source}) == {}
+    heard.set()
+    await seeking
+
+
+@pytest.mark.parametrize("meanwhile", ["seek", "timeout"])
+async def test_where_a_seek_or_a_slow_broker_comes_between_nothing_counts_as_passed_over(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    await consumer.commit({source: OffsetAndMetadata(4, "")})
+    consumer.seek(source, 6)
+    # As if the fetch had passed over control records up to the end of the log.
+    fetcher, state = cast("Any", consumer._fetcher), consumer._subscription.subscription.assignment.state_value(source)
+    asked: list[Any] = []
+
+    async def pass_over(*_: Any, **__: Any) -> dict[Any, Any]:
+        state.seek(_RECORDS)
+        return {}
+
+    async def starts_beyond(*arguments: Any) -> bool:
+        asked.append(arguments)
+        if meanwhile == "timeout":
+            raise KafkaTimeoutError
+        await thread.seek_to_committed()
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fetcher, "fetched_records", pass_over)
+        patched.setattr("streams.runtime.positions._starts_beyond", starts_beyond)
+        while not asked:
+            assert await thread._fetch_records(consumer, {source}) == {}
+    batches: list[BatchRecord] = []
+    async with asyncio.timeout(20):
+        while not batches:
+            batches += (await thread._fetch_records(consumer, {source})).get(source, [])
+    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (4, 4)
+    assert thread._passed_over == {}
+
+
+async def test_what_is_known_of_a_source_follows_from_its_fetches(consumer: AIOKafkaConsumer) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    fetched = thread.consumer.lanes.fetched
+    await seek_to_committed(consumer)
+    async with asyncio.timeout(20):
+        while not (fetched and fetched[-1].handed_on == _RECORDS and fetched[-1].responses > fetched[0].responses + 1):
+            await thread._fetch_records(consumer, {source})
+    assert (fetched[-1].end, fetched[-1].position) == (_RECORDS, _RECORDS)
+    assert [known.responses for known in fetched] == sorted(known.responses for known in fetched)
 
 
 async def test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch(consumer: AIOKafkaConsumer) -> None:

@@ -15,7 +15,7 @@ from services.review.answering import AskedAgain, NotYet, Refused, answer, signe
 from services.review.book import Known
 from services.review.reading import Topics
 from services.settings import Keys
-from tests.disclosures import fields
+from tests.disclosures import fields, id_of
 from tests.processes import Processes, processes
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -42,16 +42,17 @@ class House:
         new.write_text(every + "".join(staff.format(name) for name in leads))
         new.replace(self.duty)
 
-    def disclose(self, *disclosures: str) -> list[Known]:
-        """Have each disclosure ask for a review, and return those in their order."""
-        lines = "".join(json.dumps(fields(each, assessment=VOLUNTEER)) + "\n" for each in disclosures)
+    def disclose(self, *names: str) -> list[Known]:
+        """Have the disclosure of each name ask for a review, and return those in their order."""
+        disclosures = [id_of(name) for name in names]
+        lines = "".join(json.dumps(fields(name, assessment=VOLUNTEER)) + "\n" for name in names)
         assert self.confide.run("produce", "-", given=lines.encode()).returncode == 0
         found: dict[str | None, Known] = {}
 
         def asked() -> bool:
             topics = Topics(self.bootstrap)
             try:
-                found.update({known.latest.disclosure_id: known for known in topics.book().reviews()})
+                found.update({known.latest.disclosure_id: known for known in topics.book().reviews(datetime.now(UTC))})
             finally:
                 topics.close()
             return {*disclosures} <= {*found}
@@ -124,7 +125,7 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
     key = Keys.load(house.keys).staff[SECOND]
     house.until_refused(one, SECOND, key, UNKNOWN)
     confirmed = house.confide.run("review", "decide", one.latest.review_id, "--as", SECOND, "--confirm")
-    assert (confirmed.returncode, confirmed.stdout[:8]) == (0, b"settled:"), confirmed.stderr
+    assert (confirmed.returncode, confirmed.stdout[:8]) == (0, b"Settled "), confirmed.stderr
 
     # What cannot be used changes nothing.
     (house.keys / "staff" / f"{FIRST}.key").write_text("no key")

@@ -18,7 +18,7 @@ from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ReviewReason
 from services.settings import Keys
 from tests.agency_servers import AgencyServer, serving
-from tests.disclosures import fields
+from tests.disclosures import fields, id_of
 from tests.processes import Processes, processes, until
 from tests.reports import section
 
@@ -102,12 +102,12 @@ async def test_worker_connector_and_console_work_beside_records_that_cannot_be_r
             listed = await asyncio.to_thread(house.run, "review", "list", "--json")
             assert listed.returncode == 0, listed.stderr
     reviews = [json.loads(line) for line in listed.stdout.splitlines()]
-    assert {review["disclosure_id"] for review in reviews} == {"disclosure-1", "d-2"}
+    assert {review["disclosure_id"] for review in reviews} == {"disclosure-1", id_of("d-2")}
     many = PARTITIONS * (1 + len(JUNK))
     assert f"{many} records could not be read, the first at {TopicName.REVIEWS}-" in listed.stderr.decode()
     assert MARKER not in listed.stderr
 
-    (real,) = (review["review_id"] for review in reviews if review["disclosure_id"] == "d-2")
+    (real,) = (review["review_id"] for review in reviews if review["disclosure_id"] == id_of("d-2"))
     shown = await asyncio.to_thread(house.run, "review", "show", real)
     assert (shown.returncode, b"The assessor's own words." in shown.stdout) == (0, True), shown.stderr
     missing = await asyncio.to_thread(house.run, "review", "show", "review-of")

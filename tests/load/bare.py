@@ -104,7 +104,7 @@ async def main() -> None:
     """Run until killed."""
     surroundings = Surroundings.from_environment()
     spare_collector()
-    hosted = Hosted(Agents.of(surroundings.keys))
+    hosted = Hosted(Agents.of(surroundings.keys, surroundings.partitions))
     consumer = AIOKafkaConsumer(
         *hosted.topics,
         bootstrap_servers=surroundings.bootstrap,

@@ -39,7 +39,7 @@ _TRI = (True, False, None)
 
 def of_the_day() -> list[ReadableDisclosure]:
     """Return the disclosures of the scenario day."""
-    return [readable(parse_json(line)) for line in DAY.read_bytes().splitlines()]
+    return [readable(parse_json(line), datetime.now(UTC)) for line in DAY.read_bytes().splitlines()]
 
 
 def made_up(count: int, seed: int = 1) -> list[ReadableDisclosure]:

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.codec import encode
-from schemas.disclosure import Disclosure, validate
+from schemas.disclosure import Disclosure, disclosure_key, validate
 from schemas.partitioner import partition_for
-from services.sdk.addressing import message_key, topic_of
-from services.settings import Keys
+from services.sdk.addressing import topic_of
 
 _DAY = Path(__file__).parents[1] / "data" / "scenarios" / "day.jsonl"
 #: One disclosure in so many is of somebody new, whatever came before: any first part is like the whole.
@@ -65,9 +64,9 @@ def disclosures(count: int, *, seed: int) -> Iterator[Disclosure]:
         yield disclosure_of(chance.choice(day), person, invented_id(chance))
 
 
-def waiting(disclosed: Iterable[Disclosure], keys: Keys, partitions: int) -> Iterator[Waiting]:
+def waiting(disclosed: Iterable[Disclosure], partitions: int) -> Iterator[Waiting]:
     """Yield the disclosures as the services' SDK would send them."""
     for disclosure in disclosed:
-        key = message_key(disclosure, keys.service(disclosure.service))
+        key = disclosure_key(disclosure.disclosure_id)
         value = encode("Disclosure", disclosure.model_dump())
         yield Waiting(str(topic_of(disclosure)), partition_for(key, partitions), key, value)

@@ -60,10 +60,16 @@ class Agents:
     decide: Decide
 
     @classmethod
-    def of(cls, keys: Keys, links: IdentityLinks | None = None) -> "Agents":
-        """Return agents with that copy, or one of their own."""
+    def of(cls, keys: Keys, partitions: int, links: IdentityLinks | None = None) -> "Agents":
+        """Return agents for topics of so many partitions, with that copy, or one of their own."""
         links = IdentityLinks() if links is None else links
-        admit = Admit(master_key=keys.master, token_key=keys.token, token_version=keys.token_version, owner=links.owner)
+        admit = Admit(
+            master_key=keys.master,
+            token_key=keys.token,
+            token_version=keys.token_version,
+            owner=links.owner,
+            partitions=partitions,
+        )
         return cls(links, admit, Identity(), Decide(load_policies()))
 
 

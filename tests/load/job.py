@@ -88,7 +88,7 @@ def rounds(count: int, seconds: float, keys: Keys, folder: Path, say: Callable[[
     wanted = {peer: max(200, int(peer.records * seconds / _GUESSED_SECONDS)) for peer in ROUND}
     runs: list[Run] = []
     for number in range(count):
-        lying = list(waiting(disclosures(max(wanted.values()), seed=number), keys, PARTITIONS))
+        lying = list(waiting(disclosures(max(wanted.values()), seed=number), PARTITIONS))
         done = []
         for peer in ROUND:
             done.append(run(peer, lying[: wanted[peer]], folder))

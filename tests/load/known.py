@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
-from schemas.disclosure import Disclosure
+from schemas.disclosure import Disclosure, disclosure_key
 from schemas.partitioner import partition_for
 from schemas.topics import Group, TopicName, changelog
 from services.settings import Keys
@@ -27,12 +27,12 @@ from streams.runtime.state import Entry, changed, moved
 from streams.runtime.steps import Step
 from streams.runtime.transaction import TransactionalWriter
 from tests.load.disclosures import disclosure_of, identifiers, invented_id, shapes, waiting
-from tests.load.hosting import ADMITTED, IDENTITY, Agents, turn_of
+from tests.load.hosting import ADMITTED, IDENTITY, SOURCES, Agents, turn_of
 from tests.load.stage import PARTITIONS
 
-_IDENTITY_LOG, _DECIDE_LOG = changelog(Group.IDENTITY), changelog(Group.DECIDE)
+_ADMIT_LOG, _IDENTITY_LOG, _DECIDE_LOG = (changelog(group) for group in (Group.ADMIT, Group.IDENTITY, Group.DECIDE))
 #: The topics that hold what is known; all but the keys are read before a worker is ready.
-TOPICS = (_IDENTITY_LOG, _DECIDE_LOG, str(TopicName.IDENTITY_LINKS), str(TopicName.KEYS))
+TOPICS = (_ADMIT_LOG, _IDENTITY_LOG, _DECIDE_LOG, str(TopicName.IDENTITY_LINKS), str(TopicName.KEYS))
 _PEOPLE_A_TRANSACTION = 1_000
 #: Kinds of persons as to their identifiers: one in so many has an email.
 _KINDS = 3
@@ -77,7 +77,7 @@ async def _know(bootstrap: str, keys: Keys, people: int) -> int:
 def records(keys: Keys, people: int) -> Iterator[list[Output]]:
     """Yield, for each of the first `people` persons, the records of the topics that hold what is known."""
     patterns: dict[tuple[int, int], _Pattern] = {}
-    chance, agents = random.Random(people), Agents.of(keys)
+    chance, agents = random.Random(people), Agents.of(keys, PARTITIONS)
     for person in range(people):
         like = person % len(_SHAPES), person % _KINDS
         if like not in patterns:
@@ -113,7 +113,7 @@ class _Pattern:
         version = self._keys.token_version
         tokens = tokens_of(disclosure, key=self._keys.token, version=version)
         disclosure_id = invented_id(chance)
-        known_as = person_id(disclosure_id).encode()
+        known_as = person_id(disclosure.service, disclosure_id, tokens[0]).encode()
         ids = {
             b"disclosure": disclosure_id.encode(),
             b"person": known_as,
@@ -121,9 +121,12 @@ class _Pattern:
             b"digest": f"{version}:{chance.randbytes(32).hex()}".encode(),
             **{b"token%d" % number: token.encode() for number, token in enumerate(tokens)},
         }
-        lane = partition_for(known_as, PARTITIONS)
+        lanes = {
+            _ADMIT_LOG: partition_for(disclosure_key(disclosure_id), PARTITIONS),
+            _DECIDE_LOG: partition_for(known_as, PARTITIONS),
+        }
         return [
-            Output(topic, lane if topic == _DECIDE_LOG else partition, key % ids, value and value % ids, headers)
+            Output(topic, lanes.get(topic, partition), key % ids, value and value % ids, headers)
             for topic, partition, key, value, headers in self._outputs
         ]
 
@@ -140,7 +143,7 @@ def _with_places(content: bytes, ids: dict[bytes, bytes]) -> bytes:
 
 def _worked_off(disclosure: Disclosure, keys: Keys, agents: Agents) -> tuple[list[Output], dict[bytes, bytes]]:
     """Return what IDENTITY and DECIDE kept and published of a disclosure, and the names of the ids in it."""
-    (lying,) = waiting([disclosure], keys, PARTITIONS)
+    (lying,) = waiting([disclosure], PARTITIONS)
     source = Record(lying.topic, lying.partition, 0, 0, lying.key, lying.value, ())
     accepted = agents.admit.decode(source)
     admitted = _turn(agents.admit, source)
@@ -149,12 +152,13 @@ def _worked_off(disclosure: Disclosure, keys: Keys, agents: Agents) -> tuple[lis
     (key,) = (output.key for output in identified.outputs if output.topic == TopicName.KEYS and output.key)
     ids = {
         disclosure.disclosure_id.encode(): b"disclosure",
-        person_id(disclosure.disclosure_id).encode(): b"person",
+        person_id(disclosure.service, disclosure.disclosure_id, accepted.tokens[0]).encode(): b"person",
         key: b"key",
         accepted.digest.encode(): b"digest",
         **{token.encode(): b"token%d" % number for number, token in enumerate(accepted.tokens)},
     }
-    kept = [_kept(_IDENTITY_LOG, entry) for entry in changed(identified)]
+    kept = [_kept(_ADMIT_LOG, entry) for entry in changed(admitted)]
+    kept += [_kept(_IDENTITY_LOG, entry) for entry in changed(identified)]
     kept += [_kept(_DECIDE_LOG, entry) for entry in changed(decided)]
     return kept + [output for output in identified.outputs if output.topic in TOPICS], ids
 
@@ -175,6 +179,7 @@ def _kept(log: str, entry: Entry, partition: int = 0) -> Output:
 def _lanes() -> Iterator[tuple[str, int, Iterable[str]]]:
     yield _IDENTITY_LOG, 0, IDENTITY
     for partition in range(PARTITIONS):
+        yield _ADMIT_LOG, partition, SOURCES
         yield _DECIDE_LOG, partition, ADMITTED
 
 

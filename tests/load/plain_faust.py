@@ -79,7 +79,7 @@ async def main() -> None:
     surroundings = Surroundings.from_environment()
     spare_collector()
     with tempfile.TemporaryDirectory() as folder:
-        made = app(surroundings, Agents.of(surroundings.keys), folder)
+        made = app(surroundings, Agents.of(surroundings.keys, surroundings.partitions), folder)
         made.in_worker = True
         await made.start()
         await made.wait_until_stopped()

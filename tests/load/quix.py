@@ -2,8 +2,9 @@
 
 Built as its documentation does it: a StreamingDataFrame for each topic; urgent and routine topics that share a state
 are concatenated; a stateful `apply` that expands to what follows, and `to_topic`. The state lies in its RocksDB store
-with its changelog topic. Quix puts the message's key before every key of the state: DECIDE's records have their
-person's key, which is all that DECIDE looks up; IDENTITY's have none, so that its state is one.
+with its changelog topic. Quix puts the message's key before every key of the state: ADMIT's records have their
+disclosure's id and DECIDE's their person's, which is all that each looks up; IDENTITY's have none, so that its state
+is one.
 
 Concatenated topics are read in order of time, all topics of a partition number side by side, so that it often waits for
 one that is behind. Nothing here needs that, and nothing public turns it off: `--unaligned` does so by Quix's own switch
@@ -76,10 +77,12 @@ class Topology:
             )
             for name in written_topics(PREFIX)
         }
-        for source in SOURCES:
-            self._deliver(self._read(source).apply(_stateless(agents.admit), expand=True, metadata=True))
-        for sources, agent in ((IDENTITY, agents.identity), (ADMITTED, agents.decide)):
-            joined = reduce(StreamingDataFrame.concat, [self._read(PREFIX + name) for name in sources])
+        for prefix, sources, agent in (
+            ("", SOURCES, agents.admit),
+            (PREFIX, IDENTITY, agents.identity),
+            (PREFIX, ADMITTED, agents.decide),
+        ):
+            joined = reduce(StreamingDataFrame.concat, [self._read(prefix + name) for name in sources])
             work = _stateful(agent, agents)
             self._deliver(joined.apply(work, stateful=True, expand=True, metadata=True))
 
@@ -97,13 +100,6 @@ class Topology:
 def _record(value: bytes, key: bytes | None, timestamp: int) -> Record:
     context = message_context()
     return Record(context.topic, context.partition, context.offset, timestamp, key, value, ())
-
-
-def _stateless(agent: Agent[Any, Any, Any]) -> Work:
-    def work(value: bytes, key: bytes | None, timestamp: int, _headers: Any) -> list[Output]:
-        return turn_of(agent, [_record(value, key, timestamp)], {}).outputs
-
-    return work
 
 
 def _stateful(agent: Agent[Any, Any, Any], agents: Agents) -> Work:
@@ -130,7 +126,9 @@ def main() -> None:
     surroundings = Surroundings.from_environment()
     spare_collector()
     with tempfile.TemporaryDirectory() as folder:
-        made = Topology(surroundings.bootstrap, Agents.of(surroundings.keys), folder).application
+        made = Topology(
+            surroundings.bootstrap, Agents.of(surroundings.keys, surroundings.partitions), folder
+        ).application
         made._dataframe_registry._requires_time_alignment = aligned
         made.run()
 

@@ -94,7 +94,7 @@ def restores(sizes: Sequence[int], seconds: float, keys: Keys, folder: Path, say
 
 def _measure(place: Stage, people: int, workers: int, records: int, disk: int, seconds: float, keys: Keys) -> Opened:
     count = int(_GUESSED_RATE * seconds)
-    asked = list(waiting(known.disclosures_of_known(count, people, seed=workers), keys, PARTITIONS))
+    asked = list(waiting(known.disclosures_of_known(count, people, seed=workers), PARTITIONS))
     processes, took = _open(place, workers)
     memory = _memory(processes)
     watch = Watch(place.bootstrap, "", processes)

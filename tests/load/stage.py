@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import Producer  # type: ignore[import-untyped]
@@ -14,7 +14,7 @@ from confluent_kafka import Producer  # type: ignore[import-untyped]
 import infra.broker.bound
 from infra.broker import LONG_LIVED, LocalBroker
 from infra.topics import apply
-from schemas.topics import CATALOGUE, TopicName
+from schemas.topics import CATALOGUE
 from services.settings import Keys
 from tests.load.disclosures import Waiting
 from tests.load.hosting import PARTITIONS_VARIABLE, written_topics
@@ -88,11 +88,6 @@ def stage(keys: Path, prefix: str = "") -> Iterator[Stage]:
         catalogue = dict(CATALOGUE)
         if prefix:
             catalogue.update(written_topics(prefix))
-        # Stamped by the broker: some peers stamp what they write with the time of what they read.
-        decisions = prefix + TopicName.DECISIONS
-        declared = catalogue[decisions]
-        stamped = {**declared.config, "message.timestamp.type": "LogAppendTime"}
-        catalogue[decisions] = replace(declared, config=stamped)
         apply(broker.bootstrap, PARTITIONS, catalogue=catalogue)
         made = Stage(Path(name), keys, broker.bootstrap)
         try:

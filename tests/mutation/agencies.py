@@ -19,6 +19,36 @@ _ANY_ORDER = _ORDERS + "test_what_is_said_is_true_when_it_leaves_and_is_neither_
 
 ROWS = (
     Row(
+        "A record that is no notice is a human's",
+        _NOTIFIER,
+        (Edit("            self._settle(turn, unknown, unknown.notification_id, cause, ended)\n", ""),),
+        (
+            "tests/unit/test_notifier_put_aside.py::test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_place",
+        ),
+    ),
+    Row(
+        "A notice whose record is put aside is a human's",
+        _NOTIFIER,
+        (
+            Edit(
+                "            self._settle(turn, due, due.notification_id, cause, ended)\n            kept",
+                "            kept",
+            ),
+        ),
+        (
+            "tests/unit/test_notifier_put_aside.py::test_a_notice_whose_record_is_put_aside_is_unreachable_and_is_not_told",
+        ),
+    ),
+    Row(
+        "A disk that takes nothing is not the notice's fault",
+        "services/notifier/channels.py",
+        (Edit("                await asyncio.sleep(_AGAIN_SECONDS)\n", "                raise\n"),),
+        (
+            _NOTICES
+            + "test_a_notice_that_could_be_written_in_part_only_spoils_no_other_and_is_written_once_the_disk_takes_it",
+        ),
+    ),
+    Row(
         "Attempts in a row without an answer open the breaker",
         "services/connectors/endpoint.py",
         (Edit("                self._change(is_open=True)\n", ""),),
@@ -33,7 +63,7 @@ ROWS = (
     Row(
         "The endpoint hears of an answer",
         _ATTEMPT,
-        (Edit("self._endpoint.answered()", "pass"),),
+        (Edit("self._endpoint.answered(is_taken=reading is Reading.ACKNOWLEDGED)", "pass"),),
         (_ENDPOINT + "test_attempts_without_an_answer_open_the_breaker_and_an_answer_closes_it",),
     ),
     Row(
@@ -61,10 +91,10 @@ ROWS = (
         (_TABLES + "test_a_report_that_was_handed_over_is_tried_on_less_often",),
     ),
     Row(
-        "A report that comes behind its limit is handed over at once",
-        _CONNECTOR,
-        (Edit("if turn.now >= self._policy.limit_at(report.limit_from):", "if False:"),),
-        (_LIMITS + "test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_999_is_tried_all_the_same",),
+        "A report that comes behind its limit is tried before it is handed over",
+        "services/connectors/limits.py",
+        (Edit("or left > timedelta(0) else FIRST_SIGHT", "or left > timedelta(0) else timedelta(0)"),),
+        (_LIMITS + "test_a_report_that_comes_behind_its_limit_to_an_agency_that_is_down_is_failed_after_its_attempts",),
     ),
     Row(
         "What cannot be helped by sending again goes to a human at once",
@@ -156,8 +186,8 @@ ROWS = (
         _NOTIFIER,
         (
             Edit(
-                "            self._ask(turn, progress)\n        else:",
-                "            self._go_on(turn, progress)\n        else:",
+                "if progress.asked and progress.due.stands is NoticeStands.TELLING and not progress.acknowledged:",
+                "if False:",
             ),
         ),
         (_ORDERS + "test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_said_again",),
@@ -176,11 +206,11 @@ ROWS = (
     ),
     Row(
         "A notice never says less than one before it",
-        "services/notifier/progress.py",
+        "streams/domain/notices.py",
         (
             Edit(
-                "(NoticeStands.TELLING, NoticeStands.NOT_TOLD, NoticeStands.TOLD)",
-                "(NoticeStands.TELLING, NoticeStands.TOLD, NoticeStands.NOT_TOLD)",
+                "(_S.TELLING, _S.NOT_TOLD, _S.MAYBE_TOLD, _S.ALREADY_TOLD, _S.TOLD)",
+                "(_S.TELLING, _S.TOLD, _S.NOT_TOLD, _S.MAYBE_TOLD, _S.ALREADY_TOLD)",
             ),
         ),
         (_ANY_ORDER,),
@@ -194,7 +224,12 @@ ROWS = (
     Row(
         "An error of our own tells nothing of the endpoint",
         _ATTEMPT,
-        (Edit("            elif outcome is not Failure.CLIENT_ERROR:\n", "            else:\n"),),
+        (
+            Edit(
+                "elif outcome is Failure.CLIENT_ERROR:\n                self._endpoint.failed()\n            else:",
+                "else:",
+            ),
+        ),
         (_ENDPOINT + "test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it",),
     ),
 )

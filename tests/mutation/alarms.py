@@ -7,13 +7,24 @@ _DOMAIN = "streams/domain/alarms.py"
 _LANE = "tests/unit/test_alarms_agent.py::"
 _TABLE = "tests/unit/test_alarms.py::test_one_alarm_a_step_and_one_all_clear"
 _REVIEWS = "tests/unit/test_decide_alarms.py::"
+_CALLS = "streams/domain/alarm_calls.py"
+_UNIT = "tests/unit/test_alarms.py::"
 _WRITER = "tests/integration/test_alarm_writer.py::"
+_SAID = "tests/unit/test_lane_alarms.py::"
 
 ROWS = (
     Row(
+        "A change that comes while an earlier one is written is written too",
+        "services/sdk/alarm_writer.py",
+        (Edit("if self._waiting.get(name) is change:", "if True:"),),
+        (
+            "tests/unit/test_alarm_writer.py::test_a_change_that_comes_during_the_write_of_an_earlier_one_is_written_too",
+        ),
+    ),
+    Row(
         "Alarm: what was over before a call is in none",
         _DOMAIN,
-        (Edit("if status is None or status.known_step is None:", "if status is None:"),),
+        (Edit("    if status.known_step is None:\n        return None\n    waits", "    waits"),),
         (_TABLE,),
     ),
     Row(
@@ -25,7 +36,7 @@ ROWS = (
     Row(
         "Alarm: a crash repeats the call",
         _AGENT,
-        (Edit("            turn.start(call, cause=_NO_CAUSE)\n        else:", "            pass\n        else:"),),
+        (Edit("        if call.retry_at is None:\n            turn.start(call, cause=_NO_CAUSE)\n", ""),),
         (_LANE + "test_a_crash_repeats_the_call_under_its_key",),
     ),
     Row(
@@ -60,8 +71,8 @@ ROWS = (
     ),
     Row(
         "Alarm: a review that is put aside clears its own",
-        "streams/agents/decide.py",
-        (Edit("            clear_review(turn, review_of(work.timer), cause)\n", "            pass\n"),),
+        "streams/agents/reviewing.py",
+        (Edit("        clear_review(turn, review_of(timer), cause)\n", ""),),
         (_REVIEWS + "test_a_review_that_is_put_aside_gives_way_to_the_one_about_it",),
     ),
     Row(
@@ -85,7 +96,181 @@ ROWS = (
     Row(
         "Alarm: a new connector clears its agency's breaker",
         "services/connectors/process.py",
-        (Edit("on_first_answer=lambda: breaker.changed(False)", "on_first_answer=lambda: None"),),
+        (Edit("on_first_taken=lambda: breaker.changed(None)", "on_first_taken=lambda: None"),),
         ("tests/integration/test_alarms.py::test_a_breaker_that_opens_alarms_until_the_agency_answers",),
+    ),
+    Row(
+        "Alarm: an undelivered report to any agency raises one",
+        "streams/agents/reviewing.py",
+        (
+            Edit(
+                '            undelivered_opened(way.turn, Agency(about["agency"]), way.cause, way.partition)\n',
+                "            pass\n",
+            ),
+        ),
+        (_REVIEWS + "test_undelivered_reports_to_another_agency_than_999_are_one_cause_until_the_last_is_settled",),
+    ),
+    Row(
+        "Alarm: an undelivered report that escalates is a step",
+        "streams/agents/reviewing.py",
+        (
+            Edit(
+                "            undelivered_escalated(turn, agency, request.escalation, cause, partition)\n",
+                "            pass\n",
+            ),
+        ),
+        (_REVIEWS + "test_undelivered_reports_to_another_agency_than_999_are_one_cause_until_the_last_is_settled",),
+    ),
+    Row(
+        "Alarm: the last undelivered report of an agency clears its own",
+        "streams/agents/reviewing.py",
+        (Edit("            undelivered_ended(turn, agency, way.cause, way.partition)\n", "            pass\n"),),
+        (_REVIEWS + "test_a_late_acknowledgement_clears_the_alarm_of_its_agency",),
+    ),
+    Row(
+        "Alarm: an undelivered review that is put aside counts no longer",
+        "streams/agents/reviewing.py",
+        (Edit("        undelivered_recounted(turn, left, cause, partition)\n", ""),),
+        (_REVIEWS + "test_an_undelivered_review_that_is_put_aside_counts_no_longer",),
+    ),
+    Row(
+        "Alarm: an agency that answers and takes nothing raises one",
+        "services/connectors/endpoint.py",
+        (Edit("if self._failed >= FAILURES_TO_ALARM:", "if False:"),),
+        ("tests/unit/test_connector_endpoint.py::test_an_agency_that_takes_nothing_alarms_although_it_answers",),
+    ),
+    Row(
+        "Alarm: a report that is taken ends the row of failures",
+        "services/connectors/endpoint.py",
+        (Edit("        self._failed = 0\n        if not self._was_taken", "        if not self._was_taken"),),
+        (
+            "tests/unit/test_endpoint.py::test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_report_is_taken",
+        ),
+    ),
+    Row(
+        "Alarm: only a report that is taken is a sign that the agency works",
+        "services/connectors/attempts.py",
+        (Edit("is_taken=reading is Reading.ACKNOWLEDGED", "is_taken=True"),),
+        ("tests/unit/test_connector_endpoint.py::test_an_answer_that_takes_no_report_counts_for_the_alarm",),
+    ),
+    Row(
+        "Alarm: a call that is refused for good is given up at once",
+        _CALLS,
+        (Edit("is_refusal(result) or self.failures", "self.failures"),),
+        (_UNIT + "test_a_call_is_given_up_at_once_where_it_is_refused_for_good_and_after_five_attempts",),
+    ),
+    Row(
+        "Alarm: a call is given up after five attempts",
+        _CALLS,
+        (Edit("self.failures >= ATTEMPTS or ", ""),),
+        (_LANE + "test_a_call_that_is_never_taken_holds_up_no_other_alarm",),
+    ),
+    Row(
+        "Alarm: what a given-up call listed is said again",
+        _AGENT,
+        (Edit("            self._keep(turn, name, untold(listed, self._status(turn, name), turn.now))\n", ""),),
+        (_LANE + "test_what_was_given_up_is_said_once_the_receiver_takes_calls_again",),
+    ),
+    Row(
+        "Alarm: what was given up goes into smaller calls",
+        _AGENT,
+        (Edit("        self._set_width(turn, narrower(call))\n", ""),),
+        (_LANE + "test_a_call_that_is_never_taken_holds_up_no_other_alarm",),
+    ),
+    Row(
+        "Alarm: what was given up and the others take turns",
+        _AGENT,
+        (Edit('        turn.put(_OTHERS_FIRST, b"")\n', ""),),
+        (_LANE + "test_what_was_given_up_and_the_other_alarms_take_turns_however_late_the_lane_is",),
+    ),
+    Row(
+        "Alarm: a new emergency comes before what escalates",
+        _CALLS,
+        (Edit("return News.FIRST if status.known_step is None else News.HIGHER_STEP", "return News.HIGHER_STEP"),),
+        (_UNIT + "test_the_most_urgent_come_first",),
+    ),
+    Row(
+        "Alarm: each kind of news keeps a share of a call",
+        _CALLS,
+        (Edit("SHARE = 10", "SHARE = 0"),),
+        (_UNIT + "test_each_kind_of_news_keeps_its_share_of_a_call",),
+    ),
+    Row(
+        "Alarm: the one that waits longest comes first",
+        _CALLS,
+        (Edit("since = status.due_since or status.since", "since = status.since"),),
+        (_UNIT + "test_the_most_urgent_come_first",),
+    ),
+    Row(
+        "Alarm: an all-clear waits until the cause was quiet",
+        _DOMAIN,
+        (Edit("waits = QUIET_BEFORE_ALL_CLEAR[status.kind] > timedelta(0)", "waits = False"),),
+        (_LANE + "test_a_cause_that_comes_and_goes_is_one_alarm_until_it_was_quiet_for_a_minute",),
+    ),
+    Row(
+        "Alarm: a cause is over once each lane that raised it cleared it",
+        _DOMAIN,
+        (Edit("    if others:\n", "    if False:\n"),),
+        (
+            _UNIT + "test_a_cause_is_over_once_each_lane_that_raised_it_cleared_it",
+            _LANE + "test_no_all_clear_while_the_breaker_of_another_connector_is_open",
+        ),
+    ),
+    Row(
+        "Alarm: a process that was cut off says nothing behind the next owner",
+        _AGENT,
+        (Edit("    if 0 < last - made <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
+        (_LANE + "test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_next_owners_word",),
+    ),
+    Row(
+        "Alarm: a connector speaks for each lane that comes to it",
+        "services/sdk/lane_alarms.py",
+        (
+            Edit(
+                "                self._lanes.add(lane)\n                self._put(lane)\n",
+                "                self._lanes.add(lane)\n",
+            ),
+        ),
+        (
+            "tests/unit/test_lane_alarms.py::test_a_connector_says_what_it_knows_for_a_lane_that_comes_and_nothing_for_one_that_went",
+        ),
+    ),
+    Row(
+        "Alarm's time: a process says when by its own clock",
+        "services/connectors/process.py",
+        (Edit("LaneAlarms(writer, application, clock.now)", "LaneAlarms(writer, application, Clock().now)"),),
+        (_SAID + "test_an_alarm_of_a_process_has_the_time_of_its_own_clock",),
+    ),
+    Row(
+        "Alarm's time: the notifier says when by its own clock",
+        "services/notifier/process.py",
+        (Edit("        clock=clock,\n", ""),),
+        (_SAID + "test_an_alarm_of_a_process_has_the_time_of_its_own_clock",),
+    ),
+    Row(
+        "Alarm's time: no change counts as made later than it arrived",
+        _AGENT,
+        (Edit("self._apply(turn, _bounded(change, record))", "self._apply(turn, change)"),),
+        (_LANE + "test_a_process_whose_clock_was_ahead_silences_none_that_follows",),
+    ),
+    Row(
+        "Alarm's time: a breaker that is open is said again and again",
+        "services/sdk/lane_alarms.py",
+        (Edit("                self.changed(self._why_open)\n", "                pass\n"),),
+        (_SAID + "test_a_breaker_that_is_open_is_said_again_for_as_long_as_it_is",),
+    ),
+    Row(
+        "Alarm's time: a connector repeats that its breaker is open",
+        "services/connectors/process.py",
+        (Edit("breaker.repeating, ", ""),),
+        (_SAID + "test_an_alarm_of_a_process_has_the_time_of_its_own_clock",),
+    ),
+    Row(
+        "Alarm: a wrong file of staff raises one, again and again",
+        "services/staff_files.py",
+        (Edit("                self._alarm(kind)\n", "                pass\n"),),
+        (
+            "tests/unit/test_staff_files.py::test_a_file_that_is_emptied_and_not_removed_alarms_for_as_long_as_what_it_held_counts",
+        ),
     ),
 )

@@ -7,11 +7,71 @@ _ENDPOINT = "services/connectors/endpoint.py"
 _DELIVERIES = "services/connectors/deliveries.py"
 _CLIENT = "tests/unit/test_agency_client.py::"
 _ATTEMPTS = "tests/unit/test_connector_attempts.py::"
+_POSSIBLE = "tests/unit/test_connector_possible_repeats.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
 _BREAKER = "tests/unit/test_endpoint.py::"
 _HANDED_OVER = "tests/unit/test_connector_handed_over.py::"
 
 ROWS = (
+    Row(
+        "An attempt that may be a repeat is marked",
+        _CONNECTOR,
+        (Edit("            is_possible_repeat=standing.is_unsure,\n", ""),),
+        (_POSSIBLE + "test_an_attempt_behind_one_whose_outcome_nobody_knows_is_marked",),
+    ),
+    Row(
+        "An attempt that a crash cut off may have reached its agency",
+        _CONNECTOR,
+        (Edit(', "retry_at": turn.now, "is_unsure": True}', ', "retry_at": turn.now}'),),
+        (_POSSIBLE + "test_an_attempt_that_a_crash_cut_off_makes_the_next_a_possible_repeat",),
+    ),
+    Row(
+        "An attempt that was refused leaves no doubt",
+        _CONNECTOR,
+        (
+            Edit(
+                "                is_unsure = standing.is_unsure or reason not in NOT_TAKEN\n                waiting",
+                "                is_unsure = True\n                waiting",
+            ),
+        ),
+        (_POSSIBLE + "test_an_attempt_behind_one_that_was_refused_is_not",),
+    ),
+    Row(
+        "The doubt of a settled sending is kept for the next one",
+        "services/connectors/standing.py",
+        (Edit('(_UNSURE if is_unsure else b"")', 'b""'),),
+        (_POSSIBLE + "test_what_is_sent_again_is_marked_where_an_earlier_sending_may_have_come",),
+    ),
+    Row(
+        "The doubt of work that is put aside is kept for the next sending",
+        _DELIVERIES,
+        (Edit("standing is None or standing.may_have_reached", "False"),),
+        (
+            _POSSIBLE + "test_what_is_sent_again_after_its_work_was_put_aside_is_marked_where_an_attempt_may_have_come",
+            _POSSIBLE + "test_what_is_put_aside_while_an_attempt_is_under_way_is_marked_when_it_is_sent_again",
+        ),
+    ),
+    Row(
+        "Work that is put aside and cannot be read is in doubt",
+        _DELIVERIES,
+        (Edit("standing is None or standing.may_have_reached", "standing is not None and standing.may_have_reached"),),
+        (_POSSIBLE + "test_what_is_put_aside_and_cannot_be_read_may_have_reached_its_agency",),
+    ),
+    Row(
+        "A later sending that is put aside is not taken for the one that was settled",
+        _DELIVERIES,
+        (Edit("standing is None and stored is None and kept", "standing is None and kept"),),
+        (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),
+    ),
+    Row(
+        "A later sending that is put aside is handed over under its own number",
+        _DELIVERIES,
+        (
+            Edit("report.limit_from, report.generation", "report.limit_from, 1"),
+            Edit("kept.next_generation(turn, report_id)", "1"),
+        ),
+        (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),
+    ),
     Row(
         "An attempt's time limit is of the whole exchange",
         "services/connectors/client.py",
@@ -27,7 +87,12 @@ ROWS = (
     Row(
         "A report's limit is a timer of its own",
         _CONNECTOR,
-        (Edit("        else:\n            self._watch_limit(turn, report, standing)\n", ""),),
+        (
+            Edit(
+                "        self._limits.watch(turn, report, standing)\n        if before is not None and",
+                "        if before is not None and",
+            ),
+        ),
         (
             _LIMITS + "test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",
             _LIMITS + "test_the_limit_counts_from_when_it_was_reported_and_not_from_when_it_came",
@@ -38,17 +103,6 @@ ROWS = (
         "streams/domain/delivery.py",
         (Edit("return reported_at + self.limit", "return reported_at + 2 * self.limit"),),
         (_LIMITS + "test_the_limit_counts_from_when_it_was_reported_and_not_from_when_it_came",),
-    ),
-    Row(
-        "A report from a version without limits has one after the next start",
-        _CONNECTOR,
-        (
-            Edit(
-                "        self._watch_limit(turn, report, standing)\n        if request is None:",
-                "        if request is None:",
-            ),
-        ),
-        (_LIMITS + "test_a_report_from_a_version_without_limits_has_its_limit_from_the_next_start_on",),
     ),
     Row(
         "An attempt whose report was settled while it waited is left out",
@@ -64,24 +118,19 @@ ROWS = (
     Row(
         "An attempt that is started twice is made once",
         _CONNECTOR,
-        (Edit(" or effect.number != standing.attempt + 1:", ":"),),
+        (Edit("        if effect.number != standing.attempt + 1:\n            return False\n", ""),),
         (_ATTEMPTS + "test_an_attempt_that_is_started_twice_is_made_once",),
     ),
     Row(
         "An attempt under way at the limit may be acknowledged",
-        _CONNECTOR,
-        (
-            Edit(
-                "            return True\n        if standing.is_under_way:\n",
-                "            return True\n        if False:\n",
-            ),
-        ),
+        "services/connectors/limits.py",
+        (Edit("        if standing.is_under_way:\n", "        if False:\n"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_may_still_be_acknowledged",),
     ),
     Row(
         "No agency is tried on after its time for it",
         _CONNECTOR,
-        (Edit("Reading.DENIED if self._is_over(turn, report, standing):", "Reading.DENIED if False:"),),
+        (Edit("Reading.DENIED if self._limits.is_over(turn, report, standing):", "Reading.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),
     Row(
@@ -187,7 +236,7 @@ ROWS = (
     Row(
         "Work that is put aside hands its report over",
         _CONNECTOR,
-        (Edit("        deliveries.hand_over_work(turn, work, report_id, self._agency, cause)\n", ""),),
+        (Edit("        deliveries.hand_over_work(turn, work, report_id, self._agency, cause, self._partition)\n", ""),),
         (_HANDED_OVER + "test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark",),
     ),
     Row(
@@ -199,7 +248,7 @@ ROWS = (
     Row(
         "Work of a settled report changes nothing of its end",
         _DELIVERIES,
-        (Edit("if standing is None and kept.is_settled(turn, report_id):", "if False:"),),
+        (Edit("if standing is None and stored is None and kept.is_settled(turn, report_id):", "if False:"),),
         (_HANDED_OVER + "test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended",),
     ),
     Row(

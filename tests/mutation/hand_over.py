@@ -5,55 +5,78 @@ from tests.mutation.row import Edit, Row
 _REPORTS = "streams/agents/hand_over.py"
 _CONNECTOR = "services/connectors/connector.py"
 _DECIDE = "tests/unit/test_decide_hand_over.py::"
+_PHONE = "tests/unit/test_decide_told_by_phone.py::"
+_LIMITS = "tests/unit/test_connector_limits.py::"
 _STAFF = "tests/unit/test_connector_staff.py::"
+_ABSENCE = "tests/unit/test_decide_absence.py::"
+_STEPS = "tests/unit/test_decide_deliveries.py::"
+_WITHDRAWN = "tests/unit/test_decide_withdrawn.py::"
+_REVIEWS = "streams/agents/reviewing.py"
 
 ROWS = (
     Row(
         "A report that nobody acknowledges is a human's at its limit",
         _REPORTS,
-        (Edit("        turn.schedule(name_of(model.report_id), kept.limit_at, cause=way.cause)\n", ""),),
+        (
+            Edit(
+                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=way.cause)\n",
+                "",
+            ),
+        ),
         (_DECIDE + "test_a_report_that_nobody_acknowledges_is_asked_about_at_its_limit",),
     ),
     Row(
         "Time in which the lane was away counts for no limit",
-        _REPORTS,
-        (Edit("away = silence if silence > _OUTAGE_SECONDS else 0.0", "away = 0.0"),),
+        "streams/agents/beat.py",
+        (Edit("            silence = _BEAT_SECONDS if self._is_new else _OUTAGE_SECONDS\n", "            pass\n"),),
         (_DECIDE + "test_time_in_which_the_lane_was_away_counts_for_no_limit",),
     ),
     Row(
         "A short silence counts",
-        _REPORTS,
-        (Edit("away = silence if silence > _OUTAGE_SECONDS else 0.0", "away = silence"),),
+        "streams/agents/beat.py",
+        (Edit("        silence = max(0.0, now - beat.alive_at)\n", "        silence = 0.0\n"),),
         (_DECIDE + "test_a_short_silence_counts",),
     ),
     Row(
         "A late acknowledgement settles the review",
         _REPORTS,
-        (Edit("            self._reviews.close_acknowledged(way,", "            (lambda *_: None)(way,"),),
+        (Edit("        self._reviews.close_acknowledged(way,", "        (lambda *_: None)(way,"),),
         (_DECIDE + "test_a_late_acknowledgement_settles_the_review",),
     ),
     Row(
         "What is said of an earlier sending says nothing of this one",
         _REPORTS,
-        (Edit(" and changed.generation >= kept.generation", ""),),
+        (Edit(" and changed.generation == kept.generation", ""),),
         (_DECIDE + "test_sent_again_it_is_the_same_report_with_a_new_limit_and_a_review_of_its_own",),
     ),
     Row(
         "A report that was withdrawn and reached its agency after all is told of",
         _REPORTS,
-        (Edit("            self._put(way.turn, report_id, withdrawn, until_days=_WITHDRAWN_FOR)\n", ""),),
+        (
+            Edit(
+                "            self._put(turn, report_id, withdrawn, until=_WITHDRAWN_FOR)\n",
+                "            turn.drop(name_of(report_id))\n",
+            ),
+        ),
         (_DECIDE + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_nobody_was_told",),
     ),
     Row(
-        "What a human told by phone fails no more",
+        "A report that its agency has fails no more",
         _REPORTS,
-        (
-            Edit(
-                '        turn.unschedule(name_of(report_id))\n        turn.put(_DONE + report_id.encode(), b""',
-                '        turn.unschedule(name_of(report_id))\n        turn.put(_DONE + b"other", b""',
-            ),
-        ),
-        (_DECIDE + "test_told_by_phone_ends_the_attempts_and_counts_as_told",),
+        (Edit("turn.put(_DONE + report_id.encode(), value", 'turn.put(_DONE + b"other", value'),),
+        (_DECIDE + "test_an_acknowledged_report_is_done_with_and_its_notice_may_say_so",),
+    ),
+    Row(
+        "A call by phone before the report or after now settles nothing",
+        _REPORTS,
+        (Edit("        if outcome.told_at is not None:\n", "        if False:\n"),),
+        (_PHONE + "test_told_by_phone_before_the_report_or_after_now_leaves_the_review_open",),
+    ),
+    Row(
+        "A report that staff stopped further on in its batch is nobody's to see to",
+        _CONNECTOR,
+        (Edit("        if is_stopped:\n", "        if False:\n"),),
+        (_STAFF + "test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_a_humans",),
     ),
     Row(
         "A report that is stopped is tried no more",
@@ -96,5 +119,182 @@ ROWS = (
         "services/connectors/endpoint.py",
         (Edit("self._is_denied and self._policy.tries_on and (", "False and ("),),
         (_STAFF + "test_where_999_denies_us_access_a_human_has_each_report_at_once_and_it_is_tried_on",),
+    ),
+    Row(
+        "An absence is one, however many reports wait",
+        "streams/agents/beat.py",
+        (
+            Edit("beat.reports > 0 and (self._is_new or turn", "beat.reports > 0 and (turn"),
+            Edit("        self._is_new = False\n", ""),
+        ),
+        (_ABSENCE + "test_an_absence_ends_once_however_many_reports_wait",),
+    ),
+    Row(
+        "Absences together give a limit an end",
+        "streams/agents/beat.py",
+        (Edit("silence = _BEAT_SECONDS if self._is_new", "silence = 0.0 if self._is_new"),),
+        (_ABSENCE + "test_a_lane_that_opens_again_and_again_hands_over_at_last",),
+    ),
+    Row(
+        "A lane whose turns are far apart is at work",
+        "streams/agents/beat.py",
+        (Edit("self._is_new else _OUTAGE_SECONDS", "self._is_new else 0.0"),),
+        (_ABSENCE + "test_a_lane_whose_turns_are_far_apart_hands_over_at_the_limit",),
+    ),
+    Row(
+        "A second sending has a limit of its own",
+        _REPORTS,
+        (Edit('                "worked": self._beat.worked(turn),\n', ""),),
+        (_ABSENCE + "test_a_second_sending_is_moved_by_its_own_absences_alone",),
+    ),
+    Row(
+        "What is kept of a withdrawn report ends",
+        _REPORTS,
+        (Edit("withdrawn, until=_WITHDRAWN_FOR)", "withdrawn)"),),
+        (_WITHDRAWN + "test_what_is_kept_of_a_withdrawn_report_ends_although_an_attempt_was_under_way",),
+    ),
+    Row(
+        "A withdrawn report is open no more",
+        _REPORTS,
+        (Edit("            self._beat.count(turn, -1)\n            self._mark_done", "            self._mark_done"),),
+        (_WITHDRAWN + "test_a_withdrawn_report_is_open_no_more_and_leaves_the_lane_idle",),
+    ),
+    Row(
+        "Only what is known is said of a withdrawn report",
+        _REPORTS,
+        (Edit("NoticeStands.MAYBE_TOLD if is_unsure else NoticeStands.NOT_TOLD", "NoticeStands.NOT_TOLD"),),
+        (_WITHDRAWN + "test_after_an_attempt_whose_outcome_nobody_knows_we_may_have_told",),
+    ),
+    Row(
+        "A refused attempt of a later sending ends no doubt of an earlier one",
+        "streams/domain/hand_over.py",
+        (Edit("        return EARLIER_SENDING\n", "        pass\n"),),
+        (_WITHDRAWN + "test_a_later_sending_that_was_refused_leaves_the_doubt_of_the_earlier_one",),
+    ),
+    Row(
+        "Withdrawn as reported already is not said to be untold",
+        _REPORTS,
+        (Edit("        return NoticeStands.ALREADY_TOLD\n", "        pass\n"),),
+        (_WITHDRAWN + "test_withdrawn_because_the_agency_was_told_already_says_so",),
+    ),
+    Row(
+        "An attempt that is heard of late corrects what was said",
+        _REPORTS,
+        (Edit("                self._say(way, kept, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
+        (_WITHDRAWN + "test_an_attempt_that_is_heard_of_after_the_report_was_withdrawn_corrects_the_notice_once",),
+    ),
+    Row(
+        "Only its own agency says how a report ends",
+        _REPORTS,
+        (Edit("    if changed.agency != agency:\n", "    if False:\n"),),
+        (_STEPS + "test_what_another_agency_says_of_a_report_is_rejected_and_changes_nothing",),
+    ),
+    Row(
+        "A sending that never was says nothing",
+        _REPORTS,
+        (Edit("if sent is not None and changed.generation > sent:", "if False:"),),
+        (_STEPS + "test_a_sending_that_never_was_is_rejected",),
+    ),
+    Row(
+        "A number of sendings is bounded",
+        "schemas/records.py",
+        (Edit("Field(ge=1, le=MOST_SENDINGS)", "Field(ge=1)"),),
+        (_STEPS + "test_a_generation_beyond_all_bounds_is_rejected_at_once",),
+    ),
+    Row(
+        "The review of an unknown report is closed by the agency that it names",
+        _REVIEWS,
+        (Edit(" and about.agency is changed.agency:", ":"),),
+        (_STEPS + "test_an_unknown_report_is_acknowledged_by_the_agency_alone_that_its_review_names",),
+    ),
+    Row(
+        "An acknowledgement closes every review of its report",
+        _REVIEWS,
+        (
+            Edit(
+                '        ids = (turn.get(_OF_REPORT + changed.report_id.encode()) or b"").split()\n',
+                "        ids = []\n",
+            ),
+        ),
+        (_STEPS + "test_an_acknowledgement_closes_every_review_of_the_report",),
+    ),
+    Row(
+        "A second sending that cannot be read is a human's",
+        _REPORTS,
+        (Edit("            if not self._reviews.is_known(turn, review_id):\n", "            if generation == 1:\n"),),
+        (_STEPS + "test_a_second_sending_whose_entry_cannot_be_read_goes_to_a_human",),
+    ),
+    Row(
+        "A report whose entry cannot be read can be settled",
+        "streams/agents/open_report.py",
+        (Edit("    except (Invalid, ValidationError):\n", "    except LookupError:\n"),),
+        (_STEPS + "test_a_review_of_a_report_whose_entry_cannot_be_read_escalates_and_is_settled",),
+    ),
+    Row(
+        "A beat that is put aside survives an entry that cannot be read",
+        _REPORTS,
+        (Edit("[readable(value) for", "[(open_report(turn, _.removeprefix(PREFIX).decode()), None) for"),),
+        (_STEPS + "test_a_beat_that_is_put_aside_survives_an_entry_that_cannot_be_read",),
+    ),
+    Row(
+        "A failure without a person is its person's",
+        _REPORTS,
+        (Edit('            way = replace(way, key=fields["person"].encode())\n', ""),),
+        (_STEPS + "test_a_failure_without_a_person_is_asked_about_once_and_under_the_person",),
+    ),
+    Row(
+        "A second sending that waits for its slot is not under way",
+        "services/connectors/standing.py",
+        (Edit("retry_at = now if before.attempt > 0 and not before.is_under_way else None", "retry_at = None"),),
+        (
+            _STAFF + "test_a_second_sending_that_waits_for_its_slot_ends_when_it_is_stopped",
+            _STAFF + "test_a_second_sending_that_gets_no_slot_within_its_limit_is_handed_over_and_attempted_no_more",
+        ),
+    ),
+    Row(
+        "What was stopped begins no attempt",
+        _CONNECTOR,
+        (Edit("standing is None or standing.is_stopped:", "standing is None:"),),
+        (_STAFF + "test_an_attempt_that_waits_while_its_report_is_stopped_is_left_out",),
+    ),
+    Row(
+        "What was stopped is not taken up after a crash",
+        _CONNECTOR,
+        (
+            Edit(
+                "        if standing.is_stopped:\n            # Its attempt",
+                "        if False:\n            # Its attempt",
+            ),
+        ),
+        (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
+    ),
+    Row(
+        "A stop ends the limit too",
+        _CONNECTOR,
+        (Edit("            turn.unschedule(kept.limit_timer(stopped.report_id))\n", ""),),
+        (_STAFF + "test_a_stop_ends_the_limit_of_the_attempt_that_is_under_way",),
+    ),
+    Row(
+        "A second sending while 999 denies us access is a human's at once",
+        _CONNECTOR,
+        (Edit("is_first=standing.state is DeliveryState.QUEUED", "is_first=standing.attempt == 0"),),
+        (_STAFF + "test_a_second_sending_while_999_denies_us_access_is_a_humans_at_once",),
+    ),
+    Row(
+        "A report whose connector was away is tried at once when it is back",
+        _CONNECTOR,
+        (
+            Edit(
+                "at = turn.now if is_late else min(standing.retry_at, turn.now + longest)",
+                "at = max(standing.retry_at, turn.now + self._policy.limit)",
+            ),
+        ),
+        (_LIMITS + "test_a_report_whose_connector_was_away_over_its_limit_is_tried_before_it_is_handed_over",),
+    ),
+    Row(
+        "What a connector cannot read is handed over in its own partition",
+        "services/connectors/deliveries.py",
+        (Edit("PUT_ASIDE, attempt, generation), cause, partition)", "PUT_ASIDE, attempt, generation), cause)"),),
+        ("tests/unit/test_connector_handed_over.py::test_entries_that_cannot_be_read_hinder_no_hand_over",),
     ),
 )

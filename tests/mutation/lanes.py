@@ -21,7 +21,7 @@ ROWS = (
     Row(
         "A lane writes by the one partitioner",
         "streams/runtime/transaction.py",
-        (Edit("partition_for(key, count)", "(partition_for(key, count) + 1) % count"),),
+        (Edit("partition_for(key, await self.partitions_of(topic))", "(partition_for(key, 4) + 1) % 4"),),
         (f"{_COUNTING}::test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on",),
     ),
     Row(
@@ -35,21 +35,5 @@ ROWS = (
         "infra/topics.py",
         (Edit("if found.get(name, count) != count", "if found.get(name, count) > count"),),
         ("tests/integration/test_topics_apply.py::test_another_partition_count_is_refused_and_nothing_is_made",),
-    ),
-    Row(
-        "At ADMIT urgent topics are lanes of their own",
-        "streams/app.py",
-        (
-            Edit(
-                "            (TopicName.FORUM_DISCLOSURES, TopicName.TEXT_LINE_DISCLOSURES),\n",
-                "            (\n"
-                "                TopicName.FORUM_DISCLOSURES_URGENT,\n"
-                "                TopicName.TEXT_LINE_DISCLOSURES_URGENT,\n"
-                "                TopicName.FORUM_DISCLOSURES,\n"
-                "                TopicName.TEXT_LINE_DISCLOSURES,\n"
-                "            ),\n",
-            ),
-        ),
-        ("tests/unit/test_lane_groups.py::test_at_admit_no_lane_has_both_urgent_and_routine_topics",),
     ),
 )

@@ -5,6 +5,10 @@ from tests.mutation.row import Edit, Row
 _LANES = "tests/integration/test_runtime_lanes.py"
 _OPENING = "tests/integration/test_runtime_opening.py"
 _TRANSPORT = "tests/unit/test_lanes_of_a_process.py"
+_LOSSES = "tests/faults/test_losses.py"
+_TAIL = "test_a_log_that_loses_its_tail_stops_its_lane_and_what_comes_next_is_not_skipped_as_done"
+_GROUP = f"{_OPENING}::test_where_the_group_is_further_than_the_changelog_the_lane_refuses_until_the_loss_is_accepted"
+_CUT = f"{_OPENING}::test_a_log_that_lost_its_tail_is_refused_also_once_it_has_grown_again_until_the_loss_is_accepted"
 
 ROWS = (
     Row(
@@ -17,16 +21,82 @@ ROWS = (
         (f"{_LANES}::test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted",),
     ),
     Row(
-        "Of two next offsets the larger wins: the changelog's",
+        "Where the changelog is further than the group, it counts",
         "streams/runtime/opening.py",
         (Edit("max(offset, offsets.get(topic, offset))", "offset"),),
         (f"{_OPENING}::test_where_the_changelog_is_further_than_the_group_it_counts",),
     ),
     Row(
-        "Of two next offsets the larger wins: the group's",
+        "Where the group is further than the changelog, that lost its tail and is refused",
+        "streams/runtime/opening.py",
+        (Edit("if offset > offsets.get(topic, offset) and not is_accepted:", "if offset < 0:"),),
+        (_GROUP,),
+    ),
+    Row(
+        "A changelog's lost tail that is accepted opens the lane at the group's offset",
         "streams/runtime/opening.py",
         (Edit("max(offset, offsets.get(topic, offset))", "offsets.get(topic, offset)"),),
-        (f"{_OPENING}::test_where_the_group_is_further_than_the_changelog_it_counts",),
+        (_GROUP,),
+    ),
+    Row(
+        "A log that ends before the lane's next offset is refused",
+        "streams/runtime/log_ends.py",
+        (Edit("if log.end < state.next_offsets.get(topic, log.end):", "if log.end < 0:"),),
+        (_CUT,),
+    ),
+    Row(
+        "A log that lost its tail is refused also once it has grown again",
+        "streams/runtime/opening.py",
+        (Edit("        if cut != state.cut:\n", "        if not cut:\n"),),
+        (_CUT,),
+    ),
+    Row(
+        "A lost tail that is accepted is read again from where the log ended",
+        "streams/runtime/opening.py",
+        (Edit("        offsets[topic] = end\n", ""),),
+        (_CUT,),
+    ),
+    Row(
+        "A lost tail is accepted once and for all",
+        "streams/runtime/opening.py",
+        (Edit("[was_cut(topic, None) for topic in again]", "[]"),),
+        (_CUT,),
+    ),
+    Row(
+        "A lane that is given again what it has done asks whether its log lost its tail",
+        "streams/runtime/log_ends.py",
+        (Edit("        if log.end < expected:\n", "        if log.end < 0:\n"),),
+        (f"{_OPENING}::test_a_lane_that_reads_again_because_its_log_lost_its_tail_refuses",),
+    ),
+    Row(
+        "A position that Kafka calls out of range is not passed over",
+        "streams/runtime/out_of_range.py",
+        (Edit("        state.out_of_range_at = state._position", "        state.in_range_at = state._position"),),
+        (f"{_LOSSES}::{_TAIL}[while-it-runs]",),
+    ),
+    Row(
+        "A position out of range that the lane has not reached tells of nothing that is done",
+        "streams/runtime/log_ends.py",
+        (Edit("position <= self._state.next_offsets[topic] and", "position >= 0 and"),),
+        (f"{_OPENING}::test_a_position_out_of_range_is_refused_where_the_lane_has_worked_up_to_it[beyond-the-lane]",),
+    ),
+    Row(
+        "A log that lost its beginning has not lost its tail",
+        "streams/runtime/log_ends.py",
+        (Edit(" and log.start <= position:", ":"),),
+        (f"{_OPENING}::test_a_position_out_of_range_before_the_beginning_of_the_log_is_no_lost_tail",),
+    ),
+    Row(
+        "A fetch begins anew where an accepted loss lets the lane begin",
+        "streams/runtime/lanes.py",
+        (Edit("        self.to_seek |= found.read_again\n", ""),),
+        (f"{_LOSSES}::{_TAIL}[while-it-runs]",),
+    ),
+    Row(
+        "An opening that makes no progress says so",
+        "streams/runtime/opening_watch.py",
+        (Edit("            if stalled >= STALLED_SECONDS:\n", "            if stalled < 0:\n"),),
+        (f"{_OPENING}::test_an_opening_that_makes_no_progress_says_so_and_goes_on",),
     ),
     Row(
         "A restore reads what is committed alone",
@@ -44,7 +114,7 @@ ROWS = (
         "The position, which counts control records, says where a restore ends",
         "streams/runtime/changelog.py",
         (Edit("position = await consumer.position(source)", "position = start + records"),),
-        (f"{_OPENING}::test_where_the_group_is_further_than_the_changelog_it_counts",),
+        (_GROUP,),
     ),
     Row(
         "A changelog that a foreign open transaction hides is refused",

@@ -9,6 +9,7 @@ _TIMERS = "tests/integration/test_runtime_timers.py"
 _WATCHDOG = "tests/unit/test_watchdog.py"
 _HANG = "tests/faults/test_agents_that_hang.py"
 _LOSSES = "tests/faults/test_losses.py"
+_DIES = f"{_HANG}::test_a_timer_effect_or_entry_at_which_the_process_dies_is_put_aside_and_all_others_are_done"
 _AGAIN = f"{_WORK}::test_what_raises_again_in_the_next_process_is_put_aside_whole_and_handed_over"
 
 ROWS = (
@@ -27,7 +28,7 @@ ROWS = (
     Row(
         "A lane that ended its process is careful afterwards, so it ends it once",
         "streams/runtime/poison.py",
-        (Edit("return self._state.raised is not None and is_recent(self._state.raised)", "return False"),),
+        (Edit("return self._state.raised is not None and is_recent(", "return False and is_recent("),),
         (f"{_WORK}::test_one_lane_ends_its_process_once_for_records_timers_and_effects_together",),
     ),
     Row(
@@ -98,10 +99,73 @@ ROWS = (
     Row(
         "A record on which process after process dies is put aside",
         "streams/runtime/turns.py",
-        (Edit("        if tries >= _MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
+        (Edit("        if tries >= MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
         (
             f"{_HANG}::test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count[seed-20260203-die]",
         ),
+    ),
+    Row(
+        "A timer on which process after process dies is put aside",
+        "streams/runtime/item_trials.py",
+        (Edit("        if tries >= MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
+        (f"{_DIES}[timer-dies]",),
+    ),
+    Row(
+        "Items are noted where process after process ends without a word",
+        "streams/runtime/item_trials.py",
+        (Edit("            await self._commits.write_notes(at_work(noted))\n", ""),),
+        (f"{_DIES}[timer-dies]",),
+    ),
+    Row(
+        "An effect that never ends is noticed",
+        "streams/runtime/effects.py",
+        (Edit("asyncio.timeout(agent.effect_seconds)", "asyncio.timeout(None)"),),
+        (f"{_WORK}::test_an_effect_that_never_ends_is_put_aside_and_the_others_are_done",),
+    ),
+    Row(
+        "Offsets beyond what was fetched stay suspected",
+        "streams/runtime/turns.py",
+        (Edit("is_over = suspect is not None and done >= suspect.end", "is_over = suspect is not None"),),
+        (f"{_WORK}::test_offsets_beyond_what_was_fetched_stay_suspected",),
+    ),
+    Row(
+        "An effect waits for its slot beside all others, however many they are",
+        "streams/runtime/effects.py",
+        (
+            Edit("                await held.enter_async_context(self._at_once)\n", ""),
+            Edit("async with AsyncExitStack() as held:", "async with self._at_once, AsyncExitStack() as held:"),
+        ),
+        (f"{_WORK}::test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first",),
+    ),
+    Row(
+        "A timer does not wait while its lane waits for a turn",
+        "streams/runtime/lanes.py",
+        (Edit("(self._has_items() and not self._had_items)", "(bool(self._items) and not self._had_items)"),),
+        (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
+    ),
+    Row(
+        "A lane that waits for a turn is woken when its timer comes due",
+        "streams/runtime/lanes.py",
+        (Edit("call_later(until_due + _LATER_SECONDS, ", "call_later(until_due + 100, "),),
+        (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
+    ),
+    Row(
+        "An effect in its slot is on trial while it is performed",
+        "streams/runtime/items.py",
+        (Edit("                begun += [item.performing for item in part if item.performing is not None]\n", ""),),
+        (f"{_DIES}[effect-in-its-slot-dies]",),
+    ),
+    Row(
+        "An effect that began is on trial while it is performed",
+        "streams/runtime/items.py",
+        (Edit("                await self._trials.wait_for(begun)\n", ""),),
+        (f"{_DIES}[effect-dies]",),
+    ),
+    Row(
+        "A lane that waits for trials of others hangs nowhere",
+        "streams/runtime/watchdog.py",
+        (Edit("is_in_turn = self._turns.pop(lane, None) is not None", "is_in_turn = lane in self._turns"),),
+        (f"{_WATCHDOG}::test_a_lane_that_waits_for_others_hangs_nowhere",),
     ),
     Row(
         "A lane that goes on counts no openings",
@@ -201,7 +265,7 @@ ROWS = (
     Row(
         "An effect waits for its slot",
         "streams/runtime/effects.py",
-        (Edit("                    await held.enter_async_context(slot)\n", ""),),
+        (Edit("                    await held.enter_async_context(slot)\n", "                    pass\n"),),
         (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
     ),
     Row(
@@ -254,7 +318,7 @@ ROWS = (
         "No record is worked on while another lane's is on trial",
         "streams/runtime/turns.py",
         (
-            Edit("            if not on_trial:\n                await trials.over()\n", ""),
+            Edit("                    await trials.over()\n", "                    pass\n"),
             Edit("if trials.is_on and not on_trial:", "if False:"),
         ),
         (f"{_TRIALS}::test_no_other_record_is_worked_on_meanwhile",),
@@ -262,13 +326,13 @@ ROWS = (
     Row(
         "No result is worked on while another lane's record is on trial",
         "streams/runtime/items.py",
-        (Edit("        await self._lane.host.trials.over()\n", ""),),
+        (Edit("                await self._lane.host.trials.over()\n", "                pass\n"),),
         (f"{_TRIALS}::test_no_result_is_worked_on_meanwhile",),
     ),
     Row(
         "A record that is worked off alone is on trial",
         "streams/runtime/turns.py",
-        (Edit("self._lane.host.trials.one() if singly else nullcontext()", "nullcontext()"),),
+        (Edit("self._lane.trial() if singly else nullcontext()", "nullcontext()"),),
         (f"{_TRIALS}::test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed",),
     ),
 )

@@ -50,19 +50,19 @@ ROWS = (
     Row(
         "aiokafka's position goes on behind a batch that cannot be unpacked",
         "streams/runtime/fetching.py",
-        (Edit("            self.next_fetch_offset = problem.next_offset\n", ""),),
+        (Edit("offset, self.next_fetch_offset = problem.place", "offset, _ = problem.place"),),
         (_BOMB,),
     ),
     Row(
         "kafka-python's position goes on behind a batch that cannot be unpacked",
         "services/sdk/reading.py",
-        (Edit("            self.next_fetch_offset = problem.next_offset\n", ""),),
+        (Edit("offset, self.next_fetch_offset = problem.place", "offset, _ = problem.place"),),
         (_BOMB,),
     ),
     Row(
         "A lane rejects a batch that cannot be unpacked",
         "streams/runtime/unreadable.py",
-        (Edit('        raise Unreadable((Problem("batch", _REASON),))\n', "        pass\n"),),
+        (Edit("    if isinstance(record.value, UnreadableBatch):\n        raise", "    if False:\n        raise"),),
         (f"{_REJECTION}::test_a_batch_that_cannot_be_unpacked_is_refused_and_its_first_part_kept",),
     ),
     Row(
@@ -125,13 +125,13 @@ ROWS = (
     ),
     Row(
         "aiokafka unpacks by our bound where a header name is no text",
-        "streams/runtime/fetching.py",
+        "schemas/readable_batches.py",
         (Edit("if not self._decompressed and is_compressed(self._buffer):", "if super()._maybe_uncompress():"),),
         (f"{_BOMB}[\\xff-of_aiokafka-gzip]",),
     ),
     Row(
         "kafka-python unpacks by our bound",
-        "services/sdk/reading.py",
+        "schemas/readable_batches.py",
         (Edit("if not self._decompressed and is_compressed(self._buffer):", "if super()._maybe_uncompress():"),),
         (f"{_BOMB}[name-of_kafka_python-gzip]",),
     ),

@@ -8,14 +8,38 @@ _FETCHING = "tests/unit/test_fetching.py"
 _QUEUES = "tests/unit/test_queues.py"
 _REBALANCE = "tests/integration/test_runtime_rebalance.py"
 _PROCESS = "tests/unit/test_lanes_of_a_process.py"
+_LANES = "tests/integration/test_runtime_lanes.py"
 _FOLLOWER = "tests/integration/test_runtime_follower.py"
 
 ROWS = (
     Row(
         "A fetch during which somebody sought has no known beginning",
         "streams/runtime/positions.py",
-        (Edit("is_known = seeks == self._seeks and assignment is assigned()", "is_known = True"),),
+        (
+            Edit(
+                "is_known = seeks == self._seeks and not self._seeking and assignment is assigned()", "is_known = True"
+            ),
+        ),
         (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again",),
+    ),
+    Row(
+        "A seek counts in the thread that fetches",
+        "streams/runtime/positions.py",
+        (
+            Edit(
+                "        return await self.call_thread(self._seek_to_committed, self._ensure_consumer())\n\n"
+                "    async def _seek_to_committed(self, consumer: Any) -> Any:\n",
+                "        self._seeks += 1\n"
+                "        try:\n"
+                "            return await self.call_thread(self._seek_as_before, self._ensure_consumer())\n"
+                "        finally:\n"
+                "            self._seeks += 1\n\n"
+                "    async def _seek_as_before(self, consumer: Any) -> Any:\n"
+                "        return await seek_to_committed(consumer)\n\n"
+                "    async def _seek_to_committed(self, consumer: Any) -> Any:\n",
+            ),
+        ),
+        (f"{_SEEKING}::test_a_seek_whose_end_the_main_thread_has_not_heard_of_counts_too",),
     ),
     Row(
         "What was fetched without a known beginning is fetched again",
@@ -32,8 +56,14 @@ ROWS = (
     Row(
         "A batch begins where the fetch before it ended, aborted records included",
         "streams/runtime/positions.py",
-        (Edit("self._passed_over.setdefault(tp, begin)", "pass"),),
+        (Edit("            self._passed_over.setdefault(tp, begin)\n", "            pass\n"),),
         (f"{_COUNTING}::test_a_source_full_of_transactions_kept_and_aborted_is_read_through",),
+    ),
+    Row(
+        "What was passed over before a seek says nothing of the fetch after it",
+        "streams/runtime/positions.py",
+        (Edit("if not is_lost and seeks == self._seeks:", "if not is_lost:"),),
+        (f"{_SEEKING}::test_where_a_seek_or_a_slow_broker_comes_between_nothing_counts_as_passed_over[seek]",),
     ),
     Row(
         "A queue is full by its bytes",
@@ -87,7 +117,7 @@ ROWS = (
     Row(
         "Every lane is held when partitions are revoked",
         "streams/runtime/transport.py",
-        (Edit("lane.hold() for lane in self._lanes.values())", "lane.hold() for lane in ())"),),
+        (Edit("lane.hold() for lane in (*self._lanes.values(), *self._leaving))", "lane.hold() for lane in ())"),),
         (f"{_PROCESS}::test_every_lane_is_held_when_partitions_are_revoked",),
     ),
     Row(
@@ -95,7 +125,8 @@ ROWS = (
         "streams/runtime/transport.py",
         (
             Edit(
-                '        """Do nothing: every turn committed its own offsets."""\n        return True\n',
+                '        """Do nothing: the lanes commit offsets in transactions of their own (decision 0014)."""\n'
+                "        return True\n",
                 "        return bool(await self.consumer._commit(offsets))\n",
             ),
         ),
@@ -148,5 +179,28 @@ ROWS = (
         "streams/runtime/worker.py",
         (Edit("    install()\n", ""),),
         ("tests/unit/test_worker_reads.py::test_every_consumer_of_a_worker_reads_over_emptied_control_batches",),
+    ),
+    Row(
+        "A rebalance at a stop waits for the turns in flight",
+        "streams/runtime/transport.py",
+        (Edit("(*self._lanes.values(), *self._leaving)", "self._lanes.values()"),),
+        (f"{_PROCESS}::test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight",),
+    ),
+    Row(
+        "A lane that is fenced while the group gives it away ends no process",
+        "streams/runtime/lanes.py",
+        (Edit("while self._is_held and not self._closing:", "while False:"),),
+        (f"{_LANES}::test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_process",),
+    ),
+    Row(
+        "A lane that is fenced and stays ends its process",
+        "streams/runtime/lanes.py",
+        (
+            Edit(
+                '        if not self._closing:\n            end_process(f"lane',
+                '        if False:\n            end_process(f"lane',
+            ),
+        ),
+        (f"{_LANES}::test_a_lane_that_is_fenced_and_stays_ends_its_process",),
     ),
 )

@@ -20,6 +20,12 @@ _BEFORE_COMMIT = Edit(
 
 ROWS = (
     Row(
+        "An entry that is put anew in the turn that drops ended ones stays",
+        "streams/runtime/commits.py",
+        (Edit("turn.changes.setdefault(key, None)", "turn.changes[key] = None"),),
+        ("tests/unit/test_commits.py::test_an_entry_that_is_put_anew_in_the_turn_that_drops_ended_ones_stays",),
+    ),
+    Row(
         "A record that cannot be decoded is rejected",
         "streams/runtime/turns.py",
         (Edit("                    turn.reject(record, invalid)\n", "                    del invalid\n"),),
@@ -116,7 +122,11 @@ ROWS = (
     Row(
         "Timers are in the changelog",
         "streams/runtime/state.py",
-        (Edit("        yield Entry(_TIMER + name, at)\n", "        del at\n"),),
+        (
+            Edit(
+                "        yield Entry(_TIMER + name, None if timer is None else _timer(timer))\n", "        del timer\n"
+            ),
+        ),
         (f"{_TIMERS}::test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening",),
     ),
     Row(
@@ -130,7 +140,7 @@ ROWS = (
         "streams/runtime/lanes.py",
         (
             Edit(
-                "has_batch = self._queues.first() is not None",
+                "has_batch = self._next_topic() is not None",
                 "has_batch = sum(self._queues.waiting_bytes().values()) > 100_000",
             ),
         ),
@@ -149,7 +159,7 @@ ROWS = (
         (f"{_POSITIONS}::test_an_open_transaction_hides_what_others_commit_for_seconds_at_most",),
     ),
     Row(
-        "A lane that was fenced ends its process",
+        "An error of a lane ends its process",
         "streams/runtime/lanes.py",
         (
             Edit(
@@ -159,7 +169,7 @@ ROWS = (
                 "            _log.error('stays', **describe(error))\n",
             ),
         ),
-        (f"{_LANES}::test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen",),
+        (f"{_LANES}::test_a_hole_is_not_stepped_over",),
     ),
     Row(
         "An effect of a batch begins after its turn is committed",

@@ -7,8 +7,55 @@ _LARGE = "tests/integration/test_large_records.py"
 _REJECTION = "tests/unit/test_rejection.py"
 _UNDELIVERABLE = "tests/integration/test_undeliverable.py"
 _BEHIND = f"{_UNIT}::test_batches_that_fit_each_but_not_together_are_fetched_one_after_the_other"
+_ROT = "tests/faults/test_bit_rot.py"
+_CORRUPT = "tests/unit/test_corrupt_batches.py"
 
 ROWS = (
+    Row(
+        "A batch that rots stops no reader",
+        "schemas/readable_batches.py",
+        (Edit("            raise self._corrupt()\n", "            return False\n"),),
+        (
+            f"{_ROT}::test_readers_pass_over_what_rots",
+            f"{_ROT}::test_a_batch_that_rots_is_set_aside_and_all_others_are_counted",
+        ),
+    ),
+    Row(
+        "A checksum that fits bytes that are no record stops no reader",
+        "schemas/readable_batches.py",
+        (Edit("            raise self._corrupt() from error\n", "            raise\n"),),
+        (f"{_CORRUPT}::test_a_checksum_that_fits_bytes_that_are_no_record_changes_nothing",),
+    ),
+    Row(
+        "Where a batch that rots ends is told by the batch behind it",
+        "schemas/compressed_batches.py",
+        (Edit("if behind is not None and behind > base:", "if behind is not None and behind < 0:"),),
+        (f"{_CORRUPT}::test_whatever_byte_rots_in_its_header_the_batch_behind_it_is_read",),
+    ),
+    Row(
+        "Of the last batch of a log the smaller number counts",
+        "schemas/compressed_batches.py",
+        (Edit("self.value.next_offset = min((", "self.value.next_offset = max(("),),
+        (f"{_CORRUPT}::test_the_last_batch_of_a_log_is_never_passed_by_more_than_it_holds",),
+    ),
+    Row(
+        "A batch whose end has rotted is not taken for one that was read",
+        "streams/runtime/fetching.py",
+        (Edit("if base >= position or batch.next_offset > position:", "if batch.next_offset > position:"),),
+        (f"{_CORRUPT}::test_whatever_byte_rots_in_its_header_the_batch_behind_it_is_read",),
+    ),
+    Row(
+        "A changelog that rots is refused",
+        "streams/runtime/changelog.py",
+        (Edit("    if isinstance(record.value, UnreadableBatch):\n", "    if record.offset < 0:\n"),),
+        (f"{_ROT}::test_a_lane_whose_changelog_rots_refuses_and_the_others_go_on",),
+    ),
+    Row(
+        "A follower passes over what rots",
+        "streams/runtime/follower.py",
+        (Edit("            if isinstance(record.value, UnreadableBatch):\n", "            if record.offset < 0:\n"),),
+        (f"{_ROT}::test_readers_pass_over_what_rots",),
+    ),
     Row(
         "The broker refuses what is too large unpacked",
         "schemas/topics.py",

@@ -20,7 +20,7 @@ from tests.proof.spaces import AR_1, CLOSED, QUIET, SAFE, TRI
 
 POLICY = load_policies().named(TABLES["parameters"]["version"])
 NOW = datetime(2026, 2, 3, 12, 6, tzinfo=UTC)
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=200, deadline=None)
 
 
 @st.composite
@@ -72,7 +72,7 @@ def _read(told: ReadableDisclosure) -> Read:
     return Read(facts, said(judge(facts, POLICY, TABLE)))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(disclosures())
 def test_both_formulations_agree(told: ReadableDisclosure) -> None:
     read = _read(told)

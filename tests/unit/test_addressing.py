@@ -1,19 +1,17 @@
 """Where a disclosure goes, and where bytes go that nobody could read."""
 
-import hashlib
-import hmac
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.disclosure import disclosure_key
 from schemas.topics import TopicName
 from schemas.vocabulary import Service
-from services.sdk.addressing import intended_topic, message_key, topic_of
+from services.sdk.addressing import intended_topic, topic_of
 from tests.disclosures import BAD_LINES, ROUTINE, disclosure, raw
 
-KEY = bytes([3]) * 32
 URGENT = {Service.FORUM: TopicName.FORUM_DISCLOSURES_URGENT, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES_URGENT}
 PLAIN = {Service.FORUM: TopicName.FORUM_DISCLOSURES, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES}
 
@@ -24,20 +22,11 @@ def test_urgent_and_routine_have_topics_of_their_service(service: Service) -> No
     assert topic_of(disclosure(service=service.value, concerns=ROUTINE)) == PLAIN[service]
 
 
-def test_the_key_is_of_account_else_phone_else_email_and_shows_none_of_them() -> None:
-    account, phone, email = "forum:39117", "+447700900123", "p@example.org"
-    wanted = [f"account|{account}", f"phone|{phone}", f"email|{email}"]
-    subjects = [
-        {"account": account, "phone": phone, "email": email},
-        {"phone": phone, "email": email},
-        {"email": email},
-    ]
-    keys = [message_key(disclosure(subject=subject), KEY) for subject in subjects]
-    assert keys == [hmac.new(KEY, each.encode(), hashlib.sha256).hexdigest().encode() for each in wanted]
-
-
-def test_another_service_key_makes_another_message_key() -> None:
-    assert message_key(disclosure(), KEY) != message_key(disclosure(), bytes(32))
+def test_the_key_is_the_id_however_its_letters_are_written() -> None:
+    sent = disclosure()
+    assert disclosure_key(sent.disclosure_id) == sent.disclosure_id.encode()
+    assert disclosure_key(sent.disclosure_id.upper()) == disclosure_key(sent.disclosure_id)
+    assert disclosure(disclosure_id=sent.disclosure_id.upper()) == sent
 
 
 def test_a_line_cut_off_in_the_middle_goes_to_the_service_it_names_as_urgent() -> None:

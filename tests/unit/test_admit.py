@@ -1,6 +1,7 @@
 """ADMIT: what identifies goes under seal, known persons go straight to their lane, others to IDENTITY."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import pytest
 
@@ -8,12 +9,24 @@ from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
 from schemas.identifiers import PersonId, Token
 from schemas.records import SealedSection
-from schemas.topics import TopicName
-from streams.agents.admit import Admit
+from schemas.topics import SERVICE_OF, URGENT, TopicName, disclosures
+from schemas.vocabulary import Service
 from streams.domain.sealing import master_check, unseal, unwrap
 from streams.domain.tokens import tokens_of
-from tests.disclosures import BAD_LINES, KEYS, ROUTINE, disclosure
-from tests.turns import IDENTIFYING, MARKERS, NOW, TRACE, Lane, assert_names_nobody, disclosed, on, read, why
+from tests.disclosures import BAD_LINES, KEYS, ROUTINE, disclosure, id_of
+from tests.turns import (
+    IDENTIFYING,
+    MARKERS,
+    NOW,
+    TRACE,
+    Lane,
+    admit_lane,
+    assert_names_nobody,
+    disclosed,
+    on,
+    read,
+    why,
+)
 
 ADA, BEA = PersonId("person-ada"), PersonId("person-bea")
 TOKENS = tokens_of(disclosure(**IDENTIFYING), key=KEYS.token, version=KEYS.token_version)
@@ -21,7 +34,7 @@ TOKENS = tokens_of(disclosure(**IDENTIFYING), key=KEYS.token, version=KEYS.token
 
 def lane(owners: dict[Token, PersonId] | None = None) -> Lane:
     known = {} if owners is None else owners
-    return Lane(Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=known.get))
+    return admit_lane(known.get)
 
 
 def known(tokens: Iterable[Token] = TOKENS, person: PersonId = ADA) -> dict[Token, PersonId]:
@@ -42,7 +55,7 @@ def test_a_disclosure_of_somebody_new_goes_to_identity_with_its_key_wrapped() ->
     section = SealedSection.model_validate(admitted["section"])
     key = unwrap(admitted["wrapped_key"], master=KEYS.master, key_id=section.key_id)
     assert admitted["master_check"] == master_check(KEYS.master)
-    details = unseal(section, key=key, disclosure_id="d-1").model_dump_json()
+    details = unseal(section, key=key, disclosure_id=id_of("d-1")).model_dump_json()
     assert all(marker in details for marker in MARKERS)
 
 
@@ -56,7 +69,7 @@ def test_a_known_persons_goes_straight_to_their_lane_and_its_key_is_published() 
     assert (record["person"], record["master_check"]) == (ADA, master_check(KEYS.master))
     assert key_output.key == record["key_id"].encode() == admitted["section"]["key_id"].encode()
     key = unwrap(record["wrapped_key"], master=KEYS.master, key_id=record["key_id"])
-    assert unseal(SealedSection.model_validate(admitted["section"]), key=key, disclosure_id="d-1").phone
+    assert unseal(SealedSection.model_validate(admitted["section"]), key=key, disclosure_id=id_of("d-1")).phone
 
 
 def test_a_key_is_published_exactly_when_it_is_new() -> None:
@@ -124,16 +137,39 @@ def test_the_facts_that_the_policy_needs_stay_readable() -> None:
     assert readable["concerns"][0]["intent"] is True
 
 
-def test_a_repeat_has_the_same_digest_and_other_content_another() -> None:
-    turn = lane().work(disclosed("d-1"), disclosed("d-1"), disclosed("d-1", summary="Other words."))
-    one, again, other = (each["digest"] for each in on(turn, TopicName.IDENTITY_URGENT))
-    assert one == again != other
+@pytest.mark.parametrize("years", [0, 9])
+def test_no_time_that_a_sender_claims_counts_as_later_than_the_arrival(years: int) -> None:
+    """A mark of safety from the year 2035 outweighed every later one. It does not matter what our own clock says."""
+    value = disclosed(
+        disclosed_at="2035-01-01T00:00:00Z",
+        assessment={"assessed_at": "2035-01-01T00:05:00Z", "assessor": "moderator", "confirmed_by": None},
+    )
+    arrived = NOW - timedelta(hours=1)
+    turn = lane().work(value, stamp=arrived, now=NOW.replace(year=NOW.year + years))
+    (admitted,) = on(turn, TopicName.IDENTITY_URGENT)
+    readable = admitted["disclosure"]
+    assert (readable["disclosed_at"], readable["assessment"]["assessed_at"]) == (arrived, arrived)
+    assert readable["assessment"]["assessor"] == "moderator"
+
+
+def test_where_the_broker_does_not_stamp_it_arrives_when_it_is_admitted() -> None:
+    (admitted,) = on(lane().work(disclosed(disclosed_at="2035-01-01T00:00:00Z")), TopicName.IDENTITY_URGENT)
+    assert admitted["disclosure"]["disclosed_at"] == NOW
+
+
+def test_a_time_before_the_arrival_counts_as_it_is_claimed() -> None:
+    (admitted,) = on(lane().work(disclosed(), stamp=NOW), TopicName.IDENTITY_URGENT)
+    readable = admitted["disclosure"]
+    assert readable["disclosed_at"] < readable["assessment"]["assessed_at"] < NOW
 
 
 def test_what_cannot_be_read_is_rejected_and_its_neighbours_go_on() -> None:
     whole = disclosed("d-2")
     turn = lane().work(disclosed("d-1"), None, b"", b"nonsense", whole[:-5], whole + b"x", disclosed("d-3"))
-    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == ["d-1", "d-3"]
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == [
+        id_of("d-1"),
+        id_of("d-3"),
+    ]
     assert why(turn) == [
         "value: is empty",
         "value: is empty",
@@ -147,7 +183,7 @@ def test_a_disclosure_larger_than_the_contract_allows_is_rejected_whole() -> Non
     fitting = disclosed("d-1", summary="")
     spare = MAX_DISCLOSURE_BYTES - len(fitting) - 8
     turn = lane().work(disclosed("d-2", summary="x" * spare), disclosed("d-3", summary="x" * (spare + 100)))
-    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == ["d-2"]
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == [id_of("d-2")]
     assert why(turn) == [f"value: is larger than {MAX_DISCLOSURE_BYTES} bytes"]
 
 
@@ -158,6 +194,30 @@ def test_fields_that_the_schema_lets_through_and_the_contract_does_not_are_named
     assert not turn.outputs
     ((_, invalid),) = turn.rejects
     assert {problem.field for problem in invalid.problems} == {"subject.phone", "subject.age"}
+    assert_names_nobody(turn)
+
+
+@pytest.mark.parametrize("topic", SERVICE_OF)
+def test_a_record_of_another_service_than_its_topic_s_is_rejected_and_its_id_is_still_free(topic: str) -> None:
+    """Who wrote a record follows from its topic: no service speaks, or uses up an id, in another one's name."""
+    admit, own = lane(), SERVICE_OF[topic]
+    (other,) = set(Service) - {own}
+    turn = admit.work(disclosed(service=other, concerns=ROUTINE), topic=topic)
+    ((_, invalid),) = turn.rejects
+    assert [(each.field, each.reason) for each in invalid.problems] == [
+        ("service", f"is not the service of this topic; allowed: {own}")
+    ]
+    assert [output.topic for output in turn.outputs] == ([TopicName.ADMITTED_URGENT] if topic in URGENT else [])
+    assert admit.state == {}
+    for service in Service:
+        accepted = admit.work(disclosed(service=service), topic=disclosures(service, urgent=True))
+        assert len(on(accepted, TopicName.IDENTITY_URGENT)) == 1
+
+
+def test_what_may_be_an_emergency_under_another_service_s_name_is_looked_at_whatever_its_topic() -> None:
+    turn = lane().work(disclosed(service="text_line"), topic=TopicName.FORUM_DISCLOSURES)
+    (told,) = on(turn, TopicName.ADMITTED_URGENT)
+    assert (told["field"], told["conflict"]) == ("service", None)
     assert_names_nobody(turn)
 
 

@@ -48,7 +48,7 @@ def test_the_first_is_accepted_and_every_other_attempt_is_written_down_too(path:
         ("r-2", 2, True),
         (None, 0, False),
     ]
-    assert set(written[0]) == {"at", "report_id", "kind", "refers_to", "attempt", "accepted", "body"}
+    assert set(written[0]) == {"at", "report_id", "kind", "refers_to", "attempt", "possible_repeat", "accepted", "body"}
     assert written[0]["at"] == "2026-02-03T21:10:00+00:00"
     assert written[2]["body"]["where"] == "elsewhere"
     assert written[5]["body"] == "not json"

@@ -19,7 +19,8 @@ from services.alarm.console import ConsoleAlarm
 from services.alarm.ports import alarm_port
 from services.alarm.webhook import WebhookAlarm
 from services.settings import SettingsError
-from streams.domain.alarms import CauseStatus, compose
+from streams.domain.alarm_calls import compose
+from streams.domain.alarms import CauseStatus
 from tests.alarm_receiver import Receiver, receiving
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)

@@ -8,7 +8,8 @@ import pytest
 
 from schemas.alarms import AlarmChanged
 from schemas.vocabulary import AlarmKind, AlarmState
-from streams.domain.alarms import Call, CauseStatus, Place, advance, compose, known
+from streams.domain.alarm_calls import Call, News, Place, choose, compose
+from streams.domain.alarms import QUIET_BEFORE_ALL_CLEAR, CauseStatus, advance, known
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -34,7 +35,7 @@ def heard(*changes: AlarmChanged | None) -> list[str]:
     said = []
     for change in changes:
         if change is not CALL:
-            status = advance(status, change)
+            status = advance(status, change, NOW)
         elif status is not None and status.is_due:
             said.append(f"alarm {status.step}" if status.is_raised else "all-clear")
             status = known(status)
@@ -68,13 +69,49 @@ def test_one_alarm_a_step_and_one_all_clear(changes: tuple[AlarmChanged | None, 
     assert heard(*changes) == hears
 
 
+def at_agency(source: str, state: AlarmState, waiting: int = 0, step: int = 0) -> AlarmChanged:
+    facts: dict[str, Any] = {"agency": "101", "waiting": waiting} if waiting else {}
+    return AlarmChanged(
+        cause="undelivered/101",
+        kind=AlarmKind.UNDELIVERED,
+        source=source,
+        state=state,
+        step=step,
+        changed_at=NOW,
+        facts=facts,
+    )
+
+
+def test_a_cause_is_over_once_each_lane_that_raised_it_cleared_it() -> None:
+    up, down = AlarmState.RAISED, AlarmState.CLEARED
+    status = advance(advance(None, at_agency("decide-0", up, 3), NOW), at_agency("decide-1", up, 4), NOW)
+    assert status is not None
+    assert status.said_facts == {"agency": "101", "waiting": 7}
+    status = known(status)
+    for source, is_raised in (("decide-2", True), ("decide-0", True), ("decide-0", True), ("decide-1", False)):
+        assert status is not None
+        status = advance(status, at_agency(source, down), NOW)
+        assert status is not None
+        assert (source, status.is_raised) == (source, is_raised)
+        assert not status.is_due
+
+
 def test_facts_are_the_newest_and_the_time_the_first() -> None:
-    status = advance(advance(None, raised(waiting=1)), raised(at=NOW + SECOND, waiting=7))
+    status = advance(advance(None, raised(waiting=1), NOW), raised(at=NOW + SECOND, waiting=7), NOW)
     assert status is not None
     assert (status.facts, status.since) == ({"waiting": 7}, NOW)
 
 
-def status(kind: str, step: int = 0, since: int = 0, *, is_raised: bool = True) -> CauseStatus:
+def status(
+    kind: str,
+    step: int = 0,
+    since: int = 0,
+    *,
+    is_raised: bool = True,
+    known_step: int | None = None,
+    due: int | None = None,
+    given_up: int = 0,
+) -> CauseStatus:
     return CauseStatus(
         cause=f"{kind}/{step}-{since}",
         kind=AlarmKind(kind),
@@ -82,6 +119,9 @@ def status(kind: str, step: int = 0, since: int = 0, *, is_raised: bool = True) 
         step=step,
         since=NOW + since * SECOND,
         facts={},
+        known_step=known_step,
+        due_since=None if due is None else NOW + due * SECOND,
+        given_up=given_up,
     )
 
 
@@ -90,10 +130,15 @@ def test_the_most_urgent_come_first() -> None:
         status("lane"),
         status("breaker"),
         status("failing"),
-        status("review", step=3),
-        status("review", step=0, since=0),
-        status("review", step=0, since=5),
-        status("lane", is_raised=False),
+        status("undelivered"),
+        status("review", since=0),
+        status("review", step=9, since=3),
+        status("review", since=5),
+        status("review", since=9, step=3, known_step=2, due=7),
+        status("undelivered", step=4, known_step=2, due=8),
+        status("lane", is_raised=False, known_step=0, due=1),
+        status("lane", given_up=1, due=3),
+        status("lane", is_raised=False, given_up=2, due=2),
     ]
     places = [Place.of(each) for each in wanted]
     assert places == sorted(places)
@@ -130,3 +175,79 @@ def test_the_wait_doubles_up_to_a_minute() -> None:
         assert call.retry_at is not None
         waits.append((call.retry_at - NOW).total_seconds())
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def waiting(*counts: int) -> list[tuple[Place, bytes]]:
+    """Return so many causes that are due: first alarms, higher steps, all-clears, and what was given up."""
+    made = [
+        {},
+        {"step": 1, "known_step": 0},
+        {"is_raised": False, "known_step": 0},
+        {"given_up": 1},
+    ]
+    return [
+        (Place.of(status("review", since=number, **kind)), b"%d/%d" % (which, number))  # type: ignore[arg-type]
+        for which, (kind, count) in enumerate(zip(made, counts, strict=True))
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "width", "lists"),
+    [
+        ((300, 300, 300, 0), 100, (80, 10, 10, 0)),
+        ((3, 300, 300, 0), 100, (3, 87, 10, 0)),
+        ((300, 0, 4, 0), 100, (96, 0, 4, 0)),
+        ((0, 2, 300, 0), 100, (0, 2, 98, 0)),
+        ((1, 1, 1, 0), 100, (1, 1, 1, 0)),
+        ((300, 300, 300, 300), None, (80, 10, 10, 0)),
+        ((300, 300, 300, 300), 7, (0, 0, 0, 7)),
+        ((0, 0, 0, 300), None, (0, 0, 0, 0)),
+    ],
+)
+def test_each_kind_of_news_keeps_its_share_of_a_call(
+    counts: tuple[int, ...], width: int | None, lists: tuple[int, ...]
+) -> None:
+    chosen = [key for _, key in choose(waiting(*counts), width)]
+    assert chosen == [b"%d/%d" % (which, number) for which, count in enumerate(lists) for number in range(count)]
+
+
+@pytest.mark.parametrize("kind", AlarmKind)
+def test_every_kind_has_its_rank_and_the_time_that_it_has_to_be_quiet(kind: AlarmKind) -> None:
+    assert kind in QUIET_BEFORE_ALL_CLEAR
+    assert Place.of(status(kind)).kind is kind
+
+
+def test_a_call_of_the_first_version_is_repeated_for_as_long_as_it_takes() -> None:
+    call = compose([status("lane")], {}, NOW).model_copy(update={"listed": (), "failures": 99})
+    assert not call.is_given_up("status_413")
+
+
+def test_a_place_of_the_first_version_is_still_read() -> None:
+    assert Place.from_bytes(b"3 999998 17 review") == Place(News.FIRST, 0, 3, 17, AlarmKind.REVIEW)
+    assert Place.from_bytes(b"4 999999 17 lane") == Place(News.ALL_CLEAR, 0, 4, 17, AlarmKind.LANE)
+
+
+@pytest.mark.parametrize(
+    ("result", "is_at_once"),
+    [
+        ("status_400", True),
+        ("status_413", True),
+        ("status_404", True),
+        ("status_408", False),
+        ("status_425", False),
+        ("status_429", False),
+        ("status_500", False),
+        ("timeout", False),
+        ("exit_status_4", False),
+    ],
+)
+def test_a_call_is_given_up_at_once_where_it_is_refused_for_good_and_after_five_attempts(
+    result: str, is_at_once: bool
+) -> None:
+    call, attempts = compose([status("lane")], {}, NOW), 0
+    while not call.is_given_up(result) or attempts == 0:
+        call, attempts = call.failed(NOW), attempts + 1
+    assert attempts == (1 if is_at_once else 5)
+    again = compose([status("lane", given_up=1)], {}, NOW)
+    assert again.failed(NOW).is_given_up(result)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from schemas.codec import encode
 from schemas.errors import Invalid
 from schemas.vocabulary import AlarmKind, AlarmState
 from streams.agents.alarms import Alarms
-from streams.domain.alarms import MAX_LISTED, QUIET_AFTER, Call
+from streams.domain.alarm_calls import MAX_LISTED, Call
+from streams.domain.alarms import QUIET_AFTER
 from streams.runtime import PutAside, Record
 from tests.lanes import START, Clock, Lane
 
@@ -38,8 +39,24 @@ class Receiver:
         return [json.loads(call.body) for call in self.calls]
 
 
-def change(cause: str, state: str = "raised", step: int = 0, kind: str = "review") -> bytes:
-    made = AlarmChanged(cause=cause, kind=AlarmKind(kind), state=AlarmState(state), step=step, changed_at=START)
+def change(
+    cause: str,
+    state: str = "raised",
+    step: int = 0,
+    kind: str = "review",
+    source: str = "",
+    at: datetime = START,
+    **facts: str | int,
+) -> bytes:
+    made = AlarmChanged(
+        cause=cause,
+        kind=AlarmKind(kind),
+        source=source,
+        state=AlarmState(state),
+        step=step,
+        changed_at=at,
+        facts=facts,
+    )
     return encode("AlarmChanged", made.model_dump())
 
 
@@ -111,7 +128,24 @@ async def test_a_call_that_fails_is_repeated_as_it_is_and_what_comes_meanwhile_j
     assert len({call.body for call in receiver.calls}) == 1
     await later(lane, 5 * SECOND)
     (body,) = receiver.bodies[4:]
-    assert [(each["cause"], each["step"]) for each in body["alarms"]] == [("a", 1), ("b", 0)]
+    assert [(each["cause"], each["step"]) for each in body["alarms"]] == [("b", 0), ("a", 1)]
+
+
+@pytest.mark.parametrize("hours", [-1, 1], ids=["back", "ahead"])
+@pytest.mark.parametrize("fails", [True, False], ids=["failed", "delivered"])
+async def test_a_clock_that_is_set_while_the_process_is_down_holds_up_no_call(
+    lane: Lane, receiver: Receiver, hours: int, fails: bool
+) -> None:
+    receiver.refusals = iter(["status_500"] if fails else [])
+    lane.feed(change("a"))
+    await lane.settle_all()
+    lane.feed(change("b"))
+    lane.clock.advance(timedelta(hours=hours))
+    lane = Lane(Alarms(receiver), lane.clock, lane.changelog)
+    for _ in range(3):
+        await later(lane, 5 * SECOND)
+    calls = [["a"], ["a"], ["b"]] if fails else [["a"], ["b"]]
+    assert [causes(body) for body in receiver.bodies] == [(each, []) for each in calls]
 
 
 @pytest.mark.parametrize("is_delivered", [False, True])
@@ -158,16 +192,198 @@ async def test_what_does_not_fit_into_a_call_follows_in_the_next_ones(lane: Lane
     assert receiver.bodies[-1]["more"] == {}
 
 
-async def test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time(lane: Lane, receiver: Receiver) -> None:
-    lane.feed(change("failing/x", kind="failing"))
+@pytest.mark.parametrize("kind", ["failing", "clock"])
+async def test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time(
+    lane: Lane, receiver: Receiver, kind: str
+) -> None:
+    """A clock too: the process that told of it may be gone."""
+    lane.feed(change("x", kind=kind))
     await lane.settle_all()
     await later(lane, QUIET_AFTER / 2)
-    lane.feed(change("failing/x", kind="failing"))
+    lane.feed(change("x", kind=kind))
     await later(lane, QUIET_AFTER - SECOND)
-    assert [causes(body) for body in receiver.bodies] == [(["failing/x"], [])]
+    assert [causes(body) for body in receiver.bodies] == [(["x"], [])]
     await later(lane, SECOND)
-    assert causes(receiver.bodies[-1]) == ([], ["failing/x"])
+    assert causes(receiver.bodies[-1]) == ([], ["x"])
     assert len(receiver.bodies) == 2
+
+
+class Picky(Receiver):
+    """Refuses each call that names one cause."""
+
+    def __init__(self, refusal: str) -> None:
+        super().__init__()
+        self.refusal = refusal
+        self.taken: list[dict[str, Any]] = []
+
+    async def deliver(self, call: Call) -> str | None:
+        await super().deliver(call)
+        if "poison" in call.body:
+            return self.refusal
+        self.taken.append(json.loads(call.body))
+        return None
+
+
+@pytest.mark.parametrize("refusal", ["status_413", "status_500", "timeout"])
+async def test_a_call_that_is_never_taken_holds_up_no_other_alarm(refusal: str) -> None:
+    receiver = Picky(refusal)
+    lane = Lane(Alarms(receiver), Clock())
+    lane.feed(change("poison"), *(change(f"review/{number}") for number in range(40)))
+    await lane.settle_all()
+    raised = 0
+    for second in range(600):
+        await later(lane, SECOND)
+        if second == 300:
+            lane.feed(change("review/new"))
+            raised = len(receiver.taken)
+        if second == 345:
+            assert [causes(body)[0] for body in receiver.taken[raised:]] == [["review/new"]]
+    listed = [cause for body in receiver.taken for cause in causes(body)[0]]
+    assert sorted(listed) == sorted(["review/new", *(f"review/{number}" for number in range(40))])
+    # It is still tried, about once a minute; each body has a key of its own.
+    assert len(receiver.calls) < 60
+    assert len({call.key for call in receiver.calls}) == len({call.body for call in receiver.calls})
+    lane.feed(change("poison", "cleared"))
+    before = len(receiver.taken)
+    receiver.refusal = ""
+    for _ in range(70):
+        await later(lane, SECOND)
+    assert len(receiver.taken) == before
+
+
+async def test_what_was_given_up_and_the_other_alarms_take_turns_however_late_the_lane_is() -> None:
+    receiver = Picky("status_413")
+    lane = Lane(Alarms(receiver), Clock())
+    lane.feed(change("poison"))
+    await lane.settle_all()
+    lane.feed(change("a"))
+    for number in range(6):
+        await later(lane, 600 * SECOND)
+        lane.feed(change(f"b/{number}"))
+    listed = [causes(body)[0] for body in receiver.bodies]
+    assert listed == [["poison"], ["a"], ["poison"], ["b/0", "b/1"], ["poison"], ["b/2", "b/3"], ["poison"]]
+
+
+async def test_what_was_given_up_is_said_once_the_receiver_takes_calls_again(lane: Lane, receiver: Receiver) -> None:
+    receiver.refusals = iter(["status_404"] * 12)
+    lane.feed(*(change(f"review/{number}") for number in range(150)))
+    lane.feed(change("review/0", "cleared"))
+    await lane.settle_all()
+    # Of a call that was given up the receiver may know, so the all-clear comes too.
+    for _ in range(900):
+        await later(lane, SECOND)
+    bodies = receiver.bodies[12:]
+    assert sorted(c for body in bodies for c in causes(body)[0]) == sorted(f"review/{n}" for n in range(1, 150))
+    assert [c for body in bodies for c in causes(body)[1]] == ["review/0"]
+    assert [key for key in lane.state if not key.startswith(b"cause/")] == []
+
+
+async def test_a_crash_repeats_neither_a_call_that_was_given_up_nor_forgets_what_it_listed(
+    lane: Lane, receiver: Receiver
+) -> None:
+    receiver.refusals = iter(["status_400"])
+    lane.feed(change("a"))
+    await lane.settle_all()
+    again = Lane(Alarms(receiver), lane.clock, lane.changelog)
+    await again.settle_all()
+    assert len(receiver.calls) == 1
+    for _ in range(10):
+        await later(again, SECOND)
+    assert [causes(body) for body in receiver.bodies] == [(["a"], [])] * 2
+
+
+async def test_a_new_emergency_is_told_at_once_however_many_escalate(lane: Lane, receiver: Receiver) -> None:
+    many = 1_400  # more in a minute than the calls of a minute list
+    lane.feed(*(change(f"old/{number}") for number in range(many)), change("settled"))
+    for second in range(0, 420, 5):
+        step = second // 60 + 1
+        batch = [change(f"old/{number}", step=step) for number in range(second // 5 % 12, many, 12)]
+        if second == 240:
+            batch += [change("new"), change("settled", "cleared")]
+        lane.feed(*batch)
+        await later(lane, 5 * SECOND)
+    (told,) = [place for place, body in enumerate(receiver.bodies) if "new" in causes(body)[0]]
+    (cleared,) = [place for place, body in enumerate(receiver.bodies) if "settled" in causes(body)[1]]
+    assert told <= 240 // 5 + 2
+    assert cleared <= 240 // 5 + 2
+    # Each of the others is told of a higher step again and again: nothing starves.
+    steps = {f"old/{number}": 0 for number in range(many)}
+    for body in receiver.bodies:
+        for each in body["alarms"]:
+            if each["step"]:
+                steps[each["cause"]] = each["step"]
+    assert min(step for cause, step in steps.items() if cause.startswith("old/")) > 3
+
+
+async def test_a_cause_that_comes_and_goes_is_one_alarm_until_it_was_quiet_for_a_minute(
+    lane: Lane, receiver: Receiver
+) -> None:
+    for number in range(720):
+        lane.feed(change("breaker/999", "cleared" if number % 2 else "raised", kind="breaker"))
+        await later(lane, 5 * SECOND)
+    assert [causes(body) for body in receiver.bodies] == [(["breaker/999"], [])]
+    # The last change was `cleared`, 5 s ago, and a repeat of it does not begin the minute anew.
+    lane.feed(change("breaker/999", "cleared", kind="breaker"))
+    await later(lane, 55 * SECOND - timedelta(microseconds=1))
+    assert len(receiver.bodies) == 1
+    await later(lane, timedelta(microseconds=1))
+    assert causes(receiver.bodies[-1]) == ([], ["breaker/999"])
+    assert [key for key in lane.state if not key.startswith(b"last/")] == [b"pause"]
+
+
+async def test_an_all_clear_that_is_held_back_survives_a_crash(lane: Lane, receiver: Receiver) -> None:
+    lane.feed(change("lane/x", kind="lane"))
+    await lane.settle_all()
+    lane.feed(change("lane/x", "cleared", kind="lane"))
+    again = Lane(Alarms(receiver), lane.clock, lane.changelog)
+    assert again.agent.entry_of(b"calm/lane/x") == b"cause/lane/x"
+    await later(again, 60 * SECOND)
+    assert [causes(body) for body in receiver.bodies] == [(["lane/x"], []), ([], ["lane/x"])]
+
+
+async def test_no_all_clear_while_the_breaker_of_another_connector_is_open(lane: Lane, receiver: Receiver) -> None:
+    def breaker(state: str, source: str) -> bytes:
+        return change("breaker/999", state, kind="breaker", source=source)
+
+    lane.feed(breaker("raised", "connector-999-0"), breaker("raised", "connector-999-1"))
+    await lane.settle_all()
+    # Another process takes one of the lanes over and finds the agency well; a third has lanes that raised nothing.
+    lane.feed(breaker("cleared", "connector-999-0"), breaker("cleared", "connector-999-2"))
+    await later(lane, 3_600 * SECOND)
+    assert [causes(body) for body in receiver.bodies] == [(["breaker/999"], [])]
+    lane.feed(breaker("cleared", "connector-999-1"))
+    await later(lane, 60 * SECOND)
+    assert causes(receiver.bodies[-1]) == ([], ["breaker/999"])
+
+
+@pytest.mark.parametrize("kind", ["lane", "breaker"])
+async def test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_next_owners_word(
+    lane: Lane, receiver: Receiver, kind: str
+) -> None:
+    lane.feed(change("x", "cleared", kind=kind, at=START + SECOND))
+    lane.feed(change("x", "cleared", kind=kind, at=START))
+    lane.feed(change("x", "raised", kind=kind, at=START))
+    await later(lane, 60 * SECOND)
+    assert receiver.bodies == []
+    # Of another lane, or made later, it counts.
+    lane.feed(change("y", "raised", kind=kind, at=START), change("x", "raised", kind=kind, at=START + 2 * SECOND))
+    await lane.settle_all()
+    assert [causes(body) for body in receiver.bodies] == [(["x", "y"], [])]
+    lane.feed(change("x", "cleared", kind=kind, at=START + SECOND))
+    await later(lane, 120 * SECOND)
+    assert len(receiver.bodies) == 1
+
+
+@pytest.mark.parametrize("kind", ["lane", "breaker"])
+async def test_a_process_whose_clock_was_ahead_silences_none_that_follows(
+    lane: Lane, receiver: Receiver, kind: str
+) -> None:
+    lane.feed(change("x", "raised", kind=kind, at=START + 300 * SECOND), stamp=START)
+    await lane.settle_all()
+    lane.feed(change("x", "cleared", kind=kind, at=START + SECOND), stamp=START + SECOND)
+    await later(lane, 120 * SECOND)
+    assert [causes(body) for body in receiver.bodies] == [(["x"], []), ([], ["x"])]
+    assert receiver.bodies[0]["alarms"][0]["since"] == START.isoformat()
 
 
 async def test_an_alarm_that_is_put_aside_holds_up_no_other(lane: Lane, receiver: Receiver) -> None:

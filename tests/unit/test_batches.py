@@ -1,5 +1,6 @@
 """A batch between two fetch positions, cut without losing what lies between its records."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,9 +22,9 @@ def batch(*offsets: int, begin: int, end: int) -> Batch:
     return Batch.of("t", [record(offset) for offset in offsets], begin, end)
 
 
-def fetched(offset: int) -> ConsumerRecord:
+def fetched(offset: int, timestamp_type: int = 0) -> ConsumerRecord:
     value = b"v-%d" % offset
-    return ConsumerRecord("t", 1, offset, 1_000 + offset, 0, b"k", value, None, 1, len(value), ())
+    return ConsumerRecord("t", 1, offset, 1_000 + offset, timestamp_type, b"k", value, None, 1, len(value), ())
 
 
 def test_a_batch_looks_to_faust_like_its_last_record() -> None:
@@ -31,6 +32,13 @@ def test_a_batch_looks_to_faust_like_its_last_record() -> None:
     assert (shaped.topic, shaped.partition, shaped.offset, shaped.timestamp) == ("t", 1, 6, 1_006)
     assert shaped.value == batch(4, 6, begin=3, end=8)
     assert shaped.headers == ()
+
+
+def test_a_record_says_whether_the_broker_stamped_it() -> None:
+    shaped: Any = BatchRecord([fetched(4, 0), fetched(5, 1)], begin=4, position=6)
+    assert [each.is_stamped for each in shaped.value.records] == [False, True]
+    now = datetime(2026, 2, 3, tzinfo=UTC)
+    assert [each.arrived_at(now) for each in shaped.value.records] == [now, datetime.fromtimestamp(1.005, UTC)]
 
 
 def test_it_ends_behind_its_last_record_where_no_later_position_is_known() -> None:

@@ -55,9 +55,9 @@ def test_any_first_part_of_the_disclosures_has_as_many_new_people(part: int) -> 
 
 def _decided(count: int, together: int) -> dict[str, tuple[str, str]]:
     """Return the bare loop's decisions of disclosures, so many records of a partition in one turn."""
-    hosted = Hosted(Agents.of(KEYS))
+    hosted = Hosted(Agents.of(KEYS, PARTITIONS))
     lying: dict[tuple[str, int], list[Record]] = defaultdict(list)
-    for topic, partition, key, value in waiting(disclosures(count, seed=9), KEYS, PARTITIONS):
+    for topic, partition, key, value in waiting(disclosures(count, seed=9), PARTITIONS):
         lying[topic, partition].append(Record(topic, partition, 0, 0, key, value, ()))
     decided = {}
     while lying:

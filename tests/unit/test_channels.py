@@ -19,7 +19,9 @@ SMS, EMAIL, WHATSAPP = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.
 
 def said(hours: int, safe: bool | None, *channels: ContactChannel, preferred: Any = None) -> ReadableDisclosure:
     contact = Contact(channels=channels, preferred=preferred, safe_to_contact=safe)
-    return readable(disclosure()).model_copy(update={"disclosed_at": NOON + timedelta(hours=hours), "contact": contact})
+    return readable(disclosure(), NOON).model_copy(
+        update={"disclosed_at": NOON + timedelta(hours=hours), "contact": contact}
+    )
 
 
 def after(*disclosures: ReadableDisclosure) -> Marks:

@@ -133,7 +133,7 @@ def test_the_bound_is_exact(codec: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(compressed_batches, "MAX_UNPACKED_BYTES", len(plain))
     assert unpack(batch) == plain
     monkeypatch.setattr(compressed_batches, "MAX_UNPACKED_BYTES", len(plain) - 1)
-    with pytest.raises(CannotUnpack, match="the batch at offset 0 cannot be unpacked"):
+    with pytest.raises(CannotUnpack, match="the batch at offset 0 cannot be read"):
         unpack(batch)
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from schemas.alarms import BreakerReason
 from schemas.vocabulary import Agency
 from services.agencies import Fault
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.effects import Answered, Attempt
-from services.connectors.endpoint import FAILURES_TO_OPEN, Endpoint
+from services.connectors.endpoint import FAILURES_TO_ALARM, FAILURES_TO_OPEN, Endpoint
 from services.connectors.keyring import NoKey
 from services.connectors.process import PROJECTIONS
 from services.connectors.sealed import Composer
@@ -79,6 +80,34 @@ async def test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it(
             assert isinstance(answered, Answered)
             assert answered.answer.outcome is Failure.CLIENT_ERROR
     assert endpoint.is_open is was_open
+
+
+async def test_an_agency_that_takes_nothing_alarms_although_it_answers(agency: AgencyServer, bench_at: Open) -> None:
+    bench = bench_at(agency.url)
+    changes: list[BreakerReason | None] = []
+    bench.endpoint._on_change = changes.append
+    agency.faults.add([503] * FAILURES_TO_ALARM)
+    bench.lane.feed(encoded(report()))
+    alarmed: list[bool] = []
+    bench.during_attempt(lambda: alarmed.append(bool(changes)))
+    await bench.finish()
+    assert alarmed == [*[False] * (FAILURES_TO_ALARM - 1), True, True]
+    assert changes == [BreakerReason.TAKES_NO_REPORTS, None]
+
+
+@pytest.mark.parametrize("status", [400, 401, 418, 429, 500])
+async def test_an_answer_that_takes_no_report_counts_for_the_alarm(
+    agency: AgencyServer, bench_at: Open, status: int
+) -> None:
+    bench = bench_at(agency.url)
+    changes: list[BreakerReason | None] = []
+    bench.endpoint._on_change = changes.append
+    for _ in range(FAILURES_TO_ALARM - 1):
+        bench.endpoint.answered(is_taken=False)
+    agency.faults.add([status])
+    bench.lane.feed(encoded(report()))
+    await bench.lane.settle()
+    assert changes == [BreakerReason.REFUSED_CREDENTIALS if status == 401 else BreakerReason.TAKES_NO_REPORTS]
 
 
 async def test_an_attempt_whose_key_is_not_at_hand_waits_for_it(agency: AgencyServer, bench_at: Open) -> None:

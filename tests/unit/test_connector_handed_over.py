@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from schemas.errors import Invalid
+from schemas.identifiers import Token
 from schemas.records import DeliveryChanged
-from schemas.vocabulary import Agency
+from schemas.vocabulary import Agency, Service
 from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose
 from services.connectors.standing import SETTLED_FOR
@@ -15,12 +16,12 @@ from streams.domain.ids import person_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.isolation import EndsTurns
 from tests.agency_servers import AgencyServer
-from tests.connector_bench import Bench, Open
+from tests.connector_bench import PARTITION, Bench, Open
 from tests.reports import Keys, encoded, report, section
 
 REPORT = report()
 ID = REPORT.report_id.encode()
-UUID = person_id("disclosure-1")
+UUID = person_id(Service.FORUM, "disclosure-1", Token("account:1:a"))
 
 
 def failed(bench: Bench) -> list[DeliveryChanged]:
@@ -62,7 +63,8 @@ async def test_only_a_key_that_has_the_form_of_a_person_id_is_taken_for_one(
     bench = bench_at(agency.url)
     refused(bench, b"garbage", key=key)
     assert [(each.person, each.report_id) for each in failed(bench)] == [(person, rejected_report_id("source", 2, 7))]
-    assert [output.key for output in bench.lane.outputs] == [person.encode()]
+    # In the partition of the record, where DECIDE keeps the report.
+    assert [(output.key, output.partition) for output in bench.lane.outputs] == [(person.encode(), 2)]
 
 
 async def test_a_report_that_ends_its_turns_is_handed_over_as_put_aside(agency: AgencyServer, bench_at: Open) -> None:
@@ -133,7 +135,7 @@ async def test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark(
         attempt,
         "put_aside",
     )
-    assert bench.lane.state == {b"done/" + ID: b"1 failed"}
+    assert bench.lane.state == {b"done/" + ID: b"1 failed unsure"}
     assert bench.lane.timers == {}
     bench.lane.feed(encoded(REPORT))
     assert not bench.is_owed()
@@ -147,10 +149,19 @@ async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencySer
     put_aside(bench, PutAside(b"limit/" + ID, None, b"report/" + ID, b"\xff damaged", "Unreadable"))
     last = failed(bench)[-1]
     assert (last.report_id, last.person, last.attempt, last.reason) == (REPORT.report_id, "", 0, "put_aside")
-    assert bench.lane.state == {b"done/" + ID: b"1 failed"}
+    assert bench.lane.outputs[-1].partition == PARTITION, "DECIDE looks for the report in this lane alone"
+    assert bench.lane.state == {b"done/" + ID: b"1 failed unsure"}
     bench.clock.advance(SETTLED_FOR - timedelta(seconds=1))
     bench.lane.pass_time()
     assert bench.lane.state
+
+
+async def test_the_person_is_known_where_the_work_itself_has_the_report(agency: AgencyServer, bench_at: Open) -> None:
+    bench = bench_at(agency.url, Keys(late=True))
+    bench.lane.feed(encoded(REPORT))
+    bench.lane.state[b"report/" + ID] = b"\xff damaged"
+    put_aside(bench, PutAside(None, Compose(REPORT), b"report/" + ID, b"\xff damaged", "KeyError"))
+    assert failed(bench)[-1].person == REPORT.person
 
 
 async def test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended(

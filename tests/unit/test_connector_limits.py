@@ -9,6 +9,7 @@ import pytest
 from schemas.records import DeliveryChanged
 from schemas.vocabulary import Agency
 from services.agencies import Fault
+from services.connectors.limits import FIRST_SIGHT
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from tests.agency_servers import AgencyServer, serving
 from tests.connector_bench import QUICK, Bench, Crash, Open
@@ -106,7 +107,7 @@ async def test_an_attempt_under_way_at_the_limit_that_fails_is_the_last(agency: 
     bench.during_attempt(lambda: bench.reach(LIMIT_AT))
     await bench.finish()
     assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed"}
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed unsure"}
     assert len(agency.log()) == 1
 
 
@@ -158,30 +159,64 @@ async def test_a_permanent_refusal_ends_what_is_tried_on(agency: AgencyServer, b
     await bench.finish()
     assert (failed(bench)[-1].reason, failed(bench)[-1].attempt) == ("status_422", 11)
     assert len(agency.log()) == 11
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed"}
+    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed unsure"}
 
 
-async def test_a_report_that_comes_behind_its_limit_is_failed_at_once_and_999_is_tried_all_the_same(
-    agency: AgencyServer, bench_at: Open
+@pytest.mark.parametrize("policy", [RETRY_POLICIES[Agency.POLICE_101], TRYING_ON], ids=["101", "999"])
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1), timedelta(days=2)], ids=["just", "hour", "days"])
+async def test_a_report_that_comes_behind_its_limit_is_tried_before_it_is_handed_over(
+    agency: AgencyServer, bench_at: Open, policy: RetryPolicy, late: timedelta
+) -> None:
+    bench = bench_at(agency.url, policy=policy)
+    bench.lane.feed(encoded(report(reported_at=START - policy.limit - late)))
+    await bench.finish()
+    assert bench.states() == [("queued", 0), ("sent", 1), ("received", 1), ("acknowledged", 1)]
+
+
+async def test_a_report_that_comes_behind_its_limit_to_an_agency_that_is_down_is_failed_after_its_attempts(
+    nowhere: str, bench_at: Open
 ) -> None:
     late = encoded(report(reported_at=START - QUICK.limit))
-    others = bench_at(agency.url)
-    others.lane.feed(late)
-    assert [(each.state, each.reason) for each in others.deliveries()] == [("queued", None), ("failed", "limit_passed")]
-    assert not others.is_owed()
-    emergency = bench_at(agency.url, policy=TRYING_ON)
-    emergency.lane.feed(late)
-    assert [(each.state, each.reason) for each in emergency.deliveries()] == [
-        ("queued", None),
-        ("failed", "limit_passed"),
-    ]
-    await emergency.finish()
-    assert emergency.states()[2:] == [("failed", 1), ("received", 1), ("acknowledged", 1)]
-    # Behind the time for trying on too.
-    older = bench_at(agency.url, policy=TRYING_ON)
-    older.lane.feed(encoded(report(disclosure_id="older", reported_at=START - timedelta(days=2))))
-    assert not older.is_owed()
-    assert older.states() == [("queued", 0), ("failed", 0)]
+    for policy in (QUICK, TRYING_ON):
+        bench = bench_at(nowhere, policy=policy)
+        bench.lane.feed(late)
+        await bench.finish()
+        handed_over = failed(bench)[0]
+        assert handed_over.changed_at == START + FIRST_SIGHT
+        assert handed_over.reason == "limit_passed_after_no_connection"
+        assert handed_over.attempt >= 1
+        assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed"}
+        # Behind the end of trying on, which counts from the limit itself, nothing is tried any more.
+        assert max(each.changed_at for each in failed(bench)) == START + FIRST_SIGHT
+
+
+async def test_a_report_that_comes_behind_its_limit_and_gets_no_slot_is_failed_without_an_attempt(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report(reported_at=START - QUICK.limit)))
+    bench.reach(START + FIRST_SIGHT)
+    assert bench.states() == [("queued", 0), ("failed", 0)]
+    await bench.finish()
+    assert agency.log() == []
+
+
+@pytest.mark.parametrize("waits", ["for its slot", "for its next attempt"])
+async def test_a_report_whose_connector_was_away_over_its_limit_is_tried_before_it_is_handed_over(
+    agency: AgencyServer, bench_at: Open, waits: str
+) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    if waits == "for its next attempt":
+        agency.faults.add([503])
+        await bench.step()
+    tried = len(agency.log())
+    bench.clock.now = LIMIT_AT + timedelta(hours=3)
+    bench.crash()
+    await bench.finish()
+    assert failed(bench) == []
+    assert bench.states()[-1] == ("acknowledged", tried + 1)
+    assert bench.deliveries()[-1].changed_at == LIMIT_AT + timedelta(hours=3)
 
 
 async def test_the_limit_of_a_report_that_waits_outlives_a_crash_as_does_the_end_of_trying_on(
@@ -200,18 +235,35 @@ async def test_the_limit_of_a_report_that_waits_outlives_a_crash_as_does_the_end
     assert set(bench.lane.state) == {b"done/" + report().report_id.encode()}
 
 
-async def test_a_report_from_a_version_without_limits_has_its_limit_from_the_next_start_on(
-    agency: AgencyServer, bench_at: Open
+@pytest.mark.parametrize("policy", [QUICK, TRYING_ON], ids=["given-up", "tried-on"])
+@pytest.mark.parametrize("hours", [-1, 1], ids=["back", "ahead"])
+@pytest.mark.parametrize("steps", [1, 6])
+async def test_a_clock_that_is_set_while_the_process_is_down_lengthens_no_wait(
+    agency: AgencyServer, bench_at: Open, policy: RetryPolicy, hours: int, steps: int
 ) -> None:
-    agency.faults.add([503] * 100)
-    bench = bench_at(agency.url)
+    agency.faults.add([503] * 200)
+    bench = bench_at(agency.url, policy=policy)
     bench.lane.feed(encoded(report()))
-    await bench.step()
-    bench.lane.changelog = [
-        entry._replace(value=entry.value.replace(b'{"state"', b'{"queued_at":"2026-02-03T21:10:00Z","state"'))
-        for entry in bench.lane.changelog
-        if entry.value is not None and not entry.key.startswith(b"tlimit/")
-    ]
+    for _ in range(steps):
+        await bench.step()
+    bench.clock.advance(timedelta(hours=hours))
     bench.crash()
+    opened = bench.clock.now
+    retry = bench.lane.timers.get(report().report_id.encode())
+    assert retry is None or retry <= opened + policy.wait(8, 1.0)
     await bench.finish()
-    assert [each.changed_at for each in failed(bench)] == [LIMIT_AT]
+    assert len(failed(bench)) == 1 or policy.tries_on
+    assert failed(bench)[0].changed_at <= opened + policy.limit
+    assert bench.deliveries()[-1].changed_at <= opened + policy.limit + policy.tries_on
+    assert set(bench.lane.state) == {b"done/" + report().report_id.encode()}
+
+
+@pytest.mark.parametrize("policy", [QUICK, TRYING_ON], ids=["given-up", "tried-on"])
+async def test_a_report_of_a_process_whose_clock_is_ahead_has_its_limit_from_when_it_came(
+    nowhere: str, bench_at: Open, policy: RetryPolicy
+) -> None:
+    bench = bench_at(nowhere, policy=policy)
+    bench.lane.feed(encoded(report(reported_at=START + timedelta(hours=1))))
+    await bench.finish()
+    assert failed(bench)[0].changed_at == START + policy.limit
+    assert bench.clock.now <= START + policy.limit + policy.tries_on

@@ -5,18 +5,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.codec import encode
 from schemas.records import ReportStopped
 from schemas.vocabulary import Agency, StopReason
+from services.connectors.effects import Effect, Result
 from streams.domain.delivery import RETRY_POLICIES
 from tests.agency_servers import AgencyServer, serving
-from tests.connector_bench import QUICK, Bench, Open
+from tests.connector_bench import QUICK, Bench, Crash, Open
 from tests.reports import encoded, report
 
 LIMIT_AT = report().reported_at + QUICK.limit
 TRYING_ON = replace(QUICK, tries_on=timedelta(hours=1))
 SECOND = timedelta(seconds=1)
+ID = report().report_id.encode()
 
 
 @pytest.fixture
@@ -99,6 +102,26 @@ async def test_an_older_sending_and_an_acknowledged_report_are_not_sent_again(
     assert len(agency.log()) == 1
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["within its limit", "behind its limit"])
+async def test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_a_humans(
+    agency: AgencyServer, bench_at: Open, late: bool
+) -> None:
+    bench = bench_at(agency.url)
+    bench.reach(LIMIT_AT + SECOND if late else report().reported_at)
+    with capture_logs() as logs:
+        bench.lane.feed(encoded(report()), stopped())
+        await bench.finish()
+    assert logs == []
+    assert steps(bench) == [(1, "queued", 0)]
+    assert [*bench.lane.effects, *bench.lane.timers, *agency.log()] == []
+    # The next sending is not stopped by it.
+    at = LIMIT_AT + 2 * SECOND
+    bench.reach(at)
+    bench.lane.feed(stopped(), again(at))
+    await bench.finish()
+    assert steps(bench)[-1] == (2, "acknowledged", 1)
+
+
 async def test_a_report_that_is_stopped_is_tried_no_more(nowhere: str, bench_at: Open) -> None:
     bench = bench_at(nowhere, policy=TRYING_ON)
     bench.lane.feed(encoded(report()))
@@ -130,12 +153,125 @@ async def test_an_attempt_under_way_when_its_report_is_stopped_is_the_last(
     bench = bench_at(agency.url)
     bench.lane.feed(encoded(report()))
     bench.during_attempt(lambda: bench.lane.feed(stopped()))
-    await bench.lane.settle()
     if crashes:
+        perform = bench.lane.agent.perform
+
+        async def performed_and_cut_off(effect: Effect) -> Result:
+            await perform(effect)
+            raise Crash
+
+        bench.lane.agent.perform = performed_and_cut_off  # type: ignore[method-assign]
+        with pytest.raises(Crash):
+            await bench.lane.settle()
+        assert bench.lane.state[b"standing/" + ID]
         bench.crash()
+        # Nothing is left to do for the successor.
+        assert not bench.is_owed()
     await bench.finish()
     assert len(agency.log()) == 1
-    assert bench.lane.state == {b"done/" + report().report_id.encode(): b"1 failed"}
+    assert bench.lane.state == {b"done/" + ID: b"1 failed unsure"}
+
+
+async def test_an_attempt_that_waits_while_its_report_is_stopped_is_left_out(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    waiting = bench.lane.effects[0]
+    # As where an attempt of this number was under way when its report was stopped, and another one was started.
+    key = b"standing/" + ID
+    bench.lane.state[key] = bench.lane.state[key].replace(b'"is_stopped":false', b'"is_stopped":true')
+    await bench.lane.settle()
+    assert (steps(bench), agency.log()) == ([(1, "queued", 0)], [])
+    assert waiting not in bench.lane.effects
+
+
+async def test_a_stop_ends_the_limit_of_the_attempt_that_is_under_way(agency: AgencyServer, bench_at: Open) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    bench.lane.feed(encoded(report()))
+    bench.during_attempt(lambda: bench.lane.feed(stopped()))
+    bench.during_attempt(lambda: bench.reach(LIMIT_AT))
+    await bench.finish()
+    assert steps(bench) == [(1, "queued", 0), (1, "sent", 1)]
+
+
+async def waiting_second_sending(bench: Bench, *, until: datetime) -> int:
+    """Have a report fail once and be sent again, which waits for its slot; return how often it was sent before."""
+    bench.lane.feed(encoded(report()))
+    await bench.lane.settle_all()
+    bench.clock.now = until
+    bench.lane.feed(again(until))
+    assert steps(bench)[-1] == (2, "queued", 1)
+    return len(steps(bench))
+
+
+async def test_a_second_sending_that_waits_for_its_slot_ends_when_it_is_stopped(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url, policy=TRYING_ON)
+    written = await waiting_second_sending(bench, until=LIMIT_AT)
+    bench.lane.feed(stopped(2))
+    assert bench.lane.state == {b"done/" + ID: b"2 failed unsure"}
+    await bench.finish()
+    assert (len(steps(bench)), len(agency.log())) == (written, 1)
+
+
+async def test_a_second_sending_behind_an_open_breaker_ends_when_it_is_stopped(nowhere: str, bench_at: Open) -> None:
+    bench = bench_at(nowhere, policy=TRYING_ON)
+    bench.lane.feed(encoded(report()))
+    while bench.clock.now < LIMIT_AT + SECOND:
+        await bench.step()
+    assert bench.endpoint.is_open
+    bench.lane.feed(again(bench.clock.now))
+    written = len(steps(bench))
+    bench.lane.feed(stopped(2))
+    await bench.finish()
+    assert len(steps(bench)) == written
+    assert bench.lane.state == {b"done/" + ID: b"2 failed"}
+
+
+async def test_a_second_sending_that_gets_no_slot_within_its_limit_is_handed_over_and_attempted_no_more(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    at = report().reported_at + 30 * SECOND
+    await waiting_second_sending(bench, until=at)
+    bench.reach(at + QUICK.limit)
+    assert steps(bench)[-1] == (2, "failed", 1)
+    # Nothing of it waits for the breaker to close.
+    assert bench.lane.state == {b"done/" + ID: b"2 failed unsure"}
+    await bench.finish()
+    assert len(agency.log()) == 1
+
+
+async def test_a_second_sending_that_waits_outlives_a_crash_and_is_one_attempt(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([503])
+    bench = bench_at(agency.url)
+    await waiting_second_sending(bench, until=report().reported_at + 30 * SECOND)
+    bench.crash()
+    await bench.finish()
+    assert steps(bench)[-3:] == [(2, "sent", 2), (2, "received", 2), (2, "acknowledged", 2)]
+    assert len(agency.log()) == 2
+
+
+async def test_a_second_sending_while_999_denies_us_access_is_a_humans_at_once(
+    agency: AgencyServer, bench_at: Open
+) -> None:
+    agency.faults.add([401] * 4)
+    bench = bench_at(agency.url, policy=TRYING_ON)
+    bench.lane.feed(encoded(report()))
+    await bench.lane.settle()
+    assert bench.endpoint.is_open
+    at = bench.clock.now
+    bench.lane.feed(again(at))
+    await bench.lane.settle()
+    assert (steps(bench)[-1], bench.deliveries()[-1].reason) == ((2, "failed", 2), "status_401")
+    assert bench.clock.now == at
 
 
 async def test_a_stop_of_an_older_sending_stops_nothing(agency: AgencyServer, bench_at: Open) -> None:

@@ -1,20 +1,21 @@
 """DECIDE: one decision for each disclosure, and the reports, notices and reviews that follow from it, nothing else."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from schemas.policy import load_policies
-from schemas.topics import KNOWN_DAYS, TopicName
+from schemas.topics import TopicName
+from schemas.vocabulary import Service
 from streams.agents.decide import Decide
 from streams.domain.ids import decision_id, notification_id, report_id, review_id
-from tests.turns import ADA, NOW, PARTITION, TRACE, Lane, admitted, assert_names_nobody, disclosed, on, why
+from tests.disclosures import id_of
+from tests.turns import ADA, PARTITION, TRACE, Lane, admitted, assert_names_nobody, disclosed, on, why
 
 #: Disclosed after all the others, but assessed a year later: out of scope.
 NOTHING: dict[str, Any] = {
-    "disclosed_at": "2026-02-03T22:00:00Z",
-    "assessment": {"assessed_at": "2027-02-03T22:00:00Z", "assessor": "safeguarding_lead"},
+    "disclosed_at": "2025-02-03T21:00:00Z",
+    "assessment": {"assessed_at": "2026-02-03T21:00:00Z", "assessor": "safeguarding_lead"},
 }
 
 
@@ -27,11 +28,11 @@ def test_an_emergency_is_decided_reported_and_told(lane: Lane) -> None:
     turn = lane.work(admitted())
     (decision,) = on(turn, TopicName.DECISIONS)
     assert (decision["outcome"], decision["person"]) == ("emergency", ADA)
-    assert decision["decision_id"] == decision_id("d-1", "disclosure")
+    assert decision["decision_id"] == decision_id(Service.FORUM, id_of("d-1"), "disclosure")
     (report,) = on(turn, TopicName.REPORTS_999)
     assert report["report_id"] == report_id(decision["decision_id"], "999")
     assert report["decision_id"] == decision["decision_id"]
-    assert [section["disclosure_id"] for section in report["sections"]] == ["d-1"]
+    assert [section["disclosure_id"] for section in report["sections"]] == [id_of("d-1")]
     (notice,) = on(turn, TopicName.NOTIFICATIONS)
     assert (notice["notification_id"], notice["report_id"]) == (
         notification_id(report["report_id"]),
@@ -54,7 +55,7 @@ def test_a_decision_that_a_person_has_to_confirm_asks_for_a_review_and_reports_n
     assert (decision["outcome"], decision["proposed"]) == ("review", "emergency")
     (review,) = on(turn, TopicName.REVIEWS)
     assert review["review_id"] == review_id(decision["decision_id"])
-    assert (review["decision_id"], review["disclosure_id"]) == (decision["decision_id"], "d-1")
+    assert (review["decision_id"], review["disclosure_id"]) == (decision["decision_id"], id_of("d-1"))
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS, TopicName.ALARMS}
 
 
@@ -65,48 +66,11 @@ def test_what_is_out_of_scope_is_decided_and_told_to_nobody(lane: Lane) -> None:
     assert len(turn.outputs) == 1
 
 
-def test_a_repeat_changes_nothing(lane: Lane) -> None:
-    first = lane.work(admitted(), admitted())
-    assert len(on(first, TopicName.DECISIONS)) == 1
-    state = dict(lane.state)
-    # Sealed anew, at another time: still the same content.
-    again = lane.work(admitted(), topic=TopicName.ADMITTED)
-    assert (again.outputs, again.rejects, lane.state) == ([], [], state)
-
-
-def test_the_same_id_with_other_content_is_rejected_and_decides_nothing(lane: Lane) -> None:
-    lane.work(admitted())
-    state = dict(lane.state)
-    turn = lane.work(admitted(summary="Other words."), admitted("d-2"))
-    assert why(turn) == ["disclosure_id: was used before with other content"]
-    assert [each["disclosure_id"] for each in on(turn, TopicName.DECISIONS)] == ["d-2"]
-    assert {key for key in lane.state if key.startswith(b"d:") and key not in state} == {b"d:d-2"}
-    assert_names_nobody(turn)
-
-
-def test_an_id_is_known_until_its_end_and_then_as_if_it_never_came(lane: Lane) -> None:
-    lane.work(admitted(contact=contact(False, "sms")))
-    end = NOW + timedelta(days=KNOWN_DAYS)
-    last = end - timedelta(seconds=1)
-    lane.sweep(last)
-    turn = lane.work(admitted(summary="Other words."), now=last)
-    assert why(turn) == ["disclosure_id: was used before with other content"]
-    lane.sweep(end)
-    # Which channels are safe has no end, nor has a report that nobody acknowledged.
-    assert [key[:2] for key in lane.state] == [b"c:", b"h", b"p:"]
-    (decision,) = on(lane.work(admitted(), now=end), TopicName.DECISIONS)
-    assert decision["decision_id"] == decision_id("d-1")
-
-
-def test_an_id_that_has_ended_is_not_known_though_it_is_not_swept_yet(lane: Lane) -> None:
-    lane.work(admitted())
-    end = NOW + timedelta(days=KNOWN_DAYS)
-    again = lane.work(admitted(summary="Other words."), admitted(summary="Other words."), now=end)
-    assert len(on(again, TopicName.DECISIONS)) == 1
-    # It is known anew from then on.
-    assert why(lane.work(admitted(), now=end + timedelta(days=1))) == [
-        "disclosure_id: was used before with other content"
-    ]
+def test_the_same_id_of_both_services_is_decided_for_each(lane: Lane) -> None:
+    made = on(lane.work(admitted(), admitted(service="text_line")), TopicName.DECISIONS)
+    ids = [each["decision_id"] for each in made]
+    assert ids == [decision_id(service, id_of("d-1")) for service in Service]
+    assert len(set(ids)) == 2
 
 
 def contact(safe: bool | None, *channels: str) -> dict[str, Any]:
@@ -156,4 +120,4 @@ def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps(lane: Lane) -
 def test_what_it_cannot_decide_is_rejected(lane: Lane, value: bytes | None, reason: str) -> None:
     turn = lane.work(value, admitted("d-2"))
     assert why(turn) == [reason]
-    assert [each["disclosure_id"] for each in on(turn, TopicName.DECISIONS)] == ["d-2"]
+    assert [each["disclosure_id"] for each in on(turn, TopicName.DECISIONS)] == [id_of("d-2")]

@@ -1,10 +1,13 @@
 """The alarms of reviews: an urgent one raises its alarm, each escalation is a step, and its end clears it."""
 
+from typing import Any
+
+from schemas.codec import encode
 from schemas.topics import TopicName
 from streams.runtime import Turn
-from tests.decide_reviews import HOUR, MINUTE, answered, asked, concern, rejected_review, unconfirmed
+from tests.decide_reviews import HOUR, MINUTE, answered, asked, concern, decide, rejected_review, reviews, unconfirmed
 from tests.review_outcomes import LEAD, SUPERVISOR, outcome
-from tests.turns import ADA, NOW, Lane, assert_names_nobody, on
+from tests.turns import ADA, NOW, PARTITION, Lane, admitted, assert_names_nobody, on
 
 
 def alarms(turn: Turn) -> list[tuple[str, str, int]]:
@@ -68,3 +71,84 @@ def test_a_review_that_is_put_aside_gives_way_to_the_one_about_it(lane: Lane) ->
         (f"review/{review['review_id']}", "cleared", 0),
         (f"review/{asked_about['review_id']}", "raised", 0),
     ]
+
+
+HOMELESS: dict[str, Any] = {
+    "concerns": concern("homelessness", state="homeless"),
+    "subject": {"account": "forum:1", "age": 15},
+}
+LIMIT = 2 * HOUR
+
+
+def undelivered(lane: Lane, count: int) -> tuple[list[dict[str, Any]], Turn]:
+    """Have so many reports to 101 pass their limit, since its connector is dead; return their reviews and the turn."""
+    for number in range(count):
+        lane.work(admitted(f"d-{number}", **HOMELESS))
+    turn = lane.pass_time(min(lane.timers.values()))
+    while not reviews(turn):
+        turn = lane.pass_time(min(lane.timers.values()))
+    return reviews(turn), turn
+
+
+def of_agency(turn: Turn) -> list[tuple[str, int, int | None]]:
+    """Return what a turn says of the agency's one cause: its state, step, and how many reports wait."""
+    changes = [change for change in on(turn, TopicName.ALARMS) if change["kind"] == "undelivered"]
+    for change in changes:
+        assert (change["cause"], change["source"]) == ("undelivered/101", f"decide-{PARTITION}")
+        assert set(change["facts"]) <= {"agency", "waiting"}
+        assert change["facts"].get("agency", "101") == "101"
+    return [(change["state"], change["step"], change["facts"].get("waiting")) for change in changes]
+
+
+def test_undelivered_reports_to_another_agency_than_999_are_one_cause_until_the_last_is_settled() -> None:
+    lane = Lane(decide())
+    (first, second, third), turn = undelivered(lane, 3)
+    assert of_agency(turn) == [("raised", 0, 1), ("raised", 0, 2), ("raised", 0, 3)]
+    assert_names_nobody(turn)
+    # Each review of it escalates once an hour: that is a step of the one cause.
+    assert of_agency(lane.pass_time(first["deadline"])) == [("raised", 1, 3)] * 3
+    at = first["deadline"] + MINUTE
+    in_error = {"refusal": "entered_in_error", "decided_at": at}
+    turn = lane.work(outcome(first["review_id"], "withdrawn", **in_error), topic=TopicName.REVIEW_OUTCOMES, now=at)
+    assert of_agency(turn) == [("raised", 1, 2)]
+    turn = lane.work(outcome(second["review_id"], "send_again", decided_at=at), topic=TopicName.REVIEW_OUTCOMES, now=at)
+    assert of_agency(turn) == [("raised", 1, 1)]
+    turn = lane.work(outcome(third["review_id"], "send_again", decided_at=at), topic=TopicName.REVIEW_OUTCOMES, now=at)
+    assert of_agency(turn) == [("cleared", 0, None)]
+    assert not [key for key in lane.state if key.startswith(b"u:")]
+
+
+def test_a_late_acknowledgement_clears_the_alarm_of_its_agency() -> None:
+    lane = Lane(decide())
+    (review,), _ = undelivered(lane, 1)
+    about = review["undelivered"]
+    changed = {
+        "report_id": about["report_id"],
+        "agency": "101",
+        "person": ADA,
+        "state": "acknowledged",
+        "attempt": 1,
+        "changed_at": NOW,
+        "generation": 1,
+        "reference": "R-1",
+    }
+    turn = lane.work(encode("DeliveryChanged", changed), topic=TopicName.DELIVERIES, now=NOW + LIMIT + MINUTE)
+    assert of_agency(turn) == [("cleared", 0, None)]
+
+
+def test_an_undelivered_review_that_is_put_aside_counts_no_longer() -> None:
+    lane = Lane(decide())
+    (first, second), _ = undelivered(lane, 2)
+    turn = lane.put_aside(b"r:" + first["review_id"].encode(), first["deadline"])
+    assert of_agency(turn) == [("raised", 0, 1)]
+    turn = lane.put_aside(b"r:" + second["review_id"].encode(), first["deadline"])
+    assert of_agency(turn) == [("cleared", 0, None)]
+
+
+def test_a_review_from_before_they_were_counted_alarms_once_it_escalates() -> None:
+    lane = Lane(decide())
+    (review,), _ = undelivered(lane, 1)
+    turn = lane.turn(NOW + LIMIT)
+    turn.drop(b"u:101")
+    lane.commit(turn)
+    assert of_agency(lane.pass_time(review["deadline"])) == [("raised", 1, 1)]

@@ -72,6 +72,21 @@ def test_the_output_is_repeatable_and_the_clock_s_otherwise() -> None:
     assert decisions(confide("-", given=DAY[0]))[0]["decided_at"] > "2026-02-03"
 
 
+def test_no_time_counts_as_later_than_the_time_of_the_call() -> None:
+    """Somebody who is 16 now was 25 by the clock of the sender."""
+    line = json.loads(DAY[0])
+    line["subject"] |= {"date_of_birth": "2009-06-01", "age": None, "age_band": None}
+
+    def at(time: str) -> bytes:
+        return json.dumps(
+            {**line, "disclosed_at": time, "assessment": {**line["assessment"], "assessed_at": time}}
+        ).encode()
+
+    assert confide("-", "--now", AT, given=at("2035-01-01T00:00:00Z")).stdout == (
+        confide("-", "--now", AT, given=at(AT)).stdout
+    )
+
+
 @pytest.mark.parametrize("expected", EXPECTED["bad"], ids=lambda expected: f"line {expected['line']}")
 def test_bad_line(expected: dict[str, Any]) -> None:
     line = BAD[expected["line"] - 1]

@@ -1,14 +1,18 @@
 """Outcomes of reviews that settle nothing: not authentic, not theirs to give, or saying what cannot be."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from schemas.codec import decode, encode
 from schemas.policy.duty import Duty, load_duty
+from schemas.topics import KNOWN_DAYS, TopicName
+from streams.domain.outcomes import CLOCK_SKEW
 from streams.domain.staff import StaffDirectory
 from tests.decide_reviews import (
     ADULT,
+    HOUR,
     MINUTE,
     VOLUNTEER,
     answered,
@@ -16,10 +20,15 @@ from tests.decide_reviews import (
     concern,
     decide_with,
     rejected_review,
+    reviews,
+    settled,
     unconfirmed,
 )
 from tests.review_outcomes import KEYLESS, LEAD, STAFF_KEYS, STRANGER, SUPERVISOR, outcome
-from tests.turns import NOW, Lane, why
+from tests.turns import NOW, Lane, admitted, why
+from tests.unit.test_decide_hand_over import PHONED, undelivered
+
+SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -121,3 +130,61 @@ def test_a_fact_is_given_once(lane: Lane) -> None:
     assert why(answered(lane, outcome(review["review_id"], "new_facts", facts=twice))) == [
         "concerns[0].plan: is given twice"
     ]
+
+
+@pytest.mark.parametrize(
+    ("decided_at", "reason"),
+    [
+        (NOW - CLOCK_SKEW - SECOND, "decided_at: is before the review was asked for"),
+        (NOW + HOUR + CLOCK_SKEW + SECOND, "decided_at: is in the future"),
+    ],
+)
+def test_an_outcome_that_was_not_signed_while_its_review_was_open_settles_nothing(
+    lane: Lane, decided_at: datetime, reason: str
+) -> None:
+    review = unconfirmed(lane)
+    for _ in range(3):  # an escalation moves its deadline, and not when it was asked for
+        lane.pass_time(min(lane.timers.values()))
+    turn = lane.work(
+        outcome(review["review_id"], decided_at=decided_at), topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR
+    )
+    assert why(turn) == [reason]
+    assert turn.outputs == []
+    assert len(lane.timers) == 1
+
+
+@pytest.mark.parametrize("decided_at", [NOW - 2 * MINUTE, NOW, NOW + HOUR, NOW + HOUR + 2 * MINUTE])
+def test_a_console_whose_clock_is_a_little_off_settles_a_review(lane: Lane, decided_at: datetime) -> None:
+    review = unconfirmed(lane)
+    given = outcome(review["review_id"], decided_at=decided_at)
+    turn = lane.work(given, topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR)
+    assert (why(turn), len(settled(turn))) == ([], 1)
+    # The same again is late, and all.
+    assert lane.work(given, topic=TopicName.REVIEW_OUTCOMES, now=NOW + 2 * HOUR).outputs == []
+
+
+def test_a_refusal_of_long_ago_does_not_settle_the_review_that_asks_again(lane: Lane) -> None:
+    review = unconfirmed(lane)
+    old = outcome(review["review_id"], "refuse", refusal="no_clause_holds")
+    assert len(settled(answered(lane, old))) == 1
+    later = NOW + timedelta(days=KNOWN_DAYS + 1)
+    lane.sweep(later)
+    (again,) = reviews(lane.work(admitted(assessment=VOLUNTEER), now=later))
+    assert again["review_id"] == review["review_id"]
+    turn = lane.work(old, topic=TopicName.REVIEW_OUTCOMES, now=later + SECOND)
+    assert why(turn) == ["decided_at: is before the review was asked for"]
+    assert turn.outputs == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"section": None}, "section: is required by told_by_phone: it says who was told"),
+    ],
+)
+def test_told_by_phone_says_who_took_it_and_under_which_reference(lane: Lane, said: Any, reason: str) -> None:
+    _, review = undelivered(lane)
+    turn = answered(lane, outcome(review["review_id"], "told_by_phone", **{**PHONED, **said}))
+    assert why(turn) == [reason]
+    assert turn.outputs == []
+    assert len(settled(answered(lane, outcome(review["review_id"], "told_by_phone", **PHONED)))) == 1

@@ -1,7 +1,7 @@
 """Reviews that are answered with new facts: decided anew with them, and asked again where they leave a question."""
 
 from schemas.topics import TopicName
-from tests.decide_reviews import HOUR, VOLUNTEER, answered, asked, concern, reviews
+from tests.decide_reviews import HOUR, VOLUNTEER, answered, asked, concern, reviews, settled
 from tests.review_outcomes import facts, outcome
 from tests.turns import NOW, Lane, on
 
@@ -14,6 +14,8 @@ def test_new_facts_are_decided_anew_on_the_word_of_whoever_found_them_out(lane: 
     assert (decision["outcome"], decision["caused_by"]) == ("emergency", "review_outcome")
     assert len(on(turn, TopicName.REPORTS_999)) == len(on(turn, TopicName.NOTIFICATIONS)) == 1
     assert reviews(turn) == []
+    (end,) = settled(turn)
+    assert end["facts"] == [{"path": "concerns[0].more_than_prescribed", "value": True}]
 
 
 def test_new_facts_may_rule_everything_out(lane: Lane) -> None:

@@ -1,15 +1,19 @@
 """Reviews of urgent records that were rejected: a person sees to them, and there is nothing to decide."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.topics import TopicName
-from streams.domain.ids import rejected_review_id
-from tests.decide_reviews import MINUTE, answered, rejected_review, settled
-from tests.review_outcomes import SUPERVISOR, outcome
-from tests.turns import NOW, PARTITION, Lane, admitted, assert_names_nobody, on, why
+from schemas.vocabulary import Service
+from streams.domain.ids import decision_id, rejected_review_id
+from streams.domain.reviews import signature
+from tests.decide_reviews import MINUTE, answered, conflict_review, rejected_review, settled
+from tests.disclosures import id_of
+from tests.review_outcomes import LEAD, STAFF_KEYS, SUPERVISOR, outcome
+from tests.turns import NOW, PARTITION, Lane, on, why
 
 
 def test_a_rejected_urgent_record_goes_to_a_person_at_the_emergency_deadline(lane: Lane) -> None:
@@ -31,12 +35,20 @@ def test_a_rejected_routine_record_or_outcome_asks_for_nothing(lane: Lane) -> No
     assert lane.timers == {}
 
 
-def test_an_urgent_id_that_was_used_with_other_content_goes_to_a_person(lane: Lane) -> None:
-    lane.work(admitted(), topic=TopicName.ADMITTED_URGENT)
-    turn = lane.work(admitted(summary="Other words."), topic=TopicName.ADMITTED_URGENT)
-    (review,) = on(turn, TopicName.REVIEWS)
+def outcome_as_written(review_id: str, entered_as: str) -> bytes:
+    """Return an outcome whose id is written as given, as another console than ours may write and sign it."""
+    fields = decode(outcome(review_id, "entered_again", entered_as=entered_as), "ReviewOutcome")[1]
+    fields = {**fields, "entered_as": entered_as}
+    return encode("ReviewOutcome", {**fields, "signature": signature(fields, STAFF_KEYS[LEAD])})
+
+
+def test_a_conflict_is_one_review_that_names_both_and_has_five_minutes(lane: Lane) -> None:
+    review = conflict_review(lane)
+    assert (review["reason"], review["deadline"]) == ("conflicting_id", NOW + 5 * MINUTE)
+    first = decision_id(Service.FORUM, id_of("d-1"))
+    assert (review["disclosure_id"], review["decision_id"], review["person"]) == (id_of("d-1"), first, None)
+    assert (review["rejected"]["offset"], review["rejected"]["conflict"]["offset"]) == (1, 0)
     assert review["rejected"]["reason"] == "disclosure_id: was used before with other content"
-    assert_names_nobody(turn)
 
 
 @pytest.mark.parametrize(
@@ -46,14 +58,38 @@ def test_an_urgent_id_that_was_used_with_other_content_goes_to_a_person(lane: La
         {"decision": "nothing_in_it", "refusal": "entered_in_error"},
     ],
 )
-def test_a_rejected_record_is_entered_again_or_there_is_nothing_in_it(lane: Lane, said: dict[str, Any]) -> None:
-    review = rejected_review(lane)
+@pytest.mark.parametrize("open_review", [rejected_review, conflict_review])
+def test_what_was_rejected_is_entered_again_or_there_is_nothing_in_it(
+    lane: Lane, said: dict[str, Any], open_review: Callable[[Lane], dict[str, Any]]
+) -> None:
+    review = open_review(lane)
     turn = answered(lane, outcome(review["review_id"], by=SUPERVISOR, **said))
     (end,) = settled(turn)
     assert (end["decision_id"], end["person"]) == (None, None)
     assert {field: end[field] for field in said} == said
     assert [output.topic for output in turn.outputs] == [TopicName.REVIEWS, TopicName.ALARMS]
     assert lane.timers == {}
+
+
+@pytest.mark.parametrize("id_", [id_of("d-1"), id_of("d-1").upper()])
+def test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict(lane: Lane, id_: str) -> None:
+    review = conflict_review(lane)
+    turn = answered(lane, outcome_as_written(review["review_id"], id_))
+    (_, refused), *others = turn.rejects
+    assert (refused.problems[0].field, others) == ("entered_as", [])
+    assert refused.problems[0].reason == (
+        "is the id in conflict, under which the first disclosure stands; allowed: the new id under which the other one"
+        " was entered"
+    )
+    assert turn.outputs == []
+    assert len(lane.timers) == 1
+    assert len(settled(answered(lane, outcome_as_written(review["review_id"], id_of("d-2"))))) == 1
+
+
+def test_a_rejected_record_is_entered_again_under_its_own_id(lane: Lane) -> None:
+    """Nothing came of a record that cannot be read, so its mended copy keeps its id."""
+    review = rejected_review(lane)
+    assert len(settled(answered(lane, outcome_as_written(review["review_id"], id_of("d-1"))))) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ import pytest
 
 from schemas.vocabulary import NoticeSays, NoticeStands, NoticeState
 from services.cli.demo.account import Account
+from services.cli.demo.feeding import _seen
 from services.cli.demo.notices import acknowledgements, missing_notices, untrue_notices
+from services.cli.demo.reading import _disclosure_id
+from tests.disclosures import id_of, raw
 from tests.reports import report
 
 AT = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
@@ -39,6 +42,11 @@ def test_a_report_that_was_acknowledged_after_it_failed_is_delivered() -> None:
     assert taken("queued", "sent", "failed", "failed", "received", "acknowledged") == []
 
 
+def test_a_line_with_its_id_in_capital_letters_is_that_of_the_decision() -> None:
+    line = raw(disclosure_id=id_of("d-1").upper())
+    assert _seen(line)[0] == _disclosure_id(line) == id_of("d-1")
+
+
 def settled(says: NoticeSays | None, at: datetime = AT, **fields: Any) -> dict[str, Any]:
     """Return the end of a notice as the demo reads it."""
     return {
@@ -65,7 +73,33 @@ def test_a_notice_says_that_an_agency_was_told_only_once_it_was(
 ) -> None:
     wanted = [] if why is None else [f"notice notice-1 says have_told of report report-1, {why}"]
     assert untrue_notices([settled(NoticeSays.HAVE_TOLD)], acknowledged) == wanted
-    assert untrue_notices([settled(NoticeSays.ARE_TELLING), settled(NoticeSays.HAVE_NOT_TOLD)], acknowledged) == []
+    assert untrue_notices([settled(NoticeSays.ARE_TELLING)], acknowledged) == []
+
+
+@pytest.mark.parametrize(
+    ("acknowledged", "is_true"),
+    [({}, True), ({"report-2": AT}, True), ({"report-1": AT + SECOND}, True), ({"report-1": AT}, False)],
+)
+def test_a_notice_says_that_an_agency_was_not_told_only_while_it_was_not(
+    acknowledged: dict[str, datetime], is_true: bool
+) -> None:
+    wanted = "notice notice-1 says have_not_told of report report-1, after it was acknowledged"
+    assert untrue_notices([settled(NoticeSays.HAVE_NOT_TOLD)], acknowledged) == ([] if is_true else [wanted])
+
+
+def test_a_person_hears_once_that_an_agency_was_told() -> None:
+    account = Account()
+    ends: list[tuple[str, dict[str, Any]]] = [
+        ("notice-1", {}),
+        ("notice-2", {}),
+        ("notice-3", {"report_id": "report-2"}),
+        ("notice-4", {"report_id": "report-2", "state": NoticeState.DEFERRED}),
+    ]
+    for id_, said in ends:
+        account.take("NotificationSettled", settled(NoticeSays.HAVE_TOLD, **{"notification_id": id_, **said}), 0.0)
+    for report_id in ("report-1", "report-2"):
+        account.deliveries.append({"report_id": report_id, "state": "acknowledged", "changed_at": AT})
+    assert account.faults({}) == ["report report-1 has 2 notices that say have_told, not one"]
 
 
 def test_a_report_is_acknowledged_when_it_first_was_and_by_no_other_state() -> None:
@@ -102,7 +136,7 @@ def noticed(*stands: NoticeStands, says: NoticeSays, at: datetime = AT) -> list[
     """Return the faults of an acknowledged report with these records of its notice and this end."""
     account = Account()
     made = report()
-    ids = {"notification_id": "notice-1", "report_id": made.report_id}
+    ids = {"notification_id": "notice-1", "report_id": made.report_id, "channels": ["sms"]}
     account.take("Report", made.model_dump(), 0.0)
     for each in stands:
         account.take("NotificationDue", {**ids, "stands": each, "tell_by": (AT + SECOND).isoformat()}, 1.0)
@@ -117,6 +151,15 @@ def test_a_notice_is_due_once_for_each_way_its_report_stands() -> None:
         assert noticed(NoticeStands.TELLING, NoticeStands.TOLD, twice, says=NoticeSays.HAVE_TOLD) == [
             f"NotificationDue notice-1 that stands {twice} was read 2 times"
         ]
+
+
+def test_a_notice_is_due_again_without_a_channel_that_was_marked_unsafe() -> None:
+    account = Account()
+    due = {"notification_id": "notice-1", "report_id": "report-1", "stands": NoticeStands.TOLD, "tell_by": None}
+    for channels in (["sms", "thread"], ["thread"]):
+        account.take("NotificationDue", {**due, "channels": channels}, 1.0)
+    account.take("NotificationSettled", settled(None, state=NoticeState.WITHDRAWN), 3.0)
+    assert account.faults({}) == []
 
 
 def test_a_notice_that_waited_for_tell_by_is_written_again_by_the_notifier() -> None:

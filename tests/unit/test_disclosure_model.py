@@ -11,7 +11,7 @@ from schemas.errors import Invalid
 from schemas.vocabulary import ImmediateDanger
 
 MINIMAL: dict[str, Any] = {
-    "disclosure_id": "disclosure-1",
+    "disclosure_id": "0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10",
     "service": "forum",
     "disclosed_at": "2026-02-03T21:04:11Z",
     "assessment": {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "moderator"},
@@ -56,6 +56,11 @@ def test_what_is_required(field: str) -> None:
     with pytest.raises(Invalid) as caught:
         parse_json(json.dumps({name: value for name, value in MINIMAL.items() if name != field}))
     assert str(caught.value) == f"{field}: is required"
+
+
+def test_an_id_is_read_in_small_letters() -> None:
+    written = MINIMAL["disclosure_id"].upper()
+    assert parsed(disclosure_id=written) == validate({**MINIMAL, "disclosure_id": written}) == parsed()
 
 
 def test_times_of_any_zone_are_utc() -> None:

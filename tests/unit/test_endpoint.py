@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from structlog.testing import capture_logs
+
+from schemas.alarms import BreakerReason
 from schemas.vocabulary import Agency
 from services.connectors.endpoint import FAILURES_TO_OPEN, Endpoint
 from streams.domain.delivery import RetryPolicy
@@ -25,7 +28,7 @@ class Attempts:
 
     def __init__(self, connections: int = 64) -> None:
         self.clock = EndpointClock(Clock())
-        self.changes: list[bool] = []
+        self.changes: list[BreakerReason | None] = []
         self.first_answers: list[float] = []
         self.endpoint = Endpoint(
             Agency.EMERGENCY_999,
@@ -33,7 +36,7 @@ class Attempts:
             clock=self.clock,
             connections=connections,
             on_change=self.changes.append,
-            on_first_answer=lambda: self.first_answers.append(self.clock.time()),
+            on_first_taken=lambda: self.first_answers.append(self.clock.time()),
         )
         #: In the order in which they had their slot.
         self.begun: list[str] = []
@@ -149,7 +152,7 @@ async def test_attempts_without_an_answer_open_the_breaker_only_in_a_row() -> No
     await attempts.fail(*names[FAILURES_TO_OPEN : 2 * FAILURES_TO_OPEN - 1])
     assert attempts.changes == []
     await attempts.fail(names[-1])
-    assert attempts.changes == [True]
+    assert attempts.changes == [BreakerReason.NO_ANSWER]
 
 
 async def test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_grow() -> None:
@@ -170,10 +173,10 @@ async def test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_gr
         at = attempts.clock.next_call() or at
     # 1, 2, then 3 s, which is the longest.
     assert begun_at == [1, 3, 6, 9]
-    assert attempts.changes == [True]
+    assert attempts.changes == [BreakerReason.NO_ANSWER]
 
 
-async def test_the_first_answer_is_told_once_whether_the_breaker_is_open_or_not() -> None:
+async def test_the_first_report_that_is_taken_is_told_once_whether_the_breaker_is_open_or_not() -> None:
     for opens in (False, True):
         attempts = Attempts()
         await attempts.wait("unanswered")
@@ -195,10 +198,10 @@ async def test_any_answer_closes_it_and_all_that_waited_go_out() -> None:
     await attempts.reach(1)
     await attempts.answer("a")
     assert attempts.begun == ["a", "b", "c"]
-    assert attempts.changes == [True, False]
+    assert attempts.changes == [BreakerReason.NO_ANSWER, None]
     # It opens again only after as many failures as before, and waits as short at first.
     await attempts.fail("b", "c")
-    assert attempts.changes == [True, False]
+    assert attempts.changes == [BreakerReason.NO_ANSWER, None]
     await attempts.open_breaker()
     await attempts.wait("d")
     assert attempts.clock.next_call() == 2
@@ -264,3 +267,52 @@ async def test_it_wakes_by_the_clock_of_the_event_loop() -> None:
     begun = loop.time()
     async with asyncio.timeout(10), endpoint.slot("a", MINUTE):
         assert loop.time() - begun >= 0.015
+
+
+async def test_access_that_is_denied_opens_the_breaker_at_once_and_for_that_reason() -> None:
+    attempts = Attempts()
+    await attempts.wait("one")
+    with capture_logs() as logs:
+        attempts.endpoint.denied("one")
+    assert attempts.changes == [BreakerReason.REFUSED_CREDENTIALS]
+    assert [(each["log_level"], each["agency"], each["reason"]) for each in logs] == [
+        ("error", "999", "refused_credentials")
+    ]
+    await attempts.answer("one")
+    await attempts.open_breaker()
+    assert attempts.changes[1:] == [None, BreakerReason.NO_ANSWER]
+
+
+async def test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_report_is_taken() -> None:
+    attempts = Attempts()
+    endpoint = attempts.endpoint
+    failures: list[Callable[[], None]] = [
+        lambda: endpoint.unanswered("a"),
+        lambda: endpoint.answered(is_taken=False),
+        endpoint.failed,
+        lambda: endpoint.answered(is_taken=False),
+    ]
+    # One in five is taken: an overloaded agency that works.
+    for _ in range(3):
+        for failure in failures:
+            failure()
+        endpoint.answered()
+    assert attempts.changes == []
+    for failure in (*failures, failures[1], failures[1]):
+        failure()
+    assert attempts.changes == [BreakerReason.TAKES_NO_REPORTS]
+    assert not endpoint.is_open
+    endpoint.answered()
+    assert attempts.changes == [BreakerReason.TAKES_NO_REPORTS, None]
+
+
+async def test_an_agency_that_answers_and_takes_nothing_closes_the_breaker_and_keeps_the_alarm() -> None:
+    attempts = Attempts()
+    await attempts.open_breaker()
+    attempts.endpoint.answered(is_taken=False)
+    assert not attempts.endpoint.is_open
+    assert attempts.changes == [BreakerReason.NO_ANSWER]
+    assert attempts.first_answers == []
+    attempts.endpoint.answered()
+    assert attempts.changes == [BreakerReason.NO_ANSWER, None]
+    assert len(attempts.first_answers) == 1

@@ -1,32 +1,34 @@
 """IDENTITY: says once who a person is, publishes links and keys, and sends each disclosure to its person's lane."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from schemas.codec import encode
-from schemas.topics import KNOWN_DAYS, TopicName
-from streams.agents.admit import Admit
+from schemas.topics import TopicName
+from schemas.vocabulary import Service
 from streams.agents.identity import Identity
 from streams.domain.ids import person_id
 from streams.domain.sealing import master_check
-from tests.disclosures import KEYS, ROUTINE
-from tests.turns import NOW, TRACE, Lane, assert_names_nobody, disclosed, on, read, why
+from tests.disclosures import KEYS, ROUTINE, id_of
+from tests.turns import NOW, TRACE, Lane, admit_lane, assert_names_nobody, disclosed, on, read, source_of, why
 
 ACCOUNT = {"account": "account-39117"}
 PHONE = {"phone": "+447700900123"}
 EMAIL = {"email": "ada.marker@example.org"}
 
 
-def unresolved(disclosure_id: str = "d-1", **changes: Any) -> bytes:
+def unresolved(name: str = "d-1", **changes: Any) -> bytes:
     """Return what ADMIT sends to IDENTITY."""
-    admit = Lane(
-        Admit(master_key=KEYS.master, token_key=KEYS.token, token_version=KEYS.token_version, owner=lambda _: None)
-    )
-    (output,) = admit.work(disclosed(disclosure_id, **changes)).outputs
+    (output,) = admit_lane(lambda _: None).work(disclosed(name, **changes), topic=source_of(**changes)).outputs
     assert output.value is not None
     return output.value
+
+
+def made_by(name: str = "d-1", **changes: Any) -> str:
+    """Return the person whom that disclosure makes known."""
+    first = fields_of(unresolved(name, **changes))
+    return person_id(Service.FORUM, id_of(name), first["tokens"][0])
 
 
 def fields_of(value: bytes) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def fields_of(value: bytes) -> dict[str, Any]:
 def test_somebody_new_becomes_known_with_links_a_key_and_their_lane() -> None:
     value = unresolved()
     turn = Lane(Identity()).work(value)
-    person, before = person_id("d-1"), fields_of(value)
+    person, before = made_by("d-1"), fields_of(value)
     (admitted,) = on(turn, TopicName.ADMITTED_URGENT)
     assert admitted == {**before, "person": person, "wrapped_key": None, "master_check": None}
     (sent,) = (output for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT)
@@ -77,7 +79,7 @@ def test_what_one_made_known_holds_for_the_next_of_the_same_batch_and_of_later_o
     )
     later = lane.work(unresolved("d-4", subject={**PHONE, **EMAIL}), unresolved("d-5", subject=EMAIL))
     found = [each["person"] for each in (*on(turn, TopicName.ADMITTED_URGENT), *on(later, TopicName.ADMITTED_URGENT))]
-    assert found == [person_id("d-1")] * 5
+    assert found == [made_by("d-1", subject=ACCOUNT)] * 5
 
 
 def test_persons_that_are_known_apart_stay_two() -> None:
@@ -85,10 +87,13 @@ def test_persons_that_are_known_apart_stay_two() -> None:
     lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-2", subject=PHONE))
     state = dict(lane.state)
     turn = lane.work(unresolved("d-3", subject={**ACCOUNT, **PHONE}), unresolved("d-4", subject=PHONE))
-    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [person_id("d-1"), person_id("d-2")]
+    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [
+        made_by("d-1", subject=ACCOUNT),
+        made_by("d-2", subject=PHONE),
+    ]
     # The link is kept for whoever decides on it; nobody's token changed hands.
     new = {key for key in lane.state if key not in state}
-    assert {key for key in new if not key.startswith(b"d:")} == {key for key in lane.state if key.startswith(b"e:")}
+    assert new == {key for key in lane.state if key.startswith(b"e:")}
 
 
 def test_a_repeat_goes_on_to_its_person_and_adds_no_link() -> None:
@@ -98,44 +103,24 @@ def test_a_repeat_goes_on_to_its_person_and_adds_no_link() -> None:
     state = dict(lane.state)
     again = lane.work(value, unresolved())
     assert len(on(again, TopicName.ADMITTED_URGENT)) == 2
-    assert {each["person"] for each in on(again, TopicName.ADMITTED_URGENT)} == {person_id("d-1")}
+    assert {each["person"] for each in on(again, TopicName.ADMITTED_URGENT)} == {made_by("d-1")}
     assert on(first, TopicName.IDENTITY_LINKS)
     assert not on(again, TopicName.IDENTITY_LINKS)
     assert lane.state == state
 
 
-def test_the_same_id_for_somebody_else_is_rejected_and_makes_nobody_one() -> None:
+def test_an_id_that_is_used_again_long_after_for_somebody_else_makes_nobody_one() -> None:
     lane = Lane(Identity())
-    lane.work(unresolved(subject=ACCOUNT))
-    state = dict(lane.state)
-    turn = lane.work(unresolved(subject=PHONE))
-    assert why(turn) == ["disclosure_id: was used before with other content"]
-    assert turn.outputs == []
-    assert lane.state == state
+    turn = lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-1", subject=PHONE))
+    one, other = (each["person"] for each in on(turn, TopicName.ADMITTED_URGENT))
+    assert one != other
 
 
-def test_an_id_that_made_nobody_known_is_dropped_and_may_come_again() -> None:
+def test_the_same_id_of_both_services_makes_two_persons_known() -> None:
     lane = Lane(Identity())
-    lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-2", subject={**ACCOUNT, **PHONE}))
-    end = NOW + timedelta(days=KNOWN_DAYS)
-    other = lane.work(unresolved("d-2", subject=EMAIL), now=end - timedelta(seconds=1))
-    assert why(other) == ["disclosure_id: was used before with other content"]
-    # Read as gone already, and then gone.
-    again = lane.work(unresolved("d-2", subject={**ACCOUNT, **PHONE}), now=end)
-    assert [each["person"] for each in on(again, TopicName.ADMITTED_URGENT)] == [person_id("d-1")]
-    assert not on(again, TopicName.IDENTITY_LINKS)
-    lane.sweep(end + timedelta(days=KNOWN_DAYS))
-    assert [key for key in lane.state if key.startswith(b"d:")] == [b"d:d-1"]
-
-
-def test_an_id_that_made_somebody_known_is_taken_for_as_long_as_they_are() -> None:
-    lane = Lane(Identity())
-    lane.work(unresolved("d-1", subject=ACCOUNT))
-    years = NOW + timedelta(days=20 * 365)
-    lane.sweep(years)
-    turn = lane.work(unresolved("d-1", subject=PHONE), now=years)
-    assert why(turn) == ["disclosure_id: was used before with other content"]
-    assert turn.outputs == []
+    turn = lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-1", subject=ACCOUNT, service="text_line"))
+    one, other = (each["person"] for each in on(turn, TopicName.ADMITTED_URGENT))
+    assert one != other
 
 
 def test_every_key_that_is_used_is_published() -> None:
@@ -151,8 +136,8 @@ def test_every_key_that_is_used_is_published() -> None:
 
 def test_urgent_and_routine_go_their_own_ways() -> None:
     turn = Lane(Identity()).work(unresolved("d-1"), unresolved("d-2", concerns=ROUTINE))
-    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED_URGENT)] == ["d-1"]
-    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED)] == ["d-2"]
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [id_of("d-1")]
+    assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED)] == [id_of("d-2")]
 
 
 def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps() -> None:
@@ -173,7 +158,7 @@ def test_what_it_cannot_resolve_is_rejected(change: dict[str, Any], reason: str)
     lane = Lane(Identity())
     turn = lane.work(encode("Admitted", {**fields_of(unresolved()), **change}), unresolved("d-2"))
     assert why(turn) == [reason]
-    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [person_id("d-2")]
+    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [made_by("d-2")]
 
 
 def test_what_is_no_admitted_disclosure_is_rejected() -> None:

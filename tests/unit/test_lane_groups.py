@@ -1,10 +1,12 @@
-"""The workers' lanes: each source has its one, and at ADMIT urgent disclosures have their own."""
+"""The workers' lanes: each source has its one, with the urgent topics before the routine ones."""
 
 import pytest
 
-from schemas.policy import load_policies
+from schemas.policy import load_policies, load_policy
 from schemas.topics import CATALOGUE, Group, TopicName
 from services.alarm.console import ConsoleAlarm
+from services.notifier import process as notifier
+from services.notifier.channels import ConsoleChannel
 from streams.app import IdentityLinks, WorkerKeys, lane_groups
 from streams.runtime import LaneGroup
 
@@ -14,12 +16,12 @@ def groups() -> tuple[LaneGroup, ...]:
     return lane_groups(WorkerKeys(b"", b"", "1"), load_policies(), IdentityLinks(), alarms=ConsoleAlarm())
 
 
-def test_at_admit_no_lane_has_both_urgent_and_routine_topics(groups: tuple[LaneGroup, ...]) -> None:
-    by_name = {group.name: group for group in groups}
+def test_at_admit_one_lane_has_both_services_urgent_and_routine_topics(groups: tuple[LaneGroup, ...]) -> None:
+    (admit,) = (group for group in groups if group.name == Group.ADMIT)
     urgent = {TopicName.FORUM_DISCLOSURES_URGENT, TopicName.TEXT_LINE_DISCLOSURES_URGENT}
-    assert set(by_name[Group.ADMIT_URGENT].sources) == by_name[Group.ADMIT_URGENT].urgent == urgent
-    assert set(by_name[Group.ADMIT].sources) == {TopicName.FORUM_DISCLOSURES, TopicName.TEXT_LINE_DISCLOSURES}
-    assert not by_name[Group.ADMIT].urgent
+    assert admit.urgent == urgent
+    assert set(admit.sources) == urgent | {TopicName.FORUM_DISCLOSURES, TopicName.TEXT_LINE_DISCLOSURES}
+    assert admit.routine_turn_seconds == 0.02
 
 
 def test_every_source_has_one_lane_and_urgent_ones_come_first(groups: tuple[LaneGroup, ...]) -> None:
@@ -30,3 +32,16 @@ def test_every_source_has_one_lane_and_urgent_ones_come_first(groups: tuple[Lane
         assert len({CATALOGUE[topic].count(4) for topic in (*group.sources, group.changelog)}) == 1
         kinds = [topic in group.urgent for topic in group.sources]
         assert kinds == sorted(kinds, reverse=True)
+
+
+def test_no_limit_of_a_report_or_review_passes_before_what_came_of_it_is_read(groups: tuple[LaneGroup, ...]) -> None:
+    (decide,) = (group for group in groups if group.name == Group.DECIDE)
+    assert decide.timers_follow == {TopicName.DELIVERIES, TopicName.REVIEW_OUTCOMES}
+    assert decide.timers_follow <= set(decide.sources)
+
+
+def test_we_are_telling_is_not_said_before_the_deliveries_are_read() -> None:
+    group = notifier.lane_group(ConsoleChannel(), load_policy())
+    assert group.timers_follow == {TopicName.DELIVERIES}
+    assert group.timers_follow <= set(group.sources)
+    assert len({CATALOGUE[topic].count(4) for topic in (*group.sources, group.changelog)}) == 1

@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.runtime import Cause, Timer, Turn
-from streams.runtime.state import LaneState, Suspect, changed, moved, suspected
+from streams.runtime.agent import micros
+from streams.runtime.poison import is_recent
+from streams.runtime.state import LaneState, Raised, Suspect, changed, moved, suspected
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -52,6 +55,8 @@ def test_what_is_restored_is_what_was_committed(
         committed(state, turn, restored)
     assert (restored.entries, restored.untils, restored.timers) == (state.entries, state.untils, state.timers)
     now = START + timedelta(seconds=later)
+    # The broker has the same time.
+    state.stamp = restored.stamp = micros(now)
     due, ended = state.take_due(now, 100), state.take_ended(now, 100)
     assert (sorted(due, key=lambda one: one[0]), sorted(ended)) == (
         sorted(((name, timer) for name, timer in state.timers.items() if timer.at <= now), key=lambda one: one[0]),
@@ -73,6 +78,7 @@ def test_an_entry_that_has_ended_is_not_read_and_one_put_again_without_an_end_st
     assert turn.get(b"for a minute") == b"1"
     turn.put(b"for good", b"3")
     state.commit(turn)
+    state.stamp = micros(START + timedelta(minutes=1))
     turn = state.turn(START + timedelta(minutes=1))
     assert turn.get(b"for a minute") is None
     assert turn.get(b"for good") == b"3"
@@ -87,9 +93,85 @@ def test_what_is_due_comes_in_order_and_no_more_at_once_than_asked() -> None:
     state.commit(turn)
     assert state.next_due() == START + timedelta(seconds=1)
     assert state.take_due(START + timedelta(seconds=9), 2) == [
-        (b"t1", Timer(START + timedelta(seconds=1), Cause(TRACE))),
-        (b"t2", Timer(START + timedelta(seconds=2), Cause(TRACE))),
+        (b"t1", Timer(START + timedelta(seconds=1), Cause(TRACE), timedelta(seconds=1))),
+        (b"t2", Timer(START + timedelta(seconds=2), Cause(TRACE), timedelta(seconds=2))),
     ]
+
+
+def kept(state: LaneState, until: datetime, now: datetime = START) -> None:
+    turn = state.turn(now)
+    turn.put(b"known", b"1", until=until)
+    state.commit(turn)
+
+
+@pytest.mark.parametrize(
+    ("ours", "stamped", "is_gone"),
+    [
+        pytest.param(1, 1, True, id="both have passed"),
+        pytest.param(10_000, 0, False, id="our clock is far ahead"),
+        pytest.param(0, 10_000, False, id="the broker's clock is far ahead"),
+        pytest.param(10_000, None, False, id="the broker stamped nothing"),
+    ],
+)
+def test_an_entry_ends_once_our_clock_and_the_newest_stamp_of_the_broker_have_passed_its_end(
+    ours: int, stamped: int | None, is_gone: bool
+) -> None:
+    state, end = LaneState(), START + timedelta(days=1)
+    kept(state, end)
+    if stamped is not None:
+        state.note_stamp(micros(end + timedelta(hours=stamped - 0.5)) // 1_000)
+    now = end + timedelta(hours=ours - 0.5)
+    assert (state.turn(now).get(b"known") is None) == is_gone
+    assert state.take_ended(now, 10) == ([b"known"] if is_gone else [])
+    if stamped != 10_000:
+        assert (state.next_end() == end) == is_gone
+
+
+def test_an_older_stamp_after_a_newer_one_changes_nothing() -> None:
+    state, end = LaneState(), START + timedelta(days=1)
+    kept(state, end)
+    for at in (end, START):
+        state.note_stamp(micros(at) // 1_000)
+    assert state.take_ended(end, 10) == [b"known"]
+
+
+def test_an_entry_that_is_put_by_a_clock_that_is_behind_is_kept_as_long_as_was_meant() -> None:
+    """A machine without a clock of its own begins in 1970: all that it keeps would have ended already."""
+    state, wrong = LaneState(), datetime(1970, 1, 1, tzinfo=UTC)
+    state.note_stamp(micros(START) // 1_000)
+    kept(state, wrong + timedelta(days=93), wrong)
+    state.note_stamp(micros(START + timedelta(days=93)) // 1_000 - 1)
+    assert state.turn(START + timedelta(days=93)).get(b"known") == b"1"
+    state.note_stamp(micros(START + timedelta(days=93)) // 1_000)
+    assert state.turn(START + timedelta(days=93)).get(b"known") is None
+
+
+def test_a_timer_that_is_restored_waits_for_no_longer_than_it_was_set_for() -> None:
+    state, restored = LaneState(), LaneState()
+    turn = state.turn(START)
+    turn.schedule(b"retry", START + timedelta(seconds=0.5), cause=Cause(TRACE))
+    turn.schedule(b"limit", START + timedelta(seconds=60))
+    committed(state, turn, restored)
+    opened = restored.turn(back := START - timedelta(hours=1))
+    assert restored.limit_waits(opened) == 2
+    again = LaneState()
+    committed(restored, opened, again)
+    for each in (restored, again):
+        assert each.timers == {
+            b"retry": Timer(back + timedelta(seconds=0.5), Cause(TRACE), timedelta(seconds=0.5)),
+            b"limit": Timer(back + timedelta(seconds=60), Cause(), timedelta(seconds=60)),
+        }
+    # Opened again, a little later by the same clock, nothing waits anew.
+    assert again.limit_waits(again.turn(back + timedelta(seconds=30))) == 0
+
+
+def test_a_timer_that_is_restored_by_a_clock_that_is_right_is_due_when_it_was() -> None:
+    state, restored = LaneState(), LaneState()
+    turn = state.turn(START)
+    turn.schedule(b"limit", START + timedelta(seconds=60))
+    committed(state, turn, restored)
+    assert restored.limit_waits(restored.turn(START + timedelta(seconds=40))) == 0
+    assert restored.next_due() == START + timedelta(seconds=60)
 
 
 def test_a_timer_that_was_moved_is_due_once_at_its_new_time() -> None:
@@ -110,6 +192,12 @@ def test_times_that_no_longer_count_do_not_pile_up() -> None:
         state.commit(turn)
         state.next_due()
     assert len(state._due) < 20_000
+
+
+@pytest.mark.parametrize(("seconds", "recent"), [(0, True), (-599, True), (599, True), (-600, False), (3_600, False)])
+def test_an_error_that_was_noted_by_a_clock_that_was_ahead_is_not_recent_for_ever(seconds: int, recent: bool) -> None:
+    noted = Raised(micros(START + timedelta(seconds=seconds)), "KeyError")
+    assert is_recent(noted, START) == recent
 
 
 def test_positions_and_suspicions_are_restored() -> None:

@@ -88,6 +88,31 @@ async def test_every_lane_is_held_when_partitions_are_revoked(lanes: Lanes, monk
     assert sorted(held) == [0, 1, 2]
 
 
+async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finishes = asyncio.Event()
+    held: list[int] = []
+
+    async def hold(lane: Lane) -> None:
+        held.append(lane.figures.partition)
+
+    async def close(lane: Lane) -> None:
+        await finishes.wait()
+        await close_now(lane)
+
+    close_now = Lane.close
+    monkeypatch.setattr(Lane, "hold", hold)
+    monkeypatch.setattr(Lane, "close", close)
+    await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+    stopping = asyncio.create_task(lanes.close())
+    await asyncio.sleep(0)
+    await lanes.on_partitions_revoked(_SOURCES)
+    assert sorted(held) == [0, 1, 2]
+    finishes.set()
+    await stopping
+
+
 async def test_what_faust_takes_for_done_is_not_committed(lanes: Lanes, consumer: Consumer) -> None:
     assert await lanes.commit({TP("routine", 0): 7})
     assert consumer.committed == []

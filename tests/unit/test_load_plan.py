@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from schemas.codec import decode
-from schemas.disclosure import Disclosure, is_urgent, validate
+from schemas.disclosure import Disclosure, disclosure_key, is_urgent, validate
 from schemas.errors import Invalid
 from schemas.partitioner import partition_for
 from schemas.vocabulary import Service
@@ -15,8 +15,7 @@ from services.load.encoding import Encoder
 from services.load.mix import MALFORMATIONS, ROUTINE, URGENT
 from services.load.plan import Ids, Kind, Mix, Options, Plan
 from services.load.schedule import Arrivals
-from services.sdk.addressing import message_key, topic_of
-from tests.disclosures import KEYS
+from services.sdk.addressing import topic_of
 
 RUN = "0123456789ab"
 OPTIONS = Options(
@@ -71,7 +70,7 @@ def test_everybody_makes_the_same_plan_of_the_same_options(plan: Plan) -> None:
 
 
 def test_each_record_is_what_its_line_says_and_goes_where_a_service_would_send_it(plan: Plan) -> None:
-    for index, record in enumerate(Encoder(plan, KEYS, 4).open_loop()):
+    for index, record in enumerate(Encoder(plan, 4).open_loop()):
         line = plan.line(index)
         if line.kind is Kind.MALFORMED:
             continue
@@ -81,12 +80,12 @@ def test_each_record_is_what_its_line_says_and_goes_where_a_service_would_send_i
         assert disclosure.service is line.service
         assert is_urgent(disclosure) == (plan.kinds[original] == Kind.URGENT)
         assert record.topic == topic_of(disclosure)
-        assert record.key == message_key(disclosure, KEYS.service(line.service))
+        assert record.key == disclosure_key(disclosure.disclosure_id)
         assert record.partition == partition_for(record.key, 4)
 
 
 def test_a_duplicate_is_the_same_line_again_and_comes_later(plan: Plan) -> None:
-    records = list(Encoder(plan, KEYS, 4).open_loop())
+    records = list(Encoder(plan, 4).open_loop())
     duplicates = [index for index in range(6_000) if plan.kinds[index] == Kind.DUPLICATE]
     assert duplicates
     for index in duplicates:
@@ -97,7 +96,7 @@ def test_a_duplicate_is_the_same_line_again_and_comes_later(plan: Plan) -> None:
 def test_a_pair_has_an_account_in_each_service_and_one_email_or_phone_in_both(plan: Plan) -> None:
     accounts: dict[int, dict[Service, set[str | None]]] = {}
     shared: dict[int, set[tuple[str | None, str | None]]] = {}
-    for index, record in enumerate(Encoder(plan, KEYS, 4).open_loop()):
+    for index, record in enumerate(Encoder(plan, 4).open_loop()):
         line = plan.line(index)
         if line.kind is not Kind.MALFORMED:
             subject = understood(record.value).subject
@@ -118,7 +117,7 @@ def test_a_pair_has_an_account_in_each_service_and_one_email_or_phone_in_both(pl
 def test_phones_are_ofcoms_numbers_for_drama_and_emails_of_a_reserved_domain() -> None:
     everybody = Plan(replace(OPTIONS, mix=replace(OPTIONS.mix, pairs=1.0, people=3_000)), RUN)
     seen = Counter[str]()
-    for index, record in enumerate(Encoder(everybody, KEYS, 4).open_loop()):
+    for index, record in enumerate(Encoder(everybody, 4).open_loop()):
         if everybody.kinds[index] != Kind.MALFORMED:
             subject = understood(record.value).subject
             seen["phone"] += subject.phone is not None
@@ -131,7 +130,7 @@ def test_phones_are_ofcoms_numbers_for_drama_and_emails_of_a_reserved_domain() -
 
 def test_what_is_malformed_cannot_be_understood_and_keeps_its_id(plan: Plan) -> None:
     met = Counter[str]()
-    for index, record in enumerate(Encoder(plan, KEYS, 4).open_loop()):
+    for index, record in enumerate(Encoder(plan, 4).open_loop()):
         if plan.kinds[index] == Kind.MALFORMED:
             met[MALFORMATIONS[plan.line(index).which].name] += 1
             with pytest.raises(Invalid):
@@ -141,7 +140,7 @@ def test_what_is_malformed_cannot_be_understood_and_keeps_its_id(plan: Plan) -> 
 
 
 def test_the_backlog_is_routine_and_follows_the_open_loop(plan: Plan) -> None:
-    found = [understood(record.value) for record in Encoder(plan, KEYS, 4).backlog()]
+    found = [understood(record.value) for record in Encoder(plan, 4).backlog()]
     assert [plan.ids.index(disclosure.disclosure_id) for disclosure in found] == list(range(6_000, 6_500))
     assert not any(map(is_urgent, found))
 
@@ -150,7 +149,7 @@ def test_the_backlog_is_routine_and_follows_the_open_loop(plan: Plan) -> None:
 def test_a_shape_is_as_urgent_as_its_table_says(shapes: tuple[object, ...], urgent: bool) -> None:
     share = Mix(duplicates=0, pairs=0, malformed=0, urgent=float(urgent))
     plan = Plan(Options(rate=500, seconds=2, arrivals=Arrivals.STEADY, mix=share), RUN)
-    found = [understood(record.value) for record in Encoder(plan, KEYS, 1).open_loop()]
+    found = [understood(record.value) for record in Encoder(plan, 1).open_loop()]
     assert len({disclosure.summary for disclosure in found}) == len(shapes)
     assert {is_urgent(disclosure) for disclosure in found} == {urgent}
 

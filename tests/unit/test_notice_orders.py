@@ -92,6 +92,9 @@ class Play:
             case NoticeSays.HAVE_NOT_TOLD:
                 assert NOT_TOLD in stood
                 assert TOLD not in stood
+            case NoticeSays.MAY_HAVE_TOLD | NoticeSays.HAD_BEEN_TOLD:
+                assert stood & {NoticeStands.MAYBE_TOLD, NoticeStands.ALREADY_TOLD}
+                assert TOLD not in stood
         self.left.append((notice.notification_id, notice.says))
         return Told(notice.channels[0])
 
@@ -296,7 +299,8 @@ async def test_a_withheld_notice_is_settled_at_once_and_for_good_however_its_rep
     play = Play()
     play.write(due(stands, withheld))
     play.work()
-    play.write(due(TOLD))
+    # Who has no channel gets none later: DECIDE writes what the decision gave.
+    play.write(due(TOLD, withheld if withheld is WithheldBecause.NO_CHANNEL else None))
     play.clock.now = TELL_BY
     play.work()
     await play.go_on(Then.TELLS)
@@ -330,7 +334,39 @@ async def test_channels_that_became_unsafe_while_the_notice_waited_are_not_used(
     assert play.left == []
 
 
-async def test_a_channel_that_reaches_nobody_ends_the_notice_whatever_comes_later() -> None:
+MAYBE_TOLD, ALREADY_TOLD = NoticeStands.MAYBE_TOLD, NoticeStands.ALREADY_TOLD
+MAY_HAVE_TOLD, HAD_BEEN_TOLD = NoticeSays.MAY_HAVE_TOLD, NoticeSays.HAD_BEEN_TOLD
+
+
+@pytest.mark.parametrize(
+    ("stands", "says"),
+    [
+        ((NOT_TOLD, MAYBE_TOLD, TOLD), [HAVE_NOT_TOLD, MAY_HAVE_TOLD, HAVE_TOLD]),
+        ((MAYBE_TOLD, NOT_TOLD), [MAY_HAVE_TOLD]),
+        ((ALREADY_TOLD, MAYBE_TOLD, NOT_TOLD), [HAD_BEEN_TOLD]),
+        ((ALREADY_TOLD, TOLD, ALREADY_TOLD), [HAD_BEEN_TOLD, HAVE_TOLD]),
+    ],
+)
+@pytest.mark.parametrize("was_said", [True, False], ids=["after-are-telling", "before"])
+async def test_of_a_report_that_was_withdrawn_only_what_outweighs_the_notice_before_is_said(
+    stands: Sequence[NoticeStands], says: list[NoticeSays], was_said: bool
+) -> None:
+    play = Play()
+    play.write(due(TELLING))
+    play.work()
+    if was_said:
+        play.clock.now = TELL_BY
+    for each in stands:
+        play.work()
+        await play.go_on(Then.TELLS)
+        play.write(due(each))
+    play.work()
+    await play.go_on(Then.TELLS)
+    expected = [ARE_TELLING, *says] if was_said else [each for each in says if each is HAVE_TOLD]
+    assert [each for _, each in play.left] == expected
+
+
+async def test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known() -> None:
     play = Play()
     play.reaches = False
     play.write(due(TELLING))
@@ -338,10 +374,26 @@ async def test_a_channel_that_reaches_nobody_ends_the_notice_whatever_comes_late
     play.work()
     await play.go_on(Then.TELLS)
     play.reaches = True
+    # What was known already brings nothing: a record that is read again is no reason to try.
+    for stands in (TELLING, NOT_TOLD, TOLD, TOLD):
+        play.write(due(stands))
+        play.work()
+        await play.go_on(Then.TELLS)
+    follow_up = follow_up_id("notice-1", HAVE_TOLD)
+    assert [(end.notification_id, end.state, end.reason) for end in play.ended] == [
+        ("notice-1", NoticeState.UNREACHABLE, "account_closed"),
+        (follow_up, NoticeState.TOLD, None),
+    ]
+    assert play.left == [(follow_up, HAVE_TOLD)]
+
+
+async def test_of_a_report_that_reached_nobody_nothing_more_is_said_for_the_same_record() -> None:
+    play = Play()
+    play.reaches = False
     play.write(due(TOLD))
     play.work()
     await play.go_on(Then.TELLS)
-    assert [(end.notification_id, end.state, end.reason) for end in play.ended] == [
-        ("notice-1", NoticeState.UNREACHABLE, "account_closed")
-    ]
-    assert play.left == []
+    play.reaches = True
+    play.write(due(TOLD))
+    play.work()
+    assert (len(play.ended), play.left, list(play.lane.effects)) == (1, [], [])

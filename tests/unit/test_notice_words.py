@@ -9,7 +9,7 @@ from schemas.policy import load_policy
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM
 from schemas.records import NotificationDue, ServiceDisclosure
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
-from services.notifier.notice import AGENCY_NAMES, compose
+from services.notifier.notice import AGENCY_NAMES, STATEMENTS, compose
 from streams.domain.ids import follow_up_id, notice_reference
 
 POLICY = load_policy()
@@ -82,6 +82,37 @@ def test_a_follow_up_is_true_without_the_notice_before_and_has_its_reference() -
         f"{ASK} Your reference is {notice_reference(FIRST)}.",
         SUPPORT,
     ]
+
+
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [
+        (
+            NoticeSays.MAY_HAVE_TOLD,
+            (
+                "We were going to tell the police, on their non-emergency line, and then we stopped. "
+                "We can't be sure if it had reached them before that."
+            ),
+        ),
+        (
+            NoticeSays.HAD_BEEN_TOLD,
+            (
+                "We were going to tell the police, on their non-emergency line. "
+                "Then we heard that they had been told already, so we stopped."
+            ),
+        ),
+    ],
+)
+def test_of_a_report_that_was_stopped_no_more_is_said_than_is_known(says: NoticeSays, said: str) -> None:
+    assert read(says, Agency.POLICE_101, "LT-4", follows=True) == [
+        f"This is about what you shared with us. {said}",
+        f"{ASK} Your reference is {notice_reference(FIRST)}.",
+        SUPPORT,
+    ]
+
+
+def test_every_state_of_a_report_has_its_words() -> None:
+    assert set(STATEMENTS) == set(NoticeSays)
 
 
 def test_a_clause_of_a_later_policy_is_named() -> None:

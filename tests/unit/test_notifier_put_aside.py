@@ -11,7 +11,9 @@ from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands,
 from services.notifier.channels import Told
 from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier, Tell
-from streams.runtime import Cause, PutAside
+from streams.domain.ids import rejected_notice_id, rejected_report_id
+from streams.runtime import Cause, PutAside, Record
+from streams.runtime.isolation import EndsTurns
 from tests.lanes import Clock, Lane
 
 DUE = NotificationDue(
@@ -61,7 +63,7 @@ def test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again(lane: L
         NoticeState.UNREACHABLE,
         "put_aside",
     )
-    assert lane.state == {b"done/notice-1": b"unreachable"}
+    assert lane.state == {b"done/notice-1": b"unreachable//told"}
     lane.feed(encode("NotificationDue", DUE.model_dump()))
     assert not lane.effects
 
@@ -80,3 +82,35 @@ def test_an_entry_that_cannot_be_read_is_said_aloud_without_its_content(
     said = "".join(capsys.readouterr())
     assert "cannot be read" in said
     assert "900123" not in said
+
+
+@pytest.mark.parametrize("value", [b"\xff +447700900123", None])
+def test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_place(lane: Lane, value: bytes | None) -> None:
+    lane.feed(value)
+    (ended,) = settled(lane)
+    assert (ended.state, ended.reason, ended.person, ended.disclosures) == (NoticeState.UNREACHABLE, "rejected", "", ())
+    assert ended.notification_id == rejected_notice_id("source", 0, 1)
+    assert ended.report_id == rejected_report_id("source", 0, 1)
+
+
+def put_aside_record(lane: Lane, due: NotificationDue) -> None:
+    record = Record("source", 0, 7, 0, b"person", encode("NotificationDue", due.model_dump()), ())
+    turn = lane._turn()
+    lane.agent.rejected(record, EndsTurns("KeyError"), turn)
+    lane._commit(turn)
+
+
+def test_a_notice_whose_record_is_put_aside_is_unreachable_and_is_not_told(lane: Lane) -> None:
+    other = DUE.model_copy(update={"notification_id": "notice-2"})
+    put_aside_record(lane, other)
+    (ended,) = settled(lane)
+    assert (ended.notification_id, ended.person, ended.reason) == ("notice-2", "person-1", "put_aside")
+    before = len(lane.effects)
+    lane.feed(encode("NotificationDue", other.model_dump()))
+    assert len(lane.effects) == before
+
+
+async def test_a_record_that_is_put_aside_contradicts_no_notice_that_was_told(lane: Lane) -> None:
+    await lane.settle_all()
+    put_aside_record(lane, DUE)
+    assert [ended.state for ended in settled(lane)] == [NoticeState.TOLD]

@@ -74,7 +74,7 @@ def _with(facts: CaseFacts, other: CaseFacts, names: set[str]) -> CaseFacts:
     return other._replace(concerns=(ConcernFacts(concern.kind, values),), **own)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(two_cases_of_one_kind())
 def test_the_facts_of_a_finding_settle_it_whatever_the_other_facts_are(pair: tuple[CaseFacts, CaseFacts]) -> None:
     facts, other = pair
@@ -116,7 +116,7 @@ def _answer(facts: CaseFacts, path: str, answers: st.DataObject) -> CaseFacts:
     return facts._replace(concerns=concerns)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(any_cases, st.data())
 def test_once_everything_asked_for_is_answered_nothing_is_open(facts: CaseFacts, answers: st.DataObject) -> None:
     first = concluded(facts)
@@ -135,7 +135,7 @@ def test_once_everything_asked_for_is_answered_nothing_is_open(facts: CaseFacts,
     assert last.reason in (None, "confirmation", "safeguarding_lead")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(any_cases)
 def test_outcomes_keep_what_the_policy_promises(facts: CaseFacts) -> None:
     conclusion = concluded(facts)
@@ -153,7 +153,7 @@ def test_outcomes_keep_what_the_policy_promises(facts: CaseFacts) -> None:
     assert all(states[clause] is ClauseState.HOLDS for clause in cited)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(any_cases)
 def test_the_order_of_concerns_changes_neither_outcome_nor_who_is_told(facts: CaseFacts) -> None:
     forwards, backwards = concluded(facts), concluded(facts._replace(concerns=facts.concerns[::-1]))

@@ -107,7 +107,7 @@ def disclosures(draw: st.DrawFn) -> ReadableDisclosure:
     )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(disclosures(), st.frozensets(st.sampled_from(ContactChannel), max_size=2))
 def test_both_forms_rule_alike(disclosed: ReadableDisclosure, unsafe: frozenset[ContactChannel]) -> None:
     for policy in (POLICIES, POLICY):
@@ -117,7 +117,7 @@ def test_both_forms_rule_alike(disclosed: ReadableDisclosure, unsafe: frozenset[
         assert decide(disclosed, now=NOW, policy=policy, unsafe_channels=unsafe) == plain
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(disclosures(), disclosures())
 def test_equal_vectors_have_equal_facts_and_notes(one: ReadableDisclosure, other: ReadableDisclosure) -> None:
     # Two by chance are seldom alike: the second takes over everything but one part of the first.

@@ -8,7 +8,7 @@ from schemas import codec
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import ShareField
 from schemas.records import Admitted, Decision, NotificationDue, Report, ReviewRequested, SealedSection
-from schemas.vocabulary import Agency
+from schemas.vocabulary import Agency, Service
 from streams.domain.decisions import decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import decision_id
 from streams.domain.policy import decide
@@ -26,7 +26,6 @@ def admit(disclosed: ReadableDisclosure, person: str | None = "person-1") -> Adm
         disclosure=disclosed,
         tokens=("account:1:00",),
         urgent=False,
-        digest="00",
         section=SealedSection(key_id="key-1", nonce=b"123456789012", ciphertext=b"sealed"),
         admitted_at=NOW,
     )
@@ -177,7 +176,7 @@ def test_a_review_carries_what_is_asked_and_proposed() -> None:
 
     assert (found["reason"], found["proposed"], found["escalation"]) == ("confirmation", "emergency", 0)
     assert found["agencies"] == [{"agency": "999", "service": "ambulance", "clauses": ["IR-4"]}]
-    assert found["decision_id"] == decision_id("d-1")
+    assert found["decision_id"] == decision_id(Service.FORUM, "d-1")
     assert (found["deadline"] - NOW).total_seconds() == 300
 
 

@@ -7,7 +7,7 @@ import typer
 
 from schemas.concerns import CONCERNS
 from schemas.reviews import ReviewFact, ReviewOutcome, ReviewSettled
-from services.cli.review_decide import _report_before
+from services.cli.review_came import report_before
 from services.cli.review_facts import PATHS, read_fact
 from services.settings import SettingsError
 from streams.domain.admission import readable
@@ -91,7 +91,7 @@ def test_a_path_that_is_none_is_refused_with_all_that_are(path: str) -> None:
 def test_what_is_allowed_is_what_the_contract_takes(path: str) -> None:
     """DECIDE takes every word that the console lets through for a fact, in a disclosure with each kind of concern."""
     kinds = [get_args(model.model_fields["kind"].annotation)[0] for model in CONCERNS]
-    disclosed = readable(disclosure(concerns=[{"kind": kind.value} for kind in kinds]))
+    disclosed = readable(disclosure(concerns=[{"kind": kind.value} for kind in kinds]), NOW)
     places = [at for at, model in enumerate(CONCERNS) if path.removeprefix("concerns[N].") in model.model_fields] or [0]
     for place in places:
         facts = [fact for word in WORDS if (fact := read(f"{path.replace('[N]', f'[{place}]')}={word}")) is not None]
@@ -108,6 +108,11 @@ def read(text: str) -> ReviewFact | None:
         return None
 
 
+CONFIRMED = (
+    "Settled 3 February 2026, 21:10 UTC by lead-1 (safeguarding_lead): confirm.\nDecision decision-2 followed.\n"
+)
+
+
 def outcome(**said: Any) -> ReviewOutcome:
     return ReviewOutcome.model_validate(OUTCOME | said)
 
@@ -117,11 +122,12 @@ def settled(**said: Any) -> ReviewSettled:
 
 
 def test_a_review_that_was_settled_as_is_said_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
-    _report_before(settled(), outcome())
-    assert capsys.readouterr().out == "settled already, as you say: decision decision-2\n"
+    report_before(settled(), outcome())
+    assert capsys.readouterr().out == f"settled already, as you say\n{CONFIRMED}"
     refused = {"decision": "refuse", "refusal": "already_reported"}
-    _report_before(settled(**refused, decision_id=None), outcome(**refused))
-    assert capsys.readouterr().out == "settled already, as you say\n"
+    report_before(settled(**refused, decision_id=None), outcome(**refused))
+    said = "Settled 3 February 2026, 21:10 UTC by lead-1 (safeguarding_lead): refuse (already_reported).\n"
+    assert capsys.readouterr().out == f"settled already, as you say\n{said}"
 
 
 @pytest.mark.parametrize(
@@ -148,6 +154,6 @@ def test_a_review_that_was_settled_otherwise_is_an_error(
     before: dict[str, Any], said: dict[str, Any], by: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as ended:
-        _report_before(settled(**before), outcome(**said))
+        report_before(settled(**before), outcome(**said))
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == f"confide: {by} settled it before\n"

@@ -12,16 +12,21 @@ from schemas.policy.duty import load_duty
 from schemas.records import Decision, SealedDetails
 from schemas.reviews import ReviewOutcome
 from schemas.topics import CATALOGUE, TopicName
+from schemas.vocabulary import Service
 from services.review.answering import signed
 from services.review.book import Book, Known, NoSuchReview
-from services.review.words import as_it_came, described, disclosed, fields_of, table
+from services.review.sealed_words import as_it_came, disclosed
+from services.review.words import described, fields_of, table, ways_to_settle
+from streams.domain.ids import decision_id
 from streams.domain.reviews import authenticate
 from streams.domain.staff import StaffDirectory
 from streams.runtime import Output
 from tests.contract.examples import FULL
 from tests.decide_reviews import MINUTE, VOLUNTEER, concern
+from tests.disclosures import id_of
 from tests.review_outcomes import LEAD, STAFF_KEYS, SUPERVISOR, outcome
-from tests.turns import MARKERS, NOW, PARTITION, Lane, admitted, assert_names_nobody
+from tests.turns import MARKERS, NOW, PARTITION, Lane, admit_lane, admitted, assert_names_nobody
+from tests.turns import disclosed as told_as
 
 
 def book_of(lane: Lane) -> Book:
@@ -33,7 +38,7 @@ def book_of(lane: Lane) -> Book:
 
 
 def only(lane: Lane) -> Known:
-    (known,) = book_of(lane).reviews()
+    (known,) = book_of(lane).reviews(NOW)
     return known
 
 
@@ -66,12 +71,12 @@ def test_an_escalated_review_is_one_overdue_since_its_first_deadline(lane: Lane)
 def test_what_was_due_first_is_first_and_what_is_settled_is_only_among_all(lane: Lane) -> None:
     lane.work(admitted("d-1", concerns=concern("homelessness", state=None)), admitted("d-2", assessment=VOLUNTEER))
     book = book_of(lane)
-    pressing, other = book.reviews()
-    assert [known.latest.disclosure_id for known in (pressing, other)] == ["d-2", "d-1"]
+    pressing, other = book.reviews(NOW)
+    assert [known.latest.disclosure_id for known in (pressing, other)] == [id_of("d-2"), id_of("d-1")]
     lane.work(outcome(pressing.latest.review_id), topic=TopicName.REVIEW_OUTCOMES)
     book = book_of(lane)
-    assert [known.latest.disclosure_id for known in book.reviews()] == ["d-1"]
-    settled, _ = book.reviews(settled_too=True)
+    assert [known.latest.disclosure_id for known in book.reviews(NOW)] == [id_of("d-1")]
+    _, settled = book.reviews(NOW, settled_too=True)
     assert fields_of(settled, NOW + 9 * MINUTE)["settled"]["by"] == LEAD
     assert settled.overdue(NOW + 9 * MINUTE) == timedelta(0)
     assert f"settled by {LEAD}" in text(table([settled], NOW))
@@ -84,14 +89,14 @@ def test_a_review_that_is_asked_anew_after_its_end_is_open_from_then_on(lane: La
     book = book_of(lane)
     again = first.latest.model_dump() | {"deadline": NOW + 60 * MINUTE, "requested_at": NOW + 55 * MINUTE}
     book.take(PARTITION, "ReviewRequested", again)
-    (known,) = book.reviews()
+    (known,) = book.reviews(NOW)
     assert known.overdue(NOW + 61 * MINUTE) == MINUTE
 
 
 def test_a_review_is_found_by_how_its_id_alone_begins(lane: Lane) -> None:
     lane.work(admitted("d-1", assessment=VOLUNTEER), admitted("d-2", assessment=VOLUNTEER))
     book = book_of(lane)
-    for known in book.reviews():
+    for known in book.reviews(NOW):
         assert book.find(known.latest.review_id[:13]) == known
     with pytest.raises(NoSuchReview, match="2 reviews go by"):
         book.find("")
@@ -128,6 +133,19 @@ def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) ->
     assert text(as_it_came(b"\x1b[2Jnot a record")).endswith("  \\x1b[2Jnot a record")
     assert "no longer kept" in text(as_it_came(None))
     assert "Only the first 5 bytes of 5,242,880 are kept, as they came:\n  words" in text(as_it_came(b"words", 5 << 20))
+
+
+def test_a_conflict_is_shown_with_the_first_that_stands(lane: Lane) -> None:
+    told = admit_lane(lambda _: None).work(told_as(), told_as(summary="Other words."))
+    lane.work(*(output.value for output in told.outputs if output.topic == TopicName.ADMITTED_URGENT))
+    known = only(lane)
+    said = text(described(known, None, load_policies(), NOW))
+    assert "its service used the id before, with other content" in said
+    assert f"(offset 1 of {TopicName.FORUM_DISCLOSURES})" in said
+    first = decision_id(Service.FORUM, id_of("d-1"))
+    assert f"The first one under {id_of('d-1')} stands: offset 0 of" in said
+    assert f"decision {first}." in said
+    assert "--entered-again ID" in text(ways_to_settle(known, None, load_policies(), NOW))
 
 
 def test_what_was_sealed_is_shown_whole() -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from schemas.errors import Invalid
 from schemas.review_table import REVIEW_TABLE, fields_of
+from schemas.topics import TopicName
 from schemas.vocabulary import ReviewDecision, ReviewReason
-from services.review.words import OPTIONS, option_words
+from services.review.options import OPTIONS, option_words
 from tests.decide_reviews import HOUR, MINUTE, answered, asked, concern, reviews, unconfirmed
 from tests.review_outcomes import SUPERVISOR, outcome
-from tests.turns import NOW, Lane, why
+from tests.turns import NOW, Lane, on, why
 
 UNCLEAR = {"says_safe": False, "contradicted": False, "unclear": True}
 
@@ -55,12 +56,31 @@ def test_whoever_was_not_reached_is_asked_about_again_at_the_time_that_was_given
     assert [each["escalation"] for each in reviews(lane.pass_time(at))] == [1]
 
 
+def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_changes_nothing(lane: Lane) -> None:
+    review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
+    name = review["review_id"]
+    old = outcome(name, "not_reached", ask_again_at=NOW + 20 * HOUR, decided_at=NOW)
+    new = outcome(name, "not_reached", by=SUPERVISOR, ask_again_at=NOW + HOUR, decided_at=NOW + MINUTE)
+    assert [each["deadline"] for each in reviews(answered(lane, old))] == [NOW + 20 * HOUR]
+    assert [each["deadline"] for each in reviews(answered(lane, new))] == [NOW + HOUR]
+    turn = answered(lane, old)
+    assert why(turn) == ["decided_at: is before that of the outcome which said last when to ask again"]
+    assert turn.outputs == []
+    # Its time passed, and somebody else was asked: the same record does not move that deadline.
+    lane.pass_time(NOW + HOUR)
+    turn = lane.work(new, topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR)
+    assert (why(turn), turn.outputs) == ([], [])
+    turn = answered(lane, outcome(name, "refuse", refusal="no_clause_holds", decided_at=NOW))
+    assert (why(turn), len(on(turn, TopicName.DECISIONS))) == ([], 1)
+    assert not [key for key in lane.state if key.startswith(b"n:")]
+
+
 @pytest.mark.parametrize("after", [-MINUTE, 25 * HOUR])
 def test_a_time_that_is_past_or_too_late_asks_nobody_again(lane: Lane, after: timedelta) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
     turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=NOW + after))
     (reason,) = why(turn)
-    assert reason.startswith("ask_again_at: must be after now and at the latest 2026-02-04T21:10:00")
+    assert reason == "ask_again_at: must be after now and at the latest 2026-02-04T21:10+00:00"
 
 
 def test_an_urgent_question_is_asked_again_within_its_own_deadline(lane: Lane) -> None:

@@ -18,7 +18,7 @@ from tests.unit.policy_cases import NOW, POLICY, found
 FOLDER = Path(__file__).parents[1] / "data" / "scenarios"
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
 DAY = (FOLDER / "day.jsonl").read_bytes().splitlines()
-DISCLOSURES = [readable(parse_json(line)) for line in DAY]
+DISCLOSURES = [readable(parse_json(line), NOW) for line in DAY]
 RULINGS = [decide(disclosed, now=NOW, policy=POLICY) for disclosed in DISCLOSURES]
 #: Which clauses the table's columns speak of; the others stand in decisions besides.
 COLUMNS = re.compile(r"IR-.|LT-.|AD-2|SCOPE-.|SAFE-[35]")

@@ -39,6 +39,7 @@ class Desk:
     now: datetime
 
     def __post_init__(self) -> None:
+        self.alarms: list[str] = []
         Keys.create(self.folder)
         self.write("duty.toml", rota("lead-1", "lead-2"))
         for name in ("lead-1", "lead-2"):
@@ -53,6 +54,7 @@ class Desk:
             load_policy().trained,
             monotonic=self._seconds,
             now=lambda: self.now,
+            alarm=self.alarms.append,
         )
 
     def _seconds(self) -> float:
@@ -272,6 +274,37 @@ def test_a_wrong_key_keeps_the_one_that_was_known_beside_others_that_change(
     assert refused.counted == ["staff_key"] * 2
     desk.write("staff/lead-9.key", "cd" * 32)
     assert desk.look().keys == {"lead-1": known.keys["lead-1"], "lead-9": bytes.fromhex("cd" * 32)}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("staff/lead-1.key", "staff_key"),
+        ("duty.toml", "rota"),
+        ("master.key", "fixed_key"),
+    ],
+)
+def test_a_file_that_is_emptied_and_not_removed_alarms_for_as_long_as_what_it_held_counts(
+    desk: Desk, name: str, kind: str
+) -> None:
+    known = desk.look()
+    held = (desk.folder / name).read_text()
+    desk.write(name, "")
+    assert desk.look() == known
+    assert desk.look() == known
+    assert desk.alarms == [kind]
+    desk.look(timedelta(seconds=59))
+    assert desk.alarms == [kind] * 2
+    desk.write(name, held)
+    desk.look(timedelta(seconds=120))
+    assert desk.alarms == [kind] * 2
+
+
+def test_a_folder_of_keys_that_is_gone_alarms(desk: Desk) -> None:
+    desk.look()
+    (desk.folder / "staff").rename(desk.folder / "away")
+    desk.look()
+    assert desk.alarms == ["staff_folder"]
 
 
 def test_a_key_file_by_a_name_is_not_named(desk: Desk, refused: Refused) -> None:

@@ -1,10 +1,17 @@
 """What a process writes of itself, and that none of it can quote a person."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from infra import telemetry
+from infra.settings_errors import WrongSetting
+from infra.telemetry import SeldomFilter
 
 PERSON = "+447700900123"
 
@@ -39,9 +46,22 @@ raise RuntimeError("ends with {PERSON}")
 """
 
 
-def run(**environment: str) -> subprocess.CompletedProcess[str]:
+AWAY = """
+import logging, time
+from infra import telemetry
+
+clock = [0.0]
+time.monotonic = lambda: clock[0]
+telemetry.configure("worker")
+for moment in (0.0, 1.0, 2.0, 12.0):
+    clock[0] = moment
+    logging.getLogger("aiokafka").error("cannot connect to %s", moment)
+"""
+
+
+def run(program: str = PROGRAM, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env={**os.environ, **environment}, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
     )  # fmt: skip
 
@@ -105,7 +125,48 @@ def test_developers_see_our_lower_levels_but_never_a_librarys() -> None:
     assert "sent %r" not in said
 
 
-def test_a_level_that_does_not_exist_ends_the_process() -> None:
-    done = run(CONFIDE_LOG_LEVEL="loud")
-    assert done.returncode == 1
-    assert "CONFIDE_LOG_LEVEL is debug, info, warning, error or critical, not loud" in done.stderr
+@pytest.mark.parametrize("setting", ["CONFIDE_LOG_LEVEL", "CONFIDE_TRACES", "CONFIDE_METRICS"])
+def test_a_setting_that_is_wrong_ends_a_verb_in_one_line_that_names_it(setting: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    wrong = "loud" if setting == "CONFIDE_LOG_LEVEL" else str(tmp_path / "file" / "folder")
+    said = {
+        "CONFIDE_LOG_LEVEL": "is debug, info, warning, error or critical, not loud",
+        "CONFIDE_TRACES": f"is a folder to write to, and {wrong} is none: Not a directory",
+        "CONFIDE_METRICS": f"is a folder to write to, and {wrong} is none: Not a directory",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", "agencies", "--folder", str(tmp_path / "agencies")],
+        env={**os.environ, setting: wrong}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, f"confide: {setting} {said[setting]}\n")
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write to any folder, so the answer is given.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(WrongSetting, match=f"CONFIDE_TRACES is a folder to write to, and {tmp_path} is none: Permis"):
+        telemetry._file("CONFIDE_TRACES", str(tmp_path), "worker")
+
+
+def test_a_librarys_message_is_written_seldom_and_says_how_often_it_came() -> None:
+    first, later = events(run(AWAY))
+    assert first["event"] == later["event"] == "cannot connect to %s"
+    assert "repeated" not in first
+    assert later["repeated"] == 2
+
+
+def test_the_next_one_after_a_while_says_how_often_it_came() -> None:
+    now = 0.0
+    seldom = SeldomFilter(lambda: now)
+
+    def written(name: str, message: str) -> int | None:
+        record = logging.LogRecord(name, logging.ERROR, "", 0, message, (), None)
+        return getattr(record, "repeated", 0) if seldom.filter(record) else None
+
+    assert [written("aiokafka", "away") for _ in range(3)] == [0, None, None]
+    assert written("aiokafka", "another") == 0
+    assert [written("streams.agents", "ours") for _ in range(2)] == [0, 0]
+    now = 10.0
+    assert [written("aiokafka", "away") for _ in range(2)] == [2, None]
+    now = 20.0
+    assert written("aiokafka", "away") == 1

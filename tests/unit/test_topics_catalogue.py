@@ -39,7 +39,6 @@ CONTRACT = SOURCES | {
 CHANGELOGS = {
     f"safeguarding.{group}-changelog.v1"
     for group in (
-        "admit-urgent",
         "admit",
         "identity",
         "decide",
@@ -168,7 +167,12 @@ def test_an_acknowledged_record_is_on_all_replicas_but_one(replication: int, cop
     for topic in CATALOGUE.values():
         settings = topic.settings(replication)
         assert settings.pop("min.insync.replicas") == copies
-        assert settings == topic.config
+        assert settings == {**topic.config, **topics.STAMPED}
+
+
+def test_the_broker_stamps_each_record_of_each_topic() -> None:
+    for topic in CATALOGUE.values():
+        assert topic.settings(1)["message.timestamp.type"] == "LogAppendTime"
 
 
 def test_each_record_is_carried_by_a_topic_and_each_that_is_carried_has_a_schema() -> None:

@@ -108,6 +108,22 @@ def test_a_turn_without_progress_ends_the_process_and_one_with_progress_does_not
     assert len(endings.said) == 1
 
 
+def test_a_lane_that_waits_for_others_hangs_nowhere(endings: Endings) -> None:
+    watchdog = Watchdog(SECONDS, endings)
+    with watchdog.turn("lane-0"):
+        looking(watchdog, 15)
+        with watchdog.waiting("lane-0"):
+            looking(watchdog, 100)
+        looking(watchdog, 15)
+        assert endings.said == []
+        with pytest.raises(Ended):
+            looking(watchdog, 6)
+    with watchdog.waiting("lane-0"):
+        pass
+    looking(watchdog, 100)
+    assert len(endings.said) == 1
+
+
 def test_a_process_that_was_frozen_saw_no_looks_and_hung_nowhere(endings: Endings) -> None:
     watchdog = Watchdog(0.001, endings)
     with watchdog.turn("lane-0"), watchdog.call("lane-0"):

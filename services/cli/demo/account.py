@@ -5,8 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.vocabulary import DeliveryState, NoticeStands, Outcome
-from services.cli.demo.notices import acknowledgements, missing_notices, settled_after_tell_by, untrue_notices
+from schemas.vocabulary import DeliveryState, NoticeStands, Outcome, ReviewReason, Service
+from services.cli.demo.notices import (
+    acknowledgements,
+    missing_notices,
+    repeated_notices,
+    settled_after_tell_by,
+    untrue_notices,
+)
+from streams.domain.ids import decision_id
 
 Fields = dict[str, Any]
 
@@ -20,6 +27,7 @@ class Sent:
     accepted: bool
     #: By the clock of the demo, in seconds.
     at: float
+    service: Service | None = None
     #: The service and the kinds of concern, as far as the line can be read.
     about: str = ""
     error: str = ""
@@ -34,6 +42,8 @@ class Account:
     reports: dict[str, Fields] = field(default_factory=dict)
     deliveries: list[Fields] = field(default_factory=list)
     due: dict[str, Fields] = field(default_factory=dict)
+    #: The channels of each notice as it was written first.
+    _channels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled: dict[str, Fields] = field(default_factory=dict)
     reviews: dict[str, Fields] = field(default_factory=dict)
     reviews_settled: dict[str, Fields] = field(default_factory=dict)
@@ -74,16 +84,16 @@ class Account:
                 # What nobody answered is asked again of the next on duty, each step once.
                 self.read[f"{record} {fields['review_id']} of step {fields['escalation']}"] += 1
                 self.reviews[fields["review_id"]] = fields
-                if fields["undelivered"] is None:
+                if fields["undelivered"] is None and fields["reason"] != ReviewReason.CONFLICTING_ID:
                     self._reviewed.add(fields["decision_id"])
             case "ReviewSettled":
                 self._once(record, self.reviews_settled, "review_id", fields)
             case _:
                 raise ValueError(f"no account is kept of {record}")
 
-    def is_decided(self, disclosure_id: str) -> bool:
-        """Return whether the disclosure has its decision."""
-        return disclosure_id in self.decided_at
+    def is_decided(self, service: Service | None, disclosure_id: str) -> bool:
+        """Return whether this service's disclosure of that id has its decision."""
+        return service is not None and decision_id(service, disclosure_id) in self.decisions
 
     def about(self, disclosure_id: str) -> str:
         """Return what came in: the service and the kinds of concern."""
@@ -103,7 +113,8 @@ class Account:
         """Yield what is still to come: a decision or rejection, the end of a report, the end of a notice."""
         refused = Counter(fields["disclosure_id"] for fields in self.rejected)
         for sent in self.sent:
-            if sent.accepted and not self.is_decided(sent.disclosure_id or "") and not refused[sent.disclosure_id]:
+            is_decided = self.is_decided(sent.service, sent.disclosure_id or "")
+            if sent.accepted and not is_decided and not refused[sent.disclosure_id]:
                 yield f"line {sent.line} has no decision and was not rejected"
         for decision in self.decisions.values():
             yield from self._open_of_decision(decision)
@@ -127,9 +138,12 @@ class Account:
         # The notifier writes these again itself, to learn what was written before `tell_by` passed.
         asked = {_due_as(id_, NoticeStands.TELLING) for id_ in settled_after_tell_by(self.due, self.settled)}
         faults += [
-            f"{what} was read {times} times" for what, times in self.read.items() if times > 1 and what not in asked
+            f"{what} was read {times} times"
+            for what, times in self.read.items()
+            if times > 1 and what.partition(" by ")[0] not in asked
         ]
         faults += untrue_notices(self.settled.values(), acknowledgements(self.deliveries))
+        faults += repeated_notices(self.settled.values())
         faults += [
             f"report {report_id} failed ({reason}) and waits for a human"
             for report_id, reason in self._handed_over().items()
@@ -189,17 +203,17 @@ class Account:
         return first
 
     def _open_of_decision(self, decision: Fields) -> Iterable[str]:
-        decision_id = decision["decision_id"]
+        made = decision["decision_id"]
         if decision["outcome"] in (Outcome.EMERGENCY, Outcome.REFER):
-            reports = self._reports_of.get(decision_id, [])
+            reports = self._reports_of.get(made, [])
             told = {report["agency"] for report in reports} | self._told_before(decision)
             for agency in sorted({entry["agency"] for entry in decision["agencies"]} - told):
-                yield f"decision {decision_id} tells {agency}, but there is no report to it"
+                yield f"decision {made} tells {agency}, but there is no report to it"
             for report in reports:
                 if report["report_id"] not in self._noticed:
                     yield f"report {report['report_id']} has no notice to the person"
-        if decision["review"] and decision_id not in self._reviewed:
-            yield f"decision {decision_id} asks for a review, but there is none"
+        if decision["review"] and made not in self._reviewed:
+            yield f"decision {made} asks for a review, but there is none"
 
     def _told_before(self, decision: Fields) -> set[str]:
         """Return who was told by the decisions that this one takes the place of: they are not told again."""
@@ -210,9 +224,15 @@ class Account:
         return told
 
     def _take_due(self, fields: Fields) -> None:
-        """Enter a notice: DECIDE writes it once for each way its report stands, in no order that is promised."""
-        notification_id, stands = fields["notification_id"], fields["stands"]
-        self.read[_due_as(notification_id, stands)] += 1
+        """Enter a notice: DECIDE writes it once for each way its report stands, in no order that is promised.
+
+        It writes it again where a channel of it was marked unsafe.
+        """
+        notification_id, stands, channels = fields["notification_id"], fields["stands"], tuple(fields["channels"])
+        first = self._channels.setdefault(notification_id, channels)
+        self.read[
+            _due_as(notification_id, stands) + ("" if channels == first else f" by {len(channels)} channels")
+        ] += 1
         if notification_id not in self.due or stands != NoticeStands.TELLING:
             self.due[notification_id] = fields
         self._noticed.add(fields["report_id"])

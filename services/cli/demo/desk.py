@@ -1,7 +1,7 @@
 """Staff of the play: what they do about a report that no agency acknowledged, as a safeguarding lead would."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +30,9 @@ class Desk:
     Nobody is at it where the keys have none of staff: a play adds none to keys that are not its own.
     """
 
-    def __init__(self, bootstrap: str, keys: Path, account: Account, say: Callable[[str], None]) -> None:
+    def __init__(self, bootstrap: str, keys: Path, account: Account) -> None:
         self._bootstrap = bootstrap
         self._account = account
-        self._say = say
         self._staff = _first_on_rota()
         self._key = Keys.load(keys).staff.get(self._staff.id)
         self._seen: set[str] = set()
@@ -49,14 +48,13 @@ class Desk:
             for review_id, review in list(self._account.reviews.items()):
                 is_new = review_id not in self._seen and review_id not in self._account.reviews_settled
                 if is_new and review["reason"] == ReviewReason.UNDELIVERED:
-                    await self._send_again(review_id, review["undelivered"])
+                    await self._send_again(review_id)
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def _send_again(self, review_id: str, about: Mapping[str, str]) -> None:
+    async def _send_again(self, review_id: str) -> None:
         # Where Kafka is away, or nothing came of it in time, it is tried again.
         if await asyncio.to_thread(self._answer, review_id):
             self._seen.add(review_id)
-            self._say(f"settled      {self._staff.id} has the report to {about['agency']} sent again")
 
     def _answer(self, review_id: str) -> bool:
         if self._key is None:

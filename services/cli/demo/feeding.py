@@ -25,7 +25,7 @@ async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: boo
             for number, line in enumerate(lines, start=1):
                 sent = await _send(client, number, line, account)
                 if sent.accepted and sent.disclosure_id is not None:
-                    await _decided(account, sent.disclosure_id)
+                    await _decided(account, sent.service, sent.disclosure_id)
         else:
             slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -37,8 +37,8 @@ async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: boo
 
 
 async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: Account) -> Sent:
-    disclosure_id, about = _seen(line)
-    sent = Sent(line=number, disclosure_id=disclosure_id, accepted=True, at=time.monotonic(), about=about)
+    disclosure_id, service, about = _seen(line)
+    sent = Sent(number, disclosure_id, accepted=True, service=service, at=time.monotonic(), about=about)
     account.enter(sent)
     until = sent.at + PATIENCE_SECONDS
     while True:
@@ -61,25 +61,27 @@ async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: A
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _decided(account: Account, disclosure_id: str) -> None:
+async def _decided(account: Account, service: Service | None, disclosure_id: str) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     # Asked for, not told of: the records come in a thread of their own.
-    while not account.is_decided(disclosure_id) and time.monotonic() < until:  # noqa: ASYNC110
+    while not account.is_decided(service, disclosure_id) and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _seen(line: bytes) -> tuple[str | None, str]:
-    """Return the line's disclosure id and what it is about, as far as a line that may be bad can be read."""
+def _seen(line: bytes) -> tuple[str | None, Service | None, str]:
+    """Return the line's disclosure id, its service and its concerns, as far as a line that may be bad can be read."""
     try:
         fields = json.loads(line)
     except ValueError:
-        return None, ""
+        return None, None, ""
     found = fields.get("disclosure_id") if isinstance(fields, dict) else None
+    service, about = None, ""
     try:
-        about = f"{Service(fields['service'])}: {', '.join(ConcernKind(c['kind']) for c in fields['concerns'])}"
+        service = Service(fields["service"])
+        about = f"{service}: {', '.join(ConcernKind(c['kind']) for c in fields['concerns'])}"
     except (KeyError, TypeError, ValueError):
-        about = ""
-    return found if isinstance(found, str) else None, about
+        pass  # As far as it can be read is how far the table shows it.
+    return found.lower() if isinstance(found, str) else None, service, about
 
 
 def _error_of(answer: httpx2.Response) -> str:

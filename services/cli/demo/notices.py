@@ -24,15 +24,27 @@ def acknowledgements(deliveries: Iterable[Fields]) -> dict[str, datetime]:
 
 
 def untrue_notices(settled: Iterable[Fields], acknowledged: Mapping[str, datetime]) -> list[str]:
-    """Return each notice that says more than was so when it was settled.
+    """Return each notice that says something else than was so when it was settled.
 
     `acknowledged` says since when each agency has its report. An agency that a human told by phone belongs there too.
     """
     return [
         f"notice {notice['notification_id']} says {notice['says']} of report {notice['report_id']}, {why}"
         for notice in settled
-        if notice["says"] == NoticeSays.HAVE_TOLD
-        and (why := _why_untrue(_time(notice["settled_at"]), acknowledged.get(notice["report_id"])))
+        if (why := _why_untrue(notice, acknowledged.get(notice["report_id"]))) is not None
+    ]
+
+
+def repeated_notices(settled: Iterable[Fields]) -> list[str]:
+    """Return each report of which the person heard twice, under two ids, that the agency was told."""
+    said: dict[str, set[str]] = {}
+    for notice in settled:
+        if notice["says"] == NoticeSays.HAVE_TOLD and notice["state"] == NoticeState.TOLD:
+            said.setdefault(notice["report_id"], set()).add(notice["notification_id"])
+    return [
+        f"report {report_id} has {len(notices)} notices that say {NoticeSays.HAVE_TOLD}, not one"
+        for report_id, notices in said.items()
+        if len(notices) > 1
     ]
 
 
@@ -60,10 +72,17 @@ def settled_after_tell_by(due: Mapping[str, Fields], settled: Mapping[str, Field
     }
 
 
-def _why_untrue(settled_at: datetime, acknowledged_at: datetime | None) -> str | None:
-    if acknowledged_at is None:
-        return "which was never acknowledged"
-    return "before it was acknowledged" if settled_at < acknowledged_at else None
+def _why_untrue(notice: Fields, acknowledged_at: datetime | None) -> str | None:
+    settled_at = _time(notice["settled_at"])
+    match notice["says"]:
+        case NoticeSays.HAVE_TOLD if acknowledged_at is None:
+            return "which was never acknowledged"
+        case NoticeSays.HAVE_TOLD if acknowledged_at is not None and settled_at < acknowledged_at:
+            return "before it was acknowledged"
+        case NoticeSays.HAVE_NOT_TOLD if acknowledged_at is not None and settled_at >= acknowledged_at:
+            return "after it was acknowledged"
+        case _:
+            return None
 
 
 def _time(written: str | datetime) -> datetime:

@@ -76,7 +76,7 @@ async def _play(lines: list[bytes], out: Path | None, partitions: int, workers: 
             with _reading(house.bootstrap, account, view) as reader:
                 opened = time.monotonic()
                 view.say(f"the house is open after {opened - began:.1f} s: Kafka at {house.bootstrap}")
-                desk = Desk(house.bootstrap, house.keys, account, view.say)
+                desk = Desk(house.bootstrap, house.keys, account)
                 if desk.is_staffed:
                     await refuse_once(house.refusing)
                 async with working(desk):

@@ -157,4 +157,4 @@ def _disclosure_id(value: bytes) -> str | None:
         except (ValueError, RecursionError):
             return None
         found = line.get("disclosure_id") if isinstance(line, dict) else None
-    return found if isinstance(found, str) else None
+    return found.lower() if isinstance(found, str) else None

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from schemas.vocabulary import DeliveryState, Outcome
 from services.cli.demo.account import Account
+from streams.domain.ids import notice_reference, notification_id
 
 _STYLES = {
     Outcome.EMERGENCY: "bold red",
@@ -27,7 +28,7 @@ _MEDIAN = 49
 
 
 class View:
-    """A live table on a terminal; elsewhere a line for each decision."""
+    """A live table on a terminal; elsewhere a line for each decision. Hand-overs are lines in either."""
 
     def __init__(self, lines: int, *, paced: bool) -> None:
         self.console = Console(soft_wrap=True)
@@ -41,6 +42,8 @@ class View:
 
     def came(self, name: str, fields: Mapping[str, Any], account: Account) -> None:
         """Take note of a record; without a terminal each decision and rejection is a line of its own."""
+        if (line := _hand_over_line(name, fields, account)) is not None:
+            self.console.print(line, style="bold", highlight=False)
         if self.console.is_terminal or not self._each:
             return
         if name == "Decision":
@@ -48,11 +51,7 @@ class View:
         elif name == "Rejected":
             self.console.print(f"rejected     {fields['reason']}", highlight=False)
         elif name == "NotificationSettled":
-            self.console.print(_notice_line(fields), style="dim", highlight=False)
-        elif name == "ReviewRequested" and fields["undelivered"] is not None and fields["escalation"] == 0:
-            about = fields["undelivered"]
-            failed = f"report to {about['agency']} failed ({about['failure']})"
-            self.console.print(f"hand-over    {failed}: {fields['on_duty']} is asked", style="bold", highlight=False)
+            self.console.print(_notice_line(fields, account), style="dim", highlight=False)
 
     def show(self, account: Account) -> None:
         """Draw the table as it stands."""
@@ -80,7 +79,7 @@ def summary(
 ) -> None:
     """Print what the play came to."""
     table = Table(title=f"{len(account.sent)} lines in {seconds:.1f} s", title_justify="left", show_header=False)
-    table.add_row("disclosures", f"{len({s.disclosure_id for s in account.sent if s.accepted})} accepted")
+    table.add_row("disclosures", _lines(account))
     outcomes = Counter(decision["outcome"] for decision in account.decisions.values())
     table.add_row("decisions", _counts({outcome.value: outcomes[outcome] for outcome in Outcome}))
     table.add_row("persons", str(len(account.persons())))
@@ -132,10 +131,46 @@ def _decision_line(decision: Mapping[str, Any], account: Account) -> str:
     return f"{decision['outcome']:<13}{about}; {_because(decision)}" + (f"  → {told}" if told else "")
 
 
-def _notice_line(notice: Mapping[str, Any]) -> str:
+def _notice_line(notice: Mapping[str, Any], account: Account) -> str:
+    report_id = notice["report_id"]
+    reference = notice_reference(notification_id(report_id))
+    agency = account.reports[report_id]["agency"] if report_id in account.reports else f"of report {_short(report_id)}"
     said = (notice["says"] or "nothing").replace("_", " ")
     by = f" by {notice['channel']}" if notice["channel"] else ""
-    return f"notice       {notice['state']}: {said}{by}" + (f" ({notice['reason']})" if notice["reason"] else "")
+    why = f" ({notice['reason']})" if notice["reason"] else ""
+    return f"notice       {reference}, {agency}: {notice['state']}, {said}{by}{why}"
+
+
+def _hand_over_line(name: str, fields: Mapping[str, Any], account: Account) -> str | None:
+    """Return the line of a review of an undelivered report as it opens or is settled; None of any other record."""
+    review = account.reviews.get(fields["review_id"]) if name in ("ReviewRequested", "ReviewSettled") else None
+    if review is None or (about := review["undelivered"]) is None:
+        return None
+    which = f"review {_short(fields['review_id'])}: "
+    report = f"report {_short(about['report_id'])} to {about['agency']}"
+    if name == "ReviewSettled":
+        by = fields["by"] or "the agency"
+        return f"settled      {which}{report}: {by}: {fields['decision'].replace('_', ' ')}"
+    if fields["escalation"] > 0:
+        return None
+    return f"hand-over    {which}{report} failed ({about['failure']}): {fields['on_duty']} is asked"
+
+
+def _short(id_: str) -> str:
+    """Return the part of an id that is enough to know it again, and to give to `confide review show`."""
+    return id_[:8]
+
+
+def _lines(account: Account) -> str:
+    """Return what became of the lines that were sent, so that their numbers add up."""
+    accepted = [each for each in account.sent if each.accepted]
+    ids = len({each.disclosure_id for each in accepted})
+    parts = [f"{ids} accepted"]
+    if (again := len(accepted) - ids) > 0:
+        parts.append(f"{again} with an id sent before")
+    if (refused := len(account.sent) - len(accepted)) > 0:
+        parts.append(f"{refused} refused")
+    return f"{len(account.sent)} lines = {' + '.join(parts)}"
 
 
 def _because(decision: Mapping[str, Any]) -> str:

@@ -193,6 +193,7 @@ REASONS: Mapping[ReviewReason, str] = {
     ReviewReason.NO_ROUTE: "nobody who could be told is known",
     ReviewReason.SUSPECTED_SHARED: "an identifier may belong to several people",
     ReviewReason.REJECTED: "the record could not be understood",
+    ReviewReason.CONFLICTING_ID: "its service used the id before, with other content",
     ReviewReason.UNDELIVERED: "no agency has acknowledged the report",
 }
 AGENCIES: Mapping[Agency, str] = {

@@ -1,0 +1,56 @@
+"""How a review was settled, and what came of it, in words; nothing in these lines identifies the person."""
+
+from collections.abc import Iterator, Sequence
+
+from schemas.reviews import ReviewSettled
+from schemas.vocabulary import DeliveryState, ReviewDecision
+from services.review.reading import Followed
+from streams.domain.policy.wording import AGENCIES, time_words
+
+_ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
+
+
+def settled_words(settled: ReviewSettled) -> Iterator[str]:
+    """Yield who settled a review, how, and all that they said of it in the clear."""
+    how = settled.decision.value.replace("_", " ") + ("" if settled.refusal is None else f" ({settled.refusal})")
+    yield f"Settled {time_words(settled.settled_at)} by {settler(settled)}: {how}."
+    match settled.decision:
+        case ReviewDecision.TOLD_BY_PHONE if settled.told_at is not None:
+            yield f"The agency was told by phone {time_words(settled.told_at)}; its reference is {settled.reference}."
+        case ReviewDecision.ACKNOWLEDGED if settled.reference is not None:
+            yield f"The agency acknowledged the report after all; its reference is {settled.reference}."
+        case ReviewDecision.ENTERED_AGAIN:
+            yield f"It was entered again as disclosure {settled.entered_as}."
+        case ReviewDecision.NEW_FACTS if settled.facts:
+            yield f"Found out: {', '.join(f'{each.path}={_value(each.value)}' for each in settled.facts)}."
+        case ReviewDecision.SEND_AGAIN:
+            yield f"Report {settled.report_id} was sent again, as sending {settled.generation}."
+        case _:
+            pass
+    if settled.decision_id is not None:
+        yield f"Decision {settled.decision_id} followed."
+
+
+def settler(settled: ReviewSettled) -> str:
+    """Return who settled a review: a member of staff with their role, or the agency."""
+    return "the agency" if settled.by is None or settled.role is None else f"{settled.by} ({settled.role.value})"
+
+
+def reported_words(reports: Sequence[Followed]) -> Iterator[str]:
+    """Yield how far each report that belongs to a settled review is at its agency."""
+    for report in reports:
+        yield f"Report {report.report_id} to {AGENCIES[report.agency]}: {_progress(report)}."
+
+
+def _progress(report: Followed) -> str:
+    reference = f", their reference {report.reference}" if report.reference else ""
+    if report.is_stopped and report.state not in _ACKNOWLEDGED:
+        return "no attempt follows, staff stopped it"
+    if report.state is None:
+        return "not taken up yet"
+    why = f" ({report.reason.replace('_', ' ')})" if report.reason else ""
+    return f"{report.state.value.replace('_', ' ')}{reference}{why}"
+
+
+def _value(value: bool | int | str) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,51 @@
+"""The ids of disclosures that an ADMIT lane has seen: what comes again under one is a repeat or a conflict.
+
+One id always meets one lane, urgent or routine: the services' topics are keyed by it, and ADMIT moves what lies in
+another partition. Ids count per service.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from schemas.disclosure import disclosure_key
+from schemas.topics import KNOWN_DAYS, SERVICE_OF, URGENT, disclosures
+from streams.domain.tokens import same_content
+from streams.runtime import Record, Turn
+
+_SEEN = b"d:"
+_KNOWN_FOR = timedelta(days=KNOWN_DAYS)
+_URGENT, _ROUTINE = "u", "r"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSeen:
+    """The record that first brought an id: the digest of its content, and where it lies."""
+
+    digest: str
+    topic: str
+    partition: int
+    offset: int
+
+    def is_repeated_by(self, digest: str) -> bool:
+        """Return whether this digest may be of the same content."""
+        return same_content(self.digest, digest)
+
+
+def first_seen(turn: Turn, record: Record, disclosure_id: str, digest: str) -> FirstSeen | None:
+    """Return the record that brought this id before; None where this one is the first, which is then remembered.
+
+    The record's own topic says of which service the id is.
+
+    State: `d:` + service + `|` + id → digest, `u` or `r` for the urgent or the routine topic, and the offset, for
+    KNOWN_DAYS.
+    """
+    service = SERVICE_OF[record.topic]
+    name = _SEEN + service.encode() + b"|" + disclosure_key(disclosure_id)
+    seen = turn.get(name)
+    if seen is not None:
+        known, which, offset = seen.decode().split("|")
+        topic = disclosures(service, urgent=which == _URGENT)
+        return FirstSeen(known, topic, record.partition, int(offset))
+    which = _URGENT if record.topic in URGENT else _ROUTINE
+    turn.put(name, f"{digest}|{which}|{record.offset}".encode(), until=turn.now + _KNOWN_FOR)
+    return None

@@ -1,0 +1,37 @@
+"""Whether a run was right."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tests.chaos.judge_disclosures import disclosures, persons, sends
+from tests.chaos.judge_notices import notices
+from tests.chaos.judge_processes import processes
+from tests.chaos.judge_reports import alarmed, told_agencies
+from tests.chaos.judge_requests import requests
+from tests.chaos.taken import Taken
+
+_JUDGES: tuple[Callable[[Taken, Counter[str]], Iterator[str]], ...] = (
+    sends,
+    disclosures,
+    persons,
+    told_agencies,
+    requests,
+    alarmed,
+    notices,
+    processes,
+)
+
+
+@dataclass(slots=True)
+class Account:
+    """Every fault of a run, and the counts of what there was."""
+
+    faults: list[str]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, taken: Taken) -> "Account":
+        """Return the account of what was read."""
+        counts: Counter[str] = Counter()
+        return cls([fault for judge in _JUDGES for fault in judge(taken, counts)], counts)

@@ -1,0 +1,97 @@
+"""One agency as a process of its own, in whatever mood a file says: `python -m tests.chaos.agencies …`.
+
+    python -m tests.chaos.agencies AGENCY PORT LOG MOOD_FILE
+
+One agency, `FORGETFUL`, does not recognise what it got before: it takes each request that reaches it as a new report.
+"""
+
+import asyncio
+import random
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from schemas.vocabulary import Agency
+from services.agencies import AgencyLog, Fault, Faults, create_app
+from services.agencies.log import Attempt, Seen
+from services.cli.ready import ready
+from services.sdk.serving import listen, serve
+from tests.chaos.plan import ATTEMPT_SECONDS, FORGETFUL, Mood
+
+_UNAVAILABLE, _DENIED = 503, 401
+#: How long a late answer takes: some still come in time.
+_LATE_SECONDS = 0.8 * ATTEMPT_SECONDS, 2.0 * ATTEMPT_SECONDS
+
+
+def mood_of(file: Path) -> Mood | None:
+    """Return the mood that a file says, None for none."""
+    with suppress(FileNotFoundError, ValueError):
+        return Mood(file.read_text())
+    return None
+
+
+class Moody(Faults):
+    """The fault that the present mood has for a request."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+        self._chance = random.Random(0)
+
+    def next(self) -> int | Fault | None:
+        """Return the fault that the present request meets, None for none."""
+        match mood_of(self._file):
+            case Mood.DROPS:
+                return Fault.DROP
+            case Mood.HANGS:
+                return Fault.TIMEOUT
+            case Mood.REFUSES:
+                return _UNAVAILABLE
+            case Mood.DENIES:
+                return _DENIED
+            case Mood.TAKES_SILENTLY:
+                return self._chance.choice((Fault.DROP_AFTER_ACCEPT, Fault.TIMEOUT_AFTER_ACCEPT))
+            case _:
+                return None
+
+
+class LateAnswers:
+    """The application of an agency, whose answers come late while that is its mood."""
+
+    def __init__(self, app: ASGIApp, file: Path) -> None:
+        self._app = app
+        self._file = file
+        self._chance = random.Random(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def late(message: Message) -> None:
+            if message["type"] == "http.response.start" and mood_of(self._file) is Mood.ANSWERS_LATE:
+                await asyncio.sleep(self._chance.uniform(*_LATE_SECONDS))
+            await send(message)
+
+        await self._app(scope, receive, late)
+
+
+class ForgetfulLog(AgencyLog):
+    """A log that recognises nothing."""
+
+    def _judge(self, attempt: Attempt, refuse: bool) -> Seen:
+        seen = super()._judge(attempt, refuse)
+        return Seen.ACCEPTED if seen in (Seen.REPEAT, Seen.CONFLICT) else seen
+
+
+def main(agency: Agency, port: int, path: Path, mood: Path) -> None:
+    """Serve until SIGTERM."""
+    log = (ForgetfulLog if agency is FORGETFUL else AgencyLog)(path)
+    try:
+        with listen("127.0.0.1", port) as bound:
+            app = LateAnswers(create_app(agency, log, Moody(mood)), mood)
+            asyncio.run(serve([(app, bound)], ready(f"agency {agency}")))
+    finally:
+        log.close()
+
+
+if __name__ == "__main__":
+    main(Agency(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

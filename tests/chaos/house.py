@@ -1,0 +1,257 @@
+"""The house that a seed strikes: every process kept running, the broker, the agencies' moods, and what was done."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from infra.broker import LocalBroker
+from infra.broker.probe import free_port
+from infra.topics import apply
+from schemas.vocabulary import Agency
+from services.settings import Keys
+from tests.chaos.absences import Absences, Gap
+from tests.chaos.kept import Away, Ended, Kept
+from tests.chaos.plan import KINDS, PARTITIONS, SILENT, Blow, Do, Mood, Spell
+
+LEAD = "lead-1"
+_LOOK_SECONDS = 0.3
+#: It starts again and again: code compiled once and quickly is there sooner. Twelve partitions a topic and a producer a
+#: lane: half a gigabyte of heap is too little.
+_JAVA = ("-XX:TieredStopAtLevel=1", "-Xms512m", "-Xmx1g")
+#: How long the broker works between two blows at least (seconds).
+_LEAST_BROKER_SECONDS = 15.0
+_DUTY = f"""
+[escalate_every]
+emergency = "1 minute"
+other = "1 minute"
+[[staff]]
+id = "{LEAD}"
+role = "safeguarding_lead"
+on_duty = ["daily 00:00-24:00"]
+"""
+
+
+class House:
+    """All of it."""
+
+    def __init__(self, folder: Path, alarm: str) -> None:
+        self.folder = folder
+        self.broker = LocalBroker(folder / "kafka", java_options=_JAVA)
+        self.broker_away = Away()
+        self.kept: dict[str, Kept] = {}
+        self.done: Counter[str] = Counter()
+        self.killed: Counter[str] = Counter()
+        #: Extra processes that came and went.
+        self.joined: list[Kept] = []
+        self._alarm = alarm
+        self._ports = {agency: free_port() for agency in Agency}
+        self._moods = {agency: asyncio.Lock() for agency in Agency}
+        self.gateway_port = free_port()
+        # One thread that lives as long as the house: the system ends the broker with the thread that started it.
+        self._thread = ThreadPoolExecutor(1)
+        self._broker_turn = asyncio.Lock()
+        self._broker_back = float("-inf")
+        self.environment: dict[str, str] = {}
+
+    async def open(self) -> None:
+        """Open the house; every process is ready then."""
+        for name in ("logs", "moods", "agencies"):
+            (self.folder / name).mkdir(parents=True)
+        await self._on_broker(self.broker.start)
+        await asyncio.to_thread(apply, self.broker.bootstrap, PARTITIONS)
+        Keys.create(self.folder / "keys")
+        Keys.create_staff(self.folder / "keys", LEAD)
+        (self.folder / "duty.toml").write_text(_DUTY)
+        self.environment = {
+            "KAFKA_BOOTSTRAP": self.broker.bootstrap,
+            "CONFIDE_KEYS": str(self.folder / "keys"),
+            "CONFIDE_DUTY": str(self.folder / "duty.toml"),
+            "CONFIDE_ALARM": self._alarm,
+            "CONFIDE_LOG_LEVEL": "info",
+        }
+        for name, command in self._commands().items():
+            self.kept[name] = self._start(name, command)
+        for process in self.kept.values():
+            await process.opened()
+
+    async def strike(self, blow: Blow) -> None:
+        """Do to a process what the seed chose."""
+        if blow.process == "kafka":
+            struck = await self._strike_broker(blow)
+        elif blow.do is Do.JOIN:
+            struck = await self._join(blow)
+        else:
+            process = self.kept[blow.process]
+            match blow.do:
+                case Do.KILL:
+                    await process.runs()
+                    self._note_blow(blow)
+                    struck = process.kill()
+                case Do.STOP:
+                    await process.works()
+                    self._note_blow(blow)
+                    struck = process.stop()
+                case _:
+                    await process.runs()
+                    self._note_blow(blow)
+                    struck = await process.freeze(blow.seconds)
+        if struck:
+            kind = blow.process.partition("-")[0]
+            self.done[f"{blow.do} {kind}"] += 1
+            if blow.do is Do.KILL:
+                self.killed[kind] += 1
+
+    async def put_in_mood(self, spell: Spell, until: float) -> None:
+        """Have an agency be in a mood for its while; at the latest until then, by the monotonic clock."""
+        if spell.mood is Mood.AWAY:
+            self._note(f"agency {spell.agency} {spell.mood} for {spell.seconds:.1f} s")
+            await self.kept[_slug("agency", spell.agency)].gone(spell.seconds)
+            self.done[f"agency {spell.mood}"] += 1
+            return
+        # One mood at a time: a silent one may last longer than planned.
+        async with self._moods[spell.agency]:
+            if time.monotonic() > until:
+                return
+            self._note(f"agency {spell.agency} {spell.mood} for {spell.seconds:.1f} s")
+            file, log = self._mood(spell.agency), self.agency_log(spell.agency)
+            before = log.stat().st_size if log.exists() else 0
+            file.write_text(spell.mood)
+            await asyncio.sleep(spell.seconds)
+            if spell.mood in SILENT:
+                # Another process writes the log.
+                while not (took := _took(log, before)) and time.monotonic() < until:  # noqa: ASYNC110
+                    await asyncio.sleep(_LOOK_SECONDS)
+                self.done[f"agency {spell.mood}"] += took
+            else:
+                self.done[f"agency {spell.mood}"] += 1
+            file.unlink(missing_ok=True)
+            self._note(f"agency {spell.agency} is well")
+
+    async def calm(self) -> None:
+        """Have every process work again, whatever befell it last."""
+        for process in self.kept.values():
+            process.thaw()
+            await process.works()
+
+    async def close(self) -> None:
+        """Ask every process to stop, and return once all did; the broker stays for its readers."""
+        await asyncio.gather(*(process.leave() for process in self.kept.values()))
+
+    def everybody(self) -> list[Kept]:
+        """Return every process that there was, apart from the broker."""
+        return [*self.kept.values(), *self.joined]
+
+    def ends(self) -> list[Ended]:
+        """Return each end of a process."""
+        return [end for process in self.everybody() for end in process.ends]
+
+    def frozen(self) -> list[tuple[str, Gap]]:
+        """Return when which process stood still."""
+        return [(process.name, gap) for process in self.everybody() for gap in process.frozen]
+
+    async def end_broker(self) -> None:
+        """End the broker."""
+        await self._on_broker(self.broker.kill)
+        self._thread.shutdown()
+
+    def agency_log(self, agency: Agency) -> Path:
+        """Return the agency's own log."""
+        return self.folder / "agencies" / f"{agency}.jsonl"
+
+    def absences(self) -> Absences:
+        """Return when the broker was away, and each worker, those too that came for a while."""
+        workers = [process for process in self.everybody() if process.name.startswith("worker")]
+        return Absences(self.broker_away.all(), [process.away.all() for process in workers])
+
+    async def _strike_broker(self, blow: Blow) -> bool:
+        async with self._broker_turn:
+            # Else a seed may leave it no time, and nothing happens between two outages.
+            await asyncio.sleep(max(0.0, self._broker_back + _LEAST_BROKER_SECONDS - time.monotonic()))
+            self._note_blow(blow)
+            self.broker_away.leave()
+            match blow.do:
+                case Do.KILL:
+                    await self._on_broker(self.broker.kill)
+                case Do.STOP:
+                    await self._on_broker(self.broker.stop)
+                case _:
+                    pid = self.broker.pid
+                    if pid is not None:
+                        os.kill(pid, signal.SIGSTOP)
+                        await asyncio.sleep(blow.seconds)
+                        os.kill(pid, signal.SIGCONT)
+            await self._on_broker(self.broker.start)
+            self.broker_away.come()
+            self._broker_back = time.monotonic()
+            self._note("kafka is open")
+        return True
+
+    async def _join(self, blow: Blow) -> bool:
+        name = f"{blow.process}+{len(self.joined) + 1}"
+        self._note_blow(blow)
+        process = self._start(name, _in_slot(self._commands()[blow.process], name))
+        self.joined.append(process)
+        await asyncio.sleep(blow.seconds)
+        await process.leave()
+        return True
+
+    async def _on_broker(self, do: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, do)  # type: ignore[arg-type]
+
+    def _note(self, what: str) -> None:
+        """Write down what happens, for a person to look at."""
+        with (self.folder / "blows.log").open("a") as log:
+            log.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {what}\n")
+
+    def _note_blow(self, blow: Blow) -> None:
+        self._note(f"{blow.do} {blow.process}{f' for {blow.seconds:.1f} s' if blow.seconds else ''}")
+
+    def _start(self, name: str, command: tuple[str, ...]) -> Kept:
+        return Kept(name, command, self.environment, self.folder / "logs", self._note)
+
+    def _commands(self) -> dict[str, tuple[str, ...]]:
+        commands: dict[str, tuple[str, ...]] = {}
+        for agency, port in self._ports.items():
+            program = ("-m", "tests.chaos.agencies")
+            place = (str(port), str(self.agency_log(agency)), str(self._mood(agency)))
+            commands[_slug("agency", agency)] = (*program, agency, *place)
+        for name in KINDS["worker"]:
+            commands[name] = self._hurried("worker", "--slot", name)
+        for agency, port in self._ports.items():
+            name = _slug("connector", agency)
+            url = f"http://127.0.0.1:{port}"
+            commands[name] = self._hurried("connector", name.partition("-")[2], "--agency-url", url, "--slot", name)
+        notices = str(self.folder / "notices.jsonl")
+        commands["notifier"] = self._hurried("notifier", "--channel", "file", "--file", notices, "--slot", "notifier")
+        commands["gateway"] = self._hurried("gateway", "--port", str(self.gateway_port))
+        return commands
+
+    def _hurried(self, *arguments: str) -> tuple[str, ...]:
+        return ("-m", "tests.chaos.program", *arguments)
+
+    def _mood(self, agency: Agency) -> Path:
+        return self.folder / "moods" / agency
+
+
+def _took(log: Path, since: int) -> bool:
+    """Return whether an agency took a report by what is in its log behind so many bytes."""
+    if not log.exists():
+        return False
+    with log.open("rb") as lines:
+        lines.seek(since)
+        return any(json.loads(line)["accepted"] for line in lines if line.endswith(b"\n"))
+
+
+def _in_slot(command: tuple[str, ...], slot: str) -> tuple[str, ...]:
+    """Return the command of a further process like this one: with a slot of its own."""
+    return (*command[: command.index("--slot")], "--slot", slot.replace("+", "-"))
+
+
+def _slug(kind: str, agency: Agency) -> str:
+    return f"{kind}-{agency.replace('_', '-')}"

@@ -1,0 +1,140 @@
+"""Each accepted id is decided once or rejected with its bytes, and each person is one."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from schemas.disclosure import disclosure_key
+from schemas.partitioner import partition_for
+from schemas.topics import TopicName
+from schemas.vocabulary import ReviewReason, Service
+from streams.domain.ids import decision_id
+from tests.chaos.record import SOURCES, Came
+from tests.chaos.taken import Taken
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was told under one id of a service: how often each content came to the id's own partition."""
+
+    contents: Counter[bytes] = field(default_factory=Counter)
+    #: Contents that came to another partition, from where they are moved.
+    elsewhere: set[bytes] = field(default_factory=set)
+    rejected: Counter[bytes] = field(default_factory=Counter)
+
+
+def disclosures(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield what is wrong with an id; of two contents under one the first stands and a review names both."""
+    told: dict[Key, _Told] = defaultdict(_Told)
+    unreadable: list[Came] = []
+    for came in taken.told():
+        if came.name is None:
+            unreadable.append(came)
+        else:
+            _enter(taken, told[_key(came)], came)
+    for came in taken.rejected_of(SOURCES):
+        if came.name == "Disclosure":
+            told[_key(came)].rejected[came.value] += 1
+    conflicts: dict[str | None, set[str]] = defaultdict(set)
+    for review in taken.reviews_asked(ReviewReason.CONFLICTING_ID):
+        conflicts[review["decision_id"]].add(review["review_id"])
+    decided = {decision["decision_id"] for decision in taken.first_decisions()}
+    for (service, id_), one in told.items():
+        decision = decision_id(Service(service), id_)
+        yield from (f"{service} {id_}: {fault}" for fault in _of_id(one, decision in decided, conflicts[decision]))
+        counts["ids"] += 1
+        counts["repeats"] += one.contents.total() - len(one.contents)
+        counts["moved"] += len(one.elsewhere)
+        counts["conflicts"] += len(one.rejected)
+    wanted = {decision_id(Service(service), id_) for service, id_ in told}
+    yield from (f"decision {id_} is of no disclosure that was told" for id_ in decided - wanted)
+    made = Counter(each.fields["decision_id"] for each in taken.record.on(TopicName.DECISIONS, "Decision"))
+    yield from (f"decision {id_} was made {many} times" for id_, many in made.items() if many > 1)
+    counts["unreadable"] = len(unreadable)
+    yield from _unkept(taken, unreadable)
+
+
+def sends(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield each disclosure, or bytes, whose send to a service's topic was acknowledged, and that is not there."""
+    there: set[Key | bytes] = set()
+    for came in taken.told():
+        there.add(came.value)
+        if came.name is not None:
+            there.add(_key(came))
+    for lost in taken.acknowledged_sends - there:
+        yield f"{'bytes' if isinstance(lost, bytes) else ' '.join(lost)}: the send was acknowledged, no topic has it"
+    counts["sends"] = len(taken.acknowledged_sends)
+
+
+def persons(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield each person who was decided as of several, and several who were decided as of one."""
+    joined: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while joined.setdefault(name, name) != name:
+            name = joined[name]
+        return name
+
+    first_name: dict[str, str] = {}
+    for came in taken.told():
+        if came.name is None:
+            continue
+        subject, service = came.fields["subject"], came.fields["service"]
+        names = [f"{service}|{subject['account']}"] if subject["account"] else []
+        names += [value for value in (subject["phone"], subject["email"]) if value]
+        for other in names[1:]:
+            joined[root(other)] = root(names[0])
+        first_name[decision_id(Service(service), came.fields["disclosure_id"])] = names[0]
+    person_of: dict[str, str] = {}
+    invented_of: dict[str, str] = {}
+    for decision in taken.first_decisions():
+        id_, person = decision["decision_id"], decision["person"]
+        if id_ not in first_name:
+            continue
+        invented = root(first_name[id_])
+        if person_of.setdefault(invented, person) != person:
+            yield f"decision {id_}: its person was decided as of several"
+        if invented_of.setdefault(person, invented) != invented:
+            yield f"decision {id_}: several persons were decided as of one"
+    counts["persons"] = len(invented_of)
+
+
+def _key(came: Came) -> Key:
+    return came.fields["service"], came.fields["disclosure_id"]
+
+
+def _enter(taken: Taken, told: _Told, came: Came) -> None:
+    own = partition_for(disclosure_key(came.fields["disclosure_id"]), taken.partitions)
+    if came.partition == own:
+        told.contents[came.value] += 1
+    else:
+        told.elsewhere.add(came.value)
+
+
+def _of_id(one: _Told, is_decided: bool, reviews: set[str]) -> Iterator[str]:
+    if not is_decided:
+        yield "has no decision"
+    if one.elsewhere - one.contents.keys():
+        yield "lay in another partition and was not moved"
+    # The first content stands and was never rejected; each record of another was, whole.
+    if (
+        len(one.contents) - len(one.rejected) != 1
+        or one.rejected - one.contents
+        or any(one.rejected[value] != one.contents[value] for value in one.rejected)
+    ):
+        yield f"has {len(one.contents)} contents, and records of {len(one.rejected)} were rejected"
+    if len(reviews) != len(one.rejected):
+        yield f"has {len(one.rejected)} conflicts and {len(reviews)} reviews of them"
+
+
+def _unkept(taken: Taken, unreadable: list[Came]) -> Iterator[str]:
+    kept: dict[tuple[str, int, int], list[bytes]] = defaultdict(list)
+    for came in taken.rejected_of(SOURCES):
+        headers = came.headers
+        place = int(headers["rejected-partition"]), int(headers["rejected-offset"])
+        kept[headers["rejected-from"].decode(), *place].append(came.value)
+    for came in unreadable:
+        if kept[came.topic, came.partition, came.offset] != [came.value]:
+            yield f"unreadable bytes at {came.topic}-{came.partition}, {came.offset} were not kept once as they came"

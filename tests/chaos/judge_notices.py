@@ -1,0 +1,180 @@
+"""Each notice was true at the second it left, and each person whom an agency was told of heard what is so.
+
+What left is what the file of notices has: each line with its second. `NotificationSettled` has to agree with it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.topics import TopicName
+from schemas.vocabulary import NoticeSays, NoticeState, Refusal, ReviewDecision
+from streams.domain.ids import follow_up_id
+from tests.chaos.taken import Fields, Taken
+
+#: For so long something may be so before the notifier knows of it (seconds).
+_NEWS_SECONDS = 10.0
+#: How far the clock by which a notice waits may be ahead of the one by which `tell_by` was set.
+_CLOCKS = timedelta(seconds=0.1)
+_WITH_STAFF = (NoticeState.DEFERRED, NoticeState.UNREACHABLE)
+_SAYS = NoticeSays
+_OF_WITHDRAWN = (_SAYS.HAVE_NOT_TOLD, _SAYS.MAY_HAVE_TOLD, _SAYS.HAD_BEEN_TOLD)
+#: Each says more than those before it.
+_ORDER = (_SAYS.ARE_TELLING, *_OF_WITHDRAWN, _SAYS.HAVE_TOLD)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of the reports."""
+
+    taken: Taken
+    arrived: dict[str, datetime]
+    #: Since when an agency has acknowledged each, or a human told the agency.
+    told: dict[str, datetime]
+    attempts: dict[str, list[Fields]]
+    #: The end of the review by which each was withdrawn.
+    withdrawn: dict[str, Fields] = field(default_factory=dict)
+    #: The first notice of each report.
+    due: dict[str, Fields] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, taken: Taken) -> "_Known":
+        """Return what the topics and the agencies' logs say."""
+        arrived, told = taken.arrived(), taken.told_by_phone()
+        for id_, at in taken.acknowledged().items():
+            if id_ in arrived:
+                told[id_] = min(max(at, arrived[id_]), told.get(id_, datetime.max.replace(tzinfo=at.tzinfo)))
+        known = cls(taken, arrived, told, taken.attempts())
+        for end in taken.reviews_settled():
+            if end["decision"] == ReviewDecision.WITHDRAWN and end["report_id"] is not None:
+                known.withdrawn[end["report_id"]] = end
+        for each in taken.record.on(TopicName.NOTIFICATIONS, "NotificationDue"):
+            known.due.setdefault(each.fields["report_id"], each.fields)
+        return known
+
+    def names(self) -> dict[str, str]:
+        """Return the report of each id that a notice may have."""
+        names: dict[str, str] = {}
+        for id_, due in self.due.items():
+            first = due["notification_id"]
+            names |= {first: id_, **{follow_up_id(first, says): id_ for says in NoticeSays}}
+        return names
+
+    def is_news(self, since: datetime | None, at: datetime) -> bool:
+        """Return whether the notifier may not have known by `at` what is so since then, if it ever was."""
+        if since is None:
+            return True
+        heard = since + timedelta(seconds=_NEWS_SECONDS)
+        return heard >= at or self.taken.absences.seconds(heard, at) > 0
+
+
+def notices(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield what is wrong with a notice, or with what a person heard in the end."""
+    known = _Known.of(taken)
+    names = known.names()
+    heard: dict[str, list[Fields]] = defaultdict(list)
+    for line in taken.notices:
+        report = names.get(line["notification_id"])
+        if report is None:
+            yield f"notice {line['notification_id']} left, and is of no report"
+            continue
+        heard[report].append(line)
+        counts[f"notices that say {line['says']}"] += 1
+        yield from (f"notice of report {report} says {line['says']}{why}" for why in _untrue(known, report, line))
+    for report, lines in heard.items():
+        yield from _doubled(report, lines)
+    yield from _unlike(taken)
+    yield from _unheard(taken, known, heard)
+
+
+def _untrue(known: _Known, report: str, line: Fields) -> Iterator[str]:
+    at = datetime.fromisoformat(line["at"])
+    told, withdrawn = known.told.get(report), known.withdrawn.get(report)
+    match line["says"]:
+        case NoticeSays.HAVE_TOLD:
+            if told is None or told > at:
+                yield ", and nobody had it"
+        case NoticeSays.ARE_TELLING:
+            if not known.is_news(told, at):
+                yield " long after somebody had it"
+            if withdrawn is not None and not known.is_news(withdrawn["settled_at"], at):
+                yield " long after it was withdrawn"
+            tell_by = known.due[report]["tell_by"]
+            if tell_by is not None and at < tell_by - _CLOCKS:
+                yield " before its time"
+        case _:
+            if withdrawn is None or withdrawn["settled_at"] > at:
+                yield ", and nobody withdrew it"
+            if not known.is_news(told, at):
+                yield ", and somebody had it"
+            yield from _untrue_of_withdrawn(known, report, line["says"], at)
+
+
+def _untrue_of_withdrawn(known: _Known, report: str, says: str, at: datetime) -> Iterator[str]:
+    match says:
+        case NoticeSays.HAVE_NOT_TOLD:
+            if not known.is_news(known.arrived.get(report), at):
+                yield ", and the agency had taken it"
+        case NoticeSays.MAY_HAVE_TOLD:
+            if not any(attempt["changed_at"] <= at for attempt in known.attempts.get(report, ())):
+                yield ", and no attempt was begun"
+        case _:
+            if report in known.withdrawn and known.withdrawn[report]["refusal"] != Refusal.ALREADY_REPORTED:
+                yield ", and nobody said that the agency knew"
+
+
+def _doubled(report: str, lines: list[Fields]) -> Iterator[str]:
+    # By another channel the same is said again where one was marked unsafe while a crash hid whether it had left.
+    times = Counter((line["says"], line["channel"]) for line in lines)
+    yield from (f"notice of report {report}: {says} left {n} times" for (says, _), n in times.items() if n > 1)
+    said = [line["says"] for line in lines]
+    if said != sorted(said, key=_ORDER.index):
+        yield f"notices of report {report} say less after more: {', '.join(said)}"
+
+
+def _unlike(taken: Taken) -> Iterator[str]:
+    """Yield each line without its `NotificationSettled`, and the other way round."""
+    left = {(line["notification_id"], line["says"]) for line in taken.notices}
+    settled: Counter[tuple[str, str]] = Counter()
+    for each in taken.record.on(TopicName.NOTIFICATIONS, "NotificationSettled"):
+        notice = each.fields
+        if notice["says"] is None:
+            continue
+        name = notice["notification_id"], notice["says"]
+        settled[name] += 1
+        # Of an unknown one it is not known whether it left.
+        if notice["state"] == NoticeState.TOLD and name not in left:
+            yield f"notice {name[0]} is settled as {name[1]}, and never left"
+    yield from (f"notice {id_} was settled {n} times as {says}" for (id_, says), n in settled.items() if n > 1)
+    yield from (f"notice {id_} left as {says}, and is not settled" for id_, says in left - settled.keys())
+
+
+def _unheard(taken: Taken, known: _Known, heard: dict[str, list[Fields]]) -> Iterator[str]:
+    """Yield each person who did not hear in the end what the words demand; those who may not be told are staff's."""
+    with_staff, said_nothing = set(), set()
+    for each in taken.record.on(TopicName.NOTIFICATIONS, "NotificationSettled"):
+        if each.fields["state"] in _WITH_STAFF:
+            with_staff.add(each.fields["report_id"])
+        elif each.fields["state"] == NoticeState.WITHDRAWN:
+            said_nothing.add(each.fields["report_id"])
+    for report in taken.made():
+        if report not in known.due:
+            yield f"report {report} is to be told to nobody"
+        elif report not in with_staff:
+            words = {line["says"] for line in heard[report]}
+            why = _lacks(known, report, words, said_nothing=report in said_nothing)
+            if why is not None:
+                yield f"report {report} {why}"
+
+
+def _lacks(known: _Known, report: str, words: set[str], *, said_nothing: bool) -> str | None:
+    if report in known.told:
+        return None if _SAYS.HAVE_TOLD in words else "was acknowledged, and its person was never told so"
+    if report not in known.withdrawn:
+        return None if words else "waits for a human, and its person never heard that it is being told"
+    if not words:
+        # Nothing is said of a report that was withdrawn before anything was said.
+        return None if said_nothing else "was withdrawn, and its notice has no end"
+    wanted = set(_OF_WITHDRAWN) - ({_SAYS.HAVE_NOT_TOLD} if report in known.arrived else set())
+    return None if words & wanted else f"was withdrawn, and its person heard only {', '.join(sorted(words))}"

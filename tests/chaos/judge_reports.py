@@ -1,0 +1,92 @@
+"""Each report is accepted once, or is in a human's hands within its limit, and somebody urgent is alarmed."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from schemas.topics import TopicName
+from schemas.vocabulary import Agency, Outcome, ReportKind, ReviewReason
+from streams.domain.ids import report_id
+from tests.chaos.taken import Fields, Taken
+
+#: How much later than its limit a report may be in a human's hands (seconds).
+SLACK_SECONDS = 10.0
+
+
+def told_agencies(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield what is wrong with a report; each of its sendings has a limit of its own."""
+    made, accepted, acknowledged = taken.made(), taken.accepted(), taken.acknowledged()
+    yield from _unreported(taken, made)
+    handed_over = _handed_over(taken)
+    for id_, sendings in made.items():
+        agency = Agency(sendings[0]["agency"])
+        name = f"report {id_} to {agency}"
+        if id_ in acknowledged and not accepted.get((agency, id_)):
+            yield f"{name} is acknowledged, and the agency never took it"
+        times = Counter(each["generation"] for each in sendings)
+        yield from (f"{name}, sending {number}, was made {n} times" for number, n in times.items() if n > 1)
+        if times.keys() != set(range(1, len(times) + 1)):
+            yield f"{name} has sendings {sorted(times)}"
+        for sending in sendings:
+            number = sending["generation"]
+            # A human who has a later sending has this one too.
+            ends = [at for later, at in handed_over.get(id_, ()) if later >= number]
+            ends += [acknowledged[id_]] if id_ in acknowledged else []
+            yield from _late(taken, f"{name}, sending {number},", sending, min(ends, default=None))
+        counts["reports"] += 1
+        counts["reports sent again"] += len(times) > 1
+        counts["reports handed over"] += id_ in handed_over
+        counts["reports acknowledged"] += id_ in acknowledged
+    for agency, id_ in accepted:
+        if id_ not in made or made[id_][0]["agency"] != agency:
+            yield f"report {id_} was taken by {agency}, and never made for it"
+
+
+def alarmed(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield each urgent hand-over of which nobody was alarmed, and each alarm that does not say what is so."""
+    raised = {cause for what, cause in taken.alarms if what == "alarm"}
+    last = {cause: what for what, cause in taken.alarms}
+    settled = {each["review_id"] for each in taken.reviews_settled()}
+    for review in taken.reviews_asked(ReviewReason.UNDELIVERED):
+        if review["undelivered"]["agency"] != Agency.EMERGENCY_999 or review["escalation"]:
+            continue
+        cause, is_settled = f"review/{review['review_id']}", review["review_id"] in settled
+        if cause not in raised and not is_settled:
+            yield f"{cause} waits for a human, and nobody was alarmed"
+        elif cause in raised and (last[cause] == "all-clear") != is_settled:
+            yield f"{cause}: the last call says {last[cause]}"
+    counts["alarms"] = len(raised)
+
+
+def _handed_over(taken: Taken) -> dict[str, list[tuple[int, datetime]]]:
+    """Return which sendings of each report were a human's, and since when."""
+    found: dict[str, list[tuple[int, datetime]]] = defaultdict(list)
+    for review in taken.reviews_asked(ReviewReason.UNDELIVERED):
+        about = review["undelivered"]
+        found[about["report_id"]].append((about["generation"], review["requested_at"]))
+    return found
+
+
+def _unreported(taken: Taken, made: Mapping[str, Sequence[Fields]]) -> Iterator[str]:
+    tells: dict[str, set[str]] = defaultdict(set)
+    for each in taken.record.on(TopicName.DECISIONS, "Decision"):
+        if each.fields["outcome"] in (Outcome.EMERGENCY, Outcome.REFER):
+            tells[each.fields["decision_id"]] = {entry["agency"] for entry in each.fields["agencies"]}
+    for decision in taken.first_decisions():
+        for agency in tells.get(decision["decision_id"], ()):
+            if report_id(decision["decision_id"], agency) not in made:
+                yield f"decision {decision['decision_id']} tells {agency}, and there is no report"
+    for id_, (report, *_) in made.items():
+        if report["kind"] == ReportKind.NEW and report["agency"] not in tells[report["decision_id"]]:
+            yield f"report {id_} rests on no decision that tells its agency"
+
+
+def _late(taken: Taken, name: str, sending: Fields, ended: datetime | None) -> Iterator[str]:
+    if ended is None:
+        yield f"{name} is neither acknowledged nor a human's"
+        return
+    since = sending["again_at"] or sending["reported_at"]
+    limit = since + timedelta(seconds=taken.limit_seconds)
+    late = (ended - limit).total_seconds() - taken.absences.seconds(since, ended)
+    if late > SLACK_SECONDS:
+        yield f"{name} was nobody's for {late:.1f} s after its limit"

@@ -1,0 +1,56 @@
+"""`confide` with limits of seconds, as chaos runs it: `python -m tests.chaos.program VERB …`."""
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import schemas.policy
+from schemas.policy import Policies
+from services.cli import main
+from services.notifier import channels
+from tests.chaos.plan import ATTEMPT_SECONDS, LIMIT_SECONDS, TELL_SECONDS
+from tests.hurried import hurry
+
+
+def tell_within(seconds: float) -> None:
+    """Have every version of the policy say *we are telling* after that many seconds."""
+    load = schemas.policy.load_policies
+    sooner = {"tell_within": timedelta(seconds=seconds)}
+
+    def load_policies(path: Path | None = None) -> Policies:
+        return Policies(each.model_copy(update=sooner) for each in load(path))
+
+    schemas.policy.load_policies = load_policies
+
+
+def stamp_notices() -> None:
+    """Have each line of the file of notices say in `at` when it left; a notice told again is still recognised."""
+    append, digest = channels.FileChannel._append, channels._digest
+
+    def stamped(channel: channels.FileChannel, line: bytes) -> None:
+        fields = {**json.loads(line), "at": datetime.now(UTC).isoformat()}
+        append(channel, json.dumps(fields).encode("ascii") + b"\n")
+
+    def of_content(fields: Mapping[str, Any]) -> bytes:
+        return digest({name: value for name, value in fields.items() if name != "at"})
+
+    channels.FileChannel._append = stamped  # type: ignore[method-assign,assignment]
+    channels._digest = of_content
+
+
+if __name__ == "__main__":
+    hurry(
+        LIMIT_SECONDS,
+        attempt_timeout=timedelta(seconds=ATTEMPT_SECONDS),
+        first_wait=timedelta(seconds=0.2),
+        longest_wait=timedelta(seconds=2),
+        longest_probe_wait=timedelta(seconds=1),
+        longest_wait_behind=timedelta(seconds=3),
+    )
+    tell_within(TELL_SECONDS)
+    stamp_notices()
+    sys.argv = ["confide", *sys.argv[1:]]
+    main()

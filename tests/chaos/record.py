@@ -1,0 +1,142 @@
+"""All that came of a run, as anybody may read it: every committed record of the topics, and the agencies' logs."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from schemas.codec import decode
+from schemas.errors import Unreadable
+from schemas.topics import CATALOGUE, TopicName, rejected, reports
+from schemas.vocabulary import Agency
+from services.sdk.reading import committed_reader, high_watermarks
+from tests.chaos.plan import PARTITIONS
+
+SOURCES = (
+    TopicName.FORUM_DISCLOSURES,
+    TopicName.FORUM_DISCLOSURES_URGENT,
+    TopicName.TEXT_LINE_DISCLOSURES,
+    TopicName.TEXT_LINE_DISCLOSURES_URGENT,
+)
+_OURS = (
+    *SOURCES,
+    TopicName.DECISIONS,
+    TopicName.REVIEWS,
+    *map(reports, Agency),
+    TopicName.DELIVERIES,
+    TopicName.NOTIFICATIONS,
+)
+TOPICS = (*map(str, _OURS), *sorted(topic for name in CATALOGUE if (topic := rejected(name)) in CATALOGUE))
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """One committed record: its place, and what it says; `name` None where it cannot be decoded."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+    headers: dict[str, bytes]
+    name: str | None
+    fields: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Record:
+    """Every record by its topic, in the order of its partition."""
+
+    by_topic: dict[str, list[Came]] = field(default_factory=lambda: {topic: [] for topic in TOPICS})
+
+    def on(self, topic: str, name: str | None = None) -> list[Came]:
+        """Return the records of a topic, of one name where it is given."""
+        return [came for came in list(self.by_topic[str(topic)]) if name is None or came.name == name]
+
+    def rejected(self) -> Iterator[Came]:
+        """Yield the records of every `.rejected` topic."""
+        for topic, found in self.by_topic.items():
+            if topic.endswith(rejected("")):
+                yield from list(found)
+
+
+class Gatherer:
+    """Reads into a `Record` in a thread of its own, over any outage of the broker."""
+
+    def __init__(self, bootstrap: str, record: Record) -> None:
+        self._bootstrap = bootstrap
+        self._record = record
+        self._positions: dict[TopicPartition, int] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gatherer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def finish(self, seconds: float = 60.0) -> bool:
+        """Return whether everything up to the logs' present ends was read, at the latest after so many seconds."""
+        ends = high_watermarks(self._bootstrap, _sources())
+        waited = threading.Event()
+        for _ in range(int(seconds / 0.2)):
+            if all(self._positions.get(source, 0) >= end for source, end in ends.items()):
+                return True
+            waited.wait(0.2)
+        return False
+
+    def stop(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._read()
+            except (KafkaError, OSError):
+                # The broker is away. Begun anew from where it was.
+                self._stop.wait(0.5)
+
+    def _read(self) -> None:
+        consumer = committed_reader(
+            self._bootstrap,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=10_000,
+        )
+        try:
+            sources = _sources()
+            consumer.assign(sources)
+            for source in sources:
+                consumer.seek(source, self._positions.get(source, 0))
+            while not self._stop.is_set():
+                for batch in consumer.poll(timeout_ms=200, max_records=2_000).values():
+                    for record in batch:
+                        self._record.by_topic[record.topic].append(_came(record))
+                for source in sources:
+                    self._positions[source] = consumer.position(source)
+        finally:
+            consumer.close()
+
+
+def _came(record: Any) -> Came:
+    value = record.value or b""
+    headers = {name: held or b"" for name, held in record.headers}
+    name: str | None
+    try:
+        name, fields = decode(value, *_NAMES.get(record.topic, ("Disclosure",)))
+    except Unreadable:
+        name, fields = None, {}
+    return Came(record.topic, record.partition, record.offset, value, headers, name, fields)
+
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    topic: CATALOGUE[topic].carries for topic in TOPICS if topic in CATALOGUE and CATALOGUE[topic].carries
+}
+
+
+def _sources() -> list[TopicPartition]:
+    return [TopicPartition(topic, part) for topic in TOPICS for part in range(CATALOGUE[topic].count(PARTITIONS))]

@@ -1,0 +1,157 @@
+"""One id, told twice: by one service or both, on one topic or both, in the right partition or in another."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from schemas.codec import encode
+from schemas.disclosure import Disclosure, disclosure_key
+from schemas.partitioner import partition_for
+from schemas.topics import TopicName, rejected
+from schemas.vocabulary import ReviewReason, Service
+from services.sdk.addressing import topic_of
+from streams.domain.ids import decision_id
+from tests.disclosures import disclosure, id_of
+from tests.e2e.house import House
+
+pytestmark = pytest.mark.e2e
+
+_PARTITIONS = 4
+_SERVICES = ("forum", "text_line")
+#: By how many partitions the second of two disclosures lies beside its own.
+_PLACES = pytest.mark.parametrize("beside", [0, 1], ids=["in one partition", "in two partitions"])
+
+
+class Services:
+    """The services' own programs, which put records where a test says."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
+
+    def send(self, *sent: tuple[Disclosure, int], topic: str | None = None) -> None:
+        """Write disclosures, each so many partitions beside its own, and wait for Kafka."""
+        for each, beside in sent:
+            key = disclosure_key(each.disclosure_id)
+            partition = (partition_for(key, _PARTITIONS) + beside) % _PARTITIONS
+            value = encode("Disclosure", each.model_dump())
+            self.producer.send(str(topic or topic_of(each)), value, key=key, partition=partition)
+        self.producer.flush()
+
+
+@pytest.fixture
+def services(house: House) -> Iterator[Services]:
+    made = Services(house.bootstrap)
+    yield made
+    made.producer.close()
+
+
+def of(service: str, name: str, person: str, **changes: Any) -> Disclosure:
+    """Return a service's urgent disclosure of that name about its own account of that name."""
+    return disclosure(name, service=service, subject={"account": f"{service}:{person}", "age": 16}, **changes)
+
+
+def decisions(house: House, name: str, count: int) -> list[dict[str, Any]]:
+    """Return the decisions on the id of that name, waiting for so many."""
+
+    def found(account: Any) -> list[dict[str, Any]]:
+        return [each for each in list(account.decisions.values()) if each["disclosure_id"] == id_of(name)]
+
+    house.wait_for(f"{count} decisions", lambda account: len(found(account)) >= count)
+    return found(house.account)
+
+
+def passed(house: House, services: Services, name: str) -> None:
+    """Wait until all that was written before is worked off: a later record of each partition is decided."""
+    found: dict[int, str] = {}
+    for number in range(100):
+        later = f"{name}-later-{number}"
+        found.setdefault(partition_for(disclosure_key(id_of(later)), _PARTITIONS), later)
+    assert len(found) == _PARTITIONS
+    for later in found.values():
+        services.send((of("forum", later, later), 0))
+    for later in found.values():
+        decisions(house, later, 1)
+
+
+def assert_each_service_has_its_own(house: House, name: str) -> None:
+    made = decisions(house, name, 2)
+    assert {each["decision_id"] for each in made} == {decision_id(Service(s), id_of(name)) for s in _SERVICES}
+    assert len({each["person"] for each in made}) == 2
+
+    def accepted(account: Any) -> bool:
+        reports = [r for r in list(account.reports.values()) if r["disclosures"] == [id_of(name)]]
+        return len(reports) == 2 and all(r["report_id"] in account.acknowledged_at for r in reports)
+
+    house.wait_for("both reports acknowledged", accepted)
+
+
+@_PLACES
+def test_both_services_under_one_id_for_unknown_persons_are_two(house: House, services: Services, beside: int) -> None:
+    name = f"both-unknown-{beside}"
+    services.send((of("forum", name, name), 0), (of("text_line", name, name), beside))
+    assert_each_service_has_its_own(house, name)
+
+
+@_PLACES
+def test_both_services_under_one_id_for_known_persons_are_two(house: House, services: Services, beside: int) -> None:
+    name = f"both-known-{beside}"
+    for service in _SERVICES:
+        services.send((of(service, f"{name}-{service}", name), 0))
+        decisions(house, f"{name}-{service}", 1)
+    services.send((of("forum", name, name), 0), (of("text_line", name, name), beside))
+    assert_each_service_has_its_own(house, name)
+
+
+@_PLACES
+def test_one_disclosure_twice_at_once_on_both_topics_is_decided_once(
+    house: House, services: Services, beside: int
+) -> None:
+    name = f"both-topics-{beside}"
+    told = of("forum", name, name)
+    services.send((told, 0), topic=TopicName.FORUM_DISCLOSURES)
+    services.send((told, beside), topic=TopicName.FORUM_DISCLOSURES_URGENT)
+    (decision,) = decisions(house, name, 1)
+    passed(house, services, name)
+    assert decisions(house, name, 1) == [decision]
+    assert house.account.read[f"Decision {decision['decision_id']}"] == 1
+    assert not [each for each in house.account.rejected if each["disclosure_id"] == id_of(name)]
+
+
+@_PLACES
+@pytest.mark.parametrize("other", ["routine", "urgent"])
+def test_other_content_under_one_id_is_rejected_and_one_review_names_both(
+    house: House, services: Services, beside: int, other: str
+) -> None:
+    name = f"conflict-{other}-{beside}"
+    first = of("forum", name, name)
+    routine = {"concerns": [{"kind": "homelessness", "state": "at_risk"}]}
+    second = of("forum", name, f"{name}-else", **(routine if other == "routine" else {}))
+    services.send((first, 0))
+    (decision,) = decisions(house, name, 1)
+    # The same other content twice is one conflict.
+    services.send((second, beside), (second, 0))
+
+    def asked(account: Any) -> list[dict[str, Any]]:
+        return [
+            each
+            for each in list(account.reviews.values())
+            if each["reason"] == ReviewReason.CONFLICTING_ID and each["disclosure_id"] == id_of(name)
+        ]
+
+    def refused(account: Any) -> list[dict[str, Any]]:
+        return [each for each in account.rejected if each["disclosure_id"] == id_of(name)]
+
+    house.wait_for("the review", asked)
+    house.wait_for("both records rejected", lambda account: len(refused(account)) >= 2)
+    passed(house, services, name)
+    (review,) = asked(house.account)
+    assert review["decision_id"] == decision["decision_id"] == decision_id(Service.FORUM, id_of(name))
+    assert review["rejected"]["topic"] == topic_of(second)
+    assert review["rejected"]["conflict"]["topic"] == topic_of(first)
+    assert {each["topic"] for each in refused(house.account)} == {rejected(topic_of(second))}
+    value = base64.b64encode(encode("Disclosure", second.model_dump())).decode()
+    assert [each["value"] for each in refused(house.account)] == [value] * 2
+    assert decisions(house, name, 1) == [decision]

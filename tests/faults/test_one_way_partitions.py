@@ -1,0 +1,79 @@
+"""Packets that pass one way alone, between brokers and to workers: nothing is lost, nothing counted twice."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.broker import LocalCluster, Place
+from tests.counting import Run
+from tests.faults.clusters import all_in_sync, busiest, ending, led_by_others, under_load
+from tests.faults.namespaces import Network, network
+
+pytestmark = [pytest.mark.faults, pytest.mark.long]
+
+BROKERS = (1, 2, 3)
+#: Where the workers are. What feeds them and reads what comes out stays in the machine's own network.
+WORKERS = 4
+#: The cut-off leader takes itself for the leader for as long as it is cut off, and says so to workers that ask it: some
+#: ask twice or three times before they ask another broker (seconds).
+_URGENT_SECONDS = 30.0
+#: Longer than a transaction and a session last: the transactions in flight run out of time (seconds).
+_CUT_SECONDS = 12.0
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Network]:
+    with network(places=4) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def cluster(net: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    places = [Place(net.address(n), net.launcher(n)) for n in BROKERS]
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), places) as running:
+        yield running
+
+
+@pytest.fixture
+def run(net: Network, cluster: LocalCluster, tmp_path: Path) -> Iterator[Run]:
+    asyncio.run(all_in_sync(cluster))
+    launcher = net.launcher(WORKERS)
+    with ending(Run(cluster.bootstrap, tmp_path, partitions=4, replication=3, launcher=launcher)) as made:
+        yield made
+    net.heal()
+
+
+async def test_a_leader_that_its_followers_cannot_answer_is_replaced_and_urgent_work_goes_on(
+    net: Network, cluster: LocalCluster, run: Run, chosen: Callable[[object], None]
+) -> None:
+    async with under_load(run) as working:
+        deaf = await busiest(cluster, run.topics)
+        # It goes on taking what workers write, and sends to its followers what they cannot acknowledge.
+        for follower in set(BROKERS) - {deaf}:
+            net.drop(follower, deaf)
+        await led_by_others(cluster, run.topics, deaf)
+        took = await working.urgent_done(cluster.bootstrap_without(deaf), _URGENT_SECONDS)
+        chosen(f"broker {deaf}; urgent after {took:.1f} s")
+        net.heal()
+        await all_in_sync(cluster)
+        await working.moves()
+        await working.finish()
+
+
+async def test_workers_that_cannot_hear_the_leader_that_hears_them_lose_and_double_nothing(
+    net: Network, cluster: LocalCluster, run: Run, chosen: Callable[[object], None]
+) -> None:
+    async with under_load(run) as working:
+        unheard = await busiest(cluster, run.topics)
+        # Their requests arrive and are carried out; they do not hear so, and ask again.
+        net.drop(unheard, WORKERS)
+        await working.out.during(_CUT_SECONDS)
+        behind = await working.behind()
+        net.heal()
+        took = await working.urgent_done(cluster.bootstrap, _URGENT_SECONDS)
+        chosen(f"broker {unheard}; {behind} records behind when it healed; urgent after {took:.1f} s")
+        assert behind > 0, "the cut stopped lanes"
+        await working.moves()
+        await working.finish()

@@ -1,0 +1,80 @@
+"""Slow and narrow links between brokers, and between workers and brokers: all comes through, once, urgent first."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.broker import LocalCluster, Place
+from infra.broker.probe import free_port
+from tests.committed import assert_exactly_once
+from tests.counting import Run
+from tests.faults.clusters import ending
+from tests.faults.supervised import Supervisor
+from tests.made_records import words
+
+pytestmark = [pytest.mark.faults, pytest.mark.long]
+
+#: Each way, as between continents (seconds); and what a phone's link carries (bytes a second).
+_DELAY = 0.05
+_RATE = 512 * 1024
+#: What a routine record costs its lane (seconds): the backlog lasts for as long as the urgent records take.
+_RECORD_SECONDS = 0.0005
+_ROUTINE = 6_000
+_URGENT = 100
+#: A transaction takes about ten answers of brokers, each of them one delay there and one back, and the urgent records
+#: of a lane come in two or three (seconds).
+_URGENT_SECONDS = 8.0
+
+
+@contextmanager
+def slow_links(links: Sequence[tuple[int, int]]) -> Iterator[None]:
+    """Relay the first port of each pair to the second, slowly."""
+    command = [sys.executable, "-m", "tests.slow_links", str(_DELAY), str(_RATE), *(f"{a}:{b}" for a, b in links)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
+        try:
+            assert relay.stdout is not None
+            assert relay.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            relay.kill()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
+    """Three brokers that clients and the other brokers reach by slow links alone."""
+    ports: list[int] = []
+    for _ in range(6):
+        ports.append(free_port(ports))
+    links = list(zip(ports[:3], ports[3:], strict=True))
+    places = [Place(port=port, advertised=f"127.0.0.1:{slow}") for slow, port in links]
+    with slow_links(links), LocalCluster(tmp_path / "cluster", places) as running:
+        yield running
+
+
+async def test_all_comes_through_slow_links_once_and_urgent_work_before_a_backlog(
+    cluster: LocalCluster, tmp_path: Path, chosen: Callable[[object], None]
+) -> None:
+    with ending(Run(cluster.bootstrap, tmp_path, 4, _RECORD_SECONDS, replication=3)) as run:
+        routine, urgent = words(_ROUTINE, keys=3_000), words(_URGENT, start=_ROUTINE, prefix="urgent")
+        supervisor = Supervisor(run, 2, named=True)
+        async with run.reading(run.output) as out:
+            await run.write(run.routine, routine)
+            await out.until(lambda found: len(found) > 0, 60)
+            awaited = {(value or b"").decode() for _, value, _ in urgent}
+            begun = time.monotonic()
+            await run.write(run.urgent, urgent)
+            await out.until(lambda _: awaited <= {one.word for one in out.counted}, 60)
+            took, before = time.monotonic() - begun, len(out.records) - _URGENT
+            chosen(f"urgent after {took:.1f} s, behind {before} of {_ROUTINE} routine records")
+            assert before < _ROUTINE / 2, "urgent records passed the backlog"
+            assert took < _URGENT_SECONDS
+            await out.at_least(len(routine) + len(urgent), 120)
+            assert_exactly_once(out.counted, [*routine, *urgent])
+            # Nothing ran out of time.
+            assert supervisor.statuses == []
+        await supervisor.stop()

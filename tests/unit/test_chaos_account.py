@@ -1,0 +1,63 @@
+"""The account of chaos, of disclosures and persons: each wrong done to a run in which all is right is a fault."""
+
+from collections import Counter
+
+import pytest
+
+from schemas.topics import TopicName, rejected
+from tests.chaos.made_run import URGENT, Right, Run, Wrong
+from tests.disclosures import disclosure
+
+
+def test_a_run_in_which_all_is_right_has_no_fault_and_is_counted() -> None:
+    account = Run().account()
+    assert account.faults == []
+    wanted = {"ids": 2, "repeats": 1, "conflicts": 1, "unreadable": 1, "persons": 2, "reports": 2, "alarms": 1}
+    assert account.counts.items() >= Counter(wanted).items()
+    assert (account.counts["reports acknowledged"], account.counts["reports handed over"]) == (1, 1)
+
+
+def _of_person(run: Run, index: int, person: str) -> None:
+    run.record.by_topic[TopicName.DECISIONS][index].fields["person"] = person
+
+
+def _share(run: Run) -> None:
+    """Have both disclosures name one email."""
+    for came in run.record.by_topic[URGENT]:
+        if came.name is not None:
+            came.fields["subject"] = {**came.fields["subject"], "email": "one@example.org"}
+
+
+WRONGS: dict[str, Wrong] = {
+    "an acknowledged disclosure is in no topic": (lambda run: run.sends.add(("forum", "gone")), "no topic has it"),
+    "acknowledged bytes are in no topic": (lambda run: run.sends.add(b"gone"), "no topic has it"),
+    "a disclosure is lost": (lambda run: run.without(TopicName.DECISIONS, "Decision"), "has no decision"),
+    "a decision is doubled": (lambda run: run.again(TopicName.DECISIONS, "Decision"), "was made 2 times"),
+    "a decision is of nothing": (lambda run: run.decide("another", "p-1"), "of no disclosure that was told"),
+    "a conflict is not rejected": (
+        lambda run: run.without(rejected(URGENT), "Disclosure"),
+        "has 2 contents, and records of 0 were rejected",
+    ),
+    "the first content is rejected too": (
+        lambda run: run.reject(run.record.by_topic[URGENT][0]),
+        "has 2 contents, and records of 2 were rejected",
+    ),
+    "a conflict is asked of nobody": (
+        lambda run: run.without(TopicName.REVIEWS, "ReviewRequested"),
+        "0 reviews of them",
+    ),
+    "what lay elsewhere stays there": (
+        lambda run: run.tell(disclosure("d-1", subject={"account": "forum:1"}, summary="Elsewhere."), 1),
+        "was not moved",
+    ),
+    "unreadable bytes are lost": (lambda run: run.without(rejected(URGENT), None), "were not kept once as they came"),
+    "a person is parted": (_share, "decided as of several"),
+    "two persons are joined": (lambda run: _of_person(run, 1, "p-1"), "decided as of one"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "named"), WRONGS.values(), ids=WRONGS)
+def test_each_wrong_is_a_fault(wrong: Right, named: str) -> None:
+    run = Run()
+    wrong(run)
+    assert any(named in fault for fault in run.account().faults), run.account().faults

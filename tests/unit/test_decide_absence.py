@@ -1,0 +1,114 @@
+"""A limit is counted in time at work: of an absence 5 s count, so that none moves it on for ever."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas.topics import TopicName
+from schemas.vocabulary import Agency
+from streams.domain.delivery import RETRY_POLICIES
+from tests.decide_reviews import HOUR, answered, decide, reviews
+from tests.review_outcomes import outcome
+from tests.turns import NOW, Lane, admitted, on
+from tests.unit.test_decide_hand_over import ABUSE, LIMIT, SECOND, asked_by, delivered, emergency, until
+
+
+def back_at(lane: Lane, at: datetime) -> Lane:
+    """Return the lane, opened again at that time: what is due by then is done at once."""
+    lane = lane.restarted(decide(), at)
+    assert asked_by([lane.pass_time(at)]) == []
+    return lane
+
+
+def requested_at(lane: Lane, end: datetime) -> datetime:
+    (review,) = asked_by(until(lane, end))
+    at: datetime = review["requested_at"]
+    return at
+
+
+def test_a_lane_whose_turns_are_far_apart_hands_over_at_the_limit(lane: Lane) -> None:
+    emergency(lane)
+    asked: list[dict[str, Any]] = []
+    at = NOW
+    while not asked and at < NOW + HOUR:
+        at += 11 * SECOND
+        asked = asked_by([lane.pass_time(at)])
+    # Of each wait of 11 s 10 s count.
+    assert at <= NOW + 7 * 11 * SECOND
+
+
+def test_a_lane_that_opens_again_and_again_hands_over_at_last(lane: Lane) -> None:
+    emergency(lane)
+    asked: list[dict[str, Any]] = []
+    at = NOW
+    while not asked and at < NOW + HOUR:
+        at += 11 * SECOND
+        lane = lane.restarted(decide(), at)
+        asked = asked_by([lane.pass_time(at)])
+    assert at <= NOW + (LIMIT // (5 * SECOND) + 1) * 11 * SECOND
+
+
+def test_a_long_absence_leaves_what_was_left_of_the_limit(lane: Lane) -> None:
+    emergency(lane)
+    until(lane, NOW + 30 * SECOND)
+    back = NOW + 3 * HOUR
+    assert requested_at(back_at(lane, back), back + LIMIT) == back + 25 * SECOND
+
+
+def test_a_limit_of_hours_is_moved_too(lane: Lane) -> None:
+    lane.work(admitted(**ABUSE))
+    until(lane, NOW + HOUR)
+    limit = RETRY_POLICIES[Agency.POLICE_101].limit
+    back = NOW + 5 * HOUR
+    assert requested_at(back_at(lane, back), back + limit - HOUR) == back + limit - HOUR - 5 * SECOND
+
+
+def test_what_was_left_before_the_second_absence_is_left_after_it(lane: Lane) -> None:
+    emergency(lane)
+    until(lane, NOW + 20 * SECOND)
+    first = back_at(lane, NOW + 50 * SECOND)
+    until(first, NOW + 60 * SECOND)
+    again = back_at(first, NOW + 80 * SECOND)
+    # Of 60 s 20 passed, 10 more between the absences, and 5 count for each of these.
+    assert requested_at(again, NOW + 110 * SECOND) == NOW + 100 * SECOND
+
+
+def test_a_second_sending_is_moved_by_its_own_absences_alone(lane: Lane) -> None:
+    report = emergency(lane)
+    until(lane, NOW + 10 * SECOND)
+    lane = back_at(lane, NOW + 40 * SECOND)
+    (review,) = reviews(delivered(lane, report, "failed", NOW + 41 * SECOND, reason="status_422"))
+    at = NOW + 300 * SECOND
+    lane.work(outcome(review["review_id"], "send_again"), topic=TopicName.REVIEW_OUTCOMES, now=at)
+    until(lane, at + 10 * SECOND)
+    back = at + 200 * SECOND
+    assert requested_at(back_at(lane, back), back + LIMIT) == back + 45 * SECOND
+
+
+def test_an_absence_ends_once_however_many_reports_wait(lane: Lane) -> None:
+    emergency(lane)
+    lane.work(admitted("d-2"), topic=TopicName.ADMITTED_URGENT)
+    until(lane, NOW + 30 * SECOND)
+    back = NOW + 300 * SECOND
+    lane = back_at(back_at(lane, back), back + SECOND)
+    asked = asked_by(until(lane, back + 31 * SECOND))
+    assert [each["requested_at"] for each in asked] == [back + 25 * SECOND] * 2
+
+
+def test_a_report_that_was_withdrawn_still_ends_after_an_absence(lane: Lane) -> None:
+    report = emergency(lane)
+    (review,) = reviews(delivered(lane, report, "failed", reason="status_422"))
+    answered(lane, outcome(review["review_id"], "withdrawn", refusal="entered_in_error"))
+    back = NOW + 5 * HOUR
+    lane = back_at(lane, back)
+    assert asked_by(until(lane, back + HOUR)) == []
+    lane.sweep(NOW + timedelta(days=3))
+    assert not [key for key in lane.state if key.startswith(b"p:")]
+
+
+def test_with_no_report_open_no_beat_is_written(lane: Lane) -> None:
+    report = emergency(lane)
+    (review,) = reviews(delivered(lane, report, "failed", reason="status_422"))
+    answered(lane, outcome(review["review_id"], "withdrawn", refusal="entered_in_error"))
+    until(lane, NOW + LIMIT)
+    assert b"h" not in lane.timers
+    assert on(lane.pass_time(NOW + HOUR), TopicName.REVIEWS) == []

@@ -1,0 +1,79 @@
+"""The gateway's answers while Kafka does not acknowledge: bounded in time, and never anything but "not now"."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from schemas.disclosure import Disclosure
+from services.gateway import create_app
+from services.gateway.desk import RETRY_AFTER
+from services.sdk import Acknowledged
+from services.sdk.serving import listen, port_of, running
+from tests.disclosures import raw
+
+_SOON = 10.0
+_JSON = {"content-type": "application/json"}
+
+
+class Silent:
+    """A producer whose Kafka answers nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Semaphore(0)
+        self.answers = threading.Event()
+
+    def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
+        self.asked.release()
+        assert self.answers.wait(_SOON)
+        return Acknowledged("topic", 0, 0)
+
+    def reject(self, *_: Any, **__: Any) -> None:
+        raise AssertionError("nothing is malformed")
+
+    def ready(self) -> bool:
+        self.answers.wait(_SOON)
+        return True
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    made = Silent()
+    yield made
+    made.answers.set()
+
+
+async def test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again(
+    silent: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sdk.serving.GRACE_SECONDS", 0.2)
+    with listen("127.0.0.1", 0) as bound:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False) as client:
+            async with running([(create_app(silent), bound)]):
+                asked = asyncio.create_task(client.post("/v1/disclosures", content=raw("d-open"), headers=_JSON))
+                assert await asyncio.to_thread(silent.asked.acquire, timeout=_SOON)
+            answer = await asked
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER))
+
+
+async def test_who_finds_no_thread_free_is_told_to_come_again(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.desk._WAITING", 1)
+    monkeypatch.setattr("services.gateway.desk._WAIT_SECONDS", 0.1)
+    with listen("127.0.0.1", 0) as bound:
+        async with (
+            running([(create_app(silent), bound)]),
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False, timeout=_SOON) as client,
+        ):
+            first = asyncio.create_task(client.post("/v1/disclosures", content=raw("d-first"), headers=_JSON))
+            assert await asyncio.to_thread(silent.asked.acquire, timeout=_SOON)
+            second = await client.post("/v1/disclosures", content=raw("d-second"), headers=_JSON)
+            assert (second.status_code, second.headers["retry-after"]) == (503, str(RETRY_AFTER))
+            assert (await client.get("/readyz")).status_code == 503
+            silent.answers.set()
+            assert (await first).status_code == 202
+            # Whoever comes again is taken.
+            again = await client.post("/v1/disclosures", content=raw("d-second"), headers=_JSON)
+            assert again.status_code == 202

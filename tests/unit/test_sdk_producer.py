@@ -1,0 +1,68 @@
+"""How the producer SDK connects, without a broker: nobody waits behind a connection that failed a moment ago."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from kafka.errors import KafkaTimeoutError
+
+from services.sdk import DisclosureProducer, Unavailable
+from tests.disclosures import disclosure
+
+_SOON = 10.0
+
+
+class Connected:
+    """A connection that takes nothing."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def close(self, timeout: float) -> None:
+        assert timeout >= 0.0
+        self.is_closed = True
+
+
+class Connecting(DisclosureProducer):
+    """A producer that connects once it is told to, and counts how often it tried."""
+
+    def __init__(self, made: Connected | None) -> None:
+        super().__init__("127.0.0.1:1")
+        self.made = made
+        self.tries = threading.Semaphore(0)
+        self.tried = 0
+        self.goes_on = threading.Event()
+
+    def _connect(self) -> Any:
+        self.tried += 1
+        self.tries.release()
+        assert self.goes_on.wait(_SOON)
+        if self.made is None:
+            raise KafkaTimeoutError("no broker")
+        return self.made
+
+
+def test_behind_a_connection_that_failed_nobody_tries_at_once_again() -> None:
+    producer = Connecting(None)
+    producer.goes_on.set()
+    for number in range(5):
+        with pytest.raises(Unavailable):
+            producer.publish(disclosure(f"d-{number}"))
+    assert producer.tried == 1
+    producer.close()
+
+
+def test_a_producer_that_is_closed_while_it_connects_leaves_no_connection() -> None:
+    producer = Connecting(made := Connected())
+    with ThreadPoolExecutor(1) as services:
+        sent = services.submit(producer.publish, disclosure("d-late"))
+        assert producer.tries.acquire(timeout=_SOON)
+        producer.close()
+        producer.goes_on.set()
+        with pytest.raises(Unavailable, match="closed"):
+            sent.result(_SOON)
+    assert made.is_closed
+    with pytest.raises(Unavailable, match="closed"):
+        producer.publish(disclosure("d-later"))
+    assert producer.tried == 1
