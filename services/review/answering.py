@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from schemas.telemetry import TRACEPARENT
 from schemas.topics import TopicName, rejected
 from services.review.book import Known
 from services.review.reading import UNREADABLE
-from services.sdk.reading import Place, committed_reader
+from services.sdk.reading import Place, committed_reader, position_of
 from streams.domain.reviews import signature
 
 _MILLISECONDS_TO_ANSWER = 10_000
@@ -61,12 +62,7 @@ def answer(
     """
     settled = TopicPartition(TopicName.REVIEWS, known.partition)
     refused = TopicPartition(rejected(TopicName.REVIEW_OUTCOMES), known.partition)
-    consumer = committed_reader(bootstrap, fetch_max_wait_ms=50, allow_auto_create_topics=False)
-    try:
-        consumer.assign([settled, refused])
-        consumer.seek_to_end(settled, refused)
-        for source in (settled, refused):
-            consumer.position(source)
+    with closing(_from_the_end(bootstrap, settled, refused)) as consumer:
         sent = _send(bootstrap, known, outcome, traceparent)
         until = time.monotonic() + wait
         while time.monotonic() < until:
@@ -75,8 +71,23 @@ def answer(
                     if (came := _came_of(record, outcome, sent)) is not None:
                         return came
         return NotYet()
-    finally:
-        consumer.close()
+
+
+def _from_the_end(bootstrap: str, *sources: TopicPartition) -> Any:
+    """Return a consumer that stands at the present ends: what comes of an outcome sent later lies behind them."""
+    try:
+        consumer = committed_reader(bootstrap, fetch_max_wait_ms=50, allow_auto_create_topics=False)
+        try:
+            consumer.assign(sources)
+            consumer.seek_to_end(*sources)
+            for source in sources:
+                position_of(consumer, source)
+        except BaseException:
+            consumer.close()
+            raise
+    except KafkaError as error:
+        raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
+    return consumer
 
 
 def _send(bootstrap: str, known: Known, outcome: ReviewOutcome, traceparent: bytes | None) -> int:

@@ -25,7 +25,7 @@ _BOOTSTRAP_MILLISECONDS = 10_000
 #: How long one answer of a broker is waited for, and one address of several: a broker that hangs takes connections and
 #: answers nothing, and another one has to be asked within the time for the whole.
 _REQUEST_MILLISECONDS = 3_000
-#: For how long the ends of partitions are asked for again (seconds).
+#: For how long the ends of partitions and a consumer's positions are asked for again (seconds).
 _PATIENCE_SECONDS = 30.0
 _OFFSET = Struct(">q")
 
@@ -108,6 +108,20 @@ def _ends_at_last(consumer: Any, sources: Sequence[TopicPartition]) -> Mapping[T
             return ends
 
 
+def position_of(consumer: Any, source: TopicPartition) -> int:
+    """Return the offset of the next record, of an assigned partition.
+
+    kafka-python says None where no leader has answered within its own time: while the broker comes back, say. It is
+    asked again for 30 s, then this raises `KafkaTimeoutError`.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while (position := consumer.position(source)) is None:
+        if time.monotonic() > until:
+            raise KafkaTimeoutError("no leader says where the log begins or ends")
+    offset: int = position
+    return offset
+
+
 def read_beyond_open_transactions(
     consumer: Any, bootstrap: str, sources: Sequence[TopicPartition], hidden: list[Place]
 ) -> Iterator[Any]:
@@ -123,7 +137,7 @@ def read_beyond_open_transactions(
     positions: dict[TopicPartition, int] = {}
     moved_at = time.monotonic()
     while True:
-        before, positions = positions, {source: consumer.position(source) for source in sources}
+        before, positions = positions, {source: position_of(consumer, source) for source in sources}
         behind = [source for source in sources if positions[source] < ends[source]]
         if not behind:
             return

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import KafkaTimeoutError
 
 from schemas.codec import encode
 from schemas.partitioner import partition_for
@@ -80,6 +81,20 @@ def test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read(
     write(bootstrap, TopicName.KEYS, key_id.encode(), None)
     assert topics.details(request(key_id), MASTER) is None
     assert topics.hidden == []
+
+
+def test_a_position_that_no_leader_has_given_yet_is_asked_for_again(
+    topics: Topics, bootstrap: str, key_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(bootstrap, key_id)
+    given = topics._consumer.position
+    answers = iter([None, None])
+    monkeypatch.setattr(topics._consumer, "position", lambda source: next(answers, given(source)))
+    assert topics.details(request(key_id), MASTER) == DETAILS
+    monkeypatch.setattr(topics._consumer, "position", lambda source: None)
+    monkeypatch.setattr("services.sdk.reading._PATIENCE_SECONDS", 0.1)
+    with pytest.raises(KafkaTimeoutError, match="no leader"):
+        topics.details(request(key_id), MASTER)
 
 
 async def test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased(
