@@ -49,7 +49,7 @@ lint: setup ## ruff, mypy, import contracts
 	$(BIN)/lint-imports
 
 bench: setup ## the workers beside Quix Streams, plain Faust and a bare loop, and what state costs (SHORT=--short)
-	$(BIN)/python -m tests.load.bench $(SHORT)
+	$(BIN)/python -m tests.bench.bench $(SHORT)
 
 load: setup ## the highest rate with flat lag, half of it, and urgent ones during a backlog of a million (half an hour)
 	$(BIN)/confide load --house --search --partitions 1 --rate 200 --seconds 30 --warm-up 60 --out load-search

@@ -40,7 +40,7 @@ class KafkaUnavailable(TopicsError):
         super().__init__(f"Kafka at {bootstrap} did not answer; start it and apply again")
 
 
-class Refused(TopicsError):
+class TopicRefused(TopicsError):
     """Kafka refused to make or change a topic."""
 
     def __init__(self, topic: str, reason: str) -> None:
@@ -70,7 +70,7 @@ def apply(
 ) -> tuple[Applied, ...]:
     """Make what is missing, set what differs, and say what was done to each topic, in the catalogue's order.
 
-    Nothing at all is changed where PartitionsDiffer is raised. Also raises KafkaUnavailable and Refused.
+    Nothing at all is changed where PartitionsDiffer is raised. Also raises KafkaUnavailable and TopicRefused.
     """
     with _admin(bootstrap) as admin:
         found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
@@ -155,7 +155,7 @@ def _create(admin: Any, missing: Iterable[Topic], partitions: int, replication: 
         error = kafka.errors.for_code(answer["error_code"])
         # Another process that applies at the same time may have made it first.
         if error not in (kafka.errors.NoError, kafka.errors.TopicAlreadyExistsError):
-            raise Refused(answer["name"], answer["error_message"] or error.__name__)
+            raise TopicRefused(answer["name"], answer["error_message"] or error.__name__)
     admin.wait_for_topics(list(new))
     return {answer["name"] for answer in answers if answer["error_code"] == 0}
 
@@ -176,5 +176,5 @@ def _configure(admin: Any, wanted: Mapping[str, Mapping[str, str]]) -> dict[str,
     if resources:
         for name, outcome in admin.alter_configs(resources)["topic"].items():
             if outcome != "OK":
-                raise Refused(name, outcome)
+                raise TopicRefused(name, outcome)
     return changes

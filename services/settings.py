@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.policy import WrongPolicy
+from schemas.policy import ConfigFileError
 from schemas.policy.duty import Duty, load_duty
 from schemas.vocabulary import Role
 
@@ -101,7 +101,7 @@ class Settings:
         """Return the duty rota, of `trained` staff alone; raise `SettingsError` for what is wrong in its file."""
         try:
             return load_duty(self.duty_file, trained=trained)
-        except WrongPolicy as error:
+        except ConfigFileError as error:
             raise SettingsError(str(error)) from error
 
 

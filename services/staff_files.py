@@ -20,7 +20,7 @@ import structlog
 from opentelemetry import metrics
 
 from schemas.errors import Invalid
-from schemas.policy import WrongPolicy
+from schemas.policy import ConfigFileError
 from schemas.policy.duty import load_duty
 from schemas.reviews import check_staff
 from schemas.telemetry import Attribute, Metric
@@ -177,9 +177,9 @@ def _reason(error: Exception) -> str:
             return error.reason
         case FixedKeyChanged():
             return str(error)
-        case WrongPolicy(__cause__=OSError() as cause):
+        case ConfigFileError(__cause__=OSError() as cause):
             return _reason(cause)
-        case WrongPolicy():
+        case ConfigFileError():
             # The reason may quote the line.
             lines = dict.fromkeys(str(fault.line) for fault in error.faults if fault.line is not None)
             return f"is wrong in line {', '.join(lines)}" if lines else "is incomplete"

@@ -12,14 +12,14 @@ from schemas.topics import TopicName
 from schemas.vocabulary import Agency
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
+from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.endpoint import CONNECTIONS, Endpoint
 from services.connectors.process import PROJECTIONS
-from services.connectors.sealed import Composer
 from streams.domain.delivery import RetryPolicy
 from streams.runtime import Record
-from streams.runtime.batches import Batch
-from streams.runtime.lanes import Lane
+from streams.runtime.lane.batches import Batch
+from streams.runtime.lane.lane import Lane
 from tests.committed import Committed
 from tests.counting import Run
 from tests.one_lane import lane_of
@@ -60,7 +60,7 @@ class ConnectorLane:
             Record(self.run.routine, 0, first + place, 0, one.person.encode(), encoded(one), ())
             for place, one in enumerate(made)
         ]
-        self.lane.put(Batch.of(self.run.routine, records, first, first + count))
+        self.lane.enqueue(Batch.of(self.run.routine, records, first, first + count))
         self.reports |= {one.report_id: one for one in made}
         return made
 

@@ -9,7 +9,7 @@ from kafka.consumer.fetcher import IsolationLevel
 from kafka.record.memory_records import MemoryRecords
 
 from services.sdk import reading
-from streams.runtime.fetching import CommittedRecords, FetchedRecords
+from streams.runtime.fetcher_patch import CommittedRecords, FetchedRecords
 
 SOURCE = TopicPartition("topic", 0)
 

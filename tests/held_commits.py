@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams.runtime.transaction import TransactionalWriter
+from streams.runtime.lane.transaction import TransactionalWriter
 
 #: How long a transaction is held at most (seconds).
 _HELD_SECONDS = 10.0

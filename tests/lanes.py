@@ -13,8 +13,8 @@ from schemas.codec import decode
 from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
-from streams.runtime.rejection import REJECTED_SUFFIX, rejected
-from streams.runtime.state import Entry, LaneState, changed
+from streams.runtime.lane.rejection import REJECTED_SUFFIX, rejected
+from streams.runtime.lane.state import Entry, LaneState, changed
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.runtime import Agent, Clock, LaneGroup
-from streams.runtime.groups import LaneHost
-from streams.runtime.lane_events import LaneEvent, unheard
-from streams.runtime.lanes import Lane
+from streams.runtime.lane.groups import LaneHost
+from streams.runtime.lane.lane import Lane
+from streams.runtime.lane.lane_events import LaneEvent, unheard
+from streams.runtime.lane.trials import Trials
+from streams.runtime.lane.urgency import UrgencyGate
 from streams.runtime.steps import AtStep, unwatched
-from streams.runtime.trials import Trials
-from streams.runtime.turnstile import Turnstile
 from tests.counting import Run
 
 #: Records in the log of a topic from which a lane is fed by hand: beyond the offsets that any test makes up.
@@ -26,7 +26,7 @@ async def lane_of(
     agent: Callable[[], Agent[Any, Any, Any]],
     *,
     accepted: frozenset[str] = frozenset(),
-    turnstile: Turnstile | None = None,
+    urgency: UrgencyGate | None = None,
     at_step: AtStep = unwatched,
     trials: Trials | None = None,
     on_lane: Callable[[LaneEvent], None] = unheard,
@@ -37,7 +37,7 @@ async def lane_of(
 ) -> AsyncIterator[Lane]:
     """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can.
 
-    With a `turnstile` of other lanes too, its urgent topic comes before their routine ones. `at_step` is called after
+    With a `urgency` of other lanes too, its urgent topic comes before their routine ones. `at_step` is called after
     each step of its work. `trials` are those of its process. `on_lane` hears what it says of itself. `clock` tells it
     the time. The logs are filled, unless not to `fill` them: a lane takes no offset beyond the end of its log. It works
     on routine records for `routine_turn_seconds` in a turn. Its timers follow the topics `timers_follow`.
@@ -57,14 +57,14 @@ async def lane_of(
         (run.urgent, run.routine),
         lambda _: agent(),
         run.changelog,
-        frozenset(() if turnstile is None else (run.urgent,)),
+        frozenset(() if urgency is None else (run.urgent,)),
         routine_turn_seconds=routine_turn_seconds,
         timers_follow=frozenset(timers_follow),
     )
     host = LaneHost(
         run.name,
         run.bootstrap,
-        turnstile or Turnstile(),
+        urgency or UrgencyGate(),
         trials=trials or Trials(),
         at_step=at_step,
         accepted=accepted,

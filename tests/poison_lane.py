@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from streams.runtime import Record
-from streams.runtime.batches import Batch
+from streams.runtime.lane.batches import Batch
 from tests.counting import Run
 from tests.made_records import Made
 

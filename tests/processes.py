@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import infra.broker.bound
+import infra.broker.die_with_parent
 
 CONFIDE = (sys.executable, "-m", "services.cli")
 
@@ -26,7 +26,7 @@ class Process:
         errors: Path,
         program: tuple[str, ...] = CONFIDE,
     ) -> None:
-        bound = (sys.executable, infra.broker.bound.__file__, str(os.getpid()))
+        bound = (sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid()))
         with errors.open("ab") as file:
             self._process = subprocess.Popen(
                 [*bound, *program, *arguments],

@@ -10,7 +10,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy, _DefaultRecordBatchPy
 from aiokafka.record.util import calc_crc32c
 
-from streams.runtime.fetching import CommittedRecords, FetchedRecords
+from streams.runtime.fetcher_patch import CommittedRecords, FetchedRecords
 
 Headers = Iterable[tuple[bytes, bytes | None]]
 Entry = tuple[bytes | None, bytes | None, Headers]
@@ -72,6 +72,6 @@ def stored(
 
 
 def as_aiokafka_has_it(patch: pytest.MonkeyPatch) -> None:
-    """Take back what fetching.install() did, for as long as the patch lasts."""
+    """Take back what fetcher_patch.patch_aiokafka_fetcher() did, for as long as the patch lasts."""
     patch.setattr(fetcher, "PartitionRecords", CommittedRecords.__base__)
     patch.setattr(fetcher, "MemoryRecords", FetchedRecords.__base__)

@@ -41,8 +41,8 @@ from streams.runtime import (
     Turn,
     run_worker,
 )
-from streams.runtime.positions import PositionedThread
 from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.transport.batching_thread import BatchingThread
 from tests.poison_agent import Fragile, World
 
 
@@ -259,10 +259,10 @@ def _with_slots(plan: Plan) -> Agent[Any, Any, Any]:
 
 
 def _fail_fetches_when_told(plan: Plan) -> None:
-    threads: Any = PositionedThread
+    threads: Any = BatchingThread
     fetch_records = threads._fetch_records
 
-    async def fail_or_fetch(thread: PositionedThread, *args: Any, **kwargs: Any) -> Any:
+    async def fail_or_fetch(thread: BatchingThread, *args: Any, **kwargs: Any) -> Any:
         if plan.says("fetch-fails"):
             raise LookupError
         return await fetch_records(thread, *args, **kwargs)

@@ -14,8 +14,8 @@ from schemas.vocabulary import Service
 from streams.agents.admit import Admit
 from streams.runtime import Agent, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
-from streams.runtime.rejection import rejected
-from streams.runtime.state import Entry, LaneState, changed
+from streams.runtime.lane.rejection import rejected
+from streams.runtime.lane.state import Entry, LaneState, changed
 from tests.disclosures import KEYS, disclosure
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import os
 
-from infra.broker import standing
+from infra.broker import running_broker
 from infra.broker.errors import BrokerUnreachable
 from infra.broker.probe import answers
 
@@ -16,5 +16,5 @@ def find_bootstrap() -> str | None:
         if not answers(named):
             raise BrokerUnreachable(named)
         return named
-    found = standing.running()
+    found = running_broker.running()
     return found.bootstrap if found else None

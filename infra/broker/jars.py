@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.broker import places
+from infra.broker import xdg_folders
 from infra.broker.errors import DiskFull, JarMismatch, JarsUnavailable
 from infra.broker.locking import held
 
@@ -52,7 +52,7 @@ def class_path(folder: Path | None = None, repository: str | None = None) -> str
 
     `repository` is another Maven repository's address than Central's. Raises JarsUnavailable, JarMismatch or DiskFull.
     """
-    folder = folder or places.cache() / f"kafka-{KAFKA_VERSION}"
+    folder = folder or xdg_folders.cache() / f"kafka-{KAFKA_VERSION}"
     jars = pinned()
     if any(not _sound(folder / jar.filename, jar) for jar in jars):
         with held(folder.with_name(f"{folder.name}.lock")):

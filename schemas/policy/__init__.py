@@ -2,7 +2,7 @@
 
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM, ClauseId
 from schemas.policy.document import Addressee, Clause, Deadlines, Policy, Route, Share, ShareField
-from schemas.policy.loading import Fault, WrongPolicy, load_policies, load_policy
+from schemas.policy.loading import ConfigFileError, Fault, load_policies, load_policy
 from schemas.policy.policies import Policies
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "Route",
     "Share",
     "ShareField",
-    "WrongPolicy",
+    "ConfigFileError",
     "load_policies",
     "load_policy",
 ]

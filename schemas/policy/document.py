@@ -41,7 +41,7 @@ def _read_addressee(value: Any) -> "Addressee":
     return Addressee(Agency(agency), EmergencyService(service) if service else None)
 
 
-class Misplaced(ValueError):
+class ConfigProblems(ValueError):
     """What is wrong with a file as a whole: for each fault its place in the file and the reason."""
 
     def __init__(self, found: Iterable[tuple[Place, str]]) -> None:
@@ -126,7 +126,7 @@ class Deadlines(_Part):
     @model_validator(mode="after")
     def _emergency_is_shorter(self) -> Self:
         if self.emergency >= self.other:
-            raise Misplaced([(("emergency",), "must be shorter than `other`")])
+            raise ConfigProblems([(("emergency",), "must be shorter than `other`")])
         return self
 
 
@@ -187,7 +187,7 @@ class Policy(_Part):
         if missing := [agency for agency in Agency if agency not in self.shares]:
             found.append((("shares",), f"missing: {', '.join(missing)}"))
         if found:
-            raise Misplaced(found)
+            raise ConfigProblems(found)
         return self
 
 

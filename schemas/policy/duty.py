@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
-from schemas.policy.document import Length, Misplaced
+from schemas.policy.document import ConfigProblems, Length
 from schemas.policy.lines import line_at
-from schemas.policy.loading import Fault, WrongPolicy, read_file
+from schemas.policy.loading import ConfigFileError, Fault, read_file
 from schemas.reviews import StaffId
 from schemas.vocabulary import Role
 
@@ -124,12 +124,12 @@ class Duty(_Part):
         if (gap := _first_gap(self.staff)) is not None:
             faults.append((("staff",), f"nobody is on duty from {_said(gap.begin)} to {_said(gap.end)}"))
         if faults:
-            raise Misplaced(faults)
+            raise ConfigProblems(faults)
         return self
 
 
 def load_duty(path: Path | None = None, *, trained: Collection[Role] | None = None) -> Duty:
-    """Return the rota of a TOML file, by default the policy's own; raise `WrongPolicy` for what is wrong in it.
+    """Return the rota of a TOML file, by default the policy's own; raise `ConfigFileError` for what is wrong in it.
 
     With `trained`, whoever may not settle a review has no place on it.
     """
@@ -146,7 +146,7 @@ def load_duty(path: Path | None = None, *, trained: Collection[Role] | None = No
         if trained is not None and each.role not in trained
     ]
     if untrained:
-        raise WrongPolicy(untrained)
+        raise ConfigFileError(untrained)
     return duty
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.policy.document import Misplaced, Policy
+from schemas.policy.document import ConfigProblems, Policy
 from schemas.policy.lines import Place, line_at, lines_of
 from schemas.policy.policies import Policies
 
@@ -36,7 +36,7 @@ class Fault:
         return f"{self.file}{'' if self.line is None else f', line {self.line}'}: {self.reason}"
 
 
-class WrongPolicy(ValueError):
+class ConfigFileError(ValueError):
     """Policy files that cannot be used, with each fault."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
@@ -61,14 +61,14 @@ class _Read:
 
 
 def load_policy(path: Path | None = None) -> Policy:
-    """Return the policy of one TOML file, by default the latest version; raise `WrongPolicy` with what is wrong."""
+    """Return the policy of one TOML file, by default the latest version; raise `ConfigFileError` with what is wrong."""
     return load_policies().latest if path is None else _read(path, str(path)).policy
 
 
 def load_policies(path: Path | None = None) -> Policies:
     """Return every version in a folder of TOML files (by default the policy's own), or the one version of a file.
 
-    Raises `WrongPolicy` for a wrong file, for equal versions, and for dates that overlap or leave a gap: each version
+    Raises `ConfigFileError` for a wrong file, for equal versions, and for dates that overlap or leave a gap: each version
     ends (`effective_until`, exclusive) when the next takes effect, and the last has no end.
     """
     if path is not None and not path.is_dir():
@@ -78,19 +78,21 @@ def load_policies(path: Path | None = None) -> Policies:
     try:
         files = sorted((each for each in folder.iterdir() if each.name.endswith(".toml")), key=lambda each: each.name)
     except OSError as error:
-        raise WrongPolicy((Fault(name, None, error.strerror or str(error)),)) from error
+        raise ConfigFileError((Fault(name, None, error.strerror or str(error)),)) from error
     if not files:
-        raise WrongPolicy((Fault(name, None, "has no policy in it: a file for each version, such as 2025-01-01.toml"),))
+        raise ConfigFileError(
+            (Fault(name, None, "has no policy in it: a file for each version, such as 2025-01-01.toml"),)
+        )
     versions: list[_Read] = []
     faults: list[Fault] = []
     for file in files:
         try:
             versions.append(_read(file, f"{name}/{file.name}"))
-        except WrongPolicy as wrong:
+        except ConfigFileError as wrong:
             faults.extend(wrong.faults)
     faults = faults or _faults_between(versions)
     if faults:
-        raise WrongPolicy(faults)
+        raise ConfigFileError(faults)
     return Policies(each.policy for each in versions)
 
 
@@ -100,7 +102,7 @@ def _read(source: Traversable, name: str) -> _Read:
 
 
 def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mapping[Place, int]]:
-    """Return what a TOML file holds, and the lines of its parts; raise `WrongPolicy` for each thing wrong in it."""
+    """Return what a TOML file holds, and the lines of its parts; raise `ConfigFileError` for each thing wrong in it."""
     lines: Mapping[Place, int] = {}
     try:
         text = source.read_text(encoding="utf-8")
@@ -108,18 +110,20 @@ def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mappin
         lines = lines_of(text)
         return model.model_validate(fields), lines
     except OSError as error:
-        raise WrongPolicy((Fault(name, None, error.strerror or str(error)),)) from error
+        raise ConfigFileError((Fault(name, None, error.strerror or str(error)),)) from error
     except tomllib.TOMLDecodeError as error:
         at = _LINE.search(str(error))
         reason = _LINE.sub("", str(error))
-        raise WrongPolicy((Fault(name, None if at is None else int(at[1]), f"is not TOML: {reason}"),)) from error
+        raise ConfigFileError((Fault(name, None if at is None else int(at[1]), f"is not TOML: {reason}"),)) from error
     except UnicodeDecodeError as error:
-        raise WrongPolicy((Fault(name, error.object.count(b"\n", 0, error.start) + 1, "is not UTF-8 text"),)) from error
+        raise ConfigFileError(
+            (Fault(name, error.object.count(b"\n", 0, error.start) + 1, "is not UTF-8 text"),)
+        ) from error
     except ValidationError as error:
         found = error.errors()
         # A list whose only value is wrong is not empty besides.
         wrong = {each["loc"][:-1] for each in found}
-        raise WrongPolicy(
+        raise ConfigFileError(
             fault
             for each in found
             if each["type"] != "too_short" or each["loc"] not in wrong
@@ -129,7 +133,7 @@ def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mappin
 
 def _faults(found: ErrorDetails, file: str, lines: Mapping[Place, int]) -> list[Fault]:
     cause = found.get("ctx", {}).get("error")
-    if isinstance(cause, Misplaced):
+    if isinstance(cause, ConfigProblems):
         return [_fault(file, lines, (*found["loc"], *place), reason) for place, reason in cause.found]
     # An error of the contract's own kind says where it is, which is said here already.
     reason = found["msg"].removeprefix("Value error, ").removeprefix(": ")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from infra.broker.standing import Standing
+    from infra.broker.running_broker import RunningBroker
 
 #: `confide broker status` when none runs, as service managers have it (LSB).
 NOT_RUNNING = 3
@@ -22,10 +22,10 @@ def start(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="A free one unless told.")] = None,
 ) -> None:
     """Start the broker and leave it running; says so if it runs already."""
-    from infra.broker import BrokerError, standing
+    from infra.broker import BrokerError, running_broker
 
     try:
-        found, new = standing.start(folder, port)
+        found, new = running_broker.start(folder, port)
     except BrokerError as problem:
         typer.echo(f"confide: {problem}", err=True)
         raise typer.Exit(1) from problem
@@ -38,18 +38,18 @@ def start(
 @broker.command()
 def stop() -> None:
     """Stop the broker; its data stays."""
-    from infra.broker import standing
+    from infra.broker import running_broker
 
-    found = standing.stop()
+    found = running_broker.stop()
     typer.echo(f"stopped: {_described(found)}" if found else "no broker was running")
 
 
 @broker.command()
 def status() -> None:
     """Print address, process, version and folder; exit status 3 if none runs."""
-    from infra.broker import answers, standing
+    from infra.broker import answers, running_broker
 
-    found = standing.running()
+    found = running_broker.running()
     if found is None:
         typer.echo("no broker is running")
         raise typer.Exit(NOT_RUNNING)
@@ -59,11 +59,11 @@ def status() -> None:
         raise typer.Exit(1)
 
 
-def _described(found: "Standing") -> str:
+def _described(found: "RunningBroker") -> str:
     return f"{found.bootstrap} pid={found.pid} kafka={found.kafka} folder={found.folder}"
 
 
-def _asks_for_another(found: "Standing", folder: Path | None, port: int | None) -> bool:
+def _asks_for_another(found: "RunningBroker", folder: Path | None, port: int | None) -> bool:
     other_folder = folder is not None and str(folder.absolute()) != found.folder
     return other_folder or (port is not None and not found.bootstrap.endswith(f":{port}"))
 

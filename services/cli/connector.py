@@ -31,8 +31,8 @@ def connector(
     """Tell an agency of its reports until stopped."""
     from infra.telemetry import configure, shutdown
     from schemas.vocabulary import Agency
+    from services.cli.environment import settings_with_kafka
     from services.cli.ready import ready
-    from services.cli.surroundings import settings_with_kafka
     from services.connectors.process import run
     from services.sdk.master_key import check_master_key
 

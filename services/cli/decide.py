@@ -86,8 +86,8 @@ def _as_json(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies 
 
 def _explained(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:
     from services.cli.paragraphs import broken
+    from streams.domain.plain_english.explanation import explanation
     from streams.domain.policy import decide as decide_by_policy
-    from streams.domain.policy.explanation import explanation
 
     ruling = decide_by_policy(disclosed, now=at, policy=versions)
     return "".join(f"{line}\n" for line in broken(explanation(disclosed, ruling))).encode()

@@ -16,7 +16,7 @@ def gateway(
 ) -> None:
     """Take disclosures at POST /v1/disclosures until stopped; the port is printed once it answers."""
     from infra.telemetry import configure, shutdown
-    from services.cli.surroundings import settings as find_settings
+    from services.cli.environment import settings as find_settings
     from services.gateway.server import run
     from services.settings import SettingsError
 

@@ -54,14 +54,14 @@ def _warn_unless_on_rota(name: str) -> None:
     """Say on standard error that a key settles nothing until its owner is on the duty rota."""
     import os
 
-    from schemas.policy import WrongPolicy
+    from schemas.policy import ConfigFileError
     from schemas.policy.duty import load_duty
 
     file = os.environ.get("CONFIDE_DUTY")
     which = f"the duty rota {file}" if file else "the policy's own duty rota (CONFIDE_DUTY is not set)"
     try:
         is_on_rota = load_duty(Path(file) if file else None).named(name) is not None
-    except WrongPolicy as error:
+    except ConfigFileError as error:
         typer.echo(f"confide: whether {name} is on the duty rota cannot be told: {error}", err=True)
         return
     if not is_on_rota:

@@ -13,7 +13,7 @@ from services.load.plan import Mix, Options
 from services.load.schedule import Arrivals
 
 if TYPE_CHECKING:
-    from services.load.results import Found
+    from services.load.results import SearchResult
     from services.load.view import View
     from services.load.window import Surroundings, Window
 
@@ -165,7 +165,9 @@ async def _warm_up(asked: _Asked, surroundings: "Surroundings", view: "View") ->
         return [await measure(replace(options, seconds=asked.warm_up, seed=-options.seed), surroundings, view.show)]
 
 
-async def _windows(asked: _Asked, surroundings: "Surroundings", view: "View") -> "tuple[list[Window], Found | None]":
+async def _windows(
+    asked: _Asked, surroundings: "Surroundings", view: "View"
+) -> "tuple[list[Window], SearchResult | None]":
     """Run the one window that is asked for, or those of a search and one more at half of what it found."""
     from services.load import results
     from services.load.search import highest
@@ -194,9 +196,9 @@ async def _windows(asked: _Asked, surroundings: "Surroundings", view: "View") ->
         found = await highest(flat_at, asked.options.rate)
     except _Unsettled:
         # What is still under way would be part of the next window's lag; what is missing is told as of any window.
-        return windows, results.Found(None)
+        return windows, results.SearchResult(None)
     await window(found / 2)
-    return windows, results.Found(found)
+    return windows, results.SearchResult(found)
 
 
 @asynccontextmanager
@@ -207,13 +209,13 @@ async def _surroundings(
     import os
     import sys
 
-    import infra.broker.bound
+    import infra.broker.die_with_parent
     from infra.broker import find_bootstrap
-    from services.cli.surroundings import settings_with_kafka
+    from services.cli.environment import settings_with_kafka
     from services.load.window import Surroundings
 
     # Whatever ends this process ends the parts.
-    bound = (sys.executable, infra.broker.bound.__file__, str(os.getpid()))
+    bound = (sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid()))
     found = None if asked.house else find_bootstrap()
     if found is not None:
         settings = settings_with_kafka()

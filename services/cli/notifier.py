@@ -31,8 +31,8 @@ def notifier(
     from infra.telemetry import configure, shutdown
     from schemas.policy import load_policy
     from schemas.topics import Group
+    from services.cli.environment import settings_with_kafka
     from services.cli.ready import ready
-    from services.cli.surroundings import settings_with_kafka
     from services.notifier.channels import ConsoleChannel, FileChannel
     from services.notifier.process import run
     from services.settings import SettingsError

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 def policies(path: Path | None) -> "Policies":
     """Return every version of a folder, the one of a file, or by default those of Confide."""
-    from schemas.policy import WrongPolicy, load_policies
+    from schemas.policy import ConfigFileError, load_policies
 
     try:
         return load_policies(path)
-    except WrongPolicy as wrong:
+    except ConfigFileError as wrong:
         refuse(*(str(fault) for fault in wrong.faults), cause=wrong)
 
 

@@ -12,7 +12,7 @@ from services.cli.policies import policies, version
 
 if TYPE_CHECKING:
     from schemas.policy import Policy
-    from streams.domain.policy.difference import Difference
+    from streams.domain.plain_english.difference import Difference
 
 policy = typer.Typer(help="The policy: its clauses, and what changes from version to version.", no_args_is_help=True)
 _Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -32,11 +32,13 @@ def show(
 ) -> None:
     """Print every clause: its words, the facts it needs and how they settle it, who is told, the deadlines."""
     from services.cli.paragraphs import broken
-    from streams.domain.policy.sheet import sheet
+    from streams.domain.plain_english.clause_table import clause_table
 
     chosen = policies(None).in_force(datetime.now(UTC)) if named is None else version(named)
     if as_json:
-        typer.echo(json.dumps({**_heading(chosen), "clauses": [asdict(entry) for entry in sheet(chosen)]}, indent=2))
+        typer.echo(
+            json.dumps({**_heading(chosen), "clauses": [asdict(entry) for entry in clause_table(chosen)]}, indent=2)
+        )
         return
     for line in broken(_table(chosen)):
         typer.echo(line)
@@ -51,7 +53,7 @@ def diff(
 ) -> None:
     """Print what differs, and for which facts another outcome, agency or deadline follows, counted, with examples."""
     from services.cli.paragraphs import broken
-    from streams.domain.policy.difference import difference
+    from streams.domain.plain_english.difference import difference
 
     found = difference(version(before), version(after), examples)
     if as_json:
@@ -65,7 +67,7 @@ def diff(
 
 
 def _heading(chosen: "Policy") -> dict[str, str | None]:
-    from streams.domain.policy.wording import length_words, listed
+    from streams.domain.plain_english.wording import length_words, listed
 
     until = chosen.effective_until
     return {
@@ -80,10 +82,10 @@ def _heading(chosen: "Policy") -> dict[str, str | None]:
 
 
 def _table(chosen: "Policy") -> Iterator[str]:
-    from streams.domain.policy.sheet import sheet
+    from streams.domain.plain_english.clause_table import clause_table
 
     yield from (f"{name}: {value}" for name, value in _heading(chosen).items() if value is not None)
-    for entry in sheet(chosen):
+    for entry in clause_table(chosen):
         yield ""
         about = {None: "", "any": " (every kind of concern)"}.get(entry.concern, f" ({entry.concern})")
         yield f"{entry.id}{about}: {entry.text}"

@@ -34,8 +34,8 @@ def produce(
 ) -> None:
     """Send disclosures to Kafka; a bad line is an error of its own, is kept as rejected, and gives exit status 1."""
     from infra.telemetry import configure, shutdown
-    from services.cli.surroundings import settings as find_settings
-    from services.sdk.producer import DisclosureProducer, Unavailable
+    from services.cli.environment import settings as find_settings
+    from services.sdk.producer import DisclosureProducer, KafkaUnavailable
     from services.settings import SettingsError
 
     settings = find_settings()
@@ -46,7 +46,7 @@ def produce(
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
             acknowledged, refused = _play(lines, producer, service)
-    except Unavailable as error:
+    except KafkaUnavailable as error:
         typer.echo(f"confide: {error}: what was not acknowledged may be sent again", err=True)
         raise typer.Exit(EXIT_UNAVAILABLE) from error
     except OSError as error:

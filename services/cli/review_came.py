@@ -6,21 +6,21 @@ import typer
 
 if TYPE_CHECKING:
     from schemas.reviews import ReviewOutcome, ReviewSettled
-    from services.review.answering import AskedAgain, NotYet, Refused
+    from services.review.answering import AskedAgain, NotYet, OutcomeRejected
 
 #: What `ReviewSettled` records of the outcome that settled it.
 _RECORDED = ("by", "decision", "refusal", "facts", "ask_again_at", "entered_as", "told_at", "reference")
 
 
-def report(came: "ReviewSettled | AskedAgain | Refused | NotYet", outcome: "ReviewOutcome") -> None:
+def report(came: "ReviewSettled | AskedAgain | OutcomeRejected | NotYet", outcome: "ReviewOutcome") -> None:
     """Say what came of an outcome that was sent; exit status 1 unless it settled the review, or put it off."""
-    from services.review.answering import AskedAgain, NotYet, Refused
+    from services.review.answering import AskedAgain, NotYet, OutcomeRejected
     from services.review.options import as_options
-    from streams.domain.policy.wording import time_words
+    from streams.domain.plain_english.wording import time_words
 
     if isinstance(came, NotYet):
         typer.echo("confide: sent, and nothing came of it yet: look at `confide review list` again", err=True)
-    elif isinstance(came, Refused):
+    elif isinstance(came, OutcomeRejected):
         why = as_options(came.reason, outcome.decision)
         typer.echo(f"confide: refused, the review is still open: {why}", err=True)
     elif isinstance(came, AskedAgain):

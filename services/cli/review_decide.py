@@ -13,8 +13,8 @@ from services.cli.review_topics import ReviewId, checked_master, find, surroundi
 
 if TYPE_CHECKING:
     from schemas.reviews import ReviewOutcome
-    from services.review.book import Known
     from services.review.reading import Topics
+    from services.review.review_index import Known
     from services.settings import Settings
 
 _AGENCY = re.compile(r"999[ -](police|ambulance)|101|social[-_]worker|care[-_]team")
@@ -65,7 +65,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     """
     from infra.telemetry import configure, shutdown
     from services.cli.review_came import report, report_before
-    from services.review.answering import Unavailable, answer, signed
+    from services.review.answering import KafkaUnavailable, answer, signed
     from services.sdk.tracing import traceparent_of
     from services.settings import SettingsError
 
@@ -102,7 +102,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     try:
         with _span(known) as span:
             came = answer(settings.bootstrap, known, outcome, wait=wait, traceparent=traceparent_of(span))
-    except Unavailable as error:
+    except KafkaUnavailable as error:
         raise SettingsError(f"{error}: the same may be said again") from error
     finally:
         shutdown()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from services.review.book import Known
     from services.review.reading import Topics
+    from services.review.review_index import Known
     from services.settings import Settings
 
 
@@ -70,7 +70,7 @@ def _say_unread(topics: "Topics") -> None:
 
 def find(topics: "Topics", given: str) -> "Known":
     """Return the review of that id, or whose id alone begins so; raise `SettingsError` where there is no such one."""
-    from services.review.book import NoSuchReview
+    from services.review.review_index import NoSuchReview
     from services.settings import SettingsError
 
     try:
@@ -81,8 +81,8 @@ def find(topics: "Topics", given: str) -> "Known":
 
 def surroundings() -> tuple[Any, "Settings"]:
     """Return the policy's versions and the settings, the duty rota found to be sound."""
+    from services.cli.environment import settings, settings_with_kafka
     from services.cli.policies import policies
-    from services.cli.surroundings import settings, settings_with_kafka
 
     known = policies(None)
     # A wrong rota is said before Kafka is asked for.

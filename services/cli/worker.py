@@ -15,8 +15,8 @@ def register(app: typer.Typer) -> None:
         from schemas.policy import load_policies
         from services.alarm.console import ConsoleAlarm
         from services.alarm.ports import alarm_port
+        from services.cli.environment import settings_with_kafka
         from services.cli.ready import ready
-        from services.cli.surroundings import settings_with_kafka
         from services.sdk.alarm_writer import AlarmWriter
         from services.sdk.lane_alarms import FileAlarm, LaneAlarms
         from services.sdk.master_key import check_master_key

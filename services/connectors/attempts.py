@@ -9,11 +9,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 from schemas.telemetry import Attribute, Span
 from schemas.vocabulary import Agency
 from services.connectors.client import AgencyClient
+from services.connectors.composer import CannotCompose, Composer
 from services.connectors.effects import Answered, Attempt
 from services.connectors.endpoint import Endpoint
-from services.connectors.sealed import Composer, Unopenable
 from streams.domain.delivery import UNANSWERED, Failure, Reading, read_answer
-from streams.runtime.tracing import cause_of, context_of
+from streams.runtime.lane.tracing import cause_of, context_of
 
 
 class Attempts:
@@ -33,10 +33,10 @@ class Attempts:
         async with self._endpoint.slot(attempt.report_id, attempt.time_left, is_first=attempt.is_first):
             yield
 
-    async def make(self, attempt: Attempt) -> Answered | Unopenable:
+    async def make(self, attempt: Attempt) -> Answered | CannotCompose:
         """Send the request, which has its slot, and return what came of it."""
         body = await self._composer.open(attempt.request)
-        if isinstance(body, Unopenable):
+        if isinstance(body, CannotCompose):
             return body
         with trace.get_tracer("confide.connectors").start_as_current_span(
             Span.AGENCY_ATTEMPT,

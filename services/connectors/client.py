@@ -23,7 +23,7 @@ _client_errors = metrics.get_meter("confide.connectors").create_counter(Metric.C
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AgencyResponse:
     """What came of an attempt: an HTTP status, or how it failed; the agency's reference where it gave one."""
 
     outcome: int | Failure
@@ -65,7 +65,7 @@ class AgencyClient:
         attempt: int,
         is_possible_repeat: bool = False,
         traceparent: bytes | None = None,
-    ) -> Answer:
+    ) -> AgencyResponse:
         """Send a report under its id as idempotency key, once, and return what came of it.
 
         `is_possible_repeat` is said in a header: the body of a report stays the same, as its key asks.
@@ -86,18 +86,18 @@ class AgencyClient:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(body, headers)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
-            return Answer(Failure.NO_CONNECTION)
+            return AgencyResponse(Failure.NO_CONNECTION)
         except (TimeoutError, httpx2.TimeoutException):
-            return Answer(Failure.TIMEOUT)
+            return AgencyResponse(Failure.TIMEOUT)
         except (httpx2.NetworkError, httpx2.RemoteProtocolError):
-            return Answer(Failure.CONNECTION_LOST)
+            return AgencyResponse(Failure.CONNECTION_LOST)
         except Exception as error:  # noqa: BLE001 - counted and sent again: the process and its other reports go on
             kind = type(error).__name__
             _client_errors.add(1, {Attribute.ERROR: kind})
             _log.error("HTTP library raised an error that it does not document", error=kind)
-            return Answer(Failure.CLIENT_ERROR)
+            return AgencyResponse(Failure.CLIENT_ERROR)
 
-    async def _exchange(self, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _exchange(self, body: bytes, headers: dict[str, str]) -> AgencyResponse:
         async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
             received = bytearray()
             async for chunk in response.aiter_raw():
@@ -106,9 +106,9 @@ class AgencyClient:
                     break
             status = response.status_code
         if STATUS_READINGS.get(status) is not Reading.ACKNOWLEDGED:
-            return Answer(status)
+            return AgencyResponse(status)
         reference = _reference(bytes(received))
-        return Answer(Failure.NO_REFERENCE) if reference is None else Answer(status, reference)
+        return AgencyResponse(Failure.NO_REFERENCE) if reference is None else AgencyResponse(status, reference)
 
 
 def _reference(answer: bytes) -> str | None:

@@ -31,14 +31,14 @@ from schemas.errors import Invalid
 from schemas.records import Report, ReportSection, ReportStopped
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import deliveries
-from services.connectors import standing as kept
+from services.connectors import report_progress as kept
 from services.connectors.attempts import Attempts
-from services.connectors.client import Answer
+from services.connectors.client import AgencyResponse
+from services.connectors.composer import KEY_MISSING, CannotCompose, Composer
 from services.connectors.deliveries import record_step
 from services.connectors.effects import Answered, Attempt, Compose, Effect, Result
 from services.connectors.limits import Limits
-from services.connectors.sealed import KEY_MISSING, Composer, Unopenable
-from services.connectors.standing import Standing
+from services.connectors.report_progress import ReportProgress
 from streams.domain.delivery import NOT_TAKEN, DeliveryEvent, Reading, RetryPolicy, advance, limit_reason, read_answer
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
@@ -101,37 +101,37 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
                 self._begin(turn, message, _in_this_turn(turn, Cause.of(record)), is_stopped=is_stopped)
 
     def _begin(self, turn: Turn, report: Report, cause: Cause, *, is_stopped: bool) -> None:
-        before = kept.standing_of(turn, report.report_id)
-        standing = Standing.queued(cause, report.generation)
+        before = kept.progress_of(turn, report.report_id)
+        progress = ReportProgress.queued(cause, report.generation)
         if before is None:
-            standing = standing.model_copy(update={"is_unsure": kept.was_unsure(turn, report.report_id)})
+            progress = progress.model_copy(update={"is_unsure": kept.was_unsure(turn, report.report_id)})
         else:
-            standing = standing.following(before, turn.now)
+            progress = progress.following(before, turn.now)
             turn.unschedule(kept.retry_timer(report.report_id))
-        kept.begin(turn, report, standing)
-        record_step(turn, report, standing, cause)
+        kept.begin(turn, report, progress)
+        record_step(turn, report, progress, cause)
         if is_stopped:
             # Its `ReportStopped` follows in this turn and settles it.
             return
-        self._limits.watch(turn, report, standing)
+        self._limits.watch(turn, report, progress)
         if before is not None and before.is_under_way:
             return
         request = kept.request_of(turn, report.report_id) or self._composer.compose_at_once(report)
         if isinstance(request, ReportSection):
             kept.keep_request(turn, report.report_id, request)
-            self._attempt(turn, report, standing, request)
+            self._attempt(turn, report, progress, request)
         else:
             turn.start(Compose(report), cause=cause)
 
     def _stop(self, turn: Turn, stopped: ReportStopped) -> None:
         """End the attempts of a report that staff saw to; one that is under way may still be answered."""
-        standing = kept.standing_of(turn, stopped.report_id)
-        if standing is None or standing.generation > stopped.generation:
+        progress = kept.progress_of(turn, stopped.report_id)
+        if progress is None or progress.generation > stopped.generation:
             return
         turn.unschedule(kept.retry_timer(stopped.report_id))
-        if standing.is_under_way:
+        if progress.is_under_way:
             turn.unschedule(kept.limit_timer(stopped.report_id))
-            kept.keep(turn, stopped.report_id, standing.model_copy(update={"is_stopped": True}))
+            kept.keep(turn, stopped.report_id, progress.model_copy(update={"is_stopped": True}))
         else:
             kept.settle(turn, kept.report_of(turn, stopped.report_id), DeliveryState.FAILED)
 
@@ -141,29 +141,29 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
         """Take up a report that is not settled."""
-        report_id, standing = kept.pending(key, value)
+        report_id, progress = kept.pending(key, value)
         report, request = kept.report_of(turn, report_id), kept.request_of(turn, report_id)
-        if standing.is_stopped:
+        if progress.is_stopped:
             # Its attempt was cut off, and no other is made.
             kept.settle(turn, report, DeliveryState.FAILED)
             return
-        is_late = self._limits.is_late(turn, report, standing)
+        is_late = self._limits.is_late(turn, report, progress)
         if is_late:
-            self._limits.watch(turn, report, standing)
+            self._limits.watch(turn, report, progress)
         if request is None:
-            turn.start(Compose(report), cause=standing.cause)
-        elif standing.retry_at is not None:
+            turn.start(Compose(report), cause=progress.cause)
+        elif progress.retry_at is not None:
             # Its timer is there still, and is set to the same time, or the attempt waited for its slot. A clock that is
             # behind the one of the process before makes it wait for no longer than a wait is.
-            longest = self._policy.wait(standing.attempt, 1.0, handed_over=standing.is_handed_over)
-            at = turn.now if is_late else min(standing.retry_at, turn.now + longest)
-            turn.schedule(kept.retry_timer(report_id), at, cause=standing.cause)
-        elif not standing.is_under_way:
-            self._attempt(turn, report, standing, request)
-        elif self._limits.is_over(turn, report, standing):
-            kept.settle(turn, report, standing.state)
+            longest = self._policy.wait(progress.attempt, 1.0, handed_over=progress.is_handed_over)
+            at = turn.now if is_late else min(progress.retry_at, turn.now + longest)
+            turn.schedule(kept.retry_timer(report_id), at, cause=progress.cause)
+        elif not progress.is_under_way:
+            self._attempt(turn, report, progress, request)
+        elif self._limits.is_over(turn, report, progress):
+            kept.settle(turn, report, progress.state)
         else:
-            unknown = standing.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "is_unsure": True})
+            unknown = progress.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "is_unsure": True})
             kept.keep(turn, report_id, unknown)
             self._attempt(turn, report, unknown, request)
 
@@ -173,20 +173,20 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
 
     def starting(self, effect: Effect, turn: Turn, cause: Cause) -> bool:
         """Record an attempt that has its slot; leave it out where its report was handed over or stopped meanwhile."""
-        standing = kept.standing_of(turn, effect.report_id)
-        if not isinstance(effect, Attempt) or standing is None or standing.is_stopped:
+        progress = kept.progress_of(turn, effect.report_id)
+        if not isinstance(effect, Attempt) or progress is None or progress.is_stopped:
             return False
-        if effect.number != standing.attempt + 1:
+        if effect.number != progress.attempt + 1:
             return False
         report = kept.report_of(turn, effect.report_id)
         # The slot was waited for behind the key, so one that is not at hand is absent.
-        opened = self._composer.open_at_once(effect.request) or Unopenable(KEY_MISSING)
-        if isinstance(opened, Unopenable):
-            self._limits.give_up(turn, report, standing, opened.reason, cause)
+        opened = self._composer.open_at_once(effect.request) or CannotCompose(KEY_MISSING)
+        if isinstance(opened, CannotCompose):
+            self._limits.give_up(turn, report, progress, opened.reason, cause)
             return False
-        begun = standing.model_copy(
+        begun = progress.model_copy(
             update={
-                "state": advance(standing.state, DeliveryEvent.ATTEMPTED),
+                "state": advance(progress.state, DeliveryEvent.ATTEMPTED),
                 "attempt": effect.number,
                 "retry_at": None,
             }
@@ -207,8 +207,8 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
 
     def settled(self, effect: Effect, result: Result, turn: Turn, cause: Cause) -> None:
         """Record what came of it and what follows."""
-        standing = kept.standing_of(turn, effect.report_id)
-        if standing is None:
+        progress = kept.progress_of(turn, effect.report_id)
+        if progress is None:
             # Its report was settled meanwhile: at its limit, or put aside.
             _log.warning("a result came for a settled report", agency=self._agency.value, report_id=effect.report_id)
             return
@@ -216,30 +216,30 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         match result:
             case ReportSection():
                 kept.keep_request(turn, report.report_id, result)
-                self._attempt(turn, report, standing, result)
-            case Unopenable(reason):
-                self._limits.give_up(turn, report, standing, reason, cause)
+                self._attempt(turn, report, progress, result)
+            case CannotCompose(reason):
+                self._limits.give_up(turn, report, progress, reason, cause)
             case Answered(answer, span):
-                self._read(turn, report, standing, answer, span)
+                self._read(turn, report, progress, answer, span)
             case _:
                 assert_never(result)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the standing has it too
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the progress has it too
         """Make the next attempt of the report that the timer is named after, or hand it over at its limit."""
         report_id = kept.id_of(timer)
-        standing = kept.standing_of(turn, report_id)
-        if standing is None:
+        progress = kept.progress_of(turn, report_id)
+        if progress is None:
             return
         report = kept.report_of(turn, report_id)
         request = kept.request_of(turn, report_id)
         if kept.is_limit(timer):
-            reason = KEY_MISSING if request is None else limit_reason(standing.reason)
-            self._limits.passed(turn, report, standing, reason)
-        elif standing.retry_at is not None:
+            reason = KEY_MISSING if request is None else limit_reason(progress.reason)
+            self._limits.passed(turn, report, progress, reason)
+        elif progress.retry_at is not None:
             # Not so where a version that knew no timers had the lane since, and went on by itself.
             if request is None:
                 raise LookupError(f"report {report_id} waits for a further attempt and has no request")
-            self._attempt(turn, report, standing, request)
+            self._attempt(turn, report, progress, request)
 
     def entry_of(self, work: bytes | Effect) -> bytes:
         """Return the key of the report as it came, of which a timer or an effect is a part."""
@@ -251,57 +251,57 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         report_id = work.effect.report_id if work.effect is not None else kept.id_of(name or b"")
         deliveries.hand_over_work(turn, work, report_id, self._agency, cause, self._partition)
 
-    def _attempt(self, turn: Turn, report: Report, standing: Standing, request: ReportSection) -> None:
+    def _attempt(self, turn: Turn, report: Report, progress: ReportProgress, request: ReportSection) -> None:
         attempt = Attempt(
             report.report_id,
-            standing.attempt + 1,
+            progress.attempt + 1,
             request,
-            standing.cause,
-            self._limits.time_left(turn, report, standing),
+            progress.cause,
+            self._limits.time_left(turn, report, progress),
             # Of this sending: the attempts of an earlier one called no human for it.
-            is_first=standing.state is DeliveryState.QUEUED,
-            is_possible_repeat=standing.is_unsure,
+            is_first=progress.state is DeliveryState.QUEUED,
+            is_possible_repeat=progress.is_unsure,
         )
-        turn.start(attempt, cause=standing.cause)
+        turn.start(attempt, cause=progress.cause)
 
-    def _read(self, turn: Turn, report: Report, standing: Standing, answer: Answer, cause: Cause) -> None:
+    def _read(self, turn: Turn, report: Report, progress: ReportProgress, answer: AgencyResponse, cause: Cause) -> None:
         reading, reason = read_answer(answer.outcome)
         match reading:
             case Reading.ACKNOWLEDGED:
-                received = _advanced(standing, DeliveryEvent.RECEIVED)
+                received = _advanced(progress, DeliveryEvent.RECEIVED)
                 record_step(turn, report, received, cause)
                 acknowledged = _advanced(received, DeliveryEvent.ACKNOWLEDGED)
                 record_step(turn, report, acknowledged, cause, reference=answer.reference)
                 kept.settle(turn, report, acknowledged.state)
                 self._limits.count(acknowledged.state)
-            case _ if standing.is_stopped:
+            case _ if progress.is_stopped:
                 kept.settle(turn, report, DeliveryState.FAILED)
                 self._limits.count(DeliveryState.FAILED)
-            case Reading.RETRY | Reading.DENIED if self._limits.is_over(turn, report, standing):
-                kept.settle(turn, report, standing.state)
-                self._limits.count(standing.state)
+            case Reading.RETRY | Reading.DENIED if self._limits.is_over(turn, report, progress):
+                kept.settle(turn, report, progress.state)
+                self._limits.count(progress.state)
             case Reading.RETRY | Reading.DENIED:
-                if reading is Reading.DENIED and self._policy.tries_on and not standing.is_handed_over:
+                if reading is Reading.DENIED and self._policy.tries_on and not progress.is_handed_over:
                     # Nobody knows when the deployment is mended: a human is called at once.
-                    standing = self._limits.hand_over(turn, report, standing, reason or OUTCOME_UNKNOWN, cause)
-                    self._limits.watch(turn, report, standing)
-                handed_over = standing.is_handed_over
-                due = self._policy.next_attempt(turn.now, standing.attempt, self._jitter(), handed_over=handed_over)
-                is_unsure = standing.is_unsure or reason not in NOT_TAKEN
-                waiting = standing.model_copy(update={"retry_at": due, "reason": reason, "is_unsure": is_unsure})
+                    progress = self._limits.hand_over(turn, report, progress, reason or OUTCOME_UNKNOWN, cause)
+                    self._limits.watch(turn, report, progress)
+                handed_over = progress.is_handed_over
+                due = self._policy.next_attempt(turn.now, progress.attempt, self._jitter(), handed_over=handed_over)
+                is_unsure = progress.is_unsure or reason not in NOT_TAKEN
+                waiting = progress.model_copy(update={"retry_at": due, "reason": reason, "is_unsure": is_unsure})
                 kept.keep(turn, report.report_id, waiting)
                 self._limits.count(waiting.state)
-                turn.schedule(kept.retry_timer(report.report_id), due, cause=standing.cause)
+                turn.schedule(kept.retry_timer(report.report_id), due, cause=progress.cause)
             case Reading.FAIL:
-                is_unsure = standing.is_unsure or reason not in NOT_TAKEN
-                known = standing.model_copy(update={"is_unsure": is_unsure})
+                is_unsure = progress.is_unsure or reason not in NOT_TAKEN
+                known = progress.model_copy(update={"is_unsure": is_unsure})
                 self._limits.give_up(turn, report, known, reason or OUTCOME_UNKNOWN, cause)
             case _:
                 assert_never(reading)
 
 
-def _advanced(standing: Standing, event: DeliveryEvent) -> Standing:
-    return standing.model_copy(update={"state": advance(standing.state, event), "reason": None})
+def _advanced(progress: ReportProgress, event: DeliveryEvent) -> ReportProgress:
+    return progress.model_copy(update={"state": advance(progress.state, event), "reason": None})
 
 
 def _in_this_turn(turn: Turn, cause: Cause) -> Cause:

@@ -12,12 +12,12 @@ from schemas.errors import Invalid
 from schemas.records import DeliveryChanged, Report, ReportSection
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
-from services.connectors import standing as kept
+from services.connectors import report_progress as kept
 from services.connectors.effects import Compose
-from services.connectors.standing import Standing
+from services.connectors.report_progress import ReportProgress
 from streams.domain.ids import rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
-from streams.runtime.isolation import EndsTurns
+from streams.runtime.lane.poison_errors import PoisonRecord
 
 #: The reason given for a record that is no report of this agency.
 REJECTED = "rejected"
@@ -36,7 +36,7 @@ _handed_over = metrics.get_meter("confide.connectors").create_counter(Metric.HAN
 def record_step(
     turn: Turn,
     report: Report,
-    standing: Standing,
+    progress: ReportProgress,
     cause: Cause,
     *,
     reference: str | None = None,
@@ -49,11 +49,11 @@ def record_step(
             report_id=report.report_id,
             agency=report.agency,
             person=report.person,
-            state=standing.state,
-            attempt=standing.attempt,
+            state=progress.state,
+            attempt=progress.attempt,
             changed_at=turn.now,
             reference=reference,
-            reason=standing.reason if standing.state in (DeliveryState.SENT, DeliveryState.FAILED) else None,
+            reason=progress.reason if progress.state in (DeliveryState.SENT, DeliveryState.FAILED) else None,
             request=request,
             generation=report.generation,
         ),
@@ -68,7 +68,7 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
     report that the connector knows already has its own record of how it goes, which this one must not contradict. It
     goes to the partition of its record, where DECIDE keeps the report, also where nobody's key can be read.
     """
-    reason = PUT_ASIDE if isinstance(invalid, EndsTurns) else REJECTED
+    reason = PUT_ASIDE if isinstance(invalid, PoisonRecord) else REJECTED
     report = _readable(record.value)
     generation = 1 if report is None else report.generation
     if report is not None and kept.is_known(turn, report.report_id, generation):
@@ -93,9 +93,9 @@ def hand_over_work(
     The agency may have the report where an attempt ended without a known outcome, or where that cannot be read.
     `partition` is the lane's own, where DECIDE keeps the report, also where its person cannot be read here.
     """
-    standing = _standing_of(turn, report_id)
+    progress = _standing_of(turn, report_id)
     stored = work.value or turn.get(kept.entry_of(report_id))
-    if standing is None and stored is None and kept.is_settled(turn, report_id):
+    if progress is None and stored is None and kept.is_settled(turn, report_id):
         # Another timer or effect of it was at work when it was settled: a human has it, or the agency.
         _log.error("work of a settled report was put aside", agency=agency.value, error=work.error)
         return
@@ -106,11 +106,11 @@ def hand_over_work(
         person, since, generation = NO_PERSON, turn.now, kept.next_generation(turn, report_id)
     else:
         person, since, generation = report.person, report.limit_from, report.generation
-    attempt = 0 if standing is None else standing.attempt
-    generation = generation if standing is None else standing.generation
+    attempt = 0 if progress is None else progress.attempt
+    generation = generation if progress is None else progress.generation
     _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), cause, partition)
     turn.unschedule(kept.retry_timer(report_id))
-    is_unsure = standing is None or standing.may_have_reached
+    is_unsure = progress is None or progress.may_have_reached
     kept.forget(turn, report_id, DeliveryState.FAILED, since, generation, is_unsure=is_unsure)
     _note(agency, PUT_ASIDE, report_id=report_id)
 
@@ -143,9 +143,9 @@ def _readable(value: bytes | None) -> Report | None:
         return None
 
 
-def _standing_of(turn: Turn, report_id: str) -> Standing | None:
+def _standing_of(turn: Turn, report_id: str) -> ReportProgress | None:
     try:
-        return kept.standing_of(turn, report_id)
+        return kept.progress_of(turn, report_id)
     except ValidationError:
         return None
 

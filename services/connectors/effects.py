@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.records import Report, ReportSection
-from services.connectors.client import Answer
-from services.connectors.sealed import Unopenable
+from services.connectors.client import AgencyResponse
+from services.connectors.composer import CannotCompose
 from streams.runtime import Cause
 
 
@@ -41,9 +41,9 @@ class Attempt:
 class Answered:
     """What came of an attempt, and the span it was made in."""
 
-    answer: Answer
+    answer: AgencyResponse
     cause: Cause
 
 
 Effect = Compose | Attempt
-Result = ReportSection | Unopenable | Answered
+Result = ReportSection | CannotCompose | Answered

@@ -8,9 +8,9 @@ from opentelemetry import metrics
 from schemas.records import Report
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
-from services.connectors import standing as kept
+from services.connectors import report_progress as kept
 from services.connectors.deliveries import record_step
-from services.connectors.standing import Standing
+from services.connectors.report_progress import ReportProgress
 from streams.domain.delivery import DeliveryEvent, RetryPolicy, advance
 from streams.runtime import Cause, Turn
 
@@ -30,65 +30,67 @@ class Limits:
         self._agency = agency
         self._policy = policy
 
-    def watch(self, turn: Turn, report: Report, standing: Standing, latest: datetime | None = None) -> None:
+    def watch(self, turn: Turn, report: Report, progress: ReportProgress, latest: datetime | None = None) -> None:
         """Set the timer of a report's limit; of one that is handed over, of when it is tried on no more.
 
         `latest`: it is due then at the latest.
         """
-        if standing.is_handed_over:
+        if progress.is_handed_over:
             at = self._policy.ends_at(_counted_from(turn, report))
         else:
-            at = turn.now + self.time_left(turn, report, standing)
+            at = turn.now + self.time_left(turn, report, progress)
         at = at if latest is None else min(at, latest)
-        turn.schedule(kept.limit_timer(report.report_id), at, cause=standing.cause)
+        turn.schedule(kept.limit_timer(report.report_id), at, cause=progress.cause)
 
-    def time_left(self, turn: Turn, report: Report, standing: Standing) -> timedelta:
+    def time_left(self, turn: Turn, report: Report, progress: ReportProgress) -> timedelta:
         """Return how long it is to the limit of a report; negative where a human has it."""
         left = self._policy.limit_at(_counted_from(turn, report)) - turn.now
-        return left if standing.is_handed_over or left > timedelta(0) else FIRST_SIGHT
+        return left if progress.is_handed_over or left > timedelta(0) else FIRST_SIGHT
 
-    def is_late(self, turn: Turn, report: Report, standing: Standing) -> bool:
+    def is_late(self, turn: Turn, report: Report, progress: ReportProgress) -> bool:
         """Return whether the limit of a report has passed before it was handed over: its connector was away."""
-        return not standing.is_handed_over and turn.now >= self._policy.limit_at(_counted_from(turn, report))
+        return not progress.is_handed_over and turn.now >= self._policy.limit_at(_counted_from(turn, report))
 
-    def is_over(self, turn: Turn, report: Report, standing: Standing) -> bool:
+    def is_over(self, turn: Turn, report: Report, progress: ReportProgress) -> bool:
         """Return whether a report is handed over, and is not tried on either."""
-        return standing.is_handed_over and turn.now >= self._policy.ends_at(_counted_from(turn, report))
+        return progress.is_handed_over and turn.now >= self._policy.ends_at(_counted_from(turn, report))
 
-    def passed(self, turn: Turn, report: Report, standing: Standing, reason: str) -> None:
+    def passed(self, turn: Turn, report: Report, progress: ReportProgress, reason: str) -> None:
         """Hand a report over whose limit has passed, or end the time in which it was tried on after that.
 
         The timer has said that the time has passed. The clock is not asked: it may be behind the one of the process
         before.
         """
-        if not standing.is_handed_over:
-            standing = self.hand_over(turn, report, standing, reason, standing.cause)
-            kept.keep(turn, report.report_id, standing)
-            if not self.is_over(turn, report, standing):
-                self.watch(turn, report, standing, latest=turn.now + self._policy.tries_on)
+        if not progress.is_handed_over:
+            progress = self.hand_over(turn, report, progress, reason, progress.cause)
+            kept.keep(turn, report.report_id, progress)
+            if not self.is_over(turn, report, progress):
+                self.watch(turn, report, progress, latest=turn.now + self._policy.tries_on)
                 return
-        if standing.is_under_way:
+        if progress.is_under_way:
             # Its answer settles it: the agency may have taken it.
-            kept.keep(turn, report.report_id, standing.model_copy(update={"is_stopped": True}))
+            kept.keep(turn, report.report_id, progress.model_copy(update={"is_stopped": True}))
             return
         turn.unschedule(kept.retry_timer(report.report_id))
-        kept.settle(turn, report, standing.state)
+        kept.settle(turn, report, progress.state)
 
-    def give_up(self, turn: Turn, report: Report, standing: Standing, reason: str, cause: Cause) -> None:
+    def give_up(self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause) -> None:
         """Hand a report over for which no attempt can help, and settle it: no attempt of it is under way any more."""
-        failed = self.hand_over(turn, report, standing, reason, cause)
-        kept.settle(turn, report, failed.state, is_unsure=standing.is_unsure)
+        failed = self.hand_over(turn, report, progress, reason, cause)
+        kept.settle(turn, report, failed.state, is_unsure=progress.is_unsure)
 
-    def hand_over(self, turn: Turn, report: Report, standing: Standing, reason: str, cause: Cause) -> Standing:
-        """Record that a human has the report now; return its standing, with the reason of its last attempt."""
-        failed = standing.model_copy(update={"state": advance(standing.state, DeliveryEvent.GIVEN_UP)})
+    def hand_over(
+        self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause
+    ) -> ReportProgress:
+        """Record that a human has the report now; return its progress, with the reason of its last attempt."""
+        failed = progress.model_copy(update={"state": advance(progress.state, DeliveryEvent.GIVEN_UP)})
         record_step(turn, report, failed.model_copy(update={"reason": reason}), cause)
         self.count(failed.state)
         _log.error(
             "report failed, a human must act",
             agency=self._agency.value,
             report_id=report.report_id,
-            attempt=standing.attempt,
+            attempt=progress.attempt,
             reason=reason,
         )
         return failed

@@ -11,11 +11,11 @@ from schemas.vocabulary import Agency
 from services.connectors import care_team, emergency_999, police_101, social_worker
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
+from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.endpoint import Endpoint
 from services.connectors.keyring import TopicKeyring
 from services.connectors.projection import Projection
-from services.connectors.sealed import Composer
 from services.sdk.alarm_writer import AlarmWriter
 from services.sdk.lane_alarms import BreakerAlarm, LaneAlarms
 from services.settings import Keys, SettingsError

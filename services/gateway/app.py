@@ -4,8 +4,8 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.gateway.desk import Desk, Publisher, not_now
 from services.gateway.document import REQUEST_BODY, RESPONSES, Health, NotNow, describe
+from services.gateway.request_handler import Publisher, RequestHandler, not_now
 from services.sdk.serving import NO_TELEMETRY
 
 #: Of the interface, not of the program: it changes when a sender has to.
@@ -26,12 +26,12 @@ def create_app(producer: Publisher) -> FastAPI:
         telemetry=NO_TELEMETRY,
     )
     describe(app)
-    desk = Desk(producer)
+    handler = RequestHandler(producer)
 
     @app.post("/v1/disclosures", status_code=202, responses=RESPONSES, openapi_extra=REQUEST_BODY)
     async def disclose(request: Request) -> Response:
         """Take one disclosure."""
-        return await desk.take(request)
+        return await handler.take(request)
 
     @app.get("/healthz")
     async def alive() -> Health:
@@ -41,7 +41,7 @@ def create_app(producer: Publisher) -> FastAPI:
     @app.get("/readyz", response_model=Health, responses={503: {"model": NotNow}})
     async def ready() -> Response:
         """Say whether disclosures can be taken: Kafka answers and has the topics."""
-        return JSONResponse(Health(status="ready").model_dump()) if await desk.is_ready() else not_now()
+        return JSONResponse(Health(status="ready").model_dump()) if await handler.is_ready() else not_now()
 
     @app.exception_handler(Exception)
     async def failed(_: Request, error: Exception) -> Response:

@@ -25,7 +25,7 @@ class FieldProblem(BaseModel):
     reason: str
 
 
-class Refused(BaseModel):
+class ValidationErrors(BaseModel):
     """Why a disclosure cannot be understood; the original is kept for a person to look at."""
 
     errors: list[FieldProblem]
@@ -64,9 +64,12 @@ EXAMPLE: dict[str, Any] = {
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": Accepted, "description": "Kafka has acknowledged the disclosure"},
-    408: {"model": Refused, "description": "The body did not come in time"},
-    413: {"model": Refused, "description": f"The body is larger than {MAX_DISCLOSURE_BYTES} bytes"},
-    422: {"model": Refused, "description": "The disclosure cannot be understood; each field at fault is named"},
+    408: {"model": ValidationErrors, "description": "The body did not come in time"},
+    413: {"model": ValidationErrors, "description": f"The body is larger than {MAX_DISCLOSURE_BYTES} bytes"},
+    422: {
+        "model": ValidationErrors,
+        "description": "The disclosure cannot be understood; each field at fault is named",
+    },
     503: {
         "model": NotNow,
         "description": "Kafka does not acknowledge; send the same again after `Retry-After` seconds",

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.topics import disclosures
 from schemas.vocabulary import Service
-from services.load import talk
+from services.load import json_lines
 from services.load.encoding import Encoded, Encoder
 from services.load.latency import Latencies
 from services.load.plan import Options, Plan
@@ -85,13 +85,13 @@ class Sending:
 
 def say_filling(count: int) -> None:
     """Tell how much of the backlog Kafka has."""
-    talk.say(filling=count)
+    json_lines.send(filling=count)
 
 
 async def main() -> None:
     """Be told the plan, fill, be told when to start, send, and tell how it went."""
-    lines = talk.told()
-    task = await talk.next_told(lines, "plan")
+    lines = json_lines.messages()
+    task = await json_lines.next_message(lines, "plan")
     settings = Settings.from_environment()
     plan = Plan(Options.of(task["options"]), task["run"])
     producer: Any = AIOKafkaProducer(
@@ -112,10 +112,10 @@ async def main() -> None:
         encoder = Encoder(plan, partitions.pop())
         records = list(encoder.open_loop())
         sending = Sending(producer, plan)
-        talk.say(ready="generator")
-        await talk.next_told(lines, "fill")
-        talk.say(filled=await sending.as_fast_as_possible(encoder.backlog()))
-        start = float(await talk.next_told(lines, "start"))
+        json_lines.send(ready="generator")
+        await json_lines.next_message(lines, "fill")
+        json_lines.send(filled=await sending.as_fast_as_possible(encoder.backlog()))
+        start = float(await json_lines.next_message(lines, "start"))
         # Nothing that was encoded becomes garbage before the end, so that no collection has to look at it again.
         gc.collect()
         gc.freeze()
@@ -124,7 +124,7 @@ async def main() -> None:
             await sending.on_time(records, start)
         finally:
             telling.cancel()
-        talk.say(
+        json_lines.send(
             ended={
                 "sent": sending.sent,
                 "acknowledged": sending.acknowledged,
@@ -139,9 +139,9 @@ async def main() -> None:
 
 async def _tell(sending: Sending) -> None:
     while True:
-        talk.say(sent=sending.sent)
+        json_lines.send(sent=sending.sent)
         await asyncio.sleep(_TELL_SECONDS)
 
 
 if __name__ == "__main__":
-    talk.run(main())
+    json_lines.run(main())

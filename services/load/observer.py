@@ -13,12 +13,12 @@ from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.topics import CATALOGUE, TopicName, rejected, reports
 from schemas.vocabulary import Agency, CausedBy, DeliveryState, Outcome
-from services.load import talk
+from services.load import json_lines
 from services.load.latency import Latencies
 from services.load.plan import Kind, Options, Plan
 from services.load.reconciliation import Reconciliation, Stage
 from services.settings import Settings
-from streams.runtime import fetching
+from streams.runtime import fetcher_patch
 
 #: How often the lag is sampled, and how often the latencies so far are told, which takes looking through them all.
 SAMPLE_SECONDS = 0.25
@@ -141,18 +141,18 @@ class Observer:
 
 async def main() -> None:
     """Be told the plan, stand at the end of the topics, be told the start, observe until told to finish."""
-    lines = talk.told()
-    task = await talk.next_told(lines, "plan")
+    lines = json_lines.messages()
+    task = await json_lines.next_message(lines, "plan")
     plan = Plan(Options.of(task["options"]), task["run"])
     bootstrap = Settings.from_environment().bootstrap
     await _refuse_missing_topics(bootstrap)
-    fetching.install()
+    fetcher_patch.patch_aiokafka_fetcher()
     observer = Observer(plan)
     async with AsyncExitStack() as stack:
         outcomes = await stack.enter_async_context(_reader(bootstrap, _OUTCOMES, _PROMPT_MILLISECONDS))
         refusals = await stack.enter_async_context(_reader(bootstrap, _REJECTED, _SELDOM_MILLISECONDS))
         reading = [asyncio.create_task(_read(consumer, observer)) for consumer in (outcomes, refusals)]
-        talk.say(ready="observer")
+        json_lines.send(ready="observer")
         telling = asyncio.create_task(_tell(observer))
         ending = asyncio.create_task(_until_finish(lines, observer))
         # Whatever fails first is raised: an observer that has stopped reading must not look as if nothing came.
@@ -161,21 +161,21 @@ async def main() -> None:
             each.cancel()
         for each in done:
             each.result()
-    talk.say(result=observer.result())
+    json_lines.send(result=observer.result())
 
 
 async def _until_finish(lines: AsyncIterator[dict[str, Any]], observer: Observer) -> None:
-    observer.begin(float(await talk.next_told(lines, "start")))
-    await talk.next_told(lines, "finish")
+    observer.begin(float(await json_lines.next_message(lines, "start")))
+    await json_lines.next_message(lines, "finish")
 
 
 async def _tell(observer: Observer) -> None:
     # Kept to a beat of its own, so that samples do not drift apart by what telling takes.
     beat, told = time.monotonic(), 0
     while True:
-        talk.say(observed=observer.sample(time.monotonic()))
+        json_lines.send(observed=observer.sample(time.monotonic()))
         if told % _LATENCY_EVERY == 0:
-            talk.say(latency=observer.so_far())
+            json_lines.send(latency=observer.so_far())
         told += 1
         beat += SAMPLE_SECONDS
         await asyncio.sleep(max(0.0, beat - time.monotonic()))
@@ -202,10 +202,10 @@ async def _reader(bootstrap: str, topics: tuple[str, ...], milliseconds: int) ->
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    fetching.prompt(consumer, milliseconds)
+    fetcher_patch.remove_fetch_delays(consumer, milliseconds)
     await consumer.start()
     try:
-        fetching.prompt(consumer, milliseconds)
+        fetcher_patch.remove_fetch_delays(consumer, milliseconds)
         for partition, end in (await consumer.end_offsets(sorted(consumer.assignment()))).items():
             consumer.seek(partition, end)
         yield consumer
@@ -226,4 +226,4 @@ async def _refuse_missing_topics(bootstrap: str) -> None:
 
 
 if __name__ == "__main__":
-    talk.run(main())
+    json_lines.run(main())

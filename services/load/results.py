@@ -16,7 +16,7 @@ from services.load.window import Window
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """What a search for the highest flat rate came to, in records a second; None where nothing was flat."""
 
     highest: float | None
@@ -61,7 +61,7 @@ def window_fields(window: Window) -> dict[str, Any]:
     }
 
 
-def fields(windows: Sequence[Window], found: Found | None, surroundings: Mapping[str, Any]) -> dict[str, Any]:
+def fields(windows: Sequence[Window], found: SearchResult | None, surroundings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole test as JSON fields."""
     return {
         "made_at": datetime.now(UTC).isoformat(),

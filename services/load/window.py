@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.load.json_lines import LINE_LIMIT
 from services.load.plan import Options
 from services.load.search import Lag, is_flat, slope
-from services.load.talk import LINE_LIMIT
 
 #: From telling the start to the start, so that both parts have heard of it (seconds).
 _AHEAD_SECONDS = 0.5

@@ -42,8 +42,8 @@ from services.notifier.progress import Ended, NoticeProgress, reopened, withheld
 from streams.domain.hand_over import ACKNOWLEDGED
 from streams.domain.ids import notification_id as notice_of
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
-from streams.runtime.isolation import EndsTurns
-from streams.runtime.tracing import cause_of, context_of
+from streams.runtime.lane.poison_errors import PoisonRecord
+from streams.runtime.lane.tracing import cause_of, context_of
 
 #: When a notice that was withheld is looked at again.
 REVIEW_AFTER = timedelta(hours=24)
@@ -206,7 +206,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
         if record.topic == topics.TopicName.DELIVERIES:
             # DECIDE reads it too, and hands it over.
             return
-        reason, cause = PUT_ASIDE if isinstance(invalid, EndsTurns) else REJECTED, Cause.of(record)
+        reason, cause = PUT_ASIDE if isinstance(invalid, PoisonRecord) else REJECTED, Cause.of(record)
         ended = Ended(NoticeState.UNREACHABLE, reason=reason)
         due = self._readable(record)
         if due is not None:

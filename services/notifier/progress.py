@@ -22,7 +22,7 @@ from schemas.identifiers import NotificationId
 from schemas.records import NotificationDue
 from schemas.vocabulary import ContactChannel, NoticeSays, NoticeStands, NoticeState, WithheldBecause
 from streams.domain.ids import follow_up_id
-from streams.domain.notices import outweighs
+from streams.domain.policy.notices import outweighs
 
 _STANDS, _SAYS = NoticeStands, NoticeSays
 

@@ -15,8 +15,8 @@ from schemas.codec import decode, encode
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.telemetry import TRACEPARENT
 from schemas.topics import TopicName, rejected
-from services.review.book import Known
 from services.review.reading import UNREADABLE
+from services.review.review_index import Known
 from services.sdk.reading import Place, committed_reader, position_of
 from streams.domain.reviews import signature
 
@@ -25,12 +25,12 @@ _MILLISECONDS_TO_ANSWER = 10_000
 _log = structlog.get_logger("confide.review")
 
 
-class Unavailable(Exception):
+class KafkaUnavailable(Exception):
     """Kafka did not acknowledge in time: whether it has the outcome is unknown, and the same may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class OutcomeRejected:
     """DECIDE rejected the outcome: the review is still open."""
 
     reason: str
@@ -55,10 +55,10 @@ def signed(outcome: ReviewOutcome, key: bytes) -> ReviewOutcome:
 
 def answer(
     bootstrap: str, known: Known, outcome: ReviewOutcome, *, wait: float, traceparent: bytes | None = None
-) -> ReviewSettled | AskedAgain | Refused | NotYet:
+) -> ReviewSettled | AskedAgain | OutcomeRejected | NotYet:
     """Send the signed outcome where the review lies and return what came of it, at most `wait` seconds later.
 
-    Raises `Unavailable`.
+    Raises `KafkaUnavailable`.
     """
     settled = TopicPartition(TopicName.REVIEWS, known.partition)
     refused = TopicPartition(rejected(TopicName.REVIEW_OUTCOMES), known.partition)
@@ -86,7 +86,7 @@ def _from_the_end(bootstrap: str, *sources: TopicPartition) -> Any:
             consumer.close()
             raise
     except KafkaError as error:
-        raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
+        raise KafkaUnavailable(f"Kafka does not answer ({type(error).__name__})") from error
     return consumer
 
 
@@ -118,10 +118,10 @@ def _send(bootstrap: str, known: Known, outcome: ReviewOutcome, traceparent: byt
             producer.close(timeout=_MILLISECONDS_TO_ANSWER / 1000)
     except KafkaError as error:
         # Only the class: a text of the client may quote what it was given.
-        raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
+        raise KafkaUnavailable(f"Kafka does not answer ({type(error).__name__})") from error
 
 
-def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | AskedAgain | Refused | None:
+def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | AskedAgain | OutcomeRejected | None:
     if record.topic == TopicName.REVIEWS:
         try:
             name, fields = decode(record.value, "ReviewRequested", "ReviewSettled")
@@ -137,5 +137,5 @@ def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | 
         return None
     headers: Mapping[str, bytes] = dict(record.headers)
     if headers.get("rejected-offset") == b"%d" % sent:
-        return Refused(headers.get("rejected-reason", b"no reason is given").decode(errors="replace"))
+        return OutcomeRejected(headers.get("rejected-reason", b"no reason is given").decode(errors="replace"))
     return None

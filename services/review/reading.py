@@ -21,7 +21,7 @@ from schemas.records import (
 from schemas.reviews import ReviewSettled
 from schemas.topics import TopicName, rejected, reports
 from schemas.vocabulary import Agency, DeliveryState
-from services.review.book import Book
+from services.review.review_index import ReviewIndex
 from services.sdk.reading import Place, committed_reader, read_beyond_open_transactions
 from streams.domain.sealing import CannotOpen, unseal, unseal_comment, unwrap
 
@@ -73,9 +73,9 @@ class Topics:
         """Leave Kafka."""
         self._consumer.close()
 
-    def book(self) -> Book:
+    def book(self) -> ReviewIndex:
         """Return every review that is known."""
-        book = Book()
+        book = ReviewIndex()
         for record in self._records(TopicName.REVIEWS):
             try:
                 book.take(record.partition, *decode(record.value, "ReviewRequested", "ReviewSettled"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from schemas.reviews import ReviewSettled
 from schemas.vocabulary import DeliveryState, ReviewDecision
 from services.review.reading import Followed
-from streams.domain.policy.wording import AGENCIES, time_words
+from streams.domain.plain_english.wording import AGENCIES, time_words
 
 _ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
 

@@ -7,13 +7,13 @@ from typing import Any
 from schemas.policy import Policies, Policy
 from schemas.records import Decision, Finding, ReviewRequested, Undelivered, UrgentRejected
 from schemas.vocabulary import Agency, ClauseState, ReviewDecision
-from services.review.book import Known
 from services.review.options import agency_choice, option_words, settlings
 from services.review.reading import Followed
+from services.review.review_index import Known
 from services.review.settled_words import reported_words, settled_words
 from streams.domain.delivery import RETRY_POLICIES, is_tried_on
-from streams.domain.policy.explanation import asked_words
-from streams.domain.policy.wording import (
+from streams.domain.plain_english.explanation import asked_words
+from streams.domain.plain_english.wording import (
     AGENCIES,
     REASONS,
     agency_words,

@@ -1,5 +1,5 @@
 """What the two services and our own processes write disclosures with."""
 
-from services.sdk.producer import Acknowledged, DisclosureProducer, Unavailable
+from services.sdk.producer import Acknowledged, DisclosureProducer, KafkaUnavailable
 
-__all__ = ["Acknowledged", "DisclosureProducer", "Unavailable"]
+__all__ = ["Acknowledged", "DisclosureProducer", "KafkaUnavailable"]

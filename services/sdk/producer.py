@@ -25,7 +25,7 @@ from schemas.topics import MAX_BATCH_BYTES, MAX_VALUE_BYTES, TopicName, rejected
 from schemas.vocabulary import Service
 from services.sdk.addressing import intended_topic, topic_of
 
-#: How long Kafka has to answer before a call ends as `Unavailable`, in seconds.
+#: How long Kafka has to answer before a call ends as `KafkaUnavailable`, in seconds.
 DEFAULT_TIMEOUT = 10.0
 #: How long after a connection that failed nobody tries another (seconds): calls that wait in a queue fail soon then,
 #: not each after the whole timeout.
@@ -41,7 +41,7 @@ _OWN_TOPICS = frozenset(
 )
 
 
-class Unavailable(Exception):
+class KafkaUnavailable(Exception):
     """Kafka did not acknowledge in time: whether it has the record is unknown, and the same may be sent again."""
 
 
@@ -63,7 +63,7 @@ class Underway:
     _on_failure: Callable[[], None]
 
     def acknowledged(self) -> Acknowledged:
-        """Return where Kafka has the record; wait for it, or raise `Unavailable`."""
+        """Return where Kafka has the record; wait for it, or raise `KafkaUnavailable`."""
         try:
             # The client gives up by itself after its delivery timeout; a little longer lets it say why.
             metadata = self._result.get(self._timeout + 1)
@@ -102,7 +102,7 @@ class DisclosureProducer:
     def send(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Underway:
         """Hand the disclosure to Kafka and return before it is acknowledged; what is sent in order stays in order.
 
-        Raises `Invalid` where it is too large for its topic, `Unavailable` where Kafka does not answer.
+        Raises `Invalid` where it is too large for its topic, `KafkaUnavailable` where Kafka does not answer.
         """
         value = encode("Disclosure", disclosure.model_dump())
         if len(value) > MAX_DISCLOSURE_BYTES:
@@ -112,7 +112,7 @@ class DisclosureProducer:
     def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
         """Return once Kafka has acknowledged the disclosure.
 
-        Raises `Invalid` where it is too large for its topic, `Unavailable` where Kafka does not acknowledge in time.
+        Raises `Invalid` where it is too large for its topic, `KafkaUnavailable` where Kafka does not acknowledge in time.
         """
         return self.send(disclosure, traceparent).acknowledged()
 
@@ -127,7 +127,7 @@ class DisclosureProducer:
         """Keep the original bytes on the `.rejected` topic they belong to and return where, once acknowledged.
 
         `service` is who sent them where that is known, `source` who refused them. None where they are larger than the
-        topic takes. Raises `Unavailable` where Kafka does not acknowledge in time.
+        topic takes. Raises `KafkaUnavailable` where Kafka does not acknowledge in time.
         """
         if len(raw) > MAX_VALUE_BYTES:
             return None
@@ -151,11 +151,11 @@ class DisclosureProducer:
             self._connected()
             admin = self._admin
             return admin is not None and set(admin.list_topics()) >= _OWN_TOPICS
-        except (KafkaError, Unavailable):
+        except (KafkaError, KafkaUnavailable):
             return False
 
     def close(self) -> None:
-        """Wait for what is under way, bounded in time, and leave Kafka; what is sent afterwards is `Unavailable`."""
+        """Wait for what is under way, bounded in time, and leave Kafka; what is sent afterwards is `KafkaUnavailable`."""
         with self._lock:
             self._closed.set()
             producer, self._producer = self._producer, None
@@ -192,10 +192,10 @@ class DisclosureProducer:
             if (known := self._producer) is not None:
                 return known
             if self._closed.is_set():
-                raise Unavailable("the producer is closed")
+                raise KafkaUnavailable("the producer is closed")
             if self._failed_at > asked - _REFUSE_SECONDS:
                 # Another thread tried in vain a moment ago; each trying in turn would take for ever.
-                raise Unavailable("Kafka does not answer")
+                raise KafkaUnavailable("Kafka does not answer")
             try:
                 made = self._connect()
             except KafkaError:
@@ -209,7 +209,7 @@ class DisclosureProducer:
         _leave(made, 0.0)
         if admin is not None:
             admin.close()
-        raise Unavailable("the producer is closed")
+        raise KafkaUnavailable("the producer is closed")
 
     def _connect(self) -> Any:
         """Return a new producer; the admin client is made with the first, and then kept."""
@@ -273,6 +273,6 @@ def _trace(traceparent: bytes | None) -> list[tuple[str, bytes]]:
     return [] if traceparent is None else [(TRACEPARENT, traceparent)]
 
 
-def _unavailable(error: KafkaError) -> Unavailable:
+def _unavailable(error: KafkaError) -> KafkaUnavailable:
     # Only the class: a text of the client may quote what it was given.
-    return Unavailable(f"Kafka does not answer ({type(error).__name__})")
+    return KafkaUnavailable(f"Kafka does not answer ({type(error).__name__})")

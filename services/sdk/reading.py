@@ -1,7 +1,7 @@
 """Consumers on kafka-python that read what is committed, over what would stop them for good.
 
 Written against the source of kafka-python 3.0.12, `consumer/fetcher.py`; the same two faults, for the same reasons, as
-`streams.runtime.fetching` mends in aiokafka, and the same bound on memory.
+`streams.runtime.fetcher_patch` mends in aiokafka, and the same bound on memory.
 """
 
 import time

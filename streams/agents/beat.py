@@ -58,7 +58,7 @@ class Beat:
         _keep(turn, _Beat(alive_at=turn.now.timestamp(), worked=worked, reports=reports))
         schedule(turn)
 
-    def go_on(self, turn: Turn) -> None:
+    def resume(self, turn: Turn) -> None:
         """Set the next beat, as long as reports are open."""
         if _read(turn).reports > 0:
             schedule(turn)

@@ -18,22 +18,22 @@ from schemas.vocabulary import CausedBy, Outcome, ReviewDecision, Role
 from streams.agents.hand_over import OpenReports, is_of_report
 from streams.agents.reading import read_delivery, read_outcome, read_to_decide
 from streams.agents.rejecting import timer_put_aside, urgent_rejected
-from streams.agents.reviewing import Reviews, Way, admitted_of
+from streams.agents.reviewing import CaseSender, Reviews, admitted_of
 from streams.agents.telling import Notices
 from streams.domain.channels import remember, unsafe
 from streams.domain.decisions import Fields, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import review_decision_id
 from streams.domain.moments import Arrival
-from streams.domain.notices import NOT_DUE, notify
 from streams.domain.outcomes import refuse_id_in_conflict, refuse_untimely, refuse_untold
 from streams.domain.policy import Ruling, decide
+from streams.domain.policy.notices import NOT_DUE, notify
 from streams.domain.reviews import authenticate, refuse_untrained, reports_to_send, settle, told_after
 from streams.domain.staff import StaffDirectory
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SignedOutcome:
     """A review's outcome, and the fields that its giver signed."""
 
     outcome: ReviewOutcome
@@ -41,7 +41,7 @@ class Answer:
 
 
 #: What DECIDE works on; None: a step of a report from which nothing follows.
-Message = Admitted | UrgentRejected | Answer | DeliveryChanged | None
+Message = Admitted | UrgentRejected | SignedOutcome | DeliveryChanged | None
 
 
 class Decide(Agent[Message, None, None]):
@@ -71,7 +71,7 @@ class Decide(Agent[Message, None, None]):
         if record.topic == TopicName.DELIVERIES:
             return read_delivery(record)
         if record.topic == TopicName.REVIEW_OUTCOMES:
-            return Answer(*read_outcome(record))
+            return SignedOutcome(*read_outcome(record))
         message = read_to_decide(record)
         if isinstance(message, Admitted) and message.person is None:
             raise Invalid.of("person", "is required")
@@ -83,26 +83,26 @@ class Decide(Agent[Message, None, None]):
         for record, message in batch:
             if isinstance(message, Admitted):
                 self._decide(record, message, turn)
-            elif isinstance(message, Answer):
+            elif isinstance(message, SignedOutcome):
                 try:
                     self._settle(record, message, turn)
                 except Invalid as invalid:
                     turn.reject(record, invalid)
             elif isinstance(message, DeliveryChanged):
-                way = Way(turn, message.person.encode(), Cause.of(record), record.partition)
+                way = CaseSender(turn, message.person.encode(), Cause.of(record), record.partition)
                 try:
                     self._reports.take(way, message)
                 except Invalid as invalid:
                     turn.reject(record, invalid)
             elif message is not None:
-                way = Way(turn, message.review_id.encode(), Cause.of(record), record.partition)
+                way = CaseSender(turn, message.review_id.encode(), Cause.of(record), record.partition)
                 self._reviews.ask_about(way, message)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Have a person look at what was urgent; where an outcome was rejected, its review is open and asks again."""
         if record.topic == TopicName.ADMITTED_URGENT:
             rejected = urgent_rejected(record, invalid, turn)
-            way = Way(turn, rejected.review_id.encode(), Cause.of(record), record.partition)
+            way = CaseSender(turn, rejected.review_id.encode(), Cause.of(record), record.partition)
             self._reviews.ask_about(way, rejected)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
@@ -123,17 +123,17 @@ class Decide(Agent[Message, None, None]):
         """
         name = work.timer or work.entry
         if name is not None and is_of_report(name):
-            self._reports.put_aside(work, Way(turn, name, cause, self._partition))
+            self._reports.put_aside(work, CaseSender(turn, name, cause, self._partition))
             return
         if work.timer is not None:
             self._reviews.clear_put_aside(work.timer, turn, cause, self._partition)
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
-        self._reviews.ask_about(Way(turn, put_aside.review_id.encode(), cause, self._partition), put_aside)
+        self._reviews.ask_about(CaseSender(turn, put_aside.review_id.encode(), cause, self._partition), put_aside)
 
     def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
         disclosed, person = admitted.disclosure, admitted.person or ""
         # Topics keyed by person have one partition count, so what follows stays in this record's partition.
-        way = Way(turn, person.encode(), Cause.of(record), record.partition)
+        way = CaseSender(turn, person.encode(), Cause.of(record), record.partition)
         known = self._notices.marks(turn, person)
         marks = remember(known, disclosed)
         ruling = decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=unsafe(marks))
@@ -144,7 +144,7 @@ class Decide(Agent[Message, None, None]):
         told = report_fields(admitted, ruling, decision["decision_id"], turn.now)
         self._send(way, _Decided(admitted, record.value or b"", ruling, decision, told))
 
-    def _settle(self, record: Record, answer: Answer, turn: Turn) -> None:
+    def _settle(self, record: Record, answer: SignedOutcome, turn: Turn) -> None:
         """Carry out what a trained person made of a review; raise `Invalid` where it cannot be."""
         outcome = answer.outcome
         authenticate(outcome, answer.fields, self._staff())
@@ -159,7 +159,7 @@ class Decide(Agent[Message, None, None]):
         refuse_id_in_conflict(outcome, review.request)
         refuse_untold(outcome, has_section=self._reviews.has_section(turn, review))
         person = review.request.person
-        way = Way(turn, (person or outcome.review_id).encode(), Cause.of(record), record.partition)
+        way = CaseSender(turn, (person or outcome.review_id).encode(), Cause.of(record), record.partition)
         if (about := review.request.undelivered) is not None:
             followed = self._reports.settle(way, about, outcome, arrival)
             self._reviews.close(way, review, outcome, followed)
@@ -168,7 +168,9 @@ class Decide(Agent[Message, None, None]):
         else:
             self._settle_disclosure(way, review, outcome, trained)
 
-    def _settle_disclosure(self, way: Way, review: OpenReview, outcome: ReviewOutcome, trained: Sequence[Role]) -> None:
+    def _settle_disclosure(
+        self, way: CaseSender, review: OpenReview, outcome: ReviewOutcome, trained: Sequence[Role]
+    ) -> None:
         turn, person, admitted = way.turn, review.request.person, admitted_of(review)
         channels = self._notices.unsafe(turn, person or "")
 
@@ -198,7 +200,7 @@ class Decide(Agent[Message, None, None]):
         )
         self._send(way, _Decided(admitted, _value_of(review, settled.disclosed), ruling, decision, told, review.told))
 
-    def _send(self, way: Way, decided: "_Decided") -> None:
+    def _send(self, way: CaseSender, decided: "_Decided") -> None:
         admitted, ruling, told, now = decided.admitted, decided.ruling, decided.told, way.turn.now
         way.send(TopicName.DECISIONS, "Decision", decided.decision)
         notices = notification_fields(admitted, ruling, told, now)

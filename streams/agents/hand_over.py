@@ -17,7 +17,7 @@ from schemas.topics import SETTLED_DAYS, reports
 from schemas.vocabulary import Agency, DeliveryState, NoticeStands, Refusal, ReviewDecision, StopReason
 from streams.agents.beat import BEAT, Beat, schedule
 from streams.agents.open_report import PREFIX, name_of, open_report, readable, report_of
-from streams.agents.reviewing import Reviews, Way
+from streams.agents.reviewing import CaseSender, Reviews
 from streams.agents.telling import Notices
 from streams.domain.delivery import LIMIT_PASSED
 from streams.domain.hand_over import (
@@ -67,7 +67,7 @@ class OpenReports:
         """Note that the lane is at work."""
         self._beat.alive(turn)
 
-    def watch(self, way: Way, report: Fields, notice: Fields | None) -> None:
+    def watch(self, way: CaseSender, report: Fields, notice: Fields | None) -> None:
         """Keep a report that is sent now, with the notice that is due of it, until it is acknowledged."""
         turn = way.turn
         model = Report.model_validate(report)
@@ -81,7 +81,7 @@ class OpenReports:
         self._put(turn, model.report_id, kept)
         turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=way.cause)
 
-    def take(self, way: Way, changed: DeliveryChanged) -> None:
+    def take(self, way: CaseSender, changed: DeliveryChanged) -> None:
         """Take a step in the life of a report; raise `Invalid` where it is none of this report."""
         kept = open_report(way.turn, changed.report_id)
         if kept is not None:
@@ -101,7 +101,7 @@ class OpenReports:
         """Hand a report over whose limit has passed, or say that the lane is alive."""
         self.alive(turn)
         if timer == BEAT:
-            self._beat.go_on(turn)
+            self._beat.resume(turn)
             return
         report_id = timer.removeprefix(PREFIX).decode()
         kept = open_report(turn, report_id)
@@ -114,9 +114,9 @@ class OpenReports:
             # Without it every wait would count as an outage, and the report would never be handed over.
             schedule(turn)
             return
-        self._ask(Way(turn, report.person.encode(), cause, partition), report, LIMIT_PASSED)
+        self._ask(CaseSender(turn, report.person.encode(), cause, partition), report, LIMIT_PASSED)
 
-    def settle(self, way: Way, about: Undelivered, outcome: ReviewOutcome, arrival: Arrival) -> Fields:
+    def settle(self, way: CaseSender, about: Undelivered, outcome: ReviewOutcome, arrival: Arrival) -> Fields:
         """Carry out what staff made of an undelivered report, and return what followed for its `ReviewSettled`.
 
         Raises `Invalid` where it cannot be carried out.
@@ -153,7 +153,7 @@ class OpenReports:
             turn.unschedule(name_of(report_id))
         return {"report_id": report_id}
 
-    def put_aside(self, work: PutAside, way: Way) -> None:
+    def put_aside(self, work: PutAside, way: CaseSender) -> None:
         """Ask staff about the report whose timer or entry raised; the lane's beat goes on."""
         turn = way.turn
         name = work.timer or work.entry or b""
@@ -177,7 +177,7 @@ class OpenReports:
         self._put(turn, report_id, kept)
         self._ask(replace(way, key=report.person.encode()), report, PUT_ASIDE)
 
-    def _acknowledged(self, way: Way, changed: DeliveryChanged, kept: OpenReport | None) -> None:
+    def _acknowledged(self, way: CaseSender, changed: DeliveryChanged, kept: OpenReport | None) -> None:
         self._reviews.close_acknowledged(way, changed)
         if kept is None:
             return
@@ -188,7 +188,7 @@ class OpenReports:
         else:
             self._end(way.turn, changed.report_id, changed.agency)
 
-    def _note_attempt(self, way: Way, changed: DeliveryChanged, kept: OpenReport) -> None:
+    def _note_attempt(self, way: CaseSender, changed: DeliveryChanged, kept: OpenReport) -> None:
         """Record whether the agency may have the report by an attempt of which the outcome is not known."""
         turn, key = way.turn, _UNSURE + changed.report_id.encode()
         stored = turn.get(key)
@@ -203,7 +203,7 @@ class OpenReports:
                 # It began before it was stopped, and was on its way to this lane when the report was withdrawn.
                 self._say(way, kept, NoticeStands.MAYBE_TOLD)
 
-    def _failed(self, way: Way, changed: DeliveryChanged, kept: OpenReport | None) -> None:
+    def _failed(self, way: CaseSender, changed: DeliveryChanged, kept: OpenReport | None) -> None:
         if kept is not None:
             if not kept.is_withdrawn and changed.generation == kept.generation:
                 self._ask(way, report_of(kept), changed.reason or LIMIT_PASSED)
@@ -212,11 +212,11 @@ class OpenReports:
             key = changed.person or request["review_id"]
             self._reviews.ask_undelivered(replace(way, key=key.encode()), request)
 
-    def _ask(self, way: Way, report: Report, failure: str) -> None:
+    def _ask(self, way: CaseSender, report: Report, failure: str) -> None:
         way.turn.unschedule(name_of(report.report_id))
         self._reviews.ask_undelivered(way, undelivered_fields(report, failure, way.turn.now))
 
-    def _send_again(self, way: Way, kept: OpenReport, report: Report) -> Fields:
+    def _send_again(self, way: CaseSender, kept: OpenReport, report: Report) -> Fields:
         turn = way.turn
         if report.generation >= MOST_SENDINGS:
             raise Invalid.of("decision", f"the report was sent {MOST_SENDINGS} times: it cannot be sent again")
@@ -233,12 +233,12 @@ class OpenReports:
         turn.schedule(name_of(report.report_id), turn.now + limit_of(report.agency), cause=way.cause)
         return {"report_id": report.report_id, "generation": fields["generation"]}
 
-    def _say(self, way: Way, kept: OpenReport, stands: NoticeStands) -> None:
+    def _say(self, way: CaseSender, kept: OpenReport, stands: NoticeStands) -> None:
         """Tell the notifier where the report stands now."""
         if kept.notice is not None:
             self._notices.write(way, decode(kept.notice, "NotificationDue")[1], stands)
 
-    def _ask_unreadable(self, way: Way, report_id: str) -> None:
+    def _ask_unreadable(self, way: CaseSender, report_id: str) -> None:
         """Ask about a report of which only the id is known, as a sending of which no review was asked for yet."""
         turn = way.turn
         for generation in range(1, MOST_SENDINGS + 1):

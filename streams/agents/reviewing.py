@@ -52,7 +52,7 @@ _outcomes = _meter.create_counter(Metric.REVIEW_OUTCOMES, unit="{outcome}")
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class CaseSender:
     """Where a turn sends what follows of one case: one key, one partition, one trace."""
 
     turn: Turn
@@ -82,13 +82,13 @@ class Reviews:
     def _duty(self) -> Duty:
         return self._staff().duty
 
-    def ask(self, way: Way, request: Fields, value: bytes, ruling: Ruling, told: list[Fields]) -> None:
+    def ask(self, way: CaseSender, request: Fields, value: bytes, ruling: Ruling, told: list[Fields]) -> None:
         """Ask somebody what the ruling on a disclosure leaves open; `value` is its record, `told` who knows of it."""
         turn = way.turn
         request["on_duty"] = asked(self._duty, turn.now, 0, ReviewReason(request["reason"]))
         self._open(way, request, open_fields(request, value, ruling, told, turn.now))
 
-    def ask_about(self, way: Way, rejected: UrgentRejected) -> None:
+    def ask_about(self, way: CaseSender, rejected: UrgentRejected) -> None:
         """Have somebody look at a record that was rejected; once, however often it is told."""
         turn, name = way.turn, rejected.review_id.encode()
         if turn.get(_OPEN + name) is not None or turn.get(_SETTLED + name) is not None:
@@ -99,7 +99,7 @@ class Reviews:
         request = rejected_fields(rejected, reason, turn.now, deadline, on_duty)
         self._open(way, request, {"request": request, "pressing": True})
 
-    def ask_undelivered(self, way: Way, request: Fields) -> None:
+    def ask_undelivered(self, way: CaseSender, request: Fields) -> None:
         """Have somebody see to a report that no agency acknowledged; once for each of its sendings."""
         turn, name = way.turn, str(request["review_id"]).encode()
         if self.is_known(turn, request["review_id"]):
@@ -115,7 +115,7 @@ class Reviews:
         name = review_id.encode()
         return turn.get(_OPEN + name) is not None or turn.get(_SETTLED + name) is not None
 
-    def close_acknowledged(self, way: Way, changed: DeliveryChanged) -> None:
+    def close_acknowledged(self, way: CaseSender, changed: DeliveryChanged) -> None:
         """Close the reviews of a report that its agency acknowledged after all; nothing where there is none."""
         turn = way.turn
         ids = (turn.get(_OF_REPORT + changed.report_id.encode()) or b"").split()
@@ -131,7 +131,7 @@ class Reviews:
                 said = {"decision": ReviewDecision.ACKNOWLEDGED.value, "by": None, "role": None}
                 self._end(way, review, {**said, "report_id": changed.report_id, "reference": changed.reference})
 
-    def ask_again(self, way: Way, review: OpenReview, outcome: ReviewOutcome, arrival: Arrival) -> None:
+    def ask_again(self, way: CaseSender, review: OpenReview, outcome: ReviewOutcome, arrival: Arrival) -> None:
         """Ask at the time that whoever did not reach the person gave; raise `Invalid` for one that is too late.
 
         The same outcome once more changes nothing; one that was decided before the last is refused with `Invalid`.
@@ -163,7 +163,7 @@ class Reviews:
         review = escalated(OpenReview.model_validate(fields), self._duty, turn.now)
         request = review.request
         self._ask_anew(
-            Way(turn, (request.person or request.review_id).encode(), cause, partition), review, request.deadline
+            CaseSender(turn, (request.person or request.review_id).encode(), cause, partition), review, request.deadline
         )
         if review.pressing:
             raise_review(turn, request.model_dump(), cause)
@@ -196,12 +196,12 @@ class Reviews:
         _outcomes.add(1, {Attribute.REVIEW_DECISION: _LATE})
         return None
 
-    def close(self, way: Way, review: OpenReview, outcome: ReviewOutcome, followed: Mapping[str, Any]) -> None:
+    def close(self, way: CaseSender, review: OpenReview, outcome: ReviewOutcome, followed: Mapping[str, Any]) -> None:
         """Settle a review; `followed`: the decision, or the sending of a report, that came of it."""
         said = outcome.model_dump(exclude={"review_id", "decided_at", "agencies", "signature"})
         self._end(way, review, {**said, **followed})
 
-    def _end(self, way: Way, review: OpenReview, said: Fields) -> None:
+    def _end(self, way: CaseSender, review: OpenReview, said: Fields) -> None:
         turn, request = way.turn, review.request
         name = request.review_id.encode()
         turn.drop(_OPEN + name)
@@ -231,7 +231,7 @@ class Reviews:
             others = [other for other in stored.split() if other != name]
             turn.put(key, b" ".join(others)) if others else turn.drop(key)
 
-    def _ask_anew(self, way: Way, review: OpenReview, at: datetime) -> None:
+    def _ask_anew(self, way: CaseSender, review: OpenReview, at: datetime) -> None:
         """Write the request of an open review once more, keep it as it is now, and escalate it at that time."""
         turn, request = way.turn, review.request
         name = _OPEN + request.review_id.encode()
@@ -249,7 +249,7 @@ class Reviews:
         admitted = admitted_of(review)
         return None if admitted is None else section_fields(admitted)
 
-    def _open(self, way: Way, request: Fields, kept: Fields) -> None:
+    def _open(self, way: CaseSender, request: Fields, kept: Fields) -> None:
         name = _OPEN + str(request["review_id"]).encode()
         way.send(TopicName.REVIEWS, "ReviewRequested", request)
         if kept["pressing"]:

@@ -5,10 +5,10 @@ from datetime import timedelta
 from schemas.codec import decode, encode
 from schemas.topics import TopicName
 from schemas.vocabulary import ContactChannel, NoticeStands
-from streams.agents.reviewing import Way
+from streams.agents.reviewing import CaseSender
 from streams.domain.channels import Marks, dump, load, unsafe
 from streams.domain.decisions import Fields
-from streams.domain.notices import narrowed, outweighs
+from streams.domain.policy.notices import narrowed, outweighs
 from streams.runtime import Turn
 
 _CHANNELS = b"c:"
@@ -30,7 +30,7 @@ class Notices:
         """Return what is known of a person's channels."""
         return load(turn.get(_CHANNELS + person.encode()))
 
-    def mark(self, way: Way, person: str, before: Marks, after: Marks) -> None:
+    def mark(self, way: CaseSender, person: str, before: Marks, after: Marks) -> None:
         """Keep a person's marks where they changed; a notice that waits is not told by a channel that is unsafe now."""
         if after == before:
             return
@@ -42,7 +42,7 @@ class Notices:
                 if safe != narrowed(notice, unsafe(before)):
                     way.send(TopicName.NOTIFICATIONS, "NotificationDue", safe)
 
-    def write(self, way: Way, notice: Fields, stands: NoticeStands = NoticeStands.TELLING) -> None:
+    def write(self, way: CaseSender, notice: Fields, stands: NoticeStands = NoticeStands.TELLING) -> None:
         """Write a notice, by its channels that are safe now, and remember it for marks that come later."""
         turn, person, report_id = way.turn, str(notice["person"]), str(notice["report_id"]).encode()
         stored = turn.get(_NOTICE + report_id)

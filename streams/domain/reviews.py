@@ -38,7 +38,7 @@ from streams.domain.new_facts import with_facts
 from streams.domain.policy import Ruling
 from streams.domain.policy.facts import facts_of
 from streams.domain.policy.findings import case_values
-from streams.domain.routing import OWN
+from streams.domain.policy.routing import OWN
 from streams.domain.staff import StaffDirectory
 
 #: Decides a disclosure as it stands, at the time and under the policy of whoever gives it.

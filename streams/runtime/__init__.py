@@ -5,13 +5,13 @@
 
 from streams.runtime.agent import Agent, Cause, Output, PutAside, Record, Timer, Turn
 from streams.runtime.clock import Clock, ClockAgrees, ClockStepped
-from streams.runtime.collector import spare_collector
-from streams.runtime.follower import Follower
-from streams.runtime.groups import LaneContext, LaneGroup
-from streams.runtime.lane_events import LaneCloses, LaneEvent, LaneOpens, LanePutsAside, LaneRefuses
+from streams.runtime.gc_settings import freeze_gc_at_startup
+from streams.runtime.lane.groups import LaneContext, LaneGroup
+from streams.runtime.lane.lane_events import LaneCloses, LaneEvent, LaneOpens, LanePutsAside, LaneRefuses
 from streams.runtime.stamps import BrokerAgrees, BrokerAhead
 from streams.runtime.steps import Step
-from streams.runtime.worker import run_worker
+from streams.runtime.transport.follower import Follower
+from streams.runtime.transport.worker import run_worker
 
 __all__ = [
     "Agent",
@@ -36,5 +36,5 @@ __all__ = [
     "Timer",
     "Turn",
     "run_worker",
-    "spare_collector",
+    "freeze_gc_at_startup",
 ]

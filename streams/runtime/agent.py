@@ -121,7 +121,7 @@ class PutAside:
 class Turn:
     """Collects what follows from a batch; nothing of it happens before all of it is committed together.
 
-    `state` is what was committed before, `untils` when entries of it end, and `stamp` the newest time that the broker
+    `state` is what was committed before, `expiries` when entries of it end, and `stamp` the newest time that the broker
     stamped (microseconds since 1970, UTC; None: as late as `now`). An entry has ended once both `now` and `stamp` have
     passed its end: a clock that is ahead ends nothing too early.
     """
@@ -130,14 +130,14 @@ class Turn:
         self,
         state: Mapping[bytes, bytes],
         now: datetime,
-        untils: Mapping[bytes, int] = MappingProxyType({}),
+        expiries: Mapping[bytes, int] = MappingProxyType({}),
         stamp: int | None = None,
     ) -> None:
         self.now = now
         self.outputs: list[Output] = []
         self.changes: dict[bytes, bytes | None] = {}
         #: When the entries that this turn puts end, those that do.
-        self.untils: dict[bytes, datetime] = {}
+        self.expiries: dict[bytes, datetime] = {}
         #: Timers set, None: taken back.
         self.timers: dict[bytes, Timer | None] = {}
         self.rejects: list[tuple[Record, Invalid]] = []
@@ -145,7 +145,7 @@ class Turn:
         #: Set by the runtime for the record at work: the context its outputs carry instead of the record's own.
         self.contexts: dict[bytes, bytes] = {}
         self._state = state
-        self._untils = untils
+        self._untils = expiries
         at = micros(now)
         stamp = at if stamp is None else stamp
         self._ended_by = min(at, stamp)
@@ -174,14 +174,14 @@ class Turn:
         """
         self.changes[key] = value
         if until is not None:
-            self.untils[key] = until + self._behind
+            self.expiries[key] = until + self._behind
         else:
-            self.untils.pop(key, None)
+            self.expiries.pop(key, None)
 
     def drop(self, key: bytes) -> None:
         """Remove `key` from the lane's state."""
         self.changes[key] = None
-        self.untils.pop(key, None)
+        self.expiries.pop(key, None)
 
     def schedule(self, timer: bytes, at: datetime, *, cause: Cause = Cause()) -> None:
         """Have `due(timer)` called in a turn of its own once `at` has passed; a timer of that name is replaced.

@@ -54,7 +54,7 @@ def awaited_at(task: asyncio.Task[Any]) -> str:
     return " < ".join(reversed(places[-6:]))
 
 
-def leave_behind() -> None:
+def exit_without_cleanup() -> None:
     """End this process with status 0, with threads that do not end by themselves, once its spans are written."""
     flush = getattr(trace.get_tracer_provider(), "force_flush", None)
     if flush is not None:

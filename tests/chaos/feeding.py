@@ -17,8 +17,8 @@ from schemas.disclosure import Disclosure, disclosure_key
 from schemas.partitioner import partition_for
 from schemas.vocabulary import Service
 from services.sdk.addressing import topic_of
+from tests.bench.disclosures import disclosures
 from tests.chaos.plan import PARTITIONS, Plan
-from tests.load.disclosures import disclosures
 
 #: Shares of what is told beside the plain ones, in order: again, under its id with other content, under its id by the
 #: other service, and bytes that are no disclosure.

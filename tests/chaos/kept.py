@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-import infra.broker.bound
+import infra.broker.die_with_parent
 from tests.chaos.absences import Gap
 
 #: How long it takes until a process that ended is started again: longer each time that it did not live long (seconds).
@@ -200,7 +200,7 @@ class Kept:
             self._process = process = await asyncio.create_subprocess_exec(
                 *_LATER,
                 sys.executable,
-                infra.broker.bound.__file__,
+                infra.broker.die_with_parent.__file__,
                 str(os.getpid()),
                 sys.executable,
                 *self._command,

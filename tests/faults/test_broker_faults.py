@@ -13,8 +13,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from infra.broker import LocalBroker
+from streams.runtime.lane.transaction import TRANSACTION_TIMEOUT_MS
 from streams.runtime.steps import Step
-from streams.runtime.transaction import TRANSACTION_TIMEOUT_MS
 from tests.committed import assert_exactly_once
 from tests.counting import EXIT_BROKEN, Run
 from tests.faults.supervised import Supervisor, feed, load

@@ -13,7 +13,7 @@ from schemas.topics import TopicName
 from schemas.vocabulary import Agency
 from services.settings import Keys
 from tests.agency_servers import serving
-from tests.connector_world import PARTITIONS, World
+from tests.kafka_fixture import PARTITIONS, KafkaFixture
 from tests.open_transactions import leave_open
 from tests.processes import processes
 from tests.tails import Tail
@@ -28,19 +28,19 @@ FOREIGN = encode("TokenOwner", {"token": "phone:1:ab", "person": "person-1"})
 
 
 @pytest.fixture
-async def world(bootstrap: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(bootstrap: str, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
     Keys.create(tmp_path / "keys")
     environment = {"KAFKA_BOOTSTRAP": bootstrap, "CONFIDE_KEYS": str(tmp_path / "keys")}
     with processes(environment, tmp_path) as confide:
         async with serving(tmp_path, Agency.EMERGENCY_999) as agency:
-            made = World(bootstrap, agency, confide, Keys.load(tmp_path / "keys").master)
+            made = KafkaFixture(bootstrap, agency, confide, Keys.load(tmp_path / "keys").master)
             made.run = secrets.token_hex(4)
             yield made
             made.close()
 
 
 async def test_every_emergency_is_accepted_once_and_none_fails(
-    world: World, bootstrap: str, seed: int, chosen: Callable[[object], None]
+    world: KafkaFixture, bootstrap: str, seed: int, chosen: Callable[[object], None]
 ) -> None:
     chance = random.Random(seed)
     deaths = {0: list(range(PARTITIONS))} | {

@@ -1,4 +1,4 @@
-"""Poison records, timers, effects and entries among good ones, while workers are killed: each put aside once."""
+"""PoisonWork records, timers, effects and entries among good ones, while workers are killed: each put aside once."""
 
 import asyncio
 import random

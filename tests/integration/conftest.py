@@ -9,7 +9,7 @@ import pytest
 from schemas.vocabulary import Agency
 from services.settings import Keys
 from tests.agency_servers import serving
-from tests.connector_world import World
+from tests.kafka_fixture import KafkaFixture
 from tests.processes import Processes, processes
 
 
@@ -17,7 +17,7 @@ from tests.processes import Processes, processes
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     """Why lanes would have ended their process, which is the test's own; that it ends is proved with workers."""
     found: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
+    monkeypatch.setattr("streams.runtime.lane.lane.end_process", lambda _, error: found.append(error))
     return found
 
 
@@ -40,10 +40,10 @@ def confide(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-async def world(bootstrap: str, confide: Processes, tmp_path: Path) -> AsyncIterator[World]:
+async def world(bootstrap: str, confide: Processes, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
     """The world of one test, with reports of its own and an agency that is up."""
     async with serving(tmp_path, Agency.EMERGENCY_999) as agency:
-        made = World(bootstrap, agency, confide, Keys.load(tmp_path / "keys").master)
+        made = KafkaFixture(bootstrap, agency, confide, Keys.load(tmp_path / "keys").master)
         made.run = secrets.token_hex(4)
         yield made
         made.close()

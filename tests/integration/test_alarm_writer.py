@@ -78,7 +78,7 @@ async def test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_open
     fragile, heard = World(run.output, raises={"handle"}), asyncio.Queue[LaneEvent]()
     async with lane_of(run, lambda: Fragile(fragile), on_lane=heard.put_nowait) as lane:
         assert await next_of(heard) == LaneOpens("lane-0")
-        lane.put(batch_of(run, ["say:bad"]))
+        lane.enqueue(batch_of(run, ["say:bad"]))
         async with asyncio.timeout(30):
             while not endings.errors:  # noqa: ASYNC110 - an ending sets no event
                 await asyncio.sleep(0.01)
@@ -86,7 +86,7 @@ async def test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_open
     # Its successor is careful, and puts the record aside.
     async with lane_of(run, lambda: Fragile(fragile), on_lane=heard.put_nowait) as lane:
         assert await next_of(heard) == LaneOpens("lane-0")
-        lane.put(batch_of(run, ["say:bad"]))
+        lane.enqueue(batch_of(run, ["say:bad"]))
         assert await next_of(heard) == LanePutsAside("lane-0", "LookupError")
     assert await next_of(heard) == LaneCloses("lane-0")
     async with lane_of(run, lambda: Fragile(fragile), on_lane=heard.put_nowait):

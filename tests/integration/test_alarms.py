@@ -19,9 +19,9 @@ from schemas.vocabulary import Agency
 from services.settings import Keys
 from streams.app import APPLICATION
 from tests.alarm_receiver import Receiver, receiving
-from tests.connector_world import PARTITIONS, World
 from tests.disclosures import fields
 from tests.integration.test_reviews import DUTY, LEAD, VOLUNTEER
+from tests.kafka_fixture import PARTITIONS, KafkaFixture
 from tests.processes import Processes, processes
 from tests.raw_agency import Mode, raw_agency
 
@@ -154,7 +154,7 @@ async def test_a_breaker_that_opens_alarms_until_the_agency_answers(
     house: Processes, receiver: Receiver, bootstrap: str, tmp_path: Path
 ) -> None:
     async with raw_agency(Mode.AWAY) as agency:
-        world = World(bootstrap, agency, house, Keys.load(tmp_path / "keys").master)  # type: ignore[arg-type]
+        world = KafkaFixture(bootstrap, agency, house, Keys.load(tmp_path / "keys").master)  # type: ignore[arg-type]
         house.start("worker").announced()
         arguments = ("connector", "999", "--agency-url", agency.url)
         connector = house.start(*arguments)

@@ -9,7 +9,7 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.partitioner import partition_for
 from schemas.topics import TopicName
-from tests.connector_world import PARTITIONS, World
+from tests.kafka_fixture import PARTITIONS, KafkaFixture
 from tests.open_transactions import leave_open
 from tests.reports import KEY_ID
 from tests.tails import Tail
@@ -33,7 +33,7 @@ async def ends(tail: Tail, wanted: set[str]) -> dict[str, tuple[str, str | None]
 
 
 async def test_reports_whose_keys_a_dead_writers_transaction_hides_are_delivered_once_it_ends(
-    world: World, bootstrap: str
+    world: KafkaFixture, bootstrap: str
 ) -> None:
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
         connector = world.confide.start("connector", "999", "--agency-url", world.agency.url)
@@ -51,7 +51,7 @@ async def test_reports_whose_keys_a_dead_writers_transaction_hides_are_delivered
 
 
 async def test_a_report_says_whether_its_key_was_erased_or_is_missing_and_the_others_go_on(
-    world: World, bootstrap: str
+    world: KafkaFixture, bootstrap: str
 ) -> None:
     erased = f"{world.run}-erased"
     world.key(erased)
@@ -68,7 +68,9 @@ async def test_a_report_says_whether_its_key_was_erased_or_is_missing_and_the_ot
     assert {report_id: ended[report_id] for report_id in wanted} == wanted
 
 
-async def test_a_key_of_another_master_key_fails_its_report_and_isolates_nothing(world: World, bootstrap: str) -> None:
+async def test_a_key_of_another_master_key_fails_its_report_and_isolates_nothing(
+    world: KafkaFixture, bootstrap: str
+) -> None:
     other = f"{world.run}-other"
     junk = {"key_id": other, "person": "person-1", "wrapped_key": secrets.token_bytes(60)}
     world.write(TopicName.KEYS, other.encode(), encode("KeyRecord", junk))
@@ -84,7 +86,7 @@ async def test_a_key_of_another_master_key_fails_its_report_and_isolates_nothing
 
 
 async def test_a_connector_starts_beside_junk_on_the_keys_topic_and_says_where_it_lies(
-    world: World, bootstrap: str
+    world: KafkaFixture, bootstrap: str
 ) -> None:
     marker = "person-marker"
     decision = encode("TokenOwner", {"token": "phone:1:ab", "person": marker})

@@ -18,7 +18,7 @@ from schemas.vocabulary import Agency
 from services.agencies import Fault
 from streams.domain.ids import rejected_report_id
 from streams.runtime.agent import at_micros
-from tests.connector_world import PARTITIONS, World
+from tests.kafka_fixture import PARTITIONS, KafkaFixture
 from tests.processes import until
 from tests.reports import encoded, report
 from tests.tails import Tail
@@ -32,7 +32,7 @@ def changes(records: list[Any]) -> list[dict[str, Any]]:
 
 
 async def test_a_report_is_told_and_every_step_is_on_record_in_one_trace(
-    world: World, bootstrap: str, tmp_path: Path
+    world: KafkaFixture, bootstrap: str, tmp_path: Path
 ) -> None:
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
         connector = world.confide.start("connector", "999", "--agency-url", world.agency.url)
@@ -52,7 +52,9 @@ async def test_a_report_is_told_and_every_step_is_on_record_in_one_trace(
 
 
 @pytest.mark.faults
-async def test_killed_again_and_again_every_report_is_accepted_once_and_ends_once(world: World, bootstrap: str) -> None:
+async def test_killed_again_and_again_every_report_is_accepted_once_and_ends_once(
+    world: KafkaFixture, bootstrap: str
+) -> None:
     world.agency.faults.add([503, Fault.DROP, Fault.DROP_AFTER_ACCEPT, 429, Fault.DROP_AFTER_ACCEPT] * 3)
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
         reports = set()
@@ -82,7 +84,7 @@ async def test_killed_again_and_again_every_report_is_accepted_once_and_ends_onc
 
 
 @pytest.mark.faults
-async def test_a_wait_outlives_a_kill_and_the_retry_comes_once_at_its_time(world: World, bootstrap: str) -> None:
+async def test_a_wait_outlives_a_kill_and_the_retry_comes_once_at_its_time(world: KafkaFixture, bootstrap: str) -> None:
     failures = 5  # The wait after them is 4 s at least: time to be killed and to be back.
     world.agency.faults.add([503] * failures)
     with Tail(bootstrap, TopicName.DELIVERIES) as tail, Tail(bootstrap, changelog(Group.CONNECTOR_999)) as kept:
@@ -119,7 +121,7 @@ async def test_a_wait_outlives_a_kill_and_the_retry_comes_once_at_its_time(world
 
 
 async def test_a_lane_that_was_refused_begins_where_its_log_does_once_that_is_accepted(
-    world: World, bootstrap: str
+    world: KafkaFixture, bootstrap: str
 ) -> None:
     group, person = Group.CONNECTOR_CARE_TEAM, "person-12"
     partition = partition_for(person.encode(), PARTITIONS)
@@ -143,7 +145,7 @@ async def test_a_lane_that_was_refused_begins_where_its_log_does_once_that_is_ac
     assert world.agency.accepted() == [made.report_id]
 
 
-async def test_what_is_no_report_is_rejected_whole_and_delays_nothing(world: World, bootstrap: str) -> None:
+async def test_what_is_no_report_is_rejected_whole_and_delays_nothing(world: KafkaFixture, bootstrap: str) -> None:
     garbage = secrets.token_bytes(40)
     with Tail(bootstrap, TopicName.DELIVERIES, rejected(TopicName.REPORTS_999)) as tail:
         connector = world.confide.start("connector", "999", "--agency-url", world.agency.url)
@@ -165,7 +167,7 @@ async def test_what_is_no_report_is_rejected_whole_and_delays_nothing(world: Wor
     assert world.agency.accepted() == [made.report_id]
 
 
-async def test_a_transaction_that_was_aborted_on_its_topic_is_passed_over(world: World, bootstrap: str) -> None:
+async def test_a_transaction_that_was_aborted_on_its_topic_is_passed_over(world: KafkaFixture, bootstrap: str) -> None:
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
         connector = world.confide.start("connector", "999", "--agency-url", world.agency.url)
         world.report(9)

@@ -15,7 +15,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from services.sdk.reading import committed_reader
 from streams.runtime import Follower
-from streams.runtime.fetching import install
+from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from tests.raw_records import as_aiokafka_has_it
 
 pytestmark = pytest.mark.integration
@@ -156,7 +156,7 @@ async def test_aiokafka_reads_over_an_emptied_marker_once_it_is_told(
         as_aiokafka_has_it(patch)
         with pytest.raises(KafkaError, match="did not contain any records"):
             await read(compacted)
-        install()
+        patch_aiokafka_fetcher()
         assert await read(compacted) == _PASSED_OVER
 
 
@@ -167,7 +167,7 @@ async def test_a_follower_has_what_stands_on_both_sides_of_it(
     with monkeypatch.context() as patch:
         as_aiokafka_has_it(patch)
         # It would end the process of the tests; without it the start does not return.
-        patch.setattr("streams.runtime.follower.end_process", lambda what, error: None)
+        patch.setattr("streams.runtime.transport.follower.end_process", lambda what, error: None)
         follower = Follower(compacted.bootstrap, (compacted.topic,), copy.__setitem__)
         try:
             async with asyncio.timeout(10):

@@ -37,7 +37,7 @@ WORKER = [
     ("socket.connect", ""),
     ("import", "opentelemetry.sdk.trace"),
     ("import", "faust"),
-    ("import", "streams.runtime.lanes"),
+    ("import", "streams.runtime.lane.lane"),
     ("tempfile.mkdtemp", ""),
 ]
 HTTP = [("import", "typer"), ("import", "uvicorn"), ("socket.bind", "")]

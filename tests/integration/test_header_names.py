@@ -12,7 +12,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CorruptRecordError
 
 from services.sdk.reading import committed_reader
-from streams.runtime.fetching import install
+from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from tests.raw_records import CODECS, Entry, as_aiokafka_has_it, write
 
 pytestmark = pytest.mark.integration
@@ -85,7 +85,7 @@ async def test_aiokafka_hands_them_on_once_it_is_told(
         for _ in range(2):
             with pytest.raises(UnicodeDecodeError):
                 await read(bootstrap, topic)
-        install()
+        patch_aiokafka_fetcher()
         assert await read(bootstrap, topic) == expected()
         # However a fetch is taken and wherever it starts, none is left out and none comes twice.
         assert await read(bootstrap, topic, max_records=1) == expected()

@@ -11,10 +11,10 @@ from schemas.codec import encode
 from schemas.partitioner import partition_for
 from schemas.records import KeyRecord
 from schemas.topics import TopicName
+from services.connectors.composer import KEY_ERASED, KEY_MISSING, KEY_OF_OTHER_MASTER, CannotCompose, Composer
 from services.connectors.keyring import NoKey, TopicKeyring
-from services.connectors.sealed import KEY_ERASED, KEY_MISSING, KEY_OF_OTHER_MASTER, Composer, Unopenable
 from streams.domain.sealing import wrap
-from tests.connector_world import PARTITIONS
+from tests.kafka_fixture import PARTITIONS
 from tests.open_transactions import open_transaction
 from tests.reports import DATA_KEY, report
 
@@ -159,6 +159,6 @@ async def test_the_composer_gives_the_reason_with_which_a_report_fails(keyring: 
         made = made.model_copy(update={"sections": (moved,)})
         async with asyncio.timeout(20):
             await keyring._follower.catch_up()
-            assert await composer.compose(made) == Unopenable(reason)
-            assert await composer.open(moved) == Unopenable(reason)
-        assert composer.compose_at_once(made) == (None if key_id == "absent" else Unopenable(reason))
+            assert await composer.compose(made) == CannotCompose(reason)
+            assert await composer.open(moved) == CannotCompose(reason)
+        assert composer.compose_at_once(made) == (None if key_id == "absent" else CannotCompose(reason))

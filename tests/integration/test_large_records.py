@@ -148,8 +148,8 @@ async def test_a_bomb_that_was_never_decided_is_put_aside_once_by_a_successor(ru
 async def test_a_lane_whose_changelog_has_a_bomb_refuses_to_work(run: Run) -> None:
     await write(run.bootstrap, run.changelog, "zstd", [(b"skey", bytes(_BOMB_BYTES), ()), (b"skey", b"1", ())])
     async with one_lane.lane_of(run, lambda: Count(run.plan())) as lane:
-        await run.until(lambda: lane.figures.refused is not None, "refused")
-        assert lane.figures.refused == f"{run.changelog}-0: the record at 0 cannot be unpacked"
+        await run.until(lambda: lane.metrics.refused is not None, "refused")
+        assert lane.metrics.refused == f"{run.changelog}-0: the record at 0 cannot be unpacked"
 
 
 async def test_a_follower_passes_over_what_cannot_be_unpacked_and_follows_on(run: Run) -> None:

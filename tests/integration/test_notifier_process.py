@@ -12,7 +12,7 @@ from schemas.records import DeliveryChanged, NotificationDue, ServiceDisclosure
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ContactChannel, DeliveryState, NoticeStands, Service
 from streams.domain.ids import follow_up_id, notification_id
-from tests.connector_world import World
+from tests.kafka_fixture import KafkaFixture
 from tests.processes import until
 from tests.reports import report
 from tests.tails import Tail
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.mark.faults
 async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
-    world: World, bootstrap: str, tmp_path: Path
+    world: KafkaFixture, bootstrap: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
     wanted = {f"{world.run}-{number}" for number in range(30)}
@@ -59,7 +59,9 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
     assert sorted(told_to) == sorted(wanted)
 
 
-async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(world: World, tmp_path: Path) -> None:
+async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(
+    world: KafkaFixture, tmp_path: Path
+) -> None:
     file = tmp_path / "notices.jsonl"
     due = overdue(f"{world.run}-late", "report-1")
 
@@ -84,7 +86,7 @@ async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(worl
 
 
 async def test_an_acknowledgement_that_came_while_it_was_away_is_read_before_it_says_that_we_are_telling(
-    world: World, tmp_path: Path
+    world: KafkaFixture, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
     report_id = f"{world.run}-acknowledged"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from streams.runtime.isolation import MOST_PUT_ASIDE
-from streams.runtime.lanes import Lane
-from streams.runtime.turnstile import TURNS_AT_ONCE, Turnstile
+from streams.runtime.lane.lane import Lane
+from streams.runtime.lane.poison_errors import MAX_PUT_ASIDE
+from streams.runtime.lane.urgency import TURNS_AT_ONCE, UrgencyGate
 from tests import one_lane
 from tests.committed import Committed, state_of
 from tests.counting import Run
@@ -60,7 +60,7 @@ async def live(
 
 def fed(run: Run, *values: str, begin: int = 0) -> Callable[[Lane], None]:
     def feed(lane: Lane) -> None:
-        lane.put(batch_of(run, values, begin))
+        lane.enqueue(batch_of(run, values, begin))
 
     return feed
 
@@ -84,9 +84,9 @@ def refuses(reason: str, feed: Callable[[Lane], None] | None = None) -> Callable
     async def enough(lane: Lane) -> None:
         if feed is not None:
             feed(lane)
-        while lane.figures.refused is None:  # noqa: ASYNC110 - figures set no event
+        while lane.metrics.refused is None:  # noqa: ASYNC110 - figures set no event
             await asyncio.sleep(0.01)
-        assert reason in lane.figures.refused
+        assert reason in lane.metrics.refused
 
     return enough
 
@@ -277,23 +277,23 @@ async def test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_o
     run: Run, fragile: World, endings: Endings
 ) -> None:
     fragile.raises = {"due"}
-    timers = [f"timer:bad-{n}" for n in range(3 * MOST_PUT_ASIDE)]
+    timers = [f"timer:bad-{n}" for n in range(3 * MAX_PUT_ASIDE)]
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *timers)))
     for _ in range(3):
         await live(run, fragile, endings, refuses("put aside within"))
     assert endings.classes == ["LookupError"]
     async with run.reading(f"{run.changelog}.rejected") as rejected:
-        assert len(await rejected.to_end()) == MOST_PUT_ASIDE
+        assert len(await rejected.to_end()) == MAX_PUT_ASIDE
         # A mended release takes all the others up.
         fragile.raises = set()
-        left = len(timers) - MOST_PUT_ASIDE
+        left = len(timers) - MAX_PUT_ASIDE
         async with run.reading(run.output) as out:
 
             async def all_due(lane: Lane) -> None:
                 await out.until(lambda records: sum(b"due|" in (r.value or b"") for r in records) == left)
 
             await live(run, fragile, endings, all_due)
-        assert len(await rejected.to_end()) == MOST_PUT_ASIDE
+        assert len(await rejected.to_end()) == MAX_PUT_ASIDE
 
 
 async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
@@ -301,7 +301,7 @@ async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
 ) -> None:
     fragile.slots = asyncio.Semaphore(1)
     async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane, run.reading(run.output) as out:
-        lane.put(batch_of(run, ["effect:first", "effect:unwanted", "effect:last"]))
+        lane.enqueue(batch_of(run, ["effect:first", "effect:unwanted", "effect:last"]))
         await out.until(lambda records: any(r.value == b"starting|first" for r in records))
         await run.until(lambda: fragile.performed == ["first"], "it is performed")
         # The others wait for its slot, and no record says that they have started.
@@ -320,27 +320,27 @@ async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
 async def test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first(
     run: Run, fragile: World, endings: Endings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.effects.EFFECTS_AT_ONCE", 2)
+    monkeypatch.setattr("streams.runtime.lane.effects.EFFECTS_AT_ONCE", 2)
     fragile.slots = slots = asyncio.Semaphore(0)
     async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane:
-        lane.put(batch_of(run, [f"effect:e{n}" for n in range(5)]))
+        lane.enqueue(batch_of(run, [f"effect:e{n}" for n in range(5)]))
         await run.until(lambda: len(slots._waiters or ()) == 5, "all wait for a slot")
 
 
 async def test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late(
     run: Run, fragile: World, endings: Endings
 ) -> None:
-    turnstile = Turnstile()
+    urgency = UrgencyGate()
     async with (
-        one_lane.lane_of(run, lambda: Fragile(fragile), turnstile=turnstile) as lane,
+        one_lane.lane_of(run, lambda: Fragile(fragile), urgency=urgency) as lane,
         AsyncExitStack() as others,
         run.reading(run.output) as out,
     ):
-        lane.put(batch_of(run, ["timer:t@1500"]))
-        await run.until(lambda: lane.figures.next_offsets.get(run.routine) == 1, "it is set")
+        lane.enqueue(batch_of(run, ["timer:t@1500"]))
+        await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == 1, "it is set")
         for _ in range(TURNS_AT_ONCE):
-            await others.enter_async_context(turnstile.turn(lambda: False))
-        lane.put(batch_of(run, ["say:late"], 1))
+            await others.enter_async_context(urgency.turn(lambda: False))
+        lane.enqueue(batch_of(run, ["say:late"], 1))
         await out.until(lambda records: any(r.value == b"due|t@1500" for r in records), 15)
         assert all(r.value != b"say|late" for r in out.records)
 
@@ -350,7 +350,7 @@ async def test_a_lane_that_closes_gives_the_slots_of_its_effects_back(
 ) -> None:
     fragile.slots = asyncio.Semaphore(2)
     async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane:
-        lane.put(batch_of(run, [f"effect:e{n}" for n in range(5)]))
+        lane.enqueue(batch_of(run, [f"effect:e{n}" for n in range(5)]))
         await run.until(lambda: len(fragile.performed) == 2, "both slots are held")
     async with asyncio.timeout(5):
         await fragile.slots.acquire()
@@ -364,8 +364,8 @@ async def test_a_stream_of_results_keeps_neither_timers_nor_records_waiting(
     fragile.may_end.set()
     fragile.streams = True
     async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane, run.reading(run.output) as out:
-        lane.put(batch_of(run, [f"effect:e{n}" for n in range(50)]))
+        lane.enqueue(batch_of(run, [f"effect:e{n}" for n in range(50)]))
         await out.until(lambda records: sum(r.value.startswith(b"settled") for r in records) > 200)
-        lane.put(batch_of(run, ["timer:t", "say:late"], 50))
+        lane.enqueue(batch_of(run, ["timer:t", "say:late"], 50))
         await out.until(lambda records: {b"due|t", b"say|late"} <= {r.value for r in records}, 10)
         fragile.streams = False

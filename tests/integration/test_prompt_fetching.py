@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.protocol.fetch import FetchRequest
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime import fetching
-from streams.runtime.fetching import PROMPT_WAIT_MS, prompt
+from streams.runtime import fetcher_patch
+from streams.runtime.fetcher_patch import PROMPT_WAIT_MS, remove_fetch_delays
 
 pytestmark = pytest.mark.integration
 
@@ -33,11 +33,11 @@ async def started(bootstrap: str, topic: str, *, prompted: When) -> AsyncIterato
         topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=_FAUSTS_WAIT_MS
     )
     if When.BEFORE in prompted:
-        prompt(consumer)
+        remove_fetch_delays(consumer)
     await consumer.start()
     try:
         if When.AFTER in prompted:
-            prompt(consumer)
+            remove_fetch_delays(consumer)
         yield consumer
     finally:
         await consumer.stop()
@@ -180,7 +180,7 @@ async def test_what_is_taken_at_once_is_asked_for_again_with_all_the_others(
     bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A machine with much else to do may take longer than that between two lines.
-    monkeypatch.setattr(fetching, "_TAKEN_SECONDS", fetching._TAKEN_SECONDS * 500)
+    monkeypatch.setattr(fetcher_patch, "_TAKEN_SECONDS", fetcher_patch._TAKEN_SECONDS * 500)
     partitions, wait = await asked(bootstrap, taken=True)
     assert partitions == {0, 1}
     assert wait > PROMPT_WAIT_MS

@@ -17,10 +17,10 @@ from schemas.records import KeyRecord, ReviewRequested
 from schemas.reviews import ReviewOutcome
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import ReviewDecision, ReviewReason, Role
-from services.review.answering import Refused, _came_of
+from services.review.answering import OutcomeRejected, _came_of
 from services.review.reading import KeyMissing, Topics
 from streams.domain.sealing import CannotOpen, wrap
-from tests.connector_world import PARTITIONS
+from tests.kafka_fixture import PARTITIONS
 from tests.open_transactions import open_transaction
 from tests.reports import DATA_KEY, DETAILS, section
 
@@ -155,6 +155,6 @@ def test_an_answer_is_waited_for_past_what_cannot_be_read(value: bytes | None) -
 
 def test_a_refusal_whose_reason_cannot_be_read_is_one_all_the_same() -> None:
     topic = rejected(TopicName.REVIEW_OUTCOMES)
-    assert came(topic, b"", [("rejected-offset", b"3"), ("rejected-reason", b"\xff")]) == Refused("\ufffd")
-    assert came(topic, b"", [("rejected-offset", b"3")]) == Refused("no reason is given")
+    assert came(topic, b"", [("rejected-offset", b"3"), ("rejected-reason", b"\xff")]) == OutcomeRejected("\ufffd")
+    assert came(topic, b"", [("rejected-offset", b"3")]) == OutcomeRejected("no reason is given")
     assert came(topic, b"", [("rejected-offset", b"4")]) is None

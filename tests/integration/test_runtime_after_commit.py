@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.runtime import Agent, Cause, Record, Turn
-from streams.runtime.batches import Batch
+from streams.runtime.lane.batches import Batch
 from tests.counting import Run
 from tests.held_commits import HeldCommits
 from tests.one_lane import lane_of
@@ -75,7 +75,7 @@ async def test_an_effect_begins_once_its_turn_is_committed(
 ) -> None:
     agent = Starts(commits)
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
-        lane.put(batch(run, place))
+        lane.enqueue(batch(run, place))
         await commits.waiting.wait()
         # As long as a request to the broker takes: an effect that was started would have begun.
         await out.to_end()
@@ -92,7 +92,7 @@ async def test_an_effect_of_a_turn_that_fails_to_commit_never_begins(
 ) -> None:
     agent, failed = Starts(commits), LookupError()
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
-        lane.put(batch(run, place))
+        lane.enqueue(batch(run, place))
         await commits.waiting.wait()
         commits.release(failed)
         await run.until(lambda: bool(ended), "the process ends")

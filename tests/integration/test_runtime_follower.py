@@ -234,12 +234,12 @@ async def test_a_start_that_makes_no_progress_is_given_up(
     run: Run, monkeypatch: pytest.MonkeyPatch, stuck: str
 ) -> None:
     await write_behind(run, 0, b"b")
-    monkeypatch.setattr("streams.runtime.follower._START_SECONDS", 2.0)
+    monkeypatch.setattr("streams.runtime.transport.follower._START_SECONDS", 2.0)
 
     async def waits(*_: Any) -> Any:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(f"streams.runtime.follower.AIOKafkaConsumer.{stuck}", waits)
+    monkeypatch.setattr(f"streams.runtime.transport.follower.AIOKafkaConsumer.{stuck}", waits)
     follower = Follower(run.bootstrap, (run.changelog,), Copy().apply)
     async with asyncio.timeout(20):
         with pytest.raises(TimeoutError):
@@ -250,7 +250,9 @@ async def test_a_start_that_makes_no_progress_is_given_up(
 
 async def test_an_error_of_the_consumer_ends_the_process(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: asyncio.Future[tuple[str, BaseException]] = asyncio.get_running_loop().create_future()
-    monkeypatch.setattr("streams.runtime.follower.end_process", lambda where, error: ended.set_result((where, error)))
+    monkeypatch.setattr(
+        "streams.runtime.transport.follower.end_process", lambda where, error: ended.set_result((where, error))
+    )
     async with following(run, Copy()) as follower:
 
         async def fails(**_: Any) -> Any:

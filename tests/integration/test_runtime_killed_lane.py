@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from streams.runtime import Record
-from streams.runtime.batches import Batch
-from streams.runtime.lanes import Lane
+from streams.runtime.lane.batches import Batch
+from streams.runtime.lane.lane import Lane
 from streams.runtime.steps import AtStep, Step, unwatched
 from tests import one_lane
 from tests.committed import assert_exactly_once
@@ -56,21 +56,21 @@ async def test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing(
     run: Run, ended: list[BaseException], monkeypatch: pytest.MonkeyPatch, step: Step
 ) -> None:
     # In every transaction, so that each of them passes every step.
-    monkeypatch.setattr("streams.runtime.commits._OFFSETS_SECONDS", 0.0)
+    monkeypatch.setattr("streams.runtime.lane.turn_commit._OFFSETS_SECONDS", 0.0)
     made, dies = words(7, keys=3), Dies(step)
     async with run.reading(run.output) as out, asyncio.timeout(60):
         async with lane_of(run, dies) as lane:
             if step not in OPENING:
-                lane.put(batch(run, made[:3]))
+                lane.enqueue(batch(run, made[:3]))
                 # Its last step, not its outputs alone: the next turn is the one to die.
-                await run.until(lambda: lane.figures.next_offsets.get(run.routine) == 3, "the first turn is done")
+                await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == 3, "the first turn is done")
                 dies.armed = True
-                lane.put(batch(run, made[:6], 3))
+                lane.enqueue(batch(run, made[:6], 3))
             await run.until(lambda: bool(ended), "the lane dies")
         assert [type(error) for error in ended] == [Died]
         async with lane_of(run) as successor:
             # From the beginning, so that it must know what was done, and one record beyond.
-            successor.put(batch(run, made))
+            successor.enqueue(batch(run, made))
             await out.at_least(7)
         assert_exactly_once((await out.to_end(), out.counted)[1], made)
     assert len(ended) == 1
@@ -81,11 +81,11 @@ async def test_a_turn_that_was_dropped_leaves_no_state(run: Run, ended: list[Bas
     made[7] = (b"key-1", b"handle:always", ())
     async with run.reading(run.output) as out, asyncio.timeout(60):
         async with lane_of(run) as lane:
-            lane.put(batch(run, made))
+            lane.enqueue(batch(run, made))
             await run.until(lambda: bool(ended), "the turn raises")
         # Its successor tries all, then halves, and counts each record once although it met some of them several times.
         async with lane_of(run) as successor:
-            successor.put(batch(run, made))
+            successor.enqueue(batch(run, made))
             await out.at_least(11)
         assert_exactly_once((await out.to_end(), out.counted)[1], made[:7] + made[8:])
     assert len(ended) == 1

@@ -13,12 +13,12 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from streams.runtime import Record, Turn
-from streams.runtime.batches import Batch
 from streams.runtime.failure import LaneBroken
-from streams.runtime.lanes import Lane
+from streams.runtime.lane.batches import Batch
+from streams.runtime.lane.lane import Lane
+from streams.runtime.lane.transaction import TRANSACTION_TIMEOUT_MS
+from streams.runtime.lane.urgency import UrgencyGate
 from streams.runtime.steps import AtStep, Step, unwatched
-from streams.runtime.transaction import TRANSACTION_TIMEOUT_MS
-from streams.runtime.turnstile import Turnstile
 from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
@@ -39,7 +39,7 @@ class Ended(list[BaseException]):
 def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
     found = Ended()
     # The process is the test's own; that it ends for good is proved with workers.
-    monkeypatch.setattr("streams.runtime.lanes.end_process", lambda _, error: found.append(error))
+    monkeypatch.setattr("streams.runtime.lane.lane.end_process", lambda _, error: found.append(error))
     return found
 
 
@@ -53,10 +53,10 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
 def lane_of(
     run: Run,
     accepted: frozenset[str] = frozenset(),
-    turnstile: Turnstile | None = None,
+    urgency: UrgencyGate | None = None,
     at_step: AtStep = unwatched,
 ) -> AbstractAsyncContextManager[Lane]:
-    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, turnstile=turnstile, at_step=at_step)
+    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, urgency=urgency, at_step=at_step)
 
 
 def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
@@ -80,12 +80,12 @@ async def until(holds: Callable[[], bool]) -> None:
 
 async def test_what_is_fetched_again_is_worked_off_once(run: Run, ended: Ended) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 5, 0, 1, 2, 3, 4))
+        lane.enqueue(batch(run, 0, 5, 0, 1, 2, 3, 4))
         # Faust sought back: half of it is new.
-        lane.put(batch(run, 2, 8, 2, 3, 4, 5, 6, 7))
+        lane.enqueue(batch(run, 2, 8, 2, 3, 4, 5, 6, 7))
         # All of it is known, but this fetch went on over what stands behind it: control records of a transaction.
-        lane.put(batch(run, 3, 11, 3, 4, 5, 6, 7))
-        lane.put(batch(run, 11, 13, 11, 12))
+        lane.enqueue(batch(run, 3, 11, 3, 4, 5, 6, 7))
+        lane.enqueue(batch(run, 11, 13, 11, 12))
         await out.at_least(10)
         assert_exactly_once(out.counted, [words(13, keys=3)[n] for n in (0, 1, 2, 3, 4, 5, 6, 7, 11, 12)])
     assert ended == []
@@ -93,8 +93,8 @@ async def test_what_is_fetched_again_is_worked_off_once(run: Run, ended: Ended) 
 
 async def test_a_hole_is_not_stepped_over(run: Run, ended: Ended) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 2, 0, 1))
-        lane.put(batch(run, 3, 5, 3, 4))
+        lane.enqueue(batch(run, 0, 2, 0, 1))
+        lane.enqueue(batch(run, 3, 5, 3, 4))
         await until(lambda: bool(ended))
         (error,) = ended
         assert isinstance(error, LaneBroken)
@@ -109,7 +109,7 @@ async def test_a_routine_turn_lasts_as_long_as_its_group_says(
     each = run.plan(record_seconds=0.002)
     lane = one_lane.lane_of(run, lambda: Count(each), routine_turn_seconds=seconds)
     async with lane as opened, run.reading(run.output) as out, run.reading(run.changelog) as changelog:
-        opened.put(batch(run, 0, 30, *range(30)))
+        opened.enqueue(batch(run, 0, 30, *range(30)))
         await out.at_least(30)
         moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
         # Where it began, and where each turn led.
@@ -121,7 +121,7 @@ async def test_a_new_lane_begins_where_its_log_does(run: Run, ended: Ended) -> N
     await run.write(run.routine, words(42, keys=3))
     await asyncio.to_thread(delete_before, run, 40)
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 40, 42, 40, 41))
+        lane.enqueue(batch(run, 40, 42, 40, 41))
         await out.at_least(2)
         assert [one.offset for one in out.counted] == [40, 41]
     assert ended == []
@@ -131,7 +131,7 @@ async def test_a_hole_before_the_first_record_of_all_is_not_stepped_over(run: Ru
     # A rebalance dropped what was fetched first, and the fetch went on behind it.
     await run.write(run.routine, words(4, keys=3))
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 2, 4, 2, 3))
+        lane.enqueue(batch(run, 2, 4, 2, 3))
         await until(lambda: bool(ended))
         assert [str(error) for error in ended] == [f"{run.routine}-0: expected 0, fetched from 2"]
         assert await out.to_end() == []
@@ -144,21 +144,21 @@ async def test_a_log_whose_beginning_is_lost_before_a_record_was_read_is_refused
     await asyncio.to_thread(delete_before, run, 4)
     async with lane_of(run) as lane:
         await lane.resolved.wait()
-        assert lane.figures.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 0"
+        assert lane.metrics.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 0"
     assert ended == []
 
 
 async def test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way(run: Run, ended: Ended) -> None:
-    turnstile = Turnstile()
+    urgency = UrgencyGate()
     async with (
-        lane_of(run, turnstile=turnstile) as lane,
+        lane_of(run, urgency=urgency) as lane,
         run.reading(run.output) as out,
         run.reading(run.changelog) as changelog,
     ):
         await lane.resolved.wait()
-        turnstile.enter()
-        assert turnstile.is_holding
-        lane.put(batch(run, 0, 15, *range(15)))
+        urgency.urgent_started()
+        assert urgency.is_holding
+        lane.enqueue(batch(run, 0, 15, *range(15)))
         await out.at_least(15)
         moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
         # Where it began, and where the one turn led.
@@ -176,17 +176,17 @@ class CountBut(Count):
 async def test_turns_from_which_nothing_follows_share_the_transaction_of_the_next(
     run: Run, ended: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.commits._OFFSETS_SECONDS", 1_000.0)
+    monkeypatch.setattr("streams.runtime.lane.turn_commit._OFFSETS_SECONDS", 1_000.0)
 
     def lane() -> AbstractAsyncContextManager[Lane]:
         return one_lane.lane_of(run, lambda: CountBut(run.plan()))
 
     def put(to: Lane, offset: int, key: bytes) -> None:
         record = Record(run.routine, 0, offset, 0, key, b"w-%d" % offset, ())
-        to.put(Batch.of(run.routine, [record], offset, offset + 1))
+        to.enqueue(Batch.of(run.routine, [record], offset, offset + 1))
 
     def passed(by: Lane, offset: int) -> bool:
-        return by.figures.next_offsets[run.routine] == offset + 1
+        return by.metrics.next_offsets[run.routine] == offset + 1
 
     async def moved() -> list[bytes | None]:
         async with run.reading(run.changelog) as changelog:
@@ -215,14 +215,14 @@ async def test_turns_from_which_nothing_follows_share_the_transaction_of_the_nex
 
 async def test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen(run: Run, ended: Ended) -> None:
     async with lane_of(run) as zombie, run.reading(run.output) as out:
-        zombie.put(batch(run, 0, 2, 0, 1))
+        zombie.enqueue(batch(run, 0, 2, 0, 1))
         await out.at_least(2)
         async with lane_of(run) as successor:
             await successor.resolved.wait()
-            zombie.put(batch(run, 2, 4, 2, 3))
+            zombie.enqueue(batch(run, 2, 4, 2, 3))
             await until(lambda: bool(ended))
             assert type(ended[0]).__name__ in ("ProducerFenced", "InvalidProducerEpoch")
-            successor.put(batch(run, 2, 4, 2, 3))
+            successor.enqueue(batch(run, 2, 4, 2, 3))
             await out.at_least(4)
             assert_exactly_once(out.counted, words(4, keys=3))
         assert len(ended) == 1
@@ -238,7 +238,7 @@ class GivenAway:
 
     def __call__(self, step: Step, _: str) -> None:
         if step is Step.TAKEN and self.lane is not None and self.held is None:
-            self.held = asyncio.create_task(self.lane.hold())
+            self.held = asyncio.create_task(self.lane.pause())
             other = KafkaProducer(
                 bootstrap_servers=self.run.bootstrap,
                 transactional_id=f"{self.run.name}-lane-0",
@@ -251,9 +251,9 @@ class GivenAway:
         """Return once the lane's turn is over, fenced."""
         await lane.resolved.wait()
         self.lane = lane
-        lane.put(batch(self.run, 0, 2, 0, 1))
+        lane.enqueue(batch(self.run, 0, 2, 0, 1))
         await until(lambda: self.held is not None and self.held.done())
-        assert not lane.figures.is_open
+        assert not lane.metrics.is_open
 
 
 async def test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_process(run: Run, ended: Ended) -> None:
@@ -262,7 +262,7 @@ async def test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_proce
         await given_away.put_to(lane)
     assert ended == []
     async with lane_of(run) as successor, run.reading(run.output) as out:
-        successor.put(batch(run, 0, 2, 0, 1))
+        successor.enqueue(batch(run, 0, 2, 0, 1))
         await out.at_least(2)
         assert_exactly_once(out.counted, words(2, keys=3))
 
@@ -272,7 +272,7 @@ async def test_a_lane_that_is_fenced_and_stays_ends_its_process(run: Run, ended:
     async with lane_of(run, at_step=given_away) as lane:
         await given_away.put_to(lane)
         assert ended == []
-        lane.go_on()
+        lane.resume()
         await until(lambda: bool(ended))
     assert [type(error).__name__ for error in ended] == ["ProducerFenced"]
 
@@ -280,7 +280,7 @@ async def test_a_lane_that_is_fenced_and_stays_ends_its_process(run: Run, ended:
 async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(run: Run, ended: Ended) -> None:
     await run.write(run.routine, words(4, keys=3))
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 4, 0, 1, 2, 3))
+        lane.enqueue(batch(run, 0, 4, 0, 1, 2, 3))
         await out.at_least(4)
 
     def forget() -> None:
@@ -292,7 +292,7 @@ async def test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them(
 
     await asyncio.to_thread(forget)
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 6, 0, 1, 2, 3, 4, 5))
+        lane.enqueue(batch(run, 0, 6, 0, 1, 2, 3, 4, 5))
         await out.at_least(6)
         assert_exactly_once(out.counted, words(6, keys=3))
     assert ended == []
@@ -302,10 +302,10 @@ async def test_state_without_an_offset_it_belongs_to_is_refused(run: Run, ended:
     await run.write(run.changelog, [(b"skey-1", b"7", ())])
     await run.write(run.routine, words(4, keys=3))
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 4, 0, 1, 2, 3))
+        lane.enqueue(batch(run, 0, 4, 0, 1, 2, 3))
         await lane.resolved.wait()
-        assert lane.figures.refused == f"{run.changelog}-0: there is state, but no offset it belongs to"
-        assert not lane.figures.is_open
+        assert lane.metrics.refused == f"{run.changelog}-0: there is state, but no offset it belongs to"
+        assert not lane.metrics.is_open
         assert await out.to_end() == []
     # Nobody's process ends for it: the other lanes go on.
     assert ended == []
@@ -316,17 +316,17 @@ async def test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebod
 ) -> None:
     await run.write(run.routine, words(6, keys=3))
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 2, 0, 1))
+        lane.enqueue(batch(run, 0, 2, 0, 1))
         await out.at_least(2)
 
     await asyncio.to_thread(delete_before, run, 4)
     async with lane_of(run) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
-        assert lane.figures.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 2"
+        assert lane.metrics.refused == f"{run.routine}-0: the log starts at 4, beyond the lane's next offset 2"
     async with lane_of(run, accepted=frozenset({"lane-0"})) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 4, 6, 4, 5))
+        lane.enqueue(batch(run, 4, 6, 4, 5))
         await out.at_least(4)
-        assert lane.figures.refused is None
+        assert lane.metrics.refused is None
         assert sorted(one.offset for one in out.counted) == [0, 1, 4, 5]
     assert ended == []
 
@@ -335,9 +335,9 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(
     run: Run, ended: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusals: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lanes.Lane._say_refused", lambda _, refused: refusals.append(refused))
+    monkeypatch.setattr("streams.runtime.lane.lane.Lane._say_refused", lambda _, refused: refusals.append(refused))
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 3, 0, 1, 2))
+        lane.enqueue(batch(run, 0, 3, 0, 1, 2))
         await out.at_least(3)
     producer = AIOKafkaProducer(
         bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lane-0", transaction_timeout_ms=10_000
@@ -349,7 +349,7 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(
         await producer.send_offsets_to_transaction({TopicPartition(run.routine, 0): 90}, run.name)
         # It dies with its transaction open; the successor's opening aborts it.
         async with lane_of(run) as lane, run.reading(run.output) as out:
-            lane.put(batch(run, 3, 6, 3, 4, 5))
+            lane.enqueue(batch(run, 3, 6, 3, 4, 5))
             await out.at_least(6)
             assert_exactly_once(out.counted, words(6, keys=3))
         # At once: it fenced its predecessor, whose transaction it would have to wait for otherwise.

@@ -12,10 +12,10 @@ from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
 from streams.runtime import Record
-from streams.runtime.batches import Batch
-from streams.runtime.lane_events import LaneEvent, LaneOpens, LaneRefuses
-from streams.runtime.lanes import Lane
-from streams.runtime.opening import Opened, open_state
+from streams.runtime.lane.batches import Batch
+from streams.runtime.lane.lane import Lane
+from streams.runtime.lane.lane_events import LaneEvent, LaneOpens, LaneRefuses
+from streams.runtime.lane.opening import Opened, open_state
 from tests import one_lane
 from tests.administration import cut_log
 from tests.committed import assert_exactly_once
@@ -61,16 +61,16 @@ async def test_where_the_changelog_is_further_than_the_group_it_counts(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The group is told when the lane opens, and then never again.
-    monkeypatch.setattr("streams.runtime.commits._OFFSETS_SECONDS", 1_000.0)
+    monkeypatch.setattr("streams.runtime.lane.turn_commit._OFFSETS_SECONDS", 1_000.0)
     async with lane_of(run) as predecessor, run.reading(run.output) as out:
-        predecessor.put(batch(run, 0, 4))
+        predecessor.enqueue(batch(run, 0, 4))
         await out.at_least(4)
         assert (await asyncio.to_thread(offsets_of_group, run))[run.routine] == 0
         # It dies: a lane that closes tells the group.
         async with lane_of(run) as successor:
             await successor.resolved.wait()
-            assert successor.figures.refused is None
-            successor.put(batch(run, 0, 6))
+            assert successor.metrics.refused is None
+            successor.enqueue(batch(run, 0, 6))
             await out.at_least(6)
         assert_exactly_once((await out.to_end(), out.counted)[1], words(6, keys=3))
 
@@ -79,17 +79,17 @@ async def test_where_the_group_is_further_than_the_changelog_the_lane_refuses_un
     run: Run,
 ) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 4))
+        lane.enqueue(batch(run, 0, 4))
         await out.at_least(4)
     # The transaction that told the group this wrote it to the changelog too, which lost its tail since.
     await asyncio.to_thread(set_offset_of_group, run, 6)
     async with lane_of(run) as lane:
         await lane.resolved.wait()
-        assert lane.figures.refused == (
+        assert lane.metrics.refused == (
             f"{run.changelog}-0: the group has offset 6 of {run.routine}, and the state ends at 4"
         )
     async with lane_of(run, ACCEPTED) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 8))
+        lane.enqueue(batch(run, 0, 8))
         await out.at_least(6)
         assert [one.offset for one in out.counted] == [0, 1, 2, 3, 6, 7]
 
@@ -100,39 +100,39 @@ async def test_a_log_that_lost_its_tail_is_refused_also_once_it_has_grown_again_
     await one_lane.fill_logs(run, [run.urgent, run.routine], 3)
     async with lane_of(run, fill=False) as lane, run.reading(run.output) as out:
         # The log had six records when they were worked off.
-        lane.put(batch(run, 0, 6))
+        lane.enqueue(batch(run, 0, 6))
         await out.at_least(6)
     refusal = f"{run.routine}-0: the log ended at 3, before the lane's next offset 6"
     async with lane_of(run, fill=False) as lane:
         await lane.resolved.wait()
-        assert lane.figures.refused == refusal
+        assert lane.metrics.refused == refusal
     # Records that came since have the lost ones' offsets.
     await one_lane.fill_logs(run, [run.routine], 7)
     async with lane_of(run, fill=False) as lane:
         await lane.resolved.wait()
-        assert lane.figures.refused == refusal
+        assert lane.metrics.refused == refusal
     async with lane_of(run, ACCEPTED, fill=False) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
-        assert lane.figures.refused is None
+        assert lane.metrics.refused is None
         assert (await asyncio.to_thread(offsets_of_group, run))[run.routine] == 3
-        lane.put(batch(run, 0, 10))
+        lane.enqueue(batch(run, 0, 10))
         await out.at_least(6 + 7)
         assert [one.offset for one in out.counted] == [0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 7, 8, 9]
     # It was accepted once and for all.
     async with lane_of(run, fill=False) as lane:
         await lane.resolved.wait()
-        assert lane.figures.refused is None
+        assert lane.metrics.refused is None
 
 
 async def test_a_lane_that_reads_again_because_its_log_lost_its_tail_refuses(run: Run) -> None:
     await one_lane.fill_logs(run, [run.urgent, run.routine], 3)
     async with lane_of(run, fill=False) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 6))
+        lane.enqueue(batch(run, 0, 6))
         await out.at_least(6)
         # The group's offset was 2, a second ago: Faust went on there, and Kafka found nothing wrong.
-        lane.put(batch(run, 2, 3))
-        await run.until(lambda: lane.figures.refused is not None, "it refuses")
-        assert lane.figures.refused == f"{run.routine}-0: the log ended at 3, before the lane's next offset 6"
+        lane.enqueue(batch(run, 2, 3))
+        await run.until(lambda: lane.metrics.refused is not None, "it refuses")
+        assert lane.metrics.refused == f"{run.routine}-0: the log ended at 3, before the lane's next offset 6"
         assert len(await out.to_end()) == 6
 
 
@@ -145,28 +145,28 @@ async def test_a_position_out_of_range_is_refused_where_the_lane_has_worked_up_t
     run: Run, position: int, refuses: bool
 ) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 6))
+        lane.enqueue(batch(run, 0, 6))
         await out.at_least(6)
         # By now the log has grown beyond it again.
         lane.note_out_of_range(run.routine, position)
-        lane.put(batch(run, 0, 7))
-        await run.until(lambda: lane.figures.refused is not None or lane.figures.next_offsets[run.routine] == 7, "done")
-        assert (lane.figures.refused is not None) is refuses
+        lane.enqueue(batch(run, 0, 7))
+        await run.until(lambda: lane.metrics.refused is not None or lane.metrics.next_offsets[run.routine] == 7, "done")
+        assert (lane.metrics.refused is not None) is refuses
     async with lane_of(run) as lane:
         await lane.resolved.wait()
         expected = f"{run.routine}-0: the log ended at {position}, before the lane's next offset 6"
-        assert lane.figures.refused == (expected if refuses else None)
+        assert lane.metrics.refused == (expected if refuses else None)
 
 
 async def test_a_position_out_of_range_before_the_beginning_of_the_log_is_no_lost_tail(run: Run) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
-        lane.put(batch(run, 0, 6))
+        lane.enqueue(batch(run, 0, 6))
         await out.at_least(6)
         await asyncio.to_thread(cut_log, run.bootstrap, TopicPartition(run.routine, 0), 5)
         lane.note_out_of_range(run.routine, 4)
-        lane.put(batch(run, 5, 7))
+        lane.enqueue(batch(run, 5, 7))
         await out.at_least(7)
-        assert lane.figures.refused is None
+        assert lane.metrics.refused is None
 
 
 async def test_an_opening_that_makes_no_progress_says_so_and_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,9 +176,9 @@ async def test_an_opening_that_makes_no_progress_says_so_and_goes_on(run: Run, m
         await may_open.wait()
         return await open_state(*args)
 
-    monkeypatch.setattr("streams.runtime.lanes.open_state", open_late)
-    monkeypatch.setattr("streams.runtime.opening_watch.STALLED_SECONDS", 0.3)
-    monkeypatch.setattr("streams.runtime.opening_watch._AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("streams.runtime.lane.lane.open_state", open_late)
+    monkeypatch.setattr("streams.runtime.lane.opening_watch.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("streams.runtime.lane.opening_watch._AGAIN_SECONDS", 0.1)
 
     def refusals() -> list[str]:
         return [event.error for event in heard if isinstance(event, LaneRefuses)]
@@ -186,8 +186,8 @@ async def test_an_opening_that_makes_no_progress_says_so_and_goes_on(run: Run, m
     async with one_lane.lane_of(run, lambda: Count(run.plan()), on_lane=heard.append) as lane:
         await run.until(lambda: len(refusals()) >= 2, "it is said again and again")
         assert set(refusals()) == {"OpeningStalls"}
-        assert lane.figures.refused == "lane lane-0: its opening made no progress in 0.3 s"
-        monkeypatch.setattr("streams.runtime.opening_watch.STALLED_SECONDS", 60.0)
+        assert lane.metrics.refused == "lane lane-0: its opening made no progress in 0.3 s"
+        monkeypatch.setattr("streams.runtime.lane.opening_watch.STALLED_SECONDS", 60.0)
         may_open.set()
         await run.until(lambda: LaneOpens("lane-0") in heard, "it opens")
         assert heard[-1] == LaneOpens("lane-0")
@@ -197,9 +197,9 @@ async def test_an_offset_whose_state_is_gone_is_refused(run: Run) -> None:
     await asyncio.to_thread(set_offset_of_group, run, 3)
     async with lane_of(run) as lane:
         await lane.resolved.wait()
-        assert lane.figures.refused is not None
-        assert f"offset 3 of {run.routine}, and the state for it is gone" in lane.figures.refused
-        assert not lane.figures.is_open
+        assert lane.metrics.refused is not None
+        assert f"offset 3 of {run.routine}, and the state for it is gone" in lane.metrics.refused
+        assert not lane.metrics.is_open
 
 
 async def test_a_changelog_whose_end_is_hidden_opens_no_lane(run: Run) -> None:
@@ -211,8 +211,8 @@ async def test_a_changelog_whose_end_is_hidden_opens_no_lane(run: Run) -> None:
         await producer.begin_transaction()
         await producer.send_and_wait(run.changelog, key=b"skey-1", value=b"7", partition=0)
         async with lane_of(run) as lane:
-            await run.until(lambda: lane.figures.refused is not None or lane.figures.is_open, "it is decided")
-            assert lane.figures.refused is not None
-            assert "a transaction hangs at 0" in lane.figures.refused
+            await run.until(lambda: lane.metrics.refused is not None or lane.metrics.is_open, "it is decided")
+            assert lane.metrics.refused is not None
+            assert "a transaction hangs at 0" in lane.metrics.refused
     finally:
         await producer.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.runtime import Record
-from streams.runtime.batches import Batch
+from streams.runtime.lane.batches import Batch
 from tests.counting import Run
 from tests.held_commits import HeldCommits
 from tests.one_lane import lane_of
@@ -45,9 +45,9 @@ async def test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhil
     async with lane_of(run, lambda: Count(run.plan())) as lane, run.reading(run.output) as out, asyncio.timeout(20):
         await lane.resolved.wait()
         commits.held = True
-        lane.put(batch(run, 0, 2))
+        lane.enqueue(batch(run, 0, 2))
         await commits.waiting.wait()
-        held = asyncio.create_task(lane.hold())
+        held = asyncio.create_task(lane.pause())
         # As long as a request to the broker takes.
         await out.to_end()
         assert not held.done(), "the turn in flight may not be done by another member"
@@ -55,10 +55,10 @@ async def test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhil
         await held
         assert len(await out.to_end()) == 2
         # What was on its way to the lane when the group took its partitions back.
-        lane.put(batch(run, 2, 4))
+        lane.enqueue(batch(run, 2, 4))
         await out.during(0.5)
         assert len(await out.to_end()) == 2
-        lane.go_on()
+        lane.resume()
         await out.at_least(4)
 
 
@@ -68,12 +68,12 @@ async def test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_wor
     commits, agent = HeldCommits(monkeypatch), CountDecoded(run)
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
         await lane.resolved.wait()
-        await lane.hold()
+        await lane.pause()
         # What waited is here still; the group's offsets are from before all of it.
         for begin, end in ((0, 4), (4, 6), (0, 3), (3, 8)):
-            lane.put(batch(run, begin, end))
+            lane.enqueue(batch(run, begin, end))
         commits.held = True
-        lane.go_on()
+        lane.resume()
         # While the transaction of the first turn is held, the lane decodes ahead.
         await commits.waiting.wait()
         await out.to_end()

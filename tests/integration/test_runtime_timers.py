@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from streams.runtime import Agent, Cause, Clock, Record, Turn
-from streams.runtime.batches import Batch
 from streams.runtime.clock import steady_seconds
-from streams.runtime.lanes import Lane
+from streams.runtime.lane.batches import Batch
+from streams.runtime.lane.lane import Lane
 from tests import one_lane
 from tests.committed import state_of
 from tests.counting import Run
@@ -67,7 +67,7 @@ def batch(run: Run, begin: int, *made: Made, ahead: float = 0.0) -> Batch:
 async def test_a_timer_is_due_once_after_its_time_in_its_own_trace(run: Run) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
         began = time.time() * 1000
-        lane.put(batch(run, 0, (b"b", b"remind:400", ()), (b"a", b"remind:100", (("traceparent", TRACE),))))
+        lane.enqueue(batch(run, 0, (b"b", b"remind:400", ()), (b"a", b"remind:100", (("traceparent", TRACE),))))
         first, second = await out.at_least(2)
         assert [first.value, second.value] == [b"due|a", b"due|b"]
         assert first.headers == (("traceparent", TRACE),)
@@ -77,12 +77,12 @@ async def test_a_timer_is_due_once_after_its_time_in_its_own_trace(run: Run) -> 
         await lane.resolved.wait()
         assert len(await out.to_end()) == 2
         assert state_of(await changelog.to_end()) == {b"reminded a": b"1", b"reminded b": b"1"}
-        assert lane.figures.timers == 0
+        assert lane.metrics.timers == 0
 
 
 async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening(run: Run) -> None:
     async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
-        lane.put(batch(run, 0, (b"late", b"remind:1500", ())))
+        lane.enqueue(batch(run, 0, (b"late", b"remind:1500", ())))
         await changelog.at_least(2)
     async with run.reading(run.output) as out:
         assert await out.to_end() == []
@@ -93,11 +93,11 @@ async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_open
 
 async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The event loop's own clock stands still meanwhile: by that alone it would wait for as long again."""
-    monkeypatch.setattr("streams.runtime.lanes._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("streams.runtime.lane.lane._LOOK_SECONDS", 0.1)
     suspended = 0.0
     clock = Clock(lambda: time.time() + suspended, lambda: steady_seconds() + suspended)
     async with lane_of(run, clock) as lane, run.reading(run.output) as out, run.reading(run.changelog) as changelog:
-        lane.put(batch(run, 0, (b"a", b"remind:60000", ())))
+        lane.enqueue(batch(run, 0, (b"a", b"remind:60000", ())))
         await changelog.until(lambda records: any(r.key == b"ta" for r in records))
         # Nothing else is to be done before the timer is due.
         await run.until(lambda: lane._commits.seconds_until_stale() is None, "the group knows where the lane is")
@@ -109,20 +109,20 @@ async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, mon
 async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.lanes._SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr("streams.runtime.lane.lane._SWEEP_SECONDS", 0.1)
     async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
-        lane.put(batch(run, 0, (b"short", b"keep:200", ()), (b"long", b"keep:100000", ())))
+        lane.enqueue(batch(run, 0, (b"short", b"keep:200", ()), (b"long", b"keep:100000", ())))
         await changelog.until(lambda records: any(r.key == b"slong" for r in records))
         await asyncio.sleep(0.5)
         # The broker has stamped nothing since.
-        assert lane.figures.entries == 2
-        lane.put(batch(run, 2, (b"later", b"remind:100000", ())))
+        assert lane.metrics.entries == 2
+        lane.enqueue(batch(run, 2, (b"later", b"remind:100000", ())))
         await changelog.until(lambda records: any(r.key == b"sshort" and r.value is None for r in records))
         assert state_of(changelog.records) == {b"long": b"kept"}
-        assert lane.figures.entries == 1
+        assert lane.metrics.entries == 1
     async with lane_of(run) as lane:
         await lane.resolved.wait()
-        assert lane.figures.entries == 1
+        assert lane.metrics.entries == 1
 
 
 async def test_a_timer_does_not_wait_behind_entries_that_have_ended(run: Run) -> None:
@@ -131,12 +131,12 @@ async def test_a_timer_does_not_wait_behind_entries_that_have_ended(run: Run) ->
     made: list[Made] = [(b"kept-%d" % n, b"keep:1500", ()) for n in range(ended)]
     async with lane_of(run) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
-        lane.put(batch(run, 0, *made, (b"a", b"remind:2000", ())))
-        await run.until(lambda: lane.figures.next_offsets.get(run.routine) == ended + 1, "all are kept")
-        lane.put(batch(run, ended + 1, (b"later", b"remind:100000", ()), ahead=60.0))
+        lane.enqueue(batch(run, 0, *made, (b"a", b"remind:2000", ())))
+        await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == ended + 1, "all are kept")
+        lane.enqueue(batch(run, ended + 1, (b"later", b"remind:100000", ()), ahead=60.0))
         (record,) = await out.at_least(1, 15)
         due = record.timestamp
-        await run.until(lambda: lane.figures.entries == 1, "every entry that has ended is dropped", 15)
+        await run.until(lambda: lane.metrics.entries == 1, "every entry that has ended is dropped", 15)
         async with run.reading(run.changelog) as changelog:
             records = await changelog.to_end()
             begun = next(r.timestamp for r in records if r.key == b"ta")
@@ -149,13 +149,13 @@ async def test_a_lane_that_is_never_idle_drops_more_entries_than_it_keeps(run: R
     async with lane_of(run) as lane:
         for number in range(batches):
             made: list[Made] = [(b"kept-%d-%d" % (number, n), b"keep:-10000", ()) for n in range(count)]
-            lane.put(batch(run, number * count, *made))
+            lane.enqueue(batch(run, number * count, *made))
         most = 0
 
         def is_done() -> bool:
             nonlocal most
-            most = max(most, lane.figures.entries)
-            return lane.figures.next_offsets.get(run.routine) == batches * count
+            most = max(most, lane.metrics.entries)
+            return lane.metrics.next_offsets.get(run.routine) == batches * count
 
         await run.until(is_done, "all are worked off")
         # The next turn drops what one turn keeps; there is no time for turns that only drop. One has a few thousand.

@@ -11,7 +11,7 @@ import pytest
 
 from infra.broker import LocalBroker
 from infra.topics import apply
-from services.sdk import DisclosureProducer, Unavailable
+from services.sdk import DisclosureProducer, KafkaUnavailable
 from tests.disclosures import disclosure
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,7 @@ def test_a_producer_says_that_kafka_is_gone_in_time_and_goes_on_once_it_is_back(
         assert first.offset == 0
         assert producer.ready()
         broker.kill()
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(KafkaUnavailable) as caught:
             producer.publish(disclosure("during"))
         assert "does not answer" in str(caught.value)
         assert not producer.ready()
@@ -64,7 +64,7 @@ def test_a_producer_whose_records_expired_between_two_tries_sends_again_and_leav
         number = 0
         while not stop.is_set():
             number += 1
-            with suppress(Unavailable):
+            with suppress(KafkaUnavailable):
                 producer.publish(disclosure(f"{name}-{number}"))
                 took.release()
 
@@ -104,6 +104,6 @@ def _publish_once_back(producer: DisclosureProducer) -> int:
     while time.monotonic() < until:
         try:
             return producer.publish(disclosure("back")).offset
-        except Unavailable:
+        except KafkaUnavailable:
             pause.wait(0.1)  # each try waits for up to the producer's own time, or is refused at once
     raise AssertionError("the producer did not come back")

@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime.batches import BatchRecord
-from streams.runtime.positions import PositionedThread, seek_to_committed
-from streams.runtime.timer_gate import FetchCounts, FetchProgress
+from streams.runtime.lane.batches import BatchRecord
+from streams.runtime.lane.timer_gate import FetchCounts, FetchProgress
+from streams.runtime.transport.batching_thread import BatchingThread, seek_to_committed
 
 pytestmark = pytest.mark.integration
 
@@ -93,7 +93,7 @@ class Lanes:
 
 def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
-    thread: Any = PositionedThread.__new__(PositionedThread)
+    thread: Any = BatchingThread.__new__(BatchingThread)
     thread._is_prompt, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
@@ -195,7 +195,7 @@ async def test_where_a_seek_or_a_slow_broker_comes_between_nothing_counts_as_pas
 
     with monkeypatch.context() as patched:
         patched.setattr(fetcher, "fetched_records", pass_over)
-        patched.setattr("streams.runtime.positions._starts_beyond", starts_beyond)
+        patched.setattr("streams.runtime.transport.batching_thread._starts_beyond", starts_beyond)
         while not asked:
             assert await thread._fetch_records(consumer, {source}) == {}
     batches: list[BatchRecord] = []

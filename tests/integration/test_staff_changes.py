@@ -11,9 +11,9 @@ import pytest
 from infra.broker import LocalBroker
 from infra.topics import apply
 from schemas.reviews import ReviewOutcome, ReviewSettled
-from services.review.answering import AskedAgain, NotYet, Refused, answer, signed
-from services.review.book import Known
+from services.review.answering import AskedAgain, NotYet, OutcomeRejected, answer, signed
 from services.review.reading import Topics
+from services.review.review_index import Known
 from services.settings import Keys
 from tests.disclosures import fields, id_of
 from tests.processes import Processes, processes
@@ -62,7 +62,7 @@ class House:
 
     def settle(
         self, known: Known, by: str, key: bytes, review: str | None = None
-    ) -> ReviewSettled | AskedAgain | Refused | NotYet:
+    ) -> ReviewSettled | AskedAgain | OutcomeRejected | NotYet:
         """Send an outcome past the console's own checks, and return what the worker makes of it."""
         said = {
             "review_id": review or known.latest.review_id,
@@ -80,7 +80,7 @@ class House:
 
         def refused() -> bool:
             came = self.settle(known, by, key, "no-review")
-            assert isinstance(came, Refused)
+            assert isinstance(came, OutcomeRejected)
             last[0] = came.reason
             return came.reason.startswith(reason)
 
@@ -133,7 +133,7 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
 
     def logged() -> bool:
         # The worker looks at the files when it has an outcome to check.
-        assert house.settle(two, SECOND, key, "no-review") == Refused(UNKNOWN)
+        assert house.settle(two, SECOND, key, "no-review") == OutcomeRejected(UNKNOWN)
         return house.confide.errors("worker").read_text().count("is not taken over") == 2
 
     until(logged, "the log of both files")
@@ -144,10 +144,10 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
     house.rota(FIRST, SECOND)
     (house.keys / "staff" / f"{SECOND}.key").unlink()
     said = house.until_refused(three, SECOND, key, "by: had its key taken away at 20")
-    assert house.settle(three, SECOND, key) == Refused(said)
+    assert house.settle(three, SECOND, key) == OutcomeRejected(said)
     house.rota(FIRST)
     said = house.until_refused(three, SECOND, key, "by: was taken off the duty rota at 20")
-    assert house.settle(three, SECOND, key) == Refused(said)
+    assert house.settle(three, SECOND, key) == OutcomeRejected(said)
     listed = house.confide.run("review", "list", "--json").stdout.splitlines()
     assert [json.loads(line)["review_id"] for line in listed] == [three.latest.review_id]
     assert worker.stop() == 0

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from streams.runtime import Agent, Cause, Record, Turn
-from streams.runtime.batches import Batch
-from streams.runtime.lanes import Lane
-from streams.runtime.timer_gate import FetchProgress
-from streams.runtime.turnstile import TURNS_AT_ONCE, Turnstile
+from streams.runtime.lane.batches import Batch
+from streams.runtime.lane.lane import Lane
+from streams.runtime.lane.timer_gate import FetchProgress
+from streams.runtime.lane.urgency import TURNS_AT_ONCE, UrgencyGate
 from tests.counting import Run
 from tests.one_lane import lane_of
 
@@ -52,9 +52,9 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
     return Run(bootstrap, tmp_path, partitions=1)
 
 
-def follower(run: Run, turnstile: Turnstile | None = None) -> AbstractAsyncContextManager[Lane]:
+def follower(run: Run, urgency: UrgencyGate | None = None) -> AbstractAsyncContextManager[Lane]:
     """Return a lane whose timers follow its routine topic."""
-    return lane_of(run, lambda: Limits(run.output), timers_follow=[run.routine], turnstile=turnstile)
+    return lane_of(run, lambda: Limits(run.output), timers_follow=[run.routine], urgency=urgency)
 
 
 def batch(topic: str, begin: int, *words: str) -> Batch:
@@ -71,23 +71,23 @@ def answers(lane: Lane, topic: str, *, end: int = 0) -> None:
 async def test_a_timer_that_is_called_off_by_what_had_come_before_it_does_nothing(run: Run) -> None:
     async with follower(run) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
-        lane.put(batch(run.urgent, 0, "open"))
+        lane.enqueue(batch(run.urgent, 0, "open"))
         await out.during(_WELL_PAST)
         assert await out.to_end() == [], "the lane does not know yet whether something came"
         answers(lane, run.routine, end=1)
-        lane.put(batch(run.routine, 0, "close"))
-        lane.put(batch(run.urgent, 1, "open", "word"))
+        lane.enqueue(batch(run.routine, 0, "close"))
+        lane.enqueue(batch(run.urgent, 1, "open", "word"))
         await out.at_least(1)
         # Its own answers have not come: those before it was due say nothing of it.
         await out.during(_WELL_PAST)
         assert [record.value for record in await out.to_end()] == [b"word"]
-        assert lane.figures.timers == 1
+        assert lane.metrics.timers == 1
 
 
 async def test_a_timer_goes_once_it_is_known_that_nothing_came(run: Run) -> None:
     async with follower(run) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
-        lane.put(batch(run.urgent, 0, "open"))
+        lane.enqueue(batch(run.urgent, 0, "open"))
         await out.during(_WELL_PAST)
         answers(lane, run.routine)
         assert [record.value for record in await out.at_least(1)] == [b"passed"]
@@ -96,7 +96,7 @@ async def test_a_timer_goes_once_it_is_known_that_nothing_came(run: Run) -> None
 async def test_a_timer_that_came_due_during_the_wait_of_another_has_a_wait_of_its_own(run: Run) -> None:
     async with follower(run) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
-        lane.put(batch(run.urgent, 0, "open", "open later"))
+        lane.enqueue(batch(run.urgent, 0, "open", "open later"))
         await out.during(_WELL_PAST)
         answers(lane, run.routine)
         await out.at_least(1)
@@ -105,14 +105,14 @@ async def test_a_timer_that_came_due_during_the_wait_of_another_has_a_wait_of_it
 
 
 async def test_what_a_timer_waits_for_waits_for_no_routine_turn(run: Run) -> None:
-    turnstile = Turnstile()
+    urgency = UrgencyGate()
     async with AsyncExitStack() as others, run.reading(run.output) as out:
-        lane = await others.enter_async_context(follower(run, turnstile))
+        lane = await others.enter_async_context(follower(run, urgency))
         await lane.resolved.wait()
         for _ in range(TURNS_AT_ONCE):
-            await others.enter_async_context(turnstile.turn(lambda: False))
-        lane.put(batch(run.routine, 0, "news"))
+            await others.enter_async_context(urgency.turn(lambda: False))
+        lane.enqueue(batch(run.routine, 0, "news"))
         await out.during(_WELL_PAST)
         assert await out.to_end() == [], "it is routine work while no timer waits"
-        lane.put(batch(run.urgent, 0, "open"))
+        lane.enqueue(batch(run.urgent, 0, "open"))
         assert [record.value for record in await out.at_least(1)] == [b"news"]

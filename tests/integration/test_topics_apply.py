@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from typer.testing import CliRunner
 
 from infra.broker import LocalBroker, configuration
-from infra.topics import Action, Applied, KafkaUnavailable, PartitionsDiffer, Refused, apply
+from infra.topics import Action, Applied, KafkaUnavailable, PartitionsDiffer, TopicRefused, apply
 from schemas.topics import CATALOGUE, Topic
 from services.cli import topics as cli
 from tests.brokers import PARTITIONS
@@ -83,13 +83,13 @@ def test_only_what_is_missing_is_made(bootstrap: str) -> None:
 
 def test_a_setting_that_kafka_does_not_know_is_refused(bootstrap: str) -> None:
     topic = Topic("test.topics-apply.bad.v1", 1, {"retention.ms": "a while"})
-    with pytest.raises(Refused, match=r"test\.topics-apply\.bad\.v1.*retention\.ms"):
+    with pytest.raises(TopicRefused, match=r"test\.topics-apply\.bad\.v1.*retention\.ms"):
         apply(bootstrap, 1, catalogue={topic.name: topic})
 
 
 def test_more_copies_than_brokers_are_refused(bootstrap: str) -> None:
     topic = Topic("test.topics-apply.copies.v1", 1, {})
-    with pytest.raises(Refused, match=r"test\.topics-apply\.copies\.v1"):
+    with pytest.raises(TopicRefused, match=r"test\.topics-apply\.copies\.v1"):
         apply(bootstrap, 1, replication=3, catalogue={topic.name: topic})
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.runtime.lane.trials import Trials
+from streams.runtime.lane.urgency import UrgencyGate
 from streams.runtime.steps import Step
-from streams.runtime.trials import Trials
-from streams.runtime.turnstile import Turnstile
 from tests import one_lane
 from tests.counting import Run
 from tests.poison_agent import Fragile, World
@@ -35,12 +35,12 @@ async def test_no_other_record_is_worked_on_meanwhile(run: Run, is_urgent: bool)
         run,
         lambda: Fragile(world),
         trials=trials,
-        turnstile=Turnstile(),
+        urgency=UrgencyGate(),
         at_step=lambda step, _: steps.append(step),
     ) as lane:
         await lane.resolved.wait()
         async with trials.one():
-            lane.put(batch_of(run, ["say:x"], topic=run.urgent if is_urgent else run.routine))
+            lane.enqueue(batch_of(run, ["say:x"], topic=run.urgent if is_urgent else run.routine))
             await run.until(lambda: Step.TAKEN in steps, "the lane has taken the record")
             await rounds()
             assert Step.DECODED not in steps
@@ -50,7 +50,7 @@ async def test_no_other_record_is_worked_on_meanwhile(run: Run, is_urgent: bool)
 async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
     trials, world = Trials(), World(run.output)
     async with one_lane.lane_of(run, lambda: Fragile(world), trials=trials) as lane:
-        lane.put(batch_of(run, ["effect:x"]))
+        lane.enqueue(batch_of(run, ["effect:x"]))
         await run.until(lambda: world.performed == ["x"], "it is performed")
         async with trials.one():
             world.may_end.set()
@@ -62,7 +62,7 @@ async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
 async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.turns._MOST_OPENINGS", 0)
+    monkeypatch.setattr("streams.runtime.lane.turns._MOST_OPENINGS", 0)
     trials, world, seen = Trials(), World(run.output), list[tuple[Step, bool]]()
 
     async with one_lane.lane_of(
@@ -70,8 +70,8 @@ async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_i
     ) as lane:
         await lane.resolved.wait()
         seen.clear()
-        lane.put(batch_of(run, ["say:a", "say:b", "say:c"]))
-        await run.until(lambda: lane.figures.next_offsets.get(run.routine) == 3, "all are done")
+        lane.enqueue(batch_of(run, ["say:a", "say:b", "say:c"]))
+        await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == 3, "all are done")
     # Of each record: the note, then what came of it.
     steps = [step for step, _ in seen]
     last = len(steps) - steps[::-1].index(Step.APPLIED)

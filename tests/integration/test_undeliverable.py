@@ -11,7 +11,7 @@ from kafka.admin import KafkaAdminClient
 
 from streams.runtime.agent import Output
 from streams.runtime.failure import LaneBroken
-from streams.runtime.transaction import MAX_REQUEST_BYTES, TransactionalWriter, Undeliverable
+from streams.runtime.lane.transaction import MAX_REQUEST_BYTES, TransactionalWriter, Undeliverable
 from tests.committed import Committed
 from tests.counting import Run
 

@@ -148,7 +148,7 @@ ROWS = (
     ),
     Row(
         "A settled report has no limit any more",
-        "services/connectors/standing.py",
+        "services/connectors/report_progress.py",
         (Edit("    turn.unschedule(limit_timer(report_id))\n", ""),),
         ("tests/unit/test_connector_repeats.py::test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record",),
     ),
@@ -206,7 +206,7 @@ ROWS = (
     ),
     Row(
         "A notice never says less than one before it",
-        "streams/domain/notices.py",
+        "streams/domain/policy/notices.py",
         (
             Edit(
                 "(_S.TELLING, _S.NOT_TOLD, _S.MAYBE_TOLD, _S.ALREADY_TOLD, _S.TOLD)",

@@ -16,7 +16,7 @@ ROWS = (
     Row(
         "An attempt that may be a repeat is marked",
         _CONNECTOR,
-        (Edit("            is_possible_repeat=standing.is_unsure,\n", ""),),
+        (Edit("            is_possible_repeat=progress.is_unsure,\n", ""),),
         (_POSSIBLE + "test_an_attempt_behind_one_whose_outcome_nobody_knows_is_marked",),
     ),
     Row(
@@ -30,7 +30,7 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "                is_unsure = standing.is_unsure or reason not in NOT_TAKEN\n                waiting",
+                "                is_unsure = progress.is_unsure or reason not in NOT_TAKEN\n                waiting",
                 "                is_unsure = True\n                waiting",
             ),
         ),
@@ -38,14 +38,14 @@ ROWS = (
     ),
     Row(
         "The doubt of a settled sending is kept for the next one",
-        "services/connectors/standing.py",
+        "services/connectors/report_progress.py",
         (Edit('(_UNSURE if is_unsure else b"")', 'b""'),),
         (_POSSIBLE + "test_what_is_sent_again_is_marked_where_an_earlier_sending_may_have_come",),
     ),
     Row(
         "The doubt of work that is put aside is kept for the next sending",
         _DELIVERIES,
-        (Edit("standing is None or standing.may_have_reached", "False"),),
+        (Edit("progress is None or progress.may_have_reached", "False"),),
         (
             _POSSIBLE + "test_what_is_sent_again_after_its_work_was_put_aside_is_marked_where_an_attempt_may_have_come",
             _POSSIBLE + "test_what_is_put_aside_while_an_attempt_is_under_way_is_marked_when_it_is_sent_again",
@@ -54,13 +54,13 @@ ROWS = (
     Row(
         "Work that is put aside and cannot be read is in doubt",
         _DELIVERIES,
-        (Edit("standing is None or standing.may_have_reached", "standing is not None and standing.may_have_reached"),),
+        (Edit("progress is None or progress.may_have_reached", "progress is not None and progress.may_have_reached"),),
         (_POSSIBLE + "test_what_is_put_aside_and_cannot_be_read_may_have_reached_its_agency",),
     ),
     Row(
         "A later sending that is put aside is not taken for the one that was settled",
         _DELIVERIES,
-        (Edit("standing is None and stored is None and kept", "standing is None and kept"),),
+        (Edit("progress is None and stored is None and kept", "progress is None and kept"),),
         (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),
     ),
     Row(
@@ -89,7 +89,7 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "        self._limits.watch(turn, report, standing)\n        if before is not None and",
+                "        self._limits.watch(turn, report, progress)\n        if before is not None and",
                 "        if before is not None and",
             ),
         ),
@@ -118,19 +118,19 @@ ROWS = (
     Row(
         "An attempt that is started twice is made once",
         _CONNECTOR,
-        (Edit("        if effect.number != standing.attempt + 1:\n            return False\n", ""),),
+        (Edit("        if effect.number != progress.attempt + 1:\n            return False\n", ""),),
         (_ATTEMPTS + "test_an_attempt_that_is_started_twice_is_made_once",),
     ),
     Row(
         "An attempt under way at the limit may be acknowledged",
         "services/connectors/limits.py",
-        (Edit("        if standing.is_under_way:\n", "        if False:\n"),),
+        (Edit("        if progress.is_under_way:\n", "        if False:\n"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_may_still_be_acknowledged",),
     ),
     Row(
         "No agency is tried on after its time for it",
         _CONNECTOR,
-        (Edit("Reading.DENIED if self._limits.is_over(turn, report, standing):", "Reading.DENIED if False:"),),
+        (Edit("Reading.DENIED if self._limits.is_over(turn, report, progress):", "Reading.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),
     Row(
@@ -148,7 +148,7 @@ ROWS = (
     Row(
         "Nothing is sent of a person who was erased while the attempt waited",
         _CONNECTOR,
-        (Edit("        if isinstance(opened, Unopenable):\n", "        if False:\n"),),
+        (Edit("        if isinstance(opened, CannotCompose):\n", "        if False:\n"),),
         (_HANDED_OVER + "test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_said_to_be_sent",),
     ),
     Row(
@@ -248,7 +248,7 @@ ROWS = (
     Row(
         "Work of a settled report changes nothing of its end",
         _DELIVERIES,
-        (Edit("if standing is None and stored is None and kept.is_settled(turn, report_id):", "if False:"),),
+        (Edit("if progress is None and stored is None and kept.is_settled(turn, report_id):", "if False:"),),
         (_HANDED_OVER + "test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended",),
     ),
     Row(

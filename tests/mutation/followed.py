@@ -21,8 +21,8 @@ ROWS = (
     ),
     Row(
         "A report whose key may yet come is not failed at once",
-        "services/connectors/sealed.py",
-        (Edit("                return None\n", "                return Unopenable(KEY_MISSING)\n"),),
+        "services/connectors/composer.py",
+        (Edit("                return None\n", "                return CannotCompose(KEY_MISSING)\n"),),
         (f"{_KEYRING}::test_the_composer_gives_the_reason_with_which_a_report_fails",),
     ),
     Row(
@@ -56,13 +56,13 @@ ROWS = (
     ),
     Row(
         "A follower asks a broker again that does not say where its logs end",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit("            except KafkaError as error:\n", "            except ZeroDivisionError as error:\n"),),
         (f"{_FOLLOWER}::test_it_asks_a_broker_again_that_does_not_tell_the_ends",),
     ),
     Row(
         "What a follower passes over is logged by its place",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit("                offset=record.offset,\n", ""),),
         (f"{_FOLLOWER}::test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it",),
     ),
@@ -79,7 +79,7 @@ ROWS = (
     ),
     Row(
         "A worker that is stopped before its loop handles signals ends with status 0",
-        "streams/runtime/worker.py",
+        "streams/runtime/transport/worker.py",
         (Edit("    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n", ""),),
         (
             (

@@ -87,13 +87,13 @@ ROWS = (
     Row(
         "An attempt under way when its report is stopped is the last",
         _CONNECTOR,
-        (Edit("            case _ if standing.is_stopped:\n", "            case _ if False:\n"),),
+        (Edit("            case _ if progress.is_stopped:\n", "            case _ if False:\n"),),
         (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
     ),
     Row(
         "A stop of an older sending stops nothing",
         _CONNECTOR,
-        (Edit("if standing is None or standing.generation > stopped.generation:", "if standing is None:"),),
+        (Edit("if progress is None or progress.generation > stopped.generation:", "if progress is None:"),),
         (_STAFF + "test_a_stop_of_an_older_sending_stops_nothing",),
     ),
     Row(
@@ -244,7 +244,7 @@ ROWS = (
     ),
     Row(
         "A second sending that waits for its slot is not under way",
-        "services/connectors/standing.py",
+        "services/connectors/report_progress.py",
         (Edit("retry_at = now if before.attempt > 0 and not before.is_under_way else None", "retry_at = None"),),
         (
             _STAFF + "test_a_second_sending_that_waits_for_its_slot_ends_when_it_is_stopped",
@@ -254,7 +254,7 @@ ROWS = (
     Row(
         "What was stopped begins no attempt",
         _CONNECTOR,
-        (Edit("standing is None or standing.is_stopped:", "standing is None:"),),
+        (Edit("progress is None or progress.is_stopped:", "progress is None:"),),
         (_STAFF + "test_an_attempt_that_waits_while_its_report_is_stopped_is_left_out",),
     ),
     Row(
@@ -262,7 +262,7 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "        if standing.is_stopped:\n            # Its attempt",
+                "        if progress.is_stopped:\n            # Its attempt",
                 "        if False:\n            # Its attempt",
             ),
         ),
@@ -277,7 +277,7 @@ ROWS = (
     Row(
         "A second sending while 999 denies us access is a human's at once",
         _CONNECTOR,
-        (Edit("is_first=standing.state is DeliveryState.QUEUED", "is_first=standing.attempt == 0"),),
+        (Edit("is_first=progress.state is DeliveryState.QUEUED", "is_first=progress.attempt == 0"),),
         (_STAFF + "test_a_second_sending_while_999_denies_us_access_is_a_humans_at_once",),
     ),
     Row(
@@ -285,8 +285,8 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "at = turn.now if is_late else min(standing.retry_at, turn.now + longest)",
-                "at = max(standing.retry_at, turn.now + self._policy.limit)",
+                "at = turn.now if is_late else min(progress.retry_at, turn.now + longest)",
+                "at = max(progress.retry_at, turn.now + self._policy.limit)",
             ),
         ),
         (_LIMITS + "test_a_report_whose_connector_was_away_over_its_limit_is_tried_before_it_is_handed_over",),

@@ -27,13 +27,13 @@ ROWS = (
     ),
     Row(
         "A key is missing only beyond the high watermark of the call",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit("return await self._ends(self._uncommitted)", "return await self._ends(self._consumer)"),),
         (f"{_KEYRING}::test_a_key_is_not_called_missing_while_a_transaction_is_open",),
     ),
     Row(
         "A follower that has enough waits for no transaction",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit("lambda: enough() or self._has_passed(ends)", "lambda: self._has_passed(ends)"),),
         (f"{_FOLLOWER}::test_it_does_not_wait_for_a_transaction_once_it_has_enough",),
     ),
@@ -86,13 +86,13 @@ ROWS = (
     ),
     Row(
         "A follower passes over a record that it cannot read",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit("            _passed_over.add(1, {Attribute.TOPIC: record.topic})\n", "            raise\n"),),
         (f"{_FOLLOWER}::test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it",),
     ),
     Row(
         "An error of a follower's consumer ends the process",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit('            end_process(f"follower of ', '            describe(error) and str(f"follower of '),),
         (f"{_FOLLOWER}::test_an_error_of_the_consumer_ends_the_process",),
     ),
@@ -168,7 +168,7 @@ ROWS = (
     ),
     Row(
         "A follower counts what it passes over",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit("_passed_over.add(1, {", "_passed_over.add(0, {"),),
         (f"{_FOLLOWER}::test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it",),
     ),

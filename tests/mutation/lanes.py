@@ -8,19 +8,19 @@ _COUNTING = "tests/integration/test_runtime_counting.py"
 ROWS = (
     Row(
         "The transactional id is the lane's alone",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (Edit('f"{host.application}-{self._id.name}"', 'f"{host.application}-{self._id.name}-{id(self)}"'),),
         (f"{_LANES}::test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen",),
     ),
     Row(
         "Faust's own assignor keeps the topics of a lane together",
-        "streams/runtime/worker.py",
+        "streams/runtime/transport/worker.py",
         (Edit("table_standby_replicas=1", "table_standby_replicas=0"),),
         (f"{_COUNTING}::test_lanes_move_to_a_second_worker_and_back_with_the_topics_of_a_lane_together",),
     ),
     Row(
         "A lane writes by the one partitioner",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (Edit("partition_for(key, await self.partitions_of(topic))", "(partition_for(key, 4) + 1) % 4"),),
         (f"{_COUNTING}::test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on",),
     ),

@@ -1,8 +1,8 @@
-"""Poison work is put aside, one by one; what hangs is noticed; timers do not wait behind ended entries."""
+"""PoisonWork work is put aside, one by one; what hangs is noticed; timers do not wait behind ended entries."""
 
 from tests.mutation.row import Edit, Row
 
-_ISOLATION = "tests/integration/test_runtime_isolation.py"
+_ISOLATION = "tests/integration/test_poison_records.py"
 _TRIALS = "tests/integration/test_trials.py"
 _WORK = "tests/integration/test_poison_work.py"
 _TIMERS = "tests/integration/test_runtime_timers.py"
@@ -15,31 +15,31 @@ _AGAIN = f"{_WORK}::test_what_raises_again_in_the_next_process_is_put_aside_whol
 ROWS = (
     Row(
         "The first error of an agent on a record ends the process",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),
         (f"{_ISOLATION}::test_what_raised_once_and_not_again_is_done_whole",),
     ),
     Row(
         "The first error of an agent on a timer ends the process",
-        "streams/runtime/items.py",
+        "streams/runtime/lane/items.py",
         (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),
         (f"{_AGAIN}[due-timer-about bad]",),
     ),
     Row(
         "A lane that ended its process is careful afterwards, so it ends it once",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("return self._state.raised is not None and is_recent(", "return False and is_recent("),),
         (f"{_WORK}::test_one_lane_ends_its_process_once_for_records_timers_and_effects_together",),
     ),
     Row(
         "A result on which the agent raises is put aside",
-        "streams/runtime/items.py",
+        "streams/runtime/lane/items.py",
         (Edit("            self._start(await self._alone(item))\n", "            del number\n"),),
         (f"{_AGAIN}[settled-effect-owed bad]",),
     ),
     Row(
         "An effect that raises while it is performed is put aside",
-        "streams/runtime/effects.py",
+        "streams/runtime/lane/effects.py",
         (
             Edit(
                 "            self._add(effect_raised(effect, error, cause))\n",
@@ -50,55 +50,55 @@ ROWS = (
     ),
     Row(
         "An entry that cannot be resumed is put aside",
-        "streams/runtime/items.py",
+        "streams/runtime/lane/items.py",
         (Edit("    return Item(do, entry=key)\n", "    return Item(do)\n"),),
         (f"{_WORK}::test_an_entry_that_cannot_be_resumed_is_put_aside_and_the_others_are",),
     ),
     Row(
         "What is put aside is kept whole",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("            turn.outputs.append(self._whole(work, turn))\n", ""),),
         (f"{_AGAIN}[due-timer-about bad]",),
     ),
     Row(
         "What is put aside is gone from the state",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("                turn.drop(key)\n", "                pass\n"),),
         (f"{_AGAIN}[due-timer-about bad]",),
     ),
     Row(
         "The agent hands what is put aside over",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("                self.agent.put_aside(work, turn, item.cause)\n", "                pass\n"),),
         (f"{_AGAIN}[perform-effect-owed bad]",),
     ),
     Row(
         "Work is put aside where the agent raises on handing it over too",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("            put_aside(turn, tells=False)\n", "            raise\n"),),
         (f"{_WORK}::test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over",),
     ),
     Row(
         "What is put aside is counted over restarts",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("return were_put_aside(self._state.put_aside)", "return were_put_aside([])"),),
         (f"{_WORK}::test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_on_so_refuses",),
     ),
     Row(
         "What is put aside is counted as a rate",
-        "streams/runtime/isolation.py",
+        "streams/runtime/lane/poison_errors.py",
         (Edit("PUT_ASIDE_SECONDS = 3_600.0", "PUT_ASIDE_SECONDS = 1e9"),),
         (f"{_ISOLATION}::test_what_was_put_aside_an_hour_ago_does_not_count",),
     ),
     Row(
         "A lane whose agent keeps raising refuses, and its process goes on",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("class KeepsRaising(LaneRefused):", "class KeepsRaising(RuntimeError):"),),
         (f"{_ISOLATION}::test_where_most_records_raise_it_is_the_code_and_the_lane_refuses",),
     ),
     Row(
         "A record on which process after process dies is put aside",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("        if tries >= MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
         (
             f"{_HANG}::test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count[seed-20260203-die]",
@@ -106,31 +106,31 @@ ROWS = (
     ),
     Row(
         "A timer on which process after process dies is put aside",
-        "streams/runtime/item_trials.py",
+        "streams/runtime/lane/item_trials.py",
         (Edit("        if tries >= MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
         (f"{_DIES}[timer-dies]",),
     ),
     Row(
         "Items are noted where process after process ends without a word",
-        "streams/runtime/item_trials.py",
+        "streams/runtime/lane/item_trials.py",
         (Edit("            await self._commits.write_notes(at_work(noted))\n", ""),),
         (f"{_DIES}[timer-dies]",),
     ),
     Row(
         "An effect that never ends is noticed",
-        "streams/runtime/effects.py",
+        "streams/runtime/lane/effects.py",
         (Edit("asyncio.timeout(agent.effect_seconds)", "asyncio.timeout(None)"),),
         (f"{_WORK}::test_an_effect_that_never_ends_is_put_aside_and_the_others_are_done",),
     ),
     Row(
         "Offsets beyond what was fetched stay suspected",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("is_over = suspect is not None and done >= suspect.end", "is_over = suspect is not None"),),
         (f"{_WORK}::test_offsets_beyond_what_was_fetched_stay_suspected",),
     ),
     Row(
         "An effect waits for its slot beside all others, however many they are",
-        "streams/runtime/effects.py",
+        "streams/runtime/lane/effects.py",
         (
             Edit("                await held.enter_async_context(self._at_once)\n", ""),
             Edit("async with AsyncExitStack() as held:", "async with self._at_once, AsyncExitStack() as held:"),
@@ -139,25 +139,25 @@ ROWS = (
     ),
     Row(
         "A timer does not wait while its lane waits for a turn",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (Edit("(self._has_items() and not self._had_items)", "(bool(self._items) and not self._had_items)"),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
     Row(
         "A lane that waits for a turn is woken when its timer comes due",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (Edit("call_later(until_due + _LATER_SECONDS, ", "call_later(until_due + 100, "),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
     Row(
         "An effect in its slot is on trial while it is performed",
-        "streams/runtime/items.py",
+        "streams/runtime/lane/items.py",
         (Edit("                begun += [item.performing for item in part if item.performing is not None]\n", ""),),
         (f"{_DIES}[effect-in-its-slot-dies]",),
     ),
     Row(
         "An effect that began is on trial while it is performed",
-        "streams/runtime/items.py",
+        "streams/runtime/lane/items.py",
         (Edit("                await self._trials.wait_for(begun)\n", ""),),
         (f"{_DIES}[effect-dies]",),
     ),
@@ -169,7 +169,7 @@ ROWS = (
     ),
     Row(
         "A lane that goes on counts no openings",
-        "streams/runtime/commits.py",
+        "streams/runtime/lane/turn_commit.py",
         (Edit("chain(moved(unwritten), (opened(topic, 0) for topic in moving))", "moved(unwritten)"),),
         (f"{_ISOLATION}::test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_counts_each",),
     ),
@@ -220,7 +220,7 @@ ROWS = (
     ),
     Row(
         "A timer does not wait behind entries that have ended",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (
             Edit(
                 "(until_due is not None and until_due <= 0.0)",
@@ -235,19 +235,19 @@ ROWS = (
     ),
     Row(
         "A stream of results keeps neither timers nor records waiting",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (Edit("        self._had_items = True\n", ""),),
         (f"{_WORK}::test_a_stream_of_results_keeps_neither_timers_nor_records_waiting",),
     ),
     Row(
         "A hold leaves the rest of what is isolated for afterwards",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("        if rest:\n", "        if not parts and rest:\n"),),
         (f"{_ISOLATION}::test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards",),
     ),
     Row(
         "Ended entries go as fast as an idle lane can drop them",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (
             Edit(
                 "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
@@ -258,31 +258,31 @@ ROWS = (
     ),
     Row(
         "A busy lane drops more entries than it keeps",
-        "streams/runtime/commits.py",
-        (Edit("_ENDED_WITH_A_TURN + 2 * len(turn.untils)", "1"),),
+        "streams/runtime/lane/turn_commit.py",
+        (Edit("_ENDED_WITH_A_TURN + 2 * len(turn.expiries)", "1"),),
         (f"{_TIMERS}::test_a_lane_that_is_never_idle_drops_more_entries_than_it_keeps",),
     ),
     Row(
         "An effect waits for its slot",
-        "streams/runtime/effects.py",
+        "streams/runtime/lane/effects.py",
         (Edit("                    await held.enter_async_context(slot)\n", "                    pass\n"),),
         (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
     ),
     Row(
         "An effect with a slot begins once its start is committed",
-        "streams/runtime/effects.py",
+        "streams/runtime/lane/effects.py",
         (Edit("        return await begins\n", "        return True\n"),),
         (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
     ),
     Row(
         "A lane that closes gives the slots of its effects back",
-        "streams/runtime/effects.py",
+        "streams/runtime/lane/effects.py",
         (Edit("            task.cancel()\n", "            pass\n"),),
         (f"{_WORK}::test_a_lane_that_closes_gives_the_slots_of_its_effects_back",),
     ),
     Row(
         "A lane whose changelog has an open transaction opens once that has ended",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (
             Edit(
                 "                await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
@@ -293,7 +293,7 @@ ROWS = (
     ),
     Row(
         "Work is put aside also where what hands it over cannot be written",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (
             Edit(
                 "            turn = self.without_agent()\n            try:\n",
@@ -304,19 +304,19 @@ ROWS = (
     ),
     Row(
         "A lane that cannot put its work aside refuses alone",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit('raise CannotPutAside(f"lane {self.lane.name}: {again}") from again', "raise"),),
         (f"{_WORK}::test_a_lane_that_cannot_put_its_work_aside_refuses_and_its_process_stays",),
     ),
     Row(
         "A lane whose agent cannot be made anew refuses alone",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("            raise WorkRaised from error\n", "            raise\n"),),
         (f"{_WORK}::test_a_lane_whose_agent_cannot_be_made_anew_refuses_and_its_process_stays",),
     ),
     Row(
         "No record is worked on while another lane's is on trial",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (
             Edit("                    await trials.over()\n", "                    pass\n"),
             Edit("if trials.is_on and not on_trial:", "if False:"),
@@ -325,13 +325,13 @@ ROWS = (
     ),
     Row(
         "No result is worked on while another lane's record is on trial",
-        "streams/runtime/items.py",
+        "streams/runtime/lane/items.py",
         (Edit("                await self._lane.host.trials.over()\n", "                pass\n"),),
         (f"{_TRIALS}::test_no_result_is_worked_on_meanwhile",),
     ),
     Row(
         "A record that is worked off alone is on trial",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("self._lane.trial() if singly else nullcontext()", "nullcontext()"),),
         (f"{_TRIALS}::test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed",),
     ),

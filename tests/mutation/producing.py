@@ -3,7 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _PRODUCER = "services/sdk/producer.py"
-_DESK = "services/gateway/desk.py"
+_DESK = "services/gateway/request_handler.py"
 _OUTAGE = "tests/integration/test_sdk_outage.py::"
 _CONNECTING = "tests/unit/test_sdk_producer.py::"
 _WAITING = "tests/unit/test_gateway_waiting.py::"
@@ -30,7 +30,7 @@ ROWS = (
     Row(
         "What is open at the end of a gateway's stop is told to come again",
         _DESK,
-        (Edit("(Unavailable, asyncio.CancelledError)", "Unavailable"),),
+        (Edit("(KafkaUnavailable, asyncio.CancelledError)", "KafkaUnavailable"),),
         (_WAITING + "test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again",),
     ),
     Row(

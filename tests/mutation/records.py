@@ -6,7 +6,7 @@ _UNIT = "tests/unit/test_compressed_batches.py"
 _LARGE = "tests/integration/test_large_records.py"
 _UNDELIVERABLE = "tests/integration/test_undeliverable.py"
 _REJECTION = "tests/unit/test_rejection.py"
-_ISOLATION = "tests/integration/test_runtime_isolation.py"
+_ISOLATION = "tests/integration/test_poison_records.py"
 _APPLY = "tests/integration/test_topics_apply.py"
 _BOMB = f"{_UNIT}::test_a_bomb_is_one_record_at_its_place_and_what_is_around_it_is_read"
 
@@ -49,7 +49,7 @@ ROWS = (
     ),
     Row(
         "aiokafka's position goes on behind a batch that cannot be unpacked",
-        "streams/runtime/fetching.py",
+        "streams/runtime/fetcher_patch.py",
         (Edit("offset, self.next_fetch_offset = problem.place", "offset, _ = problem.place"),),
         (_BOMB,),
     ),
@@ -67,19 +67,19 @@ ROWS = (
     ),
     Row(
         "Of what `.rejected` cannot take the first part is kept",
-        "streams/runtime/rejection.py",
+        "streams/runtime/lane/rejection.py",
         (Edit("    elif _size(key, value, headers) > MAX_REQUEST_BYTES:\n", "    elif len(headers) > 1_000:\n"),),
         (f"{_REJECTION}::test_of_a_larger_one_the_first_part_is_kept_with_length_and_digest",),
     ),
     Row(
         "A record whose output cannot be delivered is isolated",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("            except Undeliverable as error:\n", "            except ZeroDivisionError as error:\n"),),
         (f"{_ISOLATION}::test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_others_are_done",),
     ),
     Row(
         "What fails to be delivered leaves no offset behind",
-        "streams/runtime/commits.py",
+        "streams/runtime/lane/turn_commit.py",
         (
             Edit(
                 "        if outputs or turn.effects or is_stale:\n",
@@ -90,13 +90,13 @@ ROWS = (
     ),
     Row(
         "A writer whose records were refused goes on",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (Edit("            await self._abort_refused(batches, acknowledgements, numbers)\n", ""),),
         (f"{_UNDELIVERABLE}::test_it_is_aborted_and_the_same_writer_delivers_what_follows",),
     ),
     Row(
         "A changelog that cannot be read refuses its lane alone",
-        "streams/runtime/changelog.py",
+        "streams/runtime/lane/changelog.py",
         (Edit("class ChangelogUnreadable(LaneRefused):", "class ChangelogUnreadable(RuntimeError):"),),
         (
             (
@@ -119,7 +119,7 @@ ROWS = (
     ),
     Row(
         "aiokafka unpacks by our bound",
-        "streams/runtime/fetching.py",
+        "streams/runtime/fetcher_patch.py",
         (Edit("self.allowance) if is_compressed(stored) else batch", "self.allowance) if not stored else batch"),),
         (f"{_BOMB}[name-of_aiokafka-gzip]",),
     ),
@@ -137,49 +137,49 @@ ROWS = (
     ),
     Row(
         "A changelog that cannot be unpacked opens no lane",
-        "streams/runtime/changelog.py",
+        "streams/runtime/lane/changelog.py",
         (Edit("if isinstance(record.value, UnreadableBatch):", "if record is None:"),),
         (f"{_LARGE}::test_a_lane_whose_changelog_has_a_bomb_refuses_to_work",),
     ),
     Row(
         "What fits into `.rejected` is kept whole",
-        "streams/runtime/rejection.py",
+        "streams/runtime/lane/rejection.py",
         (Edit("_size(key, value, headers) > MAX_REQUEST_BYTES", "_size(key, value, headers) > 1024 * 1024"),),
         (f"{_REJECTION}::test_the_largest_value_of_a_topic_is_kept_whole",),
     ),
     Row(
         "The digest of a rejected value is of all of it",
-        "streams/runtime/rejection.py",
+        "streams/runtime/lane/rejection.py",
         (Edit("hashlib.sha256(value)", "hashlib.sha256(kept)"),),
         (f"{_REJECTION}::test_of_a_larger_one_the_first_part_is_kept_with_length_and_digest",),
     ),
     Row(
         "A key that `.rejected` cannot take is cut too",
-        "streams/runtime/rejection.py",
+        "streams/runtime/lane/rejection.py",
         (Edit("            key = key[:FIRST_PART_BYTES]\n", "            pass\n"),),
         (f"{_REJECTION}::test_a_key_that_is_too_large_is_cut_too",),
     ),
     Row(
         "The numbers of a writer's partitions go back behind what was refused",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (Edit("_sequence_numbers.update(numbers)", "_sequence_numbers.update({})"),),
         (f"{_UNDELIVERABLE}::test_it_is_aborted_and_the_same_writer_delivers_what_follows",),
     ),
     Row(
         "A batch behind a refused one is aborted with it",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (Edit("case errors.OutOfOrderSequenceNumber():", "case ZeroDivisionError():"),),
         (f"{_UNDELIVERABLE}::test_a_batch_behind_the_refused_one_is_aborted_with_it",),
     ),
     Row(
         "A record that its topic does not take for what it is cannot be delivered",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (Edit("errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError\n", "pass\n"),),
         (f"{_UNDELIVERABLE}::test_it_is_aborted_and_the_same_writer_delivers_what_follows",),
     ),
     Row(
         "A fault that is not of the records is blamed on none",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (
             Edit(
                 "                case _:\n                    return\n",

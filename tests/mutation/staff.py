@@ -72,7 +72,11 @@ ROWS = (
     Row(
         "What is said of a wrong rota quotes nothing of it",
         "services/staff_files.py",
-        (Edit("        case WrongPolicy():\n", "        case WrongPolicy():\n            return str(error)\n"),),
+        (
+            Edit(
+                "        case ConfigFileError():\n", "        case ConfigFileError():\n            return str(error)\n"
+            ),
+        ),
         (f"{_FILES}::test_a_wrong_rota_keeps_the_one_that_was_known_and_is_said_once",),
     ),
     Row(
@@ -85,6 +89,6 @@ ROWS = (
         "A key file that another process makes meanwhile is not replaced",
         "services/settings.py",
         (Edit("path.hardlink_to(unfinished)", "unfinished.replace(path)"),),
-        ("tests/unit/test_surroundings.py::test_a_key_file_is_never_seen_unfinished_and_is_never_replaced",),
+        ("tests/unit/test_environment.py::test_a_key_file_is_never_seen_unfinished_and_is_never_replaced",),
     ),
 )

@@ -2,9 +2,9 @@
 
 from tests.mutation.row import Edit, Row
 
-_GATE = "streams/runtime/timer_gate.py"
-_LANES = "streams/runtime/lanes.py"
-_TURNS = "streams/runtime/turns.py"
+_GATE = "streams/runtime/lane/timer_gate.py"
+_LANES = "streams/runtime/lane/lane.py"
+_TURNS = "streams/runtime/lane/turns.py"
 _WAITS = "tests/unit/test_timer_gate.py"
 _FOLLOW = "tests/integration/test_timers_follow.py"
 _CALLED_OFF = f"{_FOLLOW}::test_a_timer_that_is_called_off_by_what_had_come_before_it_does_nothing"

@@ -4,7 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _CLOCK_FILE = "streams/runtime/clock.py"
 _TURN = "streams/runtime/agent.py"
-_STATE_FILE = "streams/runtime/state.py"
+_STATE_FILE = "streams/runtime/lane/state.py"
 _CONNECTOR = "services/connectors/connector.py"
 _HAND_OVER = "streams/agents/hand_over.py"
 _STAMPS_FILE = "streams/runtime/stamps.py"
@@ -83,19 +83,19 @@ ROWS = (
     ),
     Row(
         "Time: a timer that is restored waits for no longer than it was set for",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (Edit("if shortened := state.limit_waits(turn):", "if shortened := 0:"),),
         (_PROCESS + "test_a_clock_that_is_set_while_the_worker_is_down_lengthens_no_wait",),
     ),
     Row(
         "Time: a lane looks at its clock again and again, for the machine may have been suspended",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (Edit("min([_LOOK_SECONDS, *(", "min([3_600.0, *("),),
         ("tests/integration/test_runtime_timers.py::test_a_timer_is_due_soon_after_the_machine_was_suspended",),
     ),
     Row(
         "Time: an error noted by a clock that was ahead is not recent until then",
-        "streams/runtime/poison.py",
+        "streams/runtime/lane/poison_work.py",
         (Edit("abs(micros(now) - raised.at)", "(micros(now) - raised.at)"),),
         (_STATE + "test_an_error_that_was_noted_by_a_clock_that_was_ahead_is_not_recent_for_ever",),
     ),
@@ -107,7 +107,7 @@ ROWS = (
     ),
     Row(
         "Time by stamps: a clock that is far behind the broker's is noticed",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (
             Edit(
                 "            self._lane.host.clock.stamps.read((topic, self._lane.partition), newest.timestamp)\n",
@@ -179,24 +179,24 @@ ROWS = (
     Row(
         "Time: an id that is kept by a clock that is behind is kept as long as was meant",
         _TURN,
-        (Edit("self.untils[key] = until + self._behind", "self.untils[key] = until"),),
+        (Edit("self.expiries[key] = until + self._behind", "self.expiries[key] = until"),),
         (_STATE + "test_an_entry_that_is_put_by_a_clock_that_is_behind_is_kept_as_long_as_was_meant",),
     ),
     Row(
         "Time: a writer's claim is no stamp of the broker's",
-        "streams/runtime/batches.py",
+        "streams/runtime/lane/batches.py",
         (Edit("r.timestamp_type == STAMPED", "True"),),
         ("tests/unit/test_batches.py::test_a_record_says_whether_the_broker_stamped_it",),
     ),
     Row(
         "Time: what the broker stamps moves the ends of entries on",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("if (newest := records[-1]).is_stamped:", "if (newest := records[-1]) is None:"),),
         ("tests/integration/test_runtime_timers.py::test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state",),
     ),
     Row(
         "Time: what the broker stamped on the changelog counts after a restore",
-        "streams/runtime/changelog.py",
+        "streams/runtime/lane/changelog.py",
         (Edit("if record.timestamp_type == STAMPED:", "if False:"),),
         (_PROCESS + "test_an_id_ends_by_what_the_broker_stamped_on_the_changelog",),
     ),
@@ -248,7 +248,7 @@ ROWS = (
     Row(
         "Time: a retry that is taken up again waits for no longer than a wait is",
         _CONNECTOR,
-        (Edit("min(standing.retry_at, turn.now + longest)", "standing.retry_at"),),
+        (Edit("min(progress.retry_at, turn.now + longest)", "progress.retry_at"),),
         (_LIMITS + "test_a_clock_that_is_set_while_the_process_is_down_lengthens_no_wait",),
     ),
     Row(

@@ -4,7 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _SEEKING = "tests/integration/test_seeking.py"
 _COUNTING = "tests/integration/test_runtime_counting.py"
-_FETCHING = "tests/unit/test_fetching.py"
+_FETCHING = "tests/unit/test_fetcher_patch.py"
 _QUEUES = "tests/unit/test_queues.py"
 _REBALANCE = "tests/integration/test_runtime_rebalance.py"
 _PROCESS = "tests/unit/test_lanes_of_a_process.py"
@@ -14,7 +14,7 @@ _FOLLOWER = "tests/integration/test_runtime_follower.py"
 ROWS = (
     Row(
         "A fetch during which somebody sought has no known beginning",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (
             Edit(
                 "is_known = seeks == self._seeks and not self._seeking and assignment is assigned()", "is_known = True"
@@ -24,7 +24,7 @@ ROWS = (
     ),
     Row(
         "A seek counts in the thread that fetches",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (
             Edit(
                 "        return await self.call_thread(self._seek_to_committed, self._ensure_consumer())\n\n"
@@ -43,43 +43,43 @@ ROWS = (
     ),
     Row(
         "What was fetched without a known beginning is fetched again",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (Edit("            await self._seek_again(consumer, unknown)\n", "            pass\n"),),
         (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again",),
     ),
     Row(
         "Where nothing was committed it is read from the beginning",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (Edit("        await consumer.seek_to_beginning(*unmoved)\n", "        pass\n"),),
         (f"{_SEEKING}::test_where_nothing_was_committed_it_reads_from_the_beginning",),
     ),
     Row(
         "A batch begins where the fetch before it ended, aborted records included",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (Edit("            self._passed_over.setdefault(tp, begin)\n", "            pass\n"),),
         (f"{_COUNTING}::test_a_source_full_of_transactions_kept_and_aborted_is_read_through",),
     ),
     Row(
         "What was passed over before a seek says nothing of the fetch after it",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (Edit("if not is_lost and seeks == self._seeks:", "if not is_lost:"),),
         (f"{_SEEKING}::test_where_a_seek_or_a_slow_broker_comes_between_nothing_counts_as_passed_over[seek]",),
     ),
     Row(
         "A queue is full by its bytes",
-        "streams/runtime/queues.py",
+        "streams/runtime/lane/queues.py",
         (Edit("return self._bytes[topic] > QUEUE_BYTES", "return len(self._queues[topic]) > QUEUE_BYTES"),),
         (f"{_QUEUES}::test_a_queue_is_full_by_bytes_and_not_by_records",),
     ),
     Row(
         "Each topic of a lane has a queue of its own bound",
-        "streams/runtime/queues.py",
+        "streams/runtime/lane/queues.py",
         (Edit("return self._bytes[topic] > QUEUE_BYTES", "return sum(self._bytes.values()) > QUEUE_BYTES"),),
         (f"{_QUEUES}::test_a_queue_is_full_by_bytes_and_not_by_records",),
     ),
     Row(
         "The most urgent topic that waits is taken first",
-        "streams/runtime/queues.py",
+        "streams/runtime/lane/queues.py",
         (
             Edit(
                 '        """Return the most urgent topic that something waits for."""\n'
@@ -92,13 +92,13 @@ ROWS = (
     ),
     Row(
         "A full lane is left out of the next fetch",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (Edit("if not lanes.is_full(tp.topic, tp.partition)}", "if lanes is not None}"),),
         (f"{_SEEKING}::test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch",),
     ),
     Row(
         "A rebalance waits for the turns in flight",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (
             Edit(
                 "            await asyncio.wait([still, self._task], timeout=_HOLD_SECONDS, "
@@ -110,19 +110,19 @@ ROWS = (
     ),
     Row(
         "No turn begins during a rebalance",
-        "streams/runtime/lanes.py",
-        (Edit("        self._is_held = True\n", "        self._is_held = False\n"),),
+        "streams/runtime/lane/lane.py",
+        (Edit("        self._is_paused = True\n", "        self._is_paused = False\n"),),
         (f"{_REBALANCE}::test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhile",),
     ),
     Row(
         "Every lane is held when partitions are revoked",
-        "streams/runtime/transport.py",
-        (Edit("lane.hold() for lane in (*self._lanes.values(), *self._leaving))", "lane.hold() for lane in ())"),),
+        "streams/runtime/transport/lane_assignment.py",
+        (Edit("lane.pause() for lane in (*self._lanes.values(), *self._leaving))", "lane.pause() for lane in ())"),),
         (f"{_PROCESS}::test_every_lane_is_held_when_partitions_are_revoked",),
     ),
     Row(
         "Faust's offsets are not committed",
-        "streams/runtime/transport.py",
+        "streams/runtime/transport/lane_assignment.py",
         (
             Edit(
                 '        """Do nothing: the lanes commit offsets in transactions of their own (decision 0014)."""\n'
@@ -134,11 +134,11 @@ ROWS = (
     ),
     Row(
         "A worker reads what is committed alone",
-        "streams/runtime/positions.py",
+        "streams/runtime/transport/batching_thread.py",
         (
             Edit(
-                "        prompt(consumer, _FETCH_WAIT_MS)\n        return consumer\n",
-                "        prompt(consumer, _FETCH_WAIT_MS)\n"
+                "        remove_fetch_delays(consumer, _FETCH_WAIT_MS)\n        return consumer\n",
+                "        remove_fetch_delays(consumer, _FETCH_WAIT_MS)\n"
                 '        consumer._isolation_level = "read_uncommitted"\n        return consumer\n',
             ),
         ),
@@ -146,7 +146,7 @@ ROWS = (
     ),
     Row(
         "A follower reads what is committed alone",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit('isolation_level="read_committed"', 'isolation_level="read_uncommitted"'),),
         (f"{_FOLLOWER}::test_it_applies_nothing_that_is_not_committed",),
     ),
@@ -158,7 +158,7 @@ ROWS = (
     ),
     Row(
         "aiokafka's readers accept an emptied control batch",
-        "streams/runtime/fetching.py",
+        "streams/runtime/fetcher_patch.py",
         (Edit("return control is None or bool(", "return bool("),),
         (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses",),
     ),
@@ -170,31 +170,31 @@ ROWS = (
     ),
     Row(
         "A follower accepts an emptied control batch",
-        "streams/runtime/follower.py",
-        (Edit("        fetching.install()\n", ""),),
+        "streams/runtime/transport/follower.py",
+        (Edit("        fetcher_patch.patch_aiokafka_fetcher()\n", ""),),
         ("tests/integration/test_control_batches.py::test_a_follower_has_what_stands_on_both_sides_of_it",),
     ),
     Row(
         "A worker accepts an emptied control batch",
-        "streams/runtime/worker.py",
-        (Edit("    install()\n", ""),),
+        "streams/runtime/transport/worker.py",
+        (Edit("    patch_aiokafka_fetcher()\n", ""),),
         ("tests/unit/test_worker_reads.py::test_every_consumer_of_a_worker_reads_over_emptied_control_batches",),
     ),
     Row(
         "A rebalance at a stop waits for the turns in flight",
-        "streams/runtime/transport.py",
+        "streams/runtime/transport/lane_assignment.py",
         (Edit("(*self._lanes.values(), *self._leaving)", "self._lanes.values()"),),
         (f"{_PROCESS}::test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight",),
     ),
     Row(
         "A lane that is fenced while the group gives it away ends no process",
-        "streams/runtime/lanes.py",
-        (Edit("while self._is_held and not self._closing:", "while False:"),),
+        "streams/runtime/lane/lane.py",
+        (Edit("while self._is_paused and not self._closing:", "while False:"),),
         (f"{_LANES}::test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_process",),
     ),
     Row(
         "A lane that is fenced and stays ends its process",
-        "streams/runtime/lanes.py",
+        "streams/runtime/lane/lane.py",
         (
             Edit(
                 '        if not self._closing:\n            end_process(f"lane',

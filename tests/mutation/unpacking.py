@@ -40,19 +40,19 @@ ROWS = (
     ),
     Row(
         "A batch whose end has rotted is not taken for one that was read",
-        "streams/runtime/fetching.py",
+        "streams/runtime/fetcher_patch.py",
         (Edit("if base >= position or batch.next_offset > position:", "if batch.next_offset > position:"),),
         (f"{_CORRUPT}::test_whatever_byte_rots_in_its_header_the_batch_behind_it_is_read",),
     ),
     Row(
         "A changelog that rots is refused",
-        "streams/runtime/changelog.py",
+        "streams/runtime/lane/changelog.py",
         (Edit("    if isinstance(record.value, UnreadableBatch):\n", "    if record.offset < 0:\n"),),
         (f"{_ROT}::test_a_lane_whose_changelog_rots_refuses_and_the_others_go_on",),
     ),
     Row(
         "A follower passes over what rots",
-        "streams/runtime/follower.py",
+        "streams/runtime/transport/follower.py",
         (Edit("            if isinstance(record.value, UnreadableBatch):\n", "            if record.offset < 0:\n"),),
         (f"{_ROT}::test_readers_pass_over_what_rots",),
     ),
@@ -81,13 +81,13 @@ ROWS = (
     ),
     Row(
         "aiokafka's fetch ends where its allowance is used up",
-        "streams/runtime/fetching.py",
+        "streams/runtime/fetcher_patch.py",
         (Edit("not self.allowance.is_used_up and super", "super"),),
         (_BEHIND,),
     ),
     Row(
         "aiokafka's fetch ends so too where header names are not UTF-8",
-        "streams/runtime/fetching.py",
+        "streams/runtime/fetcher_patch.py",
         (Edit("self._next is not None and not self._allowance.is_used_up", "self._next is not None"),),
         (_BEHIND,),
     ),
@@ -99,42 +99,42 @@ ROWS = (
     ),
     Row(
         "A lane's batch ends behind a batch that cannot be unpacked",
-        "streams/runtime/batches.py",
+        "streams/runtime/lane/batches.py",
         (Edit("offset_behind(last)),", "last.offset + 1),"),),
         ("tests/unit/test_batches.py::test_it_ends_behind_a_batch_that_could_not_be_unpacked",),
     ),
     Row(
         "A lane decodes nothing of a batch that cannot be unpacked",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("                        refuse_unreadable(record)\n", ""),),
         (f"{_LARGE}::test_a_bomb_is_put_aside_within_bounded_memory_and_the_others_are_counted[gzip]",),
     ),
     Row(
         "The length of a batch that cannot be unpacked is that of the whole",
-        "streams/runtime/rejection.py",
+        "streams/runtime/lane/rejection.py",
         (Edit("_cut(value, value.length, value.sha256)", "_cut(value, len(value), value.sha256)"),),
         (f"{_REJECTION}::test_a_batch_that_cannot_be_unpacked_is_refused_and_its_first_part_kept",),
     ),
     Row(
         "What a lane writes fits every `.rejected` topic",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (Edit("MAX_REQUEST_BYTES = 4 * 1024", "MAX_REQUEST_BYTES = 5 * 1024"),),
         (f"{_REJECTION}::test_the_limit_is_that_of_every_rejected_topic",),
     ),
     Row(
         "A record whose output cannot be delivered is found by halving",
-        "streams/runtime/turns.py",
+        "streams/runtime/lane/turns.py",
         (Edit("except (TurnRaised, Undeliverable, EndsProcesses)", "except (TurnRaised, EndsProcesses)"),),
         (
             (
-                "tests/integration/test_runtime_isolation.py"
+                "tests/integration/test_poison_records.py"
                 "::test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_others_are_done"
             ),
         ),
     ),
     Row(
         "A timer or result whose output cannot be delivered is isolated",
-        "streams/runtime/items.py",
+        "streams/runtime/lane/items.py",
         (Edit("        except Undeliverable as error:\n", "        except ZeroDivisionError as error:\n"),),
         (
             (
@@ -145,7 +145,7 @@ ROWS = (
     ),
     Row(
         "A transaction that cannot be put into batches is aborted",
-        "streams/runtime/transaction.py",
+        "streams/runtime/lane/transaction.py",
         (
             Edit(
                 "        except Undeliverable:\n            await producer.abort_transaction()\n",

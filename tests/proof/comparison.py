@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from functools import cache
 
 from schemas.policy import Policy
+from streams.domain.policy.clause_rules import ClauseRule
+from streams.domain.policy.evaluation import Evaluation, evaluate
 from streams.domain.policy.facts import CaseFacts
-from streams.domain.policy.outcome import Conclusion, judge
-from streams.domain.policy.table import Row
 from tests.proof.second import Verdict, verdict
 
 
-def said(concluded: Conclusion) -> Verdict:
+def said(concluded: Evaluation) -> Verdict:
     """Return a conclusion in words."""
     return Verdict(
         concluded.outcome.value,
@@ -36,7 +36,7 @@ def agree(concluded: Verdict, expected: Verdict) -> bool:
 
 
 def first_difference(
-    combinations: Sequence[CaseFacts], policy: Policy, table: Sequence[Row], expected: list[Verdict]
+    combinations: Sequence[CaseFacts], policy: Policy, table: Sequence[ClauseRule], expected: list[Verdict]
 ) -> CaseFacts | None:
     """Return the first facts of which the two formulations do not say the same.
 
@@ -46,7 +46,7 @@ def first_difference(
         if place == len(expected):
             expected.append(_one(verdict(facts)))
         wanted = expected[place]
-        if not agree(said(judge(facts, policy, table)), wanted):
+        if not agree(said(evaluate(facts, policy, table)), wanted):
             return facts
     return None
 

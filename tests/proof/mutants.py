@@ -11,10 +11,9 @@ from unittest import mock
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, ClauseId, Policy
 from schemas.policy.document import Addressee, ShareField
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Role
-from streams.domain import routing
-from streams.domain.policy import age, findings, outcome
-from streams.domain.policy.needs import AnyOf, Fact, Need, Value
-from streams.domain.policy.table import TABLE, Row
+from streams.domain.policy import age, evaluation, findings, routing
+from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
+from streams.domain.policy.three_valued import AnyOf, Fact, Need, Value
 from tests.proof.spaces import CLOSED
 
 #: Whatever fact is not of a closed set is yes or no.
@@ -27,7 +26,7 @@ class Mutant:
 
     name: str
     policy: Policy
-    table: tuple[Row, ...] = TABLE
+    table: tuple[ClauseRule, ...] = CLAUSE_RULES
     clauses: tuple[ClauseId, ...] = ()
     #: It shows between several concerns, if anywhere.
     of_several: bool = False
@@ -36,17 +35,17 @@ class Mutant:
 
 def of_table(policy: Policy) -> Iterator[Mutant]:
     """Yield each cell of the table changed once."""
-    for place, row in enumerate(TABLE):
-        number = sum(each.clause is row.clause for each in TABLE[: place + 1])
+    for place, row in enumerate(CLAUSE_RULES):
+        number = sum(each.clause is row.clause for each in CLAUSE_RULES[: place + 1])
         where = f"{row.clause} row {number}"
-        yield Mutant(f"{where}: left out", policy, (*TABLE[:place], *TABLE[place + 1 :]), (row.clause,))
+        yield Mutant(f"{where}: left out", policy, (*CLAUSE_RULES[:place], *CLAUSE_RULES[place + 1 :]), (row.clause,))
         for what, changed in _of_row(row):
             several = changed.of_all is not row.of_all
-            table = (*TABLE[:place], changed, *TABLE[place + 1 :])
+            table = (*CLAUSE_RULES[:place], changed, *CLAUSE_RULES[place + 1 :])
             yield Mutant(f"{where}: {what}", policy, table, (row.clause,), several)
 
 
-def _of_row(row: Row) -> Iterator[tuple[str, Row]]:
+def _of_row(row: ClauseRule) -> Iterator[tuple[str, ClauseRule]]:
     for cells in ("needs", "open_if_contradicted"):
         needs: tuple[Need, ...] = getattr(row, cells)
         for place, need in enumerate(needs):
@@ -70,7 +69,7 @@ def _of_row(row: Row) -> Iterator[tuple[str, Row]]:
         yield "kind of another", _with(row, "kind", kinds[(kinds.index(row.kind) + 1) % len(kinds)])
 
 
-def _with(row: Row, cell: str, value: object) -> Row:
+def _with(row: ClauseRule, cell: str, value: object) -> ClauseRule:
     changed: dict[str, Any] = {cell: value}
     return replace(row, **changed)
 
@@ -182,7 +181,7 @@ def _changed(policy: Policy, name: str, shown_in: tuple[ClauseId, ...] = (), **p
 
 def of_orders(policy: Policy) -> Iterator[Mutant]:
     """Yield each order, limit and correspondence that the program has as data, changed once."""
-    yield from _swapped(policy, outcome, "_REASONS", (ClauseId.LT_6,))
+    yield from _swapped(policy, evaluation, "_REASONS", (ClauseId.LT_6,))
     yield from _swapped(policy, findings, "_WEAKEST_FIRST", (ClauseId.IR_0,))
     for tri, state in findings._STATE_OF.items():
         for other in ClauseState:
@@ -205,7 +204,7 @@ def of_orders(policy: Policy) -> Iterator[Mutant]:
     for clauses, name in ((IMMEDIATE_RISK, "IMMEDIATE_RISK"), (LONG_TERM, "LONG_TERM")):
         for clause in clauses:
             less = tuple(each for each in clauses if each is not clause)
-            yield _patched(policy, f"{name} without {clause}", outcome, name, less, (clause,))
+            yield _patched(policy, f"{name} without {clause}", evaluation, name, less, (clause,))
 
 
 def _swapped(policy: Policy, module: Any, name: str, clauses: tuple[ClauseId, ...]) -> Iterator[Mutant]:

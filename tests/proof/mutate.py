@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from schemas.policy import ClauseId, load_policies
 from schemas.vocabulary import ConcernKind
+from streams.domain.policy.clause_rules import CONCERNS
 from streams.domain.policy.facts import CaseFacts
-from streams.domain.policy.table import CONCERNS
 from tests.proof import ages, parameters
 from tests.proof.comparison import first_difference
 from tests.proof.mutants import Mutant, of_file, of_orders, of_table

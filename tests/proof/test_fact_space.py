@@ -11,9 +11,9 @@ import pytest
 
 from schemas.policy import load_policies
 from schemas.vocabulary import ConcernKind
-from streams.domain.policy.outcome import judge
-from streams.domain.policy.sheet import names_of, needs_of
-from streams.domain.policy.table import CONCERNS, TABLE
+from streams.domain.plain_english.clause_table import names_of, needs_of
+from streams.domain.policy.clause_rules import CLAUSE_RULES, CONCERNS
+from streams.domain.policy.evaluation import evaluate
 from tests.proof.comparison import agree, said, severity
 from tests.proof.covered import COVERED
 from tests.proof.second import TABLES, Verdict, verdict
@@ -45,7 +45,7 @@ def _in(space: Space) -> Decided:
         numbers = array("l")
         known: dict[Verdict, int] = {}
         for facts in space:
-            concluded = judge(facts, POLICY, TABLE)
+            concluded = evaluate(facts, POLICY, CLAUSE_RULES)
             follows = said(concluded)
             assert len(follows.states) == len(concluded.findings), f"a clause was found twice: {facts}"
             numbers.append(known.setdefault(follows, len(known)))
@@ -76,7 +76,7 @@ def test_both_formulations_agree(space: Space) -> None:
 
 def test_both_formulations_agree_on_every_pair_of_concerns() -> None:
     for facts in pairs():
-        concluded, expected = said(judge(facts, POLICY, TABLE)), verdict(facts)
+        concluded, expected = said(evaluate(facts, POLICY, CLAUSE_RULES)), verdict(facts)
         assert agree(concluded, expected), f"{facts}\nconcluded {concluded}\n not {expected}"
         COVERED["pairs of concerns"] += 1
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import load_policies
 from schemas.vocabulary import AgeBand, ConcernKind, ProfessionalRole, Role
+from streams.domain.policy.clause_rules import CLAUSE_RULES
+from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, facts_of
-from streams.domain.policy.outcome import judge
 from streams.domain.policy.ruling import decide
-from streams.domain.policy.table import TABLE
 from tests.proof.comparison import agree, said, severity
 from tests.proof.second import TABLES, Verdict, verdict
 from tests.proof.spaces import AR_1, CLOSED, QUIET, SAFE, TRI
@@ -69,7 +69,7 @@ class Read:
 
 def _read(told: ReadableDisclosure) -> Read:
     facts, _ = facts_of(told, POLICY)
-    return Read(facts, said(judge(facts, POLICY, TABLE)))
+    return Read(facts, said(evaluate(facts, POLICY, CLAUSE_RULES)))
 
 
 @settings(max_examples=400, deadline=None)

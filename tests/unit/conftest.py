@@ -9,7 +9,7 @@ import pytest
 from schemas.vocabulary import Agency
 from streams.domain.delivery import RetryPolicy
 from tests.agency_servers import AgencyServer, serving
-from tests.connector_bench import QUICK, Bench, Open
+from tests.connector_fixture import QUICK, Bench, Open
 from tests.decide_reviews import decide
 from tests.reports import Keys
 from tests.turns import Lane

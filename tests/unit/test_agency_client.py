@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.connectors.client import AgencyClient, Answer
+from services.connectors.client import AgencyClient, AgencyResponse
 from streams.domain.delivery import Failure
 
 _LIMIT = timedelta(seconds=0.5)
@@ -56,7 +56,7 @@ async def test_an_agency_that_drips_its_answer_is_cut_off_at_the_limit(first: by
     async with dripping(first, drop) as url, AgencyClient(url, _LIMIT) as client:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             answer = await client.post(b"{}", report_id="r-1", attempt=1, traceparent=None)
-    assert answer == Answer(Failure.TIMEOUT)
+    assert answer == AgencyResponse(Failure.TIMEOUT)
 
 
 async def test_an_error_that_the_library_does_not_document_is_a_failed_attempt_and_logged_by_class_alone(
@@ -68,7 +68,7 @@ async def test_an_error_that_the_library_does_not_document_is_a_failed_attempt_a
     async with AgencyClient("http://127.0.0.1:1", _LIMIT) as client:
         monkeypatch.setattr(client._client, "stream", broken)
         answer = await client.post(b"{}", report_id="r-1", attempt=1, traceparent=None)
-    assert answer == Answer(Failure.CLIENT_ERROR)
+    assert answer == AgencyResponse(Failure.CLIENT_ERROR)
     said = "".join(capsys.readouterr())
     assert "KeyError" in said
     assert "900123" not in said

@@ -8,13 +8,13 @@ from schemas.codec import decode
 from schemas.partitioner import partition_for
 from schemas.topics import CATALOGUE, TopicName
 from streams.runtime import Record
+from tests.bench.bare import PREFIX, Hosted
+from tests.bench.disclosures import disclosures, waiting
+from tests.bench.hosting import Agents
+from tests.bench.job import BARE, PLAIN, QUIX, WORKER, Peer, Run, Spread, differing, ratios
+from tests.bench.stage import PARTITIONS
+from tests.bench.watch import Decided
 from tests.disclosures import KEYS
-from tests.load.bare import PREFIX, Hosted
-from tests.load.disclosures import disclosures, waiting
-from tests.load.hosting import Agents
-from tests.load.job import BARE, PLAIN, QUIX, WORKER, Peer, Run, Spread, differing, ratios
-from tests.load.stage import PARTITIONS
-from tests.load.watch import Decided
 
 
 def _run(peer: Peer, rate: float, decided: Decided | None = None) -> Run:

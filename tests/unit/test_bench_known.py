@@ -9,12 +9,12 @@ from schemas.topics import Group, TopicName, changelog
 from streams.app import IdentityLinks
 from streams.domain.tokens import tokens_of
 from streams.runtime import Record
-from streams.runtime.state import LaneState
+from streams.runtime.lane.state import LaneState
+from tests.bench.disclosures import waiting
+from tests.bench.hosting import ADMITTED, Agents, turn_of
+from tests.bench.known import disclosures_of_known, records
+from tests.bench.stage import PARTITIONS
 from tests.disclosures import KEYS
-from tests.load.disclosures import waiting
-from tests.load.hosting import ADMITTED, Agents, turn_of
-from tests.load.known import disclosures_of_known, records
-from tests.load.stage import PARTITIONS
 
 #: More than there are shapes of each kind, so that every pattern has been used for another person.
 _PEOPLE = 600

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from tests.load.restore import Opened, Restores
-from tests.load.tables import restores_table
+from tests.bench.restore import Opened, Restores
+from tests.bench.tables import restores_table
 
 _EMPTY = Opened(people=0, workers=1, records=0, seconds=3.0, memory=100_000_000, disk=0)
 _OPENED = Opened(

@@ -13,7 +13,7 @@ from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose, Effect
 from streams.domain.sealing import open_bytes
 from tests.agency_servers import AgencyServer, serving
-from tests.connector_bench import Open
+from tests.connector_fixture import Open
 from tests.reports import DATA_KEY, Keys, encoded, report
 
 TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

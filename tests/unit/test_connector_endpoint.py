@@ -11,15 +11,15 @@ from schemas.vocabulary import Agency
 from services.agencies import Fault
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
+from services.connectors.composer import Composer
 from services.connectors.effects import Answered, Attempt
 from services.connectors.endpoint import FAILURES_TO_ALARM, FAILURES_TO_OPEN, Endpoint
 from services.connectors.keyring import NoKey
 from services.connectors.process import PROJECTIONS
-from services.connectors.sealed import Composer
 from streams.domain.delivery import Failure
 from streams.runtime import Cause
 from tests.agency_servers import AgencyServer
-from tests.connector_bench import QUICK, Open
+from tests.connector_fixture import QUICK, Open
 from tests.reports import Keys, encoded, report, section
 
 

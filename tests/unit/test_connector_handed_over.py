@@ -11,12 +11,12 @@ from schemas.records import DeliveryChanged
 from schemas.vocabulary import Agency, Service
 from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose
-from services.connectors.standing import SETTLED_FOR
+from services.connectors.report_progress import SETTLED_FOR
 from streams.domain.ids import person_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
-from streams.runtime.isolation import EndsTurns
+from streams.runtime.lane.poison_errors import PoisonRecord
 from tests.agency_servers import AgencyServer
-from tests.connector_bench import PARTITION, Bench, Open
+from tests.connector_fixture import PARTITION, Bench, Open
 from tests.reports import Keys, encoded, report, section
 
 REPORT = report()
@@ -69,7 +69,7 @@ async def test_only_a_key_that_has_the_form_of_a_person_id_is_taken_for_one(
 
 async def test_a_report_that_ends_its_turns_is_handed_over_as_put_aside(agency: AgencyServer, bench_at: Open) -> None:
     bench = bench_at(agency.url)
-    refused(bench, encoded(REPORT), error=EndsTurns("KeyError"))
+    refused(bench, encoded(REPORT), error=PoisonRecord("KeyError"))
     assert [(each.report_id, each.person, each.reason) for each in failed(bench)] == [
         (REPORT.report_id, REPORT.person, "put_aside")
     ]
@@ -84,9 +84,9 @@ async def test_a_second_record_of_a_report_that_is_known_contradicts_nothing(
 ) -> None:
     bench = bench_at(agency.url)
     bench.lane.feed(encoded(REPORT))
-    refused(bench, encoded(REPORT), error=EndsTurns("KeyError"))
+    refused(bench, encoded(REPORT), error=PoisonRecord("KeyError"))
     await bench.finish()
-    refused(bench, encoded(REPORT), error=EndsTurns("KeyError"))
+    refused(bench, encoded(REPORT), error=PoisonRecord("KeyError"))
     assert failed(bench) == []
 
 

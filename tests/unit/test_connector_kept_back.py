@@ -5,7 +5,7 @@ import pytest
 from schemas.vocabulary import Agency
 from services.connectors.keyring import NoKey
 from tests.agency_servers import AgencyServer
-from tests.connector_bench import Open
+from tests.connector_fixture import Open
 from tests.reports import Keys, encoded, report, section
 
 

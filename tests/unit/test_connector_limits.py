@@ -12,7 +12,7 @@ from services.agencies import Fault
 from services.connectors.limits import FIRST_SIGHT
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from tests.agency_servers import AgencyServer, serving
-from tests.connector_bench import QUICK, Bench, Crash, Open
+from tests.connector_fixture import QUICK, Bench, Crash, Open
 from tests.lanes import START
 from tests.reports import Keys, encoded, report
 

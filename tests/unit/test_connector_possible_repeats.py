@@ -5,7 +5,7 @@ import pytest
 from services.agencies import Fault
 from streams.runtime import PutAside
 from tests.agency_servers import AgencyServer
-from tests.connector_bench import Bench, Crash, Open
+from tests.connector_fixture import Bench, Crash, Open
 from tests.reports import encoded, report
 from tests.unit.test_connector_staff import ID, LIMIT_AT, SECOND, again, steps
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from services.connectors.effects import Attempt
-from services.connectors.standing import SETTLED_FOR
+from services.connectors.report_progress import SETTLED_FOR
 from tests.agency_servers import AgencyServer
-from tests.connector_bench import Open
+from tests.connector_fixture import Open
 from tests.lanes import START
 from tests.reports import encoded, report
 

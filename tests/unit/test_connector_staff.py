@@ -13,7 +13,7 @@ from schemas.vocabulary import Agency, StopReason
 from services.connectors.effects import Effect, Result
 from streams.domain.delivery import RETRY_POLICIES
 from tests.agency_servers import AgencyServer, serving
-from tests.connector_bench import QUICK, Bench, Crash, Open
+from tests.connector_fixture import QUICK, Bench, Crash, Open
 from tests.reports import encoded, report
 
 LIMIT_AT = report().reported_at + QUICK.limit

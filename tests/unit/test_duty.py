@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import schemas.policy
-from schemas.policy import WrongPolicy, load_policy
+from schemas.policy import ConfigFileError, load_policy
 from schemas.policy.duty import Duty, load_duty
 
 TEXT = (Path(schemas.policy.__file__).parent / "duty.toml").read_text(encoding="utf-8")
@@ -109,11 +109,11 @@ WRONG: list[tuple[str, str, list[str]]] = [
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
     everywhere = old in ("daily 08:00-20:00", "safeguarding_lead", "[[staff]]")
     assert old in TEXT
-    with pytest.raises(WrongPolicy) as wrong:
+    with pytest.raises(ConfigFileError) as wrong:
         written(tmp_path, TEXT.replace(old, new, -1 if everywhere else 1))
     assert all(part in str(wrong.value) for part in said), str(wrong.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(WrongPolicy, match=r"none\.toml: No such file"):
+    with pytest.raises(ConfigFileError, match=r"none\.toml: No such file"):
         load_duty(tmp_path / "none.toml")

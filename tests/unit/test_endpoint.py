@@ -10,7 +10,7 @@ from schemas.alarms import BreakerReason
 from schemas.vocabulary import Agency
 from services.connectors.endpoint import FAILURES_TO_OPEN, Endpoint
 from streams.domain.delivery import RetryPolicy
-from tests.connector_bench import EndpointClock
+from tests.connector_fixture import EndpointClock
 from tests.lanes import Clock
 
 POLICY = RetryPolicy(

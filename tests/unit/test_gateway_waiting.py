@@ -10,7 +10,7 @@ import pytest
 
 from schemas.disclosure import Disclosure
 from services.gateway import create_app
-from services.gateway.desk import RETRY_AFTER
+from services.gateway.request_handler import RETRY_AFTER
 from services.sdk import Acknowledged
 from services.sdk.serving import listen, port_of, running
 from tests.disclosures import raw
@@ -60,8 +60,8 @@ async def test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again(
 
 
 async def test_who_finds_no_thread_free_is_told_to_come_again(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.gateway.desk._WAITING", 1)
-    monkeypatch.setattr("services.gateway.desk._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("services.gateway.request_handler._WAITING", 1)
+    monkeypatch.setattr("services.gateway.request_handler._WAIT_SECONDS", 0.1)
     with listen("127.0.0.1", 0) as bound:
         async with (
             running([(create_app(silent), bound)]),

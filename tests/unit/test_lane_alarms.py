@@ -27,7 +27,7 @@ from streams.runtime import (
     LanePutsAside,
     LaneRefuses,
 )
-from streams.runtime.backlog import Backlog, measure
+from streams.runtime.lane.backlog import Backlog, measure
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from streams.runtime import Cause, Timer, Turn
 from streams.runtime.agent import micros
-from streams.runtime.poison import is_recent
-from streams.runtime.state import LaneState, Raised, Suspect, changed, moved, suspected
+from streams.runtime.lane.poison_work import is_recent
+from streams.runtime.lane.state import LaneState, Raised, Suspect, changed, moved, suspected
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -53,14 +53,14 @@ def test_what_is_restored_is_what_was_committed(
         for step in steps:
             do(turn, step)
         committed(state, turn, restored)
-    assert (restored.entries, restored.untils, restored.timers) == (state.entries, state.untils, state.timers)
+    assert (restored.entries, restored.expiries, restored.timers) == (state.entries, state.expiries, state.timers)
     now = START + timedelta(seconds=later)
     # The broker has the same time.
     state.stamp = restored.stamp = micros(now)
     due, ended = state.take_due(now, 100), state.take_ended(now, 100)
     assert (sorted(due, key=lambda one: one[0]), sorted(ended)) == (
         sorted(((name, timer) for name, timer in state.timers.items() if timer.at <= now), key=lambda one: one[0]),
-        sorted(key for key, until in state.untils.items() if until <= now.timestamp() * 1_000_000),
+        sorted(key for key, until in state.expiries.items() if until <= now.timestamp() * 1_000_000),
     )
     # Taken is not done: what is not committed is due again.
     assert (state.take_due(now, 100), state.take_ended(now, 100)) == (due, ended)

@@ -10,8 +10,8 @@ import pytest
 from faust.types import TP
 
 from streams.runtime import LaneGroup
-from streams.runtime.lanes import Lane
-from streams.runtime.transport import Lanes, Wiring
+from streams.runtime.lane.lane import Lane
+from streams.runtime.transport.lane_assignment import LaneAssignment, Wiring
 
 _SOON = 5.0
 _SOURCES = frozenset(TP(topic, partition) for topic in ("urgent", "routine") for partition in range(3))
@@ -34,8 +34,8 @@ def consumer() -> Consumer:
 
 
 @pytest.fixture
-async def lanes(consumer: Consumer) -> AsyncIterator[Lanes]:
-    """Lanes that cannot open: what runs beside them is never ready, as a restore that lasts."""
+async def lanes(consumer: Consumer) -> AsyncIterator[LaneAssignment]:
+    """LaneAssignment that cannot open: what runs beside them is never ready, as a restore that lasts."""
 
     @asynccontextmanager
     async def never_ready() -> AsyncIterator[None]:
@@ -45,7 +45,7 @@ async def lanes(consumer: Consumer) -> AsyncIterator[Lanes]:
     def no_agent(_: object) -> Any:
         raise AssertionError("no lane opens")
 
-    class Wired(Lanes):
+    class Wired(LaneAssignment):
         wiring = Wiring(
             "application",
             (LaneGroup("lane", ("urgent", "routine"), no_agent, "changelog"),),
@@ -62,7 +62,7 @@ async def lanes(consumer: Consumer) -> AsyncIterator[Lanes]:
             await made.close()
 
 
-async def test_a_rebalance_does_not_wait_for_lanes_to_open(lanes: Lanes) -> None:
+async def test_a_rebalance_does_not_wait_for_lanes_to_open(lanes: LaneAssignment) -> None:
     # Heartbeats stop until this returns.
     async with asyncio.timeout(_SOON):
         await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
@@ -70,17 +70,19 @@ async def test_a_rebalance_does_not_wait_for_lanes_to_open(lanes: Lanes) -> None
         await lanes.on_partitions_revoked(_SOURCES)
 
 
-async def test_a_lane_that_leaves_while_it_opens_is_closed_at_once(lanes: Lanes) -> None:
+async def test_a_lane_that_leaves_while_it_opens_is_closed_at_once(lanes: LaneAssignment) -> None:
     async with asyncio.timeout(_SOON):
         await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
         await lanes.on_rebalance(set(), _SOURCES, set())
 
 
-async def test_every_lane_is_held_when_partitions_are_revoked(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_lane_is_held_when_partitions_are_revoked(
+    lanes: LaneAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held: list[int] = []
 
     async def hold(lane: Lane) -> None:
-        held.append(lane.figures.partition)
+        held.append(lane.metrics.partition)
 
     monkeypatch.setattr(Lane, "hold", hold)
     await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
@@ -89,13 +91,13 @@ async def test_every_lane_is_held_when_partitions_are_revoked(lanes: Lanes, monk
 
 
 async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
-    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+    lanes: LaneAssignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finishes = asyncio.Event()
     held: list[int] = []
 
     async def hold(lane: Lane) -> None:
-        held.append(lane.figures.partition)
+        held.append(lane.metrics.partition)
 
     async def close(lane: Lane) -> None:
         await finishes.wait()
@@ -113,6 +115,6 @@ async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
     await stopping
 
 
-async def test_what_faust_takes_for_done_is_not_committed(lanes: Lanes, consumer: Consumer) -> None:
+async def test_what_faust_takes_for_done_is_not_committed(lanes: LaneAssignment, consumer: Consumer) -> None:
     assert await lanes.commit({TP("routine", 0): 7})
     assert consumer.committed == []

@@ -38,10 +38,10 @@ async def played(*records: NotificationDue, then: Sequence[Then] = ()) -> ByChan
     for record, does in zip(records, (*then, *[Then.IS_SLOW] * len(records)), strict=False):
         play.write(record)
         play.work()
-        await play.go_on(does)
+        await play.resume(does)
     play.clock.now = TELL_BY
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     return play
 
 
@@ -76,7 +76,7 @@ async def test_a_narrower_record_is_no_answer_to_the_question_whether_more_is_kn
     play.write(by(TOLD, THREAD))
     play.lane.pass_time()
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     assert [says for _, says in play.left] == [NoticeSays.HAVE_TOLD]
 
 
@@ -85,10 +85,10 @@ async def test_a_mark_that_comes_while_we_are_telling_is_being_said_leaves_its_e
     play.write(by(TELLING, SMS))
     play.clock.now = TELL_BY
     play.work()
-    await play.go_on(Then.ANSWERS_LATER)
+    await play.resume(Then.ANSWERS_LATER)
     play.write(by(TELLING))
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     assert [(end.notification_id, end.state) for end in play.ended] == [("notice-1", NoticeState.TOLD)]
     play.write(by(TOLD))
     play.work()
@@ -99,10 +99,10 @@ async def test_what_may_have_left_before_a_crash_is_not_said_again_by_a_channel_
     play = ByChannel()
     play.write(by(TOLD, SMS))
     play.work()
-    await play.go_on(Then.ANSWERS_LATER)
+    await play.resume(Then.ANSWERS_LATER)
     play.write(by(TOLD))
     play.work()
-    await play.go_on(Then.DIES)
+    await play.resume(Then.DIES)
     assert [(end.state, end.says) for end in play.ended] == [(NoticeState.UNKNOWN, NoticeSays.HAVE_TOLD)]
     assert play.by == [(SMS,)]
 

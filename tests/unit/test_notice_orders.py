@@ -21,7 +21,7 @@ from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id
-from streams.runtime.state import Entry
+from streams.runtime.lane.state import Entry
 from tests.lanes import START, Clock, Lane
 
 POLICY = load_policy()
@@ -114,7 +114,7 @@ class Play:
             self._take_over()
             assert len(self.lane.effects) <= 1, "two effects may say the same at a time"
 
-    async def go_on(self, then: Then) -> None:
+    async def resume(self, then: Then) -> None:
         """Have the channel do this with what it was given."""
         answer, self._answer = self._answer, None
         if answer is not None and then not in CRASHES:
@@ -191,9 +191,9 @@ async def played(order: Sequence[Event], thens: Sequence[Then], *, times: int = 
             play.clock.now = TELL_BY
         if not late or event == TIME:
             play.work()
-            await play.go_on(then)
+            await play.resume(then)
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     return play
 
 
@@ -243,10 +243,10 @@ async def test_a_report_acknowledged_long_after_it_was_due_is_still_a_follow_up(
     play.write(due(TELLING))
     play.clock.now = TELL_BY + SETTLED_FOR
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     play.write(due(TOLD))
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     assert play.left == [("notice-1", ARE_TELLING), (follow_up_id("notice-1", HAVE_TOLD), HAVE_TOLD)]
 
 
@@ -261,9 +261,9 @@ async def test_what_was_written_while_the_notifier_was_away_is_read_before_we_ar
     play.clock.now = TELL_BY
     # The timer, and the effects of its turn, come before the batch.
     play.lane.pass_time()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     assert [says for _, says in play.left] == ([HAVE_TOLD] if stands is TOLD else [])
 
 
@@ -275,9 +275,9 @@ async def test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_s
     await play.lane.perform()
     play.write(due(TOLD))
     play.open_again()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     assert play.left == [("notice-1", ARE_TELLING), (follow_up_id("notice-1", HAVE_TOLD), HAVE_TOLD)]
     assert [(end.state, end.says) for end in play.ended] == [
         (NoticeState.UNKNOWN, ARE_TELLING),
@@ -303,7 +303,7 @@ async def test_a_withheld_notice_is_settled_at_once_and_for_good_however_its_rep
     play.write(due(TOLD, withheld if withheld is WithheldBecause.NO_CHANNEL else None))
     play.clock.now = TELL_BY
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     assert [(end.state, end.says, end.reason) for end in play.ended] == [(state, None, withheld)]
     assert (play.left, play.lane.timers) == ([], {})
 
@@ -314,7 +314,7 @@ async def test_a_follow_up_that_is_not_safe_any_more_is_deferred_under_its_own_i
     play.work()
     play.clock.now = TELL_BY
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     play.write(due(TOLD, WithheldBecause.NOT_SAFE_TO_CONTACT))
     play.work()
     assert [(end.notification_id, end.state, end.says) for end in play.ended] == [
@@ -329,7 +329,7 @@ async def test_channels_that_became_unsafe_while_the_notice_waited_are_not_used(
     play.work()
     play.write(due(TOLD, WithheldBecause.NOT_SAFE_TO_CONTACT))
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     assert [end.state for end in play.ended] == [NoticeState.DEFERRED]
     assert play.left == []
 
@@ -358,10 +358,10 @@ async def test_of_a_report_that_was_withdrawn_only_what_outweighs_the_notice_bef
         play.clock.now = TELL_BY
     for each in stands:
         play.work()
-        await play.go_on(Then.TELLS)
+        await play.resume(Then.TELLS)
         play.write(due(each))
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     expected = [ARE_TELLING, *says] if was_said else [each for each in says if each is HAVE_TOLD]
     assert [each for _, each in play.left] == expected
 
@@ -372,13 +372,13 @@ async def test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known()
     play.write(due(TELLING))
     play.clock.now = TELL_BY
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     play.reaches = True
     # What was known already brings nothing: a record that is read again is no reason to try.
     for stands in (TELLING, NOT_TOLD, TOLD, TOLD):
         play.write(due(stands))
         play.work()
-        await play.go_on(Then.TELLS)
+        await play.resume(Then.TELLS)
     follow_up = follow_up_id("notice-1", HAVE_TOLD)
     assert [(end.notification_id, end.state, end.reason) for end in play.ended] == [
         ("notice-1", NoticeState.UNREACHABLE, "account_closed"),
@@ -392,7 +392,7 @@ async def test_of_a_report_that_reached_nobody_nothing_more_is_said_for_the_same
     play.reaches = False
     play.write(due(TOLD))
     play.work()
-    await play.go_on(Then.TELLS)
+    await play.resume(Then.TELLS)
     play.reaches = True
     play.write(due(TOLD))
     play.work()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import ContactChannel, WithheldBecause
-from streams.domain.notices import notify
+from streams.domain.policy.notices import notify
 from tests.unit.policy_cases import disclosure
 
 SMS, EMAIL, MESSAGE = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.DIRECT_MESSAGE

@@ -22,7 +22,7 @@ from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import AGENCY_NAMES, Notice, compose
 from services.notifier.notifier import Notifier
 from streams.domain.ids import notice_reference
-from streams.runtime.state import Entry
+from streams.runtime.lane.state import Entry
 from tests.lanes import START, Clock, Lane
 
 POLICY = load_policy()

@@ -13,7 +13,7 @@ from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier, Tell
 from streams.domain.ids import rejected_notice_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record
-from streams.runtime.isolation import EndsTurns
+from streams.runtime.lane.poison_errors import PoisonRecord
 from tests.lanes import Clock, Lane
 
 DUE = NotificationDue(
@@ -96,7 +96,7 @@ def test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_place(lane:
 def put_aside_record(lane: Lane, due: NotificationDue) -> None:
     record = Record("source", 0, 7, 0, b"person", encode("NotificationDue", due.model_dump()), ())
     turn = lane._turn()
-    lane.agent.rejected(record, EndsTurns("KeyError"), turn)
+    lane.agent.rejected(record, PoisonRecord("KeyError"), turn)
     lane._commit(turn)
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from schemas.policy import ClauseId
 from schemas.vocabulary import ClauseState, ConcernKind, Outcome
+from streams.domain.policy.clause_rules import CLAUSE_RULES, CONCERNS
+from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import facts_of
-from streams.domain.policy.outcome import judge
-from streams.domain.policy.table import CONCERNS, TABLE
 from tests.unit.policy_cases import (
     ADULT,
     ADULT_AT_RISK,
@@ -243,9 +243,9 @@ def test_a_life_in_danger_in_one_concern_sets_ad_2_aside_for_all() -> None:
 def test_a_concern_whose_clause_is_not_in_the_table_is_open_never_ruled_out(kind: ConcernKind) -> None:
     facts, _ = facts_of(disclosure(concern(kind.value), subject=CHILD, safety=SAFE), POLICY)
     for clause in POLICY.judging(kind):
-        without = tuple(row for row in TABLE if row.clause is not clause)
+        without = tuple(row for row in CLAUSE_RULES if row.clause is not clause)
 
-        concluded = judge(facts, POLICY, without)
+        concluded = evaluate(facts, POLICY, without)
 
         assert {each.id: each.state for each in concluded.findings}[clause] is ClauseState.OPEN
         assert concluded.outcome is Outcome.REVIEW
@@ -262,7 +262,10 @@ def test_a_clause_of_the_case_that_is_not_in_the_table_leads_to_a_person(clause:
     }[clause]
     facts, _ = facts_of(told, POLICY)
 
-    assert judge(facts, POLICY, tuple(row for row in TABLE if row.clause is not clause)).outcome is Outcome.REVIEW
+    assert (
+        evaluate(facts, POLICY, tuple(row for row in CLAUSE_RULES if row.clause is not clause)).outcome
+        is Outcome.REVIEW
+    )
 
 
 def test_the_table_and_the_policy_agree_on_what_each_clause_judges() -> None:
@@ -280,4 +283,4 @@ def test_a_row_more_does_not_change_another_row() -> None:
     # Rows are independent: the same row twice decides as once.
     facts, _ = facts_of(disclosure(concern("abuse", ongoing=True)), POLICY)
 
-    assert judge(facts, POLICY, (*TABLE, replace(TABLE[0]))) == judge(facts, POLICY, TABLE)
+    assert evaluate(facts, POLICY, (*CLAUSE_RULES, replace(CLAUSE_RULES[0]))) == evaluate(facts, POLICY, CLAUSE_RULES)

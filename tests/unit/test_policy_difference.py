@@ -10,11 +10,11 @@ import pytest
 
 from schemas.policy import Addressee, ClauseId, Policy
 from schemas.vocabulary import Agency, ConcernKind, Role
-from streams.domain.policy.difference import ClauseChange, Difference, difference
+from streams.domain.plain_english.difference import ClauseChange, Difference, difference
+from streams.domain.plain_english.space import combinations_of
+from streams.domain.policy.clause_rules import CLAUSE_RULES
+from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import CaseFacts, ConcernFacts
-from streams.domain.policy.outcome import judge
-from streams.domain.policy.space import combinations_of
-from streams.domain.policy.table import TABLE
 from tests.unit.policy_cases import POLICY
 
 UNCONFIRMED = "review: no trained person has made or confirmed the report yet; proposed:"
@@ -68,7 +68,7 @@ def test_nothing_changes_from_a_version_to_itself() -> None:
     ],
 )
 def test_every_combination_of_a_clause_s_facts_is_counted(clause: str, combinations: int) -> None:
-    assert sum(each.stands_for for each in combinations_of(ClauseId(clause), TABLE)) == combinations
+    assert sum(each.stands_for for each in combinations_of(ClauseId(clause), CLAUSE_RULES)) == combinations
     # Made or confirmed by a trained person, and not.
     assert of(nothing(), clause).combinations == 2 * combinations
 
@@ -110,7 +110,7 @@ def test_the_counts_are_those_of_every_single_combination() -> None:
         concern = ConcernFacts(ConcernKind.ABUSE, ("none", ongoing, False, False, False))
         case = (True, True, under_16, under_18, *at_risk, False, False, False, trained, worker, care, (concern,))
         facts = CaseFacts._make(case)
-        was, becomes = judge(facts, POLICY, TABLE), judge(facts, other, TABLE)
+        was, becomes = evaluate(facts, POLICY, CLAUSE_RULES), evaluate(facts, other, CLAUSE_RULES)
         if was.agencies != becomes.agencies:
             counted[was.outcome] += 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import schemas.policy
-from schemas.policy import ClauseId, WrongPolicy, load_policy
+from schemas.policy import ClauseId, ConfigFileError, load_policy
 
 TEXT = (Path(schemas.policy.__file__).parent / "versions" / "2025-01-01.toml").read_text(encoding="utf-8")
 
@@ -88,7 +88,7 @@ def test_a_wrong_value_is_refused_with_its_line_and_the_reason(
     text = TEXT.replace(old, new, 1)
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(WrongPolicy) as wrong:
+    with pytest.raises(ConfigFileError) as wrong:
         load_policy(path)
 
     assert [words for words in said if words not in str(wrong.value)] == []
@@ -109,7 +109,7 @@ def test_all_faults_are_named_at_once_and_each_once(tmp_path: Path) -> None:
     text = TEXT.replace('"30 days"', '"30"').replace(OTHER_AGENCIES, 'agencies = ["vicar"]')
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(WrongPolicy) as wrong:
+    with pytest.raises(ConfigFileError) as wrong:
         load_policy(path)
 
     assert [fault.reason.partition(":")[0] for fault in wrong.value.faults] == ["current_for", "routes[3].agencies[0]"]
@@ -119,7 +119,7 @@ def test_what_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_bytes(b'version = "1"\n# \xff\n')
 
-    with pytest.raises(WrongPolicy, match=r"wrong\.toml, line 2: is not UTF-8 text"):
+    with pytest.raises(ConfigFileError, match=r"wrong\.toml, line 2: is not UTF-8 text"):
         load_policy(path)
 
 
@@ -135,12 +135,12 @@ def test_a_missing_share_is_named(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(TEXT[:start] + TEXT[TEXT.index("# ---- The clauses") :], encoding="utf-8")
 
-    with pytest.raises(WrongPolicy, match=r"line \d+: shares: missing: care_team"):
+    with pytest.raises(ConfigFileError, match=r"line \d+: shares: missing: care_team"):
         load_policy(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(WrongPolicy, match=r"none\.toml: No such file"):
+    with pytest.raises(ConfigFileError, match=r"none\.toml: No such file"):
         load_policy(tmp_path / "none.toml")
 
 

@@ -6,9 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import ClauseState, ConcernKind, ImmediateDanger, Outcome
+from streams.domain.policy.clause_rules import CLAUSE_RULES
+from streams.domain.policy.evaluation import Evaluation, evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, ConcernFacts
-from streams.domain.policy.outcome import Conclusion, judge
-from streams.domain.policy.table import TABLE
 from tests.unit.policy_cases import POLICY
 
 TRI = st.sampled_from([True, False, None])
@@ -52,8 +52,8 @@ def two_cases_of_one_kind(draw: st.DrawFn) -> tuple[CaseFacts, CaseFacts]:
 any_cases = st.lists(st.sampled_from(ConcernKind), min_size=1, max_size=3).flatmap(lambda kinds: cases(*kinds))
 
 
-def concluded(facts: CaseFacts) -> Conclusion:
-    return judge(facts, POLICY, TABLE)
+def concluded(facts: CaseFacts) -> Evaluation:
+    return evaluate(facts, POLICY, CLAUSE_RULES)
 
 
 def _with(facts: CaseFacts, other: CaseFacts, names: set[str]) -> CaseFacts:

@@ -20,9 +20,9 @@ from schemas.vocabulary import (
     Timeframe,
 )
 from streams.domain.policy import decide, ruling
+from streams.domain.policy.cache_key import fact_key_of
 from streams.domain.policy.facts import facts_of, when_disclosed
 from streams.domain.policy.ruling import decide_plainly
-from streams.domain.policy.vector import vector_of
 from tests.unit.policy_cases import NOW, POLICY
 from tests.unit.test_scenario_day import DISCLOSURES
 
@@ -123,7 +123,7 @@ def test_equal_vectors_have_equal_facts_and_notes(one: ReadableDisclosure, other
     # Two by chance are seldom alike: the second takes over everything but one part of the first.
     for part in ("assessment", "subject", "safety", "disclosed_at", "contact"):
         mixed = one.model_copy(update={part: getattr(other, part)})
-        vectors = [vector_of(each, when_disclosed(each), STARTS[0], POLICY.current_for) for each in (one, mixed)]
+        vectors = [fact_key_of(each, when_disclosed(each), STARTS[0], POLICY.current_for) for each in (one, mixed)]
         read = [facts_of(each, POLICY) for each in (one, mixed)]
 
         assert read[0] == read[1] or vectors[0] != vectors[1]

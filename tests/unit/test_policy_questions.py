@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from schemas.vocabulary import ConcernKind, Outcome
-from streams.domain.policy.answers import Question, answers_to, consequence, questions
+from streams.domain.plain_english.answers import Question, answers_to, consequence, questions
+from streams.domain.policy.clause_rules import CLAUSE_RULES
+from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, facts_of
-from streams.domain.policy.outcome import judge
-from streams.domain.policy.table import TABLE
 from tests.unit.policy_cases import AGE_UNKNOWN, CONTRADICTED, POLICY, SAFE, TEEN, UNCLEAR, concern, disclosure
 from tests.unit.test_policy_explanations import AT_RISK, any_cases
 
@@ -124,7 +124,7 @@ def _unknown(facts: CaseFacts) -> list[str]:
 @settings(max_examples=500, deadline=None)
 @given(any_cases)
 def test_what_is_unknown_and_not_asked_changes_nothing(facts: CaseFacts) -> None:
-    concluded = judge(facts, POLICY, TABLE)
+    concluded = evaluate(facts, POLICY, CLAUSE_RULES)
     now = consequence(concluded)
     if Outcome.EMERGENCY in (now.outcome, now.proposed):  # which waits for no answer, whatever it would add
         return
@@ -134,7 +134,7 @@ def test_what_is_unknown_and_not_asked_changes_nothing(facts: CaseFacts) -> None
             # unknown: the policy says so, and asks about the contradiction.
             continue
         for _, answered in answers_to(facts, path):
-            assert consequence(judge(answered, POLICY, TABLE)) == now
+            assert consequence(evaluate(answered, POLICY, CLAUSE_RULES)) == now
 
 
 @settings(max_examples=300, deadline=None)
@@ -142,14 +142,15 @@ def test_what_is_unknown_and_not_asked_changes_nothing(facts: CaseFacts) -> None
 def test_every_question_has_answers_and_says_truly_what_they_change(facts: CaseFacts) -> None:
     found = questions(facts, POLICY)
 
-    assert tuple(question.path for question in found) == judge(facts, POLICY, TABLE).asks
+    assert tuple(question.path for question in found) == evaluate(facts, POLICY, CLAUSE_RULES).asks
     for question in found:
         base = facts
         for path, said in question.given:
             base = dict(answers_to(base, path))[said]
-        now = consequence(judge(base, POLICY, TABLE))
+        now = consequence(evaluate(base, POLICY, CLAUSE_RULES))
         tried = {
-            said: consequence(judge(answered, POLICY, TABLE)) for said, answered in answers_to(base, question.path)
+            said: consequence(evaluate(answered, POLICY, CLAUSE_RULES))
+            for said, answered in answers_to(base, question.path)
         }
         assert {answer.value: answer.follows for answer in question.answers} == tried
         assert len(tried) >= 1

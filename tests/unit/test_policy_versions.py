@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import schemas.policy
-from schemas.policy import Policies, WrongPolicy, load_policies, load_policy
+from schemas.policy import ConfigFileError, Policies, load_policies, load_policy
 from schemas.vocabulary import Outcome
 from streams.domain.policy import decide
 from tests.unit.policy_cases import NOW, TEEN, concern, disclosure, state
@@ -114,7 +114,7 @@ def test_a_file_by_itself_has_the_scope_of_its_own_date(write: Write) -> None:
 
 
 def refused(folder: Path) -> list[str]:
-    with pytest.raises(WrongPolicy) as wrong:
+    with pytest.raises(ConfigFileError) as wrong:
         load_policies(folder)
     return [str(fault) for fault in wrong.value.faults]
 

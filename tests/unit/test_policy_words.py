@@ -8,13 +8,10 @@ import pytest
 
 from schemas.policy import ClauseId
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Outcome, ReviewReason
-from streams.domain.policy import decide
-from streams.domain.policy.answers import CLOSED_SETS
-from streams.domain.policy.explanation import explanation
-from streams.domain.policy.facts import FACTS_OF, CaseFacts
-from streams.domain.policy.sheet import names_of, needs_of, sheet
-from streams.domain.policy.table import TABLE
-from streams.domain.policy.wording import (
+from streams.domain.plain_english.answers import CLOSED_SETS
+from streams.domain.plain_english.clause_table import clause_table, names_of, needs_of
+from streams.domain.plain_english.explanation import explanation
+from streams.domain.plain_english.wording import (
     AGENCIES,
     FACTS,
     KINDS,
@@ -26,6 +23,9 @@ from streams.domain.policy.wording import (
     listed,
     state_words,
 )
+from streams.domain.policy import decide
+from streams.domain.policy.clause_rules import CLAUSE_RULES
+from streams.domain.policy.facts import FACTS_OF, CaseFacts
 from tests.unit.policy_cases import ADULT, AGE_UNKNOWN, NOW, POLICY, SAFE, TEEN, concern, disclosure
 from tests.unit.test_scenario_day import DISCLOSURES
 
@@ -40,7 +40,7 @@ def explained(*concerns: dict[str, Any], **how: Any) -> list[str]:
 
 def test_every_fact_of_the_table_has_words_for_each_of_its_values() -> None:
     in_concerns = {name for names in FACTS_OF.values() for name in names}
-    named = {name for row in TABLE for need in needs_of(row) for name in names_of(need)}
+    named = {name for row in CLAUSE_RULES for need in needs_of(row) for name in names_of(need)}
 
     assert set(FACTS) == named | in_concerns | (set(CaseFacts._fields) - {"concerns"})
     for name, words in FACTS.items():
@@ -196,16 +196,16 @@ def test_other_support_is_always_offered_unless_nothing_was_looked_at() -> None:
 
 
 def test_the_table_has_every_clause_in_its_order_with_its_words() -> None:
-    entries = sheet(POLICY)
+    entries = clause_table(POLICY)
 
     assert [entry.id for entry in entries] == list(ClauseId)
     assert all(entry.text and entry.plain and entry.staff for entry in entries)
-    settled = {row.clause for row in TABLE}
+    settled = {row.clause for row in CLAUSE_RULES}
     assert {entry.id for entry in entries if entry.how} == settled == {entry.id for entry in entries if entry.facts}
 
 
 def test_a_row_of_the_table_in_words() -> None:
-    entries = {entry.id: entry for entry in sheet(POLICY)}
+    entries = {entry.id: entry for entry in clause_table(POLICY)}
 
     assert entries["LT-4"] == replace(
         entries["LT-4"],

@@ -1,8 +1,8 @@
 """The queues of a lane: bounded in bytes, each topic by itself, the most urgent first."""
 
 from streams.runtime import Record
-from streams.runtime.batches import Batch
-from streams.runtime.queues import QUEUE_BYTES, Queues
+from streams.runtime.lane.batches import Batch
+from streams.runtime.lane.queues import QUEUE_BYTES, Queues
 
 
 def batch(topic: str, begin: int, count: int, value_bytes: int = 1) -> Batch:
@@ -16,9 +16,9 @@ def offsets(taken: Batch) -> list[int]:
 
 def test_a_queue_is_full_by_bytes_and_not_by_records() -> None:
     queues = Queues(["urgent", "routine"])
-    queues.put(batch("routine", 0, 1_000))
+    queues.enqueue(batch("routine", 0, 1_000))
     assert not queues.is_full("routine")
-    queues.put(batch("routine", 1_000, 1, QUEUE_BYTES))
+    queues.enqueue(batch("routine", 1_000, 1, QUEUE_BYTES))
     assert queues.is_full("routine")
     # A backlog of one topic is no reason to leave another out of the fetch.
     assert not queues.is_full("urgent")
@@ -30,7 +30,7 @@ def test_a_queue_is_full_by_bytes_and_not_by_records() -> None:
 
 def test_a_record_larger_than_the_bound_is_taken_all_the_same() -> None:
     queues = Queues(["t"])
-    queues.put(batch("t", 0, 1, 2 * QUEUE_BYTES))
+    queues.enqueue(batch("t", 0, 1, 2 * QUEUE_BYTES))
     assert queues.is_full("t")
     assert offsets(queues.take("t", 10)) == [0]
     assert not queues.is_full("t")
@@ -39,7 +39,7 @@ def test_a_record_larger_than_the_bound_is_taken_all_the_same() -> None:
 def test_fetches_that_follow_each_other_are_taken_as_one_up_to_the_limit() -> None:
     queues = Queues(["t"])
     for begin in (0, 3, 6):
-        queues.put(batch("t", begin, 3))
+        queues.enqueue(batch("t", begin, 3))
     first = queues.take("t", 7)
     assert (offsets(first), first.begin, first.end) == ([0, 1, 2, 3, 4, 5, 6], 0, 7)
     rest = queues.take("t", 7)
@@ -49,18 +49,18 @@ def test_fetches_that_follow_each_other_are_taken_as_one_up_to_the_limit() -> No
 
 def test_fetches_that_do_not_meet_stay_apart() -> None:
     queues = Queues(["t"])
-    queues.put(batch("t", 0, 3))
-    queues.put(batch("t", 1, 3))  # sought back
+    queues.enqueue(batch("t", 0, 3))
+    queues.enqueue(batch("t", 1, 3))  # sought back
     assert offsets(queues.take("t", 100)) == [0, 1, 2]
     assert offsets(queues.take("t", 100)) == [1, 2, 3]
 
 
 def test_the_most_urgent_topic_is_first_and_outweighs_those_behind_it() -> None:
     queues = Queues(["urgent", "middle", "routine"])
-    queues.put(batch("routine", 0, 1))
+    queues.enqueue(batch("routine", 0, 1))
     assert queues.first() == "routine"
     assert not queues.is_outweighed("routine")
-    queues.put(batch("middle", 0, 1))
+    queues.enqueue(batch("middle", 0, 1))
     assert queues.first() == "middle"
     assert queues.is_outweighed("routine")
     assert not queues.is_outweighed("middle")
@@ -69,8 +69,8 @@ def test_the_most_urgent_topic_is_first_and_outweighs_those_behind_it() -> None:
 
 def test_what_is_put_back_is_taken_first_and_what_is_cleared_is_gone() -> None:
     queues = Queues(["t"])
-    queues.put(batch("t", 0, 4))
-    queues.put(batch("t", 4, 4))
+    queues.enqueue(batch("t", 0, 4))
+    queues.enqueue(batch("t", 4, 4))
     taken = queues.take("t", 4)
     queues.put_back(taken.split(2)[1])
     again = queues.take("t", 4)

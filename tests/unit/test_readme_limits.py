@@ -4,7 +4,7 @@ from pathlib import Path
 
 from schemas.vocabulary import Agency
 from streams.domain.delivery import RETRY_POLICIES
-from streams.domain.policy.wording import length_words
+from streams.domain.plain_english.wording import length_words
 
 README = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
 

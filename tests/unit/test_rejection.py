@@ -12,8 +12,8 @@ from schemas.errors import Invalid, Problem, Unreadable
 from schemas.topics import CATALOGUE, MAX_VALUE_BYTES
 from streams.runtime import Record
 from streams.runtime.agent import Output
-from streams.runtime.rejection import rejected
-from streams.runtime.transaction import MAX_REQUEST_BYTES
+from streams.runtime.lane.rejection import rejected
+from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
 from streams.runtime.unreadable import offset_behind, refuse_unreadable
 from tests.fetches import of_aiokafka
 from tests.raw_records import stored

@@ -14,7 +14,7 @@ from schemas.reviews import ReviewOutcome
 from schemas.topics import CATALOGUE, TopicName
 from schemas.vocabulary import Service
 from services.review.answering import signed
-from services.review.book import Book, Known, NoSuchReview
+from services.review.review_index import Known, NoSuchReview, ReviewIndex
 from services.review.sealed_words import as_it_came, disclosed
 from services.review.words import described, fields_of, table, ways_to_settle
 from streams.domain.ids import decision_id
@@ -29,8 +29,8 @@ from tests.turns import MARKERS, NOW, PARTITION, Lane, admit_lane, admitted, ass
 from tests.turns import disclosed as told_as
 
 
-def book_of(lane: Lane) -> Book:
-    book = Book()
+def book_of(lane: Lane) -> ReviewIndex:
+    book = ReviewIndex()
     for output in lane.outputs:
         if output.topic == TopicName.REVIEWS:
             book.take(PARTITION, *decode(output.value or b"", *CATALOGUE[TopicName.REVIEWS].carries))

@@ -14,9 +14,9 @@ from schemas.topics import TopicName
 from services.cli import review_decide
 from services.cli.review_came import report
 from services.review import answering
-from services.review.answering import AskedAgain, Refused
-from services.review.book import Known
+from services.review.answering import AskedAgain, OutcomeRejected
 from services.review.options import as_options
+from services.review.review_index import Known
 from services.settings import SettingsError
 from tests.decide_reviews import conflict_review, decide
 from tests.disclosures import id_of
@@ -192,7 +192,7 @@ def test_a_refusal_of_decide_is_said_with_the_names_of_the_options(reason: str, 
 
 def test_what_decide_refused_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
-        report(Refused("agencies: needs at least one"), outcome())
+        report(OutcomeRejected("agencies: needs at least one"), outcome())
     said = "confide: refused, the review is still open: --agency: needs at least one\n"
     assert capsys.readouterr().err == said
     report(AskedAgain(NOW), outcome())

@@ -9,8 +9,8 @@ from schemas.policy import load_policies
 from schemas.records import Decision
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, DeliveryState
-from services.review.book import Known
 from services.review.reading import Followed, Topics
+from services.review.review_index import Known
 from services.review.words import described, fields_of, table, ways_to_settle
 from streams.runtime import Turn
 from tests.decide_reviews import ADULT, HOUR, MINUTE, VOLUNTEER, answered, asked, concern, decide, reviews, unconfirmed

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, ClauseId
 from schemas.vocabulary import ProfessionalRole
-from streams.domain.routing import route
+from streams.domain.policy.routing import route
 from tests.unit.policy_cases import POLICY
 
 SOCIAL_WORKER, CARE = ProfessionalRole.SOCIAL_WORKER, ProfessionalRole.CARE_PROFESSIONAL

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kafka.errors import KafkaTimeoutError
 
-from services.sdk import DisclosureProducer, Unavailable
+from services.sdk import DisclosureProducer, KafkaUnavailable
 from tests.disclosures import disclosure
 
 _SOON = 10.0
@@ -47,7 +47,7 @@ def test_behind_a_connection_that_failed_nobody_tries_at_once_again() -> None:
     producer = Connecting(None)
     producer.goes_on.set()
     for number in range(5):
-        with pytest.raises(Unavailable):
+        with pytest.raises(KafkaUnavailable):
             producer.publish(disclosure(f"d-{number}"))
     assert producer.tried == 1
     producer.close()
@@ -60,9 +60,9 @@ def test_a_producer_that_is_closed_while_it_connects_leaves_no_connection() -> N
         assert producer.tries.acquire(timeout=_SOON)
         producer.close()
         producer.goes_on.set()
-        with pytest.raises(Unavailable, match="closed"):
+        with pytest.raises(KafkaUnavailable, match="closed"):
             sent.result(_SOON)
     assert made.is_closed
-    with pytest.raises(Unavailable, match="closed"):
+    with pytest.raises(KafkaUnavailable, match="closed"):
         producer.publish(disclosure("d-later"))
     assert producer.tried == 1

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from streams.runtime.worker import is_done
+from streams.runtime.transport.worker import is_done
 
 
 async def test_what_goes_on_when_it_is_cancelled_is_not_waited_for() -> None:
@@ -37,7 +37,7 @@ async def test_what_is_done_in_time_is_done_and_what_it_raises_is_raised() -> No
 #: A worker that has stopped, but for a task that goes on when it is cancelled.
 _STOPPED = """
 import asyncio
-from streams.runtime import worker
+from streams.runtime.transport import worker
 
 async def goes_on():
     while True:
@@ -67,7 +67,7 @@ def test_a_task_that_does_not_end_does_not_keep_a_process_that_has_stopped() -> 
 #: A worker that is asked to stop when its loop runs and has no handlers of its own yet.
 _STOPPED_EARLY = """
 import os, signal, sys
-from streams.runtime import worker
+from streams.runtime.transport import worker
 
 def hook(event, _):
     if event == "tempfile.mkdtemp":

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streams.runtime.timer_gate import FetchCounts, FetchProgress, TimerGate
+from streams.runtime.lane.timer_gate import FetchCounts, FetchProgress, TimerGate
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 #: Longer than timers wait while nothing moves, and while nothing is fetched (seconds).

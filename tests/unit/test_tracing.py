@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from streams.runtime import Cause, Record, Turn
-from streams.runtime.tracing import TurnSpans, cause_of, context_of, format_traceparent, parse_traceparent
+from streams.runtime.lane.tracing import TurnSpans, cause_of, context_of, format_traceparent, parse_traceparent
 
 ONE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TWO = b"00-5bf92f3577b34da6a3ce929d0e0e4737-10f067aa0ba902b7-03"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka import errors
 
-from streams.runtime.transaction import TransactionalWriter, Undeliverable
+from streams.runtime.lane.transaction import TransactionalWriter, Undeliverable
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 #: A worker that ends before it is connected, and says which class reads what its consumers fetch.
 _BEGINS = """
 from aiokafka.consumer import fetcher
-from streams.runtime import worker
+from streams.runtime.transport import worker
 
 async def run(wiring, instance, stopped):
     print(fetcher.PartitionRecords.__name__)

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from streams.runtime import LaneGroup
-from streams.runtime.transport import Wiring
-from streams.runtime.worker import SESSION_SECONDS, _app
+from streams.runtime.transport.lane_assignment import Wiring
+from streams.runtime.transport.worker import SESSION_SECONDS, _app
 
 
 async def test_no_client_of_faust_waits_for_longer_than_a_session(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from infra.broker import BrokerError, LocalBroker, answers
 from infra.broker.probe import free_port
 from infra.topics import TopicsError, apply
 from services.cli.demo.account import Account
-from services.cli.demo.desk import Desk, make_keys, refuse_once, working
 from services.cli.demo.feeding import feed
 from services.cli.demo.leaving import agency_logs, leave
 from services.cli.demo.processes import AGENCY_SLUGS, ProcessLost, Supervisor, specifications
 from services.cli.demo.reading import Reader, has_disclosures
+from services.cli.demo.safeguarding_lead import SafeguardingLead, make_keys, refuse_once, working
 from services.cli.demo.view import View, summary
 
 #: How long the house may take to open, and the last answers to come (seconds).
@@ -76,10 +76,10 @@ async def _play(lines: list[bytes], out: Path | None, partitions: int, workers: 
             with _reading(house.bootstrap, account, view) as reader:
                 opened = time.monotonic()
                 view.say(f"the house is open after {opened - began:.1f} s: Kafka at {house.bootstrap}")
-                desk = Desk(house.bootstrap, house.keys, account)
-                if desk.is_staffed:
+                lead = SafeguardingLead(house.bootstrap, house.keys, account)
+                if lead.is_staffed:
                     await refuse_once(house.refusing)
-                async with working(desk):
+                async with working(lead):
                     with view:
                         feeding = asyncio.create_task(feed(lines, house.gateway, account, paced=paced))
                         await _while_running(feeding.done, house.supervisor, reader, view, account, limit=None)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import infra.broker.bound
+import infra.broker.die_with_parent
 from schemas.vocabulary import Agency
 
 #: What runs in the demo, as `docker-compose.yml` names it.
@@ -133,7 +133,7 @@ class Supervisor:
 
     async def _spawn(self, specification: Specification) -> asyncio.subprocess.Process:
         # Bound to this process: whatever ends the demo ends what it started.
-        bound = [sys.executable, infra.broker.bound.__file__, str(os.getpid())]
+        bound = [sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid())]
         with (self._logs / f"{specification.name}.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *bound,

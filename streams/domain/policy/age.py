@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.disclosure import ReadableSubject
 from schemas.vocabulary import AgeBand
-from streams.domain.policy.needs import Tri
+from streams.domain.policy.three_valued import Tri
 
 _LONDON = ZoneInfo("Europe/London")
 #: Before this hour of UTC it is the same day in London, whose clocks were never more than two hours ahead.

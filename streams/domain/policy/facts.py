@@ -20,7 +20,7 @@ from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policy
 from schemas.vocabulary import ConcernKind, ProfessionalRole
 from streams.domain.policy.age import Age, age_of
-from streams.domain.policy.needs import Tri, Value
+from streams.domain.policy.three_valued import Tri, Value
 
 _MODELS: tuple[tuple[ConcernKind, type[Any]], ...] = (
     (ConcernKind.SUICIDE, Suicide),

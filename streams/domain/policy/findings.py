@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from schemas.policy import ClauseId, Policy
 from schemas.vocabulary import ClauseState, ConcernKind, ImmediateDanger
+from streams.domain.policy.clause_rules import ClauseRule
 from streams.domain.policy.facts import FACTS_OF, CaseFacts
-from streams.domain.policy.needs import Fact, Tri, Value, Values, every, some
-from streams.domain.policy.table import Row
+from streams.domain.policy.three_valued import Fact, Tri, Value, Values, all_of, any_of
 
 #: What a Kleene value is as the state of a clause.
 _STATE_OF: dict[Tri, ClauseState] = {
@@ -21,7 +21,7 @@ _SAFETY = ("says_safe", "contradicted", "unclear")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ClauseResult:
     """A finding with what is only needed to decide."""
 
     clause: ClauseId
@@ -41,7 +41,7 @@ def case_values(facts: CaseFacts) -> dict[str, Value]:
     """Return the facts of the case by name, with those that follow from several."""
     values: dict[str, Value] = {name: getattr(facts, name) for name in facts._fields if name != "concerns"}
     # An adult at risk of harm is 18 or over (AR-1); with all three yes an unknown age is in the group either way.
-    values["adult_at_risk"] = False if facts.under_18 else every(getattr(facts, name) for name in _AT_RISK)
+    values["adult_at_risk"] = False if facts.under_18 else all_of(getattr(facts, name) for name in _AT_RISK)
     values["life_in_danger"] = any(
         concern.values[FACTS_OF[concern.kind].index("immediate_danger")] is ImmediateDanger.LIFE
         for concern in facts.concerns
@@ -49,40 +49,40 @@ def case_values(facts: CaseFacts) -> dict[str, Value]:
     return values
 
 
-def look_at_concerns(facts: CaseFacts, case: Values, policy: Policy, table: Sequence[Row]) -> list[Found]:
+def look_at_concerns(facts: CaseFacts, case: Values, policy: Policy, table: Sequence[ClauseRule]) -> list[ClauseResult]:
     """Return a finding for each clause that judges a concern of this case, in the policy's order.
 
     A clause that the policy has for a kind of concern and the table has not is open: nothing was ruled out.
     """
-    looks: dict[ClauseId, list[Found]] = {}
+    looks: dict[ClauseId, list[ClauseResult]] = {}
     for index, concern in enumerate(facts.concerns):
         values = {**case, **dict(zip(FACTS_OF[concern.kind], concern.values, strict=True))}
         for clause in policy.judging(concern.kind):
             rows = [row for row in table if row.clause is clause and row.kind in (None, concern.kind)]
             found = [_look(row, values, index, concern.kind) for row in rows if _applies(row, values)]
             if not rows:
-                found = [Found(clause, ClauseState.OPEN, {}, (f"concerns[{index}]",), concern=index)]
+                found = [ClauseResult(clause, ClauseState.OPEN, {}, (f"concerns[{index}]",), concern=index)]
             looks.setdefault(clause, []).extend(found)
     of_all = {row.clause for row in table if row.of_all}
     return [_join(looks[clause], of_all=clause in of_all) for clause in ClauseId if looks.get(clause)]
 
 
-def look_at_case(clause: ClauseId, values: Values, table: Sequence[Row]) -> list[Found]:
+def look_at_case(clause: ClauseId, values: Values, table: Sequence[ClauseRule]) -> list[ClauseResult]:
     """Return the finding of a clause about the case as a whole, none where it does not come up, open without a row."""
     rows = [row for row in table if row.clause is clause]
     if not rows:
-        return [Found(clause, ClauseState.OPEN, {})]
+        return [ClauseResult(clause, ClauseState.OPEN, {})]
     looks = [_look(row, values, None, None) for row in rows if _applies(row, values)]
     return [_join(looks)] if looks else []
 
 
-def _applies(row: Row, values: Values) -> bool:
+def _applies(row: ClauseRule, values: Values) -> bool:
     return row.given is None or row.given.answer(values) is True
 
 
-def _look(row: Row, values: Values, concern: int | None, kind: ConcernKind | None) -> Found:
+def _look(row: ClauseRule, values: Values, concern: int | None, kind: ConcernKind | None) -> ClauseResult:
     answers = [need.answer(values) for need in row.needs]
-    met = every(answers)
+    met = all_of(answers)
     state = _STATE_OF[met]
     # What rules a clause out settles it alone; else all of its needs do.
     settling = [need for need, answer in zip(row.needs, answers, strict=True) if met is not False or answer is False]
@@ -90,7 +90,7 @@ def _look(row: Row, values: Values, concern: int | None, kind: ConcernKind | Non
     facts: dict[str, Value] = {}
     if met is False and row.open_if_contradicted and values["contradicted"]:
         settling.extend((Fact("contradicted"), *row.open_if_contradicted))
-        if every(need.answer(values) for need in row.open_if_contradicted):
+        if all_of(need.answer(values) for need in row.open_if_contradicted):
             state = ClauseState.OPEN
             missing.append("contradicted")
     if met and row.unless_ad_2 is not None:
@@ -107,7 +107,7 @@ def _look(row: Row, values: Values, concern: int | None, kind: ConcernKind | Non
     if row.given is not None:
         # A safety flag that was not raised settles nothing that a reader would look for.
         facts |= {name: value for name, value in row.given.settled_by(values).items() if value is True}
-    return Found(
+    return ClauseResult(
         row.clause,
         state,
         facts,
@@ -133,7 +133,7 @@ def _paths(name: str, values: Values, concern: int | None, kind: ConcernKind | N
     return ()
 
 
-def _join(looks: Sequence[Found], *, of_all: bool = False) -> Found:
+def _join(looks: Sequence[ClauseResult], *, of_all: bool = False) -> ClauseResult:
     """Return one finding of several: it holds of any concern, or where `of_all` says so only of all of them."""
     if len(looks) == 1:
         return looks[0]
@@ -142,17 +142,17 @@ def _join(looks: Sequence[Found], *, of_all: bool = False) -> Found:
     # The state that outdoes the others settles the clause alone; short of it, all concerns do together.
     settling = [found for found in looks if found.state is state] if state is order[-1] else looks
     still_open = [found for found in looks if found.state is ClauseState.OPEN]
-    return Found(
+    return ClauseResult(
         looks[0].clause,
         state,
         _merge(settling),
         tuple(dict.fromkeys(ask for found in still_open for ask in found.asks)),
         opened_by_safe=any(found.opened_by_safe for found in still_open),
-        but_for_ad_2=some(found.but_for_ad_2 for found in looks),
+        but_for_ad_2=any_of(found.but_for_ad_2 for found in looks),
     )
 
 
-def _merge(looks: Sequence[Found]) -> dict[str, Value]:
+def _merge(looks: Sequence[ClauseResult]) -> dict[str, Value]:
     """Return the facts of several concerns; one that differs between them is named with its concern's path."""
     seen: dict[str, set[Value]] = {}
     for found in looks:

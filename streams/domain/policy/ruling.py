@@ -8,11 +8,11 @@ from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policies, Policy
 from schemas.records import AgencyToTell, Finding, Notify
 from schemas.vocabulary import ContactChannel, Outcome, ReviewReason
-from streams.domain.notices import NOT_DUE, notify
+from streams.domain.policy.cache_key import FactKey, fact_key_of
+from streams.domain.policy.clause_rules import CLAUSE_RULES
+from streams.domain.policy.evaluation import Evaluation, evaluate, evaluate_cached
 from streams.domain.policy.facts import facts_of, when_disclosed
-from streams.domain.policy.outcome import Conclusion, conclude, judge
-from streams.domain.policy.table import TABLE
-from streams.domain.policy.vector import Vector, vector_of
+from streams.domain.policy.notices import NOT_DUE, notify
 
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
 #: Vectors remembered for each policy, some 5 KB each with what was concluded of them: 40 MB when full.
@@ -55,16 +55,16 @@ class _Remembered:
         self._in_scope_from = policy.in_scope_from
         self._current_for = policy.current_for
         # Where neither the clock nor the contact details add anything, the ruling itself is remembered.
-        self._concluded: dict[Vector, Ruling | tuple[Conclusion, tuple[str, ...]]] = {}
+        self._concluded: dict[FactKey, Ruling | tuple[Evaluation, tuple[str, ...]]] = {}
 
-    def of(self, disclosed: ReadableDisclosure, at: datetime) -> "Ruling | tuple[Conclusion, tuple[str, ...]]":
-        vector = vector_of(disclosed, at, self._in_scope_from, self._current_for)
+    def of(self, disclosed: ReadableDisclosure, at: datetime) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
+        vector = fact_key_of(disclosed, at, self._in_scope_from, self._current_for)
         known = self._concluded.get(vector)
         return self._add(vector, disclosed) if known is None else known
 
-    def _add(self, vector: Vector, disclosed: ReadableDisclosure) -> "Ruling | tuple[Conclusion, tuple[str, ...]]":
+    def _add(self, vector: FactKey, disclosed: ReadableDisclosure) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
         facts, notes = facts_of(disclosed, self.policy)
-        concluded = conclude(facts, self.policy)
+        concluded = evaluate_cached(facts, self.policy)
         final = concluded.reason is None and not _reported(concluded)
         made = _ruling(concluded, notes, self.policy, None, NOT_DUE) if final else (concluded, notes)
         if len(self._concluded) >= _KEPT:
@@ -108,7 +108,7 @@ def decide_plainly(
     """Return what `decide` returns, remembering nothing: the form that it is tested and measured against."""
     version = policy.in_force(when_disclosed(disclosed)) if isinstance(policy, Policies) else policy
     facts, notes = facts_of(disclosed, version)
-    return _complete(judge(facts, version, TABLE), notes, version, disclosed, now, unsafe_channels)
+    return _complete(evaluate(facts, version, CLAUSE_RULES), notes, version, disclosed, now, unsafe_channels)
 
 
 def _remember(policy: Policy) -> _Remembered:
@@ -118,12 +118,12 @@ def _remember(policy: Policy) -> _Remembered:
     return made
 
 
-def _reported(concluded: Conclusion) -> bool:
+def _reported(concluded: Evaluation) -> bool:
     return concluded.outcome is Outcome.EMERGENCY or concluded.outcome is Outcome.REFER
 
 
 def _complete(
-    concluded: Conclusion,
+    concluded: Evaluation,
     notes: tuple[str, ...],
     policy: Policy,
     disclosed: ReadableDisclosure,
@@ -139,7 +139,7 @@ def _complete(
 
 
 def _ruling(
-    concluded: Conclusion, notes: tuple[str, ...], policy: Policy, review: Asked | None, notice: Notify
+    concluded: Evaluation, notes: tuple[str, ...], policy: Policy, review: Asked | None, notice: Notify
 ) -> Ruling:
     return Ruling(
         concluded.outcome,

@@ -1,0 +1,144 @@
+"""What is done with one request: read, understood, handed to Kafka, answered."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Protocol, TypeVar
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+from starlette.requests import ClientDisconnect
+
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, parse_json
+from schemas.errors import Invalid
+from schemas.telemetry import TRACEPARENT, Attribute
+from schemas.telemetry import Span as SpanName
+from schemas.vocabulary import Service
+from services.gateway.body import Body, read_body
+from services.gateway.document import Accepted, FieldProblem, NotNow, ValidationErrors
+from services.sdk.addressing import topic_of
+from services.sdk.producer import Acknowledged, KafkaUnavailable, too_large
+from services.sdk.tracing import context_from, traceparent_of
+
+#: Seconds after which a sender is asked to come back.
+RETRY_AFTER = 5
+#: How many requests wait for Kafka at once; the rest wait for one of them, so long at most (seconds).
+_WAITING = 64
+_WAIT_SECONDS = 5.0
+_SOURCE = "gateway"
+T = TypeVar("T")
+
+
+class Publisher(Protocol):
+    """What the gateway needs of the producer SDK; its calls block."""
+
+    def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
+        """Return once Kafka has acknowledged."""
+
+    def reject(
+        self, raw: bytes, invalid: Invalid, service: Service | None, source: str, traceparent: bytes | None = None
+    ) -> Acknowledged | None:
+        """Keep what could not be understood; None where it is too large to keep."""
+
+    def ready(self) -> bool:
+        """Return whether Kafka answers."""
+
+
+class RequestHandler:
+    """Takes disclosures one request at a time, many at once."""
+
+    def __init__(self, producer: Publisher) -> None:
+        self._producer = producer
+        self._threads = ThreadPoolExecutor(_WAITING, thread_name_prefix="confide-gateway")
+        self._free = asyncio.Semaphore(_WAITING)
+
+    async def take(self, request: Request) -> Response:
+        """Answer `POST /v1/disclosures`, in the trace that the request belongs to."""
+        with trace.get_tracer("confide.gateway").start_as_current_span(
+            SpanName.GATEWAY,
+            context=context_from(request.headers.get(TRACEPARENT)),
+            kind=SpanKind.SERVER,
+            # An exception's text may quote what a person wrote.
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                response = await self._answer(request, traceparent_of(span))
+            except (KafkaUnavailable, asyncio.CancelledError):
+                # The server cancels what is still open at the end of a stop: whether Kafka has it is not known.
+                response = not_now()
+            except TimeoutError:
+                response = _refuse(408, Invalid.of("body", "did not come in time"))
+            except ClientDisconnect:
+                # Nobody is left to read it.
+                response = _refuse(400, Invalid.of("body", "was cut off"))
+            span.set_attribute(Attribute.HTTP_STATUS, response.status_code)
+            if response.status_code >= 500:
+                span.set_status(StatusCode.ERROR)
+            return response
+
+    async def is_ready(self) -> bool:
+        """Return whether Kafka answers and has the topics."""
+        try:
+            return await self._in_thread(self._producer.ready)
+        except KafkaUnavailable:
+            return False
+
+    async def _answer(self, request: Request, traceparent: bytes | None) -> Response:
+        body = await read_body(request)
+        if not body.whole or len(body.raw) > MAX_DISCLOSURE_BYTES:
+            return await self._reject(413, body, too_large(), traceparent)
+        try:
+            # Whatever its Content-Type says: an emergency is not sent back for a header when it can be understood.
+            disclosure = parse_json(body.raw)
+            await self._publish(disclosure)
+        except Invalid as invalid:
+            return await self._reject(422, body, invalid, traceparent)
+        accepted = Accepted(disclosure_id=disclosure.disclosure_id)
+        return JSONResponse(accepted.model_dump(), status_code=202)
+
+    async def _publish(self, disclosure: Disclosure) -> None:
+        with trace.get_tracer("confide.gateway").start_as_current_span(
+            SpanName.PUBLISH,
+            kind=SpanKind.PRODUCER,
+            attributes={Attribute.TOPIC: str(topic_of(disclosure))},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            await self._in_thread(partial(self._producer.publish, disclosure, traceparent_of(span)))
+
+    async def _reject(self, status: int, body: Body, invalid: Invalid, traceparent: bytes | None) -> Response:
+        if body.whole:
+            # ValidationErrors only once the original is safe: somebody may be in danger behind a malformed line.
+            await self._in_thread(
+                partial(self._producer.reject, body.raw, invalid, None, _SOURCE, traceparent),
+            )
+        return _refuse(status, invalid)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        """Return what the call returns; `KafkaUnavailable` where no thread is free in time.
+
+        Without this bound, requests whose senders have long gone would be worked off before those that wait.
+        """
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise KafkaUnavailable("too many requests wait for Kafka") from None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        finally:
+            self._free.release()
+
+
+def not_now() -> Response:
+    """Return the answer of a gateway whose Kafka does not acknowledge."""
+    return JSONResponse(NotNow().model_dump(), status_code=503, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def _refuse(status: int, invalid: Invalid) -> Response:
+    problems = [FieldProblem(field=problem.field, reason=problem.reason) for problem in invalid.problems]
+    return JSONResponse(ValidationErrors(errors=problems).model_dump(), status_code=status)

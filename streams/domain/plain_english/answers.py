@@ -1,0 +1,148 @@
+"""What the answers to what is asked would change: each is tried on the facts, and the whole is judged again."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+from schemas.policy import Policy
+from schemas.records import AgencyToTell
+from schemas.vocabulary import HousingState, ImmediateDanger, Outcome, ReviewReason, Timeframe
+from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
+from streams.domain.policy.evaluation import Evaluation, evaluate
+from streams.domain.policy.facts import FACTS_OF, CaseFacts, ConcernFacts
+from streams.domain.policy.three_valued import Value
+
+#: Facts of a concern that are not yes or no, with all they may be; unknown besides.
+CLOSED_SETS: dict[str, tuple[Value, ...]] = {
+    "immediate_danger": tuple(ImmediateDanger),
+    "timeframe": tuple(Timeframe),
+    "state": tuple(HousingState),
+}
+#: Under 16 and under 18 of the three ages that matter.
+AGES: dict[str, tuple[bool, bool]] = {
+    "under 16": (True, True),
+    "16 or 17": (False, True),
+    "18 or over": (False, False),
+}
+_OF_A_CONCERN = re.compile(r"concerns\[(\d+)\]\.(.+)")
+#: Of one question no more others are answered along with it, and no more combinations are tried.
+_ALONG, _TRIED = 2, 300
+
+
+class Consequence(NamedTuple):
+    """What a conclusion means for the person, without the findings that it rests on."""
+
+    outcome: Outcome
+    proposed: Outcome | None
+    reason: ReviewReason | None
+    agencies: tuple[AgencyToTell, ...]
+    pressing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HypotheticalAnswer:
+    """One answer to a question, and what follows once it is given."""
+
+    value: str
+    follows: Consequence
+    changes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A missing fact by its contract path, and what each answer would change.
+
+    Where it changes nothing by itself, `given` has the answers to other questions after which it does.
+    """
+
+    path: str
+    answers: tuple[HypotheticalAnswer, ...]
+    given: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def matters(self) -> bool:
+        """Whether any answer changes anything."""
+        return any(answer.changes for answer in self.answers)
+
+
+def consequence(concluded: Evaluation) -> Consequence:
+    """Return what a conclusion means for the person."""
+    return Consequence(concluded.outcome, concluded.proposed, concluded.reason, concluded.agencies, concluded.pressing)
+
+
+def questions(facts: CaseFacts, policy: Policy, table: Sequence[ClauseRule] = CLAUSE_RULES) -> tuple[Question, ...]:
+    """Return every question of the conclusion on these facts, with the consequence of each answer to it."""
+    asks = evaluate(facts, policy, table).asks
+    return tuple(_question(path, tuple(ask for ask in asks if ask != path), facts, policy, table) for path in asks)
+
+
+def answers_to(facts: CaseFacts, path: str) -> Iterator[tuple[str, CaseFacts]]:
+    """Yield the answers that a question may have, in words, each with the facts once it is given."""
+    place, _, name = path.rpartition(".")
+    if path == "subject.age":
+        # What is known of the age already stays so: only the limit in doubt is answered.
+        for said, (under_16, under_18) in AGES.items():
+            if facts.under_16 in (None, under_16) and facts.under_18 in (None, under_18):
+                yield said, facts._replace(under_16=under_16, under_18=under_18)
+    elif path == "subject.professionals":
+        yield "a social worker is known", facts._replace(social_worker_known=True)
+        yield "somebody involved in their care is known", facts._replace(care_professional_known=True)
+    elif path == "safety.says_safe":
+        yield "yes", facts
+        yield "no", facts._replace(says_safe=False, contradicted=False)
+    elif place in ("subject.adult_at_risk", "safety"):
+        for said, value in (("yes", True), ("no", False)):
+            fact: dict[str, Any] = {name: value}
+            yield said, facts._replace(**fact)
+    elif (of_a_concern := _OF_A_CONCERN.fullmatch(path)) is not None:
+        yield from _of_a_concern(facts, int(of_a_concern[1]), of_a_concern[2])
+
+
+def _of_a_concern(facts: CaseFacts, index: int, name: str) -> Iterator[tuple[str, CaseFacts]]:
+    concern = facts.concerns[index]
+    position = FACTS_OF[concern.kind].index(name)
+    for value in CLOSED_SETS.get(name, (True, False)):
+        said = str(value) if isinstance(value, str) else "yes" if value else "no"
+        values = (*concern.values[:position], value, *concern.values[position + 1 :])
+        concerns = (*facts.concerns[:index], ConcernFacts(concern.kind, values), *facts.concerns[index + 1 :])
+        yield said, facts._replace(concerns=concerns)
+
+
+def _question(
+    path: str, others: tuple[str, ...], facts: CaseFacts, policy: Policy, table: Sequence[ClauseRule]
+) -> Question:
+    alone = Question(path, _answers(path, facts, policy, table))
+    if alone.matters:
+        return alone
+    tried = 0
+    for count in range(1, min(_ALONG, len(others)) + 1):
+        for along in combinations(others, count):
+            for given in product(*(_said(facts, other) for other in along)):
+                tried += 1
+                if tried > _TRIED:
+                    return alone
+                answered = tuple(zip(along, given, strict=True))
+                found = _answers(path, _with(facts, answered), policy, table)
+                if any(answer.changes for answer in found):
+                    return Question(path, found, answered)
+    return alone
+
+
+def _answers(
+    path: str, facts: CaseFacts, policy: Policy, table: Sequence[ClauseRule]
+) -> tuple[HypotheticalAnswer, ...]:
+    now = consequence(evaluate(facts, policy, table))
+    found = ((said, consequence(evaluate(answered, policy, table))) for said, answered in answers_to(facts, path))
+    return tuple(HypotheticalAnswer(said, follows, follows != now) for said, follows in found)
+
+
+def _said(facts: CaseFacts, path: str) -> tuple[str, ...]:
+    return tuple(said for said, _ in answers_to(facts, path))
+
+
+def _with(facts: CaseFacts, answered: Sequence[tuple[str, str]]) -> CaseFacts:
+    for path, given in answered:
+        facts = dict(answers_to(facts, path)).get(given, facts)
+    return facts

@@ -1,0 +1,223 @@
+"""What changes between two versions of the policy: its parameters, and for whom another outcome follows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from schemas.policy import IMMEDIATE_RISK, LONG_TERM, Clause, Policy, Share
+from schemas.vocabulary import Role
+from streams.domain.plain_english.answers import Consequence, consequence
+from streams.domain.plain_english.clause_table import route_words
+from streams.domain.plain_english.explanation import consequence_words
+from streams.domain.plain_english.space import Combination, combinations_of
+from streams.domain.plain_english.wording import fact_words, length_words, listed, time_words
+from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
+from streams.domain.policy.evaluation import evaluate
+from streams.domain.policy.facts import FACTS_OF, CaseFacts
+from streams.domain.policy.findings import case_values
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One value of the file that differs, in words."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How many combinations went from one consequence to another, with some of them in words."""
+
+    before: str
+    after: str
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseChange:
+    """What changes in the combinations of one clause's facts; most frequent changes first."""
+
+    clause: str
+    combinations: int
+    changes: tuple[Change, ...]
+
+    @property
+    def changed(self) -> int:
+        """How many combinations get another outcome, agency or deadline."""
+        return sum(change.count for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Everything that differs between two versions."""
+
+    before: str
+    after: str
+    parameters: tuple[Parameter, ...]
+    clauses: tuple[ClauseChange, ...]
+
+    @property
+    def combinations(self) -> int:
+        """How many combinations of facts were compared."""
+        return sum(each.combinations for each in self.clauses)
+
+    @property
+    def changed(self) -> int:
+        """How many of them get another outcome, agency or deadline."""
+        return sum(each.changed for each in self.clauses)
+
+
+def difference(
+    before: Policy, after: Policy, examples: int = 3, table: Sequence[ClauseRule] = CLAUSE_RULES
+) -> Difference:
+    """Return what changes from one version to the other, with up to so many examples of each change."""
+    conditions = tuple(_conditions(before, after))
+    return Difference(
+        before.version,
+        after.version,
+        tuple(_parameters(before, after)),
+        tuple(
+            _of_clause(combinations_of(clause, table), clause.value, (before, after), conditions, examples, table)
+            for clause in (*IMMEDIATE_RISK, *LONG_TERM)
+        ),
+    )
+
+
+class _Condition(NamedTuple):
+    """Facts that the two versions may read differently off one disclosure: is it in scope, was somebody trained."""
+
+    before: dict[str, bool]
+    after: dict[str, bool]
+    words: tuple[str, ...]
+
+
+class _Verdict(NamedTuple):
+    follows: Consequence
+    within: timedelta | None
+
+    def __str__(self) -> str:
+        said = consequence_words(self.follows)
+        return said if self.within is None else f"{said}; to be looked at within {length_words(self.within)}"
+
+
+def _of_clause(
+    combinations: Iterator[Combination],
+    clause: str,
+    versions: tuple[Policy, Policy],
+    conditions: tuple[_Condition, ...],
+    examples: int,
+    table: Sequence[ClauseRule],
+) -> ClauseChange:
+    total = 0
+    counts: Counter[tuple[str, str]] = Counter()
+    shown: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for facts, names, count in combinations:
+        for condition in conditions:
+            total += count
+            was = _verdict(_under(facts, condition.before), versions[0], table)
+            becomes = _verdict(_under(facts, condition.after), versions[1], table)
+            if was == becomes:
+                continue
+            change = str(was), str(becomes)
+            counts[change] += count
+            said = "; ".join((*_said(facts, names), *condition.words))
+            # Under 16 or not is no difference to a clause that asks for 18.
+            if len(shown[change]) < examples and said not in shown[change]:
+                shown[change].append(said)
+    changes = (Change(was, becomes, many, tuple(shown[was, becomes])) for (was, becomes), many in counts.most_common())
+    return ClauseChange(clause, total, tuple(changes))
+
+
+def _under(facts: CaseFacts, condition: dict[str, bool]) -> CaseFacts:
+    values: dict[str, Any] = dict(condition)
+    return facts._replace(**values)
+
+
+def _verdict(facts: CaseFacts, policy: Policy, table: Sequence[ClauseRule]) -> _Verdict:
+    follows = consequence(evaluate(facts, policy, table))
+    if follows.reason is None:
+        return _Verdict(follows, None)
+    return _Verdict(follows, policy.deadlines.emergency if follows.pressing else policy.deadlines.other)
+
+
+def _said(facts: CaseFacts, names: Sequence[str]) -> Iterator[str]:
+    concern = facts.concerns[0]
+    values = case_values(facts) | dict(zip(FACTS_OF[concern.kind], concern.values, strict=True))
+    yield from (fact_words(name, values[name]) for name in names)
+
+
+def _conditions(before: Policy, after: Policy) -> Iterator[_Condition]:
+    """Yield what differs by the disclosure's time and by who confirmed it, one kind of difference at a time."""
+    trained = "made_or_confirmed_by_trained"
+    roles: dict[tuple[bool, bool], list[Role]] = defaultdict(list)
+    for role in Role:
+        roles[role in before.trained, role in after.trained].append(role)
+    for (was, becomes), who in roles.items():
+        said = (
+            fact_words(trained, was)
+            if was is becomes
+            else f"made or confirmed by a {listed((role.value.replace('_', ' ') for role in who), 'or')}"
+        )
+        yield _Condition({trained: was}, {trained: becomes}, (said,))
+    if before.current_for != after.current_for:
+        shorter, longer = sorted((before.current_for, after.current_for))
+        said = f"assessed more than {length_words(shorter)} and up to {length_words(longer)} after it was disclosed"
+        yield _in_one("within_current_for", longer == before.current_for, said)
+    if before.in_scope_from != after.in_scope_from:
+        earlier, later = sorted((before.in_scope_from, after.in_scope_from))
+        said = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
+        yield _in_one("on_or_after_effective_from", earlier == before.in_scope_from, said)
+
+
+def _in_one(name: str, in_before: bool, said: str) -> _Condition:
+    return _Condition({name: in_before}, {name: not in_before}, (said,))
+
+
+def _parameters(before: Policy, after: Policy) -> Iterator[Parameter]:
+    pairs = (
+        ("version", before.version, after.version),
+        ("effective_from", before.effective_from, after.effective_from),
+        ("effective_until", before.effective_until, after.effective_until),
+        ("current_for", before.current_for, after.current_for),
+        ("repeat_window", before.repeat_window, after.repeat_window),
+        ("tell_within", before.tell_within, after.tell_within),
+        ("trained", listed(sorted(before.trained)), listed(sorted(after.trained))),
+        ("deadlines.emergency", before.deadlines.emergency, after.deadlines.emergency),
+        ("deadlines.other", before.deadlines.other, after.deadlines.other),
+        *(
+            (f"route of {clause}", route_words(before.route_of(clause)), route_words(after.route_of(clause)))
+            for clause in (*IMMEDIATE_RISK, *LONG_TERM)
+        ),
+        *(
+            (f"shares.{agency}.{name}", _share(share, name), _share(after.shares[agency], name))
+            for agency, share in before.shares.items()
+            for name in Share.model_fields
+        ),
+        *(
+            (f"{clause.id} {name}", getattr(clause, name), getattr(after.words_of(clause.id), name))
+            for clause in before.clauses
+            for name in Clause.model_fields
+        ),
+    )
+    yield from (Parameter(name, _value(was), _value(becomes)) for name, was, becomes in pairs if was != becomes)
+
+
+def _share(share: Share, name: str) -> str:
+    return listed(share.fields) if name == "fields" else getattr(share, name)
+
+
+def _value(value: str | datetime | timedelta | None) -> str:
+    match value:
+        case None:
+            return "none"
+        case datetime():
+            return time_words(value)
+        case timedelta():
+            return length_words(value)
+        case _:
+            return str(value)

@@ -1,0 +1,52 @@
+"""What a conclusion depends on, as read straight from a disclosure: the key under which conclusions are remembered.
+
+Equal vectors have equal facts and equal notes under one policy. The reverse need not be: what is quick to read is
+kept as it is, so that several vectors may come to the same facts.
+"""
+
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from schemas.concerns import CONCERNS
+from schemas.disclosure import ReadableDisclosure
+from streams.domain.policy.age import day_of, years_on
+
+FactKey: TypeAlias = tuple[Any, ...]
+
+# With one name an attrgetter returns no tuple, so every concern's kind is read too; it is part of the key anyway.
+_CONCERN = {model: attrgetter(*model.model_fields) for model in CONCERNS}
+#: Years of age → which of the limits 16 and 18 they are under; more years than anybody has are those of an adult.
+_LIMITS = {years: (years >= 16) + (years >= 18) for years in range(131)}
+_ADULT, _BORN_LATER = 2, 3
+
+
+def fact_key_of(
+    disclosed: ReadableDisclosure, at: datetime, in_scope_from: datetime, current_for: timedelta
+) -> FactKey:
+    """Return the vector of what was disclosed `at` a time, given the two parameters of scope."""
+    assessment, subject, safety = disclosed.assessment, disclosed.subject, disclosed.safety
+    assessed_at, at_risk = assessment.assessed_at, subject.adult_at_risk
+    born, stated = subject.date_of_birth, subject.age
+    return (
+        at >= in_scope_from,
+        assessed_at - at <= current_for,
+        disclosed.disclosed_at > assessed_at,
+        assessment.assessor,
+        assessment.confirmed_by,
+        None if born is None else _limits(years_on(born, day_of(at))),
+        None if stated is None else _LIMITS[stated],
+        subject.age_band,
+        at_risk.care_or_support_needs,
+        at_risk.at_risk_of_harm,
+        at_risk.cannot_protect_self,
+        safety.says_safe,
+        safety.contradicted,
+        safety.unclear,
+        subject.professionals,
+        *[_CONCERN[concern.__class__](concern) for concern in disclosed.concerns],
+    )
+
+
+def _limits(years: int) -> int:
+    return _BORN_LATER if years < 0 else _LIMITS.get(years, _ADULT)

@@ -1,0 +1,105 @@
+"""What can be known of the lanes of a process from outside, as OpenTelemetry metrics for whatever exports them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from weakref import WeakSet
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from schemas.telemetry import Attribute, Metric
+from streams.runtime.clock import Clock
+from streams.runtime.lane.changelog import Progress
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class LaneMetrics:
+    """Where a lane stands; it writes, others read. Topics are the lane's sources."""
+
+    group: str
+    partition: int
+    #: Offsets up to which the topic is worked off, and to which it is committed by its writers.
+    next_offsets: dict[str, int] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
+    #: Bytes that wait in the topic's queue here, as they were fetched.
+    waiting_bytes: dict[str, int] = field(default_factory=dict)
+    #: The time stamp of the oldest record here that is not worked off, milliseconds since 1970.
+    oldest: Callable[[], int | None] = lambda: None
+    #: The process's clock.
+    now: Callable[[], datetime] = field(default_factory=lambda: Clock().now)
+    #: How far the restore is, and whether the lane is open.
+    restore: Progress | None = None
+    is_open: bool = False
+    #: Why the lane refuses to work, None when it does not.
+    refused: str | None = None
+    entries: int = 0
+    timers: int = 0
+
+    def lag(self, topic: str) -> int:
+        """Return the offsets of a topic, control records too, that are still to be worked off."""
+        end = self.ends.get(topic)
+        return 0 if end is None else max(0, end - self.next_offsets.get(topic, 0))
+
+    def oldest_age(self) -> float:
+        """Return how long the oldest unprocessed record has been in the log, seconds; 0.0 when none waits."""
+        stamp = self.oldest()
+        return 0.0 if stamp is None else max(0.0, self.now().timestamp() - stamp / 1000)
+
+
+_lanes: WeakSet[LaneMetrics] = WeakSet()
+
+
+def lane_metrics() -> tuple[LaneMetrics, ...]:
+    """Return the figures of every lane of this process."""
+    return tuple(sorted(_lanes, key=lambda lane: (lane.group, lane.partition)))
+
+
+def publish(lane: LaneMetrics) -> None:
+    """Have a lane's figures observed from now on, for as long as the lane holds them."""
+    _lanes.add(lane)
+
+
+def withdraw(lane: LaneMetrics) -> None:
+    """Have a lane's figures observed no more: another process has the lane."""
+    _lanes.discard(lane)
+
+
+_meter = metrics.get_meter("confide.runtime")
+processed = _meter.create_counter(Metric.PROCESSED, unit="{record}")
+rejected = _meter.create_counter(Metric.REJECTED, unit="{record}")
+isolated = _meter.create_counter(Metric.ISOLATED, unit="{record}")
+batch_size = _meter.create_histogram(Metric.BATCH_SIZE, unit="{record}")
+turn_seconds = _meter.create_histogram(Metric.TURN_SECONDS, unit="s")
+transaction_seconds = _meter.create_histogram(Metric.TRANSACTION_SECONDS, unit="s")
+
+
+def _observe(name: Metric, unit: str, read: Callable[[LaneMetrics], Iterable[tuple[float, str | None]]]) -> None:
+    def callback(_: CallbackOptions) -> Iterator[Observation]:
+        for lane in lane_metrics():
+            for value, topic in read(lane):
+                attributes: dict[str, str | int] = {
+                    Attribute.LANE_GROUP: lane.group,
+                    Attribute.PARTITION: lane.partition,
+                }
+                if topic is not None:
+                    attributes[Attribute.TOPIC] = topic
+                yield Observation(value, attributes)
+
+    _meter.create_observable_gauge(name, [callback], unit=unit)
+
+
+_observe(Metric.LAG, "{record}", lambda lane: [(lane.lag(topic), topic) for topic in list(lane.ends)])
+_observe(Metric.WAITING, "By", lambda lane: [(count, topic) for topic, count in list(lane.waiting_bytes.items())])
+_observe(Metric.OLDEST_AGE, "s", lambda lane: [(lane.oldest_age(), None)])
+_observe(Metric.RESTORED, "{record}", lambda lane: [(lane.restore.records, None)] if lane.restore else [])
+_observe(Metric.RESTORE_LEFT, "{record}", lambda lane: [(_left(lane.restore), None)] if lane.restore else [])
+_observe(Metric.RESTORE_RATE, "{record}/s", lambda lane: [(lane.restore.rate, None)] if lane.restore else [])
+_observe(Metric.OPEN, "{lane}", lambda lane: [(int(lane.is_open), None)])
+_observe(Metric.REFUSED, "{lane}", lambda lane: [(int(lane.refused is not None), None)])
+_observe(Metric.ENTRIES, "{entry}", lambda lane: [(lane.entries, None)])
+_observe(Metric.TIMERS, "{timer}", lambda lane: [(lane.timers, None)])
+
+
+def _left(progress: Progress) -> int:
+    return progress.total - progress.passed

@@ -1,0 +1,121 @@
+"""How a lane opens: fence its predecessor, restore its state, and refuse what does not fit."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from streams.runtime.agent import Output
+from streams.runtime.failure import LaneRefused, StateDoesNotFit
+from streams.runtime.lane.changelog import Progress, restore
+from streams.runtime.lane.extents import Extent
+from streams.runtime.lane.groups import LaneId
+from streams.runtime.lane.log_ends import cut_logs, refused
+from streams.runtime.lane.state import Entry, LaneState, was_cut
+from streams.runtime.lane.transaction import TransactionalWriter
+from streams.runtime.steps import Step
+
+_log = structlog.get_logger("confide.runtime")
+
+
+class TransactionHangs(LaneRefused):
+    """A transaction on the changelog is open: the state behind it cannot be read until it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a lane goes on from."""
+
+    #: With a next offset for every source: whatever is fetched has to follow from there, the first record too.
+    state: LaneState
+    #: Next offsets, by topic, that the changelog does not have: to be written before anything is worked off.
+    unwritten: Mapping[str, int]
+    #: How many partitions each source has.
+    partitions: int
+    #: Topics that are read again from where their logs ended, as their loss is accepted, and the changelog's records.
+    read_again: frozenset[str] = frozenset()
+    notes: list[Entry] = field(default_factory=list)
+
+
+async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable[[Progress], None]) -> Opened:
+    """Return the lane's state, its writer fenced and ready; raise `StateDoesNotFit` or `TransactionHangs`.
+
+    The changelog's next offsets count, which every turn writes beside its state; the group's may be older by seconds.
+    Where it has none, the log's start. A log that lost its tail is noted in the changelog: it grows on meanwhile.
+    """
+    group, partition = lane.group, lane.partition
+    await writer.start()
+    lane.step(Step.FENCED)
+    committed = await writer.committed(group.sources, partition)
+    found = await restore(lane.host.bootstrap, group.changelog, partition, group.sources, report)
+    lane.step(Step.RESTORED)
+    if found.hangs_at is not None:
+        # Fencing ends its transactions, unless the broker has lost one that it took for ended (Kafka 4.3 and 4.4 do so
+        # with what ran out of time while they were away, decision 0017): what it wrote would seem never to have been. A
+        # slow broker may also take long to write the markers, so the lane tries again.
+        raise TransactionHangs(
+            f"{group.changelog}-{partition}: a transaction hangs at {found.hangs_at}; see kafka-transactions.sh"
+        )
+    written = dict(found.state.next_offsets)
+    _fit(lane, found.state, committed, found.logs)
+    again = await _accepted_cuts(lane, writer, found.state, found.logs)
+    _log.info(
+        "state is restored",
+        lane=lane.name,
+        records=found.progress.records,
+        seconds=round(found.progress.seconds, 3),
+        records_a_second=round(found.progress.rate),
+    )
+    offsets = found.state.next_offsets
+    unwritten = {topic: offset for topic, offset in offsets.items() if written.get(topic) != offset}
+    partitions = await writer.partitions_of(group.sources[0])
+    return Opened(found.state, unwritten, partitions, again, [was_cut(topic, None) for topic in again])
+
+
+def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], logs: Mapping[str, Extent]) -> None:
+    offsets, changelog = state.next_offsets, f"{lane.group.changelog}-{lane.partition}"
+    is_accepted = lane.name in lane.host.accepted
+    for topic, offset in committed.items():
+        if topic not in offsets and not is_accepted:
+            # Every turn writes them beside its state: without them the state is gone too.
+            raise StateDoesNotFit(
+                f"{changelog}: the group has offset {offset} of {topic}, and the state for it is gone"
+            )
+        if offset > offsets.get(topic, offset) and not is_accepted:
+            # The transaction that told the group wrote it to the changelog too: what stood there is lost.
+            raise StateDoesNotFit(
+                f"{changelog}: the group has offset {offset} of {topic}, and the state ends at {offsets[topic]}"
+            )
+        offsets[topic] = max(offset, offsets.get(topic, offset))
+    if (state.entries or state.timers) and not offsets and not is_accepted:
+        # Kafka forgets an idle group's offsets after seven days.
+        raise StateDoesNotFit(f"{changelog}: there is state, but no offset it belongs to")
+    for topic, (start, _) in logs.items():
+        if start <= (known := offsets.setdefault(topic, start)):
+            continue
+        if not is_accepted:
+            raise StateDoesNotFit(
+                f"{topic}-{lane.partition}: the log starts at {start}, beyond the lane's next offset {known}"
+            )
+        _log.warning("a loss was accepted", lane=lane.name, topic=topic, lost_from=known, lost_to=start)
+        offsets[topic] = start
+
+
+async def _accepted_cuts(
+    lane: LaneId, writer: TransactionalWriter, state: LaneState, logs: Mapping[str, Extent]
+) -> frozenset[str]:
+    """Refuse logs that lost their tail; where that is accepted, begin where they ended, and return their topics."""
+    cut = cut_logs(state, logs)
+    if not cut:
+        return frozenset()
+    offsets = state.next_offsets
+    if lane.name not in lane.host.accepted:
+        if cut != state.cut:
+            notes = [was_cut(topic, end) for topic, end in cut.items()]
+            await writer.deliver([Output(lane.group.changelog, lane.partition, *note) for note in notes], {}, lane.step)
+        raise refused(lane, cut, offsets)
+    for topic, end in cut.items():
+        _log.warning("a loss was accepted", lane=lane.name, topic=topic, lost_from=end, lost_to=offsets[topic])
+        offsets[topic] = end
+    state.cut.clear()
+    return frozenset(cut)

@@ -1,0 +1,209 @@
+"""The poison work of one lane (`isolation`): whether the lane is careful, and what it puts aside."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from schemas.telemetry import Attribute
+from streams.runtime.agent import Agent, Output, PutAside, Record, Turn, micros
+from streams.runtime.failure import LaneRefused, describe
+from streams.runtime.lane import metrics
+from streams.runtime.lane.groups import LaneContext, LaneId
+from streams.runtime.lane.lane_events import LanePutsAside
+from streams.runtime.lane.poison_errors import (
+    CAREFUL_SECONDS,
+    MAX_PUT_ASIDE,
+    PUT_ASIDE_SECONDS,
+    PoisonRecord,
+    WorkRaised,
+)
+from streams.runtime.lane.rejection import entry_rejected
+from streams.runtime.lane.state import Entry, LaneState, Raised, were_put_aside
+from streams.runtime.lane.transaction import Undeliverable
+
+if TYPE_CHECKING:
+    from streams.runtime.lane.items import Item
+
+
+class _PutsAside(Protocol):
+    """Collects in a turn what puts work aside; `tells`: the agent's part of it too."""
+
+    def __call__(self, turn: Turn, *, tells: bool) -> None: ...
+
+
+_MICROS = 1_000_000
+
+_log = structlog.get_logger("confide.runtime")
+
+
+class KeepsRaising(LaneRefused):
+    """The agent of a lane raises on more of its work than can be poison: its code is wrong."""
+
+
+class CannotPutAside(LaneRefused):
+    """Work that the agent raises on cannot be written to its `.rejected` topic either: the broker is not set up so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What puts one piece of work aside: a turn, and `note`, the changelog's record of it.
+
+    `without_agent` makes the turn again without the agent's part, for where that cannot be written.
+    """
+
+    lane: LaneId
+    turn: Turn
+    note: Entry
+    without_agent: Callable[[], Turn]
+    #: Class of the error that the work raised.
+    error: str
+
+    async def commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> list[tuple[Any, Any]]:
+        """Commit, and return the effects that follow; raise `CannotPutAside`."""
+        turn = await self._commit(commit)
+        self.lane.host.on_lane(LanePutsAside(self.lane.name, self.error))
+        return turn.effects
+
+    async def _commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> Turn:
+        try:
+            await commit(self.turn, self.note)
+        except Undeliverable as error:
+            _log_nobody_hears(self.lane.name, error)
+            turn = self.without_agent()
+            try:
+                await commit(turn, self.note)
+            except Undeliverable as again:
+                raise CannotPutAside(f"lane {self.lane.name}: {again}") from again
+            return turn
+        return self.turn
+
+
+def _log_nobody_hears(lane: str, error: Exception) -> None:
+    _log.critical("work is put aside and no human hears of it", lane=lane, **describe(error))
+
+
+def is_recent(raised: Raised, now: datetime) -> bool:
+    """Return whether a lane ended its process so short a time ago that it is careful now."""
+    # Either way round: the clock by which it is noted may have been ahead of this one.
+    return abs(micros(now) - raised.at) < CAREFUL_SECONDS * _MICROS
+
+
+class PoisonWork:
+    """Keeps the lane's agent, and puts aside what that raises on."""
+
+    def __init__(self, lane: LaneId, state: LaneState, partitions: int) -> None:
+        self._lane = lane
+        self._context = LaneContext(lane.group.name, lane.partition, partitions)
+        self._state = state
+        self.agent = self._made()
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether the lane isolates at once what raises, because it ended its process for that a short time ago."""
+        return self._state.raised is not None and is_recent(self._state.raised, self._lane.now())
+
+    @property
+    def has_put_aside(self) -> bool:
+        """Whether the lane put work aside within `PUT_ASIDE_SECONDS`, in this process or in one before."""
+        return bool(self._recent(micros(self._lane.now())))
+
+    def renew_agent(self) -> None:
+        """Make the agent anew: a turn that was dropped may have left traces in its memory. May raise `WorkRaised`."""
+        self.agent = self._made()
+
+    def record_put_aside(self, record: Record, error: BaseException) -> Aside:
+        """Return what puts a record aside; raise `KeepsRaising`."""
+        self._log(error, topic=record.topic, partition=record.partition, offset=record.offset)
+        note, invalid = self._counted(record.topic, error), PoisonRecord(type(error).__name__)
+
+        def put_aside(turn: Turn, *, tells: bool) -> None:
+            turn.reject(record, invalid)
+            if tells:
+                self.agent.rejected(record, invalid, turn)
+
+        return self._aside(put_aside, note, error)
+
+    def item_put_aside(self, item: "Item", error: BaseException) -> Aside:
+        """Return what puts a timer, effect or entry aside; raise `KeepsRaising`."""
+        self._log(error)
+        note = self._counted(self._lane.group.changelog, error)
+        key = item.entry or self._entry_of(item)
+        value = None if key is None else self._state.entries.get(key)
+        work = PutAside(item.timer, item.effect, key, value, type(error).__name__)
+
+        def put_aside(turn: Turn, *, tells: bool) -> None:
+            turn.outputs.append(self._whole(work, turn))
+            if item.timer is not None:
+                turn.unschedule(item.timer)
+            if key is not None:
+                turn.drop(key)
+            if tells:
+                self.agent.put_aside(work, turn, item.cause)
+
+        return self._aside(put_aside, note, error)
+
+    def _made(self) -> Agent[Any, Any, Any]:
+        try:
+            return self._lane.group.agent(self._context)
+        except Exception as error:
+            raise WorkRaised from error
+
+    def _aside(self, put_aside: _PutsAside, note: Entry, raised: BaseException) -> Aside:
+        def without_agent() -> Turn:
+            turn = self._state.turn(self._lane.now())
+            put_aside(turn, tells=False)
+            return turn
+
+        turn = self._state.turn(self._lane.now())
+        try:
+            with self._lane.host.watchdog.call(self._lane.name):
+                put_aside(turn, tells=True)
+        except Exception as error:  # noqa: BLE001 - putting aside must not fail where the agent does
+            _log_nobody_hears(self._lane.name, error)
+            turn = without_agent()
+        return Aside(self._lane, turn, note, without_agent, type(raised).__name__)
+
+    def _counted(self, topic: str, error: BaseException) -> Entry:
+        """Count what is put aside; raise `KeepsRaising` where that is too much."""
+        now = micros(self._lane.now())
+        times = self._recent(now)
+        if len(times) >= MAX_PUT_ASIDE:
+            raise KeepsRaising(
+                f"{topic}-{self._lane.partition}: {type(error).__name__} again, with {MAX_PUT_ASIDE} records, timers, "
+                f"effects or entries put aside within {PUT_ASIDE_SECONDS / 60:g} minutes"
+            ) from error
+        metrics.isolated.add(1, {Attribute.LANE_GROUP: self._lane.group.name, Attribute.TOPIC: topic})
+        self._state.put_aside = [*times, now]
+        return were_put_aside(self._state.put_aside)
+
+    def _recent(self, now: int) -> list[int]:
+        """Return when work was put aside, up to `PUT_ASIDE_SECONDS` from `now`: a clock before was ahead, perhaps."""
+        return [at for at in self._state.put_aside if abs(now - at) < PUT_ASIDE_SECONDS * _MICROS]
+
+    def _entry_of(self, item: "Item") -> bytes | None:
+        work = item.effect if item.timer is None else item.timer
+        try:
+            key = self.agent.entry_of(work)
+        except Exception as error:  # noqa: BLE001 - as in `_aside`
+            _log.error("the entry of work that is put aside is not known", lane=self._lane.name, **describe(error))
+            return None
+        return key
+
+    def _whole(self, work: PutAside, turn: Turn) -> Output:
+        timer = None if work.timer is None else self._state.timers.get(work.timer)
+        return entry_rejected(
+            work,
+            timer,
+            changelog=self._lane.group.changelog,
+            partition=self._lane.partition,
+            by=self._lane.group.name,
+            now=turn.now,
+        )
+
+    def _log(self, error: BaseException, **place: Any) -> None:
+        _log.error(
+            "work raises also when it is alone, and is put aside", lane=self._lane.name, **place, **describe(error)
+        )

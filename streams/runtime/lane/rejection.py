@@ -1,0 +1,100 @@
+"""What stands beside a rejected record: why, whence, when and by whom, and never its content."""
+
+import hashlib
+from datetime import datetime
+
+from schemas.compressed_batches import FIRST_PART_BYTES, UnreadableBatch
+from schemas.errors import Invalid
+from schemas.telemetry import TRACEPARENT
+from streams.runtime.agent import Cause, Headers, Output, PutAside, Record, Timer, micros
+from streams.runtime.lane.poison_errors import PoisonRecord
+from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
+
+REJECTED_SUFFIX = ".rejected"
+#: Headers are for reading; a record with a hundred faults need not name them all there.
+_MAX_REASON = 1_000
+#: Bytes of a batch and of its one record beside key, value and headers; their own lengths and names, at most.
+_FRAME_BYTES = 128
+_HEADER_FRAME_BYTES = 10
+
+
+def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Output:
+    """Return the record, addressed to the `.rejected` topic of its own, same partition and key.
+
+    It is kept whole where the topic takes it. Else the first 64 KiB of its value are kept, and the headers
+    `rejected-length` (bytes), `rejected-sha256` (hexadecimal, of the whole value) and `rejected-kept` (bytes) say so; a
+    key beyond 64 KiB is cut too, with `rejected-key-length` and `rejected-key-sha256`. For a batch that could not be
+    unpacked the value is the first part of the batch, and the three headers speak of the batch.
+    """
+    first = invalid.problems[0] if invalid.problems else None
+    error = invalid.error if isinstance(invalid, PoisonRecord) else type(invalid).__name__
+    why: Headers = (
+        ("rejected-reason", str(invalid)[:_MAX_REASON].encode()),
+        ("rejected-field", (first.field if first else "").encode()),
+        ("rejected-error", error.encode()),
+        ("rejected-by", by.encode()),
+        ("rejected-from", record.topic.encode()),
+        ("rejected-partition", b"%d" % record.partition),
+        ("rejected-offset", b"%d" % record.offset),
+        ("rejected-at", now.isoformat().encode()),
+    )
+    # Only the trace goes along: another header of a record that could not be read might hold anything.
+    context = Cause.of(record).traceparent
+    trace: Headers = () if context is None else ((TRACEPARENT, context),)
+    key, value, headers = _fitting(record.key, record.value, why + trace)
+    return Output(record.topic + REJECTED_SUFFIX, record.partition, key, value, headers)
+
+
+def _fitting(key: bytes | None, value: bytes | None, headers: Headers) -> tuple[bytes | None, bytes | None, Headers]:
+    """Return what a `.rejected` topic takes: all of it where it fits, else first parts, with length and digest."""
+    if isinstance(value, UnreadableBatch):
+        headers += _cut(value, value.length, value.sha256)
+        value = bytes(value)
+    elif _size(key, value, headers) > MAX_REQUEST_BYTES:
+        if value is not None and len(value) > FIRST_PART_BYTES:
+            headers += _cut(kept := value[:FIRST_PART_BYTES], len(value), hashlib.sha256(value).hexdigest())
+            value = kept
+        if key is not None and len(key) > FIRST_PART_BYTES:
+            headers += (
+                ("rejected-key-length", b"%d" % len(key)),
+                ("rejected-key-sha256", hashlib.sha256(key).hexdigest().encode()),
+            )
+            key = key[:FIRST_PART_BYTES]
+    return key, value, headers
+
+
+def entry_rejected(
+    work: PutAside, timer: Timer | None, *, changelog: str, partition: int, by: str, now: datetime
+) -> Output:
+    """Return a timer, effect or entry that was put aside, addressed to the `.rejected` topic of the lane's changelog.
+
+    Its key is the entry's, or the timer's name, its value the entry's. It has no offset of its own: `rejected-offset`
+    is the time, in microseconds since 1970 (UTC).
+    """
+    what = "timer" if work.timer is not None else "effect" if work.effect is not None else "entry"
+    headers: Headers = (
+        ("rejected-reason", f"{what}: ended the turn that it was in, also alone ({work.error})".encode()),
+        ("rejected-field", what.encode()),
+        ("rejected-error", work.error.encode()),
+        ("rejected-by", by.encode()),
+        ("rejected-from", changelog.encode()),
+        ("rejected-partition", b"%d" % partition),
+        ("rejected-offset", b"%d" % micros(now)),
+        ("rejected-at", now.isoformat().encode()),
+        *(() if timer is None else (("rejected-due", timer.at.isoformat().encode()),)),
+    )
+    return Output(changelog + REJECTED_SUFFIX, partition, *_fitting(work.entry or work.timer, work.value, headers))
+
+
+def _cut(kept: bytes, length: int, sha256: str) -> Headers:
+    return (
+        ("rejected-length", b"%d" % length),
+        ("rejected-sha256", sha256.encode()),
+        ("rejected-kept", b"%d" % len(kept)),
+    )
+
+
+def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """Return the bytes that a batch of this one record takes, at most."""
+    of_headers = sum(len(name) + len(held) + _HEADER_FRAME_BYTES for name, held in headers)
+    return _FRAME_BYTES + len(key or b"") + len(value or b"") + of_headers

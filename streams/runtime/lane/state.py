@@ -1,0 +1,276 @@
+"""A lane's state in memory, and each of its records as the changelog holds them.
+
+| first byte of the key | rest of the key | value | header `until` |
+|---|---|---|---|
+| `s` | an entry's key | the entry | when it ends, microseconds since 1970 (UTC), none: never |
+| `t` | a timer's name | `at|wait|traceparent`: when it is due and its whole wait, microseconds; none: empty | |
+| `o` | a topic | the lane's next offset in it | |
+| `k` | a topic | `begin|end|error`: the offsets of a turn that raised, and the error's class | |
+| `r` | | `at|error`: when the lane last ended its process, microseconds, and the error's class | |
+| `p` | | when records, timers, effects and entries were put aside, microseconds, separated by commas | |
+| `n` | a topic | how often the lane opened since its next offset in the topic last moved | |
+| `y` | a topic | `offset|tries`: the single record at work, and how many processes began it | |
+| `x` | | `tries|name|name…`: items at work, hexadecimal, and how many processes began them | |
+| `c` | a topic | where its log ended when it was first seen to end before the lane's next offset | |
+
+No value is a tombstone: dropped, ended, done with.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+from streams.runtime.agent import Cause, Headers, Timer, Turn, at_micros, micros
+from streams.runtime.lane.times import Times
+
+N = TypeVar("N")
+
+_ENTRY, _TIMER, _NEXT_OFFSET, _SUSPECT = b"s", b"t", b"o", b"k"
+_RAISED, _PUT_ASIDE, _OPENINGS, _TRYING, _CUT, _AT_WORK = b"r", b"p", b"n", b"y", b"c", b"x"
+_UNTIL = "until"
+
+
+class Entry(NamedTuple):
+    """One record of the changelog, without its topic."""
+
+    key: bytes
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Offsets `begin` to `end`, exclusive, of a topic: a turn over them raised an error of that class."""
+
+    begin: int
+    end: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A lane ended its process at `at` (microseconds since 1970, UTC) with an error of that class."""
+
+    at: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """The record at `offset` was worked off alone, and `tries` processes began to do so."""
+
+    offset: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """Items of these names were worked off together, and `tries` processes began to do so."""
+
+    tries: int
+    names: tuple[bytes, ...]
+
+
+class LaneState:
+    """Entries, timers and next offsets of one lane, as they are committed."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, bytes] = {}
+        self.expiries: dict[bytes, int] = {}
+        self.timers: dict[bytes, Timer] = {}
+        #: By topic; while a lane is open, of every source.
+        self.next_offsets: dict[str, int] = {}
+        self.suspects: dict[str, Suspect] = {}
+        self.raised: Raised | None = None
+        #: When work was put aside, microseconds since 1970 (UTC), oldest first.
+        self.put_aside: list[int] = []
+        #: The newest time that the broker stamped on a record read here, microseconds since 1970 (UTC); 0: none was.
+        self.stamp = 0
+        #: By topic: openings since the next offset moved; the record that is worked off alone.
+        self.openings: dict[str, int] = {}
+        self.trying: dict[str, Trying] = {}
+        self.at_work: AtWork | None = None
+        #: By topic: where a log that lost its tail ended, until an operator accepts the loss.
+        self.cut: dict[str, int] = {}
+        # Apart, so that no timer waits behind entries that have ended.
+        self._due = Times(lambda name: micros(timer.at) if (timer := self.timers.get(name)) else None)
+        self._ends = Times(self.expiries.get)
+
+    def turn(self, now: datetime) -> Turn:
+        """Return an empty turn over this state."""
+        return Turn(self.entries, now, self.expiries, self.stamp)
+
+    def note_stamp(self, milliseconds: int) -> None:
+        """Take note of a time that the broker stamped, in milliseconds since 1970 (UTC)."""
+        self.stamp = max(self.stamp, milliseconds * 1_000)
+
+    def limit_waits(self, turn: Turn) -> int:
+        """Set each timer anew that has longer to wait than it was set for; return how many there were.
+
+        To be called when the lane opens: the clock is behind the one by which they were set.
+        """
+        for name, timer in self.timers.items():
+            if timer.at > (latest := turn.now + timer.wait):
+                turn.timers[name] = replace(timer, at=latest)
+        return len(turn.timers)
+
+    def next_due(self) -> datetime | None:
+        """Return when the next timer is due, None if there is no timer."""
+        return self._due.next()
+
+    def next_end(self) -> datetime | None:
+        """Return when the next entry ends; None if no entry has an end, or the broker's stamps have not come so far."""
+        at = self._ends.next()
+        return None if at is None or micros(at) > self.stamp else at
+
+    def take_due(self, now: datetime, limit: int) -> list[tuple[bytes, Timer]]:
+        """Return up to `limit` timers that are due, earliest first; they stay until a turn removes them."""
+        return [(name, self.timers[name]) for name in self._due.passed(micros(now), limit)]
+
+    def take_ended(self, now: datetime, limit: int) -> list[bytes]:
+        """Return the keys of up to `limit` entries that have ended, earliest first; they stay until dropped."""
+        return self._ends.passed(min(micros(now), self.stamp), limit)
+
+    def commit(self, turn: Turn) -> None:
+        """Take over what a turn changed."""
+        for key, value in turn.changes.items():
+            if value is None:
+                self.entries.pop(key, None)
+                self.expiries.pop(key, None)
+                continue
+            self.entries[key] = value
+            if (until := turn.expiries.get(key)) is not None:
+                self._end(key, micros(until))
+            elif self.expiries:
+                self.expiries.pop(key, None)
+        for name, timer in turn.timers.items():
+            if timer is None:
+                self.timers.pop(name, None)
+            else:
+                self._time(name, timer)
+
+    def apply(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
+        """Take over one record of the changelog, in its order."""
+        kind, rest = key[:1], key[1:]
+        if kind == _ENTRY:
+            if value is None:
+                self.entries.pop(rest, None)
+                self.expiries.pop(rest, None)
+            else:
+                self.entries[rest] = value
+                if headers and headers[0][0] == _UNTIL:
+                    self._end(rest, int(headers[0][1]))
+                elif self.expiries:
+                    self.expiries.pop(rest, None)
+        elif kind == _NEXT_OFFSET:
+            self.next_offsets[rest.decode()] = int(value or b"0")
+        elif kind == _TIMER:
+            if value is None:
+                self.timers.pop(rest, None)
+            else:
+                at, wait, trace = value.split(b"|", 2)
+                self._time(rest, Timer(at_micros(int(at)), Cause(trace or None), timedelta(microseconds=int(wait))))
+        else:
+            self._apply_note(kind, rest.decode(), value)
+
+    def _apply_note(self, kind: bytes, topic: str, value: bytes | None) -> None:
+        parts = [] if value is None else value.decode().split("|", 2)
+        if kind == _SUSPECT:
+            _set(self.suspects, topic, Suspect(int(parts[0]), int(parts[1]), parts[2]) if parts else None)
+        elif kind == _RAISED:
+            self.raised = Raised(int(parts[0]), parts[1]) if parts else None
+        elif kind == _PUT_ASIDE:
+            self.put_aside = [int(at) for at in parts[0].split(",") if at] if parts else []
+        elif kind == _OPENINGS:
+            _set(self.openings, topic, int(parts[0]) if parts else None)
+        elif kind == _TRYING:
+            _set(self.trying, topic, Trying(int(parts[0]), int(parts[1])) if parts else None)
+        elif kind == _AT_WORK:
+            self.at_work = _at_work_of(value)
+        elif kind == _CUT:
+            _set(self.cut, topic, int(parts[0]) if parts else None)
+        else:
+            raise ValueError("a changelog record of no known kind")
+
+    def _end(self, key: bytes, until: int) -> None:
+        self.expiries[key] = until
+        self._ends.add(until, key)
+
+    def _time(self, name: bytes, timer: Timer) -> None:
+        self.timers[name] = timer
+        self._due.add(micros(timer.at), name)
+
+
+def changed(turn: Turn) -> Iterator[Entry]:
+    """Yield the changelog records of what a turn changed."""
+    expiries = turn.expiries
+    for key, value in turn.changes.items():
+        until = expiries.get(key) if expiries else None
+        yield Entry(_ENTRY + key, value, () if until is None else ((_UNTIL, b"%d" % micros(until)),))
+    for name, timer in turn.timers.items():
+        yield Entry(_TIMER + name, None if timer is None else _timer(timer))
+
+
+def _timer(timer: Timer) -> bytes:
+    wait = timer.wait // timedelta(microseconds=1)
+    return b"%d|%d|%b" % (micros(timer.at), wait, timer.cause.traceparent or b"")
+
+
+def moved(offsets: Mapping[str, int]) -> Iterator[Entry]:
+    """Yield the changelog records of a lane's next offsets, by topic."""
+    for topic, offset in offsets.items():
+        yield Entry(_NEXT_OFFSET + topic.encode(), b"%d" % offset)
+
+
+def suspected(topic: str, suspect: Suspect | None) -> Entry:
+    """Return the changelog record of what a topic's lane is to isolate, None for nothing any more."""
+    value = None if suspect is None else f"{suspect.begin}|{suspect.end}|{suspect.error}".encode()
+    return Entry(_SUSPECT + topic.encode(), value)
+
+
+def has_raised(raised: Raised) -> Entry:
+    """Return the changelog record of a lane that ends its process."""
+    return Entry(_RAISED, f"{raised.at}|{raised.error}".encode())
+
+
+def were_put_aside(times: Sequence[int]) -> Entry:
+    """Return the changelog record of when work was put aside."""
+    return Entry(_PUT_ASIDE, ",".join(str(at) for at in times).encode())
+
+
+def opened(topic: str, count: int) -> Entry:
+    """Return the changelog record of how often the lane opened since its next offset in `topic` moved; 0: none."""
+    return Entry(_OPENINGS + topic.encode(), b"%d" % count if count else None)
+
+
+def tried(topic: str, trying: Trying | None) -> Entry:
+    """Return the changelog record of the record that is worked off alone, None for none."""
+    value = None if trying is None else b"%d|%d" % (trying.offset, trying.tries)
+    return Entry(_TRYING + topic.encode(), value)
+
+
+def at_work(noted: AtWork | None) -> Entry:
+    """Return the changelog record of the items at work, None for none."""
+    if noted is None:
+        return Entry(_AT_WORK, None)
+    return Entry(_AT_WORK, b"|".join((b"%d" % noted.tries, *(name.hex().encode() for name in noted.names))))
+
+
+def _at_work_of(value: bytes | None) -> AtWork | None:
+    if value is None:
+        return None
+    tries, *names = value.decode().split("|")
+    return AtWork(int(tries), tuple(bytes.fromhex(name) for name in names))
+
+
+def was_cut(topic: str, end: int | None) -> Entry:
+    """Return the changelog record of where a log that lost its tail ended, None once the loss is accepted."""
+    return Entry(_CUT + topic.encode(), None if end is None else b"%d" % end)
+
+
+def _set(notes: dict[str, N], topic: str, note: N | None) -> None:
+    if note is None:
+        notes.pop(topic, None)
+    else:
+        notes[topic] = note

@@ -1,0 +1,185 @@
+"""What a fetch brought of a partition, with the positions before and after it: a lane takes nothing it cannot place.
+
+Overrides Faust 0.15.3 with aiokafka 0.14.0 and is pinned to them. See decision 0027.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+from aiokafka.errors import IllegalStateError, KafkaTimeoutError
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+from streams.runtime.fetcher_patch import remove_fetch_delays
+from streams.runtime.lane.batches import BatchRecord
+from streams.runtime.lane.timer_gate import FetchCounts
+from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
+from streams.runtime.unreadable import offset_behind
+
+if TYPE_CHECKING:
+    from streams.runtime.transport.lane_assignment import LaneAssignment, NoCommitConsumer
+
+#: How long a fetch waits for records before another may be asked for other partitions (seconds).
+_FETCH_SECONDS = 0.2
+#: How long a fetch that finds nothing waits at the broker (milliseconds): so long, at most, a record waits whose
+#: partition was left out of the request in flight.
+_FETCH_WAIT_MS = 25
+#: How long to wait when every queue is full (seconds).
+_FULL_SECONDS = 0.01
+
+_log = structlog.get_logger("confide.runtime")
+
+
+class BatchingThread(AIOKafkaConsumerThread):
+    """Makes one batch of what a fetch brought for a partition, with the positions around it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_prompt = False
+        #: Seeks that began or ended, and those under way; of the consumer's thread alone, as fetches are.
+        self._seeks = 0
+        self._seeking = 0
+        self._fetch_counts = FetchCounts()
+        #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.
+        self._passed_over: dict[Any, int] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        remove_fetch_delays(consumer, _FETCH_WAIT_MS)
+        return consumer
+
+    async def seek_to_committed(self) -> Any:
+        """Seek, and remember that positions read before it say nothing of the fetches after it."""
+        return await self.call_thread(self._seek_to_committed, self._ensure_consumer())
+
+    async def _seek_to_committed(self, consumer: Any) -> Any:
+        # Counted here, in the thread that fetches: the main thread hears of the end later, and a fetch may end before.
+        self._seeks += 1
+        self._seeking += 1
+        self._passed_over.clear()
+        try:
+            return await seek_to_committed(consumer)
+        finally:
+            self._seeking -= 1
+            self._seeks += 1
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: Any,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
+        max_records: int | None = None,
+    ) -> Any:
+        # A partition whose queue is full is left out here; pausing it instead makes aiokafka drop what it had fetched.
+        if not self._is_prompt:
+            remove_fetch_delays(consumer, _FETCH_WAIT_MS)
+            note_out_of_range(consumer)
+            self._is_prompt = True
+        lanes = cast("NoCommitConsumer", self.consumer).lanes
+        if sought := {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}:
+            # Faust drops what lies before the offset that it handed on last.
+            cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
+            await self._seek_again(consumer, sought)
+        wanted = {tp for tp in active_partitions if not lanes.is_full(tp.topic, tp.partition)}
+        if not wanted:
+            await asyncio.sleep(_FULL_SECONDS)
+            return {}
+
+        def assigned() -> Any:
+            return consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka tells no other way
+
+        def positions() -> dict[Any, int]:
+            found = _look(lanes, assigned(), active_partitions)
+            return {tp: position for tp, position in found.items() if tp in wanted}
+
+        before, seeks, assignment = positions(), self._seeks, assigned()
+        fetched = await super()._fetch_records(
+            consumer, wanted, timeout=min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records=max_records
+        )
+        after = positions()
+        # Sought or assigned anew meanwhile, this may be from before or from after; where it began is not known, and a
+        # lane takes nothing whose beginning cannot be told.
+        is_known = seeks == self._seeks and not self._seeking and assignment is assigned()
+        begins = {tp: self._passed_over.get(tp, at) for tp, at in before.items()} if is_known else {}
+        if unknown := (after.keys() | fetched.keys()) - begins.keys():
+            await self._seek_again(consumer, unknown)
+        batches = {}
+        for tp, begin in begins.items():
+            if records := fetched.get(tp):
+                self._passed_over.pop(tp, None)
+                batches[tp] = [BatchRecord(records, begin, after.get(tp))]
+                self._fetch_counts.hand_on(tp, offset_behind(records[-1]))
+            elif after.get(tp, 0) > begin:
+                await self._pass_over(consumer, tp, begin, seeks)
+        self._note_fetch(lanes, assignment, {tp: at for tp, at in after.items() if tp in begins})
+        return batches
+
+    async def _pass_over(self, consumer: Any, tp: Any, begin: int, seeks: int) -> None:
+        """Have the next batch of a partition begin at `begin`: the fetch passed over control or aborted records.
+
+        Without that the lane would miss offsets and end the process. `seeks` is the count of seeks before the fetch.
+        """
+        try:
+            is_lost = await _starts_beyond(consumer, tp, begin)
+        except KafkaTimeoutError:
+            # The position moved for a reason that is not known: it is read again.
+            await self._seek_again(consumer, {tp})
+            return
+        if not is_lost and seeks == self._seeks:
+            self._passed_over.setdefault(tp, begin)
+
+    def _note_fetch(self, lanes: "LaneAssignment", assignment: Any, positions: Mapping[Any, int]) -> None:
+        for tp, position in positions.items():
+            if tp.topic in lanes.followed:
+                state = assignment.state_value(tp)
+                progress = self._fetch_counts.progress(tp, state.timestamp, state.highwater, position)
+                if progress is not None:
+                    lanes.note_fetch(tp.topic, tp.partition, progress)
+
+    async def _seek_again(self, consumer: Any, partitions: AbstractSet[Any]) -> None:
+        for tp in partitions:
+            # It was noted of the place that is sought away from.
+            self._passed_over.pop(tp, None)
+        # Faust's class of a partition equals aiokafka's, which aiokafka is not content with.
+        if still := [tp for tp in consumer.assignment() if tp in partitions]:
+            try:
+                await seek_to_committed(consumer, *still)
+            except IllegalStateError:
+                # One was given away meanwhile, which Faust answers with a seek of all that are left.
+                _log.debug("a partition left while it was sought", partitions=len(still))
+
+
+def _look(lanes: "LaneAssignment", assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
+    """Return the positions of partitions that have one, and tell the lanes what the last answers say of them."""
+    found: dict[Any, int] = {}
+    for tp in partitions:
+        state = assignment.state_value(tp)
+        if state is None:
+            continue
+        lanes.note_end(tp.topic, tp.partition, state.lso)
+        if (lost := taken_out_of_range(state)) is not None:
+            lanes.note_out_of_range(tp.topic, tp.partition, lost)
+        # None until it is reset: to where, is not known then.
+        if (position := state._position) is not None:  # noqa: SLF001
+            found[tp] = position
+    return found
+
+
+async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:
+    """Seek these, or all that are assigned, to where they are to be read from, and return the committed offsets.
+
+    aiokafka leaves a partition where it stands if its committed offset is none or 0. What was fetched of it and
+    dropped, because its lane was held or not there yet, would not be fetched again.
+    """
+    committed = await consumer.seek_to_committed(*partitions)
+    assigned = consumer.assignment()
+    if unmoved := [tp for tp, offset in committed.items() if tp in assigned and (not offset or offset < 0)]:
+        await consumer.seek_to_beginning(*unmoved)
+    return committed
+
+
+async def _starts_beyond(consumer: Any, tp: Any, offset: int) -> bool:
+    """Return whether the log has lost what stood at `offset`: then the position moved because it had to."""
+    return bool((await consumer.beginning_offsets([tp]))[tp] > offset)

@@ -1,0 +1,195 @@
+"""A copy of compacted topics in this process, read_committed: what several lanes look up and none owns."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from opentelemetry import metrics
+
+from schemas.compressed_batches import UnreadableBatch
+from schemas.errors import Unreadable
+from schemas.telemetry import Attribute, Metric
+from streams.runtime import fetcher_patch
+from streams.runtime.failure import LaneBroken, describe, end_process
+from streams.runtime.timeouts import REQUEST_MS
+
+Apply = Callable[[bytes | None, bytes | None], None]
+
+#: Pause before the broker is asked again for the ends of the topics (seconds).
+_RETRY_SECONDS = 0.5
+#: How long the start may take without progress (seconds). A consumer that starts while the broker goes away may wait
+#: for ever, and the lanes of the process would never open: the process ends instead, and the next one starts anew.
+_START_SECONDS = 30.0
+
+_log = structlog.get_logger("confide.runtime")
+_passed_over = metrics.get_meter("confide.runtime").create_counter(Metric.FOLLOWER_PASSED_OVER, unit="{record}")
+
+
+def _never() -> bool:
+    return False
+
+
+class Follower:
+    """Feeds every committed record of `topics` to `apply(key, value)`; a None value is a tombstone.
+
+    A record on which `apply` raises is counted, logged by its place and passed over, for it would otherwise end every
+    process that follows the topic, at every start. Errors of the consumer end the process.
+    """
+
+    def __init__(self, bootstrap: str, topics: Iterable[str], apply: Apply) -> None:
+        self._bootstrap = bootstrap
+        self._topics = tuple(topics)
+        self._apply = apply
+        self._consumer: AIOKafkaConsumer | None = None
+        # Reads nothing: it is asked for the ends of the logs, which a read_committed consumer does not see.
+        self._uncommitted: AIOKafkaConsumer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._sources: list[TopicPartition] = []
+        self._positions: dict[TopicPartition, int] = {}
+        self._moved = asyncio.Condition()
+
+    async def start(self) -> None:
+        """Read the topics from their beginning to their last stable offset as of now, then go on following them.
+
+        Raises `TimeoutError` where this takes long without progress.
+        """
+        async with asyncio.timeout(_START_SECONDS):
+            ends = await self._begin()
+        while not self._has_passed(ends):
+            before = self._positions
+            async with asyncio.timeout(_START_SECONDS):
+                await self._until(lambda before=before: self._positions != before)  # type: ignore[misc]
+
+    async def _begin(self) -> Mapping[TopicPartition, int]:
+        """Start to follow the topics; return their last stable offsets."""
+        await self._refuse_missing_topics()
+        # Its topics are compacted: their markers are emptied.
+        fetcher_patch.patch_aiokafka_fetcher()
+        # Without a group all partitions of the topics are this consumer's.
+        consumer = self._consumer = AIOKafkaConsumer(
+            *self._topics,
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            request_timeout_ms=REQUEST_MS,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+        )
+        await consumer.start()
+        uncommitted = self._uncommitted = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            isolation_level="read_uncommitted",
+            enable_auto_commit=False,
+            request_timeout_ms=REQUEST_MS,
+        )
+        await uncommitted.start()
+        self._sources = sorted(consumer.assignment())
+        self._task = asyncio.create_task(self._follow(consumer))
+        return await self._ends(consumer)
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        for consumer in (self._consumer, self._uncommitted):
+            if consumer is not None:
+                await consumer.stop()
+
+    async def catch_up(self) -> None:
+        """Return once the records before the last stable offset of this call were applied.
+
+        Committed records behind a transaction that is still open are not among them: what is absent then may yet come.
+        """
+        ends = await self._ends(self._consumer)
+        await self._until(lambda: self._has_passed(ends))
+
+    async def catch_up_beyond_open_transactions(self, enough: Callable[[], bool] = _never) -> None:
+        """Return once every record that was written before this call was applied, or its transaction aborted.
+
+        Waits until the last stable offset has passed the high watermark that each partition has at the call: as long as
+        a transaction below it stays open. Only then is a record that `apply` has not seen certain to be absent. Returns
+        earlier once `enough()`, which is asked after each fetch. Asks a broker that does not answer again.
+        """
+        if enough():
+            return
+        waiting = asyncio.create_task(self._until(enough))
+        watermarks = asyncio.create_task(self._high_watermarks())
+        try:
+            await asyncio.wait((waiting, watermarks), return_when=asyncio.FIRST_COMPLETED)
+            if watermarks.done():
+                ends = watermarks.result()
+                await self._until(lambda: enough() or self._has_passed(ends))
+        finally:
+            waiting.cancel()
+            watermarks.cancel()
+            await asyncio.wait((waiting, watermarks))
+
+    async def _high_watermarks(self) -> Mapping[TopicPartition, int]:
+        while True:
+            try:
+                return await self._ends(self._uncommitted)
+            except KafkaError as error:
+                # Not raised: nothing is known to be absent, and those that wait have time limits of their own.
+                _log.warning("asks for the ends of followed topics again", **describe(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _ends(self, consumer: AIOKafkaConsumer | None) -> Mapping[TopicPartition, int]:
+        if consumer is None:
+            raise LaneBroken("the follower was not started")
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(self._sources)
+        return ends
+
+    def _has_passed(self, ends: Mapping[TopicPartition, int]) -> bool:
+        return all(self._positions.get(source, 0) >= end for source, end in ends.items())
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        async with self._moved:
+            await self._moved.wait_for(holds)
+
+    async def _refuse_missing_topics(self) -> None:
+        # A consumer of a topic that does not exist waits for it 40 s, and its error does not name it.
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=REQUEST_MS)
+        await admin.start()
+        try:
+            missing = set(self._topics) - set(await admin.list_topics())
+        finally:
+            await admin.close()
+        if missing:
+            raise LaneBroken(f"topic {min(missing)} does not exist: run `confide topics apply`")
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            while True:
+                fetched = await consumer.getmany(timeout_ms=100)
+                for records in fetched.values():
+                    for record in records:
+                        self._take(record)
+                positions = {source: await consumer.position(source) for source in self._sources}
+                async with self._moved:
+                    self._positions = positions
+                    self._moved.notify_all()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
+            end_process(f"follower of {', '.join(self._topics)}", error)
+
+    def _take(self, record: ConsumerRecord) -> None:
+        try:
+            if isinstance(record.value, UnreadableBatch):
+                raise Unreadable.of("batch", "cannot be read")
+            self._apply(record.key, record.value)
+        except Exception as error:  # noqa: BLE001 - counted and logged by place: one record must not end every process
+            _passed_over.add(1, {Attribute.TOPIC: record.topic})
+            _log.error(
+                "passed over a record that cannot be read",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                **describe(error),
+            )
