@@ -11,6 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from infra.broker.configuration import MAX_TRANSACTION, MAX_TRANSACTION_MS
 from infra.broker.probe import answers
+from schemas.errors import KafkaUnavailable
 from schemas.topics import CATALOGUE, Topic
 
 _MILLISECONDS_TO_ANSWER = 15_000
@@ -31,13 +32,6 @@ class PartitionsDiffer(TopicsError):
             f"partition counts never change once a topic is made: {shown}; "
             "apply with the count that it has, or start with an empty cluster"
         )
-
-
-class KafkaUnavailable(TopicsError):
-    """Kafka did not answer."""
-
-    def __init__(self, bootstrap: str) -> None:
-        super().__init__(f"Kafka at {bootstrap} did not answer; start it and apply again")
 
 
 class TopicRefused(TopicsError):
@@ -121,7 +115,7 @@ def _action(created: bool, changed: bool) -> Action:
 def _admin(bootstrap: str) -> Iterator[Any]:
     # Asked first, because the client would go on trying until its time is up.
     if not answers(bootstrap):
-        raise KafkaUnavailable(bootstrap)
+        raise _unavailable(bootstrap)
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap,
@@ -130,11 +124,11 @@ def _admin(bootstrap: str) -> Iterator[Any]:
             client_id="confide-topics",
         )
     except kafka.errors.KafkaError as problem:
-        raise KafkaUnavailable(bootstrap) from problem
+        raise _unavailable(bootstrap) from problem
     try:
         yield client
     except (kafka.errors.KafkaTimeoutError, kafka.errors.KafkaConnectionError) as problem:
-        raise KafkaUnavailable(bootstrap) from problem
+        raise _unavailable(bootstrap) from problem
     finally:
         client.close()
 
@@ -178,3 +172,7 @@ def _configure(admin: Any, wanted: Mapping[str, Mapping[str, str]]) -> dict[str,
             if outcome != "OK":
                 raise TopicRefused(name, outcome)
     return changes
+
+
+def _unavailable(bootstrap: str) -> KafkaUnavailable:
+    return KafkaUnavailable(f"Kafka at {bootstrap} did not answer; start it and apply again")

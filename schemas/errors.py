@@ -1,10 +1,13 @@
-"""What can be wrong with a record.
+"""The errors that every package shares.
 
     ValueError
     └── Invalid            a record that cannot be understood; it names each field and the reason, never the value
         └── Unreadable     bytes that are not a record of an expected schema
+    Exception
+    └── KafkaUnavailable   Kafka did not answer in time
 
-Neither may be retried: the record goes whole to its `.rejected` topic.
+An `Invalid` record is not retried: it goes whole to its `.rejected` topic. After `KafkaUnavailable` the same call may
+be made again.
 """
 
 from collections.abc import Iterable
@@ -69,6 +72,10 @@ class Problem:
     def __str__(self) -> str:
         """Return `field: reason`."""
         return f"{self.field}: {self.reason}"
+
+
+class KafkaUnavailable(Exception):
+    """Kafka did not answer in time. Whether it has the record is unknown; the same record may be sent again."""
 
 
 class Invalid(ValueError):

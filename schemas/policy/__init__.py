@@ -11,6 +11,7 @@ __all__ = [
     "Addressee",
     "Clause",
     "ClauseId",
+    "ConfigFileError",
     "Deadlines",
     "Fault",
     "Policies",
@@ -18,7 +19,6 @@ __all__ = [
     "Route",
     "Share",
     "ShareField",
-    "ConfigFileError",
     "load_policies",
     "load_policy",
 ]

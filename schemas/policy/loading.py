@@ -68,8 +68,8 @@ def load_policy(path: Path | None = None) -> Policy:
 def load_policies(path: Path | None = None) -> Policies:
     """Return every version in a folder of TOML files (by default the policy's own), or the one version of a file.
 
-    Raises `ConfigFileError` for a wrong file, for equal versions, and for dates that overlap or leave a gap: each version
-    ends (`effective_until`, exclusive) when the next takes effect, and the last has no end.
+    Raises `ConfigFileError` for a wrong file, for equal versions, and for dates that overlap or leave a gap: each
+    version ends (`effective_until`, exclusive) when the next takes effect, and the last has no end.
     """
     if path is not None and not path.is_dir():
         return Policies((load_policy(path),))

@@ -94,6 +94,7 @@ def _run(asked: _Asked) -> int:
 
     from infra.broker import BrokerError
     from infra.topics import TopicsError
+    from schemas.errors import KafkaUnavailable
     from services.cli.demo.processes import ProcessLost
     from services.settings import SettingsError
 
@@ -106,7 +107,7 @@ def _run(asked: _Asked) -> int:
         if asked.out is not None:
             asked.out.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_test(asked))
-    except (NoFlatRate, PartLost, BrokerError, TopicsError, ProcessLost, OSError) as error:
+    except (NoFlatRate, PartLost, BrokerError, KafkaUnavailable, TopicsError, ProcessLost, OSError) as error:
         print(f"confide: {error}", file=sys.stderr)
         return UNRUNNABLE
     except (KeyboardInterrupt, asyncio.CancelledError):

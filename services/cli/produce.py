@@ -34,8 +34,9 @@ def produce(
 ) -> None:
     """Send disclosures to Kafka; a bad line is an error of its own, is kept as rejected, and gives exit status 1."""
     from infra.telemetry import configure, shutdown
+    from schemas.errors import KafkaUnavailable
     from services.cli.environment import settings as find_settings
-    from services.sdk.producer import DisclosureProducer, KafkaUnavailable
+    from services.sdk.producer import DisclosureProducer
     from services.settings import SettingsError
 
     settings = find_settings()

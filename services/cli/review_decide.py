@@ -64,8 +64,9 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     Exit status 0 once it is settled as you say, 1 where it is not, 2 where it cannot be tried.
     """
     from infra.telemetry import configure, shutdown
+    from schemas.errors import KafkaUnavailable
     from services.cli.review_came import report, report_before
-    from services.review.answering import KafkaUnavailable, answer, signed
+    from services.review.answering import answer, signed
     from services.sdk.tracing import traceparent_of
     from services.settings import SettingsError
 

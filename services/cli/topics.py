@@ -22,6 +22,7 @@ def apply(
     from infra import broker
     from infra.topics import Action, TopicsError, broker_warnings
     from infra.topics import apply as apply_catalogue
+    from schemas.errors import KafkaUnavailable
 
     try:
         bootstrap = broker.find_bootstrap()
@@ -30,7 +31,7 @@ def apply(
             raise typer.Exit(1)
         done = apply_catalogue(bootstrap, partitions, replication=replication)
         warnings = broker_warnings(bootstrap)
-    except (broker.BrokerError, TopicsError) as problem:
+    except (broker.BrokerError, KafkaUnavailable, TopicsError) as problem:
         typer.echo(f"confide: {problem}", err=True)
         raise typer.Exit(1) from problem
     for one in done:

@@ -13,14 +13,14 @@ from opentelemetry.trace import SpanKind, StatusCode
 from starlette.requests import ClientDisconnect
 
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, parse_json
-from schemas.errors import Invalid
+from schemas.errors import Invalid, KafkaUnavailable
 from schemas.telemetry import TRACEPARENT, Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.vocabulary import Service
 from services.gateway.body import Body, read_body
 from services.gateway.document import Accepted, FieldProblem, NotNow, ValidationErrors
 from services.sdk.addressing import topic_of
-from services.sdk.producer import Acknowledged, KafkaUnavailable, too_large
+from services.sdk.producer import Acknowledged, too_large
 from services.sdk.tracing import context_from, traceparent_of
 
 #: Seconds after which a sender is asked to come back.

@@ -12,6 +12,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from schemas.codec import decode, encode
+from schemas.errors import KafkaUnavailable
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.telemetry import TRACEPARENT
 from schemas.topics import TopicName, rejected
@@ -23,10 +24,6 @@ from streams.domain.reviews import signature
 _MILLISECONDS_TO_ANSWER = 10_000
 
 _log = structlog.get_logger("confide.review")
-
-
-class KafkaUnavailable(Exception):
-    """Kafka did not acknowledge in time: whether it has the outcome is unknown, and the same may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)

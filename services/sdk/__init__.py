@@ -1,5 +1,6 @@
 """What the two services and our own processes write disclosures with."""
 
-from services.sdk.producer import Acknowledged, DisclosureProducer, KafkaUnavailable
+from schemas.errors import KafkaUnavailable
+from services.sdk.producer import Acknowledged, DisclosureProducer
 
 __all__ = ["Acknowledged", "DisclosureProducer", "KafkaUnavailable"]

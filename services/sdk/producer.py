@@ -18,7 +18,7 @@ from kafka.net.compat import KafkaNetClient
 
 from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key
-from schemas.errors import Invalid
+from schemas.errors import Invalid, KafkaUnavailable
 from schemas.partitioner import partition_for
 from schemas.telemetry import TRACEPARENT
 from schemas.topics import MAX_BATCH_BYTES, MAX_VALUE_BYTES, TopicName, rejected
@@ -39,10 +39,6 @@ _OWN_TOPICS = frozenset(
         TopicName.TEXT_LINE_DISCLOSURES_URGENT,
     }
 )
-
-
-class KafkaUnavailable(Exception):
-    """Kafka did not acknowledge in time: whether it has the record is unknown, and the same may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +108,7 @@ class DisclosureProducer:
     def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
         """Return once Kafka has acknowledged the disclosure.
 
-        Raises `Invalid` where it is too large for its topic, `KafkaUnavailable` where Kafka does not acknowledge in time.
+        Raises `Invalid` where it is too large for its topic and `KafkaUnavailable` without an acknowledgement in time.
         """
         return self.send(disclosure, traceparent).acknowledged()
 
@@ -155,7 +151,7 @@ class DisclosureProducer:
             return False
 
     def close(self) -> None:
-        """Wait for what is under way, bounded in time, and leave Kafka; what is sent afterwards is `KafkaUnavailable`."""
+        """Wait a bounded time for what is under way, and leave Kafka; a later `send` raises `KafkaUnavailable`."""
         with self._lock:
             self._closed.set()
             producer, self._producer = self._producer, None

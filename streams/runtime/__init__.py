@@ -35,6 +35,6 @@ __all__ = [
     "Step",
     "Timer",
     "Turn",
-    "run_worker",
     "freeze_gc_at_startup",
+    "run_worker",
 ]

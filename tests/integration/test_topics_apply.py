@@ -11,7 +11,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from typer.testing import CliRunner
 
 from infra.broker import LocalBroker, configuration
-from infra.topics import Action, Applied, KafkaUnavailable, PartitionsDiffer, TopicRefused, apply
+from infra.topics import Action, Applied, PartitionsDiffer, TopicRefused, apply
+from schemas.errors import KafkaUnavailable
 from schemas.topics import CATALOGUE, Topic
 from services.cli import topics as cli
 from tests.brokers import PARTITIONS

@@ -81,7 +81,7 @@ ROWS = (
     Row(
         "An error of the HTTP library is a failed attempt",
         "services/connectors/client.py",
-        (Edit("return Answer(Failure.CLIENT_ERROR)", "raise"),),
+        (Edit("return AgencyResponse(Failure.CLIENT_ERROR)", "raise"),),
         (_CLIENT + "test_an_error_that_the_library_does_not_document_is_a_failed_attempt_and_logged_by_class_alone",),
     ),
     Row(

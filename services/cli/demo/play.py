@@ -14,6 +14,7 @@ from pathlib import Path
 from infra.broker import BrokerError, LocalBroker, answers
 from infra.broker.probe import free_port
 from infra.topics import TopicsError, apply
+from schemas.errors import KafkaUnavailable
 from services.cli.demo.account import Account
 from services.cli.demo.feeding import feed
 from services.cli.demo.leaving import agency_logs, leave
@@ -55,7 +56,7 @@ def play(*, day: Path | None, out: Path | None, partitions: int, workers: int, p
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_play(lines, out, partitions, workers, paced))
-    except (Unplayable, BrokerError, TopicsError, ProcessLost, OSError) as error:
+    except (Unplayable, BrokerError, KafkaUnavailable, TopicsError, ProcessLost, OSError) as error:
         print(f"confide: {error}", file=sys.stderr)
         return UNPLAYABLE
     except KeyboardInterrupt:

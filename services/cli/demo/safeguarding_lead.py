@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx2
 from kafka.errors import KafkaError
 
+from schemas.errors import KafkaUnavailable
 from schemas.policy.duty import Staff, load_duty
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.vocabulary import ReviewDecision, ReviewReason
 from services.cli.demo.account import Account
-from services.review.answering import KafkaUnavailable, answer, signed
+from services.review.answering import answer, signed
 from services.review.reading import Topics
 from services.review.review_index import NoSuchReview
 from services.settings import Keys
