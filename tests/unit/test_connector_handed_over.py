@@ -116,7 +116,7 @@ def works(bench: Bench) -> Sequence[PutAside]:
         PutAside(b"limit/" + ID, None, entry, state[entry], "KeyError"),
         PutAside(None, attempt, entry, state[entry], "KeyError"),
         PutAside(None, Compose(REPORT), entry, state[entry], "KeyError"),
-        PutAside(None, None, b"standing/" + ID, state[b"standing/" + ID], "KeyError"),
+        PutAside(None, None, b"progress/" + ID, state[b"progress/" + ID], "KeyError"),
     ]
 
 
@@ -144,7 +144,7 @@ async def test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark(
 async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencyServer, bench_at: Open) -> None:
     bench = bench_at(agency.url)
     await pending(bench, agency)
-    for name in (b"report/", b"standing/", b"request/"):
+    for name in (b"report/", b"progress/", b"request/"):
         bench.lane.state[name + ID] = b"\xff damaged"
     put_aside(bench, PutAside(b"limit/" + ID, None, b"report/" + ID, b"\xff damaged", "Unreadable"))
     last = failed(bench)[-1]

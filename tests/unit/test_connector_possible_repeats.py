@@ -106,7 +106,7 @@ async def test_what_is_put_aside_and_cannot_be_read_may_have_reached_its_agency(
     bench = bench_at(agency.url)
     bench.lane.feed(encoded(report()))
     await bench.step()
-    bench.lane.state[b"standing/" + ID] = b"\xff damaged"
+    bench.lane.state[b"progress/" + ID] = b"\xff damaged"
     put_aside(bench)
     await sent_again(bench, 2)
     assert marks(agency) == [False, True]
@@ -124,7 +124,7 @@ async def test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sendin
     bench.reach(at)
     bench.lane.feed(again(at))
     await bench.step()
-    damaged = [b"standing/", *([] if is_readable else [b"report/"])]
+    damaged = [b"progress/", *([] if is_readable else [b"report/"])]
     for name in damaged:
         bench.lane.state[name + ID] = b"\xff damaged"
     put_aside(bench)

@@ -163,7 +163,7 @@ async def test_an_attempt_under_way_when_its_report_is_stopped_is_the_last(
         bench.lane.agent.perform = performed_and_cut_off  # type: ignore[method-assign]
         with pytest.raises(Crash):
             await bench.lane.settle()
-        assert bench.lane.state[b"standing/" + ID]
+        assert bench.lane.state[b"progress/" + ID]
         bench.crash()
         # Nothing is left to do for the successor.
         assert not bench.is_owed()
@@ -179,7 +179,7 @@ async def test_an_attempt_that_waits_while_its_report_is_stopped_is_left_out(
     bench.lane.feed(encoded(report()))
     waiting = bench.lane.effects[0]
     # As where an attempt of this number was under way when its report was stopped, and another one was started.
-    key = b"standing/" + ID
+    key = b"progress/" + ID
     bench.lane.state[key] = bench.lane.state[key].replace(b'"is_stopped":false', b'"is_stopped":true')
     await bench.lane.settle()
     assert (steps(bench), agency.log()) == ([(1, "queued", 0)], [])
