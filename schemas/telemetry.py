@@ -86,7 +86,3 @@ class Metric(StrEnum):
     REFUSED = "confide.lane.refused"
     ENTRIES = "confide.lane.entries"
     TIMERS = "confide.lane.timers"
-
-
-#: W3C Trace Context, the one header that every record carries.
-TRACEPARENT = "traceparent"

@@ -18,6 +18,7 @@ from schemas.records import (
     SealedDetails,
     UrgentRejected,
 )
+from schemas.rejection import REJECTED_LENGTH, REJECTED_OFFSET
 from schemas.reviews import ReviewSettled
 from schemas.topics import TopicName, rejected, reports
 from schemas.vocabulary import Agency, DeliveryState
@@ -170,8 +171,8 @@ class Topics:
         """Return the value of a rejected record as it is kept, None where its topic has forgotten it."""
         for record in self._records(rejected(about.topic), (about.partition,)):
             headers = dict(record.headers)
-            if headers.get("rejected-offset") == b"%d" % about.offset:
-                length = headers.get("rejected-length")
+            if headers.get(REJECTED_OFFSET) == b"%d" % about.offset:
+                length = headers.get(REJECTED_LENGTH)
                 if record.value is None:
                     return None
                 return RejectedValue(record.value, None if length is None else int(length))

@@ -21,6 +21,7 @@ from schemas.records import (
     ReportStopped,
     ReviewRequested,
 )
+from schemas.rejection import REJECTED_PREFIX
 from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
 from services.sdk.reading import Place, committed_reader, high_watermarks
@@ -135,7 +136,9 @@ def _fields(record: Any) -> tuple[str, dict[str, Any]]:
 
 def _rejected(record: Any) -> dict[str, Any]:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
-    why = {name.removeprefix("rejected-"): text for name, text in headers.items() if name.startswith("rejected-")}
+    why = {
+        name.removeprefix(REJECTED_PREFIX): text for name, text in headers.items() if name.startswith(REJECTED_PREFIX)
+    }
     value = record.value or b""
     return {
         "topic": record.topic,
