@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from schemas.vocabulary import Agency, Service
+from schemas.vocabulary import Service
 
 _KIB = 1024
 _MIB = 1024 * _KIB
@@ -113,32 +113,6 @@ def disclosures(service: Service, urgent: bool) -> TopicName:
 SERVICE_OF: Mapping[str, Service] = MappingProxyType(
     {disclosures(service, urgent): service for service in Service for urgent in (True, False)}
 )
-
-
-def reports(agency: Agency) -> TopicName:
-    """Return the topic of an agency's reports."""
-    match agency:
-        case Agency.EMERGENCY_999:
-            return TopicName.REPORTS_999
-        case Agency.POLICE_101:
-            return TopicName.REPORTS_101
-        case Agency.SOCIAL_WORKER:
-            return TopicName.REPORTS_SOCIAL_WORKER
-        case Agency.CARE_TEAM:
-            return TopicName.REPORTS_CARE_TEAM
-
-
-def connector(agency: Agency) -> Group:
-    """Return the lane group of an agency's connector."""
-    match agency:
-        case Agency.EMERGENCY_999:
-            return Group.CONNECTOR_999
-        case Agency.POLICE_101:
-            return Group.CONNECTOR_101
-        case Agency.SOCIAL_WORKER:
-            return Group.CONNECTOR_SOCIAL_WORKER
-        case Agency.CARE_TEAM:
-            return Group.CONNECTOR_CARE_TEAM
 
 
 def rejected(topic: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from schemas import avro_registry, topics
+from schemas.agencies import AGENCIES
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
 from schemas.topics import CATALOGUE, Group, TopicName
 from schemas.vocabulary import Agency, Service
@@ -86,8 +87,8 @@ def test_a_service_sends_to_its_own_topics(service: Service, urgent: bool, name:
     ],
 )
 def test_an_agency_has_its_topic_and_its_connector(agency: Agency, name: str, group: str) -> None:
-    assert topics.reports(agency) == name
-    assert topics.connector(agency) == group
+    assert AGENCIES[agency].reports == name
+    assert AGENCIES[agency].connector == group
 
 
 def test_all_topics_have_the_deployments_partitions_but_those_of_identity_and_the_alarms() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from kafka import TopicPartition
 from pydantic import ValidationError
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.records import (
@@ -43,10 +44,7 @@ _MODELS = {
 _SEALED = {"Report": {"sections"}, "ReviewRequested": {"section"}, "DeliveryChanged": {"request"}}
 _TOPICS = (
     TopicName.DECISIONS,
-    TopicName.REPORTS_999,
-    TopicName.REPORTS_101,
-    TopicName.REPORTS_SOCIAL_WORKER,
-    TopicName.REPORTS_CARE_TEAM,
+    *(entry.reports for entry in AGENCIES.values()),
     TopicName.DELIVERIES,
     TopicName.NOTIFICATIONS,
     TopicName.REVIEWS,
