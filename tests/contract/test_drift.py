@@ -10,6 +10,8 @@ import pytest
 from pydantic import AwareDatetime, BaseModel
 
 from schemas import avro_registry
+from schemas.concerns import CONCERN_MODELS
+from schemas.vocabulary import ConcernKind
 from tests.contract.examples import MODELS
 
 AVRO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -121,6 +123,11 @@ def all_records(kind: Any) -> list[dict[str, Any]]:
 
 def test_every_record_of_the_contract_has_a_model_and_a_schema() -> None:
     assert set(avro_registry.RECORDS) == set(MODELS)
+
+
+def test_every_kind_of_concern_has_the_model_that_takes_it() -> None:
+    taken = {kind: get_args(model.model_fields["kind"].annotation) for kind, model in CONCERN_MODELS.items()}
+    assert taken == {kind: (kind,) for kind in ConcernKind}
 
 
 @pytest.mark.parametrize("name", avro_registry.RECORDS)
