@@ -1,4 +1,4 @@
-"""What a disclosure may be about: one model for each kind of concern, with the facts that the policy asks of it."""
+"""The concerns of a disclosure: one model for each kind, with the facts that the policy asks about it."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -116,7 +116,7 @@ Concerns = Annotated[tuple[Concern, ...], Field(min_length=1, max_length=50)]
 
 
 def may_be_immediate(concern: Concern) -> bool:
-    """Return whether any immediate-risk fact of the concern is not ruled out."""
+    """Return whether any immediate-risk fact of the concern is not ruled out (true or unknown)."""
     if concern.immediate_danger is not ImmediateDanger.NONE:
         return True
     match concern:
