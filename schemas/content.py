@@ -27,17 +27,17 @@ def content_form(schema: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], byt
     """Return the function from a record's decoded fields, under this schema, to their content form."""
     plan = _plan(schema)
     # Python's own notation is written twice as fast as JSON. With escapes it is the same in every version of Unicode.
-    return lambda fields: ascii(_said(plan, fields)).encode()
+    return lambda fields: ascii(_without_defaults(plan, fields)).encode()
 
 
-def _said(plan: Plan, fields: Mapping[str, Any]) -> dict[str, Any]:
-    said = {}
+def _without_defaults(plan: Plan, fields: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {}
     for name, default, part in plan:
         value = fields[name]
         # Most parts of a disclosure equal their defaults: one comparison leaves out the whole part.
         if value != default:
-            said[name] = value if part is None else part(value)
-    return said
+            kept[name] = value if part is None else part(value)
+    return kept
 
 
 def _plan(schema: Mapping[str, Any]) -> Plan:
@@ -61,7 +61,7 @@ def _part(kind: Any) -> Part | None:
     if not isinstance(kind, dict):
         return None
     if kind["type"] == "record":
-        return partial(_said, _plan(kind))
+        return partial(_without_defaults, _plan(kind))
     if kind.get("logicalType") in _TIMES:
         return _TIMES[kind["logicalType"]]
     if kind["type"] == "array" and (part := _part(kind["items"])) is not None:
@@ -72,7 +72,7 @@ def _part(kind: Any) -> Part | None:
 def _part_of_union(kinds: Sequence[Any]) -> Part | None:
     if len(kinds) > 1 and all(isinstance(each, dict) and each["type"] == "record" for each in kinds):
         plans = {_kind_of(each): _plan(each) for each in kinds}
-        return lambda value: _said(plans[value["kind"]], value)
+        return lambda value: _without_defaults(plans[value["kind"]], value)
     part = _part(kinds[0])
     return None if part is None else lambda value: None if value is None else part(value)
 

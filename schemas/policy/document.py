@@ -221,7 +221,7 @@ def _faults_of_routes(policy: Policy) -> _Faults:
         for position, clause in enumerate(route.clauses):
             path = ("routes", index, "clauses", position)
             if clause not in (*IMMEDIATE_RISK, *LONG_TERM):
-                yield path, f"{clause} is no clause that tells anybody"
+                yield path, f"{clause} leads to no report, so it has no route"
             elif clause in first:
                 yield path, f"{clause} is routed more than once: routes[{first[clause]}] has it too"
             first.setdefault(clause, index)

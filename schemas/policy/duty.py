@@ -122,7 +122,7 @@ class Duty(_Part):
         if all(each.role is not Role.SAFEGUARDING_LEAD for each in self.staff):
             faults.append((("staff",), "there is no safeguarding_lead, who alone decides where AD-2 applies"))
         if (gap := _first_gap(self.staff)) is not None:
-            faults.append((("staff",), f"nobody is on duty from {_said(gap.begin)} to {_said(gap.end)}"))
+            faults.append((("staff",), f"no member of staff is on duty from {_hour(gap.begin)} to {_hour(gap.end)}"))
         if faults:
             raise ConfigProblems(faults)
         return self
@@ -159,6 +159,6 @@ def _first_gap(staff: Collection[Staff]) -> Hours | None:
     return Hours(begin, end)
 
 
-def _said(minute: int) -> str:
+def _hour(minute: int) -> str:
     day, rest = divmod(minute, _DAY)
     return f"{_DAYS[day % 7]} {rest // 60:02}:{rest % 60:02}"

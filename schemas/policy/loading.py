@@ -162,7 +162,7 @@ def _faults_between(versions: list[_Read]) -> list[Fault]:
         faults.extend(_faults_of_dates(earlier, later))
     last = in_order[-1]
     if last.policy.effective_until is not None:
-        reason = f"no policy would be in force after {_said(last.policy.effective_until)}: the last version has no end"
+        reason = f"no policy would be in force after {_iso(last.policy.effective_until)}: the last version has no end"
         faults.append(last.fault("effective_until", reason))
     return faults
 
@@ -170,22 +170,22 @@ def _faults_between(versions: list[_Read]) -> list[Fault]:
 def _faults_of_dates(earlier: _Read, later: _Read) -> list[Fault]:
     start, end = later.policy.effective_from, earlier.policy.effective_until
     if end is None:
-        said = f"is required: {later.file} takes effect at {_said(start)}, and two versions cannot be in force at once"
+        reason = f"is required: {later.file} takes effect at {_iso(start)}, and two versions cannot be in force at once"
         # A missing key has no line: the line of `effective_from`, beside which it belongs, is named instead.
-        return [Fault(earlier.file, line_at(earlier.lines, ("effective_from",)), f"effective_until: {said}")]
+        return [Fault(earlier.file, line_at(earlier.lines, ("effective_from",)), f"effective_until: {reason}")]
     if start < end:
         reason = (
-            f"overlap: {_said(start)} is before the version before it ends, {_said(end)} "
+            f"overlap: {_iso(start)} is before the version before it ends, {_iso(end)} "
             f"({earlier.where('effective_until')})"
         )
         return [later.fault("effective_from", reason)]
     if start > end:
         reason = (
-            f"gap: no policy would be in force from {_said(end)} ({earlier.where('effective_until')}) to {_said(start)}"
+            f"gap: no policy would be in force from {_iso(end)} ({earlier.where('effective_until')}) to {_iso(start)}"
         )
         return [later.fault("effective_from", reason)]
     return []
 
 
-def _said(at: datetime) -> str:
+def _iso(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")

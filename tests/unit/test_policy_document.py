@@ -62,7 +62,7 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
         'clauses = ["LT-3"]',
         'clauses = ["LT-3", "AD-1"]',
         "clauses = [",
-        ["routes[4].clauses[1]", "tells anybody", "AD-1"],
+        ["routes[4].clauses[1]", "leads to no report", "AD-1"],
     ),
     ('clauses = ["LT-3"]', 'clauses = ["LT-9"]', 'clauses = ["LT-9"]', ["routes[4].clauses[0]", "LT-9"]),
     (IR_4, "", "[[clauses]]", ["clauses", "missing", "IR-4"]),
