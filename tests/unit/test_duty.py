@@ -1,4 +1,4 @@
-"""The duty rota: who is asked when, again and again, and what is refused in its file."""
+"""The duty rota: the person asked at each time and step, and the faults of its file."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every value of a TOML file is found on the line where it stands."""
+"""Every value of a TOML file is found, with its line."""
 
 import tomllib
 from collections.abc import Iterator
