@@ -17,13 +17,13 @@ from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ConfigDict
 from starlette.types import Receive, Scope, Send
 
-from schemas.telemetry import TRACEPARENT, Attribute
+from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
+from schemas.trace_context import TRACEPARENT, parent_from_request
 from schemas.vocabulary import Agency
 from services.agencies.faults import Fault, Faults
 from services.agencies.log import AgencyLog, Attempt, Seen, reference
 from services.sdk.serving import NO_TELEMETRY
-from services.sdk.tracing import context_from
 
 #: The largest request an agency reads, in bytes: more than any report of ours.
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -63,7 +63,7 @@ def create_app(
         """Take a report."""
         with trace.get_tracer("confide.agencies").start_as_current_span(
             SpanName.AGENCY_RECEIVE,
-            context=context_from(request.headers.get(TRACEPARENT)),
+            context=parent_from_request(request.headers.get(TRACEPARENT)),
             kind=SpanKind.SERVER,
             attributes={Attribute.AGENCY: agency.value},
             record_exception=False,

@@ -11,7 +11,8 @@ import httpx2
 import structlog
 from opentelemetry import metrics
 
-from schemas.telemetry import TRACEPARENT, Attribute, Metric
+from schemas.telemetry import Attribute, Metric
+from schemas.trace_context import TRACEPARENT
 from services.connectors.endpoint import CONNECTIONS
 from streams.domain.delivery import STATUS_READINGS, Failure, Reading
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from schemas import topics
+from schemas.agencies import AGENCIES
 from schemas.vocabulary import Agency
 from services.connectors import care_team, emergency_999, police_101, social_worker
 from services.connectors.attempts import Attempts
@@ -55,7 +56,7 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     composer = Composer(keyring, PROJECTIONS[agency])
     # Made in the event loop, once; all lanes share them. An endpoint is one URL.
     attempts: list[Attempts] = []
-    name = topics.connector(agency)
+    name = AGENCIES[agency].connector
     application = f"confide-{name}"
     writer = AlarmWriter(bootstrap)
     clock = Clock()
@@ -77,7 +78,7 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
         lanes.hear(event)
         breaker.hear(event)
 
-    group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
+    group = LaneGroup(name=name, sources=(AGENCIES[agency].reports,), agent=agent, changelog=topics.changelog(name))
     return run_worker(
         application,
         [group],

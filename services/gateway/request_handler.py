@@ -14,14 +14,14 @@ from starlette.requests import ClientDisconnect
 
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, parse_json
 from schemas.errors import Invalid, KafkaUnavailable
-from schemas.telemetry import TRACEPARENT, Attribute
+from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
+from schemas.trace_context import TRACEPARENT, parent_from_request, traceparent_of
 from schemas.vocabulary import Service
 from services.gateway.body import Body, read_body
 from services.gateway.document import Accepted, FieldProblem, NotNow, ValidationErrors
 from services.sdk.addressing import topic_of
 from services.sdk.producer import Acknowledged, too_large
-from services.sdk.tracing import context_from, traceparent_of
 
 #: Seconds after which a sender is asked to come back.
 RETRY_AFTER = 5
@@ -59,7 +59,7 @@ class RequestHandler:
         """Answer `POST /v1/disclosures`, in the trace that the request belongs to."""
         with trace.get_tracer("confide.gateway").start_as_current_span(
             SpanName.GATEWAY,
-            context=context_from(request.headers.get(TRACEPARENT)),
+            context=parent_from_request(request.headers.get(TRACEPARENT)),
             kind=SpanKind.SERVER,
             # An exception's text may quote what a person wrote.
             record_exception=False,

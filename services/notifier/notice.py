@@ -4,20 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from schemas.agencies import AGENCIES
 from schemas.policy import ClauseId, Policy
 from schemas.records import NotificationDue
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
 from streams.domain.ids import notice_reference
-
-#: What each agency is called to the person it was told of.
-AGENCY_NAMES: Mapping[Agency, str] = MappingProxyType(
-    {
-        Agency.EMERGENCY_999: "the emergency services (999)",
-        Agency.POLICE_101: "the police, on their non-emergency line",
-        Agency.SOCIAL_WORKER: "your social worker",
-        Agency.CARE_TEAM: "the people involved in your care",
-    }
-)
 
 #: What a notice says of its report, to `whom`; `now` is "now " where another notice went before. Each holds whatever is
 #: not known: after *may have told* the agency may have the report or not, after *had been told* too.
@@ -89,7 +80,7 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
         notification_id=notification_id or due.notification_id,
         disclosures=tuple((each.service, each.disclosure_id) for each in due.disclosures),
         channels=due.channels,
-        agency=AGENCY_NAMES[due.agency],
+        agency=AGENCIES[due.agency].name_for_person,
         says=says,
         statement=_statement(due.agency, says, follows=follows),
         # A clause of a later policy is cited by its id: somebody who asks is told.
@@ -101,6 +92,6 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
 
 
 def _statement(agency: Agency, says: NoticeSays, *, follows: bool) -> str:
-    said = STATEMENTS[says].format(whom=AGENCY_NAMES[agency], now="now " if follows else "")
+    said = STATEMENTS[says].format(whom=AGENCIES[agency].name_for_person, now="now " if follows else "")
     is_of_police = agency is Agency.POLICE_101 and says in _WITH_REASONS
     return f"This is about what you shared with us. {said}" + (f" {_NO_BLAME}" if is_of_police else "")

@@ -13,9 +13,10 @@ from kafka.errors import KafkaError
 
 from schemas.codec import decode, encode
 from schemas.errors import KafkaUnavailable
+from schemas.rejection import REJECTED_OFFSET, REJECTED_REASON
 from schemas.reviews import ReviewOutcome, ReviewSettled
-from schemas.telemetry import TRACEPARENT
 from schemas.topics import TopicName, rejected
+from schemas.trace_context import TRACEPARENT
 from services.review.reading import UNREADABLE
 from services.review.review_index import Known
 from services.sdk.reading import Place, committed_reader, position_of
@@ -133,6 +134,6 @@ def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | 
             )
         return None
     headers: Mapping[str, bytes] = dict(record.headers)
-    if headers.get("rejected-offset") == b"%d" % sent:
-        return OutcomeRejected(headers.get("rejected-reason", b"no reason is given").decode(errors="replace"))
+    if headers.get(REJECTED_OFFSET) == b"%d" % sent:
+        return OutcomeRejected(headers.get(REJECTED_REASON, b"no reason is given").decode(errors="replace"))
     return None

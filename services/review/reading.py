@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from kafka import TopicPartition
 from pydantic import ValidationError
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
@@ -18,8 +19,9 @@ from schemas.records import (
     SealedDetails,
     UrgentRejected,
 )
+from schemas.rejection import REJECTED_LENGTH, REJECTED_OFFSET
 from schemas.reviews import ReviewSettled
-from schemas.topics import TopicName, rejected, reports
+from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Agency, DeliveryState
 from services.review.review_index import ReviewIndex
 from services.sdk.reading import Place, committed_reader, read_beyond_open_transactions
@@ -140,7 +142,7 @@ class Topics:
         if settled.decision_id is None and settled.report_id is None:
             return []
         found: dict[str, Followed] = {}
-        for topic in map(reports, Agency):
+        for topic in (entry.reports for entry in AGENCIES.values()):
             for record in self._records(topic, (partition,)):
                 try:
                     name, fields = decode(record.value, "Report", "ReportStopped")
@@ -170,8 +172,8 @@ class Topics:
         """Return the value of a rejected record as it is kept, None where its topic has forgotten it."""
         for record in self._records(rejected(about.topic), (about.partition,)):
             headers = dict(record.headers)
-            if headers.get("rejected-offset") == b"%d" % about.offset:
-                length = headers.get("rejected-length")
+            if headers.get(REJECTED_OFFSET) == b"%d" % about.offset:
+                length = headers.get(REJECTED_LENGTH)
                 if record.value is None:
                     return None
                 return RejectedValue(record.value, None if length is None else int(length))

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from schemas.agencies import AGENCIES
 from schemas.reviews import ReviewSettled
 from schemas.vocabulary import DeliveryState, ReviewDecision
 from services.review.reading import Followed
-from streams.domain.plain_english.wording import AGENCIES, time_words
+from streams.domain.plain_english.wording import time_words
 
 _ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
 
@@ -39,7 +40,7 @@ def settler(settled: ReviewSettled) -> str:
 def reported_words(reports: Sequence[Followed]) -> Iterator[str]:
     """Yield how far each report that belongs to a settled review is at its agency."""
     for report in reports:
-        yield f"Report {report.report_id} to {AGENCIES[report.agency]}: {_progress(report)}."
+        yield f"Report {report.report_id} to {AGENCIES[report.agency].name_for_staff}: {_progress(report)}."
 
 
 def _progress(report: Followed) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from schemas.agencies import AGENCIES
 from schemas.policy import Policies, Policy
 from schemas.records import Decision, Finding, ReviewRequested, Undelivered, UrgentRejected
 from schemas.vocabulary import Agency, ClauseState, ReviewDecision
@@ -14,7 +15,6 @@ from services.review.settled_words import reported_words, settled_words
 from streams.domain.delivery import RETRY_POLICIES, is_tried_on
 from streams.domain.plain_english.explanation import asked_words
 from streams.domain.plain_english.wording import (
-    AGENCIES,
     REASONS,
     agency_words,
     fact_words,
@@ -102,7 +102,7 @@ def ways_to_settle(known: Known, decision: Decision | None, policies: Policies, 
 
 
 def _of_undelivered(about: Undelivered) -> Iterator[str]:
-    to = AGENCIES[about.agency]
+    to = AGENCIES[about.agency].name_for_staff
     sent = "" if about.generation == 1 else f", which staff had sent again (sending {about.generation})"
     when = "" if about.reported_at is None else f" of {time_words(about.reported_at)}"
     yield f"Report {about.report_id}{when} to {to}{sent}: {about.failure.replace('_', ' ')}."

@@ -20,8 +20,18 @@ from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key
 from schemas.errors import Invalid, KafkaUnavailable
 from schemas.partitioner import partition_for
-from schemas.telemetry import TRACEPARENT
+from schemas.rejection import (
+    REJECTED_AT,
+    REJECTED_BY,
+    REJECTED_ERROR,
+    REJECTED_FIELD,
+    REJECTED_FROM,
+    REJECTED_REASON,
+    first_field_of,
+    reason_of,
+)
 from schemas.topics import MAX_BATCH_BYTES, MAX_VALUE_BYTES, TopicName, rejected
+from schemas.trace_context import TRACEPARENT
 from schemas.vocabulary import Service
 from services.sdk.addressing import intended_topic, topic_of
 
@@ -30,7 +40,6 @@ DEFAULT_TIMEOUT = 10.0
 #: How long after a connection that failed nobody tries another (seconds): calls that wait in a queue fail soon then,
 #: not each after the whole timeout.
 _REFUSE_SECONDS = 1.0
-_MAX_REASON = 1_000
 _OWN_TOPICS = frozenset(
     {
         TopicName.FORUM_DISCLOSURES,
@@ -128,14 +137,13 @@ class DisclosureProducer:
         if len(raw) > MAX_VALUE_BYTES:
             return None
         topic = intended_topic(raw, service)
-        first = invalid.problems[0].field if invalid.problems else ""
         why = [
-            ("rejected-reason", str(invalid)[:_MAX_REASON].encode()),
-            ("rejected-field", first.encode()),
-            ("rejected-error", type(invalid).__name__.encode()),
-            ("rejected-by", source.encode()),
-            ("rejected-from", topic.encode()),
-            ("rejected-at", self._clock().isoformat().encode()),
+            (REJECTED_REASON, reason_of(invalid).encode()),
+            (REJECTED_FIELD, first_field_of(invalid).encode()),
+            (REJECTED_ERROR, type(invalid).__name__.encode()),
+            (REJECTED_BY, source.encode()),
+            (REJECTED_FROM, topic.encode()),
+            (REJECTED_AT, self._clock().isoformat().encode()),
         ]
         # They have no id that can be read: by their digest the same bytes always come to the same place.
         key = hashlib.sha256(raw).hexdigest().encode()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode, encode
 from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
@@ -13,7 +14,7 @@ from schemas.policy.duty import load_duty
 from schemas.records import Admitted, DeliveryChanged, UrgentRejected
 from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import OpenReview, ReviewOutcome, ToldBefore
-from schemas.topics import Group, TopicName, changelog, reports
+from schemas.topics import Group, TopicName, changelog
 from schemas.vocabulary import CausedBy, Outcome, ReviewDecision, Role
 from streams.agents.hand_over import OpenReports, is_of_report
 from streams.agents.reading import read_delivery, read_outcome, read_to_decide
@@ -205,7 +206,7 @@ class Decide(Agent[Message, None, None]):
         way.send(TopicName.DECISIONS, "Decision", decided.decision)
         notices = notification_fields(admitted, ruling, told, now)
         for (agency, report), notice in zip(told, notices, strict=True):
-            way.send(reports(agency), "Report", report)
+            way.send(AGENCIES[agency].reports, "Report", report)
             self._notices.write(way, notice)
             self._reports.watch(way, report, notice)
         review = review_fields(admitted, ruling, decided.decision["decision_id"], now)

@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
 from schemas.records import MOST_SENDINGS, DeliveryChanged, OpenReport, Report, Undelivered
 from schemas.reviews import ReviewOutcome
-from schemas.topics import SETTLED_DAYS, reports
+from schemas.topics import SETTLED_DAYS
 from schemas.vocabulary import Agency, DeliveryState, NoticeStands, Refusal, ReviewDecision, StopReason
 from streams.agents.beat import BEAT, Beat, schedule
 from streams.agents.open_report import PREFIX, name_of, open_report, readable, report_of
@@ -137,7 +138,7 @@ class OpenReports:
         kept, report = found
         told = outcome.decision is ReviewDecision.TOLD_BY_PHONE
         why = StopReason.TOLD_BY_PHONE if told else StopReason.WITHDRAWN
-        way.send(reports(report.agency), "ReportStopped", stopped_fields(report, why, turn.now))
+        way.send(AGENCIES[report.agency].reports, "ReportStopped", stopped_fields(report, why, turn.now))
         if told:
             self._say(way, kept, NoticeStands.TOLD)
             self._end(turn, report_id, report.agency)
@@ -221,7 +222,7 @@ class OpenReports:
         if report.generation >= MOST_SENDINGS:
             raise Invalid.of("decision", f"the report was sent {MOST_SENDINGS} times: it cannot be sent again")
         fields = again(report, turn.now)
-        way.send(reports(report.agency), "Report", fields)
+        way.send(AGENCIES[report.agency].reports, "Report", fields)
         anew = kept.model_copy(
             update={
                 "report": encode("Report", fields),

@@ -4,15 +4,13 @@ from schemas.codec import encode
 from schemas.disclosure import Disclosure, is_urgent
 from schemas.errors import Invalid, Problem
 from schemas.records import IdUsedBefore, UrgentRejected
+from schemas.rejection import first_field_of, reason_of
 from schemas.topics import URGENT, TopicName
 from schemas.vocabulary import Service
 from streams.agents.known_ids import FirstSeen
 from streams.domain.ids import conflict_review_id, decision_id, rejected_review_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.agent import micros
-
-#: As in the headers of the rejected record.
-_MOST_OF_A_REASON = 1_000
 
 
 class IdConflict(Invalid):
@@ -64,7 +62,6 @@ def tell_of_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
 
 def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejected:
     """Return what is said of a rejected record: where it lies and why, and of a conflict where the first one lies."""
-    first = invalid.problems[0].field if invalid.problems else ""
     conflict = invalid if isinstance(invalid, IdConflict) else None
     place = record.topic, record.partition, record.offset
     return UrgentRejected(
@@ -72,8 +69,8 @@ def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejec
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        field=first,
-        reason=str(invalid)[:_MOST_OF_A_REASON],
+        field=first_field_of(invalid),
+        reason=reason_of(invalid),
         rejected_at=turn.now,
         conflict=None if conflict is None else conflict.first,
     )

@@ -15,7 +15,6 @@ its own. An entry of the state may have an end (`until`), after which it is drop
 times that the broker stamped.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -25,16 +24,13 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from schemas.errors import Invalid
-from schemas.telemetry import TRACEPARENT
+from schemas.trace_context import TRACEPARENT, is_traceparent
 
 M = TypeVar("M")
 E = TypeVar("E")
 R = TypeVar("R")
 
 Headers = tuple[tuple[str, bytes], ...]
-
-#: W3C Trace Context, version 00. What is not of this form might be anything, a person's number too: it goes no further.
-_TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def micros(at: datetime) -> int:
@@ -78,7 +74,7 @@ class Cause:
         """Return the trace context that the record carries, none where what it carries is not one."""
         for name, value in record.headers:
             if name == TRACEPARENT:
-                return cls(value if value and _TRACEPARENT.fullmatch(value) else None)
+                return cls(value if value and is_traceparent(value) else None)
         return cls()
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
-from schemas.topics import CATALOGUE, TopicName, rejected, reports
-from schemas.vocabulary import Agency
+from schemas.topics import CATALOGUE, TopicName, rejected
 from services.sdk.reading import committed_reader, high_watermarks
 from tests.chaos.plan import PARTITIONS
 
@@ -25,7 +25,7 @@ _OURS = (
     *SOURCES,
     TopicName.DECISIONS,
     TopicName.REVIEWS,
-    *map(reports, Agency),
+    *(entry.reports for entry in AGENCIES.values()),
     TopicName.DELIVERIES,
     TopicName.NOTIFICATIONS,
 )

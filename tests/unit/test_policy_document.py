@@ -1,4 +1,4 @@
-"""A policy file is refused with the name of what is wrong in it."""
+"""A wrong policy file is refused, and the error names the wrong part."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ LT_3_ROUTE = '[[routes]]\nclauses = ["LT-3"]\ntell = "all"\nagencies = ["101", "
 IR_4 = TEXT[TEXT.index('[[clauses]]\nid = "IR-4"') : TEXT.index('[[clauses]]\nid = "IR-5"')]
 OTHER_AGENCIES = 'agencies = ["social_worker", "101"]'
 WRONG: list[tuple[str, str, str | None, list[str]]] = [
-    # what is replaced, by what, in which line the fault is (that which begins so), what the error says
+    # the replaced text, its replacement, the start of the line with the fault, parts of the error
     ('current_for = "30 days"', 'current_for = "30"', 'current_for = "30"', ["current_for", "'30'", "unit"]),
     ('current_for = "30 days"', "current_for = 30", "current_for = 30", ["current_for", "30", "unit"]),
     ('current_for = "30 days"', 'current_for = "0 days"', "current_for", ["current_for", "0 days"]),
@@ -62,7 +62,7 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
         'clauses = ["LT-3"]',
         'clauses = ["LT-3", "AD-1"]',
         "clauses = [",
-        ["routes[4].clauses[1]", "tells anybody", "AD-1"],
+        ["routes[4].clauses[1]", "leads to no report", "AD-1"],
     ),
     ('clauses = ["LT-3"]', 'clauses = ["LT-9"]', 'clauses = ["LT-9"]', ["routes[4].clauses[0]", "LT-9"]),
     (IR_4, "", "[[clauses]]", ["clauses", "missing", "IR-4"]),
@@ -99,7 +99,7 @@ def test_a_wrong_value_is_refused_with_its_line_and_the_reason(
     if line is None:
         assert given == [None]
     else:
-        # A line that is only said to be somewhere is that of the change.
+        # If only "line" is expected, it is the line of the change.
         assert [at for at in given if at is None or not lines[at - 1].startswith(line)] == []
         assert all(at is not None and at >= text.count("\n", 0, TEXT.index(old)) - 1 for at in given if line == "")
 

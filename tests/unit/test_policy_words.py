@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from schemas.agencies import AGENCIES
 from schemas.policy import ClauseId
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Outcome, ReviewReason
 from streams.domain.plain_english.answers import CLOSED_SETS
 from streams.domain.plain_english.clause_table import clause_table, names_of, needs_of
 from streams.domain.plain_english.explanation import explanation
 from streams.domain.plain_english.wording import (
-    AGENCIES,
     FACTS,
     KINDS,
     OUTCOMES,
@@ -133,7 +133,7 @@ def test_an_explanation_leaves_nothing_of_the_ruling_out(line: int) -> None:
         assert f"  {finding.id} {said}. {filled(POLICY.words_of(finding.id).text, POLICY)}" in lines
         assert all(fact_words(name, value) in text for name, value in finding.facts.items())
     for agency in ruling.agencies:
-        assert AGENCIES[agency.agency] in text
+        assert AGENCIES[agency.agency].name_for_staff in text
     if ruling.review is not None:
         assert REASONS[ruling.review.reason] in text
         assert all(f"({path})" in text for path in ruling.review.asks)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from schemas.agencies import AGENCIES
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, Clause, ClauseId, Policy, Route
-from schemas.vocabulary import Agency, ClauseState
-from streams.domain.plain_english.wording import AGENCIES, FACTS, fact_words, filled, length_words, listed
+from schemas.vocabulary import ClauseState
+from streams.domain.plain_english.wording import FACTS, fact_words, filled, length_words, listed
 from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
 from streams.domain.policy.three_valued import Fact, Need
 
@@ -49,8 +50,8 @@ def clause_table(policy: Policy, table: Sequence[ClauseRule] = CLAUSE_RULES) -> 
 def route_words(route: Route) -> str:
     """Return who a route tells."""
     names = [
-        f"{AGENCIES[to.agency]}{'' if to.service is None else f', {to.service.value}'}"
-        f"{' if known' if to.agency in (Agency.SOCIAL_WORKER, Agency.CARE_TEAM) else ''}"
+        f"{AGENCIES[to.agency].name_for_staff}{'' if to.service is None else f', {to.service.value}'}"
+        f"{'' if AGENCIES[to.agency].professional is None else ' if known'}"
         for to in route.agencies
     ]
     return listed(names) if route.tell == "all" else ", else ".join(names)

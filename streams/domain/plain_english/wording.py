@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from schemas.agencies import AGENCIES
 from schemas.policy import ClauseId, Policy
 from schemas.records import AgencyToTell
 from schemas.vocabulary import (
-    Agency,
     ClauseState,
     ConcernKind,
     HousingState,
@@ -196,12 +196,6 @@ REASONS: Mapping[ReviewReason, str] = {
     ReviewReason.CONFLICTING_ID: "its service used the id before, with other content",
     ReviewReason.UNDELIVERED: "no agency has acknowledged the report",
 }
-AGENCIES: Mapping[Agency, str] = {
-    Agency.EMERGENCY_999: "999",
-    Agency.POLICE_101: "101 (the non-emergency police line)",
-    Agency.SOCIAL_WORKER: "their social worker",
-    Agency.CARE_TEAM: "the people involved in their care",
-}
 KINDS: Mapping[ConcernKind, str] = {kind: kind.value.replace("_", " ") for kind in ConcernKind}
 
 _STATES = {ClauseState.HOLDS: "holds", ClauseState.OPEN: "is open", ClauseState.DOES_NOT_HOLD: "does not hold"}
@@ -241,7 +235,8 @@ def fact_words(name: str, value: Value) -> str:
 def agency_words(told: Sequence[AgencyToTell]) -> str:
     """Return who is told and of which clauses."""
     return listed(
-        f"{AGENCIES[each.agency]}{'' if each.service is None else f' {each.service.value}'} ({', '.join(each.clauses)})"
+        f"{AGENCIES[each.agency].name_for_staff}"
+        f"{'' if each.service is None else f' {each.service.value}'} ({', '.join(each.clauses)})"
         for each in told
     )
 

@@ -2,42 +2,20 @@
 
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from schemas.concerns import (
-    Abuse,
-    CaringResponsibilities,
-    Concern,
-    HarmToOthers,
-    Homelessness,
-    Medication,
-    Pregnancy,
-    SelfHarm,
-    SexualAbuse,
-    Suicide,
-)
+from schemas.concerns import CONCERN_MODELS, Concern
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policy
 from schemas.vocabulary import ConcernKind, ProfessionalRole
 from streams.domain.policy.age import Age, age_of
 from streams.domain.policy.three_valued import Tri, Value
 
-_MODELS: tuple[tuple[ConcernKind, type[Any]], ...] = (
-    (ConcernKind.SUICIDE, Suicide),
-    (ConcernKind.SELF_HARM, SelfHarm),
-    (ConcernKind.MEDICATION, Medication),
-    (ConcernKind.ABUSE, Abuse),
-    (ConcernKind.SEXUAL_ABUSE, SexualAbuse),
-    (ConcernKind.HARM_TO_OTHERS, HarmToOthers),
-    (ConcernKind.HOMELESSNESS, Homelessness),
-    (ConcernKind.PREGNANCY, Pregnancy),
-    (ConcernKind.CARING_RESPONSIBILITIES, CaringResponsibilities),
-)
 #: The facts of each kind of concern, `immediate_danger` among them.
 FACTS_OF: dict[ConcernKind, tuple[str, ...]] = {
-    kind: tuple(name for name in model.model_fields if name != "kind") for kind, model in _MODELS
+    kind: tuple(name for name in model.model_fields if name != "kind") for kind, model in CONCERN_MODELS.items()
 }
-_READ = {model: (kind, attrgetter(*FACTS_OF[kind], "kind")) for kind, model in _MODELS}
+_READ = {model: (kind, attrgetter(*FACTS_OF[kind], "kind")) for kind, model in CONCERN_MODELS.items()}
 
 
 class ConcernFacts(NamedTuple):

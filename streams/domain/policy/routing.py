@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
+from schemas.agencies import AGENCIES
 from schemas.policy import Addressee, ClauseId, Policy
 from schemas.records import AgencyToTell
 from schemas.vocabulary import Agency, ProfessionalRole
 
 #: Agencies that can be told only where the person's own is known.
 OWN: dict[Agency, ProfessionalRole] = {
-    Agency.SOCIAL_WORKER: ProfessionalRole.SOCIAL_WORKER,
-    Agency.CARE_TEAM: ProfessionalRole.CARE_PROFESSIONAL,
+    agency: entry.professional for agency, entry in AGENCIES.items() if entry.professional is not None
 }
 
 
