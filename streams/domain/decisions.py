@@ -20,16 +20,15 @@ from schemas.vocabulary import (
     EmergencyService,
     InvolvementView,
     NoticeStands,
-    Outcome,
     ReportKind,
 )
 from streams.domain.ids import decision_id, notification_id, report_id, review_id
 from streams.domain.policy import Ruling
 from streams.domain.policy.age import years_of
+from streams.domain.policy.concern_path import concern_path
 from streams.domain.policy.facts import when_disclosed
 
 Fields = dict[str, Any]
-_TOLD = (Outcome.EMERGENCY, Outcome.REFER)
 _VIEW = {InvolvementView.AGREES: True, InvolvementView.DISAGREES: False, InvolvementView.NOT_ASKED: None, None: None}
 _IMMEDIATE = frozenset(clause.value for clause in IMMEDIATE_RISK)
 
@@ -71,7 +70,7 @@ def report_fields(admitted: Admitted, ruling: Ruling, decision: str, now: dateti
 
     Raises `ValueError` for a disclosure whose person IDENTITY has not given yet.
     """
-    if ruling.outcome not in _TOLD:
+    if not ruling.outcome.is_reported:
         return []
     if admitted.person is None:
         raise ValueError("a report needs the person: the disclosure has not been through IDENTITY")
@@ -147,7 +146,7 @@ def _report(
     services = [entry.service for entry in entries if entry.service is not None]
     shown = [share.concerns == "all" or _rests_on(concern, clauses, policy) for concern in disclosed.concerns]
     kinds = [concern.kind.value for concern, show in zip(disclosed.concerns, shown, strict=True) if show]
-    unrelated = [f"concerns[{index}]" for index, show in enumerate(shown) if not show]
+    unrelated = [concern_path(index) for index, show in enumerate(shown) if not show]
     given = share.fields
     return {
         "report_id": report_id(decision, agency.value),

@@ -44,7 +44,6 @@ from streams.domain.staff import StaffDirectory
 #: Decides a disclosure as it stands, at the time and under the policy of whoever gives it.
 Rule = Callable[[ReadableDisclosure], Ruling]
 
-_SENT = (Outcome.EMERGENCY, Outcome.REFER)
 #: Abuse: acted on even if the person later says that they are safe (SAFE-4).
 ABUSE = frozenset({ClauseId.IR_3, ClauseId.LT_2, ClauseId.LT_3})
 
@@ -143,7 +142,7 @@ def open_fields(request: Fields, value: bytes, ruling: Ruling, told: list[Fields
         "request": {**request, "section": None},
         "admitted": value,
         "policy_version": ruling.policy_version,
-        "sent": ruling.outcome.value if ruling.outcome in _SENT else None,
+        "sent": ruling.outcome.value if ruling.outcome.is_reported else None,
         "told": told,
         "pressing": request["deadline"] - now <= ruling.policy.deadlines.emergency,
     }
@@ -207,7 +206,7 @@ def _confirmed(review: OpenReview, disclosed: ReadableDisclosure, added: Sequenc
         raise Invalid.of("agencies", "needs at least one: nobody else was proposed to be told")
     # What was proposed stands, whatever the policy has come to since; what it asks beside that is still asked.
     still_asked = ruling.review if review.request.reason is ReviewReason.CONFIRMATION else None
-    return Settled(disclosed, _telling(ruling, agencies, still_asked if ruling.outcome in _SENT else None))
+    return Settled(disclosed, _telling(ruling, agencies, still_asked if ruling.outcome.is_reported else None))
 
 
 def _refused(review: OpenReview, disclosed: ReadableDisclosure, refusal: Refusal | None, ruling: Ruling) -> Settled:
@@ -227,7 +226,7 @@ def _keeping(review: OpenReview, ruling: Ruling) -> Ruling:
     """Return the ruling with everybody who was told before: a report that left is never taken back."""
     if review.sent is None:
         return ruling
-    new = {(each.agency, each.service): each for each in ruling.agencies} if ruling.outcome in _SENT else {}
+    new = {(each.agency, each.service): each for each in ruling.agencies} if ruling.outcome.is_reported else {}
     before = [each for each in review.request.agencies if (each.agency, each.service) not in new]
     return _telling(ruling, (*before, *new.values()), ruling.review)
 

@@ -1,6 +1,5 @@
 """What the answers to what is asked would change: each is tried on the facts, and the whole is judged again."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -10,6 +9,7 @@ from schemas.policy import Policy
 from schemas.records import AgencyToTell
 from schemas.vocabulary import HousingState, ImmediateDanger, Outcome, ReviewReason, Timeframe
 from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
+from streams.domain.policy.concern_path import ConcernPath
 from streams.domain.policy.evaluation import Evaluation, evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, ConcernFacts
 from streams.domain.policy.three_valued import Value
@@ -26,7 +26,6 @@ AGES: dict[str, tuple[bool, bool]] = {
     "16 or 17": (False, True),
     "18 or over": (False, False),
 }
-_OF_A_CONCERN = re.compile(r"concerns\[(\d+)\]\.(.+)")
 #: Of one question no more others are answered along with it, and no more combinations are tried.
 _ALONG, _TRIED = 2, 300
 
@@ -96,11 +95,12 @@ def answers_to(facts: CaseFacts, path: str) -> Iterator[tuple[str, CaseFacts]]:
         for said, value in (("yes", True), ("no", False)):
             fact: dict[str, Any] = {name: value}
             yield said, facts._replace(**fact)
-    elif (of_a_concern := _OF_A_CONCERN.fullmatch(path)) is not None:
-        yield from _of_a_concern(facts, int(of_a_concern[1]), of_a_concern[2])
+    elif (of_concern := ConcernPath.parse(path)) is not None:
+        yield from _answers_of_concern(facts, of_concern)
 
 
-def _of_a_concern(facts: CaseFacts, index: int, name: str) -> Iterator[tuple[str, CaseFacts]]:
+def _answers_of_concern(facts: CaseFacts, path: ConcernPath) -> Iterator[tuple[str, CaseFacts]]:
+    index, name = path
     concern = facts.concerns[index]
     position = FACTS_OF[concern.kind].index(name)
     for value in CLOSED_SETS.get(name, (True, False)):

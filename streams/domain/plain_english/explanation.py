@@ -13,12 +13,14 @@ from streams.domain.plain_english.wording import (
     OUTCOMES,
     REASONS,
     agency_words,
+    concern_words,
     fact_words,
     filled,
     listed,
     state_words,
     time_words,
 )
+from streams.domain.policy.concern_path import ConcernPath
 from streams.domain.policy.facts import facts_of, when_disclosed
 from streams.domain.policy.ruling import Ruling
 
@@ -131,11 +133,10 @@ def asked_words(path: str) -> str:
     """Return what is asked where the fact of this contract path is missing."""
     if path in _ASKED:
         return _ASKED[path]
-    place, _, name = path.rpartition(".")
-    words = FACTS.get(name)
+    words = FACTS.get(path.rpartition(".")[2])
     asked = f"what is known of {path}" if words is None else words.asked
-    index = place.removeprefix("concerns[").removesuffix("]")
-    return f"{asked} (concern {int(index) + 1})" if place.startswith("concerns[") else asked
+    of_concern = ConcernPath.parse(path)
+    return asked if of_concern is None else f"{asked} {concern_words(of_concern)}"
 
 
 def _by_consequence(answers: Sequence[HypotheticalAnswer]) -> list[tuple[Consequence, list[HypotheticalAnswer]]]:

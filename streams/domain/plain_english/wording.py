@@ -1,6 +1,5 @@
 """Plain English for what the policy works with: facts, states of clauses, outcomes, agencies and times."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from schemas.vocabulary import (
     ReviewReason,
     Timeframe,
 )
+from streams.domain.policy.concern_path import ConcernPath
 from streams.domain.policy.three_valued import Value
 
 
@@ -217,7 +217,6 @@ _EFFECTS: Mapping[str, tuple[str, str]] = {
     ClauseId.SAFE_3: ("asks for a conversation", "asks for no conversation"),
     ClauseId.SAFE_5: ("asks for a conversation", "asks for no conversation"),
 }
-_OF_A_CONCERN = re.compile(r"concerns\[(\d+)\]\.(.+)")
 
 
 def state_words(clause: str, state: ClauseState) -> str:
@@ -229,13 +228,18 @@ def state_words(clause: str, state: ClauseState) -> str:
 
 def fact_words(name: str, value: Value) -> str:
     """Return what a fact says; `concerns[1].ongoing` is the second concern's. One without words is named."""
-    of_a_concern = _OF_A_CONCERN.fullmatch(name)
-    if of_a_concern is not None:
-        return f"{fact_words(of_a_concern[2], value)} (concern {int(of_a_concern[1]) + 1})"
+    of_concern = ConcernPath.parse(name)
+    if of_concern is not None:
+        return f"{fact_words(of_concern.fact, value)} {concern_words(of_concern)}"
     words = FACTS.get(name)
     if words is None:
         return f"{name} is {'unknown' if value is None else value}"
     return f"it is not known {words.asked}" if value is None else words.values[value]
+
+
+def concern_words(path: ConcernPath) -> str:
+    """Return which concern a fact belongs to, counted from 1, such as `(concern 2)`."""
+    return f"(concern {path.concern + 1})"
 
 
 def agency_words(told: Sequence[AgencyToTell]) -> str:

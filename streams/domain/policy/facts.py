@@ -2,42 +2,24 @@
 
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from schemas.concerns import (
-    Abuse,
-    CaringResponsibilities,
-    Concern,
-    HarmToOthers,
-    Homelessness,
-    Medication,
-    Pregnancy,
-    SelfHarm,
-    SexualAbuse,
-    Suicide,
-)
+from schemas.concerns import CONCERNS, Concern
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policy
 from schemas.vocabulary import ConcernKind, ProfessionalRole
 from streams.domain.policy.age import Age, age_of
 from streams.domain.policy.three_valued import Tri, Value
 
-_MODELS: tuple[tuple[ConcernKind, type[Any]], ...] = (
-    (ConcernKind.SUICIDE, Suicide),
-    (ConcernKind.SELF_HARM, SelfHarm),
-    (ConcernKind.MEDICATION, Medication),
-    (ConcernKind.ABUSE, Abuse),
-    (ConcernKind.SEXUAL_ABUSE, SexualAbuse),
-    (ConcernKind.HARM_TO_OTHERS, HarmToOthers),
-    (ConcernKind.HOMELESSNESS, Homelessness),
-    (ConcernKind.PREGNANCY, Pregnancy),
-    (ConcernKind.CARING_RESPONSIBILITIES, CaringResponsibilities),
-)
+#: Each model of a concern names its kind once, as the type of its field `kind`.
+_KIND_OF: dict[type[Any], ConcernKind] = {
+    model: get_args(model.model_fields["kind"].annotation)[0] for model in CONCERNS
+}
 #: The facts of each kind of concern, `immediate_danger` among them.
 FACTS_OF: dict[ConcernKind, tuple[str, ...]] = {
-    kind: tuple(name for name in model.model_fields if name != "kind") for kind, model in _MODELS
+    kind: tuple(name for name in model.model_fields if name != "kind") for model, kind in _KIND_OF.items()
 }
-_READ = {model: (kind, attrgetter(*FACTS_OF[kind], "kind")) for kind, model in _MODELS}
+_READ = {model: (kind, attrgetter(*FACTS_OF[kind], "kind")) for model, kind in _KIND_OF.items()}
 
 
 class ConcernFacts(NamedTuple):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from schemas.policy import ClauseId, Policy
 from schemas.vocabulary import ClauseState, ConcernKind, ImmediateDanger
 from streams.domain.policy.clause_rules import ClauseRule
+from streams.domain.policy.concern_path import ConcernPath, concern_path
 from streams.domain.policy.facts import FACTS_OF, CaseFacts
 from streams.domain.policy.three_valued import Fact, Tri, Value, Values, all_of, any_of
 
@@ -61,7 +62,7 @@ def look_at_concerns(facts: CaseFacts, case: Values, policy: Policy, table: Sequ
             rows = [row for row in table if row.clause is clause and row.kind in (None, concern.kind)]
             found = [_look(row, values, index, concern.kind) for row in rows if _applies(row, values)]
             if not rows:
-                found = [ClauseResult(clause, ClauseState.OPEN, {}, (f"concerns[{index}]",), concern=index)]
+                found = [ClauseResult(clause, ClauseState.OPEN, {}, (concern_path(index),), concern=index)]
             looks.setdefault(clause, []).extend(found)
     of_all = {row.clause for row in table if row.of_all}
     return [_join(looks[clause], of_all=clause in of_all) for clause in ClauseId if looks.get(clause)]
@@ -127,8 +128,8 @@ def _paths(name: str, values: Values, concern: int | None, kind: ConcernKind | N
         return (f"subject.adult_at_risk.{name}",)
     if name in _SAFETY:
         return (f"safety.{name}",)
-    if kind is not None and name in FACTS_OF[kind]:
-        return (f"concerns[{concern}].{name}",)
+    if concern is not None and kind is not None and name in FACTS_OF[kind]:
+        return (str(ConcernPath(concern, name)),)
     # What follows from other clauses (AD-2 from IR-0 and IR-3) is asked for by those.
     return ()
 
@@ -159,7 +160,7 @@ def _merge(looks: Sequence[ClauseResult]) -> dict[str, Value]:
         for name, value in found.facts.items():
             seen.setdefault(name, set()).add(value)
     return {
-        name if len(seen[name]) == 1 else f"concerns[{found.concern}].{name}": value
+        name if found.concern is None or len(seen[name]) == 1 else str(ConcernPath(found.concern, name)): value
         for found in looks
         for name, value in found.facts.items()
     }

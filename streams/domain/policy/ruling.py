@@ -65,7 +65,7 @@ class _Remembered:
     def _add(self, vector: FactKey, disclosed: ReadableDisclosure) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
         facts, notes = facts_of(disclosed, self.policy)
         concluded = evaluate_cached(facts, self.policy)
-        final = concluded.reason is None and not _reported(concluded)
+        final = concluded.reason is None and not concluded.outcome.is_reported
         made = _ruling(concluded, notes, self.policy, None, NOT_DUE) if final else (concluded, notes)
         if len(self._concluded) >= _KEPT:
             del self._concluded[next(iter(self._concluded))]
@@ -118,10 +118,6 @@ def _remember(policy: Policy) -> _Remembered:
     return made
 
 
-def _reported(concluded: Evaluation) -> bool:
-    return concluded.outcome is Outcome.EMERGENCY or concluded.outcome is Outcome.REFER
-
-
 def _complete(
     concluded: Evaluation,
     notes: tuple[str, ...],
@@ -134,7 +130,7 @@ def _complete(
     if concluded.reason is not None:
         within = policy.deadlines.emergency if concluded.pressing else policy.deadlines.other
         review = Asked(concluded.reason, concluded.asks, now + within)
-    notice = notify(disclosed, _reported(concluded), unsafe_channels)
+    notice = notify(disclosed, concluded.outcome.is_reported, unsafe_channels)
     return _ruling(concluded, notes, policy, review, notice)
 
 
