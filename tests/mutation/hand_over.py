@@ -2,7 +2,7 @@
 
 from tests.mutation.row import Edit, Row
 
-_REPORTS = "streams/agents/hand_over.py"
+_REPORTS = "streams/agents/open_reports.py"
 _CONNECTOR = "services/connectors/connector.py"
 _DECIDE = "tests/unit/test_decide_hand_over.py::"
 _PHONE = "tests/unit/test_decide_told_by_phone.py::"
@@ -11,7 +11,8 @@ _STAFF = "tests/unit/test_connector_staff.py::"
 _ABSENCE = "tests/unit/test_decide_absence.py::"
 _STEPS = "tests/unit/test_decide_deliveries.py::"
 _WITHDRAWN = "tests/unit/test_decide_withdrawn.py::"
-_REVIEWS = "streams/agents/reviewing.py"
+_REVIEWS = "streams/agents/open_reviews.py"
+_SETTLE = "streams/agents/settle.py"
 
 ROWS = (
     Row(
@@ -19,8 +20,8 @@ ROWS = (
         _REPORTS,
         (
             Edit(
-                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=way.cause)\n",
-                "",
+                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=case.cause)",
+                "        pass",
             ),
         ),
         (_DECIDE + "test_a_report_that_nobody_acknowledges_is_asked_about_at_its_limit",),
@@ -40,7 +41,7 @@ ROWS = (
     Row(
         "A late acknowledgement settles the review",
         _REPORTS,
-        (Edit("        self._reviews.close_acknowledged(way,", "        (lambda *_: None)(way,"),),
+        (Edit("        self._reviews.close_acknowledged(case,", "        (lambda *_: None)(case,"),),
         (_DECIDE + "test_a_late_acknowledgement_settles_the_review",),
     ),
     Row(
@@ -54,8 +55,8 @@ ROWS = (
         _REPORTS,
         (
             Edit(
-                "            self._put(turn, report_id, withdrawn, until=_WITHDRAWN_FOR)\n",
-                "            turn.drop(name_of(report_id))\n",
+                "        self._put(turn, report_id, withdrawn, until=_WITHDRAWN_FOR)\n",
+                "        turn.drop(name_of(report_id))\n",
             ),
         ),
         (_DECIDE + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_nobody_was_told",),
@@ -68,7 +69,7 @@ ROWS = (
     ),
     Row(
         "A call by phone before the report or after now settles nothing",
-        _REPORTS,
+        _SETTLE,
         (Edit("        if outcome.told_at is not None:\n", "        if False:\n"),),
         (_PHONE + "test_told_by_phone_before_the_report_or_after_now_leaves_the_review_open",),
     ),
@@ -156,7 +157,12 @@ ROWS = (
     Row(
         "A withdrawn report is open no more",
         _REPORTS,
-        (Edit("            self._beat.count(turn, -1)\n            self._mark_done", "            self._mark_done"),),
+        (
+            Edit(
+                "        self._beat.count(turn, -1)\n        self._mark_done(turn, report_id, report",
+                "        self._mark_done(turn, report_id, report",
+            ),
+        ),
         (_WITHDRAWN + "test_a_withdrawn_report_is_open_no_more_and_leaves_the_lane_idle",),
     ),
     Row(
@@ -180,7 +186,7 @@ ROWS = (
     Row(
         "An attempt that is heard of late corrects what was said",
         _REPORTS,
-        (Edit("                self._say(way, kept, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
+        (Edit("                self._write_notice(case, kept, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
         (_WITHDRAWN + "test_an_attempt_that_is_heard_of_after_the_report_was_withdrawn_corrects_the_notice_once",),
     ),
     Row(
@@ -226,7 +232,7 @@ ROWS = (
     ),
     Row(
         "A report whose entry cannot be read can be settled",
-        "streams/agents/open_report.py",
+        "streams/agents/report_entry.py",
         (Edit("    except (Invalid, ValidationError):\n", "    except LookupError:\n"),),
         (_STEPS + "test_a_review_of_a_report_whose_entry_cannot_be_read_escalates_and_is_settled",),
     ),
@@ -239,7 +245,7 @@ ROWS = (
     Row(
         "A failure without a person is its person's",
         _REPORTS,
-        (Edit('            way = replace(way, key=fields["person"].encode())\n', ""),),
+        (Edit('            case = replace(case, key=fields["person"].encode())\n', ""),),
         (_STEPS + "test_a_failure_without_a_person_is_asked_about_once_and_under_the_person",),
     ),
     Row(

@@ -5,7 +5,7 @@ from tests.mutation.row import Edit, Row
 _CHANNELS = "tests/unit/test_decide_notice_channels.py::"
 _BY_CHANNEL = "tests/unit/test_notice_channels.py::"
 _ORDERS = "tests/unit/test_notice_orders.py::"
-_TELLING = "streams/agents/telling.py"
+_TELLING = "streams/agents/notices.py"
 _PROGRESS = "services/notifier/progress.py"
 _NOTIFIER = "services/notifier/notifier.py"
 

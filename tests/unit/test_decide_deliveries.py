@@ -73,7 +73,7 @@ def test_a_generation_beyond_all_bounds_is_rejected_at_once(lane: Lane, generati
 
 
 def test_a_report_that_was_sent_too_often_is_not_sent_again(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.agents.hand_over.MOST_SENDINGS", 1)
+    monkeypatch.setattr("streams.agents.open_reports.MOST_SENDINGS", 1)
     _, review = undelivered(lane)
     assert why(answered(lane, outcome(review["review_id"], "send_again"))) == [
         "decision: the report was sent 1 times: it cannot be sent again"
