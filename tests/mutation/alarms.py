@@ -219,7 +219,7 @@ ROWS = (
     Row(
         "Alarm: a process that was cut off says nothing behind the next owner",
         _AGENT,
-        (Edit("    if 0 < last - made <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
+        (Edit("    if 0 < last_at - made_at <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
         (_LANE + "test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_next_owners_word",),
     ),
     Row(

@@ -83,7 +83,7 @@ ROWS = (
     Row(
         "Repeats: a person looks at a conflict on a routine topic too",
         "streams/agents/rejecting.py",
-        (Edit("in URGENT or isinstance(invalid, IdConflict) or says_urgent:", "in URGENT or says_urgent:"),),
+        (Edit("in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts:", "in URGENT or has_urgent_facts:"),),
         (f"{_REPEATS}::test_other_content_is_rejected_and_a_person_looks_at_both",),
     ),
     Row(
@@ -105,7 +105,7 @@ ROWS = (
     Row(
         "ADMIT: what may be urgent under another service's name is looked at",
         "streams/agents/rejecting.py",
-        (Edit("isinstance(invalid, IdConflict) or says_urgent:", "isinstance(invalid, IdConflict):"),),
+        (Edit("isinstance(invalid, IdConflict) or has_urgent_facts:", "isinstance(invalid, IdConflict):"),),
         (f"{_ADMITTED}::test_what_may_be_an_emergency_under_another_service_s_name_is_looked_at_whatever_its_topic",),
     ),
     Row(
