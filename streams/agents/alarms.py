@@ -24,7 +24,7 @@ from schemas.errors import Invalid
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import AlarmState
 from streams.agents.reading import validated
-from streams.domain.alarm_calls import BETWEEN_CALLS, MAX_LISTED, Call, News, Place, choose, compose, narrower
+from streams.domain.alarm_calls import BETWEEN_CALLS, MAX_LISTED, Call, CallPosition, News, choose, compose, narrower
 from streams.domain.alarms import (
     CUT_OFF_AT_MOST,
     LAST_CHANGE_KEPT,
@@ -190,7 +190,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             return
         turn.put(_CAUSE + name, status.model_dump_json().encode())
         if status.is_due:
-            turn.put(_DUE + name, Place.of(status).to_bytes())
+            turn.put(_DUE + name, CallPosition.of(status).to_bytes())
         else:
             _drop(turn, _DUE + name)
 
@@ -204,22 +204,24 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         """Compose and start a call of what is due, unless one is under way or the pause goes on."""
         if turn.get(_CALL) is not None or turn.get(_PAUSE) is not None:
             return
-        waiting = [(Place.from_bytes(value), key) for key, value in turn.scan(_DUE)]
-        if not any(place.news is News.AGAIN for place, _ in waiting):
+        waiting = [(CallPosition.from_bytes(value), key) for key, value in turn.scan(_DUE)]
+        if not any(position.news is News.AGAIN for position, _ in waiting):
             _drop(turn, _WIDTH)
             _drop(turn, _OTHERS_FIRST)
-        others_first = turn.get(_OTHERS_FIRST) is not None and any(place.news is not News.AGAIN for place, _ in waiting)
+        others_first = turn.get(_OTHERS_FIRST) is not None and any(
+            position.news is not News.AGAIN for position, _ in waiting
+        )
         is_held = others_first or turn.get(_HOLD) is not None
         chosen = choose(waiting, None if is_held else int(turn.get(_WIDTH) or MAX_LISTED))
         if not chosen:
             return
         _drop(turn, _OTHERS_FIRST)
         listed = []
-        more = Counter(place.kind for place, _ in waiting)
-        for place, key in chosen:
+        more = Counter(position.kind for position, _ in waiting)
+        for position, key in chosen:
             name = key.removeprefix(_DUE)
             status = CauseStatus.model_validate_json(turn.get(_CAUSE + name) or b"")
-            more[place.kind] -= 1
+            more[position.kind] -= 1
             listed.append(status)
             self._keep(turn, name, known(status))
         call = compose(listed, more, turn.now)

@@ -95,7 +95,7 @@ class ReviewSettler:
         """Return the review of an outcome, None if an earlier outcome settled it; raise `Invalid` if it is unknown."""
         review = self._reviews.find(turn, outcome.review_id)
         if review is None and not self._reviews.was_settled(turn, outcome.review_id):
-            raise Invalid.of("review_id", "is of no review that is open or was settled of late")
+            raise Invalid.of("review_id", "is of no open or recently settled review")
         return review
 
     def _check(
@@ -138,7 +138,7 @@ class ReviewSettler:
         turn, at = case.turn, outcome.ask_again_at
         decided, last = micros(outcome.decided_at), self._reviews.last_not_reached(turn, review)
         if decided < last:
-            raise Invalid.of("decided_at", "is before that of the outcome which said last when to ask again")
+            raise Invalid.of("decided_at", "is before the last outcome that put this review off")
         if decided == last:
             count_outcome(LATE)
             return

@@ -1,4 +1,4 @@
-"""Facts that somebody found out, put into a disclosure so that it can be decided anew."""
+"""New facts from a review, added to a disclosure so that it can be decided again."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ _KINDS = frozenset(kind.value for kind in ConcernKind)
 
 
 def with_facts(disclosed: ReadableDisclosure, facts: Sequence[ReviewFact]) -> ReadableDisclosure:
-    """Return the disclosure with what was found out; raise `Invalid`, naming the path, for what cannot be a fact of it.
+    """Return the disclosure with these facts; raise `Invalid`, which names the path, for one that it cannot have.
 
-    An age that somebody found out is the age: what was known of it before, and may contradict it, no longer counts.
+    A new age replaces the known age, age band and date of birth, which may contradict it.
     """
     fields = disclosed.model_dump()
     seen: set[str] = set()

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.alarms import AlarmChanged
 from schemas.vocabulary import AlarmKind, AlarmState
-from streams.domain.alarm_calls import Call, News, Place, choose, compose
+from streams.domain.alarm_calls import Call, CallPosition, News, choose, compose
 from streams.domain.alarms import QUIET_BEFORE_ALL_CLEAR, CauseStatus, advance, known
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_a_cause_is_over_once_each_lane_that_raised_it_cleared_it() -> None:
     up, down = AlarmState.RAISED, AlarmState.CLEARED
     status = advance(advance(None, at_agency("decide-0", up, 3), NOW), at_agency("decide-1", up, 4), NOW)
     assert status is not None
-    assert status.said_facts == {"agency": "101", "waiting": 7}
+    assert status.call_facts == {"agency": "101", "waiting": 7}
     status = known(status)
     for source, is_raised in (("decide-2", True), ("decide-0", True), ("decide-0", True), ("decide-1", False)):
         assert status is not None
@@ -140,9 +140,9 @@ def test_the_most_urgent_come_first() -> None:
         status("lane", given_up=1, due=3),
         status("lane", is_raised=False, given_up=2, due=2),
     ]
-    places = [Place.of(each) for each in wanted]
+    places = [CallPosition.of(each) for each in wanted]
     assert places == sorted(places)
-    assert [Place.from_bytes(place.to_bytes()) for place in places] == places
+    assert [CallPosition.from_bytes(place.to_bytes()) for place in places] == places
 
 
 def test_a_call_says_what_is_raised_what_is_cleared_and_how_many_wait() -> None:
@@ -177,7 +177,7 @@ def test_the_wait_doubles_up_to_a_minute() -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def waiting(*counts: int) -> list[tuple[Place, bytes]]:
+def waiting(*counts: int) -> list[tuple[CallPosition, bytes]]:
     """Return so many causes that are due: first alarms, higher steps, all-clears, and what was given up."""
     made = [
         {},
@@ -186,7 +186,7 @@ def waiting(*counts: int) -> list[tuple[Place, bytes]]:
         {"given_up": 1},
     ]
     return [
-        (Place.of(status("review", since=number, **kind)), b"%d/%d" % (which, number))  # type: ignore[arg-type]
+        (CallPosition.of(status("review", since=number, **kind)), b"%d/%d" % (which, number))  # type: ignore[arg-type]
         for which, (kind, count) in enumerate(zip(made, counts, strict=True))
         for number in range(count)
     ]
@@ -215,7 +215,7 @@ def test_each_kind_of_news_keeps_its_share_of_a_call(
 @pytest.mark.parametrize("kind", AlarmKind)
 def test_every_kind_has_its_rank_and_the_time_that_it_has_to_be_quiet(kind: AlarmKind) -> None:
     assert kind in QUIET_BEFORE_ALL_CLEAR
-    assert Place.of(status(kind)).kind is kind
+    assert CallPosition.of(status(kind)).kind is kind
 
 
 def test_a_call_of_the_first_version_is_repeated_for_as_long_as_it_takes() -> None:
@@ -224,8 +224,8 @@ def test_a_call_of_the_first_version_is_repeated_for_as_long_as_it_takes() -> No
 
 
 def test_a_place_of_the_first_version_is_still_read() -> None:
-    assert Place.from_bytes(b"3 999998 17 review") == Place(News.FIRST, 0, 3, 17, AlarmKind.REVIEW)
-    assert Place.from_bytes(b"4 999999 17 lane") == Place(News.ALL_CLEAR, 0, 4, 17, AlarmKind.LANE)
+    assert CallPosition.from_bytes(b"3 999998 17 review") == CallPosition(News.FIRST, 0, 3, 17, AlarmKind.REVIEW)
+    assert CallPosition.from_bytes(b"4 999999 17 lane") == CallPosition(News.ALL_CLEAR, 0, 4, 17, AlarmKind.LANE)
 
 
 @pytest.mark.parametrize(

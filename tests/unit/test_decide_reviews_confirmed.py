@@ -63,7 +63,7 @@ def test_a_settled_review_is_known_for_as_long_as_its_disclosure(lane: Lane) -> 
     lane.sweep(end)
     assert not [key for key in lane.state if key.startswith((b"r:", b"s:"))]
     turn = lane.work(outcome(review["review_id"]), topic=TopicName.REVIEW_OUTCOMES, now=end)
-    assert why(turn) == ["review_id: is of no review that is open or was settled of late"]
+    assert why(turn) == ["review_id: is of no open or recently settled review"]
 
 
 def test_who_confirms_may_add_agencies_for_the_clauses_that_hold_beside(lane: Lane) -> None:
@@ -107,7 +107,7 @@ def test_where_nothing_was_proposed_whoever_is_named_decides(lane: Lane) -> None
     ad_2 = {"subject": ADULT, "concerns": concern("suicide", immediate_danger="harm", plan=False)}
     review = asked(lane, **ad_2)
     assert why(answered(lane, outcome(review["review_id"]))) == [
-        "agencies: needs at least one: nobody else was proposed to be told"
+        "agencies: needs at least one: no other agency was proposed"
     ]
     police = [{"agency": "999", "service": "police"}]
     turn = answered(lane, outcome(review["review_id"], agencies=police))

@@ -34,11 +34,11 @@ SECOND = timedelta(seconds=1)
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"by": STRANGER}, "by: is nobody on the duty rota"),
+        ({"by": STRANGER}, "by: is not on the duty rota"),
         ({"by": KEYLESS}, "by: has no key here"),
-        ({"key": STAFF_KEYS[SUPERVISOR]}, "signature: is not that of whom it names, over what it says"),
+        ({"key": STAFF_KEYS[SUPERVISOR]}, "signature: does not match the named member of staff and the content"),
         ({"by": SUPERVISOR, "role": "safeguarding_lead"}, "role: is not theirs on the duty rota"),
-        ({"review_id": "another"}, "review_id: is of no review that is open or was settled of late"),
+        ({"review_id": "another"}, "review_id: is of no open or recently settled review"),
     ],
 )
 def test_an_outcome_that_is_not_authentic_changes_nothing(lane: Lane, said: dict[str, Any], reason: str) -> None:
@@ -59,7 +59,7 @@ def test_a_signature_is_over_everything_that_is_said(lane: Lane) -> None:
         {"decided_at": NOW + MINUTE},
     ]
     turn = answered(lane, *(encode("ReviewOutcome", {**fields, **change}) for change in changed))
-    assert why(turn) == ["signature: is not that of whom it names, over what it says"] * 3
+    assert why(turn) == ["signature: does not match the named member of staff and the content"] * 3
 
 
 def test_staff_whom_the_policy_does_not_train_settle_nothing() -> None:
@@ -99,7 +99,7 @@ def test_of_an_adult_who_is_not_at_risk_nothing_but_an_emergency_is_passed_on(la
 def test_a_professional_who_is_not_known_cannot_be_told(lane: Lane) -> None:
     review = asked(lane, subject={"account": "forum:1", "age": 16}, assessment=VOLUNTEER)
     turn = answered(lane, outcome(review["review_id"], agencies=[{"agency": "care_team"}]))
-    assert why(turn) == ["agencies: they have no care_professional that is known: say subject.professionals first"]
+    assert why(turn) == ["agencies: no care_professional of this person is known: give subject.professionals first"]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_refusal_of_long_ago_does_not_settle_the_review_that_asks_again(lane: 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"section": None}, "section: is required by told_by_phone: it says who was told"),
+        ({"section": None}, "section: is required by told_by_phone: it names who took the call"),
     ],
 )
 def test_told_by_phone_says_who_took_it_and_under_which_reference(lane: Lane, said: Any, reason: str) -> None:

@@ -78,7 +78,7 @@ def test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict(lane: Lane
     (_, refused), *others = turn.rejects
     assert (refused.problems[0].field, others) == ("entered_as", [])
     assert refused.problems[0].reason == (
-        "is the id in conflict, under which the first disclosure stands; allowed: the new id under which the other one"
+        "is the id in conflict, which the first disclosure keeps; allowed: the new id under which the other one"
         " was entered"
     )
     assert turn.outputs == []

@@ -62,7 +62,7 @@ def without(name: str) -> Duty:
 def test_a_lead_who_was_added_while_the_lane_works_settles_a_review(lane: Lane, staff: Staff) -> None:
     review = unconfirmed(lane)
     given = outcome(review["review_id"], by=ADDED, key=b"9" * 32)
-    assert why(answered(lane, given)) == ["by: is nobody on the duty rota"]
+    assert why(answered(lane, given)) == ["by: is not on the duty rota"]
     staff.rota(with_lead(ADDED))
     assert why(answered(lane, given)) == ["by: has no key here"]
     staff.keys(ADDED)
@@ -97,7 +97,7 @@ def test_a_key_that_was_replaced_signs_no_more(lane: Lane, staff: Staff) -> None
     staff.keys(LEAD)
     review = unconfirmed(lane)
     given = outcome(review["review_id"], key=b"9" * 32)
-    assert why(answered(lane, given)) == ["signature: is not that of whom it names, over what it says"]
+    assert why(answered(lane, given)) == ["signature: does not match the named member of staff and the content"]
 
 
 def test_those_who_are_asked_are_of_the_rota_as_it_is_now(lane: Lane, staff: Staff) -> None:

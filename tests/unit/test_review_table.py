@@ -64,7 +64,7 @@ def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_chang
     assert [each["deadline"] for each in reviews(answered(lane, old))] == [NOW + 20 * HOUR]
     assert [each["deadline"] for each in reviews(answered(lane, new))] == [NOW + HOUR]
     turn = answered(lane, old)
-    assert why(turn) == ["decided_at: is before that of the outcome which said last when to ask again"]
+    assert why(turn) == ["decided_at: is before the last outcome that put this review off"]
     assert turn.outputs == []
     # Its time passed, and somebody else was asked: the same record does not move that deadline.
     lane.pass_time(NOW + HOUR)
