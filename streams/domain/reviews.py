@@ -37,8 +37,8 @@ from schemas.vocabulary import (
 from streams.domain.decisions import Fields
 from streams.domain.new_facts import with_facts
 from streams.domain.policy import Ruling
+from streams.domain.policy.clause_results import case_values
 from streams.domain.policy.facts import facts_of
-from streams.domain.policy.findings import case_values
 from streams.domain.policy.routing import OWN
 from streams.domain.staff import StaffDirectory
 

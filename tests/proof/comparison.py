@@ -36,7 +36,7 @@ def agree(concluded: Verdict, expected: Verdict) -> bool:
 
 
 def first_difference(
-    combinations: Sequence[CaseFacts], policy: Policy, table: Sequence[ClauseRule], expected: list[Verdict]
+    combinations: Sequence[CaseFacts], policy: Policy, rules: Sequence[ClauseRule], expected: list[Verdict]
 ) -> CaseFacts | None:
     """Return the first facts of which the two formulations do not say the same.
 
@@ -46,7 +46,7 @@ def first_difference(
         if place == len(expected):
             expected.append(_one(verdict(facts)))
         wanted = expected[place]
-        if not agree(said(evaluate(facts, policy, table)), wanted):
+        if not agree(said(evaluate(facts, policy, rules)), wanted):
             return facts
     return None
 

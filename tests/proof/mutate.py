@@ -19,32 +19,32 @@ from streams.domain.policy.clause_rules import CONCERNS
 from streams.domain.policy.facts import CaseFacts
 from tests.proof import ages, parameters
 from tests.proof.comparison import first_difference
-from tests.proof.mutants import Mutant, of_file, of_orders, of_table
+from tests.proof.mutants import Mutant, of_file, of_orders, of_rules
 from tests.proof.second import TABLES, Verdict
 from tests.proof.spaces import pairs, spaces
 
 #: Changes that nobody could tell from the policy, by their names, and why.
 EQUIVALENT: tuple[tuple[str, str], ...] = (
     (
-        r"IR-0 row 2: unless_ad_2 (without life_in_danger|life_in_danger: True no longer)",
+        r"IR-0 rule 2: unless_ad_2 (without life_in_danger|life_in_danger: True no longer)",
         "where any concern's danger is to life, IR-0 holds by its first row, and the stronger row counts",
     ),
     (
-        r"LT-1 row 2: given (left out|says_safe: False too)",
+        r"LT-1 rule 2: given (left out|says_safe: False too)",
         'without "safe" the first row holds wherever this one would be open, and the stronger row counts',
     ),
     (
-        r"(SCOPE-1|SCOPE-2|CASE-1|AD-1|AD-2|AR-1|SAFE-3|SAFE-5) row 1: of_all True",
+        r"(SCOPE-1|SCOPE-2|CASE-1|AD-1|AD-2|AR-1|SAFE-3|SAFE-5) rule 1: of_all True",
         "it is a clause of the case, which is one: there are no several concerns that it could hold of",
     ),
     (
-        r"IR-0 row 1: asks True",
+        r"IR-0 rule 1: asks True",
         "IR-0 is always looked at in both its rows, and of several only what is open is asked for",
     ),
-    (r"SCOPE-[12] row 1: asks True", "what is out of scope is asked nothing about"),
-    (r"CASE-1 row 1: asks True", "who confirmed is no fact of the person that could be asked for"),
+    (r"SCOPE-[12] rule 1: asks True", "what is out of scope is asked nothing about"),
+    (r"CASE-1 rule 1: asks True", "who confirmed is no fact of the person that could be asked for"),
     (
-        r"AD-1 row 1: needs\[0\] (left out|under_18: True too)",
+        r"AD-1 rule 1: conditions\[0\] (left out|under_18: True too)",
         "AD-1 is looked at for those alone who are known to be 18 or over",
     ),
     (r"route of IR-\d: tell first", "999 is the only one listed, and can always be told"),
@@ -83,7 +83,7 @@ def killed(mutant: Mutant, *, briefly: bool = False) -> bool:
             return True
         try:
             return any(
-                first_difference(space.combinations, mutant.policy, mutant.table, space.expected) is not None
+                first_difference(space.combinations, mutant.policy, mutant.rules, space.expected) is not None
                 for space in _spaces(mutant, briefly)
             )
         except (KeyError, IndexError):
@@ -103,7 +103,7 @@ def _spaces(mutant: Mutant, briefly: bool) -> Iterator[Shuffled]:
 
 
 def _kinds(clause: ClauseId) -> tuple[ConcernKind, ...]:
-    kinds = tuple(dict.fromkeys(row.kind for row in CONCERNS if row.clause is clause and row.kind is not None))
+    kinds = tuple(dict.fromkeys(rule.kind for rule in CONCERNS if rule.clause is clause and rule.kind is not None))
     return kinds or _SHOWN_IN.get(clause, (ConcernKind.SEXUAL_ABUSE,))
 
 
@@ -131,7 +131,7 @@ def main() -> int:
         print("the proof fails before anything is changed: run the tests first", file=sys.stderr)
         return 1
     seen, cannot_be, wrong = 0, 0, 0
-    for mutant in chain(of_table(policy), of_file(policy), of_orders(policy)):
+    for mutant in chain(of_rules(policy), of_file(policy), of_orders(policy)):
         why = next((why for names, why in EQUIVALENT if re.fullmatch(names, mutant.name)), None)
         found = killed(mutant, briefly=why is not None)
         if found and why is None:

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.policy import load_policies
 from schemas.vocabulary import ConcernKind
-from streams.domain.plain_english.clause_table import names_of, needs_of
+from streams.domain.plain_english.clause_table import conditions_of, names_of
 from streams.domain.policy.clause_rules import CLAUSE_RULES, CONCERNS
 from streams.domain.policy.evaluation import evaluate
 from tests.proof.comparison import agree, said, severity
@@ -180,7 +180,7 @@ def test_every_open_clause_asks_for_facts_whose_answers_settle_it(space: Space) 
 
 def test_every_fact_that_a_row_reads_is_enumerated_in_its_space() -> None:
     for row in CONCERNS:
-        read = {name for need in needs_of(row) for name in names_of(need)}
+        read = {name for condition in conditions_of(row) for name in names_of(condition)}
         # These follow from facts that are enumerated.
         read = {
             each

@@ -68,7 +68,7 @@ def test_nothing_changes_from_a_version_to_itself() -> None:
     ],
 )
 def test_every_combination_of_a_clause_s_facts_is_counted(clause: str, combinations: int) -> None:
-    assert sum(each.stands_for for each in combinations_of(ClauseId(clause), CLAUSE_RULES)) == combinations
+    assert sum(each.covered for each in combinations_of(ClauseId(clause), CLAUSE_RULES)) == combinations
     # Made or confirmed by a trained person, and not.
     assert of(nothing(), clause).combinations == 2 * combinations
 

@@ -9,7 +9,7 @@ import pytest
 from schemas.policy import ClauseId
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Outcome, ReviewReason
 from streams.domain.plain_english.answers import CLOSED_SETS
-from streams.domain.plain_english.clause_table import clause_table, names_of, needs_of
+from streams.domain.plain_english.clause_table import clause_table, conditions_of, names_of
 from streams.domain.plain_english.explanation import explanation
 from streams.domain.plain_english.wording import (
     AGENCIES,
@@ -40,7 +40,7 @@ def explained(*concerns: dict[str, Any], **how: Any) -> list[str]:
 
 def test_every_fact_of_the_table_has_words_for_each_of_its_values() -> None:
     in_concerns = {name for names in FACTS_OF.values() for name in names}
-    named = {name for row in CLAUSE_RULES for need in needs_of(row) for name in names_of(need)}
+    named = {name for row in CLAUSE_RULES for condition in conditions_of(row) for name in names_of(condition)}
 
     assert set(FACTS) == named | in_concerns | (set(CaseFacts._fields) - {"concerns"})
     for name, words in FACTS.items():

@@ -1,4 +1,4 @@
-"""A ruling explained to a person: what follows, every clause with its words and what settled it, what is missing."""
+"""The explanation of a ruling: what follows, every clause with the facts that decided it, and what is missing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -43,7 +43,7 @@ _HEADINGS = (
 
 
 def explanation(disclosed: ReadableDisclosure, ruling: Ruling) -> Iterator[str]:
-    """Yield the lines of the explanation; nothing in them identifies the person."""
+    """Yield the lines of the explanation; no line identifies the person."""
     at = when_disclosed(disclosed)
     kinds = listed(dict.fromkeys(KINDS[concern.kind] for concern in disclosed.concerns))
     yield f"Disclosure {disclosed.disclosure_id}: {kinds}, disclosed {time_words(at)}"
@@ -70,7 +70,7 @@ def explanation(disclosed: ReadableDisclosure, ruling: Ruling) -> Iterator[str]:
 
 
 def consequence_words(follows: Consequence) -> str:
-    """Return an outcome with its reason and who is told, on one line."""
+    """Return an outcome with its reason and its agencies, on one line."""
     said = follows.outcome.value.replace("_", " ")
     if follows.reason is not None:
         beside = follows.outcome is not Outcome.REVIEW
@@ -99,8 +99,8 @@ def _outcome(ruling: Ruling) -> Iterator[str]:
     if ruling.notify.withheld_because is not None:
         yield f"The person is not told yet: {_WITHHELD[ruling.notify.withheld_because]}."
     elif ruling.notify.due:
-        ways = listed((way.value.replace("_", " ") for way in ruling.notify.by), "or")
-        yield f"The person is told as soon as possible, by {ways}."
+        channels = listed((channel.value.replace("_", " ") for channel in ruling.notify.by), "or")
+        yield f"The person is told as soon as possible, by {channels}."
     if ruling.outcome is not Outcome.OUT_OF_SCOPE:
         yield f"Other support is always offered ({ClauseId.TELL_5}): {ruling.policy.words_of(ClauseId.TELL_5).plain}"
 
@@ -130,7 +130,7 @@ def _missing(question: Question) -> Iterator[str]:
 
 
 def asked_words(path: str) -> str:
-    """Return what is asked where the fact of this contract path is missing."""
+    """Return the question, in words, for the missing fact of this contract path."""
     if path in _ASKED:
         return _ASKED[path]
     words = FACTS.get(path.rpartition(".")[2])
