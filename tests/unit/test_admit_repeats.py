@@ -16,6 +16,7 @@ from streams.domain.ids import decision_id
 from streams.domain.sealing import unseal, unwrap
 from tests.contract.test_old_writers import first_disclosure
 from tests.disclosures import KEYS, ROUTINE, id_of
+from tests.readable_ids import readable_id
 from tests.turns import NOW, TRACE, Lane, admit_lane, assert_names_nobody, disclosed, on, read, why
 
 URGENT, PLAIN = TopicName.FORUM_DISCLOSURES_URGENT, TopicName.FORUM_DISCLOSURES
@@ -106,7 +107,7 @@ def test_the_place_of_the_first_is_that_of_its_record(lane: Lane, topic: str) ->
         assert (first["topic"], first["partition"], first["offset"]) == (topic, 0, 1)
 
 
-@pytest.mark.parametrize("topic", [URGENT, PLAIN])
+@pytest.mark.parametrize("topic", [URGENT, PLAIN], ids=readable_id)
 def test_other_content_is_rejected_and_a_person_looks_at_both(lane: Lane, topic: str) -> None:
     lane.work(disclosed("d-0"), disclosed("d-1"), topic=URGENT)
     turn = lane.work(disclosed("d-1", concerns=ROUTINE, **SOMEBODY_ELSE), disclosed("d-2"), topic=topic)
@@ -152,7 +153,7 @@ def test_what_lies_in_another_partition_is_moved_unchanged_to_its_own() -> None:
     assert len(on(there, TopicName.IDENTITY_URGENT)) == 1
 
 
-@pytest.mark.parametrize("key", [id_of("d-1"), id_of("d-1").upper()])
+@pytest.mark.parametrize("key", [id_of("d-1"), id_of("d-1").upper()], ids=readable_id)
 def test_its_own_partition_is_that_of_the_id_in_small_letters(key: str) -> None:
     """The partition that its sender computed of the id as it is written there is not asked for."""
     partitions = 64

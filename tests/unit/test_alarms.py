@@ -10,6 +10,7 @@ from schemas.alarms import AlarmChanged
 from schemas.vocabulary import AlarmKind, AlarmState
 from streams.domain.alarm_calls import Call, CallPosition, News, choose, compose
 from streams.domain.alarms import QUIET_BEFORE_ALL_CLEAR, CauseStatus, advance, known
+from tests.readable_ids import readable_id
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -64,6 +65,7 @@ def heard(*changes: AlarmChanged | None) -> list[str]:
         ((raised(1), CALL, cleared(), raised(2), CALL), ["alarm 1", "alarm 2"]),
         ((raised(), CALL, cleared(), CALL, raised(), CALL), ["alarm 0", "all-clear", "alarm 0"]),
     ],
+    ids=readable_id,
 )
 def test_one_alarm_a_step_and_one_all_clear(changes: tuple[AlarmChanged | None, ...], hears: list[str]) -> None:
     assert heard(*changes) == hears
@@ -204,6 +206,7 @@ def waiting(*counts: int) -> list[tuple[CallPosition, bytes]]:
         ((300, 300, 300, 300), 7, (0, 0, 0, 7)),
         ((0, 0, 0, 300), None, (0, 0, 0, 0)),
     ],
+    ids=readable_id,
 )
 def test_each_kind_of_news_keeps_its_share_of_a_call(
     counts: tuple[int, ...], width: int | None, lists: tuple[int, ...]

@@ -16,6 +16,7 @@ from streams.domain.alarm_calls import MAX_LISTED, Call
 from streams.domain.alarms import QUIET_AFTER
 from streams.runtime import PutAside, Record
 from tests.lanes import START, Clock, Lane
+from tests.readable_ids import readable_id
 
 SECOND = timedelta(seconds=1)
 
@@ -407,7 +408,9 @@ async def test_a_cause_that_is_put_aside_is_forgotten(lane: Lane, receiver: Rece
     assert (lane.state, lane.timers, len(receiver.calls)) == ({}, {}, 1)
 
 
-@pytest.mark.parametrize("value", [None, b"", b"not a record", encode("TokenOwner", {"token": "t", "person": "p"})])
+@pytest.mark.parametrize(
+    "value", [None, b"", b"not a record", encode("TokenOwner", {"token": "t", "person": "p"})], ids=readable_id
+)
 def test_what_is_no_alarm_is_rejected(lane: Lane, value: bytes | None) -> None:
     with pytest.raises(Invalid):
         lane.agent.decode(Record("alarms", 0, 0, 0, b"", value, ()))

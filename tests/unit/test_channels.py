@@ -12,6 +12,7 @@ from schemas.vocabulary import ContactChannel
 from streams.domain.admission import readable
 from streams.domain.channels import Marks, dump, load, remember, unsafe
 from tests.disclosures import disclosure
+from tests.readable_ids import readable_id
 
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
 SMS, EMAIL, WHATSAPP = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.WHATSAPP
@@ -44,7 +45,7 @@ def test_what_was_said_before_and_arrives_late_changes_nothing_newer() -> None:
     assert unsafe(after(said(2, True, SMS), said(1, False, SMS))) == frozenset()
 
 
-@pytest.mark.parametrize("order", [(True, False), (False, True)])
+@pytest.mark.parametrize("order", [(True, False), (False, True)], ids=readable_id)
 def test_said_at_the_same_time_unsafe_wins(order: tuple[bool, bool]) -> None:
     assert unsafe(after(*(said(0, safe, SMS) for safe in order))) == {SMS}
 

@@ -10,6 +10,7 @@ from schemas.vocabulary import Service
 from streams.agents.decide import Decide
 from streams.domain.ids import decision_id, notification_id, report_id, review_id
 from tests.disclosures import id_of
+from tests.readable_ids import readable_id
 from tests.turns import ADA, PARTITION, TRACE, Lane, admitted, assert_names_nobody, disclosed, on, why
 
 #: Disclosed after all the others, but assessed a year later: out of scope.
@@ -116,6 +117,7 @@ def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps(lane: Lane) -
         (disclosed(), "value: is of a schema not expected here"),
         (admitted(person=None), "person: is required"),
     ],
+    ids=readable_id,
 )
 def test_what_it_cannot_decide_is_rejected(lane: Lane, value: bytes | None, reason: str) -> None:
     turn = lane.work(value, admitted("d-2"))

@@ -12,6 +12,7 @@ from schemas.topics import CATALOGUE, TopicName
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, concern, decide, reviews, settled
 from tests.disclosures import id_of
+from tests.readable_ids import readable_id
 from tests.review_outcomes import SUPERVISOR, outcome
 from tests.turns import ADA, NOW, PARTITION, Lane, admitted, assert_names_nobody, on, why
 
@@ -262,6 +263,7 @@ def test_a_report_that_cannot_be_read_is_asked_about_by_what_is_known_of_it(lane
         ({"decision": "confirm"}, "decision: does not settle such a review; allowed: told_by_phone, send_again"),
         ({"decision": "withdrawn", "refusal": "safe_after_conversation"}, "refusal: allowed here: no_clause_holds"),
     ],
+    ids=readable_id,
 )
 def test_an_outcome_that_the_table_does_not_allow_settles_nothing(lane: Lane, said: Any, reason: str) -> None:
     _, review = undelivered(lane)
@@ -279,6 +281,7 @@ def test_an_outcome_that_the_table_does_not_allow_settles_nothing(lane: Lane, sa
         ({"decision": "send_again", "reference": "CAD-1"}, "reference: belongs to another decision than send_again"),
         ({"decision": "not_reached"}, "ask_again_at: is required by not_reached"),
     ],
+    ids=readable_id,
 )
 def test_an_outcome_says_what_its_decision_needs_and_no_more(said: Any, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):

@@ -24,6 +24,7 @@ from tests.decide_reviews import (
     settled,
     unconfirmed,
 )
+from tests.readable_ids import readable_id
 from tests.review_outcomes import KEYLESS, LEAD, STAFF_KEYS, STRANGER, SUPERVISOR, outcome
 from tests.turns import NOW, Lane, admitted, why
 from tests.unit.test_decide_hand_over import PHONED, undelivered
@@ -40,6 +41,7 @@ SECOND = timedelta(seconds=1)
         ({"by": SUPERVISOR, "role": "safeguarding_lead"}, "role: is not theirs on the duty rota"),
         ({"review_id": "another"}, "review_id: is of no open or recently settled review"),
     ],
+    ids=readable_id,
 )
 def test_an_outcome_that_is_not_authentic_changes_nothing(lane: Lane, said: dict[str, Any], reason: str) -> None:
     review = unconfirmed(lane)
@@ -138,6 +140,7 @@ def test_a_fact_is_given_once(lane: Lane) -> None:
         (NOW - CLOCK_SKEW - SECOND, "decided_at: is before the review was asked for"),
         (NOW + HOUR + CLOCK_SKEW + SECOND, "decided_at: is in the future"),
     ],
+    ids=readable_id,
 )
 def test_an_outcome_that_was_not_signed_while_its_review_was_open_settles_nothing(
     lane: Lane, decided_at: datetime, reason: str
@@ -153,7 +156,7 @@ def test_an_outcome_that_was_not_signed_while_its_review_was_open_settles_nothin
     assert len(lane.timers) == 1
 
 
-@pytest.mark.parametrize("decided_at", [NOW - 2 * MINUTE, NOW, NOW + HOUR, NOW + HOUR + 2 * MINUTE])
+@pytest.mark.parametrize("decided_at", [NOW - 2 * MINUTE, NOW, NOW + HOUR, NOW + HOUR + 2 * MINUTE], ids=readable_id)
 def test_a_console_whose_clock_is_a_little_off_settles_a_review(lane: Lane, decided_at: datetime) -> None:
     review = unconfirmed(lane)
     given = outcome(review["review_id"], decided_at=decided_at)
@@ -181,6 +184,7 @@ def test_a_refusal_of_long_ago_does_not_settle_the_review_that_asks_again(lane: 
     [
         ({"section": None}, "section: is required by told_by_phone: it names who took the call"),
     ],
+    ids=readable_id,
 )
 def test_told_by_phone_says_who_took_it_and_under_which_reference(lane: Lane, said: Any, reason: str) -> None:
     _, review = undelivered(lane)

@@ -41,7 +41,7 @@ def test_facts_that_deny_what_was_reported_take_nothing_back(lane: Lane) -> None
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
 
 
-def test_abuse_is_acted_on_even_if_they_say_that_they_are_safe(lane: Lane) -> None:
+def test_safe_4_abuse_is_acted_on_even_if_they_say_that_they_are_safe(lane: Lane) -> None:
     review = asked(lane, assessment=VOLUNTEER, concerns=concern("abuse", ongoing=True))
     turn = answered(lane, outcome(review["review_id"], "refuse", refusal="safe_after_conversation"))
     assert why(turn) == ["refusal: SAFE-4: abuse is acted on even if they say that they are safe"]

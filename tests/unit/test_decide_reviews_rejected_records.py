@@ -12,6 +12,7 @@ from streams.domain.ids import decision_id, rejected_review_id
 from streams.domain.reviews import signature
 from tests.decide_reviews import MINUTE, answered, conflict_review, rejected_review, settled
 from tests.disclosures import id_of
+from tests.readable_ids import readable_id
 from tests.review_outcomes import LEAD, STAFF_KEYS, SUPERVISOR, outcome
 from tests.turns import NOW, PARTITION, Lane, on, why
 
@@ -57,8 +58,9 @@ def test_a_conflict_is_one_review_that_names_both_and_has_five_minutes(lane: Lan
         {"decision": "entered_again", "entered_as": "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"},
         {"decision": "nothing_in_it", "refusal": "entered_in_error"},
     ],
+    ids=readable_id,
 )
-@pytest.mark.parametrize("open_review", [rejected_review, conflict_review])
+@pytest.mark.parametrize("open_review", [rejected_review, conflict_review], ids=readable_id)
 def test_what_was_rejected_is_entered_again_or_there_is_nothing_in_it(
     lane: Lane, said: dict[str, Any], open_review: Callable[[Lane], dict[str, Any]]
 ) -> None:
@@ -71,7 +73,7 @@ def test_what_was_rejected_is_entered_again_or_there_is_nothing_in_it(
     assert lane.timers == {}
 
 
-@pytest.mark.parametrize("id_", [id_of("d-1"), id_of("d-1").upper()])
+@pytest.mark.parametrize("id_", [id_of("d-1"), id_of("d-1").upper()], ids=readable_id)
 def test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict(lane: Lane, id_: str) -> None:
     review = conflict_review(lane)
     turn = answered(lane, outcome_as_written(review["review_id"], id_))
@@ -98,6 +100,7 @@ def test_a_rejected_record_is_entered_again_under_its_own_id(lane: Lane) -> None
         {"decision": "confirm", "agencies": [{"agency": "101"}]},
         {"decision": "new_facts", "facts": [{"path": "subject.age", "value": 16}]},
     ],
+    ids=readable_id,
 )
 def test_nothing_can_be_decided_of_a_rejected_record(lane: Lane, said: dict[str, Any]) -> None:
     review = rejected_review(lane)

@@ -10,6 +10,7 @@ from schemas.vocabulary import Agency, DeliveryState
 from streams.domain.hand_over import EARLIER_SENDING, unsure_since
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, decide, reviews
+from tests.readable_ids import readable_id
 from tests.reports import section
 from tests.review_outcomes import outcome
 from tests.turns import NOW, Lane
@@ -126,6 +127,7 @@ _S, _F = DeliveryState.SENT, DeliveryState.FAILED
         (3, _F, 3, "unknown_status_299", False, 3),
         (2, _R, 2, None, False, 2),
     ],
+    ids=readable_id,
 )
 def test_from_which_attempt_on_it_is_not_known_whether_the_agency_has_the_report(
     before: int | None, state: DeliveryState, attempt: int, reason: str | None, begins: bool, after: int | None

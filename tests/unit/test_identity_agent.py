@@ -11,6 +11,7 @@ from streams.agents.identity import Identity
 from streams.domain.ids import person_id
 from streams.domain.sealing import master_check
 from tests.disclosures import KEYS, ROUTINE, id_of
+from tests.readable_ids import readable_id
 from tests.turns import NOW, TRACE, Lane, admit_lane, assert_names_nobody, disclosed, on, read, source_of, why
 
 ACCOUNT = {"account": "account-39117"}
@@ -116,6 +117,12 @@ def test_an_id_that_is_used_again_long_after_for_somebody_else_makes_nobody_one(
     assert one != other
 
 
+def test_scope_3_a_person_who_is_known_to_both_services_is_one_person() -> None:
+    lane = Lane(Identity())
+    turn = lane.work(unresolved("d-1", subject=PHONE), unresolved("d-2", subject=PHONE, service="text_line"))
+    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [made_by("d-1", subject=PHONE)] * 2
+
+
 def test_the_same_id_of_both_services_makes_two_persons_known() -> None:
     lane = Lane(Identity())
     turn = lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-1", subject=ACCOUNT, service="text_line"))
@@ -153,6 +160,7 @@ def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps() -> None:
         ({"wrapped_key": None}, "wrapped_key: is required"),
         ({"section": {"key_id": "", "nonce": b"", "ciphertext": b""}}, "section.key_id: must not be empty"),
     ],
+    ids=readable_id,
 )
 def test_what_it_cannot_resolve_is_rejected(change: dict[str, Any], reason: str) -> None:
     lane = Lane(Identity())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.disclosure import ReadableSubject
 from streams.domain.policy.age import age_of, day_of, years_of, years_on
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import rule
 
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
@@ -26,6 +27,7 @@ NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
         (date(2026, 2, 3), date(2026, 2, 3), 0),
         (date(2026, 2, 4), date(2026, 2, 3), -1),
     ],
+    ids=readable_id,
 )
 def test_years(born: date, day: date, years: int) -> None:
     assert years_on(born, day) == years
@@ -45,6 +47,7 @@ def test_nobody_grows_younger_and_everybody_a_year_older_each_year(born: date, d
         (datetime(2026, 7, 2, 23, 0, tzinfo=UTC), date(2026, 7, 3)),  # summer: an hour ahead
         (datetime(2026, 7, 2, 22, 59, 59, tzinfo=UTC), date(2026, 7, 2)),
     ],
+    ids=readable_id,
 )
 def test_day_in_london(at: datetime, day: date) -> None:
     assert day_of(at) == day
@@ -87,6 +90,7 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         ({"date_of_birth": date(2026, 2, 4), "age": 17}, False, True, ()),
         ({"date_of_birth": date(2026, 2, 4)}, None, None, ()),
     ],
+    ids=readable_id,
 )
 def test_limits(
     subject: dict[str, Any], under_16: bool | None, under_18: bool | None, disagree_about: tuple[int, ...]
@@ -105,6 +109,7 @@ def test_limits(
         ({"date_of_birth": SEVENTEEN, "age": 18}, None),
         ({"date_of_birth": date(2026, 2, 4), "age": 17}, 17),
     ],
+    ids=readable_id,
 )
 def test_years_that_an_agency_is_told(subject: dict[str, Any], years: int | None) -> None:
     assert years_of(ReadableSubject.model_validate(subject), NOON) == years

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 import schemas.policy
 from schemas.policy import ClauseId
 from services.cli.verbs import app
+from tests.readable_ids import readable_id
 from tests.unit.test_scenario_day import DAY, EXPECTED, FOLDER
 
 RUNNER = CliRunner()
@@ -113,6 +114,7 @@ def test_bad_lines_are_named_beside_explanations() -> None:
         (["--as-of", "yesterday"], "confide: --as-of yesterday: is not a time"),
         (["--as-of", "2026-02-03T12:00:00"], "confide: --as-of 2026-02-03T12:00:00: is not a time"),
     ],
+    ids=readable_id,
 )
 def test_what_cannot_be_used_is_one_line(arguments: list[str], said: str) -> None:
     result = confide("decide", "-", *arguments, given=DAY[0])
@@ -185,7 +187,7 @@ def test_equal_versions_differ_in_nothing() -> None:
     assert "For whom: 0 of " in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["show", "1999"], ["diff", "2025-01-01", "1999"]])
+@pytest.mark.parametrize("arguments", [["show", "1999"], ["diff", "2025-01-01", "1999"]], ids=readable_id)
 def test_a_version_that_is_not_there_is_one_line(arguments: list[str]) -> None:
     result = confide("policy", *arguments)
 

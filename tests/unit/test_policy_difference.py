@@ -15,6 +15,7 @@ from streams.domain.plain_english.space import combinations_of
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import CaseFacts, ConcernFacts
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import POLICY
 
 UNCONFIRMED = "review: no trained person has made or confirmed the report yet; proposed:"
@@ -66,6 +67,7 @@ def test_nothing_changes_from_a_version_to_itself() -> None:
         ("LT-4", 3 * 6 * 4),
         ("LT-6", 9 * 6 * 4),
     ],
+    ids=readable_id,
 )
 def test_every_combination_of_a_clause_s_facts_is_counted(clause: str, combinations: int) -> None:
     assert sum(each.covered for each in combinations_of(ClauseId(clause), CLAUSE_RULES)) == combinations

@@ -8,6 +8,7 @@ import pytest
 
 import schemas.policy
 from schemas.policy import ClauseId, ConfigFileError, load_policy
+from tests.readable_ids import readable_id
 
 TEXT = (Path(schemas.policy.__file__).parent / "versions" / "2025-01-01.toml").read_text(encoding="utf-8")
 
@@ -79,7 +80,7 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG)
+@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG, ids=readable_id)
 def test_a_wrong_value_is_refused_with_its_line_and_the_reason(
     tmp_path: Path, old: str, new: str, line: str | None, said: list[str]
 ) -> None:

@@ -11,6 +11,7 @@ from streams.domain.plain_english.answers import Question, answers_to, consequen
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, facts_of
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import AGE_UNKNOWN, CONTRADICTED, POLICY, SAFE, TEEN, UNCLEAR, concern, disclosure
 from tests.unit.test_policy_explanations import AT_RISK, any_cases
 
@@ -70,6 +71,7 @@ def test_a_closed_set_is_asked_for_whole() -> None:
             {"yes": ("review", False), "no": ("confidential", True)},
         ),
     ],
+    ids=readable_id,
 )
 def test_a_conversation_may_settle_what_was_said_of_safety(
     safety: dict[str, Any], concerns: list[dict[str, Any]], path: str, expected: dict[str, tuple[str, bool]]

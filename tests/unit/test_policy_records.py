@@ -165,7 +165,7 @@ def test_police_reports_record_whether_the_risk_is_real_and_immediate() -> None:
 @pytest.mark.parametrize(
     ("view", "agrees"), [("agrees", True), ("disagrees", False), ("not_asked", None), (None, None)]
 )
-def test_a_report_says_whether_the_person_was_told_and_agrees(view: str | None, agrees: bool | None) -> None:
+def test_tell_2_a_report_has_the_involvement_of_the_person(view: str | None, agrees: bool | None) -> None:
     report = reports_of(disclosure(ABUSE, involvement={"told": True, "view": view}))["101"]
 
     assert (report["person_told"], report["person_agrees"]) == (True, agrees)

@@ -26,6 +26,7 @@ from streams.domain.plain_english.wording import (
 from streams.domain.policy import decide
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.facts import FACTS_OF, CaseFacts
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import ADULT, AGE_UNKNOWN, NOW, POLICY, SAFE, TEEN, concern, disclosure
 from tests.unit.test_scenario_day import DISCLOSURES
 
@@ -95,6 +96,7 @@ def test_a_state_in_words(clause: ClauseId, state: ClauseState, said: str) -> No
         (timedelta(days=30), "30 days"),
         (timedelta(seconds=45), "45 seconds"),
     ],
+    ids=readable_id,
 )
 def test_a_length_in_words(length: timedelta, said: str) -> None:
     assert length_words(length) == said
@@ -176,6 +178,7 @@ def test_a_proposal_says_that_nothing_was_sent() -> None:
         ({"channels": ["sms"], "safe_to_contact": False}, "not told yet: no way to reach them is safe"),
         ({}, "not told yet: there is no way to reach them."),
     ],
+    ids=readable_id,
 )
 def test_how_the_person_is_told(contact: dict[str, Any], said: str) -> None:
     assert any(said in line for line in explained(OVERDOSE, contact=contact))
@@ -188,7 +191,7 @@ def test_what_holds_is_said_to_a_young_person_and_what_is_open_to_staff() -> Non
     assert f"    What to look for: {POLICY.words_of('LT-1').staff}" in lines
 
 
-def test_other_support_is_always_offered_unless_nothing_was_looked_at() -> None:
+def test_tell_5_other_support_is_always_offered_to_a_person_in_scope() -> None:
     old = explained(HOMELESS, disclosed_at=NOW - timedelta(days=60))
 
     assert any("TELL-5" in line for line in explained(concern("self_harm"), subject=ADULT))

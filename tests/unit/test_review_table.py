@@ -10,6 +10,7 @@ from schemas.topics import TopicName
 from schemas.vocabulary import ReviewDecision, ReviewReason
 from services.review.options import OPTIONS, option_words
 from tests.decide_reviews import HOUR, MINUTE, answered, asked, concern, reviews, unconfirmed
+from tests.readable_ids import readable_id
 from tests.review_outcomes import SUPERVISOR, outcome
 from tests.turns import NOW, Lane, on, why
 
@@ -75,7 +76,7 @@ def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_chang
     assert not [key for key in lane.state if key.startswith(b"n:")]
 
 
-@pytest.mark.parametrize("after", [-MINUTE, 25 * HOUR])
+@pytest.mark.parametrize("after", [-MINUTE, 25 * HOUR], ids=readable_id)
 def test_a_time_that_is_past_or_too_late_asks_nobody_again(lane: Lane, after: timedelta) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
     turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=NOW + after))

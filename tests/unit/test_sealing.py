@@ -21,6 +21,7 @@ from streams.domain.sealing import (
     unwrap,
     wrap,
 )
+from tests.readable_ids import readable_id
 
 KEY = bytes(range(KEY_BYTES))
 OTHER_KEY = bytes(reversed(KEY))
@@ -83,7 +84,7 @@ def test_a_changed_bit_shows(at: int, bit: int) -> None:
         unseal(sealed.model_copy(update={"ciphertext": bytes(changed)}), key=KEY, disclosure_id="d-1")
 
 
-@pytest.mark.parametrize(("nonce", "ciphertext"), [(b"", b""), (NONCE, b""), (b"short", b"x" * 40)])
+@pytest.mark.parametrize(("nonce", "ciphertext"), [(b"", b""), (NONCE, b""), (b"short", b"x" * 40)], ids=readable_id)
 def test_what_is_no_section_does_not_open(nonce: bytes, ciphertext: bytes) -> None:
     with pytest.raises(CannotOpen):
         open_bytes(SealedSection(key_id="k-1", nonce=nonce, ciphertext=ciphertext), key=KEY, disclosure_id="d-1")
