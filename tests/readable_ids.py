@@ -21,8 +21,13 @@ def readable_id(value: Any) -> str | None:
         case timedelta():
             return str(value)
         case Mapping():
-            return ",".join(f"{name}={readable_id(each) or each}" for name, each in value.items()) or "nothing"
+            return ",".join(_fact(name, each) for name, each in value.items()) or "nothing"
         case list() | tuple() | set() | frozenset():
             return "+".join(readable_id(each) or str(each) for each in value) or "nothing"
         case _:
             return None
+
+
+def _fact(name: str, value: Any) -> str:
+    words = readable_id(value) or str(value)
+    return f"{name}({words})" if isinstance(value, Mapping) else f"{name}={words}"

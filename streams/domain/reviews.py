@@ -200,7 +200,7 @@ def _confirmed(review: OpenReview, disclosed: ReadableDisclosure, added: Sequenc
     agencies = list(proposed)
     for each in added:
         _refuse_unless_allowed(each, disclosed, ruling)
-        if all((each.agency, each.service) != (told.agency, told.service) for told in agencies):
+        if all((each.agency, each.service) != (known.agency, known.service) for known in agencies):
             clauses = _rests_on(each.agency, ruling.findings)
             agencies.append(AgencyToTell(agency=each.agency, service=each.service, clauses=clauses))
     if not added and (not proposed or review.sent is not None):

@@ -1,5 +1,6 @@
 """Each clause in each state, as the policy's table words it; the expectations are written by hand."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -193,7 +194,7 @@ def _id(case: Case) -> str:
     """Return an id such as `IR-1-holds-adult-safe-stated-suicide(plan=yes)`."""
     clause, told, subject, safety, expected = case
     person, said = named(subject, "age-unknown"), named(safety, "")
-    return "-".join(filter(None, (clause, expected.replace("_", "-"), person, said, changed_facts(told))))
+    return "-".join(filter(None, (clause, re.sub("[_ ]", "-", expected), person, said, changed_facts(told))))
 
 
 @pytest.mark.parametrize(("clause", "told", "subject", "safety", "expected"), CASES, ids=[_id(case) for case in CASES])

@@ -84,9 +84,9 @@ def answers_to(facts: CaseFacts, path: str) -> Iterator[tuple[str, CaseFacts]]:
     part, _, name = path.rpartition(".")
     if path == "subject.age":
         # A limit of age that is known stays as it is: only the unknown limit is answered.
-        for said, (under_16, under_18) in AGES.items():
+        for words, (under_16, under_18) in AGES.items():
             if facts.under_16 in (None, under_16) and facts.under_18 in (None, under_18):
-                yield said, facts._replace(under_16=under_16, under_18=under_18)
+                yield words, facts._replace(under_16=under_16, under_18=under_18)
     elif path == "subject.professionals":
         yield "a social worker is known", facts._replace(social_worker_known=True)
         yield "somebody involved in their care is known", facts._replace(care_professional_known=True)
@@ -94,9 +94,9 @@ def answers_to(facts: CaseFacts, path: str) -> Iterator[tuple[str, CaseFacts]]:
         yield "yes", facts
         yield "no", facts._replace(says_safe=False, contradicted=False)
     elif part in ("subject.adult_at_risk", "safety"):
-        for said, value in (("yes", True), ("no", False)):
+        for words, value in (("yes", True), ("no", False)):
             fact: dict[str, Any] = {name: value}
-            yield said, facts._replace(**fact)
+            yield words, facts._replace(**fact)
     elif (of_concern := ConcernPath.parse(path)) is not None:
         yield from _answers_of_concern(facts, of_concern)
 
@@ -106,10 +106,10 @@ def _answers_of_concern(facts: CaseFacts, path: ConcernPath) -> Iterator[tuple[s
     concern = facts.concerns[index]
     position = FACTS_OF[concern.kind].index(name)
     for value in CLOSED_SETS.get(name, (True, False)):
-        said = str(value) if isinstance(value, str) else "yes" if value else "no"
+        words = str(value) if isinstance(value, str) else "yes" if value else "no"
         values = (*concern.values[:position], value, *concern.values[position + 1 :])
         concerns = (*facts.concerns[:index], ConcernFacts(concern.kind, values), *facts.concerns[index + 1 :])
-        yield said, facts._replace(concerns=concerns)
+        yield words, facts._replace(concerns=concerns)
 
 
 def _question(
@@ -121,7 +121,7 @@ def _question(
     tried = 0
     for count in range(1, min(_MAX_OTHERS, len(others)) + 1):
         for along in combinations(others, count):
-            for given in product(*(_said(facts, other) for other in along)):
+            for given in product(*(_words_of(facts, other) for other in along)):
                 tried += 1
                 if tried > _MAX_TRIES:
                     return alone
@@ -136,12 +136,12 @@ def _answers(
     path: str, facts: CaseFacts, policy: Policy, rules: Sequence[ClauseRule]
 ) -> tuple[HypotheticalAnswer, ...]:
     now = consequence(evaluate(facts, policy, rules))
-    found = ((said, consequence(evaluate(answered, policy, rules))) for said, answered in answers_to(facts, path))
-    return tuple(HypotheticalAnswer(said, follows, follows != now) for said, follows in found)
+    found = ((words, consequence(evaluate(answered, policy, rules))) for words, answered in answers_to(facts, path))
+    return tuple(HypotheticalAnswer(words, follows, follows != now) for words, follows in found)
 
 
-def _said(facts: CaseFacts, path: str) -> tuple[str, ...]:
-    return tuple(said for said, _ in answers_to(facts, path))
+def _words_of(facts: CaseFacts, path: str) -> tuple[str, ...]:
+    return tuple(words for words, _ in answers_to(facts, path))
 
 
 def _with(facts: CaseFacts, answered: Sequence[tuple[str, str]]) -> CaseFacts:

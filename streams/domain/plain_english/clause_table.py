@@ -77,7 +77,7 @@ def names_of(condition: Condition) -> tuple[str, ...]:
 
 def _entry(clause: Clause, policy: Policy, rules: Sequence[ClauseRule]) -> ClauseEntry:
     own = [rule for rule in rules if rule.clause is clause.id]
-    tells = clause.id in (*IMMEDIATE_RISK, *LONG_TERM)
+    has_route = clause.id in (*IMMEDIATE_RISK, *LONG_TERM)
     return ClauseEntry(
         clause.id.value,
         filled(clause.text, policy),
@@ -86,7 +86,7 @@ def _entry(clause: Clause, policy: Policy, rules: Sequence[ClauseRule]) -> Claus
         clause.concern,
         tuple(dict.fromkeys(name for rule in own for condition in conditions_of(rule) for name in names_of(condition))),
         tuple(_how(rule) for rule in own),
-        route_words(policy.route_of(clause.id)) if tells else None,
+        route_words(policy.route_of(clause.id)) if has_route else None,
         _deadline(clause.id, policy),
     )
 
@@ -107,18 +107,18 @@ def _how(rule: ClauseRule) -> str:
     if rule.all_met is ClauseState.OPEN:
         verb = "is open, for a private conversation, when"
     given = "" if rule.given is None else f"where {condition_words(rule.given)}, "
-    said = f"{given}{verb} {'; and '.join(condition_words(condition) for condition in rule.conditions)}"
+    words = f"{given}{verb} {'; and '.join(condition_words(condition) for condition in rule.conditions)}"
     if rule.of_all:
-        said += ", of every such concern"
+        words += ", of every such concern"
     if rule.unless_ad_2 is not None:
-        said += f"; and {condition_words(rule.unless_ad_2)}, else AD-2 applies instead"
+        words += f"; and {condition_words(rule.unless_ad_2)}, else AD-2 applies instead"
     if rule.open_if_contradicted:
         met = listed(condition_words(condition) for condition in rule.open_if_contradicted)
-        said += f"; is open where it would not hold, but {fact_words('contradicted', True)}, {met}"
-    return said
+        words += f"; is open where it would not hold, but {fact_words('contradicted', True)}, {met}"
+    return words
 
 
 def _fits(fact: Fact) -> str:
     words = FACTS[fact.name].values
     # In the order of the closed set, so that the table is the same each time.
-    return listed((said for value, said in words.items() if value in fact.fits), "or")
+    return listed((text for value, text in words.items() if value in fact.fits), "or")

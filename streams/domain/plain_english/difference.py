@@ -101,8 +101,8 @@ class _Verdict(NamedTuple):
     within: timedelta | None
 
     def __str__(self) -> str:
-        said = consequence_words(self.follows)
-        return said if self.within is None else f"{said}; to be looked at within {length_words(self.within)}"
+        words = consequence_words(self.follows)
+        return words if self.within is None else f"{words}; to be looked at within {length_words(self.within)}"
 
 
 def _of_clause(
@@ -125,10 +125,10 @@ def _of_clause(
                 continue
             change = str(was), str(becomes)
             counts[change] += count
-            said = "; ".join((*_said(facts, names), *reading.words))
+            words = "; ".join((*_fact_texts(facts, names), *reading.words))
             # Combinations may have the same words: those of a clause about 18 do not say whether a person is under 16.
-            if len(shown[change]) < examples and said not in shown[change]:
-                shown[change].append(said)
+            if len(shown[change]) < examples and words not in shown[change]:
+                shown[change].append(words)
     changes = (Change(was, becomes, many, tuple(shown[was, becomes])) for (was, becomes), many in counts.most_common())
     return ClauseChange(clause, total, tuple(changes))
 
@@ -145,7 +145,7 @@ def _verdict(facts: CaseFacts, policy: Policy, rules: Sequence[ClauseRule]) -> _
     return _Verdict(follows, policy.deadlines.emergency if follows.pressing else policy.deadlines.other)
 
 
-def _said(facts: CaseFacts, names: Sequence[str]) -> Iterator[str]:
+def _fact_texts(facts: CaseFacts, names: Sequence[str]) -> Iterator[str]:
     concern = facts.concerns[0]
     values = case_values(facts) | dict(zip(FACTS_OF[concern.kind], concern.values, strict=True))
     yield from (fact_words(name, values[name]) for name in names)
@@ -158,24 +158,24 @@ def _readings(before: Policy, after: Policy) -> Iterator[_Reading]:
     for role in Role:
         roles[role in before.trained, role in after.trained].append(role)
     for (was, becomes), who in roles.items():
-        said = (
+        words = (
             fact_words(trained, was)
             if was is becomes
             else f"made or confirmed by a {listed((role.value.replace('_', ' ') for role in who), 'or')}"
         )
-        yield _Reading({trained: was}, {trained: becomes}, (said,))
+        yield _Reading({trained: was}, {trained: becomes}, (words,))
     if before.current_for != after.current_for:
         shorter, longer = sorted((before.current_for, after.current_for))
-        said = f"assessed more than {length_words(shorter)} and up to {length_words(longer)} after it was disclosed"
-        yield _in_one("within_current_for", longer == before.current_for, said)
+        words = f"assessed more than {length_words(shorter)} and up to {length_words(longer)} after it was disclosed"
+        yield _in_one("within_current_for", longer == before.current_for, words)
     if before.in_scope_from != after.in_scope_from:
         earlier, later = sorted((before.in_scope_from, after.in_scope_from))
-        said = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
-        yield _in_one("on_or_after_effective_from", earlier == before.in_scope_from, said)
+        words = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
+        yield _in_one("on_or_after_effective_from", earlier == before.in_scope_from, words)
 
 
-def _in_one(name: str, in_before: bool, said: str) -> _Reading:
-    return _Reading({name: in_before}, {name: not in_before}, (said,))
+def _in_one(name: str, in_before: bool, words: str) -> _Reading:
+    return _Reading({name: in_before}, {name: not in_before}, (words,))
 
 
 def _parameters(before: Policy, after: Policy) -> Iterator[Parameter]:

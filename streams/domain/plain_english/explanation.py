@@ -71,13 +71,13 @@ def explanation(disclosed: ReadableDisclosure, ruling: Ruling) -> Iterator[str]:
 
 def consequence_words(follows: Consequence) -> str:
     """Return an outcome with its reason and its agencies, on one line."""
-    said = follows.outcome.value.replace("_", " ")
+    words = follows.outcome.value.replace("_", " ")
     if follows.reason is not None:
         beside = follows.outcome is not Outcome.REVIEW
-        said += f", with a review beside it: {REASONS[follows.reason]}" if beside else f": {REASONS[follows.reason]}"
+        words += f", with a review beside it: {REASONS[follows.reason]}" if beside else f": {REASONS[follows.reason]}"
     if follows.proposed is not None:
-        said += f"; proposed: {follows.proposed.value}"
-    return f"{said}; to {agency_words(follows.agencies)}" if follows.agencies else said
+        words += f"; proposed: {follows.proposed.value}"
+    return f"{words}; to {agency_words(follows.agencies)}" if follows.agencies else words
 
 
 def _outcome(ruling: Ruling) -> Iterator[str]:
@@ -119,14 +119,14 @@ def _clause(finding: Finding, words: Clause, policy: Policy) -> Iterator[str]:
 def _missing(question: Question) -> Iterator[str]:
     yield f"  {asked_words(question.path)} ({question.path})"
     if question.given:
-        given = (f"{asked_words(path)}: {said}" for path, said in question.given)
+        given = (f"{asked_words(path)}: {words}" for path, words in question.given)
         yield f"    changes nothing alone; once it is known {listed(given)}:"
     if not question.matters:
         yield "    whatever the answer, nothing changes by it alone"
         return
     for follows, answers in _by_consequence(question.answers):
-        said = listed((answer.value.replace("_", " ") for answer in answers), "or")
-        yield f"    {said}: {'still ' if not answers[0].changes else ''}{consequence_words(follows)}"
+        words = listed((answer.value.replace("_", " ") for answer in answers), "or")
+        yield f"    {words}: {'still ' if not answers[0].changes else ''}{consequence_words(follows)}"
 
 
 def asked_words(path: str) -> str:

@@ -108,8 +108,8 @@ def _dimensions(clause: ClauseId, named: set[str]) -> tuple[tuple[_Dimension, ..
         dimensions.append(tuple((dict(zip(_AR_1_FACTS, answers, strict=True)), many) for answers, many in _AT_RISK))
         names.append("adult_at_risk")
     if safety := named & {"says_safe", "contradicted"}:
-        said = _SAFETY if "contradicted" in named else _SAFETY[:2]
-        dimensions.append(tuple(({"says_safe": safe, "contradicted": against}, 1) for safe, against in said))
+        safeties = _SAFETY if "contradicted" in named else _SAFETY[:2]
+        dimensions.append(tuple(({"says_safe": safe, "contradicted": against}, 1) for safe, against in safeties))
         names.extend(sorted(safety, reverse=True))
     if clause in LONG_TERM:  # A report to 999 needs no known professional.
         for name in ("social_worker_known", "care_professional_known"):
