@@ -73,7 +73,7 @@ ROWS = (
         "Alarm: a review that is put aside clears its own",
         "streams/agents/open_reviews.py",
         (Edit("        clear_review(turn, review_of(timer), cause)\n", ""),),
-        (_REVIEWS + "test_a_review_that_is_put_aside_gives_way_to_the_one_about_it",),
+        (_REVIEWS + "test_the_alarm_of_a_review_that_is_put_aside_is_cleared_for_the_new_review",),
     ),
     Row(
         "Alarm: a lane says again when it opens that it put work aside",

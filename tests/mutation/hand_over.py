@@ -24,7 +24,7 @@ ROWS = (
                 "        pass",
             ),
         ),
-        (_DECIDE + "test_a_report_that_nobody_acknowledges_is_asked_about_at_its_limit",),
+        (_DECIDE + "test_a_report_without_an_acknowledgement_is_handed_over_at_its_limit",),
     ),
     Row(
         "Time in which the lane was away counts for no limit",
@@ -59,13 +59,13 @@ ROWS = (
                 "        turn.drop(name_of(report_id))\n",
             ),
         ),
-        (_DECIDE + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_nobody_was_told",),
+        (_DECIDE + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_the_agency_was_not_told",),
     ),
     Row(
         "A report that its agency has fails no more",
         _REPORTS,
         (Edit("turn.put(_DONE + report_id.encode(), value", 'turn.put(_DONE + b"other", value'),),
-        (_DECIDE + "test_an_acknowledged_report_is_done_with_and_its_notice_may_say_so",),
+        (_DECIDE + "test_an_acknowledged_report_is_closed_and_its_notice_is_written_again",),
     ),
     Row(
         "A call by phone before the report or after now settles nothing",
@@ -152,7 +152,7 @@ ROWS = (
         "What is kept of a withdrawn report ends",
         _REPORTS,
         (Edit("withdrawn, until=_WITHDRAWN_FOR)", "withdrawn)"),),
-        (_WITHDRAWN + "test_what_is_kept_of_a_withdrawn_report_ends_although_an_attempt_was_under_way",),
+        (_WITHDRAWN + "test_the_entries_of_a_withdrawn_report_end_although_an_attempt_was_under_way",),
     ),
     Row(
         "A withdrawn report is open no more",
@@ -163,13 +163,13 @@ ROWS = (
                 "        self._mark_done(turn, report_id, report",
             ),
         ),
-        (_WITHDRAWN + "test_a_withdrawn_report_is_open_no_more_and_leaves_the_lane_idle",),
+        (_WITHDRAWN + "test_a_withdrawn_report_is_not_open_and_leaves_the_lane_idle",),
     ),
     Row(
         "Only what is known is said of a withdrawn report",
         _REPORTS,
         (Edit("NoticeStands.MAYBE_TOLD if is_unsure else NoticeStands.NOT_TOLD", "NoticeStands.NOT_TOLD"),),
-        (_WITHDRAWN + "test_after_an_attempt_whose_outcome_nobody_knows_we_may_have_told",),
+        (_WITHDRAWN + "test_after_an_attempt_with_an_unknown_outcome_we_may_have_told",),
     ),
     Row(
         "A refused attempt of a later sending ends no doubt of an earlier one",
@@ -187,19 +187,19 @@ ROWS = (
         "An attempt that is heard of late corrects what was said",
         _REPORTS,
         (Edit("                self._write_notice(case, kept, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
-        (_WITHDRAWN + "test_an_attempt_that_is_heard_of_after_the_report_was_withdrawn_corrects_the_notice_once",),
+        (_WITHDRAWN + "test_an_attempt_that_is_read_after_the_withdrawal_corrects_the_notice_once",),
     ),
     Row(
         "Only its own agency says how a report ends",
         _REPORTS,
         (Edit("    if changed.agency != agency:\n", "    if False:\n"),),
-        (_STEPS + "test_what_another_agency_says_of_a_report_is_rejected_and_changes_nothing",),
+        (_STEPS + "test_a_step_of_another_agency_is_rejected_and_changes_nothing",),
     ),
     Row(
         "A sending that never was says nothing",
         _REPORTS,
         (Edit("if sent is not None and changed.generation > sent:", "if False:"),),
-        (_STEPS + "test_a_sending_that_never_was_is_rejected",),
+        (_STEPS + "test_a_step_of_an_unknown_sending_is_rejected",),
     ),
     Row(
         "A number of sendings is bounded",
@@ -211,7 +211,7 @@ ROWS = (
         "The review of an unknown report is closed by the agency that it names",
         _REVIEWS,
         (Edit(" and about.agency is changed.agency:", ":"),),
-        (_STEPS + "test_an_unknown_report_is_acknowledged_by_the_agency_alone_that_its_review_names",),
+        (_STEPS + "test_an_unknown_report_is_acknowledged_only_by_the_agency_of_its_review",),
     ),
     Row(
         "An acknowledgement closes every review of its report",
@@ -246,7 +246,7 @@ ROWS = (
         "A failure without a person is its person's",
         _REPORTS,
         (Edit('            case = replace(case, key=fields["person"].encode())\n', ""),),
-        (_STEPS + "test_a_failure_without_a_person_is_asked_about_once_and_under_the_person",),
+        (_STEPS + "test_a_failure_without_a_person_opens_one_review_with_the_key_of_the_person",),
     ),
     Row(
         "A second sending that waits for its slot is not under way",

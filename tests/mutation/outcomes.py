@@ -38,7 +38,7 @@ ROWS = (
         (
             _CLOCKS + "test_a_true_outcome_settles_its_review_whatever_the_workers_clock_says",
             _CLOCKS + "test_a_true_call_settles_its_review_whatever_the_workers_clock_says",
-            _CLOCKS + "test_whoever_was_not_reached_is_asked_about_after_the_wait_that_was_given",
+            _CLOCKS + "test_a_person_who_was_not_reached_is_asked_about_after_the_given_wait",
         ),
     ),
     Row(
@@ -63,7 +63,7 @@ ROWS = (
         "Time of an outcome: a clock that is behind asks again after the wait that was given",
         _SETTLE,
         (Edit("turn.now + (at - arrival.now)", "at"),),
-        (_CLOCKS + "test_whoever_was_not_reached_is_asked_about_after_the_wait_that_was_given",),
+        (_CLOCKS + "test_a_person_who_was_not_reached_is_asked_about_after_the_given_wait",),
     ),
     Row(
         "Outcome: an older one puts no question off",
@@ -81,7 +81,7 @@ ROWS = (
         "Outcome: told by phone says who took it",
         _OUTCOMES,
         (Edit("if is_told and has_section and outcome.section is None:", "if False:"),),
-        (_REFUSED + "test_told_by_phone_says_who_took_it_and_under_which_reference",),
+        (_REFUSED + "test_told_by_phone_names_who_took_the_call_and_the_reference",),
     ),
     Row(
         "Outcome: the id in conflict is none that it was entered again under",

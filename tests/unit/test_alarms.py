@@ -1,4 +1,4 @@
-"""Which alarms the receiver hears of: each row of the domain's table, the order of a call, and its retries."""
+"""The alarms that are due: each row of the domain's table, the order of a call, and its retries."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -26,12 +26,12 @@ def cleared() -> AlarmChanged:
     return AlarmChanged(cause="review/1", kind=AlarmKind.REVIEW, state=AlarmState.CLEARED, changed_at=NOW + SECOND)
 
 
-#: Stands for the moment in which a call is made of what is due.
+#: In place of a change: the moment at which a call is made of the due causes.
 CALL = None
 
 
 def heard(*changes: AlarmChanged | None) -> list[str]:
-    """Return what the receiver hears of one cause, in order; nothing is kept of it once it heard the all-clear."""
+    """Return the calls about one cause, in order; nothing is kept of it after its all-clear."""
     status: CauseStatus | None = None
     said = []
     for change in changes:
@@ -180,7 +180,7 @@ def test_the_wait_doubles_up_to_a_minute() -> None:
 
 
 def waiting(*counts: int) -> list[tuple[CallPosition, bytes]]:
-    """Return so many causes that are due: first alarms, higher steps, all-clears, and what was given up."""
+    """Return this many due causes: first alarms, higher steps, all-clears, and causes of given-up calls."""
     made = [
         {},
         {"step": 1, "known_step": 0},

@@ -34,7 +34,7 @@ def test_years(born: date, day: date, years: int) -> None:
 
 
 @given(st.dates(date(1900, 1, 1), date(2030, 1, 1)), st.dates(date(1900, 1, 1), date(2030, 12, 31)))
-def test_nobody_grows_younger_and_everybody_a_year_older_each_year(born: date, day: date) -> None:
+def test_a_person_is_a_year_older_each_year(born: date, day: date) -> None:
     later = date(day.year + 1, day.month, 28 if (day.month, day.day) == (2, 29) else day.day)
 
     assert years_on(born, later) - years_on(born, day) in ((0, 1) if (day.month, day.day) == (2, 29) else (1,))
@@ -81,7 +81,7 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         ({"age_band": "under_16"}, True, True, ()),
         ({"age_band": "16_17"}, False, True, ()),
         ({"age_band": "adult"}, False, False, ()),
-        ({"date_of_birth": SEVENTEEN, "age": 16}, False, True, ()),  # disagree about no limit that matters
+        ({"date_of_birth": SEVENTEEN, "age": 16}, False, True, ()),  # disagree about no limit
         ({"date_of_birth": FIFTEEN, "age_band": "16_17"}, None, True, (16,)),
         ({"date_of_birth": SEVENTEEN, "age": 18}, False, None, (18,)),
         ({"age": 18, "age_band": "16_17"}, False, None, (18,)),
@@ -92,7 +92,7 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
     ],
     ids=readable_id,
 )
-def test_limits(
+def test_limits_of_age(
     subject: dict[str, Any], under_16: bool | None, under_18: bool | None, disagree_about: tuple[int, ...]
 ) -> None:
     age = age_of(ReadableSubject.model_validate(subject), NOON)
@@ -111,11 +111,11 @@ def test_limits(
     ],
     ids=readable_id,
 )
-def test_years_that_an_agency_is_told(subject: dict[str, Any], years: int | None) -> None:
+def test_the_age_in_a_report(subject: dict[str, Any], years: int | None) -> None:
     assert years_of(ReadableSubject.model_validate(subject), NOON) == years
 
 
-def test_what_is_wrong_with_an_age_is_noted() -> None:
+def test_the_faults_of_an_age_are_noted() -> None:
     disagreeing = rule(subject={"date_of_birth": SEVENTEEN, "age": 18})
     unborn = rule(subject={"date_of_birth": date(2026, 2, 4)})
 

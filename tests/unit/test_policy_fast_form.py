@@ -33,7 +33,7 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "state": st.sampled_from([*HousingState, None]),
 }
 STARTS = [datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 7, 3, 23, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)]
-#: Three versions that differ in whatever a ruling may rest on.
+#: Three versions that differ in every parameter that a ruling depends on.
 POLICIES = Policies(
     [
         POLICY.model_copy(update={"effective_from": STARTS[0]}),
@@ -65,7 +65,7 @@ def _concern(model: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def disclosures(draw: st.DrawFn) -> ReadableDisclosure:
-    # Close to where a version, a day in London or what is current begins and ends.
+    # Close to the limits of a version, of a day in London and of `current_for`.
     around = draw(st.sampled_from([*STARTS, datetime(2026, 6, 30, 23, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)]))
     at = around + draw(st.sampled_from([timedelta(), timedelta(seconds=-1), timedelta(minutes=59), timedelta(days=9)]))
     later = draw(st.sampled_from([-1, 0, 1, 3 * 86_400, 3 * 86_400 + 1, 30 * 86_400, 30 * 86_400 + 1]))
