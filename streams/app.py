@@ -90,6 +90,7 @@ def lane_groups(
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),
             is_last=True,
+            # Otherwise, after an outage, limits and deadlines would pass before the records that end them are read.
             timers_follow=frozenset((TopicName.REVIEW_OUTCOMES, TopicName.DELIVERIES)),
         ),
         LaneGroup(

@@ -147,7 +147,8 @@ class ReviewSettler:
         if at is None or not arrival.now < at <= latest:
             raise Invalid.of("ask_again_at", f"must be after now and at the latest {as_entered(latest)}")
         put_off = review.model_copy(update={"request": review.request.model_copy(update={"deadline": at})})
-        # The timer counts the wait from the worker's own clock: a worker whose clock is behind would ask too late.
+        # The timer counts the wait from the worker's own time. Set to `at` itself, it would be late if that clock is
+        # behind.
         self._reviews.ask_again(case, put_off, turn.now + (at - arrival.now), decided)
         count_outcome(outcome.decision.value)
 
