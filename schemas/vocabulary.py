@@ -114,6 +114,11 @@ class Outcome(StrEnum):
     CONFIDENTIAL = "confidential"
     OUT_OF_SCOPE = "out_of_scope"
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether agencies get a report: of an emergency or a referral, and of no other outcome."""
+        return self is Outcome.EMERGENCY or self is Outcome.REFER
+
 
 class ClauseState(StrEnum):
     """The state of a clause for a disclosure (Kleene's three values)."""

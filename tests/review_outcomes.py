@@ -1,4 +1,4 @@
-"""Outcomes of reviews as the console signs them, of an invented staff."""
+"""Outcomes of reviews as the console signs them, by invented staff."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,7 +19,7 @@ STAFF_KEYS: Mapping[str, bytes] = {LEAD: bytes([5]) * 32, SUPERVISOR: bytes([6])
 def outcome(
     review_id: str, decision: str = "confirm", *, by: str = LEAD, key: bytes | None = None, **said: Any
 ) -> bytes:
-    """Return the outcome as its topic carries it, signed by whom it names unless another key is given."""
+    """Return the encoded outcome, signed by the named member of staff, or with `key`."""
     fields = {
         "review_id": review_id,
         "by": by,

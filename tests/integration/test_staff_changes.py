@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 FIRST, SECOND = "lead-1", "lead-2"
 VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
-UNKNOWN = "review_id: is of no review that is open or was settled of late"
+UNKNOWN = "review_id: is of no open or recently settled review"
 
 
 class House:
@@ -119,7 +119,7 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
     assert (one.latest.on_duty, two.latest.on_duty) == (FIRST, FIRST)
 
     # Added: on the rota first, and by a key then.
-    assert house.until_refused(one, SECOND, b"none" * 8, "by: ") == "by: is nobody on the duty rota"
+    assert house.until_refused(one, SECOND, b"none" * 8, "by: ") == "by: is not on the duty rota"
     house.rota(FIRST, SECOND)
     assert house.confide.run("keys", "staff", SECOND).stdout == f"made: staff/{SECOND}.key\n".encode()
     key = Keys.load(house.keys).staff[SECOND]

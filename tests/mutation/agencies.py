@@ -76,7 +76,7 @@ ROWS = (
         "A status that no row names goes to a human",
         _DELIVERY,
         (Edit("return Reading.FAIL, f", "return Reading.RETRY, f"),),
-        (_TABLES + "test_what_an_answer_means",),
+        (_TABLES + "test_the_meaning_of_each_response",),
     ),
     Row(
         "A late acknowledgement is on record",
@@ -88,7 +88,7 @@ ROWS = (
         "A report that was handed over is tried on less often",
         _DELIVERY,
         (Edit("self.longest_wait if not handed_over else", "self.longest_wait if True else"),),
-        (_TABLES + "test_a_report_that_was_handed_over_is_tried_on_less_often",),
+        (_TABLES + "test_a_report_that_was_handed_over_is_tried_less_often",),
     ),
     Row(
         "A report that comes behind its limit is tried before it is handed over",

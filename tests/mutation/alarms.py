@@ -65,15 +65,15 @@ ROWS = (
     ),
     Row(
         "Alarm: a review that is settled clears its own",
-        "streams/agents/reviewing.py",
-        (Edit("            clear_review(turn, request.review_id, way.cause)\n", "            pass\n"),),
+        "streams/agents/open_reviews.py",
+        (Edit("            clear_review(turn, request.review_id, case.cause)\n", "            pass\n"),),
         (_REVIEWS + "test_an_urgent_review_raises_escalates_and_is_cleared_once_settled",),
     ),
     Row(
         "Alarm: a review that is put aside clears its own",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (Edit("        clear_review(turn, review_of(timer), cause)\n", ""),),
-        (_REVIEWS + "test_a_review_that_is_put_aside_gives_way_to_the_one_about_it",),
+        (_REVIEWS + "test_the_alarm_of_a_review_that_is_put_aside_is_cleared_for_the_new_review",),
     ),
     Row(
         "Alarm: a lane says again when it opens that it put work aside",
@@ -101,10 +101,10 @@ ROWS = (
     ),
     Row(
         "Alarm: an undelivered report to any agency raises one",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (
             Edit(
-                '            undelivered_opened(way.turn, Agency(about["agency"]), way.cause, way.partition)\n',
+                '            undelivered_opened(case.turn, Agency(about["agency"]), case.cause, case.partition)\n',
                 "            pass\n",
             ),
         ),
@@ -112,7 +112,7 @@ ROWS = (
     ),
     Row(
         "Alarm: an undelivered report that escalates is a step",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (
             Edit(
                 "            undelivered_escalated(turn, agency, request.escalation, cause, partition)\n",
@@ -123,13 +123,13 @@ ROWS = (
     ),
     Row(
         "Alarm: the last undelivered report of an agency clears its own",
-        "streams/agents/reviewing.py",
-        (Edit("            undelivered_ended(turn, agency, way.cause, way.partition)\n", "            pass\n"),),
+        "streams/agents/open_reviews.py",
+        (Edit("            undelivered_ended(turn, agency, case.cause, case.partition)\n", "            pass\n"),),
         (_REVIEWS + "test_a_late_acknowledgement_clears_the_alarm_of_its_agency",),
     ),
     Row(
         "Alarm: an undelivered review that is put aside counts no longer",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (Edit("        undelivered_recounted(turn, left, cause, partition)\n", ""),),
         (_REVIEWS + "test_an_undelivered_review_that_is_put_aside_counts_no_longer",),
     ),
@@ -219,7 +219,7 @@ ROWS = (
     Row(
         "Alarm: a process that was cut off says nothing behind the next owner",
         _AGENT,
-        (Edit("    if 0 < last - made <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
+        (Edit("    if 0 < last_at - made_at <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
         (_LANE + "test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_next_owners_word",),
     ),
     Row(

@@ -76,13 +76,15 @@ ROWS = (
                 '                        "master_check": None,\n',
             ),
         ),
-        ("tests/unit/test_admit.py::test_a_known_persons_goes_straight_to_their_lane_and_its_key_is_published",),
+        (
+            "tests/unit/test_admit.py::test_a_disclosure_of_a_known_person_goes_straight_to_the_lane_and_its_key_is_published",
+        ),
     ),
     Row(
         "IDENTITY passes on with which master key a key is wrapped",
         "streams/agents/identity.py",
         (Edit('"master_check": unresolved.master_check', '"master_check": None'),),
-        ("tests/unit/test_identity_agent.py::test_somebody_new_becomes_known_with_links_a_key_and_their_lane",),
+        ("tests/unit/test_identity_agent.py::test_a_new_person_gets_links_a_key_and_a_lane",),
     ),
     Row(
         "A follower passes over a record that it cannot read",

@@ -5,7 +5,7 @@ from tests.mutation.row import Edit, Row
 _CHANNELS = "tests/unit/test_decide_notice_channels.py::"
 _BY_CHANNEL = "tests/unit/test_notice_channels.py::"
 _ORDERS = "tests/unit/test_notice_orders.py::"
-_TELLING = "streams/agents/telling.py"
+_TELLING = "streams/agents/notices.py"
 _PROGRESS = "services/notifier/progress.py"
 _NOTIFIER = "services/notifier/notifier.py"
 
@@ -17,7 +17,7 @@ ROWS = (
         "A notice is written by channels that are safe by then",
         _TELLING,
         (Edit("narrowed(notice, self.unsafe(turn, person)))\n        if", "notice)\n        if"),),
-        (_CHANNELS + "test_a_channel_that_is_marked_unsafe_later_tells_nobody_that_we_have_told",),
+        (_CHANNELS + "test_a_channel_that_is_marked_unsafe_later_is_not_in_the_next_notice",),
     ),
     Row(
         "A notice that waits is written again when a channel of it is marked unsafe",
@@ -78,7 +78,7 @@ ROWS = (
         "A notice that ended may still be written again",
         _TELLING,
         (Edit('        turn.put(_NOTICES + person.encode(), b" ".join(waiting), until=until)\n', ""),),
-        (_CHANNELS + "test_every_notice_that_may_wait_is_written_again_however_its_report_stands",),
+        (_CHANNELS + "test_every_notice_that_may_wait_is_written_again_in_any_state_of_its_report",),
     ),
     Row(
         "What is kept of a notice ends",

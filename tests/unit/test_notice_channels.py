@@ -9,6 +9,7 @@ from schemas.vocabulary import ContactChannel, NoticeSays, NoticeStands, NoticeS
 from services.notifier.channels import Told, Unreachable
 from services.notifier.notice import Notice
 from services.notifier.progress import NoticeProgress
+from tests.readable_ids import readable_id
 from tests.unit.test_notice_orders import TELL_BY, TELLING, TOLD, Play, Then, due
 
 SMS, THREAD = ContactChannel.SMS, ContactChannel.THREAD
@@ -45,14 +46,14 @@ async def played(*records: NotificationDue, then: Sequence[Then] = ()) -> ByChan
     return play
 
 
-@pytest.mark.parametrize("stands", [TELLING, TOLD])
+@pytest.mark.parametrize("stands", [TELLING, TOLD], ids=readable_id)
 async def test_a_notice_that_waits_goes_by_the_channels_that_are_left(stands: NoticeStands) -> None:
     play = await played(by(stands, SMS, THREAD), by(stands, THREAD))
     assert play.by == [(THREAD,)]
     assert [end.state for end in play.ended] == [NoticeState.TOLD]
 
 
-@pytest.mark.parametrize("stands", [TELLING, TOLD])
+@pytest.mark.parametrize("stands", [TELLING, TOLD], ids=readable_id)
 async def test_a_notice_that_waits_is_deferred_where_no_channel_is_left(stands: NoticeStands) -> None:
     play = await played(by(stands, SMS), by(stands))
     assert play.by == []

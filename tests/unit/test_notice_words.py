@@ -54,7 +54,7 @@ def test_we_have_told() -> None:
     ]
 
 
-def test_we_are_telling_says_what_we_do_not_know() -> None:
+def test_tell_4_we_are_telling_says_what_we_do_not_know() -> None:
     assert read(NoticeSays.ARE_TELLING, Agency.POLICE_101, "LT-4") == [
         (
             "This is about what you shared with us. We are telling the police, on their non-emergency line. "
@@ -71,7 +71,7 @@ def test_we_are_telling_says_what_we_do_not_know() -> None:
     ]
 
 
-def test_a_follow_up_is_true_without_the_notice_before_and_has_its_reference() -> None:
+def test_tell_3_a_follow_up_is_true_alone_and_has_the_reference_to_ask_with() -> None:
     told = read(NoticeSays.HAVE_TOLD, Agency.SOCIAL_WORKER, "LT-2", follows=True)
     assert told[0] == "This is about what you shared with us. We have now told your social worker."
     assert told[-2] == f"{ASK} Your reference is {notice_reference(FIRST)}."

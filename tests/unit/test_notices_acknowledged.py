@@ -24,6 +24,7 @@ from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id, notification_id
 from tests.lanes import START, Clock, Lane
+from tests.readable_ids import readable_id
 
 POLICY = load_policy()
 REPORT = "report-1"
@@ -224,7 +225,7 @@ async def test_an_acknowledgement_of_which_no_notice_comes_is_forgotten(heard: H
     assert heard.lane.state == {}
 
 
-@pytest.mark.parametrize("value", [None, b"", b"\xc3\x01not a record"])
+@pytest.mark.parametrize("value", [None, b"", b"\xc3\x01not a record"], ids=readable_id)
 async def test_what_is_no_step_of_a_report_is_decides_to_reject(heard: Heard, value: bytes | None) -> None:
     await heard.read(TopicName.DELIVERIES, value)
     assert heard.lane.outputs == []

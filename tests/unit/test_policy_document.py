@@ -8,6 +8,7 @@ import pytest
 
 import schemas.policy
 from schemas.policy import ClauseId, ConfigFileError, load_policy
+from tests.readable_ids import readable_id
 
 TEXT = (Path(schemas.policy.__file__).parent / "versions" / "2025-01-01.toml").read_text(encoding="utf-8")
 
@@ -79,7 +80,7 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG)
+@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG, ids=readable_id)
 def test_a_wrong_value_is_refused_with_its_line_and_the_reason(
     tmp_path: Path, old: str, new: str, line: str | None, said: list[str]
 ) -> None:
@@ -115,7 +116,7 @@ def test_all_faults_are_named_at_once_and_each_once(tmp_path: Path) -> None:
     assert [fault.reason.partition(":")[0] for fault in wrong.value.faults] == ["current_for", "routes[3].agencies[0]"]
 
 
-def test_what_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_bytes(b'version = "1"\n# \xff\n')
 
@@ -151,6 +152,6 @@ def test_a_file_of_one_s_own_is_read(tmp_path: Path) -> None:
     assert load_policy(path).repeat_window == timedelta(hours=1)
 
 
-def test_only_clauses_that_tell_somebody_have_a_route() -> None:
+def test_only_clauses_that_report_have_a_route() -> None:
     with pytest.raises(LookupError, match="AD-1"):
         load_policy().route_of(ClauseId.AD_1)

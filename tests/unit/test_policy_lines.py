@@ -123,7 +123,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.tuples(KEYS, VALUES), max_size=5, unique_by=lambda each: each[0]))
-def test_whatever_is_well_formed(entries: list[tuple[str, str]]) -> None:
+def test_every_well_formed_text(entries: list[tuple[str, str]]) -> None:
     text = "".join(f"{key} = {value} # end\n" for key, value in entries)
     read = tomllib.loads(text)
 
@@ -136,7 +136,7 @@ def test_whatever_is_well_formed(entries: list[tuple[str, str]]) -> None:
         line += value.count("\n") + 1
 
 
-def test_what_does_not_stand_there_is_looked_for_around_it() -> None:
+def test_a_missing_key_has_the_line_of_its_table() -> None:
     assert line_at(EXPECTED, ("list", 1, "key", "further", 0)) == 26
     assert line_at(EXPECTED, ("list", 1, "missing")) == 25
     assert line_at(EXPECTED, ("missing",)) is None

@@ -1,4 +1,4 @@
-"""The table of reviews: every reason that DECIDE uses has a row, and only its decisions settle such a review."""
+"""The table of reviews: every reason has its row, and exactly the decisions of the row are offered."""
 
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from schemas.topics import TopicName
 from schemas.vocabulary import ReviewDecision, ReviewReason
 from services.review.options import OPTIONS, option_words
 from tests.decide_reviews import HOUR, MINUTE, answered, asked, concern, reviews, unconfirmed
+from tests.readable_ids import readable_id
 from tests.review_outcomes import SUPERVISOR, outcome
 from tests.turns import NOW, Lane, on, why
 
@@ -64,9 +65,9 @@ def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_chang
     assert [each["deadline"] for each in reviews(answered(lane, old))] == [NOW + 20 * HOUR]
     assert [each["deadline"] for each in reviews(answered(lane, new))] == [NOW + HOUR]
     turn = answered(lane, old)
-    assert why(turn) == ["decided_at: is before that of the outcome which said last when to ask again"]
+    assert why(turn) == ["decided_at: is before the last outcome that put this review off"]
     assert turn.outputs == []
-    # The deadline passed and the next person was asked: the same record does not move the new deadline.
+    # The deadline passed and the next person was asked: the same record does not change that deadline.
     lane.pass_time(NOW + HOUR)
     turn = lane.work(new, topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR)
     assert (why(turn), turn.outputs) == ([], [])
@@ -75,7 +76,7 @@ def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_chang
     assert not [key for key in lane.state if key.startswith(b"n:")]
 
 
-@pytest.mark.parametrize("after", [-MINUTE, 25 * HOUR])
+@pytest.mark.parametrize("after", [-MINUTE, 25 * HOUR], ids=readable_id)
 def test_a_time_that_is_past_or_too_late_asks_nobody_again(lane: Lane, after: timedelta) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
     turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=NOW + after))

@@ -120,7 +120,7 @@ def said(now: datetime) -> str:
 
 def test_a_lead_who_is_added_may_sign_within_a_second(desk: Desk) -> None:
     desk.look()
-    assert desk.refusal("lead-3") == "by: is nobody on the duty rota"
+    assert desk.refusal("lead-3") == "by: is not on the duty rota"
     desk.write("duty.toml", rota("lead-1", "lead-2", "lead-3"))
     assert desk.look().duty.named("lead-3") is not None
     assert desk.refusal("lead-3") == "by: has no key here"
@@ -156,7 +156,7 @@ def test_a_process_that_never_knew_somebody_says_so(desk: Desk) -> None:
     (desk.folder / "staff" / "lead-1.key").unlink()
     desk.files = desk.started()
     desk.look()
-    assert desk.refusal("lead-2") == "by: is nobody on the duty rota"
+    assert desk.refusal("lead-2") == "by: is not on the duty rota"
     assert desk.refusal("lead-1") == "by: has no key here"
 
 

@@ -1,4 +1,4 @@
-"""The facts of a disclosure that the policy depends on, as one hashable value of finite range."""
+"""The facts of a disclosure that the policy depends on, as one hashable value with a finite range."""
 
 from datetime import datetime
 from operator import attrgetter
@@ -26,7 +26,7 @@ class ConcernFacts(NamedTuple):
 
 
 class CaseFacts(NamedTuple):
-    """All that a decision depends on besides the clock: equal facts are decided equally."""
+    """Everything that the outcome depends on besides the clock: equal facts have equal outcomes."""
 
     on_or_after_effective_from: bool
     within_current_for: bool
@@ -51,7 +51,7 @@ def when_disclosed(disclosed: ReadableDisclosure) -> datetime:
 
 
 def facts_of(disclosed: ReadableDisclosure, policy: Policy) -> tuple[CaseFacts, tuple[str, ...]]:
-    """Return the facts of a disclosure, and notes of what was inconsistent in it and how that was read."""
+    """Return the facts of a disclosure, and a note for each inconsistency in it that says how it was read."""
     assessment, subject, safety = disclosed.assessment, disclosed.subject, disclosed.safety
     at_risk = subject.adult_at_risk
     disclosed_at = when_disclosed(disclosed)
