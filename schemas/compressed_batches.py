@@ -2,7 +2,7 @@
 
 Kafka's producers may compress a batch as they like, and neither broker nor client states how large it is unpacked: with
 zstd, 1 MiB on the wire can be 32 GiB. aiokafka and kafka-python unpack without a bound; their readers of ours unpack
-here instead (`streams.runtime.fetcher_patch`, `services.sdk.reading`). See decision 0019.
+here instead (`streams.runtime.fetcher_patch`, `services.committed_reader`). See decision 0019.
 
 Format: https://kafka.apache.org/documentation/#recordbatch. Kafka 4 accepts no older one, so all are
 read as of format 2, whose checksum tells.

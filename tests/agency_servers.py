@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.vocabulary import Agency
 from services.agencies import AgencyLog, Fault, Faults, create_app
-from services.sdk.serving import listen, port_of, running
+from services.http_server import listen, port_of, running
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from schemas.telemetry import Span as SpanName
 from schemas.vocabulary import Agency
 from services.agencies.faults import Fault, Faults
 from services.agencies.log import AgencyLog, Attempt, Seen, reference
-from services.sdk.serving import NO_TELEMETRY
-from services.sdk.tracing import context_from
+from services.http_server import NO_TELEMETRY
+from services.trace_headers import context_from
 
 #: The largest request an agency reads, in bytes: more than any report of ours.
 MAX_BODY_BYTES = 4 * 1024 * 1024

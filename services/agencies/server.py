@@ -10,7 +10,7 @@ from pathlib import Path
 from schemas.vocabulary import Agency
 from services.agencies.app import create_app
 from services.agencies.log import AgencyLog
-from services.sdk.serving import listen, port_of, serve
+from services.http_server import listen, port_of, serve
 
 
 def run(folder: Path, ports: Mapping[Agency, int], host: str) -> None:

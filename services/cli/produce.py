@@ -70,7 +70,7 @@ def _play(lines: BinaryIO, producer: "DisclosureProducer", service: Service | No
     from schemas.telemetry import Attribute, Span
     from services.sdk.addressing import topic_of
     from services.sdk.producer import too_large
-    from services.sdk.tracing import traceparent_of
+    from services.trace_headers import traceparent_of
 
     tracer = trace.get_tracer("confide.produce")
     underway: deque[Underway] = deque()

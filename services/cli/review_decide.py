@@ -67,8 +67,8 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     from schemas.errors import KafkaUnavailable
     from services.cli.review_came import report, report_before
     from services.review.answering import answer, signed
-    from services.sdk.tracing import traceparent_of
     from services.settings import SettingsError
+    from services.trace_headers import traceparent_of
 
     policies, settings = surroundings()
     ways: Mapping[ReviewDecision, Any] = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def checked_master(settings: "Settings") -> bytes:
     """Return the master key; raise `SettingsError` where the keys on their topic are of another."""
-    from services.sdk.master_key import check_master_key
+    from services.master_key import check_master_key
 
     master = settings.keys().master
 

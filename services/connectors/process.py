@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from schemas import topics
 from schemas.vocabulary import Agency
+from services.alarm.alarm_writer import AlarmWriter
+from services.alarm.lane_alarms import BreakerAlarm, LaneAlarms
 from services.connectors import care_team, emergency_999, police_101, social_worker
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
@@ -16,8 +18,6 @@ from services.connectors.connector import Connector
 from services.connectors.endpoint import Endpoint
 from services.connectors.keyring import TopicKeyring
 from services.connectors.projection import Projection
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import BreakerAlarm, LaneAlarms
 from services.settings import Keys, SettingsError
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from streams.runtime import Clock, LaneContext, LaneEvent, LaneGroup, run_worker

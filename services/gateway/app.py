@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 
 from services.gateway.document import REQUEST_BODY, RESPONSES, Health, NotNow, describe
 from services.gateway.request_handler import Publisher, RequestHandler, not_now
-from services.sdk.serving import NO_TELEMETRY
+from services.http_server import NO_TELEMETRY
 
 #: Of the interface, not of the program: it changes when a sender has to.
 API_VERSION = "1.0.0"

@@ -21,7 +21,7 @@ from services.gateway.body import Body, read_body
 from services.gateway.document import Accepted, FieldProblem, NotNow, ValidationErrors
 from services.sdk.addressing import topic_of
 from services.sdk.producer import Acknowledged, too_large
-from services.sdk.tracing import context_from, traceparent_of
+from services.trace_headers import context_from, traceparent_of
 
 #: Seconds after which a sender is asked to come back.
 RETRY_AFTER = 5

@@ -4,8 +4,8 @@ import asyncio
 import json
 
 from services.gateway.app import create_app
+from services.http_server import listen, port_of, serve
 from services.sdk.producer import DisclosureProducer
-from services.sdk.serving import listen, port_of, serve
 
 
 def run(host: str, port: int, *, bootstrap: str) -> None:

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from schemas import topics
 from schemas.policy import Policy
+from services.alarm.alarm_writer import AlarmWriter
+from services.alarm.lane_alarms import LaneAlarms
 from services.notifier.channels import ChannelPort
 from services.notifier.notifier import REVIEW_AFTER, Notifier
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import LaneAlarms
 from streams.runtime import Clock, LaneContext, LaneGroup, run_worker
 
 #: The consumer group of all notifiers.

@@ -16,9 +16,9 @@ from schemas.errors import KafkaUnavailable
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.telemetry import TRACEPARENT
 from schemas.topics import TopicName, rejected
+from services.committed_reader import Place, committed_reader, position_of
 from services.review.reading import UNREADABLE
 from services.review.review_index import Known
-from services.sdk.reading import Place, committed_reader, position_of
 from streams.domain.reviews import signature
 
 _MILLISECONDS_TO_ANSWER = 10_000

@@ -21,8 +21,8 @@ from schemas.records import (
 from schemas.reviews import ReviewSettled
 from schemas.topics import TopicName, rejected, reports
 from schemas.vocabulary import Agency, DeliveryState
+from services.committed_reader import Place, committed_reader, read_beyond_open_transactions
 from services.review.review_index import ReviewIndex
-from services.sdk.reading import Place, committed_reader, read_beyond_open_transactions
 from streams.domain.sealing import CannotOpen, unseal, unseal_comment, unwrap
 
 #: What decoding and validating raise on a record that is none of the expected ones.

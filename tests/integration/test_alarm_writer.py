@@ -13,7 +13,7 @@ from schemas.alarms import AlarmChanged
 from schemas.codec import decode
 from schemas.topics import TopicName
 from schemas.vocabulary import AlarmKind, AlarmState
-from services.sdk.alarm_writer import AlarmWriter
+from services.alarm.alarm_writer import AlarmWriter
 from streams.runtime import LaneCloses, LaneEvent, LaneOpens, LanePutsAside
 from tests.counting import Run
 from tests.one_lane import lane_of

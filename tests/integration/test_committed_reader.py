@@ -8,7 +8,7 @@ import kafka
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from tests.counting import Run
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ from infra.topics import apply
 from schemas.codec import encode
 from schemas.topics import TopicName, rejected
 from services.cli.demo.reading import Reader, has_disclosures
-from services.sdk.reading import Place
+from services.committed_reader import Place
 from tests.contract.examples import FULL
 from tests.open_transactions import open_transaction
 

@@ -16,8 +16,8 @@ from schemas.partitioner import partition_for
 from schemas.topics import CATALOGUE, MAX_VALUE_BYTES, TopicName, disclosures, rejected
 from schemas.vocabulary import Service
 from services.gateway import create_app
+from services.http_server import listen, port_of, running
 from services.sdk import DisclosureProducer
-from services.sdk.serving import listen, port_of, running
 from tests.disclosures import BAD_FIELDS, BAD_LINES, DAY_LINES, ROUTINE, fields, id_of, raw
 from tests.tails import Tail
 

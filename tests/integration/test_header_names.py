@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CorruptRecordError
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from tests.raw_records import CODECS, Entry, as_aiokafka_has_it, write
 

@@ -13,7 +13,7 @@ from infra.broker import LocalBroker
 from infra.topics import apply
 from schemas.codec import encode
 from schemas.topics import TopicName
-from services.sdk.master_key import check_master_key
+from services.master_key import check_master_key
 from services.settings import Keys, SettingsError
 from streams.domain.sealing import master_check
 from tests.open_transactions import open_transaction
@@ -88,7 +88,7 @@ async def test_the_newest_committed_check_value_of_each_partition_counts(topic: 
 
 
 def test_a_kafka_that_does_not_answer_is_an_error_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.sdk.master_key._SECONDS", 0.5)
+    monkeypatch.setattr("services.master_key._SECONDS", 0.5)
     with pytest.raises(SettingsError, match="does not answer"):
         check_master_key("127.0.0.1:1", OURS, patience=0.5)
 
@@ -102,7 +102,7 @@ def test_a_kafka_that_is_slow_is_asked_again(topic: KeysTopic, monkeypatch: pyte
         monkeypatch.undo()
         raise KafkaTimeoutError
 
-    monkeypatch.setattr("services.sdk.master_key._newest_checks", slow)
+    monkeypatch.setattr("services.master_key._newest_checks", slow)
     with pytest.raises(SettingsError, match=REFUSAL):
         check_master_key(topic.bootstrap, OURS)
     assert asked == [topic.bootstrap]

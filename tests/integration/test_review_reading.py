@@ -92,7 +92,7 @@ def test_a_position_that_no_leader_has_given_yet_is_asked_for_again(
     monkeypatch.setattr(topics._consumer, "position", lambda source: next(answers, given(source)))
     assert topics.details(request(key_id), MASTER) == DETAILS
     monkeypatch.setattr(topics._consumer, "position", lambda source: None)
-    monkeypatch.setattr("services.sdk.reading._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("services.committed_reader._PATIENCE_SECONDS", 0.1)
     with pytest.raises(KafkaTimeoutError, match="no leader"):
         topics.details(request(key_id), MASTER)
 
@@ -104,7 +104,7 @@ async def test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_t
     async with open_transaction(bootstrap, TopicName.KEYS, [(partition, b"other", b"junk")], 10_000) as writer:
         await asyncio.to_thread(publish, bootstrap, key_id)
         with monkeypatch.context() as patch:
-            patch.setattr("services.sdk.reading._OPEN_TRANSACTION_SECONDS", 0.5)
+            patch.setattr("services.committed_reader._OPEN_TRANSACTION_SECONDS", 0.5)
             with pytest.raises(KeyMissing, match="yet, an open transaction may hide it"):
                 await asyncio.to_thread(topics.details, request(key_id), MASTER)
         assert [(place.topic, place.partition) for place in topics.hidden] == [(TopicName.KEYS, partition)]

@@ -15,7 +15,7 @@ _SAID = "tests/unit/test_lane_alarms.py::"
 ROWS = (
     Row(
         "A change that comes while an earlier one is written is written too",
-        "services/sdk/alarm_writer.py",
+        "services/alarm/alarm_writer.py",
         (Edit("if self._waiting.get(name) is change:", "if True:"),),
         (
             "tests/unit/test_alarm_writer.py::test_a_change_that_comes_during_the_write_of_an_earlier_one_is_written_too",
@@ -83,7 +83,7 @@ ROWS = (
     ),
     Row(
         "Alarm: what could not be written is tried again",
-        "services/sdk/alarm_writer.py",
+        "services/alarm/alarm_writer.py",
         (Edit("                self._has_come.set()\n", "                pass\n"),),
         (_WRITER + "test_what_changes_while_kafka_is_away_is_written_once_it_is_back_the_newest_of_each_cause",),
     ),
@@ -224,7 +224,7 @@ ROWS = (
     ),
     Row(
         "Alarm: a connector speaks for each lane that comes to it",
-        "services/sdk/lane_alarms.py",
+        "services/alarm/lane_alarms.py",
         (
             Edit(
                 "                self._lanes.add(lane)\n                self._put(lane)\n",
@@ -255,7 +255,7 @@ ROWS = (
     ),
     Row(
         "Alarm's time: a breaker that is open is said again and again",
-        "services/sdk/lane_alarms.py",
+        "services/alarm/lane_alarms.py",
         (Edit("                self.changed(self._why_open)\n", "                pass\n"),),
         (_SAID + "test_a_breaker_that_is_open_is_said_again_for_as_long_as_it_is",),
     ),

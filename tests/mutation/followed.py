@@ -38,13 +38,13 @@ ROWS = (
     ),
     Row(
         "A key record without a check value says nothing of the master key",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (Edit(" if (check := _check_of(record.value)) is not None", " if (check := _check_of(record.value)) != 0"),),
         (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
     ),
     Row(
         "A process does not start while its master key cannot be compared",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (
             Edit(
                 '        raise SettingsError(f"Kafka at {bootstrap} does not answer '

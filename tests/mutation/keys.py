@@ -51,7 +51,7 @@ ROWS = (
     ),
     Row(
         "The console reads beyond open transactions",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("ends = high_watermarks(bootstrap, sources)", "ends = consumer.end_offsets(sources)"),),
         (f"{_CONSOLE}::test_a_review_behind_an_open_transaction_is_found_once_that_has_ended",),
     ),
@@ -127,13 +127,13 @@ ROWS = (
     ),
     Row(
         "One partition of this master key is enough to start",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (Edit("    if len(others) == len(found):\n", "    if others:\n"),),
         (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
     ),
     Row(
         "What cannot be read says nothing of a master key",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (Edit("    except (Unreadable, ValidationError):\n", "    except ValidationError:\n"),),
         (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
     ),
@@ -156,13 +156,13 @@ ROWS = (
     ),
     Row(
         "The console says where an open transaction may hide a key",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("            hidden += [", "            _ = ["),),
         (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
     ),
     Row(
         "The console does not wait for ever",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("elif time.monotonic() > moved_at + _OPEN_TRANSACTION_SECONDS:", "elif False:"),),
         (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
     ),

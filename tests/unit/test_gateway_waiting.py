@@ -11,8 +11,8 @@ import pytest
 from schemas.disclosure import Disclosure
 from services.gateway import create_app
 from services.gateway.request_handler import RETRY_AFTER
+from services.http_server import listen, port_of, running
 from services.sdk import Acknowledged
-from services.sdk.serving import listen, port_of, running
 from tests.disclosures import raw
 
 _SOON = 10.0
@@ -49,7 +49,7 @@ def silent() -> Iterator[Silent]:
 async def test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again(
     silent: Silent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.sdk.serving.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("services.http_server.GRACE_SECONDS", 0.2)
     with listen("127.0.0.1", 0) as bound:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False) as client:
             async with running([(create_app(silent), bound)]):

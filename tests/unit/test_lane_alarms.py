@@ -11,9 +11,9 @@ import pytest
 from schemas.alarms import AlarmChanged, BreakerReason
 from schemas.policy import load_policy
 from schemas.vocabulary import Agency
+from services.alarm.alarm_writer import AlarmWriter
+from services.alarm.lane_alarms import BreakerAlarm, FileAlarm, LaneAlarms
 from services.notifier.channels import FileChannel
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import BreakerAlarm, FileAlarm, LaneAlarms
 from services.settings import Keys
 from streams.runtime import (
     BrokerAgrees,

@@ -23,7 +23,7 @@ from schemas.records import (
 )
 from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
-from services.sdk.reading import Place, committed_reader, high_watermarks
+from services.committed_reader import Place, committed_reader, high_watermarks
 
 _MODELS = {
     model.__name__: model

@@ -13,7 +13,7 @@ from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.records import KeyRecord
 from schemas.topics import TopicName
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from services.settings import SettingsError
 from streams.domain.sealing import master_check
 

@@ -22,7 +22,7 @@ from schemas.alarms import (
     lane_cause,
 )
 from schemas.vocabulary import Agency, AlarmKind, AlarmState
-from services.sdk.alarm_writer import AlarmWriter
+from services.alarm.alarm_writer import AlarmWriter
 from streams.runtime import (
     BrokerAgrees,
     BrokerAhead,
