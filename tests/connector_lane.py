@@ -10,12 +10,12 @@ from schemas.codec import decode
 from schemas.records import DeliveryChanged, Report
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency
+from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.endpoint import CONNECTIONS, Endpoint
-from services.connectors.process import PROJECTIONS
 from streams.domain.delivery import RetryPolicy
 from streams.runtime import Record
 from streams.runtime.lane.batches import Batch
@@ -81,7 +81,7 @@ async def connector_lane(
         endpoint = Endpoint(
             agency, policy, connections=connections, on_change=lambda why_open: changes.append(why_open is not None)
         )
-        composer = Composer(Keys(), PROJECTIONS[agency])
+        composer = Composer(Keys(), AGENCY_PROFILES[agency].project)
         attempts = Attempts(agency, composer, client, endpoint)
         async with lane_of(run, lambda: Connector(agency, composer, attempts, policy, jitter=jitter)) as lane:
             await lane.resolved.wait()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from schemas.records import Report, ReportSection, SealedSection
+from services.agency_profiles.projection import Projection, without_withheld
 from services.connectors.keyring import Keyring, NoKey
-from services.connectors.projection import Projection, without_withheld
 from streams.domain.sealing import NONCE_BYTES, CannotOpen, open_bytes, seal_bytes, unseal
 
 #: Reasons for which a report cannot be told: its key was erased, is absent or wrapped by another master key, or its

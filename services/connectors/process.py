@@ -1,35 +1,24 @@
 """The process of one agency's connector."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from schemas import topics
 from schemas.vocabulary import Agency
+from services.agency_profiles import AGENCY_PROFILES
 from services.alarm.alarm_writer import AlarmWriter
 from services.alarm.lane_alarms import BreakerAlarm, LaneAlarms
-from services.connectors import care_team, emergency_999, police_101, social_worker
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.endpoint import Endpoint
 from services.connectors.keyring import TopicKeyring
-from services.connectors.projection import Projection
 from services.settings import Keys, SettingsError
-from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
+from streams.domain.delivery import RetryPolicy
 from streams.runtime import Clock, LaneContext, LaneEvent, LaneGroup, run_worker
-
-PROJECTIONS: Mapping[Agency, Projection] = MappingProxyType(
-    {
-        Agency.EMERGENCY_999: emergency_999.project,
-        Agency.POLICE_101: police_101.project,
-        Agency.SOCIAL_WORKER: social_worker.project,
-        Agency.CARE_TEAM: care_team.project,
-    }
-)
 
 
 def run(  # noqa: PLR0913 - by keyword, and most have a default
@@ -50,9 +39,10 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     server.
     """
     _check(url)
-    policy = policy or RETRY_POLICIES[agency]
+    profile = AGENCY_PROFILES[agency]
+    policy = policy or profile.retry
     keyring = TopicKeyring(bootstrap, keys.master)
-    composer = Composer(keyring, PROJECTIONS[agency])
+    composer = Composer(keyring, profile.project)
     # Made in the event loop, once; all lanes share them. An endpoint is one URL.
     attempts: list[Attempts] = []
     name = topics.connector(agency)

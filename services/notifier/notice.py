@@ -7,17 +7,8 @@ from types import MappingProxyType
 from schemas.policy import ClauseId, Policy
 from schemas.records import NotificationDue
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
+from services.agency_profiles import AGENCY_PROFILES
 from streams.domain.ids import notice_reference
-
-#: What each agency is called to the person it was told of.
-AGENCY_NAMES: Mapping[Agency, str] = MappingProxyType(
-    {
-        Agency.EMERGENCY_999: "the emergency services (999)",
-        Agency.POLICE_101: "the police, on their non-emergency line",
-        Agency.SOCIAL_WORKER: "your social worker",
-        Agency.CARE_TEAM: "the people involved in your care",
-    }
-)
 
 #: What a notice says of its report, to `whom`; `now` is "now " where another notice went before. Each holds whatever is
 #: not known: after *may have told* the agency may have the report or not, after *had been told* too.
@@ -39,8 +30,6 @@ STATEMENTS: Mapping[NoticeSays, str] = MappingProxyType(
 )
 #: What was passed on, or is on its way, has its reasons in the notice: what was stopped needs none.
 _WITH_REASONS = (NoticeSays.HAVE_TOLD, NoticeSays.ARE_TELLING)
-
-_NO_BLAME = "This does not mean you've done anything wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +78,7 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
         notification_id=notification_id or due.notification_id,
         disclosures=tuple((each.service, each.disclosure_id) for each in due.disclosures),
         channels=due.channels,
-        agency=AGENCY_NAMES[due.agency],
+        agency=AGENCY_PROFILES[due.agency].name_in_notice,
         says=says,
         statement=_statement(due.agency, says, follows=follows),
         # A clause of a later policy is cited by its id: somebody who asks is told.
@@ -101,6 +90,7 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
 
 
 def _statement(agency: Agency, says: NoticeSays, *, follows: bool) -> str:
-    said = STATEMENTS[says].format(whom=AGENCY_NAMES[agency], now="now " if follows else "")
-    is_of_police = agency is Agency.POLICE_101 and says in _WITH_REASONS
-    return f"This is about what you shared with us. {said}" + (f" {_NO_BLAME}" if is_of_police else "")
+    profile = AGENCY_PROFILES[agency]
+    said = STATEMENTS[says].format(whom=profile.name_in_notice, now="now " if follows else "")
+    reassurance = profile.reassurance if says in _WITH_REASONS else None
+    return f"This is about what you shared with us. {said}" + ("" if reassurance is None else f" {reassurance}")

@@ -9,13 +9,13 @@ import pytest
 from schemas.alarms import BreakerReason
 from schemas.vocabulary import Agency
 from services.agencies import Fault
+from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
 from services.connectors.effects import Answered, Attempt
 from services.connectors.endpoint import FAILURES_TO_ALARM, FAILURES_TO_OPEN, Endpoint
 from services.connectors.keyring import NoKey
-from services.connectors.process import PROJECTIONS
 from streams.domain.delivery import Failure
 from streams.runtime import Cause
 from tests.agency_servers import AgencyServer
@@ -68,7 +68,7 @@ async def test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it(
         raise KeyError("+447700900123")
 
     endpoint = Endpoint(Agency.EMERGENCY_999, QUICK)
-    composer = Composer(Keys(), PROJECTIONS[Agency.EMERGENCY_999])
+    composer = Composer(Keys(), AGENCY_PROFILES[Agency.EMERGENCY_999].project)
     attempt = Attempt("report-1", 1, section(), Cause(), timedelta(seconds=60))
     for _ in range(FAILURES_TO_OPEN if was_open else 0):
         endpoint.unanswered("another")
@@ -122,7 +122,7 @@ async def test_an_attempt_whose_key_is_not_at_hand_waits_for_it(agency: AgencySe
 async def test_an_attempt_that_waits_for_its_key_holds_no_slot() -> None:
     keys = HiddenKeys()
     endpoint = Endpoint(Agency.EMERGENCY_999, QUICK, connections=1)
-    composer = Composer(keys, PROJECTIONS[Agency.EMERGENCY_999])
+    composer = Composer(keys, AGENCY_PROFILES[Agency.EMERGENCY_999].project)
     entered: list[str] = []
     async with AgencyClient("http://127.0.0.1:1", QUICK.attempt_timeout) as client:
         attempts = Attempts(Agency.EMERGENCY_999, composer, client, endpoint)

@@ -9,7 +9,8 @@ from schemas.policy import load_policy
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM
 from schemas.records import NotificationDue, ServiceDisclosure
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
-from services.notifier.notice import AGENCY_NAMES, STATEMENTS, compose
+from services.agency_profiles import AGENCY_PROFILES
+from services.notifier.notice import STATEMENTS, compose
 from streams.domain.ids import follow_up_id, notice_reference
 
 POLICY = load_policy()
@@ -131,7 +132,7 @@ def test_what_is_said_of_a_clause_is_said_to_the_reader_claims_nothing_done_and_
 
 def test_every_agency_has_a_name_that_is_read_to_people() -> None:
     for agency in Agency:
-        assert AGENCY_NAMES[agency].startswith(("the ", "your "))
+        assert AGENCY_PROFILES[agency].name_in_notice.startswith(("the ", "your "))
 
 
 def test_a_reference_is_short_cannot_be_misread_and_is_one_for_each_first_notice() -> None:

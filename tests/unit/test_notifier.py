@@ -17,9 +17,10 @@ from schemas.policy import load_policy
 from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
+from services.agency_profiles import AGENCY_PROFILES
 from services.notifier.channels import ChannelPort, ConsoleChannel, FileChannel, Told, Unreachable
 from services.notifier.kept import SETTLED_FOR
-from services.notifier.notice import AGENCY_NAMES, Notice, compose
+from services.notifier.notice import Notice, compose
 from services.notifier.notifier import Notifier
 from streams.domain.ids import notice_reference
 from streams.runtime.lane.state import Entry
@@ -284,7 +285,7 @@ def test_the_file_of_notices_is_readable_by_its_owner_alone(path: Path) -> None:
 
 
 def test_every_agency_has_a_name_for_people() -> None:
-    assert set(AGENCY_NAMES) == set(Agency)
+    assert set(AGENCY_PROFILES) == set(Agency)
 
 
 async def test_a_notice_that_could_be_written_in_part_only_spoils_no_other_and_is_written_once_the_disk_takes_it(

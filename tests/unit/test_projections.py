@@ -8,8 +8,8 @@ import pytest
 from schemas.policy import ShareField, load_policy
 from schemas.records import SealedDetails, Withheld
 from schemas.vocabulary import Agency, ConcernKind, EmergencyService, ReportKind
-from services.connectors.process import PROJECTIONS
-from services.connectors.projection import without_withheld
+from services.agency_profiles import AGENCY_PROFILES
+from services.agency_profiles.projection import without_withheld
 from tests.reports import DETAILS, report
 
 #: What shows that a field is in a request.
@@ -26,7 +26,7 @@ MARKS = {
 
 def request(agency: Agency, *details: SealedDetails, **fields: Any) -> dict[str, Any]:
     made = report(agency, **fields)
-    return PROJECTIONS[agency](made, without_withheld(made, details or (DETAILS,)))
+    return AGENCY_PROFILES[agency].project(made, without_withheld(made, details or (DETAILS,)))
 
 
 def shown(body: dict[str, Any]) -> set[ShareField]:
