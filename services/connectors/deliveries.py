@@ -12,7 +12,7 @@ from schemas.errors import Invalid
 from schemas.records import DeliveryChanged, Report, ReportSection
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
-from services.connectors import report_progress as kept
+from services.connectors import report_store
 from services.connectors.effects import Compose
 from services.connectors.report_progress import ReportProgress
 from streams.domain.ids import rejected_report_id
@@ -71,7 +71,7 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
     reason = PUT_ASIDE if isinstance(invalid, PoisonRecord) else REJECTED
     report = _readable(record.value)
     generation = 1 if report is None else report.generation
-    if report is not None and kept.is_known(turn, report.report_id, generation):
+    if report is not None and report_store.is_known(turn, report.report_id, generation):
         return
     if report is not None:
         agency, report_id, person = report.agency, report.report_id, report.person
@@ -94,24 +94,24 @@ def hand_over_work(
     `partition` is the lane's own, where DECIDE keeps the report, also where its person cannot be read here.
     """
     progress = _standing_of(turn, report_id)
-    stored = work.value or turn.get(kept.entry_of(report_id))
-    if progress is None and stored is None and kept.is_settled(turn, report_id):
+    stored = work.value or turn.get(report_store.report_key(report_id))
+    if progress is None and stored is None and report_store.is_finished(turn, report_id):
         # Another timer or effect of it was at work when it was settled: a human has it, or the agency.
         _log.error("work of a settled report was put aside", agency=agency.value, error=work.error)
         return
-    report = _readable(work.value) or _readable(turn.get(kept.entry_of(report_id)))
+    report = _readable(work.value) or _readable(turn.get(report_store.report_key(report_id)))
     if report is None and isinstance(work.effect, Compose):
         report = work.effect.report
     if report is None:
-        person, since, generation = NO_PERSON, turn.now, kept.next_generation(turn, report_id)
+        person, since, generation = NO_PERSON, turn.now, report_store.next_generation(turn, report_id)
     else:
         person, since, generation = report.person, report.limit_from, report.generation
     attempt = 0 if progress is None else progress.attempt
     generation = generation if progress is None else progress.generation
     _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), cause, partition)
-    turn.unschedule(kept.retry_timer(report_id))
+    turn.unschedule(report_store.retry_timer(report_id))
     is_unsure = progress is None or progress.may_have_reached
-    kept.forget(turn, report_id, DeliveryState.FAILED, since, generation, is_unsure=is_unsure)
+    report_store.finish_by_id(turn, report_id, DeliveryState.FAILED, since, generation, is_unsure=is_unsure)
     _note(agency, PUT_ASIDE, report_id=report_id)
 
 
@@ -145,7 +145,7 @@ def _readable(value: bytes | None) -> Report | None:
 
 def _standing_of(turn: Turn, report_id: str) -> ReportProgress | None:
     try:
-        return kept.progress_of(turn, report_id)
+        return report_store.progress_of(turn, report_id)
     except ValidationError:
         return None
 

@@ -38,12 +38,12 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AttemptEnded:
     """What came of an attempt, and the span it was made in."""
 
-    answer: AgencyResponse
+    response: AgencyResponse
     cause: Cause
 
 
 Effect = Compose | Attempt
-Result = ReportSection | CannotCompose | Answered
+Result = ReportSection | CannotCompose | AttemptEnded

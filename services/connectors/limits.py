@@ -8,7 +8,7 @@ from opentelemetry import metrics
 from schemas.records import Report
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
-from services.connectors import report_progress as kept
+from services.connectors import report_store
 from services.connectors.deliveries import record_step
 from services.connectors.report_progress import ReportProgress
 from streams.domain.delivery import DeliveryEvent, RetryPolicy, advance
@@ -40,7 +40,7 @@ class Limits:
         else:
             at = turn.now + self.time_left(turn, report, progress)
         at = at if latest is None else min(at, latest)
-        turn.schedule(kept.limit_timer(report.report_id), at, cause=progress.cause)
+        turn.schedule(report_store.limit_timer(report.report_id), at, cause=progress.cause)
 
     def time_left(self, turn: Turn, report: Report, progress: ReportProgress) -> timedelta:
         """Return how long it is to the limit of a report; negative where a human has it."""
@@ -63,21 +63,21 @@ class Limits:
         """
         if not progress.is_handed_over:
             progress = self.hand_over(turn, report, progress, reason, progress.cause)
-            kept.keep(turn, report.report_id, progress)
+            report_store.save_progress(turn, report.report_id, progress)
             if not self.is_over(turn, report, progress):
                 self.watch(turn, report, progress, latest=turn.now + self._policy.tries_on)
                 return
         if progress.is_under_way:
             # Its answer settles it: the agency may have taken it.
-            kept.keep(turn, report.report_id, progress.model_copy(update={"is_stopped": True}))
+            report_store.save_progress(turn, report.report_id, progress.model_copy(update={"is_stopped": True}))
             return
-        turn.unschedule(kept.retry_timer(report.report_id))
-        kept.settle(turn, report, progress.state)
+        turn.unschedule(report_store.retry_timer(report.report_id))
+        report_store.finish(turn, report, progress.state)
 
     def give_up(self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause) -> None:
         """Hand a report over for which no attempt can help, and settle it: no attempt of it is under way any more."""
         failed = self.hand_over(turn, report, progress, reason, cause)
-        kept.settle(turn, report, failed.state, is_unsure=progress.is_unsure)
+        report_store.finish(turn, report, failed.state, is_unsure=progress.is_unsure)
 
     def hand_over(
         self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause

@@ -3,6 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _CONNECTOR = "services/connectors/connector.py"
+_ANSWERS = "services/connectors/answers.py"
 _ATTEMPT = "services/connectors/attempts.py"
 _DELIVERY = "streams/domain/delivery.py"
 _ACCOUNT = "tests/unit/test_demo_account.py::"
@@ -98,7 +99,7 @@ ROWS = (
     ),
     Row(
         "What cannot be helped by sending again goes to a human at once",
-        _CONNECTOR,
+        _ANSWERS,
         (
             Edit(
                 "            case Reading.RETRY | Reading.DENIED:\n",
@@ -143,12 +144,12 @@ ROWS = (
     Row(
         "A report that comes twice is reported once",
         _CONNECTOR,
-        (Edit("elif not kept.is_known(turn, message.report_id, message.generation):", "else:"),),
+        (Edit("elif not report_store.is_known(turn, message.report_id, message.generation):", "else:"),),
         ("tests/unit/test_connector_repeats.py::test_a_report_that_comes_twice_is_told_once_pending_or_settled",),
     ),
     Row(
         "A settled report has no limit any more",
-        "services/connectors/report_progress.py",
+        "services/connectors/report_store.py",
         (Edit("    turn.unschedule(limit_timer(report_id))\n", ""),),
         ("tests/unit/test_connector_repeats.py::test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record",),
     ),

@@ -3,6 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _CONNECTOR = "services/connectors/connector.py"
+_ANSWERS = "services/connectors/answers.py"
 _ENDPOINT = "services/connectors/endpoint.py"
 _DELIVERIES = "services/connectors/deliveries.py"
 _CLIENT = "tests/unit/test_agency_client.py::"
@@ -27,7 +28,7 @@ ROWS = (
     ),
     Row(
         "An attempt that was refused leaves no doubt",
-        _CONNECTOR,
+        _ANSWERS,
         (
             Edit(
                 "                is_unsure = progress.is_unsure or reason not in NOT_TAKEN\n                waiting",
@@ -38,7 +39,7 @@ ROWS = (
     ),
     Row(
         "The doubt of a settled sending is kept for the next one",
-        "services/connectors/report_progress.py",
+        "services/connectors/report_store.py",
         (Edit('(_UNSURE if is_unsure else b"")', 'b""'),),
         (_POSSIBLE + "test_what_is_sent_again_is_marked_where_an_earlier_sending_may_have_come",),
     ),
@@ -60,7 +61,7 @@ ROWS = (
     Row(
         "A later sending that is put aside is not taken for the one that was settled",
         _DELIVERIES,
-        (Edit("progress is None and stored is None and kept", "progress is None and kept"),),
+        (Edit("progress is None and stored is None and report_store", "progress is None and report_store"),),
         (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),
     ),
     Row(
@@ -68,7 +69,7 @@ ROWS = (
         _DELIVERIES,
         (
             Edit("report.limit_from, report.generation", "report.limit_from, 1"),
-            Edit("kept.next_generation(turn, report_id)", "1"),
+            Edit("report_store.next_generation(turn, report_id)", "1"),
         ),
         (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),
     ),
@@ -109,8 +110,8 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "            return False\n        report = kept.report_of",
-                "            return True\n        report = kept.report_of",
+                "            return False\n        report = report_store.report_of",
+                "            return True\n        report = report_store.report_of",
             ),
         ),
         (_LIMITS + "test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",),
@@ -129,7 +130,7 @@ ROWS = (
     ),
     Row(
         "No agency is tried on after its time for it",
-        _CONNECTOR,
+        _ANSWERS,
         (Edit("Reading.DENIED if self._limits.is_over(turn, report, progress):", "Reading.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),
@@ -230,7 +231,7 @@ ROWS = (
     Row(
         "A second record of a known report contradicts nothing",
         _DELIVERIES,
-        (Edit("if report is not None and kept.is_known(turn, report.report_id, generation):", "if False:"),),
+        (Edit("if report is not None and report_store.is_known(turn, report.report_id, generation):", "if False:"),),
         (_HANDED_OVER + "test_a_second_record_of_a_report_that_is_known_contradicts_nothing",),
     ),
     Row(
@@ -248,7 +249,7 @@ ROWS = (
     Row(
         "Work of a settled report changes nothing of its end",
         _DELIVERIES,
-        (Edit("if progress is None and stored is None and kept.is_settled(turn, report_id):", "if False:"),),
+        (Edit("if progress is None and stored is None and report_store.is_finished(turn, report_id):", "if False:"),),
         (_HANDED_OVER + "test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended",),
     ),
     Row(

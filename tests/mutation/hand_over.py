@@ -4,6 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _REPORTS = "streams/agents/hand_over.py"
 _CONNECTOR = "services/connectors/connector.py"
+_ANSWERS = "services/connectors/answers.py"
 _DECIDE = "tests/unit/test_decide_hand_over.py::"
 _PHONE = "tests/unit/test_decide_told_by_phone.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
@@ -86,7 +87,7 @@ ROWS = (
     ),
     Row(
         "An attempt under way when its report is stopped is the last",
-        _CONNECTOR,
+        _ANSWERS,
         (Edit("            case _ if progress.is_stopped:\n", "            case _ if False:\n"),),
         (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
     ),
@@ -271,7 +272,7 @@ ROWS = (
     Row(
         "A stop ends the limit too",
         _CONNECTOR,
-        (Edit("            turn.unschedule(kept.limit_timer(stopped.report_id))\n", ""),),
+        (Edit("            turn.unschedule(report_store.limit_timer(stopped.report_id))\n", ""),),
         (_STAFF + "test_a_stop_ends_the_limit_of_the_attempt_that_is_under_way",),
     ),
     Row(

@@ -13,7 +13,7 @@ from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
-from services.connectors.effects import Answered, Attempt
+from services.connectors.effects import Attempt, AttemptEnded
 from services.connectors.endpoint import FAILURES_TO_ALARM, FAILURES_TO_OPEN, Endpoint
 from services.connectors.keyring import NoKey
 from streams.domain.delivery import Failure
@@ -77,8 +77,8 @@ async def test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it(
         attempts = Attempts(Agency.EMERGENCY_999, composer, client, endpoint)
         for _ in range(FAILURES_TO_OPEN):
             answered = await attempts.make(attempt)
-            assert isinstance(answered, Answered)
-            assert answered.answer.outcome is Failure.CLIENT_ERROR
+            assert isinstance(answered, AttemptEnded)
+            assert answered.response.outcome is Failure.CLIENT_ERROR
     assert endpoint.is_open is was_open
 
 

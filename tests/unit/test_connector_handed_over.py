@@ -11,7 +11,7 @@ from schemas.records import DeliveryChanged
 from schemas.vocabulary import Agency, Service
 from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose
-from services.connectors.report_progress import SETTLED_FOR
+from services.connectors.report_store import FINISHED_FOR
 from streams.domain.ids import person_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
@@ -151,7 +151,7 @@ async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencySer
     assert (last.report_id, last.person, last.attempt, last.reason) == (REPORT.report_id, "", 0, "put_aside")
     assert bench.lane.outputs[-1].partition == PARTITION, "DECIDE looks for the report in this lane alone"
     assert bench.lane.state == {b"done/" + ID: b"1 failed unsure"}
-    bench.clock.advance(SETTLED_FOR - timedelta(seconds=1))
+    bench.clock.advance(FINISHED_FOR - timedelta(seconds=1))
     bench.lane.pass_time()
     assert bench.lane.state
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from services.connectors.effects import Attempt
-from services.connectors.report_progress import SETTLED_FOR
+from services.connectors.report_store import FINISHED_FOR
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import Open
 from tests.lanes import START
@@ -41,7 +41,7 @@ async def test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record(
     bench.lane.feed(made)
     assert not bench.lane.effects
     assert bench.lane.state == mark
-    bench.clock.now = START + SETTLED_FOR
+    bench.clock.now = START + FINISHED_FOR
     bench.lane.pass_time()
     assert bench.lane.state == {}
 
@@ -52,7 +52,7 @@ async def test_a_mark_that_has_ended_is_no_mark_though_it_is_not_swept_yet(
     bench = bench_at(agency.url)
     bench.lane.feed(encoded(report(reported_at=START)))
     await bench.finish()
-    bench.clock.now = START + SETTLED_FOR
+    bench.clock.now = START + FINISHED_FOR
     bench.lane.feed(encoded(report(reported_at=bench.clock.now)))
     assert [type(effect) for effect, _ in bench.lane.effects] == [Attempt]
     # It is told again under its old id: another content, which the agency does not take for the first.
