@@ -13,7 +13,7 @@ from services.connectors.report_progress import ReportProgress
 from streams.domain.delivery import NOT_TAKEN, DeliveryEvent, Reading, RetryPolicy, advance, read_answer
 from streams.runtime import Cause, Turn
 
-#: The reason given for an attempt that a crash left without an outcome.
+#: The reason of an attempt whose outcome is unknown after a crash; also if an answer has no reason.
 OUTCOME_UNKNOWN = "outcome_unknown"
 
 

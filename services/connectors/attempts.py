@@ -1,4 +1,4 @@
-"""Making an attempt: its slot at the endpoint, the request in it, its span, and what the breaker hears of it."""
+"""One attempt: slot of the endpoint, request, span, and the notes for the breaker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,14 +27,14 @@ class Attempts:
 
     @asynccontextmanager
     async def slot(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Wait for the slot of an attempt and hold it."""
-        # A key that is not at hand is waited for before the slot, which another report can use.
+        """Wait for the slot of an attempt and hold it while the context is open."""
+        # Wait for a missing key before the slot, so that another report can use the slot meanwhile.
         await self._composer.open(attempt.request)
         async with self._endpoint.slot(attempt.report_id, attempt.time_left, is_first=attempt.is_first):
             yield
 
     async def make(self, attempt: Attempt) -> AttemptEnded | CannotCompose:
-        """Send the request, which has its slot, and return what came of it."""
+        """Send the request, whose slot is held, and return how the attempt ended."""
         body = await self._composer.open(attempt.request)
         if isinstance(body, CannotCompose):
             return body

@@ -1,4 +1,4 @@
-"""The process of one agency's connector."""
+"""Process of one agency's connector."""
 
 import random
 from collections.abc import AsyncIterator, Callable, Collection
@@ -32,18 +32,18 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     opened: Callable[[], None] | None = None,
     accepted: Collection[str] = (),
 ) -> int:
-    """Tell `agency`, whose server is at `url`, of its reports until SIGTERM; return the exit status.
+    """Send the reports of `agency` to its server at `url` until SIGTERM; return the exit status.
 
-    `slot` is a name of this process that stays over restarts; `opened` is called once its lanes are open; `accepted`
-    are refused lanes that are to begin where their logs do. Raises `SettingsError` where the address is not one of a
-    server.
+    `slot` is a name of this process that stays the same over restarts. `opened` is called when the lanes are open.
+    `accepted` are refused lanes that must begin at the start of their logs. Raises `SettingsError` if `url` is not the
+    address of a server.
     """
     _check(url)
     profile = AGENCY_PROFILES[agency]
     policy = policy or profile.retry
     keyring = TopicKeyring(bootstrap, keys.master)
     composer = Composer(keyring, profile.project)
-    # Made in the event loop, once; all lanes share them. An endpoint is one URL.
+    # Created once, in the event loop; all lanes share it. An endpoint is one URL.
     attempts: list[Attempts] = []
     name = topics.connector(agency)
     application = f"confide-{name}"
