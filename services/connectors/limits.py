@@ -82,7 +82,7 @@ class Limits:
     def hand_over(
         self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause
     ) -> ReportProgress:
-        """Record that a human has the report, for `reason`; return its progress, with the reason of the last attempt."""
+        """Record that a human has the report, for `reason`; return its progress with the last attempt's reason."""
         failed = progress.model_copy(update={"state": advance(progress.state, DeliveryEvent.GIVEN_UP)})
         record_step(turn, report, failed.model_copy(update={"reason": reason}), cause)
         self.count(failed.state)

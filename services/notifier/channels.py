@@ -1,4 +1,4 @@
-"""The ways by which a notice reaches a person: a port, and the adapters for the console and for a file."""
+"""Channels by which a notice reaches a person: the port, and its adapters for the console and for a file."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ import structlog
 from schemas.vocabulary import ContactChannel
 from services.notifier.notice import Notice
 
-#: How soon a disk that took nothing is tried again (seconds).
+#: Wait before a write that the disk refused is tried again (seconds).
 _AGAIN_SECONDS = 5.0
 
 _log = structlog.get_logger("confide.notifier")
@@ -25,27 +25,27 @@ _log = structlog.get_logger("confide.notifier")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The person was told by this channel."""
+    """The notice was sent by this channel."""
 
     channel: ContactChannel
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """The person could not be told by any channel, with the reason as a code."""
+    """The notice could not be sent by any channel, with the reason as a code."""
 
     reason: str
 
 
 class ChannelPort(Protocol):
-    """A way to a person; telling the same notice again must be harmless, as a crash may ask for it."""
+    """Sends notices to a person. Sending the same notice twice must be harmless: after a crash it is sent again."""
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
-        """Tell the notice by the first of its channels that works; it has at least one."""
+        """Send the notice by the first of its channels that works; it has at least one."""
 
 
 class ConsoleChannel:
-    """Writes notices to the console, for whoever runs Confide to see."""
+    """Writes notices to the console of the person who runs Confide."""
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:
         self._stream = stream
@@ -62,22 +62,22 @@ class ConsoleChannel:
 
 
 class FileChannel:
-    """Writes notices to a file, a JSON line each and each once, whatever is told again after a restart.
+    """Writes notices to a file, one JSON line each. Each is written once, even if it is sent again after a restart.
 
-    A notice is the one that was written only where all of its line is the same: one of the same id to another agency,
-    by another channel, of other disclosures or in other words was never sent and gets a line of its own.
+    Two notices are the same only if their whole lines are equal. A notice with the same id but another agency, channel,
+    disclosure or wording was never sent and gets its own line.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        # Of threads: where a lane closes, its notice is still being written, and another lane's may follow.
+        # A lock for threads: when a lane closes, its notice may still be written while another lane's follows.
         self._lock = threading.Lock()
         #: Digests of the lines in the file.
         self._written = self._read_back(path)
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
-        """Write the notice, on disk before this returns; where the disk takes nothing, try again until it does."""
+        """Write the notice to disk before this returns; if the disk refuses it, try again until it is written."""
         by = notice.channels[0]
         fields = _fields(notice, by)
         while True:
@@ -92,7 +92,7 @@ class FileChannel:
                 return Told(by)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         os.close(self._file)
 
     def _append_once(self, fields: Mapping[str, Any]) -> None:
@@ -109,7 +109,7 @@ class FileChannel:
                 rest = rest[os.write(self._file, rest) :]
             os.fsync(self._file)
         except OSError:
-            # The next notice would stand behind a part of this line, and neither could be read.
+            # Without this the next notice would follow a part of this line, and neither could be read.
             os.ftruncate(self._file, end)
             raise
 
@@ -124,8 +124,8 @@ class FileChannel:
             try:
                 written.add(_digest(json.loads(line)))
             except (ValueError, RecursionError) as error:
-                # A damaged line proves nothing of its notice, which is written again if it is asked for.
-                _log.error("passed over a line that cannot be read", line=number, error=type(error).__name__)
+                # A damaged line does not show which notice it was, so that notice may be written again.
+                _log.error("skipped a line that cannot be read", line=number, error=type(error).__name__)
         return written
 
 
@@ -147,5 +147,5 @@ def _fields(notice: Notice, by: ContactChannel) -> dict[str, Any]:
 
 
 def _digest(fields: Any) -> bytes:
-    # Of the content: a program of another version may write the fields in another order.
+    # Sorted keys: a program of another version may write the fields in another order.
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("ascii")).digest()

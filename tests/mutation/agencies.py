@@ -9,6 +9,7 @@ _DELIVERY = "streams/domain/delivery.py"
 _ACCOUNT = "tests/unit/test_demo_account.py::"
 _UNTRUE = "test_the_account_fails_on_a_notice_that_says_more_than_the_deliveries_and_waits_for_one_that_says_less"
 _NOTIFIER = "services/notifier/notifier.py"
+_SETTLEMENTS = "services/notifier/settlements.py"
 _ATTEMPTS = "tests/unit/test_connector_attempts.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
 _BREAKER = "tests/unit/test_endpoint.py::"
@@ -21,19 +22,19 @@ _ANY_ORDER = _ORDERS + "test_what_is_said_is_true_when_it_leaves_and_is_neither_
 ROWS = (
     Row(
         "A record that is no notice is a human's",
-        _NOTIFIER,
-        (Edit("            self._settle(turn, unknown, unknown.notification_id, cause, ended)\n", ""),),
+        _SETTLEMENTS,
+        (Edit("        record_settled(turn, unknown, unknown.notification_id, cause, ended)\n", ""),),
         (
             "tests/unit/test_notifier_put_aside.py::test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_place",
         ),
     ),
     Row(
         "A notice whose record is put aside is a human's",
-        _NOTIFIER,
+        _SETTLEMENTS,
         (
             Edit(
-                "            self._settle(turn, due, due.notification_id, cause, ended)\n            kept",
-                "            kept",
+                "        record_settled(turn, due, due.notification_id, cause, ended)\n        notice_store",
+                "        notice_store",
             ),
         ),
         (
@@ -156,19 +157,19 @@ ROWS = (
     Row(
         "A notice is kept until its channel says what came of it",
         _NOTIFIER,
-        (Edit("            kept.keep(turn, progress.but(queued=True))\n", ""),),
+        (Edit("            notice_store.save(turn, progress.replaced(queued=True))\n", ""),),
         (_NOTICES + "test_after_a_crash_the_notice_is_told_once_in_the_file",),
     ),
     Row(
         "A notice that comes twice is settled once",
         _NOTIFIER,
-        (Edit("        marked = turn.get(kept.done(due.notification_id))\n", "        marked = None\n"),),
+        (Edit("        marked = turn.get(notice_store.done_key(due.notification_id))\n", "        marked = None\n"),),
         (_NOTICES + "test_a_notice_that_comes_twice_or_is_its_own_settling_changes_nothing",),
     ),
     Row(
         "Work of a settled notice changes nothing of its end",
-        _NOTIFIER,
-        (Edit("        if turn.get(kept.done(due.notification_id)) is None:\n", "        if True:\n"),),
+        _SETTLEMENTS,
+        (Edit("    if turn.get(notice_store.done_key(due.notification_id)) is None:\n", "    if True:\n"),),
         ("tests/unit/test_notifier_put_aside.py::test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing",),
     ),
     Row(
@@ -177,7 +178,7 @@ ROWS = (
         (
             Edit(
                 "progress.waits:\n            self._ask(turn, progress)",
-                "progress.waits:\n            self._go_on(turn, progress.but(asked=True, late=True))",
+                "progress.waits:\n            self._proceed(turn, progress.replaced(asked=True, late=True))",
             ),
         ),
         (_ORDERS + "test_what_was_written_while_the_notifier_was_away_is_read_before_we_are_telling_is_said",),
@@ -202,7 +203,7 @@ ROWS = (
     Row(
         "A crash hides whether a notice left: a follow-up has an id of its own",
         _NOTIFIER,
-        (Edit("kept.keep(turn, progress.but(saying=effect.says))", "kept.keep(turn, progress)"),),
+        (Edit("notice_store.save(turn, progress.replaced(saying=effect.says))", "notice_store.save(turn, progress)"),),
         (_ANY_ORDER,),
     ),
     Row(

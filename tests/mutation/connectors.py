@@ -254,10 +254,10 @@ ROWS = (
     ),
     Row(
         "A notice that is put aside is settled",
-        "services/notifier/notifier.py",
+        "services/notifier/settlements.py",
         (
             Edit(
-                "self._settle(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
+                "record_settled(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
                 "return",
             ),
         ),

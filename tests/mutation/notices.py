@@ -6,7 +6,7 @@ _CHANNELS = "tests/unit/test_decide_notice_channels.py::"
 _BY_CHANNEL = "tests/unit/test_notice_channels.py::"
 _ORDERS = "tests/unit/test_notice_orders.py::"
 _TELLING = "streams/agents/telling.py"
-_PROGRESS = "services/notifier/progress.py"
+_PROGRESS = "services/notifier/notice_progress.py"
 _NOTIFIER = "services/notifier/notifier.py"
 
 _PROCESS = "tests/integration/test_notifier_process.py"
@@ -28,14 +28,14 @@ ROWS = (
     Row(
         "A notice that waits loses the channels that were marked unsafe",
         _PROGRESS,
-        (Edit("            return self.but(due=fewer)\n", "            return self\n"),),
+        (Edit("            return self.replaced(due=fewer)\n", "            return self\n"),),
         (_BY_CHANNEL + "test_a_notice_that_waits_goes_by_the_channels_that_are_left",),
     ),
     Row(
         "No record that is read again brings a channel back",
         _PROGRESS,
         (
-            Edit("return self.but(due=fewer)", "return self.but(due=due)"),
+            Edit("return self.replaced(due=fewer)", "return self.replaced(due=due)"),
             Edit("    if len(channels) == len(known.channels):\n        return None\n", ""),
         ),
         (_BY_CHANNEL + "test_a_record_that_is_read_again_brings_no_channel_back",),
@@ -69,7 +69,8 @@ ROWS = (
         _PROGRESS,
         (
             Edit(
-                "            return self.but(due=fewer)\n", "            return self.but(due=fewer, late=self.asked)\n"
+                "            return self.replaced(due=fewer)\n",
+                "            return self.replaced(due=fewer, late=self.asked)\n",
             ),
         ),
         (_BY_CHANNEL + "test_only_the_question_itself_says_that_no_more_is_known",),
@@ -102,7 +103,7 @@ ROWS = (
     Row(
         "An acknowledgement that comes before its notice is kept for it",
         _NOTIFIER,
-        (Edit("acknowledged=kept.take_acknowledged(turn, due))", "acknowledged=False)"),),
+        (Edit("acknowledged = notice_store.take_acknowledged(turn, due)", "acknowledged = False"),),
         (f"{_ACKNOWLEDGED}::test_an_acknowledgement_that_is_read_before_its_notice_counts",),
     ),
     Row(

@@ -8,7 +8,7 @@ from schemas.records import NotificationDue
 from schemas.vocabulary import ContactChannel, NoticeSays, NoticeStands, NoticeState, WithheldBecause
 from services.notifier.channels import Told, Unreachable
 from services.notifier.notice import Notice
-from services.notifier.progress import NoticeProgress
+from services.notifier.notice_progress import NoticeProgress
 from tests.unit.test_notice_orders import TELL_BY, TELLING, TOLD, Play, Then, due
 
 SMS, THREAD = ContactChannel.SMS, ContactChannel.THREAD
@@ -109,6 +109,6 @@ async def test_what_may_have_left_before_a_crash_is_not_said_again_by_a_channel_
 
 def test_only_the_question_itself_says_that_no_more_is_known() -> None:
     asked = NoticeProgress(due=by(TELLING, SMS, THREAD), traceparent=None, asked=True)
-    narrower = asked.taken(by(TELLING, THREAD), None)
+    narrower = asked.updated_by(by(TELLING, THREAD), None)
     assert (narrower.late, narrower.due.channels) == (False, (THREAD,))
-    assert narrower.taken(by(TELLING, SMS, THREAD), None).late
+    assert narrower.updated_by(by(TELLING, SMS, THREAD), None).late

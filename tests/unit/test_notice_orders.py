@@ -17,8 +17,8 @@ from schemas.records import NotificationDue, NotificationSettled, ServiceDisclos
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
 from services.notifier.channels import Told, Unreachable
-from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import Notice
+from services.notifier.notice_store import FINISHED_FOR
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id
 from streams.runtime.lane.state import Entry
@@ -241,7 +241,7 @@ async def test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor
 async def test_a_report_acknowledged_long_after_it_was_due_is_still_a_follow_up() -> None:
     play = Play()
     play.write(due(TELLING))
-    play.clock.now = TELL_BY + SETTLED_FOR
+    play.clock.now = TELL_BY + FINISHED_FOR
     play.work()
     await play.resume(Then.TELLS)
     play.write(due(TOLD))

@@ -19,8 +19,8 @@ from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
 from services.agency_profiles import AGENCY_PROFILES
 from services.notifier.channels import ChannelPort, ConsoleChannel, FileChannel, Told, Unreachable
-from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import Notice, compose
+from services.notifier.notice_store import FINISHED_FOR
 from services.notifier.notifier import Notifier
 from streams.domain.ids import notice_reference
 from streams.runtime.lane.state import Entry
@@ -188,12 +188,12 @@ async def test_a_settled_notice_leaves_a_mark_that_outlasts_its_record(
     assert not one.effects
     assert list(one.state) == [b"done/notice-1"]
     assert len(settled(one)) == 1
-    one.clock.now = START + SETTLED_FOR
+    one.clock.now = START + FINISHED_FOR
     # Read as gone already, and then gone.
     one.feed(encoded(due(due_at=one.clock.now)))
     assert len(one.effects) == 1
     await one.settle_all()
-    one.clock.advance(SETTLED_FOR)
+    one.clock.advance(FINISHED_FOR)
     one.pass_time()
     assert one.state == {}
 

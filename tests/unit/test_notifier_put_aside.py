@@ -10,7 +10,8 @@ from schemas.records import NotificationDue, NotificationSettled, ServiceDisclos
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service
 from services.notifier.channels import Told
 from services.notifier.notice import Notice
-from services.notifier.notifier import Notifier, Tell
+from services.notifier.notifier import Notifier
+from services.notifier.telling import Tell
 from streams.domain.ids import rejected_notice_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record
 from streams.runtime.lane.poison_errors import PoisonRecord
