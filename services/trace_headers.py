@@ -1,4 +1,4 @@
-"""W3C Trace Context in and out of headers, through OpenTelemetry's own propagator."""
+"""Reads and writes `traceparent` headers (W3C Trace Context) with OpenTelemetry's propagator."""
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, set_span_in_context
@@ -10,7 +10,7 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 def context_from(traceparent: str | bytes | None) -> Context:
-    """Return the context that a `traceparent` header carries; an empty one where there is none or it is malformed."""
+    """Return the context of a `traceparent` header, an empty one if the header is missing or malformed."""
     if traceparent is None:
         return Context()
     text = traceparent.decode("ascii", "replace") if isinstance(traceparent, bytes) else traceparent
@@ -18,7 +18,7 @@ def context_from(traceparent: str | bytes | None) -> Context:
 
 
 def traceparent_of(span: Span, otherwise: bytes | None = None) -> bytes | None:
-    """Return `span` as a `traceparent` header value, or `otherwise` where nothing records it."""
+    """Return `span` as a `traceparent` header value, or `otherwise` if the span is not recorded."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier, context=set_span_in_context(span, Context()))
     value = carrier.get(TRACEPARENT)

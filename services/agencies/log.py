@@ -1,9 +1,9 @@
-"""An agency's own log: a JSON line for every attempt it saw, on disk before it answers.
+"""Log of a simulated agency: a JSON line for each attempt, on disk before the agency answers.
 
     at, report_id, kind, refers_to, attempt, possible_repeat, accepted, body
 
-Exactly one line of a report says `accepted: true`, whenever the process is killed: what was accepted is read back
-from the log, and a line that was cut off while it was written counts as never written, as its sender had no answer.
+Exactly one line of a report has `accepted: true`, even if the process is killed. Accepted reports are read back from
+the log at the start. A line that was cut off while it was written is removed, because its sender had no answer.
 """
 
 import hashlib
@@ -22,31 +22,31 @@ _log = structlog.get_logger("confide.agencies")
 
 
 class Seen(StrEnum):
-    """What an attempt was to the agency."""
+    """How the agency judged an attempt."""
 
     ACCEPTED = "accepted"
     #: The same report again.
     REPEAT = "repeat"
     #: Another report under an id that was accepted before.
     CONFLICT = "conflict"
-    #: Not taken: malformed, or the agency was made to refuse it.
+    #: Not accepted: malformed, or refused by a fault.
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request as it was received; `report_id` None and `attempt` 0 where it does not say."""
+    """A request as it was received; `report_id` is None and `attempt` 0 if the request has none."""
 
     report_id: str | None
     attempt: int
-    #: The JSON that came, or the text of what was not JSON.
+    #: The JSON of the body, or its text if it is not JSON.
     body: Any
-    #: Its sender says that it may be a repeat.
+    #: The sender marked it as a possible repeat.
     possible_repeat: bool = False
 
 
 class AgencyLog:
-    """The log of one agency in one file; threads may share it."""
+    """Log of one agency in one file; threads may share it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,9 +57,9 @@ class AgencyLog:
         self._size = self._read_back()
 
     def record(self, attempt: Attempt, at: datetime, *, refuse: bool = False) -> Seen:
-        """Write the attempt down, on disk before this returns, and say what it was.
+        """Write the attempt to disk before this returns, and return how it was judged.
 
-        Raises `OSError` where it cannot be written; the log is then as it was before.
+        Raises `OSError` if it cannot be written; the log is then unchanged.
         """
         with self._lock:
             seen = self._judge(attempt, refuse)
@@ -69,7 +69,7 @@ class AgencyLog:
             return seen
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         os.close(self._file)
 
     def _judge(self, attempt: Attempt, refuse: bool) -> Seen:
@@ -95,7 +95,7 @@ class AgencyLog:
         content = self._path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
-            # Its sender had no answer and sends it again.
+            # Its sender had no answer and will send it again.
             os.ftruncate(self._file, whole)
             os.fsync(self._file)
             _log.warning(
@@ -107,7 +107,7 @@ class AgencyLog:
                 if entry["accepted"]:
                     self._accepted[entry["report_id"]] = _digest(entry["body"])
             except (ValueError, LookupError, TypeError, RecursionError) as error:
-                # What it accepted by a damaged line is not known: a resend of that report is accepted as new.
+                # A damaged line does not show its report: a resend of that report is accepted as new.
                 _log.error(
                     "passed over a line that cannot be read",
                     log=self._path.name,
@@ -118,7 +118,7 @@ class AgencyLog:
 
 
 def reference(agency: str, report_id: str) -> str:
-    """Return the agency's own reference of a report, the same whenever it is asked."""
+    """Return the agency's reference of a report, always the same for the same report."""
     return f"{agency}-{hashlib.sha256(report_id.encode()).hexdigest()[:12].upper()}"
 
 
@@ -138,5 +138,5 @@ def _line(attempt: Attempt, at: datetime, *, accepted: bool) -> bytes:
 
 
 def _digest(body: Any) -> str:
-    # Of the content: a sender may write the same JSON in another order.
+    # Sorted keys: a sender may write the same JSON in another order.
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode("ascii")).hexdigest()

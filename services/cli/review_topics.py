@@ -70,11 +70,11 @@ def _say_unread(topics: "Topics") -> None:
 
 def find(topics: "Topics", given: str) -> "Known":
     """Return the review of that id, or whose id alone begins so; raise `SettingsError` where there is no such one."""
-    from services.review.review_index import NoSuchReview
+    from services.review.errors import NoSuchReview
     from services.settings import SettingsError
 
     try:
-        return topics.book().find(given)
+        return topics.review_index().find(given)
     except NoSuchReview as error:
         raise SettingsError(str(error)) from error
 

@@ -125,7 +125,7 @@ class FileChannel:
                 written.add(_digest(json.loads(line)))
             except (ValueError, RecursionError) as error:
                 # A damaged line does not show which notice it was, so that notice may be written again.
-                _log.error("skipped a line that cannot be read", line=number, error=type(error).__name__)
+                _log.error("passed over a line that cannot be read", line=number, error=type(error).__name__)
         return written
 
 

@@ -68,8 +68,8 @@ class Notice:
 def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification_id: str | None = None) -> Notice:
     """Return the notice that says `says` about its report, in the policy's words.
 
-    `notification_id` is the id of a follow-up; None, or the id in `due`, is the first notice. A follow-up must be true without the first
-    one: after a crash it is unknown whether the first one was sent.
+    `notification_id` is the id of a follow-up; None, or the id in `due`, is the first notice. A follow-up must be true
+    without the first one: after a crash it is unknown whether the first one was sent.
     """
     plain = {clause.id.value: clause.plain for clause in policy.clauses}
     follows = notification_id not in (None, due.notification_id)

@@ -17,8 +17,9 @@ from schemas.records import KeyRecord, ReviewRequested
 from schemas.reviews import ReviewOutcome
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import ReviewDecision, ReviewReason, Role
-from services.review.answering import OutcomeRejected, _came_of
-from services.review.reading import KeyMissing, Topics
+from services.review.answering import OutcomeRejected, _result_in
+from services.review.errors import KeyMissing
+from services.review.reading import Topics
 from streams.domain.sealing import CannotOpen, wrap
 from tests.kafka_fixture import PARTITIONS
 from tests.open_transactions import open_transaction
@@ -123,12 +124,12 @@ async def test_a_review_behind_an_open_transaction_is_found_once_that_has_ended(
     async with open_transaction(bootstrap, TopicName.REVIEWS, [(partition_for(key, PARTITIONS), key, b"junk")]) as left:
         value = encode("ReviewRequested", asked.model_dump())
         await asyncio.to_thread(write, bootstrap, TopicName.REVIEWS, key, value)
-        reading = asyncio.create_task(asyncio.to_thread(topics.book))
+        reading = asyncio.create_task(asyncio.to_thread(topics.review_index))
         await asyncio.wait([reading], timeout=1.0)
         assert not reading.done()
         await left.abort_transaction()
-        book = await reading
-    assert book.find(asked.review_id).latest == asked
+        index = await reading
+    assert index.find(asked.review_id).latest == asked
 
 
 OUTCOME = ReviewOutcome(
@@ -143,7 +144,7 @@ OUTCOME = ReviewOutcome(
 
 def came(topic: str, value: bytes | None, headers: Any = ()) -> Any:
     record = SimpleNamespace(topic=str(topic), partition=0, offset=7, value=value, headers=list(headers))
-    return _came_of(record, OUTCOME, 3)
+    return _result_in(record, OUTCOME, 3)
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def answer_late(bootstrap: str, folder: Path, review_id: str) -> Any:
     """Send a second outcome past the console's own check, and return what came of it."""
     topics = Topics(bootstrap)
     try:
-        known = topics.book().find(review_id)
+        known = topics.review_index().find(review_id)
     finally:
         topics.close()
     said = {

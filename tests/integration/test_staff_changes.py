@@ -52,7 +52,9 @@ class House:
         def asked() -> bool:
             topics = Topics(self.bootstrap)
             try:
-                found.update({known.latest.disclosure_id: known for known in topics.book().reviews(datetime.now(UTC))})
+                found.update(
+                    {known.latest.disclosure_id: known for known in topics.review_index().reviews(datetime.now(UTC))}
+                )
             finally:
                 topics.close()
             return {*disclosures} <= {*found}

@@ -175,7 +175,7 @@ ROWS = (
     Row(
         "The console counts what it passes over",
         "services/review/reading.py",
-        (Edit("        self.passed_over.append(Place.of(record))\n", "        pass\n"),),
+        (Edit("        self.passed_over.append(RecordLocation.of(record))\n", "        pass\n"),),
         (f"{_CONSOLE}::test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read",),
     ),
     Row(

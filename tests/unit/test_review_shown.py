@@ -11,13 +11,13 @@ from schemas.topics import TopicName
 from schemas.vocabulary import Agency, DeliveryState
 from services.review.reading import Followed, Topics
 from services.review.review_index import Known
-from services.review.words import described, fields_of, table, ways_to_settle
+from services.review.words import described, fields_of, settling_options, table
 from streams.runtime import Turn
 from tests.decide_reviews import ADULT, HOUR, MINUTE, VOLUNTEER, answered, asked, concern, decide, reviews, unconfirmed
 from tests.review_outcomes import LEAD, facts, outcome
 from tests.turns import NOW, PARTITION, Lane, admitted, on
 from tests.unit.test_decide_hand_over import ABUSE, PHONED, delivered, emergency, undelivered
-from tests.unit.test_review_console import book_of, decision_of, only
+from tests.unit.test_review_console import decision_of, index_of, only
 
 POLICIES = load_policies()
 UNCLEAR = {"says_safe": False, "contradicted": False, "unclear": True}
@@ -27,7 +27,7 @@ def known(lane: Lane, **fields: Any) -> Known:
     """Return the one review of a lane, or the one with these fields."""
     found = [
         each
-        for each in book_of(lane).reviews(NOW, settled_too=True)
+        for each in index_of(lane).reviews(NOW, settled_too=True)
         if all(getattr(each.latest, name) == value for name, value in fields.items())
     ]
     (one,) = found
@@ -35,7 +35,7 @@ def known(lane: Lane, **fields: Any) -> Known:
 
 
 def shown(review: Known, reports: tuple[Followed, ...] = (), decision: Decision | None = None) -> str:
-    lines = [*described(review, decision, POLICIES, NOW, reports), *ways_to_settle(review, decision, POLICIES, NOW)]
+    lines = [*described(review, decision, POLICIES, NOW, reports), *settling_options(review, decision, POLICIES, NOW)]
     return "\n".join(lines)
 
 
@@ -108,7 +108,7 @@ def test_what_was_sent_again_once_is_the_second_sending(lane: Lane) -> None:
     answered(lane, outcome(review["review_id"], "send_again"))
     assert f"Report {report['report_id']} was sent again, as sending 2." in shown(known(lane))
     delivered(lane, report, "failed", NOW + MINUTE, reason="timeout", generation=2)
-    again = [each for each in book_of(lane).reviews(NOW) if each.settled is None]
+    again = [each for each in index_of(lane).reviews(NOW) if each.settled is None]
     assert "to 999, which staff had sent again (sending 2): timeout." in shown(again[0])
 
 
@@ -172,13 +172,13 @@ def test_those_that_are_due_come_first_and_of_them_those_of_999(lane: Lane) -> N
     (failed,) = reviews(delivered(lane, report, "failed", reason="timeout"))
 
     def order(now: Any) -> list[str]:
-        return [each.latest.review_id for each in book_of(lane).reviews(now)]
+        return [each.latest.review_id for each in index_of(lane).reviews(now)]
 
     # A report that did not reach 999 is due at once, the others by their deadlines.
     assert order(NOW) == [each["review_id"] for each in (failed, unsure, slow, later)]
     assert order(NOW + 2 * HOUR) == [each["review_id"] for each in (failed, unsure, slow, later)]
     answered(lane, outcome(failed["review_id"], "send_again"))
-    (_, *_, last) = book_of(lane).reviews(NOW, settled_too=True)
+    (_, *_, last) = index_of(lane).reviews(NOW, settled_too=True)
     assert last.latest.review_id == failed["review_id"]
 
 
@@ -187,7 +187,7 @@ def test_an_overdue_review_of_999_comes_before_one_that_was_due_earlier(lane: La
     (slow,) = reviews(delivered(lane, abuse, "failed", reason="limit_passed"))
     turn = lane.work(admitted("d-3", assessment=VOLUNTEER), now=NOW + 2 * HOUR)
     (unsure,) = reviews(turn)
-    found = book_of(lane).reviews(NOW + 3 * HOUR)
+    found = index_of(lane).reviews(NOW + 3 * HOUR)
     assert [each.latest.review_id for each in found] == [unsure["review_id"], slow["review_id"]]
 
 

@@ -23,7 +23,7 @@ from schemas.records import (
 )
 from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
-from services.committed_reader import Place, committed_reader, high_watermarks
+from services.committed_reader import RecordLocation, committed_reader, high_watermarks
 
 _MODELS = {
     model.__name__: model
@@ -73,7 +73,7 @@ class Reader:
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
         #: What ended the reading, if anything did.
         self.error: Exception | None = None
-        self.passed_over: list[Place] = []
+        self.passed_over: list[RecordLocation] = []
 
     def start(self) -> None:
         """Begin to read, from the beginning of every topic."""
@@ -105,7 +105,7 @@ class Reader:
         try:
             name, fields = _fields(record)
         except (Unreadable, ValidationError):
-            self.passed_over.append(Place.of(record))
+            self.passed_over.append(RecordLocation.of(record))
             return
         self._take(name, fields, at)
 
