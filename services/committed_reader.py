@@ -161,7 +161,7 @@ class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         try:
             yield from super()._unpack_records(tp, *options)
         except CannotRead as problem:
-            # One record stands for those of the batch. The fetch ends with it, and the next fetch begins after the
+            # One record replaces those of the batch. The fetch ends with it, and the next fetch begins after the
             # batch.
             offset, self.next_fetch_offset = problem.place(self.next_fetch_offset)
             value, size = problem.value, len(problem.value)

@@ -14,7 +14,7 @@ from services.http_server import listen, port_of, running
 
 @dataclass(frozen=True)
 class AgencyServer:
-    """Where the agency is, what it is made to do wrong, and what it saw."""
+    """URL of the agency, its faults, and the requests that it saw."""
 
     url: str
     faults: Faults

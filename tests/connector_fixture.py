@@ -1,4 +1,4 @@
-"""A connector against an agency inside a test: it can crash, and time passes when the test says so."""
+"""A connector against an agency inside a test: it can crash, and the test moves the time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from streams.runtime.lane.state import Entry
 from tests.lanes import START, Clock, Lane
 from tests.reports import Keys
 
-#: The waits of 999 and a time limit for an attempt that a test can wait for.
+#: The waits of 999, with a time limit of an attempt that is short enough for a test.
 QUICK = RetryPolicy(
     limit=timedelta(seconds=60),
     attempt_timeout=timedelta(seconds=2),
@@ -35,7 +35,7 @@ PARTITION = 3
 
 @dataclass
 class Call:
-    """A call that a clock of a test is to make."""
+    """A scheduled call of a test clock."""
 
     when: float
     callback: Callable[[], object]
@@ -46,7 +46,7 @@ class Call:
 
 
 class EndpointClock:
-    """An endpoint's clock: it shows the bench's time, and `reach` moves that on to a call that is to come."""
+    """Clock of an endpoint: it shows the fixture's time, and `reach` moves that to a scheduled call."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -63,12 +63,12 @@ class EndpointClock:
         return call
 
     def next_call(self) -> float | None:
-        """Return when the endpoint is called next, None where it waits for no time."""
+        """Return the time of the next scheduled call, None if there is none."""
         self._calls = [call for call in self._calls if not call.is_cancelled]
         return min((call.when for call in self._calls), default=None)
 
     def reach(self, when: float) -> None:
-        """Move the time on and make the calls whose time has come."""
+        """Move the time on and make the calls that are due."""
         self._clock.now = max(self._clock.now, START + timedelta(seconds=when))
         for call in [call for call in self._calls if not call.is_cancelled and call.when <= self.time()]:
             call.cancel()
@@ -76,11 +76,11 @@ class EndpointClock:
 
 
 class Crash(Exception):
-    """The process ends where a test has it end."""
+    """The end of the process, at the point that the test chose."""
 
 
-class Bench:
-    """A connector of 999 over a lane that can crash, with a clock that its timers move on."""
+class ConnectorFixture:
+    """A connector of 999 on a lane that can crash, with a clock that its timers move."""
 
     def __init__(self, url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> None:
         self.client = AgencyClient(url, policy.attempt_timeout)
@@ -92,13 +92,13 @@ class Bench:
         self.lane = self._open(())
 
     def crash(self) -> None:
-        """Lose the work in flight; the state stays."""
+        """Lose the effects that wait or run; the state stays."""
         written = self.lane.outputs
         self.lane = self._open(self.lane.changelog)
         self.lane.outputs = written + self.lane.outputs
 
     async def crash_after_attempt(self) -> None:
-        """Make the oldest attempt and crash, with `Crash`, before what came of it can be written."""
+        """Make the oldest attempt and raise `Crash` before its outcome can be written."""
 
         def crash() -> None:
             raise Crash
@@ -110,7 +110,7 @@ class Bench:
             self.crash()
 
     def during_attempt(self, happens: Callable[[], None]) -> None:
-        """Have this happen in each attempt, after the agency answered it and before the lane hears of that."""
+        """Run this in each attempt, after the agency answered and before the lane gets the result."""
         agent = self.lane.agent
         perform = agent.perform
 
@@ -122,7 +122,7 @@ class Bench:
         agent.perform = made  # type: ignore[method-assign]
 
     def reach(self, at: datetime) -> None:
-        """Move the time on to `at` and do what is due."""
+        """Move the time to `at` and run what is due."""
         self.clock.now = at
         self.lane.pass_time()
 
@@ -130,7 +130,7 @@ class Bench:
         return bool(self.lane.effects or self.lane.timers)
 
     async def step(self) -> None:
-        """Settle what was started, else move on to the time of the next timer."""
+        """Finish an effect that was started, else move the time to the next timer."""
         if self.lane.effects:
             await self._settle()
             return
@@ -148,7 +148,7 @@ class Bench:
         return [(each.state.value, each.attempt) for each in self.deliveries()]
 
     async def _settle(self) -> None:
-        """Settle an effect; while it waits for its slot, time goes on to the next timer or probe."""
+        """Finish an effect; while it waits for its slot, the time moves to the next timer or probe."""
         settling = asyncio.create_task(self.lane.settle())
         while not settling.done():
             self.time.called.clear()
@@ -177,4 +177,4 @@ class Bench:
         return Lane(agent, self.clock, changelog)
 
 
-Open = Callable[..., Bench]
+Open = Callable[..., ConnectorFixture]

@@ -153,4 +153,4 @@ def _readable_progress(turn: Turn, report_id: str) -> ReportProgress | None:
 
 def _count_and_log(agency: Agency, reason: str, **location: str | int) -> None:
     _handed_over.add(1, {Attribute.AGENCY: agency.value, Attribute.ERROR: reason})
-    _log.error("handed to a human", agency=agency.value, reason=reason, **location)
+    _log.error("handed over to a human", agency=agency.value, reason=reason, **location)

@@ -1,4 +1,4 @@
-"""The writer of alarms while its Kafka is away, and what a lane says of itself that is written."""
+"""The writer of alarms while its Kafka is unavailable, and the alarms of a lane."""
 
 import asyncio
 from collections.abc import Callable
@@ -83,7 +83,7 @@ async def test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_open
             while not endings.errors:  # noqa: ASYNC110 - an ending sets no event
                 await asyncio.sleep(0.01)
     assert await next_of(heard) == LaneCloses("lane-0")
-    # Its successor is careful, and puts the record aside.
+    # The next process runs the record alone and puts it aside.
     async with lane_of(run, lambda: Fragile(fragile), on_lane=heard.put_nowait) as lane:
         assert await next_of(heard) == LaneOpens("lane-0")
         lane.enqueue(batch_of(run, ["say:bad"]))

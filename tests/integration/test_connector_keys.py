@@ -1,4 +1,4 @@
-"""What a real connector process makes of reports whose keys are hidden, erased, absent, or beside junk."""
+"""A real connector process and reports whose keys are hidden, erased, missing, or beside unreadable records."""
 
 import asyncio
 import secrets

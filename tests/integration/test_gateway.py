@@ -1,4 +1,4 @@
-"""The gateway over HTTP against a real Kafka: accepted means acknowledged, refused means kept and named."""
+"""The gateway over HTTP against a real Kafka: accepted means acknowledged, refused means stored and named."""
 
 import asyncio
 import hashlib
@@ -210,7 +210,7 @@ async def test_a_body_larger_than_can_be_kept_is_refused_alone(client: httpx2.As
     try:
         response = await client.post("/v1/disclosures", content=content, headers=JSON)
     except (httpx2.WriteError, httpx2.ReadError, httpx2.RemoteProtocolError):
-        return  # it may have hung up on us while we were still sending
+        return  # it may have closed the connection while we were still sending
     assert response.status_code == 413
 
 

@@ -41,7 +41,7 @@ class KeysTopic:
         self._producer.send(str(TopicName.KEYS), value, key, partition=partition).get(20)
 
     def disagreeing(self, master: bytes = OURS) -> list[int]:
-        """Check the key, and return the partitions that it was said to disagree with."""
+        """Check the key, and return the partitions that were reported to disagree."""
         said: list[int] = []
         check_master_key(self.bootstrap, master, said.extend)
         return said
@@ -61,7 +61,7 @@ def topic(own_broker: Callable[[], LocalBroker]) -> Iterator[KeysTopic]:
 
 async def test_the_newest_committed_check_value_of_each_partition_counts(topic: KeysTopic) -> None:
     assert topic.disagreeing() == []
-    # Older writers' records, tombstones and junk say nothing of a master key.
+    # Records of older writers, tombstones and unreadable records have no check value.
     for value in (record(None), None, b"\x00junk", encode("TokenOwner", {"token": "t", "person": "p"})):
         topic.write(0, value)
     assert topic.disagreeing() == []
@@ -77,7 +77,7 @@ async def test_the_newest_committed_check_value_of_each_partition_counts(topic: 
         await writer.abort_transaction()
     with pytest.raises(SettingsError, match=REFUSAL):
         topic.disagreeing()
-    # One of several is ours: an error for those who run it, no reason to stop.
+    # One of several is ours: an error in the log, no reason to stop.
     topic.write(2, record(master_check(OURS)))
     assert topic.disagreeing() == [0]
     assert topic.disagreeing(OTHERS) == [2]
@@ -110,7 +110,7 @@ def test_a_kafka_that_is_slow_is_asked_again(topic: KeysTopic, monkeypatch: pyte
 
 @pytest.fixture
 def house(topic: KeysTopic, tmp_path: Path) -> Iterator[Callable[[str], Processes]]:
-    """Gives processes whose keys lie in the folder of that name."""
+    """Returns processes whose keys are in the folder of that name."""
     opened = []
 
     def under(name: str) -> Processes:
@@ -136,7 +136,7 @@ def test_a_process_refuses_another_master_key_before_any_lane_and_starts_with_th
     topic.write(1, record(master_check(Keys.load(tmp_path / "right" / "keys").master)))
     refused = wrong.run(*verb)
     assert (refused.returncode, refused.stdout) == (2, b"")
-    # The last line: on a slow machine a client may log what it tried before.
+    # The last line: on a slow machine a client may log earlier attempts.
     assert refused.stderr.decode().splitlines()[-1] == f"confide: {REFUSAL}"
     started = right.start(*verb)
     assert started.announced()

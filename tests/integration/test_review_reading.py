@@ -1,4 +1,4 @@
-"""The console concludes nothing from what an open transaction hides, on a real broker."""
+"""The console draws no conclusion from records that an open transaction hides, on a real broker."""
 
 import asyncio
 import secrets
@@ -73,7 +73,7 @@ def test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read(
     with pytest.raises(KeyMissing, match="nor is its erasure"):
         topics.details(request(key_id), MASTER)
     publish(bootstrap, key_id)
-    # Junk under the key's own id takes nothing away.
+    # An unreadable record under the key's own id changes nothing.
     write(bootstrap, TopicName.KEYS, key_id.encode(), b"\x00junk")
     assert topics.details(request(key_id), MASTER) == DETAILS
     assert [place.topic for place in topics.passed_over] == [TopicName.KEYS]

@@ -1,4 +1,4 @@
-"""Where a disclosure goes, and where bytes go that nobody could read."""
+"""Topic and key of a disclosure, and the topic of unreadable bytes."""
 
 import json
 

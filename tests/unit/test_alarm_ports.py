@@ -90,7 +90,7 @@ async def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Pat
         script = 'exec 3> "$0"; echo started >&3; sleep 60 & wait'
         assert await CommandAlarm(("sh", "-c", script, str(fifo)), seconds=1.0).deliver(CALL) == "timeout"
         assert os.read(pipe, 100) == b"started\n"
-        # Readable with nothing in it is the end: neither the shell nor its child has the other side any more.
+        # End of file: neither the shell nor its child holds the other end of the pipe any more.
         assert select.select([pipe], [], [], 5.0)[0]
         assert os.read(pipe, 100) == b""
     finally:

@@ -1,4 +1,4 @@
-"""The writer of alarms: a change that comes while an earlier one of its cause is being written is written too."""
+"""The writer of alarms: it also writes a change that arrives during the write of an earlier one of its cause."""
 
 from datetime import UTC, datetime
 from typing import Any

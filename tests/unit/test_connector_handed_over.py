@@ -1,4 +1,4 @@
-"""What a connector refuses or the runtime puts aside is handed to a human, under the report's id where it is known."""
+"""Rejected records and work that is put aside are handed over to a human, under the report's id if it is known."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from streams.domain.ids import person_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
 from tests.agency_servers import AgencyServer
-from tests.connector_fixture import PARTITION, Bench, Open
+from tests.connector_fixture import PARTITION, ConnectorFixture, Open
 from tests.reports import Keys, encoded, report, section
 
 REPORT = report()
@@ -24,32 +24,34 @@ ID = REPORT.report_id.encode()
 UUID = person_id(Service.FORUM, "disclosure-1", Token("account:1:a"))
 
 
-def failed(bench: Bench) -> list[DeliveryChanged]:
-    return [each for each in bench.deliveries() if each.state == "failed"]
+def failed(fixture: ConnectorFixture) -> list[DeliveryChanged]:
+    return [each for each in fixture.deliveries() if each.state == "failed"]
 
 
-def refused(bench: Bench, value: bytes | None, *, key: bytes | None = b"person", error: Invalid | None = None) -> None:
-    """Have the connector hear of a record at offset 7 that was rejected, or with an error of the runtime put aside."""
+def refused(
+    fixture: ConnectorFixture, value: bytes | None, *, key: bytes | None = b"person", error: Invalid | None = None
+) -> None:
+    """Give the connector a record at offset 7 that was rejected, or put aside if the error is the runtime's."""
     record = Record("source", 2, 7, 0, key, value, ())
-    turn = Turn(bench.lane.state, bench.clock.now)
-    bench.lane.agent.rejected(record, error or Invalid.of("value", "is wrong"), turn)
-    bench.lane.outputs += turn.outputs
+    turn = Turn(fixture.lane.state, fixture.clock.now)
+    fixture.lane.agent.rejected(record, error or Invalid.of("value", "is wrong"), turn)
+    fixture.lane.outputs += turn.outputs
     assert not turn.changes
     assert not turn.timers
 
 
-async def test_garbage_is_handed_over_under_an_id_of_its_place(agency: AgencyServer, bench_at: Open) -> None:
-    bench = bench_at(agency.url)
-    bench.lane.feed(b"\x00random", None, encoded(report(Agency.POLICE_101)), encoded(REPORT))
-    await bench.finish()
-    found = [(each.report_id, each.agency, each.attempt, each.reason) for each in failed(bench)]
+async def test_garbage_is_handed_over_under_an_id_of_its_place(agency: AgencyServer, fixture_at: Open) -> None:
+    fixture = fixture_at(agency.url)
+    fixture.lane.feed(b"\x00random", None, encoded(report(Agency.POLICE_101)), encoded(REPORT))
+    await fixture.finish()
+    found = [(each.report_id, each.agency, each.attempt, each.reason) for each in failed(fixture)]
     assert found == [
         (rejected_report_id("source", 0, 0), Agency.EMERGENCY_999, 0, "rejected"),
         (rejected_report_id("source", 0, 1), Agency.EMERGENCY_999, 0, "rejected"),
         (report(Agency.POLICE_101).report_id, Agency.POLICE_101, 0, "rejected"),
     ]
-    assert [each.person for each in failed(bench)] == ["", "", REPORT.person]
-    assert bench.states()[-1] == ("acknowledged", 1)
+    assert [each.person for each in failed(fixture)] == ["", "", REPORT.person]
+    assert fixture.states()[-1] == ("acknowledged", 1)
 
 
 @pytest.mark.parametrize(
@@ -58,54 +60,54 @@ async def test_garbage_is_handed_over_under_an_id_of_its_place(agency: AgencySer
     ids=["person", "phone", "bytes", "more", "none"],
 )
 async def test_only_a_key_that_has_the_form_of_a_person_id_is_taken_for_one(
-    agency: AgencyServer, bench_at: Open, key: bytes | None, person: str
+    agency: AgencyServer, fixture_at: Open, key: bytes | None, person: str
 ) -> None:
-    bench = bench_at(agency.url)
-    refused(bench, b"garbage", key=key)
-    assert [(each.person, each.report_id) for each in failed(bench)] == [(person, rejected_report_id("source", 2, 7))]
-    # In the partition of the record, where DECIDE keeps the report.
-    assert [(output.key, output.partition) for output in bench.lane.outputs] == [(person.encode(), 2)]
+    fixture = fixture_at(agency.url)
+    refused(fixture, b"garbage", key=key)
+    assert [(each.person, each.report_id) for each in failed(fixture)] == [(person, rejected_report_id("source", 2, 7))]
+    # In the partition of the record, in which DECIDE has the report.
+    assert [(output.key, output.partition) for output in fixture.lane.outputs] == [(person.encode(), 2)]
 
 
-async def test_a_report_that_ends_its_turns_is_handed_over_as_put_aside(agency: AgencyServer, bench_at: Open) -> None:
-    bench = bench_at(agency.url)
-    refused(bench, encoded(REPORT), error=PoisonRecord("KeyError"))
-    assert [(each.report_id, each.person, each.reason) for each in failed(bench)] == [
+async def test_a_report_that_ends_its_turns_is_handed_over_as_put_aside(agency: AgencyServer, fixture_at: Open) -> None:
+    fixture = fixture_at(agency.url)
+    refused(fixture, encoded(REPORT), error=PoisonRecord("KeyError"))
+    assert [(each.report_id, each.person, each.reason) for each in failed(fixture)] == [
         (REPORT.report_id, REPORT.person, "put_aside")
     ]
-    # Nothing marks it as settled: sent again once the code is mended, it goes to the agency.
-    bench.lane.feed(encoded(REPORT))
-    await bench.finish()
-    assert bench.states()[-1] == ("acknowledged", 1)
+    # It has no mark: sent again after the code is fixed, it goes to the agency.
+    fixture.lane.feed(encoded(REPORT))
+    await fixture.finish()
+    assert fixture.states()[-1] == ("acknowledged", 1)
 
 
 async def test_a_second_record_of_a_report_that_is_known_contradicts_nothing(
-    agency: AgencyServer, bench_at: Open
+    agency: AgencyServer, fixture_at: Open
 ) -> None:
-    bench = bench_at(agency.url)
-    bench.lane.feed(encoded(REPORT))
-    refused(bench, encoded(REPORT), error=PoisonRecord("KeyError"))
-    await bench.finish()
-    refused(bench, encoded(REPORT), error=PoisonRecord("KeyError"))
-    assert failed(bench) == []
+    fixture = fixture_at(agency.url)
+    fixture.lane.feed(encoded(REPORT))
+    refused(fixture, encoded(REPORT), error=PoisonRecord("KeyError"))
+    await fixture.finish()
+    refused(fixture, encoded(REPORT), error=PoisonRecord("KeyError"))
+    assert failed(fixture) == []
 
 
-def put_aside(bench: Bench, work: PutAside) -> None:
-    bench.lane.effects.clear()
-    bench.lane.put_aside(work)
+def put_aside(fixture: ConnectorFixture, work: PutAside) -> None:
+    fixture.lane.effects.clear()
+    fixture.lane.put_aside(work)
 
 
-async def pending(bench: Bench, agency: AgencyServer) -> None:
-    """Have a report wait for its second attempt."""
+async def pending(fixture: ConnectorFixture, agency: AgencyServer) -> None:
+    """Let a report wait for its second attempt."""
     agency.faults.add([503])
-    bench.lane.feed(encoded(REPORT))
-    await bench.step()
-    assert bench.lane.timers.keys() == {ID, b"limit/" + ID}
+    fixture.lane.feed(encoded(REPORT))
+    await fixture.step()
+    assert fixture.lane.timers.keys() == {ID, b"limit/" + ID}
 
 
-def works(bench: Bench) -> Sequence[PutAside]:
-    """Return every kind of work of the report, as the runtime puts it aside."""
-    agent, state = bench.lane.agent, bench.lane.state
+def works(fixture: ConnectorFixture) -> Sequence[PutAside]:
+    """Return every kind of work of the report, in the form in which the runtime puts it aside."""
+    agent, state = fixture.lane.agent, fixture.lane.state
     attempt = Attempt(REPORT.report_id, 2, section(), Cause(), timedelta(0))
     entry = agent.entry_of(ID)
     assert entry is not None
@@ -122,12 +124,12 @@ def works(bench: Bench) -> Sequence[PutAside]:
 
 @pytest.mark.parametrize("number", range(5), ids=["retry", "limit", "attempt", "compose", "entry"])
 async def test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark(
-    agency: AgencyServer, bench_at: Open, number: int
+    agency: AgencyServer, fixture_at: Open, number: int
 ) -> None:
-    bench = bench_at(agency.url)
-    await pending(bench, agency)
-    put_aside(bench, works(bench)[number])
-    last = failed(bench)[-1]
+    fixture = fixture_at(agency.url)
+    await pending(fixture, agency)
+    put_aside(fixture, works(fixture)[number])
+    last = failed(fixture)[-1]
     attempt = 0 if number == 4 else 1
     assert (last.report_id, last.person, last.attempt, last.reason) == (
         REPORT.report_id,
@@ -135,69 +137,69 @@ async def test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark(
         attempt,
         "put_aside",
     )
-    assert bench.lane.state == {b"done/" + ID: b"1 failed unsure"}
-    assert bench.lane.timers == {}
-    bench.lane.feed(encoded(REPORT))
-    assert not bench.is_owed()
+    assert fixture.lane.state == {b"done/" + ID: b"1 failed unsure"}
+    assert fixture.lane.timers == {}
+    fixture.lane.feed(encoded(REPORT))
+    assert not fixture.is_owed()
 
 
-async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencyServer, bench_at: Open) -> None:
-    bench = bench_at(agency.url)
-    await pending(bench, agency)
+async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencyServer, fixture_at: Open) -> None:
+    fixture = fixture_at(agency.url)
+    await pending(fixture, agency)
     for name in (b"report/", b"standing/", b"request/"):
-        bench.lane.state[name + ID] = b"\xff damaged"
-    put_aside(bench, PutAside(b"limit/" + ID, None, b"report/" + ID, b"\xff damaged", "Unreadable"))
-    last = failed(bench)[-1]
+        fixture.lane.state[name + ID] = b"\xff damaged"
+    put_aside(fixture, PutAside(b"limit/" + ID, None, b"report/" + ID, b"\xff damaged", "Unreadable"))
+    last = failed(fixture)[-1]
     assert (last.report_id, last.person, last.attempt, last.reason) == (REPORT.report_id, "", 0, "put_aside")
-    assert bench.lane.outputs[-1].partition == PARTITION, "DECIDE looks for the report in this lane alone"
-    assert bench.lane.state == {b"done/" + ID: b"1 failed unsure"}
-    bench.clock.advance(FINISHED_FOR - timedelta(seconds=1))
-    bench.lane.pass_time()
-    assert bench.lane.state
+    assert fixture.lane.outputs[-1].partition == PARTITION, "DECIDE looks for the report in this lane alone"
+    assert fixture.lane.state == {b"done/" + ID: b"1 failed unsure"}
+    fixture.clock.advance(FINISHED_FOR - timedelta(seconds=1))
+    fixture.lane.pass_time()
+    assert fixture.lane.state
 
 
-async def test_the_person_is_known_where_the_work_itself_has_the_report(agency: AgencyServer, bench_at: Open) -> None:
-    bench = bench_at(agency.url, Keys(late=True))
-    bench.lane.feed(encoded(REPORT))
-    bench.lane.state[b"report/" + ID] = b"\xff damaged"
-    put_aside(bench, PutAside(None, Compose(REPORT), b"report/" + ID, b"\xff damaged", "KeyError"))
-    assert failed(bench)[-1].person == REPORT.person
+async def test_the_person_is_known_where_the_work_itself_has_the_report(agency: AgencyServer, fixture_at: Open) -> None:
+    fixture = fixture_at(agency.url, Keys(late=True))
+    fixture.lane.feed(encoded(REPORT))
+    fixture.lane.state[b"report/" + ID] = b"\xff damaged"
+    put_aside(fixture, PutAside(None, Compose(REPORT), b"report/" + ID, b"\xff damaged", "KeyError"))
+    assert failed(fixture)[-1].person == REPORT.person
 
 
 async def test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended(
-    agency: AgencyServer, bench_at: Open
+    agency: AgencyServer, fixture_at: Open
 ) -> None:
-    bench = bench_at(agency.url)
-    bench.lane.feed(encoded(REPORT))
-    await bench.finish()
-    put_aside(bench, PutAside(b"limit/" + ID, None, b"report/" + ID, None, "KeyError"))
-    assert failed(bench) == []
-    assert bench.lane.state == {b"done/" + ID: b"1 acknowledged"}
+    fixture = fixture_at(agency.url)
+    fixture.lane.feed(encoded(REPORT))
+    await fixture.finish()
+    put_aside(fixture, PutAside(b"limit/" + ID, None, b"report/" + ID, None, "KeyError"))
+    assert failed(fixture) == []
+    assert fixture.lane.state == {b"done/" + ID: b"1 acknowledged"}
 
 
 async def test_a_result_that_comes_after_its_report_was_put_aside_is_no_error(
-    agency: AgencyServer, bench_at: Open
+    agency: AgencyServer, fixture_at: Open
 ) -> None:
-    bench = bench_at(agency.url)
-    bench.lane.feed(encoded(REPORT))
-    bench.during_attempt(
-        lambda: bench.lane.put_aside(PutAside(b"limit/" + ID, None, b"report/" + ID, encoded(REPORT), "KeyError"))
+    fixture = fixture_at(agency.url)
+    fixture.lane.feed(encoded(REPORT))
+    fixture.during_attempt(
+        lambda: fixture.lane.put_aside(PutAside(b"limit/" + ID, None, b"report/" + ID, encoded(REPORT), "KeyError"))
     )
-    await bench.finish()
-    assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
+    await fixture.finish()
+    assert fixture.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
 
 
 async def test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_said_to_be_sent(
-    agency: AgencyServer, bench_at: Open
+    agency: AgencyServer, fixture_at: Open
 ) -> None:
     agency.faults.add([Fault.DROP])
-    bench = bench_at(agency.url, Keys())
-    bench.lane.feed(encoded(REPORT))
-    await bench.step()
-    await bench.step()
-    assert isinstance(bench.lane.effects[0][0], Attempt)
-    bench.keys.keys.clear()
-    await bench.finish()
-    assert bench.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
-    assert failed(bench)[-1].reason == "key_erased"
+    fixture = fixture_at(agency.url, Keys())
+    fixture.lane.feed(encoded(REPORT))
+    await fixture.step()
+    await fixture.step()
+    assert isinstance(fixture.lane.effects[0][0], Attempt)
+    fixture.keys.keys.clear()
+    await fixture.finish()
+    assert fixture.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
+    assert failed(fixture)[-1].reason == "key_erased"
     assert len(agency.log()) == 1

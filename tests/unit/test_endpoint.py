@@ -1,4 +1,4 @@
-"""An endpoint's slots and breaker: who goes out, how many at once, and what a dead agency is spared."""
+"""Slots and breaker of an endpoint: order and number of attempts, and few attempts at a dead agency."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Attempts:
-    """Attempts at an endpoint by name: which have their slot, and what a test has come of them."""
+    """Attempts at an endpoint by name: those that have their slot, and the outcomes that a test gives them."""
 
     def __init__(self, connections: int = 64) -> None:
         self.clock = EndpointClock(Clock())
@@ -38,15 +38,15 @@ class Attempts:
             on_change=self.changes.append,
             on_first_taken=lambda: self.first_answers.append(self.clock.time()),
         )
-        #: In the order in which they had their slot.
+        #: Names in the order in which they got their slot.
         self.begun: list[str] = []
         self._ends: dict[str, asyncio.Future[Callable[[], None]]] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        #: Done as soon as the attempt of that name has given its slot back.
+        #: Done when the attempt of that name has released its slot.
         self.after: dict[str, Callable[[], object]] = {}
 
     async def wait(self, *names: str, time_left: timedelta = MINUTE) -> None:
-        """Have attempts wait for their slots, in this order."""
+        """Let attempts wait for their slots, in this order."""
         for name in names:
             self._ends[name] = asyncio.get_running_loop().create_future()
             self.tasks[name] = asyncio.create_task(self._attempt(name, time_left))
@@ -73,7 +73,7 @@ class Attempts:
         self.begun.clear()
 
     async def reach(self, seconds: float) -> None:
-        """Move the clock on, from when it began."""
+        """Set the clock to a time after its start."""
         self.clock.reach(seconds)
         await passed()
 
@@ -91,7 +91,7 @@ class Attempts:
 
 
 async def passed() -> None:
-    """Let every task go as far as it can."""
+    """Let every task run until it waits."""
     for _ in range(6):
         await asyncio.sleep(0)
 
@@ -134,7 +134,7 @@ async def test_a_slot_comes_back_from_one_that_gives_up_before_or_after_it_has_i
     await attempts.give_up("b")
     await attempts.give_up("a")
     assert attempts.begun == ["a", "c"]
-    # It was granted its slot and has not gone on yet.
+    # Its slot is granted, and the attempt has not continued yet.
     attempts.after["c"] = attempts.tasks["d"].cancel
     await attempts.answer("c")
     assert attempts.tasks["d"].cancelled()
@@ -171,7 +171,7 @@ async def test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_gr
         assert attempts.clock.next_call() is None, "the next wait begins when the probe is over"
         await attempts.fail(name)
         at = attempts.clock.next_call() or at
-    # 1, 2, then 3 s, which is the longest.
+    # 1, 2, then 3 s, the longest wait.
     assert begun_at == [1, 3, 6, 9]
     assert attempts.changes == [BreakerReason.NO_ANSWER]
 
@@ -199,7 +199,7 @@ async def test_any_answer_closes_it_and_all_that_waited_go_out() -> None:
     await attempts.answer("a")
     assert attempts.begun == ["a", "b", "c"]
     assert attempts.changes == [BreakerReason.NO_ANSWER, None]
-    # It opens again only after as many failures as before, and waits as short at first.
+    # It opens again only after as many failures as before, and its first wait is as short.
     await attempts.fail("b", "c")
     assert attempts.changes == [BreakerReason.NO_ANSWER, None]
     await attempts.open_breaker()
@@ -292,7 +292,7 @@ async def test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_rep
         endpoint.failed,
         lambda: endpoint.answered(is_taken=False),
     ]
-    # One in five is taken: an overloaded agency that works.
+    # One in five is accepted: an overloaded agency that works.
     for _ in range(3):
         for failure in failures:
             failure()

@@ -1,4 +1,4 @@
-"""The gateway's answers while Kafka does not acknowledge: bounded in time, and never anything but "not now"."""
+"""Responses of the gateway while Kafka does not acknowledge: in bounded time, and always 503."""
 
 import asyncio
 import threading
@@ -20,7 +20,7 @@ _JSON = {"content-type": "application/json"}
 
 
 class Silent:
-    """A producer whose Kafka answers nothing until it is told to."""
+    """A producer whose Kafka does not answer until the test lets it."""
 
     def __init__(self) -> None:
         self.asked = threading.Semaphore(0)
@@ -74,6 +74,6 @@ async def test_who_finds_no_thread_free_is_told_to_come_again(silent: Silent, mo
             assert (await client.get("/readyz")).status_code == 503
             silent.answers.set()
             assert (await first).status_code == 202
-            # Whoever comes again is taken.
+            # A request that is sent again is accepted.
             again = await client.post("/v1/disclosures", content=raw("d-second"), headers=_JSON)
             assert again.status_code == 202

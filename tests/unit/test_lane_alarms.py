@@ -1,4 +1,4 @@
-"""What lanes and breakers say of themselves, as changes of causes."""
+"""Events of lanes, clocks and breakers as changes of causes."""
 
 import asyncio
 import importlib
@@ -33,7 +33,7 @@ NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 
 
 class Written(AlarmWriter):
-    """Keeps what it is given."""
+    """Records its changes."""
 
     def __init__(self) -> None:
         super().__init__("127.0.0.1:1")
@@ -129,7 +129,7 @@ def test_each_lane_of_a_connector_is_a_source_of_its_agencys_cause(why_open: Bre
     alarm = BreakerAlarm(writer, Agency.SOCIAL_WORKER, lambda: NOW)
     for number in (0, 1):
         alarm.hear(LaneOpens(f"connector-{number}"))
-    # It knows nothing of the agency yet.
+    # The state of the agency is not known yet.
     assert writer.changes == []
     alarm.changed(why_open)
     alarm.hear(LanePutsAside("connector-1", None))
@@ -186,7 +186,7 @@ async def turns_of_the_loop() -> None:
         await asyncio.sleep(0)
 
 
-#: A time that the machine's clock never shows again.
+#: A time that the machine's clock will never show.
 LONG_AGO = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""A channel that is marked unsafe is not used by a notice that waits already, and no record brings it back."""
+"""A waiting notice does not use a channel that is marked unsafe, and no record restores the channel."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ UNSAFE = WithheldBecause.NOT_SAFE_TO_CONTACT
 
 
 class ByChannel(Play):
-    """A play that remembers by which channels each notice could go."""
+    """A play that records the possible channels of each notice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ def by(stands: NoticeStands, *channels: ContactChannel) -> NotificationDue:
 
 
 async def played(*records: NotificationDue, then: Sequence[Then] = ()) -> ByChannel:
-    """Have these records come one by one, `tell_by` after the last but those of TELLING, and all be told."""
+    """Feed these records one by one to a slow channel, then let `tell_by` pass and the channel work."""
     play = ByChannel()
     for record, does in zip(records, (*then, *[Then.IS_SLOW] * len(records)), strict=False):
         play.write(record)
@@ -71,7 +71,7 @@ async def test_a_narrower_record_is_no_answer_to_the_question_whether_more_is_kn
     play.write(by(TELLING, SMS, THREAD))
     play.work()
     play.clock.now = TELL_BY
-    # The question is written behind these two.
+    # The question is written after these two.
     play.write(by(TELLING, THREAD))
     play.write(by(TOLD, THREAD))
     play.lane.pass_time()

@@ -1,4 +1,4 @@
-"""The notifier reads acknowledgements itself: what it says is so also while DECIDE is behind."""
+"""The notifier reads acknowledgements itself, so that its notices are true while DECIDE is late."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,7 +33,7 @@ HAVE_TOLD, ARE_TELLING = NoticeSays.HAVE_TOLD, NoticeSays.ARE_TELLING
 
 
 class Heard:
-    """A lane of the notifier, its topics, and what left."""
+    """A lane of the notifier, its topics, and the notices that left."""
 
     def __init__(self) -> None:
         self.left: list[tuple[str, NoticeSays]] = []
@@ -71,19 +71,19 @@ class Heard:
         await self._read(TopicName.DELIVERIES, encode("DeliveryChanged", made.model_dump()), is_slow=is_slow)
 
     async def time(self, *, is_slow: bool = False) -> None:
-        """Let `tell_by` pass; the notifier reads what it wrote."""
+        """Let `tell_by` pass, and let the notifier read its own records."""
         self.lane.clock.now = TELL_BY
         self.lane.pass_time()
         await self.read_own(is_slow=is_slow)
 
     async def read_own(self, *, is_slow: bool = False) -> None:
-        """Read the notices that the notifier wrote itself."""
+        """Feed the notifier the notices that it wrote itself."""
         written, self.lane.outputs = self.lane.outputs, []
         for output in written:
             await self._read(TopicName.NOTIFICATIONS, output.value, is_slow=is_slow)
 
     def open_again(self) -> None:
-        """Have a successor restore the lane."""
+        """Let the next process restore the lane."""
         outputs = self.lane.outputs
         self.lane = Lane(Notifier(self, POLICY), self.lane.clock, self.lane.changelog)
         self.lane.outputs = outputs + self.lane.outputs

@@ -1,4 +1,4 @@
-"""Every notice is settled once: told, deferred or unreachable, whatever the process does."""
+"""Every notice is settled once: told, deferred or unreachable, even if the process crashes."""
 
 import asyncio
 import errno
@@ -30,7 +30,7 @@ POLICY = load_policy()
 
 
 class Nobody:
-    """A channel that reaches nobody."""
+    """A channel that reaches no person."""
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
         return Unreachable("account_closed")
@@ -74,7 +74,7 @@ def told(path: Path) -> list[dict[str, Any]]:
 
 
 def damage(path: Path, number: int, damaged: bytes = b"\xff\n") -> None:
-    """Put `damaged` in the place of one line."""
+    """Replace one line by `damaged`."""
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:number], damaged, *lines[number + 1 :]]))
 
@@ -189,7 +189,7 @@ async def test_a_settled_notice_leaves_a_mark_that_outlasts_its_record(
     assert list(one.state) == [b"done/notice-1"]
     assert len(settled(one)) == 1
     one.clock.now = START + FINISHED_FOR
-    # Read as gone already, and then gone.
+    # First it counts as ended, then it is removed.
     one.feed(encoded(due(due_at=one.clock.now)))
     assert len(one.effects) == 1
     await one.settle_all()
@@ -256,7 +256,7 @@ async def test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_befo
     assert await channel.tell(other) == Told(other.channels[0])
     assert len(told(path)) == 2
     assert told(path)[1]["channel"] == other.channels[0]
-    # Each of the two is known from then on.
+    # From then on both are known.
     for known in (notice(due()), other):
         assert await channel.tell(known) == Told(known.channels[0])
     assert len(told(path)) == 2

@@ -1,4 +1,4 @@
-"""A notice on which the notifier raises: it is settled as unreachable once, and what cannot be read ends nothing."""
+"""A notice on which the notifier raises: settled once as unreachable; an entry that cannot be read stops nothing."""
 
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ TELL = Tell(DUE, "notice-1", NoticeSays.HAVE_TOLD, Cause())
 
 
 class Channel:
-    """A channel that reaches everybody."""
+    """A channel that reaches every person."""
 
     async def tell(self, notice: Notice) -> Told:
         return Told(notice.channels[0])

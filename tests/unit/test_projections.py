@@ -1,4 +1,4 @@
-"""Each agency gets the least it needs: what the policy shares with it, and nothing that its report withholds."""
+"""Each agency gets the least that it needs: the fields that the policy shares, without those that are withheld."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from services.agency_profiles import AGENCY_PROFILES
 from services.agency_profiles.projection import without_withheld
 from tests.reports import DETAILS, report
 
-#: What shows that a field is in a request.
+#: Text that shows that a field is in a request.
 MARKS = {
     ShareField.ACCOUNT: "forum:39117",
     ShareField.PHONE: "+447700900123",

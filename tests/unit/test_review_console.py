@@ -1,4 +1,4 @@
-"""What the console makes of the records of reviews, and what it sends."""
+"""The console: its index and texts of reviews, and the outcomes that it sends."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -130,7 +130,7 @@ def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) ->
     assert "Rejected: value: is not a single-object encoded record" in said
     assert f"safeguarding.admitted.urgent.v1.rejected, partition {PARTITION} (offset 0 " in said
     assert known.key == known.latest.review_id.encode()
-    # What a terminal would obey is shown instead.
+    # Control characters are shown, not executed.
     assert text(as_it_came(b"\x1b[2Jnot a record")).endswith("  \\x1b[2Jnot a record")
     assert "no longer kept" in text(as_it_came(None))
     assert "Only the first 5 bytes of 5,242,880 are kept, as they came:\n  words" in text(as_it_came(b"words", 5 << 20))

@@ -1,4 +1,4 @@
-"""What `confide review list` and `show` say of a review while it is open, and what they say once it is settled."""
+"""Text of `confide review list` and `show` for open and for settled reviews."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -219,7 +219,7 @@ def test_a_comment_is_offered_where_it_can_be_sealed_and_nowhere_else(lane: Lane
 
 
 class _Records:
-    """What the topics hold, in place of Kafka."""
+    """The records of the topics, in place of Kafka."""
 
     def __init__(self, turns: list[Turn]) -> None:
         self._turns = turns

@@ -1,4 +1,4 @@
-"""The table of reviews: every reason that is opened has its row, and what settles it is offered and nothing else."""
+"""The table of reviews: every reason in use has a row, and only the outcomes of its row are offered."""
 
 from datetime import timedelta
 
@@ -66,7 +66,7 @@ def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_chang
     turn = answered(lane, old)
     assert why(turn) == ["decided_at: is before that of the outcome which said last when to ask again"]
     assert turn.outputs == []
-    # Its time passed, and somebody else was asked: the same record does not move that deadline.
+    # Its time passed and the next member of staff was asked: the same record does not move that deadline.
     lane.pass_time(NOW + HOUR)
     turn = lane.work(new, topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR)
     assert (why(turn), turn.outputs) == ([], [])

@@ -32,10 +32,10 @@ def rota(*leads: str, role: str = "safeguarding_lead") -> str:
 
 @dataclass
 class Desk:
-    """A rota and keys on disk, and the directory that a worker has of them, on a clock of the test's own."""
+    """A rota and keys on disk, and the worker's directory of them, with the test's own clock."""
 
     folder: Path
-    # A moment after the files of the test are written, so that none of them counts as being written.
+    # Later than the writes of the test's files, so that none of them counts as incomplete.
     now: datetime
 
     def __post_init__(self) -> None:
@@ -61,13 +61,13 @@ class Desk:
         return self.now.timestamp()
 
     def write(self, name: str, text: str, *, at: datetime | None = None) -> None:
-        """Write a file of the folder as one that was last written long ago, or `at` that time."""
+        """Write a file of the folder with an old time of writing, or with the time `at`."""
         path = self.folder / name
         path.write_text(text)
         os.utime(path, (0, (at or self.now - timedelta(hours=1)).timestamp()))
 
     def look(self, after: timedelta = SECOND) -> StaffDirectory:
-        """Return the directory once that time has passed."""
+        """Return the directory after that time has passed."""
         self.now += after
         return self.files()
 
@@ -84,13 +84,13 @@ def desk(tmp_path: Path) -> Desk:
 
 @dataclass
 class Refused:
-    """What was logged and counted of changes that were not taken over; nothing of it may quote a file."""
+    """Logs and counts of refused changes; none of them may quote a file."""
 
     log: Sequence[Mapping[str, Any]]
     counted: list[str]
 
     def take(self) -> list[tuple[str, str]]:
-        """Return each file and the reason since the last call."""
+        """Return each refused file with its reason since the last call."""
         errors = [each for each in self.log if each["log_level"] == "error"]
         found = [(each["file"], each["reason"]) for each in errors[self._taken :]]
         self._taken = len(errors)
@@ -194,7 +194,7 @@ def test_a_file_that_is_replaced_by_another_of_the_same_size_and_time_is_read_ag
 
 def test_a_file_counts_once_it_was_not_written_for_a_second(desk: Desk, refused: Refused) -> None:
     desk.look()
-    # Complete TOML, a whole rota, and yet not all of it.
+    # Complete TOML and a valid rota, but not yet the whole file.
     desk.write("duty.toml", rota("lead-1"), at=desk.now + SECOND * 0.5)
     desk.write("staff/lead-1.key", "ab" * 10, at=desk.now + SECOND * 0.5)
     known = desk.look()
@@ -243,7 +243,7 @@ def test_a_wrong_rota_keeps_the_one_that_was_known_and_is_said_once(
 
 def test_a_folder_that_goes_and_comes_back_is_said_each_time_it_goes(desk: Desk, refused: Refused) -> None:
     known = desk.look()
-    # As a mount does: the files themselves have not changed when they are back.
+    # Like a mount: when the files are back they have not changed.
     away = desk.folder.with_name("away")
     for _ in range(2):
         desk.folder.rename(away)
@@ -344,7 +344,7 @@ def test_the_keys_of_the_deployment_never_change_under_a_process(desk: Desk, ref
     desk.write(file, kept)
     assert desk.look() == known
     assert refused.take() == []
-    # Staff are taken over whatever is wrong with the others.
+    # Changes of staff count although the other files are wrong.
     desk.write(file, "ab" * 32)
     (desk.folder / "staff" / "lead-2.key").unlink()
     assert list(desk.look().keys) == ["lead-1"]
