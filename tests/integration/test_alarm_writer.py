@@ -71,7 +71,7 @@ async def test_a_process_without_kafka_stops_all_the_same() -> None:
         writer.put(change("lane/lost"))
 
 
-async def test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_opens_within_the_hour(
+async def test_a_lane_raises_the_alarm_for_put_aside_work_and_again_when_it_opens_within_the_hour(
     bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, endings = Run(bootstrap, tmp_path, partitions=1), Endings(monkeypatch)

@@ -102,7 +102,7 @@ async def test_999_that_comes_back_after_the_limit_has_every_report_and_that_is_
             assert attempts(changes) == list(range(1, len(attempts(changes)) + 1))
 
 
-async def test_a_report_that_comes_behind_its_limit_is_delivered_by_an_agency_that_is_up(run: Run) -> None:
+async def test_a_report_that_arrives_after_its_limit_reaches_an_agency_that_is_up(run: Run) -> None:
     policy = replace(POLICY, tries_on=timedelta(minutes=10))
     async with (
         raw_agency(Mode.UP) as agency,

@@ -31,7 +31,7 @@ def changes(records: list[Any]) -> list[dict[str, Any]]:
     return [decode(record.value, "DeliveryChanged")[1] for record in records]
 
 
-async def test_a_report_is_told_and_every_step_is_on_record_in_one_trace(
+async def test_a_report_is_delivered_and_every_step_is_on_record_in_one_trace(
     world: KafkaFixture, bootstrap: str, tmp_path: Path
 ) -> None:
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:

@@ -77,7 +77,7 @@ async def read(bootstrap: str, topic: str, max_records: int | None = None, start
         await consumer.stop()
 
 
-async def test_aiokafka_hands_them_on_once_it_is_told(
+async def test_aiokafka_returns_them_when_it_is_patched(
     bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -94,7 +94,7 @@ async def test_aiokafka_hands_them_on_once_it_is_told(
 
 
 @pytest.mark.parametrize("topic", ["none", "gzip"], indirect=True)
-def test_our_kafka_python_readers_hand_them_on(bootstrap: str, topic: str) -> None:
+def test_our_kafka_python_readers_return_them(bootstrap: str, topic: str) -> None:
     plain = kafka.KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", group_id=None)
     try:
         with pytest.raises(CorruptRecordError, match="UnicodeDecodeError"):

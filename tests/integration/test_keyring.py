@@ -95,7 +95,7 @@ async def test_a_key_without_record_and_without_tombstone_is_missing_not_erased(
     assert await data_key(keyring, "never-written") is NoKey.MISSING
 
 
-async def test_a_key_behind_an_open_transaction_is_waited_for(
+async def test_a_key_after_an_open_transaction_is_awaited(
     keyring: TopicKeyring, topic: KeysTopic, bootstrap: str
 ) -> None:
     key_id = f"key-{secrets.token_hex(6)}"

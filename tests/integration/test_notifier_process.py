@@ -59,7 +59,7 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
     assert sorted(told_to) == sorted(wanted)
 
 
-async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(
+async def test_a_report_not_acknowledged_in_time_gets_a_notice_and_then_a_correction(
     world: KafkaFixture, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
@@ -85,7 +85,7 @@ async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(
     assert "timers run although their lane has not caught up" not in world.confide.errors("notifier").read_text()
 
 
-async def test_an_acknowledgement_that_came_while_it_was_away_is_read_before_it_says_that_we_are_telling(
+async def test_an_acknowledgement_written_while_it_was_down_is_read_before_we_are_telling_is_sent(
     world: KafkaFixture, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"

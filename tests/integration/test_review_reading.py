@@ -98,7 +98,7 @@ def test_a_position_that_no_leader_has_given_yet_is_asked_for_again(
         topics.details(request(key_id), MASTER)
 
 
-async def test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased(
+async def test_a_key_after_an_open_transaction_is_awaited_for_some_seconds_and_then_missing_not_erased(
     topics: Topics, bootstrap: str, key_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partition = partition_for(key_id.encode(), PARTITIONS)
@@ -116,7 +116,7 @@ async def test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_t
         assert await reading == DETAILS
 
 
-async def test_a_review_behind_an_open_transaction_is_found_once_that_has_ended(
+async def test_a_review_after_an_open_transaction_is_found_when_that_has_ended(
     topics: Topics, bootstrap: str, key_id: str
 ) -> None:
     asked = request(key_id)

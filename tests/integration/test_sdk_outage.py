@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 # kafka-python leaves sockets to the garbage collector if it could not connect again.
 @pytest.mark.faults
 @pytest.mark.filterwarnings(r"ignore:unclosed <socket.socket:ResourceWarning")
-def test_a_producer_says_that_kafka_is_gone_in_time_and_goes_on_once_it_is_back(
+def test_a_producer_reports_that_kafka_is_gone_in_time_and_continues_when_it_is_back(
     own_broker: Callable[[], LocalBroker],
 ) -> None:
     broker = own_broker()

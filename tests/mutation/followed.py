@@ -17,7 +17,7 @@ ROWS = (
         "A key that an open transaction may hide is waited for",
         "services/connectors/keyring.py",
         (Edit("catch_up_beyond_open_transactions(lambda: self._is_known(key_id))", "catch_up()"),),
-        (f"{_KEYRING}::test_a_key_behind_an_open_transaction_is_waited_for",),
+        (f"{_KEYRING}::test_a_key_after_an_open_transaction_is_awaited",),
     ),
     Row(
         "A report whose key may yet come is not failed at once",

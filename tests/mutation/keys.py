@@ -53,7 +53,7 @@ ROWS = (
         "The console reads beyond open transactions",
         "services/committed_reader.py",
         (Edit("ends = high_watermarks(bootstrap, sources)", "ends = consumer.end_offsets(sources)"),),
-        (f"{_CONSOLE}::test_a_review_behind_an_open_transaction_is_found_once_that_has_ended",),
+        (f"{_CONSOLE}::test_a_review_after_an_open_transaction_is_found_when_that_has_ended",),
     ),
     Row(
         "A connector with another master key does not start",
@@ -111,7 +111,7 @@ ROWS = (
         "A notice is told only by the channel that sent that notice",
         "services/notifier/channels.py",
         (Edit("            if _digest(fields) not in self._written:\n", "            if not self._written:\n"),),
-        ("tests/unit/test_notifier.py::test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_before",),
+        ("tests/unit/test_notifier.py::test_a_notice_with_a_known_id_and_other_content_was_not_sent_before",),
     ),
     Row(
         "A process that is stopped before it handles signals ends with status 0",
@@ -158,13 +158,13 @@ ROWS = (
         "The console says where an open transaction may hide a key",
         "services/committed_reader.py",
         (Edit("            hidden += [", "            _ = ["),),
-        (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
+        (f"{_CONSOLE}::test_a_key_after_an_open_transaction_is_awaited_for_some_seconds_and_then_missing_not_erased",),
     ),
     Row(
         "The console does not wait for ever",
         "services/committed_reader.py",
         (Edit("elif time.monotonic() > moved_at + _OPEN_TRANSACTION_SECONDS:", "elif False:"),),
-        (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
+        (f"{_CONSOLE}::test_a_key_after_an_open_transaction_is_awaited_for_some_seconds_and_then_missing_not_erased",),
     ),
     Row(
         "A follower counts what it passes over",

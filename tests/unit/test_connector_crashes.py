@@ -12,7 +12,7 @@ from tests.reports import Keys, encoded, report
 
 
 @pytest.mark.parametrize("late", [False, True])
-async def test_after_a_crash_at_any_step_the_report_is_told_once_and_its_end_is_written_once(
+async def test_after_a_crash_at_any_step_the_report_is_accepted_once_and_its_end_is_written_once(
     agency: AgencyServer, fixture_at: Open, late: bool
 ) -> None:
     agency.faults.add([503, Fault.DROP_AFTER_ACCEPT])

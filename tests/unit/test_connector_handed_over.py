@@ -166,7 +166,7 @@ async def test_the_person_is_known_where_the_work_itself_has_the_report(agency: 
     assert failed(fixture)[-1].person == REPORT.person
 
 
-async def test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended(
+async def test_work_of_a_report_that_finished_meanwhile_does_not_change_how_it_ended(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     fixture = fixture_at(agency.url)
@@ -189,7 +189,7 @@ async def test_a_result_that_comes_after_its_report_was_put_aside_is_no_error(
     assert fixture.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
 
 
-async def test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_said_to_be_sent(
+async def test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_recorded_as_sent(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     agency.faults.add([Fault.DROP])

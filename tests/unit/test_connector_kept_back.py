@@ -9,7 +9,7 @@ from tests.connector_fixture import Open
 from tests.reports import Keys, encoded, report, section
 
 
-async def test_a_person_who_was_erased_is_told_of_nobody(agency: AgencyServer, fixture_at: Open) -> None:
+async def test_no_agency_gets_a_report_of_an_erased_person(agency: AgencyServer, fixture_at: Open) -> None:
     keys = Keys()
     keys.keys.clear()
     fixture = fixture_at(agency.url, keys)

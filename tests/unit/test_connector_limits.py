@@ -164,7 +164,7 @@ async def test_a_permanent_refusal_ends_what_is_tried_on(agency: AgencyServer, f
 
 @pytest.mark.parametrize("policy", [RETRY_POLICIES[Agency.POLICE_101], TRYING_ON], ids=["101", "999"])
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1), timedelta(days=2)], ids=["just", "hour", "days"])
-async def test_a_report_that_comes_behind_its_limit_is_tried_before_it_is_handed_over(
+async def test_a_report_that_arrives_after_its_limit_is_tried_before_it_is_handed_over(
     agency: AgencyServer, fixture_at: Open, policy: RetryPolicy, late: timedelta
 ) -> None:
     fixture = fixture_at(agency.url, policy=policy)
@@ -173,7 +173,7 @@ async def test_a_report_that_comes_behind_its_limit_is_tried_before_it_is_handed
     assert fixture.states() == [("queued", 0), ("sent", 1), ("received", 1), ("acknowledged", 1)]
 
 
-async def test_a_report_that_comes_behind_its_limit_to_an_agency_that_is_down_is_failed_after_its_attempts(
+async def test_a_report_that_arrives_after_its_limit_at_an_agency_that_is_down_fails_after_its_attempts(
     nowhere: str, fixture_at: Open
 ) -> None:
     late = encoded(report(reported_at=START - QUICK.limit))
@@ -190,7 +190,7 @@ async def test_a_report_that_comes_behind_its_limit_to_an_agency_that_is_down_is
         assert max(each.changed_at for each in failed(fixture)) == START + FIRST_SIGHT
 
 
-async def test_a_report_that_comes_behind_its_limit_and_gets_no_slot_is_failed_without_an_attempt(
+async def test_a_report_that_arrives_after_its_limit_and_gets_no_slot_fails_without_an_attempt(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     fixture = fixture_at(agency.url)

@@ -15,9 +15,7 @@ def marks(agency: AgencyServer) -> list[bool]:
     return [line["possible_repeat"] for line in agency.log()]
 
 
-async def test_an_attempt_behind_one_whose_outcome_nobody_knows_is_marked(
-    agency: AgencyServer, fixture_at: Open
-) -> None:
+async def test_an_attempt_after_one_with_an_unknown_outcome_is_marked(agency: AgencyServer, fixture_at: Open) -> None:
     agency.faults.add([Fault.DROP_AFTER_ACCEPT, 503])
     fixture = fixture_at(agency.url)
     fixture.lane.feed(encoded(report()))
@@ -27,7 +25,7 @@ async def test_an_attempt_behind_one_whose_outcome_nobody_knows_is_marked(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_an_attempt_behind_one_that_was_refused_is_not(
+async def test_an_attempt_after_one_that_was_refused_is_not_marked(
     agency: AgencyServer, fixture_at: Open, status: int
 ) -> None:
     agency.faults.add([status])
@@ -49,7 +47,7 @@ async def test_an_attempt_that_a_crash_cut_off_makes_the_next_a_possible_repeat(
 
 
 @pytest.mark.parametrize(("fault", "marked"), [(Fault.DROP_AFTER_ACCEPT, True), (422, False)])
-async def test_what_is_sent_again_is_marked_where_an_earlier_sending_may_have_come(
+async def test_a_report_that_is_sent_again_is_marked_if_an_earlier_sending_may_have_arrived(
     agency: AgencyServer, fixture_at: Open, fault: int | Fault, marked: bool
 ) -> None:
     agency.faults.add([fault, 422])
@@ -77,7 +75,7 @@ async def sent_again(fixture: ConnectorFixture, generation: int) -> None:
 
 
 @pytest.mark.parametrize(("fault", "marked"), [(Fault.DROP_AFTER_ACCEPT, True), (401, False)])
-async def test_what_is_sent_again_after_its_work_was_put_aside_is_marked_where_an_attempt_may_have_come(
+async def test_a_report_sent_again_after_put_aside_work_is_marked_if_an_attempt_may_have_arrived(
     agency: AgencyServer, fixture_at: Open, fault: int | Fault, marked: bool
 ) -> None:
     agency.faults.add([fault, 422])
@@ -91,7 +89,7 @@ async def test_what_is_sent_again_after_its_work_was_put_aside_is_marked_where_a
     assert marks(agency) == [False, marked, marked]
 
 
-async def test_what_is_put_aside_while_an_attempt_is_under_way_is_marked_when_it_is_sent_again(
+async def test_a_report_put_aside_during_an_attempt_is_marked_when_it_is_sent_again(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     fixture = fixture_at(agency.url)

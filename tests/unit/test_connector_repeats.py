@@ -11,7 +11,7 @@ from tests.lanes import START
 from tests.reports import encoded, report
 
 
-async def test_a_report_that_comes_twice_is_told_once_pending_or_settled(
+async def test_a_report_that_arrives_twice_is_sent_once_pending_or_finished(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     fixture = fixture_at(agency.url)
@@ -27,7 +27,7 @@ async def test_a_report_that_comes_twice_is_told_once_pending_or_settled(
     assert len(agency.log()) == 1
 
 
-async def test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record(
+async def test_a_finished_report_leaves_a_small_mark_that_outlasts_its_record(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     fixture = fixture_at(agency.url)

@@ -103,7 +103,7 @@ async def test_an_older_sending_and_an_acknowledged_report_are_not_sent_again(
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["within its limit", "behind its limit"])
-async def test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_a_humans(
+async def test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_handed_over(
     agency: AgencyServer, fixture_at: Open, late: bool
 ) -> None:
     fixture = fixture_at(agency.url)
@@ -218,7 +218,9 @@ async def test_a_second_sending_that_waits_for_its_slot_ends_when_it_is_stopped(
     assert (len(steps(fixture)), len(agency.log())) == (written, 1)
 
 
-async def test_a_second_sending_behind_an_open_breaker_ends_when_it_is_stopped(nowhere: str, fixture_at: Open) -> None:
+async def test_a_second_sending_that_waits_for_an_open_breaker_ends_when_it_is_stopped(
+    nowhere: str, fixture_at: Open
+) -> None:
     fixture = fixture_at(nowhere, policy=TRYING_ON)
     fixture.lane.feed(encoded(report()))
     while fixture.clock.now < LIMIT_AT + SECOND:
@@ -259,7 +261,7 @@ async def test_a_second_sending_that_waits_outlives_a_crash_and_is_one_attempt(
     assert len(agency.log()) == 2
 
 
-async def test_a_second_sending_while_999_denies_us_access_is_a_humans_at_once(
+async def test_a_second_sending_while_999_denies_us_access_is_handed_over_at_once(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     agency.faults.add([401] * 4)
@@ -282,7 +284,7 @@ async def test_a_stop_of_an_older_sending_stops_nothing(agency: AgencyServer, fi
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_breaker_opens(
+async def test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up(
     agency: AgencyServer, fixture_at: Open, status: int
 ) -> None:
     agency.faults.add([status] * 3)
@@ -296,7 +298,7 @@ async def test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_bre
     assert "failed" not in {state for _, state, _ in steps(fixture)}
 
 
-async def test_where_999_denies_us_access_a_human_has_each_report_at_once_and_it_is_tried_on(
+async def test_if_999_denies_us_access_each_report_is_handed_over_at_once_and_tried_on(
     agency: AgencyServer, fixture_at: Open
 ) -> None:
     agency.faults.add([401, 401, 401])

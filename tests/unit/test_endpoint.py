@@ -106,7 +106,7 @@ async def test_no_more_attempts_go_out_at_once_than_there_are_connections() -> N
     assert attempts.begun == ["a", "b", "c", "d"]
 
 
-async def test_the_one_whose_limit_comes_first_goes_first_and_those_behind_theirs_come_last() -> None:
+async def test_the_earliest_limit_goes_first_and_those_past_their_limit_go_last() -> None:
     attempts = Attempts(connections=1)
     await attempts.wait("in-its-slot")
     await attempts.wait("handed-over-late", time_left=-timedelta(seconds=1))
@@ -176,7 +176,7 @@ async def test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_gr
     assert attempts.changes == [BreakerReason.NO_ANSWER]
 
 
-async def test_the_first_report_that_is_taken_is_told_once_whether_the_breaker_is_open_or_not() -> None:
+async def test_the_first_accepted_report_is_signalled_once_whether_the_breaker_is_open_or_not() -> None:
     for opens in (False, True):
         attempts = Attempts()
         await attempts.wait("unanswered")
@@ -283,7 +283,7 @@ async def test_access_that_is_denied_opens_the_breaker_at_once_and_for_that_reas
     assert attempts.changes[1:] == [None, BreakerReason.NO_ANSWER]
 
 
-async def test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_report_is_taken() -> None:
+async def test_failed_attempts_in_a_row_of_any_kind_alarm_until_a_report_is_accepted() -> None:
     attempts = Attempts()
     endpoint = attempts.endpoint
     failures: list[Callable[[], None]] = [

@@ -46,7 +46,7 @@ def silent() -> Iterator[Silent]:
     made.answers.set()
 
 
-async def test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again(
+async def test_a_request_that_is_open_at_the_end_of_a_stop_gets_503(
     silent: Silent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.http_server.GRACE_SECONDS", 0.2)
@@ -59,7 +59,7 @@ async def test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER))
 
 
-async def test_who_finds_no_thread_free_is_told_to_come_again(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_finds_no_free_thread_gets_503(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.gateway.request_handler._WAITING", 1)
     monkeypatch.setattr("services.gateway.request_handler._WAIT_SECONDS", 0.1)
     with listen("127.0.0.1", 0) as bound:

@@ -88,7 +88,7 @@ def test_an_event_of_a_lane_is_a_change_of_its_cause(
     assert (change.kind, change.step, change.changed_at) == (cause.partition("/")[0], 0, NOW)
 
 
-def test_a_lane_that_closes_leaves_the_word_to_its_next_owner() -> None:
+def test_a_lane_that_closes_leaves_its_alarms_to_its_next_owner() -> None:
     writer = Written()
     LaneAlarms(writer, "app", lambda: NOW).hear(LaneCloses("decide-2"))
     assert (writer.changes, writer.forgotten) == ([], ["lane/app/decide-2"])
@@ -140,7 +140,7 @@ def test_each_lane_of_a_connector_is_a_source_of_its_agencys_cause(why_open: Bre
 
 
 @pytest.mark.parametrize(("why_open", "state"), [*((reason, "raised") for reason in BreakerReason), (None, "cleared")])
-def test_a_connector_says_what_it_knows_for_a_lane_that_comes_and_nothing_for_one_that_went(
+def test_a_connector_reports_its_state_for_a_lane_that_opens_and_not_for_one_that_closed(
     why_open: BreakerReason | None, state: str
 ) -> None:
     writer = Written()
@@ -163,7 +163,7 @@ def test_a_wrong_file_is_a_cause_of_its_kind() -> None:
     assert change.facts == {"file": "staff_key"}
 
 
-async def test_a_breaker_that_is_open_is_said_again_for_as_long_as_it_is() -> None:
+async def test_the_alarm_of_an_open_breaker_is_repeated_while_it_is_open() -> None:
     writer = Written()
     alarm = BreakerAlarm(writer, Agency.CARE_TEAM, lambda: NOW)
     alarm.hear(LaneOpens("connector-0"))

@@ -80,7 +80,7 @@ async def test_a_narrower_record_is_no_answer_to_the_question_whether_more_is_kn
     assert [says for _, says in play.left] == [NoticeSays.HAVE_TOLD]
 
 
-async def test_a_mark_that_comes_while_we_are_telling_is_being_said_leaves_its_end_as_it_was() -> None:
+async def test_a_mark_that_arrives_while_we_are_telling_is_sent_does_not_change_its_end() -> None:
     play = ByChannel()
     play.write(by(TELLING, SMS))
     play.clock.now = TELL_BY
@@ -95,7 +95,7 @@ async def test_a_mark_that_comes_while_we_are_telling_is_being_said_leaves_its_e
     assert [end.state for end in play.ended] == [NoticeState.TOLD, NoticeState.DEFERRED]
 
 
-async def test_what_may_have_left_before_a_crash_is_not_said_again_by_a_channel_that_is_unsafe_now() -> None:
+async def test_a_notice_that_may_have_left_before_a_crash_is_not_sent_again_by_a_channel_now_unsafe() -> None:
     play = ByChannel()
     play.write(by(TOLD, SMS))
     play.work()

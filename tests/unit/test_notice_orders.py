@@ -226,7 +226,7 @@ def check(play: Play, order: Sequence[Event], thens: Sequence[Then]) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-async def test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor_taken_back(
+async def test_each_notice_is_true_when_it_leaves_and_is_neither_sent_twice_nor_taken_back(
     order: Sequence[Event],
 ) -> None:
     for thens in channels(len(order)):
@@ -251,7 +251,7 @@ async def test_a_report_acknowledged_long_after_it_was_due_is_still_a_follow_up(
 
 
 @pytest.mark.parametrize("stands", [TOLD, NOT_TOLD])
-async def test_what_was_written_while_the_notifier_was_away_is_read_before_we_are_telling_is_said(
+async def test_records_written_while_the_notifier_was_down_are_read_before_we_are_telling_is_sent(
     stands: NoticeStands,
 ) -> None:
     play = Play()
@@ -267,7 +267,7 @@ async def test_what_was_written_while_the_notifier_was_away_is_read_before_we_ar
     assert [says for _, says in play.left] == ([HAVE_TOLD] if stands is TOLD else [])
 
 
-async def test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_said_again() -> None:
+async def test_records_written_since_a_crash_are_read_before_we_are_telling_is_sent_again() -> None:
     play = Play()
     play.write(due(TELLING))
     play.clock.now = TELL_BY
@@ -293,7 +293,7 @@ async def test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_s
         (WithheldBecause.NO_CHANNEL, NoticeState.UNREACHABLE),
     ],
 )
-async def test_a_withheld_notice_is_settled_at_once_and_for_good_however_its_report_stands(
+async def test_a_withheld_notice_is_settled_at_once_and_for_good_in_every_state_of_its_report(
     stands: NoticeStands, withheld: WithheldBecause, state: NoticeState
 ) -> None:
     play = Play()
@@ -348,7 +348,7 @@ MAY_HAVE_TOLD, HAD_BEEN_TOLD = NoticeSays.MAY_HAVE_TOLD, NoticeSays.HAD_BEEN_TOL
     ],
 )
 @pytest.mark.parametrize("was_said", [True, False], ids=["after-are-telling", "before"])
-async def test_of_a_report_that_was_withdrawn_only_what_outweighs_the_notice_before_is_said(
+async def test_for_a_withdrawn_report_only_a_notice_that_outweighs_the_last_is_sent(
     stands: Sequence[NoticeStands], says: list[NoticeSays], was_said: bool
 ) -> None:
     play = Play()
@@ -366,7 +366,7 @@ async def test_of_a_report_that_was_withdrawn_only_what_outweighs_the_notice_bef
     assert [each for _, each in play.left] == expected
 
 
-async def test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known() -> None:
+async def test_a_channel_that_failed_is_tried_again_when_more_is_known() -> None:
     play = Play()
     play.reaches = False
     play.write(due(TELLING))
@@ -387,7 +387,7 @@ async def test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known()
     assert play.left == [(follow_up, HAVE_TOLD)]
 
 
-async def test_of_a_report_that_reached_nobody_nothing_more_is_said_for_the_same_record() -> None:
+async def test_a_failed_notice_is_not_sent_again_for_the_same_record() -> None:
     play = Play()
     play.reaches = False
     play.write(due(TOLD))

@@ -104,7 +104,7 @@ def test_a_follow_up_is_true_without_the_notice_before_and_has_its_reference() -
         ),
     ],
 )
-def test_of_a_report_that_was_stopped_no_more_is_said_than_is_known(says: NoticeSays, said: str) -> None:
+def test_a_notice_of_a_stopped_report_says_no_more_than_is_known(says: NoticeSays, said: str) -> None:
     assert read(says, Agency.POLICE_101, "LT-4", follows=True) == [
         f"This is about what you shared with us. {said}",
         f"{ASK} Your reference is {notice_reference(FIRST)}.",

@@ -102,7 +102,7 @@ async def test_a_notice_is_told_by_the_preferred_channel_and_settled_under_the_p
 
 
 @pytest.mark.parametrize("ahead", [0, 60], ids=["the same", "an hour ahead"])
-def test_a_notice_waits_for_no_longer_than_was_meant_whatever_the_clock_of_decide_says(path: Path, ahead: int) -> None:
+def test_a_notice_waits_no_longer_than_intended_at_any_clock_of_decide(path: Path, ahead: int) -> None:
     one, by = lane(FileChannel(path)), timedelta(minutes=ahead)
     made = due(stands=NoticeStands.TELLING, due_at=START + by, tell_by=START + by + timedelta(minutes=10))
     one.feed(encoded(made))
@@ -138,7 +138,7 @@ async def test_the_console_says_the_same_in_words() -> None:
     assert "person-1" not in said
 
 
-async def test_what_is_not_safe_to_tell_is_deferred_with_a_date_and_nothing_is_told(path: Path) -> None:
+async def test_an_unsafe_notice_is_deferred_with_a_date_and_not_sent(path: Path) -> None:
     one = lane(FileChannel(path))
     one.feed(encoded(due(channels=(), withheld_because=WithheldBecause.NOT_SAFE_TO_CONTACT)))
     assert not one.effects
@@ -149,14 +149,14 @@ async def test_what_is_not_safe_to_tell_is_deferred_with_a_date_and_nothing_is_t
 
 
 @pytest.mark.parametrize("because", [WithheldBecause.NO_CHANNEL, None])
-def test_where_there_is_no_channel_the_person_is_unreachable(path: Path, because: WithheldBecause | None) -> None:
+def test_without_a_channel_the_person_is_unreachable(path: Path, because: WithheldBecause | None) -> None:
     one = lane(FileChannel(path))
     one.feed(encoded(due(channels=(), withheld_because=because)))
     (end,) = settled(one)
     assert (end.state, end.reason, end.review_at) == (NoticeState.UNREACHABLE, "no_channel", None)
 
 
-async def test_a_channel_that_reaches_nobody_says_why() -> None:
+async def test_a_channel_that_fails_gives_its_reason() -> None:
     one = lane(Nobody())
     one.feed(encoded(due()))
     await one.settle_all()
@@ -246,7 +246,7 @@ async def test_a_notice_cut_off_while_it_was_written_is_written_again_whole(path
     ],
     ids=lambda changed: next(iter(changed)),
 )
-async def test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_before(
+async def test_a_notice_with_a_known_id_and_other_content_was_not_sent_before(
     path: Path, changed: dict[str, Any], restarted: bool
 ) -> None:
     channel = FileChannel(path)

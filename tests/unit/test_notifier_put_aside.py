@@ -75,7 +75,7 @@ async def test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing(lane:
     assert [ended.state for ended in settled(lane)] == [NoticeState.TOLD]
 
 
-def test_an_entry_that_cannot_be_read_is_said_aloud_without_its_content(
+def test_an_entry_that_cannot_be_read_is_logged_without_its_content(
     lane: Lane, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lane.put_aside(PutAside(None, None, ENTRY, b"\xff +447700900123", "ValidationError"))
@@ -86,7 +86,7 @@ def test_an_entry_that_cannot_be_read_is_said_aloud_without_its_content(
 
 
 @pytest.mark.parametrize("value", [b"\xff +447700900123", None])
-def test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_place(lane: Lane, value: bytes | None) -> None:
+def test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_location(lane: Lane, value: bytes | None) -> None:
     lane.feed(value)
     (ended,) = settled(lane)
     assert (ended.state, ended.reason, ended.person, ended.disclosures) == (NoticeState.UNREACHABLE, "rejected", "", ())

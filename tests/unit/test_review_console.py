@@ -69,7 +69,7 @@ def test_an_escalated_review_is_one_overdue_since_its_first_deadline(lane: Lane)
     assert "section" not in said
 
 
-def test_what_was_due_first_is_first_and_what_is_settled_is_only_among_all(lane: Lane) -> None:
+def test_reviews_are_ordered_by_due_time_and_settled_ones_are_only_among_all(lane: Lane) -> None:
     lane.work(admitted("d-1", concerns=concern("homelessness", state=None)), admitted("d-2", assessment=VOLUNTEER))
     index = index_of(lane)
     pressing, other = index.reviews(NOW)
@@ -105,7 +105,7 @@ def test_a_review_is_found_by_how_its_id_alone_begins(lane: Lane) -> None:
         index.find("zz")
 
 
-def test_what_is_shown_says_what_is_asked_in_the_clauses_words_and_names_nobody(lane: Lane) -> None:
+def test_a_review_is_shown_in_the_clauses_words_and_names_no_person(lane: Lane) -> None:
     turn = lane.work(admitted(assessment=VOLUNTEER, concerns=concern("suicide", plan=True, timeframe=None)))
     policies = load_policies()
     said = text(described(only(lane), decision_of(turn.outputs), policies, NOW + 6 * MINUTE))
@@ -117,7 +117,7 @@ def test_what_is_shown_says_what_is_asked_in_the_clauses_words_and_names_nobody(
     assert not any(marker in said for marker in MARKERS)
 
 
-def test_a_proposal_says_who_would_be_told(lane: Lane) -> None:
+def test_a_proposal_names_the_agencies(lane: Lane) -> None:
     turn = lane.work(admitted(assessment=VOLUNTEER))
     said = text(described(only(lane), decision_of(turn.outputs), load_policies(), NOW))
     assert "Proposed: emergency, to 999 ambulance (IR-1)." in said
@@ -136,7 +136,7 @@ def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) ->
     assert "Only the first 5 bytes of 5,242,880 are kept, as they came:\n  words" in text(as_it_came(b"words", 5 << 20))
 
 
-def test_a_conflict_is_shown_with_the_first_that_stands(lane: Lane) -> None:
+def test_a_conflict_is_shown_with_the_first_disclosure(lane: Lane) -> None:
     told = admit_lane(lambda _: None).work(told_as(), told_as(summary="Other words."))
     lane.work(*(output.value for output in told.outputs if output.topic == TopicName.ADMITTED_URGENT))
     known = only(lane)
@@ -157,7 +157,7 @@ def test_what_was_sealed_is_shown_whole() -> None:
         assert part in said
 
 
-def test_what_the_console_signs_is_authentic_and_says_nothing_of_anybody(lane: Lane) -> None:
+def test_a_signed_outcome_is_authentic_and_names_no_person(lane: Lane) -> None:
     lane.work(admitted(assessment=VOLUNTEER))
     said: dict[str, Any] = {
         "review_id": only(lane).latest.review_id,

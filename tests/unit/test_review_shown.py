@@ -57,7 +57,7 @@ def test_an_open_review_of_999_says_whether_it_is_still_tried(lane: Lane, failur
     assert said in shown(known(lane))
 
 
-def test_of_another_agency_nothing_says_that_999_is_to_be_called(lane: Lane) -> None:
+def test_a_review_of_another_agency_does_not_ask_to_call_999(lane: Lane) -> None:
     (report,) = on(lane.work(admitted(**ABUSE)), TopicName.REPORTS_101)
     delivered(lane, report, "failed", reason="limit_passed")
     assert "call 999" not in shown(known(lane))
@@ -127,7 +127,7 @@ def put_off(lane: Lane, minutes: int = 3, **changes: Any) -> dict[str, Any]:
     return review
 
 
-def test_whoever_was_not_reached_is_listed_and_shown_with_the_time_at_which_they_are_asked_again(lane: Lane) -> None:
+def test_a_person_who_was_not_reached_is_shown_with_the_time_of_the_next_question(lane: Lane) -> None:
     put_off(lane, 90)
     review = known(lane)
     assert f"{LEAD} (not reached, again 22:40)" in row(review)
@@ -152,7 +152,7 @@ def test_once_that_time_has_passed_the_review_is_overdue_since_then(lane: Lane) 
         (concern("suicide", thoughts=True, plan=True), "5 minutes"),
     ],
 )
-def test_for_how_long_it_may_be_put_off_is_said_beforehand(lane: Lane, concerns: Any, longest: str) -> None:
+def test_the_longest_time_to_put_a_review_off_is_shown(lane: Lane, concerns: Any, longest: str) -> None:
     asked(lane, concerns=concerns, safety=UNCLEAR)
     assert f"ask again at a time, nobody was reached; at most {longest} from now" in shown(only(lane))
 
@@ -191,13 +191,13 @@ def test_an_overdue_review_of_999_comes_before_one_that_was_due_earlier(lane: La
     assert [each.latest.review_id for each in found] == [unsure["review_id"], slow["review_id"]]
 
 
-def test_where_nobody_is_proposed_an_agency_has_to_be_named_and_of_an_adult_999_alone(lane: Lane) -> None:
+def test_without_a_proposal_an_agency_must_be_named_and_for_an_adult_only_999(lane: Lane) -> None:
     turn = lane.work(admitted(subject=ADULT, concerns=concern("suicide", immediate_danger="harm", plan=False)))
     text = shown(only(lane), decision=decision_of(turn.outputs))
     assert '  --confirm --agency "999 police"|"999 ambulance"\n' in text
 
 
-def test_where_somebody_is_proposed_further_agencies_may_be_named(lane: Lane) -> None:
+def test_with_a_proposal_further_agencies_may_be_named(lane: Lane) -> None:
     unconfirmed(lane)
     assert "  --confirm [--agency AGENCY]\n" in shown(only(lane))
 
@@ -210,7 +210,7 @@ def test_abuse_is_not_refused_because_they_are_safe_now(lane: Lane) -> None:
     assert "safe_after_conversation" not in shown(only(lane), decision=decision)
 
 
-def test_a_comment_is_offered_where_it_can_be_sealed_and_nowhere_else(lane: Lane) -> None:
+def test_a_comment_is_offered_only_if_it_can_be_sealed(lane: Lane) -> None:
     unconfirmed(lane)
     assert "--comment" in shown(only(lane))
     rejecting = Lane(decide())

@@ -43,7 +43,7 @@ class Connecting(DisclosureProducer):
         return self.made
 
 
-def test_behind_a_connection_that_failed_nobody_tries_at_once_again() -> None:
+def test_after_a_failed_connection_no_call_connects_again_at_once() -> None:
     producer = Connecting(None)
     producer.goes_on.set()
     for number in range(5):
