@@ -35,7 +35,7 @@ def main(seconds: str) -> int:
         background=(writer.running, following(settings.bootstrap, links)),
         instance=f"{APPLICATION}-1",
         opened=ready("worker"),
-        on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+        on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
         clock=clock,
     )
     shutdown()

@@ -57,7 +57,7 @@ class LaneAlarms:
         self._application = application
         self._clock = clock
 
-    def hear(self, event: LaneEvent) -> None:
+    def on_event(self, event: LaneEvent) -> None:
         """Turn an event of a lane or of the process's clock into a change of its cause."""
         match event:
             case LaneRefuses(lane):
@@ -146,7 +146,7 @@ class BreakerAlarm:
             if self._why_open is not None:
                 self.changed(self._why_open)
 
-    def hear(self, event: LaneEvent) -> None:
+    def on_event(self, event: LaneEvent) -> None:
         """Report the known state for a lane that opens in this process; forget a lane that closes."""
         match event:
             case LaneOpens(lane):

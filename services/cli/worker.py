@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
                 instance=slot and f"{APPLICATION}-{slot}",
                 opened=ready("worker"),
                 accepted=losses,
-                on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+                on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
                 clock=clock,
             )
         finally:

@@ -63,9 +63,9 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
 
     lanes = LaneAlarms(writer, application, clock.now)
 
-    def heard(event: LaneEvent) -> None:
-        lanes.hear(event)
-        breaker.hear(event)
+    def on_lane(event: LaneEvent) -> None:
+        lanes.on_event(event)
+        breaker.on_event(event)
 
     group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
     return run_worker(
@@ -76,7 +76,7 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
         instance=slot and f"{application}-{slot}",
         opened=opened,
         accepted=accepted,
-        on_lane=heard,
+        on_lane=on_lane,
         clock=clock,
     )
 

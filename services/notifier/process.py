@@ -56,6 +56,6 @@ def run(
         instance=slot and f"{APPLICATION}-{slot}",
         opened=opened,
         accepted=accepted,
-        on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+        on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
         clock=clock,
     )

@@ -82,7 +82,7 @@ def test_an_event_of_a_lane_is_a_change_of_its_cause(
     event: LaneEvent, cause: str, state: str, facts: dict[str, Any]
 ) -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW).hear(event)
+    LaneAlarms(writer, "app", lambda: NOW).on_event(event)
     (change,) = writer.changes
     assert (change.cause, change.state, change.facts) == (cause, state, facts)
     assert (change.kind, change.step, change.changed_at) == (cause.partition("/")[0], 0, NOW)
@@ -90,7 +90,7 @@ def test_an_event_of_a_lane_is_a_change_of_its_cause(
 
 def test_a_lane_that_closes_leaves_its_alarms_to_its_next_owner() -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW).hear(LaneCloses("decide-2"))
+    LaneAlarms(writer, "app", lambda: NOW).on_event(LaneCloses("decide-2"))
     assert (writer.changes, writer.forgotten) == ([], ["lane/app/decide-2"])
 
 
@@ -104,7 +104,7 @@ def test_a_lane_that_closes_leaves_its_alarms_to_its_next_owner() -> None:
 )
 def test_a_clock_that_was_set_is_a_cause_of_its_machine(event: LaneEvent, state: str, facts: dict[str, Any]) -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").hear(event)
+    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").on_event(event)
     (change,) = writer.changes
     assert (change.cause, change.kind, change.state, change.facts) == ("clock/app/host-1", "clock", state, facts)
 
@@ -118,7 +118,7 @@ def test_a_clock_that_was_set_is_a_cause_of_its_machine(event: LaneEvent, state:
 )
 def test_stamps_that_are_ahead_are_a_cause_of_their_own(event: LaneEvent, state: str, facts: dict[str, Any]) -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").hear(event)
+    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").on_event(event)
     (change,) = writer.changes
     assert (change.cause, change.kind, change.state, change.facts) == ("clock/app/host-1/broker", "clock", state, facts)
 
@@ -128,11 +128,11 @@ def test_each_lane_of_a_connector_is_a_source_of_its_agencys_cause(why_open: Bre
     writer = Written()
     alarm = BreakerAlarm(writer, Agency.SOCIAL_WORKER, lambda: NOW)
     for number in (0, 1):
-        alarm.hear(LaneOpens(f"connector-{number}"))
+        alarm.on_event(LaneOpens(f"connector-{number}"))
     # The state of the agency is not known yet.
     assert writer.changes == []
     alarm.changed(why_open)
-    alarm.hear(LanePutsAside("connector-1", None))
+    alarm.on_event(LanePutsAside("connector-1", None))
     said = [(change.cause, change.kind, change.source, change.state) for change in writer.changes]
     assert said == [("breaker/social_worker", "breaker", f"connector-{number}", state) for number in (0, 1)]
     facts = {} if why_open is None else {"agency": "social_worker", "reason": why_open.value}
@@ -147,8 +147,8 @@ def test_a_connector_reports_its_state_for_a_lane_that_opens_and_not_for_one_tha
     alarm = BreakerAlarm(writer, Agency.CARE_TEAM, lambda: NOW)
     alarm.changed(why_open)
     assert writer.changes == []
-    alarm.hear(LaneOpens("connector-7"))
-    alarm.hear(LaneCloses("connector-7"))
+    alarm.on_event(LaneOpens("connector-7"))
+    alarm.on_event(LaneCloses("connector-7"))
     alarm.changed(None)
     (change,) = writer.changes
     assert (change.source, change.state) == ("connector-7", state)
@@ -166,7 +166,7 @@ def test_a_wrong_file_is_a_cause_of_its_kind() -> None:
 async def test_the_alarm_of_an_open_breaker_is_repeated_while_it_is_open() -> None:
     writer = Written()
     alarm = BreakerAlarm(writer, Agency.CARE_TEAM, lambda: NOW)
-    alarm.hear(LaneOpens("connector-0"))
+    alarm.on_event(LaneOpens("connector-0"))
     async with alarm.repeating(every=0.0):
         await turns_of_the_loop()
         assert writer.changes == []
