@@ -8,7 +8,6 @@ the log at the start. A line that was cut off while it was written is removed, b
 
 import hashlib
 import json
-import os
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import structlog
-
-_log = structlog.get_logger("confide.agencies")
+from services.json_lines_file import JsonLinesFile
 
 
 class Seen(StrEnum):
@@ -49,12 +46,11 @@ class AgencyLog:
     """Log of one agency in one file; threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._lock = threading.Lock()
+        #: Digest of each accepted report. A damaged line does not show its report: a resend of that is accepted as new.
         self._accepted: dict[str, str] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._size = self._read_back()
+        self._file = JsonLinesFile(path)
+        self._file.read_back(self._take_accepted)
 
     def record(self, attempt: Attempt, at: datetime, *, refuse: bool = False) -> Seen:
         """Write the attempt to disk before this returns, and return how it was judged.
@@ -63,14 +59,14 @@ class AgencyLog:
         """
         with self._lock:
             seen = self._judge(attempt, refuse)
-            self._append(_line(attempt, at, accepted=seen is Seen.ACCEPTED))
+            self._file.append(_fields(attempt, at, accepted=seen is Seen.ACCEPTED))
             if seen is Seen.ACCEPTED and attempt.report_id is not None:
                 self._accepted[attempt.report_id] = _digest(attempt.body)
             return seen
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        self._file.close()
 
     def _judge(self, attempt: Attempt, refuse: bool) -> Seen:
         if refuse or attempt.report_id is None:
@@ -80,41 +76,9 @@ class AgencyLog:
             return Seen.ACCEPTED
         return Seen.REPEAT if before == _digest(attempt.body) else Seen.CONFLICT
 
-    def _append(self, line: bytes) -> None:
-        try:
-            written = 0
-            while written < len(line):
-                written += os.write(self._file, line[written:])
-            os.fsync(self._file)
-        except OSError:
-            os.ftruncate(self._file, self._size)
-            raise
-        self._size += len(line)
-
-    def _read_back(self) -> int:
-        content = self._path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            # Its sender had no answer and will send it again.
-            os.ftruncate(self._file, whole)
-            os.fsync(self._file)
-            _log.warning(
-                "cut off a line that was not written to its end", log=self._path.name, bytes=len(content) - whole
-            )
-        for number, line in enumerate(content[:whole].split(b"\n")[:-1], start=1):
-            try:
-                entry = json.loads(line)
-                if entry["accepted"]:
-                    self._accepted[entry["report_id"]] = _digest(entry["body"])
-            except (ValueError, LookupError, TypeError, RecursionError) as error:
-                # A damaged line does not show its report: a resend of that report is accepted as new.
-                _log.error(
-                    "passed over a line that cannot be read",
-                    log=self._path.name,
-                    line=number,
-                    error=type(error).__name__,
-                )
-        return whole
+    def _take_accepted(self, entry: Any) -> None:
+        if entry["accepted"]:
+            self._accepted[entry["report_id"]] = _digest(entry["body"])
 
 
 def reference(agency: str, report_id: str) -> str:
@@ -122,9 +86,9 @@ def reference(agency: str, report_id: str) -> str:
     return f"{agency}-{hashlib.sha256(report_id.encode()).hexdigest()[:12].upper()}"
 
 
-def _line(attempt: Attempt, at: datetime, *, accepted: bool) -> bytes:
+def _fields(attempt: Attempt, at: datetime, *, accepted: bool) -> dict[str, Any]:
     body = attempt.body if isinstance(attempt.body, dict) else {}
-    fields = {
+    return {
         "at": at.isoformat(),
         "report_id": attempt.report_id,
         "kind": body.get("kind"),
@@ -134,7 +98,6 @@ def _line(attempt: Attempt, at: datetime, *, accepted: bool) -> bytes:
         "accepted": accepted,
         "body": attempt.body,
     }
-    return json.dumps(fields).encode("ascii") + b"\n"
 
 
 def _digest(body: Any) -> str:

@@ -65,9 +65,9 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
     """Hand over to a human a record of the agency's topic that was rejected, or put aside by the runtime.
 
     The `DeliveryChanged` names the report in the record if it can be read; otherwise its id follows from the record's
-    topic, partition and offset. For a report that the connector knows nothing is written, because that would contradict
-    its own steps. The record goes to the partition of its source, in which DECIDE has the report, even if the key
-    cannot be read.
+    topic, partition and offset. For a report that the connector knows, nothing is written, because that would
+    contradict its own steps. The record goes to the partition of its source, in which DECIDE has the report, even if
+    the key cannot be read.
     """
     reason = PUT_ASIDE if isinstance(invalid, PoisonRecord) else REJECTED
     report = _readable(record.value)

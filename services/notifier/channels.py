@@ -4,7 +4,6 @@ import asyncio
 import errno
 import hashlib
 import json
-import os
 import sys
 import threading
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Protocol, TextIO
 import structlog
 
 from schemas.vocabulary import ContactChannel
+from services.json_lines_file import JsonLinesFile
 from services.notifier.notice import Notice
 
 #: Wait before a write that the disk refused is tried again (seconds).
@@ -69,12 +69,12 @@ class FileChannel:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = JsonLinesFile(path)
         # A lock for threads: when a lane closes, its notice may still be written while another lane's follows.
         self._lock = threading.Lock()
-        #: Digests of the lines in the file.
-        self._written = self._read_back(path)
+        #: Digests of the lines in the file. A damaged line does not show its notice, so that may be written again.
+        self._written: set[bytes] = set()
+        self._file.read_back(lambda fields: self._written.add(_digest(fields)))
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
         """Write the notice to disk before this returns; if the disk refuses it, try again until it is written."""
@@ -93,40 +93,13 @@ class FileChannel:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        self._file.close()
 
     def _append_once(self, fields: Mapping[str, Any]) -> None:
         with self._lock:
             if _digest(fields) not in self._written:
-                self._append(json.dumps(fields).encode("ascii") + b"\n")
+                self._file.append(fields)
                 self._written.add(_digest(fields))
-
-    def _append(self, line: bytes) -> None:
-        end = os.fstat(self._file).st_size
-        rest = line
-        try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-            os.fsync(self._file)
-        except OSError:
-            # Without this the next notice would follow a part of this line, and neither could be read.
-            os.ftruncate(self._file, end)
-            raise
-
-    def _read_back(self, path: Path) -> set[bytes]:
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            os.ftruncate(self._file, whole)
-            _log.warning("cut off a notice that was not written to its end", bytes=len(content) - whole)
-        written = set()
-        for number, line in enumerate(content[:whole].split(b"\n")[:-1], start=1):
-            try:
-                written.add(_digest(json.loads(line)))
-            except (ValueError, RecursionError) as error:
-                # A damaged line does not show which notice it was, so that notice may be written again.
-                _log.error("passed over a line that cannot be read", line=number, error=type(error).__name__)
-        return written
 
 
 def _fields(notice: Notice, by: ContactChannel) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Topics:
     def details(self, request: ReviewRequested, master_key: bytes) -> SealedDetails | None:
         """Return the opened section of a review, None if the tombstone of its key was read.
 
-        Raises `KeyMissing` if neither key nor tombstone was read, and `CannotOpen` if the key does not open it.
+        Raises `KeyMissing` if neither key nor tombstone was read, and `CannotOpen` if the keys here do not open it.
         """
         data_key = self.data_key(request, master_key)
         if data_key is None or request.section is None:

@@ -304,7 +304,7 @@ async def test_a_notice_that_could_be_written_in_part_only_spoils_no_other_and_i
     refusals: list[int] = []
     other = notice(due(notification_id="notification-2"))
     with monkeypatch.context() as disk:
-        disk.setattr("services.notifier.channels.os.write", lambda file, line: full(file, line[:30]))
+        disk.setattr("services.json_lines_file.os.write", lambda file, line: full(file, line[:30]))
         disk.setattr("services.notifier.channels._AGAIN_SECONDS", 0.01)
         telling = asyncio.create_task(channel.tell(other))
         async with asyncio.timeout(5):
