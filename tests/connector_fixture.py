@@ -46,7 +46,7 @@ class Call:
 
 
 class EndpointClock:
-    """Clock of an endpoint: it shows the fixture's time, and `reach` moves that to a scheduled call."""
+    """Clock of an endpoint: it shows the connector's time, and `reach` moves that to a scheduled call."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -15,120 +15,120 @@ def marks(agency: AgencyServer) -> list[bool]:
     return [line["possible_repeat"] for line in agency.log()]
 
 
-async def test_an_attempt_after_one_with_an_unknown_outcome_is_marked(agency: AgencyServer, fixture_at: Open) -> None:
+async def test_an_attempt_after_one_with_an_unknown_outcome_is_marked(agency: AgencyServer, connector_at: Open) -> None:
     agency.faults.add([Fault.DROP_AFTER_ACCEPT, 503])
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
-    await fixture.finish()
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
+    await connector.finish()
     assert marks(agency) == [False, True, True]
     assert len({str(line["body"]) for line in agency.log()}) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_an_attempt_after_one_that_was_refused_is_not_marked(
-    agency: AgencyServer, fixture_at: Open, status: int
+    agency: AgencyServer, connector_at: Open, status: int
 ) -> None:
     agency.faults.add([status])
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
-    await fixture.finish()
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
+    await connector.finish()
     assert marks(agency) == [False, False]
 
 
 async def test_an_attempt_that_a_crash_cut_off_makes_the_next_a_possible_repeat(
-    agency: AgencyServer, fixture_at: Open
+    agency: AgencyServer, connector_at: Open
 ) -> None:
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
     with pytest.raises(Crash):
-        await fixture.crash_after_attempt()
-    await fixture.finish()
+        await connector.crash_after_attempt()
+    await connector.finish()
     assert marks(agency) == [False, True]
 
 
 @pytest.mark.parametrize(("fault", "marked"), [(Fault.DROP_AFTER_ACCEPT, True), (422, False)])
 async def test_a_report_that_is_sent_again_is_marked_if_an_earlier_sending_may_have_arrived(
-    agency: AgencyServer, fixture_at: Open, fault: int | Fault, marked: bool
+    agency: AgencyServer, connector_at: Open, fault: int | Fault, marked: bool
 ) -> None:
     agency.faults.add([fault, 422])
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
-    await fixture.finish()
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
+    await connector.finish()
     at = LIMIT_AT + SECOND
-    fixture.reach(at)
+    connector.reach(at)
     agency.faults.clear()
-    fixture.lane.feed(again(at))
-    await fixture.finish()
+    connector.lane.feed(again(at))
+    await connector.finish()
     assert marks(agency)[-1] is marked
 
 
-def put_aside(fixture: ConnectorFixture) -> None:
+def put_aside(connector: ConnectorFixture) -> None:
     """Let the runtime put aside the timer of the report's next attempt: a human has the report."""
-    fixture.lane.put_aside(PutAside(ID, None, b"report/" + ID, fixture.lane.state[b"report/" + ID], "KeyError"))
+    connector.lane.put_aside(PutAside(ID, None, b"report/" + ID, connector.lane.state[b"report/" + ID], "KeyError"))
 
 
-async def sent_again(fixture: ConnectorFixture, generation: int) -> None:
+async def sent_again(connector: ConnectorFixture, generation: int) -> None:
     at = LIMIT_AT + generation * SECOND
-    fixture.reach(at)
-    fixture.lane.feed(again(at, generation))
-    await fixture.finish()
+    connector.reach(at)
+    connector.lane.feed(again(at, generation))
+    await connector.finish()
 
 
 @pytest.mark.parametrize(("fault", "marked"), [(Fault.DROP_AFTER_ACCEPT, True), (401, False)])
 async def test_a_report_sent_again_after_put_aside_work_is_marked_if_an_attempt_may_have_arrived(
-    agency: AgencyServer, fixture_at: Open, fault: int | Fault, marked: bool
+    agency: AgencyServer, connector_at: Open, fault: int | Fault, marked: bool
 ) -> None:
     agency.faults.add([fault, 422])
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
-    await fixture.step()
-    put_aside(fixture)
-    await sent_again(fixture, 2)
-    await sent_again(fixture, 3)
-    assert [each for each in steps(fixture) if each[1] == "failed"][-1] == (2, "failed", 1)
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
+    await connector.step()
+    put_aside(connector)
+    await sent_again(connector, 2)
+    await sent_again(connector, 3)
+    assert [each for each in steps(connector) if each[1] == "failed"][-1] == (2, "failed", 1)
     assert marks(agency) == [False, marked, marked]
 
 
 async def test_a_report_put_aside_during_an_attempt_is_marked_when_it_is_sent_again(
-    agency: AgencyServer, fixture_at: Open
+    agency: AgencyServer, connector_at: Open
 ) -> None:
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
-    fixture.during_attempt(lambda: put_aside(fixture) if ID not in fixture.lane.timers else None)
-    await fixture.step()
-    fixture.crash()
-    await sent_again(fixture, 2)
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
+    connector.during_attempt(lambda: put_aside(connector) if ID not in connector.lane.timers else None)
+    await connector.step()
+    connector.crash()
+    await sent_again(connector, 2)
     assert marks(agency) == [False, True]
 
 
 async def test_what_is_put_aside_and_cannot_be_read_may_have_reached_its_agency(
-    agency: AgencyServer, fixture_at: Open
+    agency: AgencyServer, connector_at: Open
 ) -> None:
     agency.faults.add([401])
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
-    await fixture.step()
-    fixture.lane.state[b"standing/" + ID] = b"\xff damaged"
-    put_aside(fixture)
-    await sent_again(fixture, 2)
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
+    await connector.step()
+    connector.lane.state[b"standing/" + ID] = b"\xff damaged"
+    put_aside(connector)
+    await sent_again(connector, 2)
     assert marks(agency) == [False, True]
 
 
 @pytest.mark.parametrize("is_readable", [True, False], ids=["the report can be read", "nothing can be read"])
 async def test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending(
-    agency: AgencyServer, fixture_at: Open, is_readable: bool
+    agency: AgencyServer, connector_at: Open, is_readable: bool
 ) -> None:
     agency.faults.add([422, 503])
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()))
-    await fixture.finish()
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()))
+    await connector.finish()
     at = LIMIT_AT + SECOND
-    fixture.reach(at)
-    fixture.lane.feed(again(at))
-    await fixture.step()
+    connector.reach(at)
+    connector.lane.feed(again(at))
+    await connector.step()
     damaged = [b"standing/", *([] if is_readable else [b"report/"])]
     for name in damaged:
-        fixture.lane.state[name + ID] = b"\xff damaged"
-    put_aside(fixture)
-    assert steps(fixture)[-1] == (2, "failed", 0)
-    assert fixture.lane.state == {b"done/" + ID: b"2 failed unsure"}
+        connector.lane.state[name + ID] = b"\xff damaged"
+    put_aside(connector)
+    assert steps(connector)[-1] == (2, "failed", 0)
+    assert connector.lane.state == {b"done/" + ID: b"2 failed unsure"}

@@ -12,52 +12,52 @@ from tests.reports import encoded, report
 
 
 async def test_a_report_that_arrives_twice_is_sent_once_pending_or_finished(
-    agency: AgencyServer, fixture_at: Open
+    agency: AgencyServer, connector_at: Open
 ) -> None:
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report()), encoded(report()))
-    fixture.lane.feed(encoded(report()))
-    await fixture.finish()
-    fixture.lane.feed(encoded(report()))
-    assert not fixture.lane.effects
-    fixture.crash()
-    fixture.lane.feed(encoded(report()))
-    assert not fixture.lane.effects
-    assert len(fixture.states()) == 4
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report()), encoded(report()))
+    connector.lane.feed(encoded(report()))
+    await connector.finish()
+    connector.lane.feed(encoded(report()))
+    assert not connector.lane.effects
+    connector.crash()
+    connector.lane.feed(encoded(report()))
+    assert not connector.lane.effects
+    assert len(connector.states()) == 4
     assert len(agency.log()) == 1
 
 
 async def test_a_finished_report_leaves_a_small_mark_that_outlasts_its_record(
-    agency: AgencyServer, fixture_at: Open
+    agency: AgencyServer, connector_at: Open
 ) -> None:
-    fixture = fixture_at(agency.url)
+    connector = connector_at(agency.url)
     made = encoded(report(reported_at=START))
-    fixture.lane.feed(made)
-    await fixture.step()
+    connector.lane.feed(made)
+    await connector.step()
     mark = {b"done/" + report().report_id.encode(): b"1 acknowledged"}
-    assert fixture.lane.state == mark
-    assert not fixture.lane.timers
+    assert connector.lane.state == mark
+    assert not connector.lane.timers
     # Read again on the last day on which the topic has it, the report is not sent again.
-    fixture.clock.now = START + timedelta(days=OUTCOME_DAYS + SEGMENT_DAYS)
-    fixture.lane.pass_time()
-    fixture.lane.feed(made)
-    assert not fixture.lane.effects
-    assert fixture.lane.state == mark
-    fixture.clock.now = START + FINISHED_FOR
-    fixture.lane.pass_time()
-    assert fixture.lane.state == {}
+    connector.clock.now = START + timedelta(days=OUTCOME_DAYS + SEGMENT_DAYS)
+    connector.lane.pass_time()
+    connector.lane.feed(made)
+    assert not connector.lane.effects
+    assert connector.lane.state == mark
+    connector.clock.now = START + FINISHED_FOR
+    connector.lane.pass_time()
+    assert connector.lane.state == {}
 
 
 async def test_a_mark_that_has_ended_is_no_mark_though_it_is_not_swept_yet(
-    agency: AgencyServer, fixture_at: Open
+    agency: AgencyServer, connector_at: Open
 ) -> None:
-    fixture = fixture_at(agency.url)
-    fixture.lane.feed(encoded(report(reported_at=START)))
-    await fixture.finish()
-    fixture.clock.now = START + FINISHED_FOR
-    fixture.lane.feed(encoded(report(reported_at=fixture.clock.now)))
-    assert [type(effect) for effect, _ in fixture.lane.effects] == [Attempt]
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report(reported_at=START)))
+    await connector.finish()
+    connector.clock.now = START + FINISHED_FOR
+    connector.lane.feed(encoded(report(reported_at=connector.clock.now)))
+    assert [type(effect) for effect, _ in connector.lane.effects] == [Attempt]
     # It is sent again under its old id with other content, which the agency does not take for the first.
-    await fixture.finish()
-    assert (fixture.states()[-1], fixture.deliveries()[-1].reason) == (("failed", 1), "status_409")
+    await connector.finish()
+    assert (connector.states()[-1], connector.deliveries()[-1].reason) == (("failed", 1), "status_409")
     assert agency.accepted() == [report().report_id]
