@@ -1,4 +1,4 @@
-"""A connector against an agency inside a test: it can crash, and the test moves the time."""
+"""A connector and an agency inside a test: the connector can crash, and the test moves the clock."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from streams.runtime.lane.state import Entry
 from tests.lanes import START, Clock, Lane
 from tests.reports import Keys
 
-#: The waits of 999, with a time limit of an attempt that is short enough for a test.
+#: The waits of 999, and a limit for an attempt that is short enough for a test.
 QUICK = RetryPolicy(
     limit=timedelta(seconds=60),
     attempt_timeout=timedelta(seconds=2),
@@ -35,7 +35,7 @@ PARTITION = 3
 
 @dataclass
 class Call:
-    """A scheduled call of a test clock."""
+    """A scheduled call of a test's clock."""
 
     when: float
     callback: Callable[[], object]
@@ -46,7 +46,7 @@ class Call:
 
 
 class EndpointClock:
-    """Clock of an endpoint: it shows the connector's time, and `reach` moves that to a scheduled call."""
+    """An endpoint's clock: it returns the fixture's time, and `reach` moves that time to a scheduled call."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -63,12 +63,12 @@ class EndpointClock:
         return call
 
     def next_call(self) -> float | None:
-        """Return the time of the next scheduled call, None if there is none."""
+        """Return the time of the endpoint's next call; None if it has scheduled none."""
         self._calls = [call for call in self._calls if not call.is_cancelled]
         return min((call.when for call in self._calls), default=None)
 
     def reach(self, when: float) -> None:
-        """Move the time on and make the calls that are due."""
+        """Move the time to `when` and make the calls that are due."""
         self._clock.now = max(self._clock.now, START + timedelta(seconds=when))
         for call in [call for call in self._calls if not call.is_cancelled and call.when <= self.time()]:
             call.cancel()
@@ -76,7 +76,7 @@ class EndpointClock:
 
 
 class Crash(Exception):
-    """The end of the process, at the point that the test chose."""
+    """A crash of the process that a test causes."""
 
 
 class ConnectorFixture:
@@ -92,13 +92,13 @@ class ConnectorFixture:
         self.lane = self._open(())
 
     def crash(self) -> None:
-        """Lose the effects that wait or run; the state stays."""
+        """Lose the work in flight; the state stays."""
         written = self.lane.outputs
         self.lane = self._open(self.lane.changelog)
         self.lane.outputs = written + self.lane.outputs
 
     async def crash_after_attempt(self) -> None:
-        """Make the oldest attempt and raise `Crash` before its outcome can be written."""
+        """Make the oldest attempt, and raise `Crash` before its result is written."""
 
         def crash() -> None:
             raise Crash
@@ -110,7 +110,7 @@ class ConnectorFixture:
             self.crash()
 
     def during_attempt(self, happens: Callable[[], None]) -> None:
-        """Run this in each attempt, after the agency answered and before the lane gets the result."""
+        """Call `happens` in each attempt, after the agency answered and before the lane receives the result."""
         agent = self.lane.agent
         perform = agent.perform
 
@@ -122,7 +122,7 @@ class ConnectorFixture:
         agent.perform = made  # type: ignore[method-assign]
 
     def reach(self, at: datetime) -> None:
-        """Move the time to `at` and run what is due."""
+        """Move the time to `at` and run the timers that are due."""
         self.clock.now = at
         self.lane.pass_time()
 
@@ -130,7 +130,7 @@ class ConnectorFixture:
         return bool(self.lane.effects or self.lane.timers)
 
     async def step(self) -> None:
-        """Finish an effect that was started, else move the time to the next timer."""
+        """Finish the effects that were started; if there are none, move the time to the next timer."""
         if self.lane.effects:
             await self._settle()
             return
@@ -148,7 +148,7 @@ class ConnectorFixture:
         return [(each.state.value, each.attempt) for each in self.deliveries()]
 
     async def _settle(self) -> None:
-        """Finish an effect; while it waits for its slot, the time moves to the next timer or probe."""
+        """Finish an effect; while it waits for its slot, move the time to the next timer or probe."""
         settling = asyncio.create_task(self.lane.settle())
         while not settling.done():
             self.time.called.clear()
