@@ -2,8 +2,8 @@
 
 A Kafka producer may compress a batch with any codec, and no field of the batch gives its unpacked size: with zstd,
 1 MiB on the wire can become 32 GiB. aiokafka and kafka-python unpack without a limit and could take all memory. So
-Confide's readers on both clients (`streams.runtime.fetcher_patch`, `services.sdk.reading`) unpack here. See decision
-0019.
+Confide's readers on both clients (`streams.runtime.fetcher_patch`, `services.committed_reader`) unpack here. See
+decision 0019.
 
 Format: https://kafka.apache.org/documentation/#recordbatch. Kafka 4 accepts no older format, so every batch is read as
 format 2; its checksum shows damage.

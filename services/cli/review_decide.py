@@ -186,8 +186,8 @@ def _sealed(
 
     from schemas.errors import Invalid
     from schemas.records import SealedComment
+    from services.review.errors import KeyMissing
     from services.review.options import as_options
-    from services.review.reading import KeyMissing
     from services.settings import SettingsError
     from streams.domain.sealing import NONCE_BYTES, CannotOpen, seal_comment
 

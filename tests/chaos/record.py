@@ -12,7 +12,7 @@ from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.topics import CATALOGUE, TopicName, rejected
-from services.sdk.reading import committed_reader, high_watermarks
+from services.committed_reader import committed_reader, high_watermarks
 from tests.chaos.plan import PARTITIONS
 
 SOURCES = (

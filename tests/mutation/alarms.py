@@ -15,7 +15,7 @@ _SAID = "tests/unit/test_lane_alarms.py::"
 ROWS = (
     Row(
         "A change that comes while an earlier one is written is written too",
-        "services/sdk/alarm_writer.py",
+        "services/alarm/alarm_writer.py",
         (Edit("if self._waiting.get(name) is change:", "if True:"),),
         (
             "tests/unit/test_alarm_writer.py::test_a_change_that_comes_during_the_write_of_an_earlier_one_is_written_too",
@@ -79,11 +79,11 @@ ROWS = (
         "Alarm: a lane says again when it opens that it put work aside",
         "streams/runtime/lane/lane.py",
         (Edit("if self._opened.has_put_aside:", "if False:"),),
-        (_WRITER + "test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_opens_within_the_hour",),
+        (_WRITER + "test_a_lane_raises_the_alarm_for_put_aside_work_and_again_when_it_opens_within_the_hour",),
     ),
     Row(
         "Alarm: what could not be written is tried again",
-        "services/sdk/alarm_writer.py",
+        "services/alarm/alarm_writer.py",
         (Edit("                self._has_come.set()\n", "                pass\n"),),
         (_WRITER + "test_what_changes_while_kafka_is_away_is_written_once_it_is_back_the_newest_of_each_cause",),
     ),
@@ -143,9 +143,7 @@ ROWS = (
         "Alarm: a report that is taken ends the row of failures",
         "services/connectors/endpoint.py",
         (Edit("        self._failed = 0\n        if not self._was_taken", "        if not self._was_taken"),),
-        (
-            "tests/unit/test_endpoint.py::test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_report_is_taken",
-        ),
+        ("tests/unit/test_endpoint.py::test_failed_attempts_in_a_row_of_any_kind_alarm_until_a_report_is_accepted",),
     ),
     Row(
         "Alarm: only a report that is taken is a sign that the agency works",
@@ -224,7 +222,7 @@ ROWS = (
     ),
     Row(
         "Alarm: a connector speaks for each lane that comes to it",
-        "services/sdk/lane_alarms.py",
+        "services/alarm/lane_alarms.py",
         (
             Edit(
                 "                self._lanes.add(lane)\n                self._put(lane)\n",
@@ -232,7 +230,7 @@ ROWS = (
             ),
         ),
         (
-            "tests/unit/test_lane_alarms.py::test_a_connector_says_what_it_knows_for_a_lane_that_comes_and_nothing_for_one_that_went",
+            "tests/unit/test_lane_alarms.py::test_a_connector_reports_its_state_for_a_lane_that_opens_and_not_for_one_that_closed",
         ),
     ),
     Row(
@@ -255,9 +253,9 @@ ROWS = (
     ),
     Row(
         "Alarm's time: a breaker that is open is said again and again",
-        "services/sdk/lane_alarms.py",
+        "services/alarm/lane_alarms.py",
         (Edit("                self.changed(self._why_open)\n", "                pass\n"),),
-        (_SAID + "test_a_breaker_that_is_open_is_said_again_for_as_long_as_it_is",),
+        (_SAID + "test_the_alarm_of_an_open_breaker_is_repeated_while_it_is_open",),
     ),
     Row(
         "Alarm's time: a connector repeats that its breaker is open",

@@ -4,6 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _REPORTS = "streams/agents/open_reports.py"
 _CONNECTOR = "services/connectors/connector.py"
+_ANSWERS = "services/connectors/answers.py"
 _DECIDE = "tests/unit/test_decide_hand_over.py::"
 _PHONE = "tests/unit/test_decide_told_by_phone.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
@@ -77,7 +78,7 @@ ROWS = (
         "A report that staff stopped further on in its batch is nobody's to see to",
         _CONNECTOR,
         (Edit("        if is_stopped:\n", "        if False:\n"),),
-        (_STAFF + "test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_a_humans",),
+        (_STAFF + "test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_handed_over",),
     ),
     Row(
         "A report that is stopped is tried no more",
@@ -87,7 +88,7 @@ ROWS = (
     ),
     Row(
         "An attempt under way when its report is stopped is the last",
-        _CONNECTOR,
+        _ANSWERS,
         (Edit("            case _ if progress.is_stopped:\n", "            case _ if False:\n"),),
         (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
     ),
@@ -107,19 +108,19 @@ ROWS = (
         "Where the agency denies us access nothing is given up",
         "streams/domain/delivery.py",
         (Edit("        401: _R.DENIED,\n", "        401: _R.FAIL,\n"),),
-        (_STAFF + "test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_breaker_opens",),
+        (_STAFF + "test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up",),
     ),
     Row(
         "Where the agency denies us access the breaker opens at once",
         "services/connectors/attempts.py",
         (Edit("                self._endpoint.denied(attempt.report_id)\n", "                pass\n"),),
-        (_STAFF + "test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_breaker_opens",),
+        (_STAFF + "test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up",),
     ),
     Row(
         "Where 999 denies us access a human has each report at once",
         "services/connectors/endpoint.py",
         (Edit("self._is_denied and self._policy.tries_on and (", "False and ("),),
-        (_STAFF + "test_where_999_denies_us_access_a_human_has_each_report_at_once_and_it_is_tried_on",),
+        (_STAFF + "test_if_999_denies_us_access_each_report_is_handed_over_at_once_and_tried_on",),
     ),
     Row(
         "An absence is one, however many reports wait",
@@ -277,14 +278,14 @@ ROWS = (
     Row(
         "A stop ends the limit too",
         _CONNECTOR,
-        (Edit("            turn.unschedule(kept.limit_timer(stopped.report_id))\n", ""),),
+        (Edit("            turn.unschedule(report_store.limit_timer(stopped.report_id))\n", ""),),
         (_STAFF + "test_a_stop_ends_the_limit_of_the_attempt_that_is_under_way",),
     ),
     Row(
         "A second sending while 999 denies us access is a human's at once",
         _CONNECTOR,
         (Edit("is_first=progress.state is DeliveryState.QUEUED", "is_first=progress.attempt == 0"),),
-        (_STAFF + "test_a_second_sending_while_999_denies_us_access_is_a_humans_at_once",),
+        (_STAFF + "test_a_second_sending_while_999_denies_us_access_is_handed_over_at_once",),
     ),
     Row(
         "A report whose connector was away is tried at once when it is back",

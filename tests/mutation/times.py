@@ -255,6 +255,6 @@ ROWS = (
         "Time: a notice waits for no longer than was meant",
         "services/notifier/notifier.py",
         (Edit("at = min(tell_by, turn.now + max(timedelta(0), tell_by - due.due_at))", "at = tell_by"),),
-        (_NOTIFIER + "test_a_notice_waits_for_no_longer_than_was_meant_whatever_the_clock_of_decide_says",),
+        (_NOTIFIER + "test_a_notice_waits_no_longer_than_intended_at_any_clock_of_decide",),
     ),
 )

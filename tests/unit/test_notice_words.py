@@ -1,4 +1,4 @@
-"""What a fifteen-year-old reads: each notice whole, in the policy's plain words and with a reference to ask with."""
+"""The notices that a fifteen-year-old reads: whole texts, in the policy's plain words, with a reference to quote."""
 
 import re
 from datetime import UTC, datetime
@@ -104,7 +104,7 @@ def test_tell_3_a_follow_up_is_true_alone_and_has_the_reference_to_ask_with() ->
         ),
     ],
 )
-def test_of_a_report_that_was_stopped_no_more_is_said_than_is_known(says: NoticeSays, said: str) -> None:
+def test_a_notice_of_a_stopped_report_says_no_more_than_is_known(says: NoticeSays, said: str) -> None:
     assert read(says, Agency.POLICE_101, "LT-4", follows=True) == [
         f"This is about what you shared with us. {said}",
         f"{ASK} Your reference is {notice_reference(FIRST)}.",
@@ -123,7 +123,7 @@ def test_a_clause_of_a_later_policy_is_named() -> None:
 @pytest.mark.parametrize("clause", [*IMMEDIATE_RISK, *LONG_TERM])
 def test_what_is_said_of_a_clause_is_said_to_the_reader_claims_nothing_done_and_asks_for_no_facts(clause: str) -> None:
     plain = POLICY.words_of(clause).plain
-    # In "we are telling" too, and where another agency than usual is told.
+    # The words must fit "we are telling" too, and an agency other than the usual one.
     assert not re.search(r"\bwe(?:'ve| have) (?:told|asked)\b", plain, re.IGNORECASE)
     assert not re.search(r"\bthey (?:are|have|intend|might)\b|\btheir (?:life|own)\b", plain)
     assert len(plain) < 220
@@ -139,5 +139,5 @@ def test_a_reference_is_short_cannot_be_misread_and_is_one_for_each_first_notice
     references = {notice_reference(f"notice-{number}") for number in range(2_000)}
     assert len(references) == 2_000
     assert all(re.fullmatch(r"[2-9A-HJ-NP-Z]{8}", reference) for reference in references)
-    # People have it on paper: it stays the same.
+    # People may have it on paper, so it must stay the same.
     assert notice_reference(FIRST) == "VMY6492W"

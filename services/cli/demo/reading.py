@@ -25,7 +25,7 @@ from schemas.records import (
 from schemas.rejection import REJECTED_PREFIX
 from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
-from services.sdk.reading import Place, committed_reader, high_watermarks
+from services.committed_reader import RecordLocation, committed_reader, high_watermarks
 
 _MODELS = {
     model.__name__: model
@@ -72,7 +72,7 @@ class Reader:
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
         #: What ended the reading, if anything did.
         self.error: Exception | None = None
-        self.passed_over: list[Place] = []
+        self.passed_over: list[RecordLocation] = []
 
     def start(self) -> None:
         """Begin to read, from the beginning of every topic."""
@@ -104,7 +104,7 @@ class Reader:
         try:
             name, fields = _fields(record)
         except (Unreadable, ValidationError):
-            self.passed_over.append(Place.of(record))
+            self.passed_over.append(RecordLocation.of(record))
             return
         self._take(name, fields, at)
 
