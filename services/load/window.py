@@ -42,17 +42,17 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where a window runs: the environment and log folder of its parts, and what binds them to this process."""
+class WindowEnvironment:
+    """Environment of a window: variables, log folder and command prefix of its two processes, hooks and limit."""
 
-    environment: Mapping[str, str]
+    variables: Mapping[str, str]
     logs: Path
     #: What comes before the interpreter on the parts' command lines.
-    bound: Sequence[str] = ()
+    command_prefix: Sequence[str] = ()
     #: Called several times a second; raises what ends the window early.
     check: Callable[[], None] = lambda: None
     #: Awaited between the backlog and the open loop.
-    filled: Callable[[], Awaitable[None]] | None = None
+    backlog_filled: Callable[[], Awaitable[None]] | None = None
     #: How long answers may take after the last record was due, in seconds.
     settle_seconds: float = 120.0
 
@@ -91,26 +91,26 @@ class Window:
         return faults
 
 
-async def measure(options: Options, surroundings: Surroundings, show: Callable[[Progress], None]) -> Window:
+async def measure(options: Options, environment: WindowEnvironment, show: Callable[[Progress], None]) -> Window:
     """Run one window; raise `PartLost` where a part of it ends early."""
     run = secrets.token_hex(6)
     task = {"plan": {"options": options.fields(), "run": run}}
-    async with _part("observer", surroundings) as observer, _part("generator", surroundings) as generator:
+    async with _part("observer", environment) as observer, _part("generator", environment) as generator:
         observer.tell(task)
         generator.tell(task)
-        view = _Watch(options, observer, generator, surroundings.check, show)
+        view = _Watch(options, observer, generator, environment.check, show)
         # Observer first: what is sent before it stands at the topics' ends, it would not see.
         await view.until(lambda: observer.has("ready") and generator.has("ready"))
         generator.tell({"fill": True})
         await view.until(lambda: generator.has("filled"))
-        if surroundings.filled is not None:
-            await surroundings.filled()
+        if environment.backlog_filled is not None:
+            await environment.backlog_filled()
         start = time.monotonic() + _AHEAD_SECONDS
         for part in (observer, generator):
             part.tell({"start": start})
         view.start = start
         await view.until(lambda: generator.has("ended"))
-        limit = max(start + options.seconds, time.monotonic()) + surroundings.settle_seconds
+        limit = max(start + options.seconds, time.monotonic()) + environment.settle_seconds
         await view.until(lambda: view.observed("settled", False) or time.monotonic() > limit)
         settled_after = time.monotonic() - start if view.observed("settled", False) else None
         await asyncio.sleep(_QUIET_SECONDS)
@@ -170,15 +170,15 @@ class _Part:
 
 
 @asynccontextmanager
-async def _part(name: str, surroundings: Surroundings) -> AsyncIterator[_Part]:
-    path = surroundings.logs / f"{name}.log"
+async def _part(name: str, environment: WindowEnvironment) -> AsyncIterator[_Part]:
+    path = environment.logs / f"{name}.log"
     with path.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *surroundings.bound,
+            *environment.command_prefix,
             sys.executable,
             "-m",
             f"services.load.{name}",
-            env=dict(surroundings.environment),
+            env=dict(environment.variables),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,

@@ -15,7 +15,7 @@ from infra.broker import KAFKA_VERSION
 from infra.broker.configuration import SINGLE_NODE
 from infra.broker.probe import free_port
 from infra.images.connected import connected
-from services.cli.demo.processes import DEMO_PROCESSES
+from services.cli.deployment.processes import DEMO_PROCESSES
 from services.cli.verbs import app
 from tests.brokers import IMAGE
 

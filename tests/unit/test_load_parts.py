@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.load.window import Surroundings, _part
+from services.load.window import WindowEnvironment, _part
 
 
 class Process:
@@ -46,7 +46,7 @@ async def test_a_test_that_is_cancelled_while_a_part_stops_is_cancelled(
     monkeypatch.setattr("services.load.window.asyncio.create_subprocess_exec", started)
 
     async def test() -> str:
-        async with _part("generator", Surroundings({}, tmp_path, ())):
+        async with _part("generator", WindowEnvironment({}, tmp_path, ())):
             await asyncio.sleep(0)
         return "went on"
 
