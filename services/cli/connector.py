@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
+from infra.telemetry import configure, shutdown
+from schemas.vocabulary import Agency
+from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
+from services.cli.ready import ready
+from services.connectors.process import run
+from services.sdk.master_key import check_master_key
 
 
 class AgencyName(StrEnum):
@@ -29,13 +35,6 @@ def connector(
     accept: Accept = None,
 ) -> None:
     """Tell an agency of its reports until stopped."""
-    from infra.telemetry import configure, shutdown
-    from schemas.vocabulary import Agency
-    from services.cli.environment import settings_with_kafka
-    from services.cli.ready import ready
-    from services.connectors.process import run
-    from services.sdk.master_key import check_master_key
-
     settings = settings_with_kafka()
     keys = settings.keys()
     name = f"connector-{agency}"

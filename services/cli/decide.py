@@ -4,15 +4,20 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
 
+from schemas.disclosure import ReadableDisclosure, parse_json
+from schemas.errors import Invalid
+from schemas.policy import Policies, Policy
+from schemas.records import Decision
+from services.cli.paragraphs import broken
 from services.cli.policies import policies, refuse, time_of
-
-if TYPE_CHECKING:
-    from schemas.disclosure import ReadableDisclosure
-    from schemas.policy import Policies, Policy
+from streams.domain.admission import readable
+from streams.domain.decisions import decision_fields
+from streams.domain.plain_english.explanation import explanation
+from streams.domain.policy import decide as decide_by_policy
 
 
 def register(app: typer.Typer) -> None:
@@ -51,17 +56,13 @@ def decide(
         raise typer.Exit(1)
 
 
-_Said = Callable[["ReadableDisclosure", datetime, "Policies | Policy"], bytes]
+_Said = Callable[[ReadableDisclosure, datetime, Policies | Policy], bytes]
 
 
 def _decisions(
-    lines: Iterator[bytes], at: datetime | None, versions: "Policies | Policy", said: _Said
+    lines: Iterator[bytes], at: datetime | None, versions: Policies | Policy, said: _Said
 ) -> Iterator[tuple[int, bytes | str]]:
     """Yield for each line that is not blank its number and what was decided, or what is wrong with it as text."""
-    from schemas.disclosure import parse_json
-    from schemas.errors import Invalid
-    from streams.domain.admission import readable
-
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -75,20 +76,12 @@ def _decisions(
         yield number, said(disclosed, arrived_at, versions)
 
 
-def _as_json(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:
-    from schemas.records import Decision
-    from streams.domain.decisions import decision_fields
-    from streams.domain.policy import decide as decide_by_policy
-
+def _as_json(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
     ruling = decide_by_policy(disclosed, now=at, policy=versions)
     return Decision.model_validate(decision_fields(disclosed, None, ruling, at)).model_dump_json().encode()
 
 
-def _explained(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:
-    from services.cli.paragraphs import broken
-    from streams.domain.plain_english.explanation import explanation
-    from streams.domain.policy import decide as decide_by_policy
-
+def _explained(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
     ruling = decide_by_policy(disclosed, now=at, policy=versions)
     return "".join(f"{line}\n" for line in broken(explanation(disclosed, ruling))).encode()
 

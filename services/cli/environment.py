@@ -2,14 +2,13 @@
 
 import os
 
+from infra.broker import BrokerError, answers, find_bootstrap
 from services.settings import Settings, SettingsError
 
 
 def settings() -> Settings:
     """Return the settings of this process; raise `SettingsError` where no Kafka is named and none runs here."""
     if not os.environ.get("KAFKA_BOOTSTRAP"):
-        from infra.broker import BrokerError, find_bootstrap
-
         try:
             found = find_bootstrap()
         except BrokerError as error:
@@ -21,8 +20,6 @@ def settings() -> Settings:
 
 def settings_with_kafka() -> Settings:
     """Return the settings of this process; raise `SettingsError` where Kafka does not answer either."""
-    from infra.broker import answers
-
     found = settings()
     if not answers(found.bootstrap):
         raise SettingsError(f"Kafka at {found.bootstrap} does not answer")

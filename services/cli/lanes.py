@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
+from services.settings import SettingsError
+
 #: What Kafka takes in the name of a group's member, short enough to stand behind the group's own.
 _SLOT = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 def _checked(slot: str | None) -> str | None:
     if slot is not None and not _SLOT.fullmatch(slot):
-        from services.settings import SettingsError
-
         raise SettingsError("--slot takes up to 100 letters, digits, dots, dashes and underscores")
     return slot
 
@@ -40,8 +40,6 @@ def accepted(lanes: Sequence[str] | None, *groups: str) -> frozenset[str]:
     for lane in lanes or ():
         group, _, number = lane.rpartition("-")
         if group not in groups or not re.fullmatch(r"0|[1-9][0-9]{0,5}", number):
-            from services.settings import SettingsError
-
             names = " or ".join(f"{name}-N" for name in groups)
             raise SettingsError(f"--accept names a lane of this process: {names}, N being the partition")
     return frozenset(lanes or ())

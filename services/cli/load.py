@@ -136,8 +136,8 @@ async def _test(request: _Request) -> int:
         rate = "not found: a window was not worked off" if found.highest is None else f"{found.highest:,.0f}/s"
         view.console.print(f"highest rate with flat lag: {rate}", style="bold", highlight=False)
     if request.out is not None:
-        # Imported here: without the extra `load` this import fails, and `_run` reports that before.
-        from services.load.picture import draw
+        # Imported here: it needs the extra `load`, and `_run` reports a missing extra in one line before this.
+        from services.load.picture import draw  # noqa: PLC0415
 
         result = results.fields(windows, found, {**about, "warm_up_seconds": request.warm_up})
         results.leave(request.out, result)

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
+from infra.telemetry import configure, shutdown
+from schemas.policy import load_policy
+from schemas.topics import Group
+from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
+from services.cli.ready import ready
+from services.notifier.channels import ConsoleChannel, FileChannel
+from services.notifier.process import run
+from services.settings import SettingsError
 
 
 class ChannelName(StrEnum):
@@ -28,15 +36,6 @@ def notifier(
     accept: Accept = None,
 ) -> None:
     """Tell people that they were reported, to whom and why, until stopped."""
-    from infra.telemetry import configure, shutdown
-    from schemas.policy import load_policy
-    from schemas.topics import Group
-    from services.cli.environment import settings_with_kafka
-    from services.cli.ready import ready
-    from services.notifier.channels import ConsoleChannel, FileChannel
-    from services.notifier.process import run
-    from services.settings import SettingsError
-
     settings = settings_with_kafka()
     if (channel is ChannelName.FILE) != (file is not None):
         raise SettingsError("--channel file needs --file, and --file is for --channel file alone")

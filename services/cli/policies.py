@@ -2,25 +2,22 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    from schemas.policy import Policies, Policy
+from schemas.policy import ConfigFileError, Policies, Policy, load_policies
 
 
-def policies(path: Path | None) -> "Policies":
+def policies(path: Path | None) -> Policies:
     """Return every version of a folder, the one of a file, or by default those of Confide."""
-    from schemas.policy import ConfigFileError, load_policies
-
     try:
         return load_policies(path)
     except ConfigFileError as wrong:
         refuse(*(str(fault) for fault in wrong.faults), cause=wrong)
 
 
-def version(name: str) -> "Policy":
+def version(name: str) -> Policy:
     """Return the version of that name, or of the file of that path."""
     known = policies(None)
     try:

@@ -6,14 +6,23 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 
+from infra.telemetry import configure, shutdown
+from schemas.disclosure import parse_json
+from schemas.errors import Invalid, KafkaUnavailable
+from schemas.telemetry import Attribute, Span
+from schemas.topics import MAX_VALUE_BYTES
 from schemas.vocabulary import Service
-
-if TYPE_CHECKING:
-    from services.sdk.producer import DisclosureProducer, Underway
+from services.cli.environment import settings as find_settings
+from services.sdk.addressing import topic_of
+from services.sdk.producer import DisclosureProducer, Underway, too_large
+from services.sdk.tracing import traceparent_of
+from services.settings import SettingsError
 
 #: Exit status where Kafka does not answer or the file cannot be read.
 EXIT_UNAVAILABLE = 2
@@ -33,12 +42,6 @@ def produce(
     ] = None,
 ) -> None:
     """Send disclosures to Kafka; a bad line is an error of its own, is kept as rejected, and gives exit status 1."""
-    from infra.telemetry import configure, shutdown
-    from schemas.errors import KafkaUnavailable
-    from services.cli.environment import settings as find_settings
-    from services.sdk.producer import DisclosureProducer
-    from services.settings import SettingsError
-
     settings = find_settings()
     producer = DisclosureProducer(settings.bootstrap)
     configure("produce")
@@ -60,18 +63,8 @@ def produce(
         raise typer.Exit(1)
 
 
-def _play(lines: BinaryIO, producer: "DisclosureProducer", service: Service | None) -> tuple[int, int]:
+def _play(lines: BinaryIO, producer: DisclosureProducer, service: Service | None) -> tuple[int, int]:
     """Send every line and return how many were acknowledged and how many refused."""
-    from opentelemetry import trace
-    from opentelemetry.trace import SpanKind
-
-    from schemas.disclosure import parse_json
-    from schemas.errors import Invalid
-    from schemas.telemetry import Attribute, Span
-    from services.sdk.addressing import topic_of
-    from services.sdk.producer import too_large
-    from services.sdk.tracing import traceparent_of
-
     tracer = trace.get_tracer("confide.produce")
     underway: deque[Underway] = deque()
     acknowledged = refused = 0
@@ -106,8 +99,6 @@ def _play(lines: BinaryIO, producer: "DisclosureProducer", service: Service | No
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
     """Yield each line that is not blank with its number, and whether it is whole: no more is read than can be kept."""
-    from schemas.topics import MAX_VALUE_BYTES
-
     number = 0
     while line := stream.readline(MAX_VALUE_BYTES + 2):
         number += 1

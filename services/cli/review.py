@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
+from services.cli.paragraphs import broken
 from services.cli.review_decide import decide
-from services.cli.review_topics import ReviewId, checked_master, find, surroundings, topics_of
+from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
+from services.review.reading import KeyMissing
+from services.review.sealed_words import as_it_came, commented, disclosed
+from services.review.words import described, fields_of, table, ways_to_settle
+from services.settings import SettingsError
+from streams.domain.sealing import CannotOpen
 
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
@@ -26,9 +32,7 @@ def list_(
     as_json: _Json = False,
 ) -> None:
     """List the reviews that wait for somebody: those that are due first, and of these those about 999."""
-    from services.review.words import fields_of, table
-
-    _, settings = surroundings()
+    _, settings = policies_and_settings()
     now = datetime.now(UTC)
     with topics_of(settings) as topics:
         reviews = topics.book().reviews(now, settled_too=all_)
@@ -44,14 +48,7 @@ def list_(
 
 def show(review: ReviewId, as_json: _Json = False) -> None:
     """Show a review: what is asked and why, in the policy's words, and what was sealed. For staff's eyes alone."""
-    from services.cli.paragraphs import broken
-    from services.review.reading import KeyMissing
-    from services.review.sealed_words import as_it_came, commented, disclosed
-    from services.review.words import described, fields_of, ways_to_settle
-    from services.settings import SettingsError
-    from streams.domain.sealing import CannotOpen
-
-    policies, settings = surroundings()
+    policies, settings = policies_and_settings()
     master = checked_master(settings)
     now = datetime.now(UTC)
     missing: KeyMissing | None = None

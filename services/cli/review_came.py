@@ -1,23 +1,19 @@
 """What `confide review decide` says of what came of it, and with which exit status."""
 
-from typing import TYPE_CHECKING
-
 import typer
 
-if TYPE_CHECKING:
-    from schemas.reviews import ReviewOutcome, ReviewSettled
-    from services.review.answering import AskedAgain, NotYet, OutcomeRejected
+from schemas.reviews import ReviewOutcome, ReviewSettled
+from services.review.answering import AskedAgain, NotYet, OutcomeRejected
+from services.review.options import as_options
+from services.review.settled_words import settled_words
+from streams.domain.plain_english.wording import time_words
 
 #: What `ReviewSettled` records of the outcome that settled it.
 _RECORDED = ("by", "decision", "refusal", "facts", "ask_again_at", "entered_as", "told_at", "reference")
 
 
-def report(came: "ReviewSettled | AskedAgain | OutcomeRejected | NotYet", outcome: "ReviewOutcome") -> None:
+def report(came: ReviewSettled | AskedAgain | OutcomeRejected | NotYet, outcome: ReviewOutcome) -> None:
     """Say what came of an outcome that was sent; exit status 1 unless it settled the review, or put it off."""
-    from services.review.answering import AskedAgain, NotYet, OutcomeRejected
-    from services.review.options import as_options
-    from streams.domain.plain_english.wording import time_words
-
     if isinstance(came, NotYet):
         typer.echo("confide: sent, and nothing came of it yet: look at `confide review list` again", err=True)
     elif isinstance(came, OutcomeRejected):
@@ -34,7 +30,7 @@ def report(came: "ReviewSettled | AskedAgain | OutcomeRejected | NotYet", outcom
     raise typer.Exit(1)
 
 
-def report_before(settled: "ReviewSettled", outcome: "ReviewOutcome") -> None:
+def report_before(settled: ReviewSettled, outcome: ReviewOutcome) -> None:
     """Say what came of a review that was settled before; exit status 1 unless it was settled as `outcome` says."""
     # Which agencies were given then is in the decision alone.
     if _is_as_said(settled, outcome) and not outcome.agencies:
@@ -45,16 +41,14 @@ def report_before(settled: "ReviewSettled", outcome: "ReviewOutcome") -> None:
     raise typer.Exit(1)
 
 
-def _say(settled: "ReviewSettled") -> None:
-    from services.review.settled_words import settled_words
-
+def _say(settled: ReviewSettled) -> None:
     for line in settled_words(settled):
         typer.echo(line)
 
 
-def _is_as_said(settled: "ReviewSettled", outcome: "ReviewOutcome") -> bool:
+def _is_as_said(settled: ReviewSettled, outcome: ReviewOutcome) -> bool:
     return all(getattr(settled, field) == getattr(outcome, field) for field in _RECORDED)
 
 
-def _settler(settled: "ReviewSettled") -> str:
+def _settler(settled: ReviewSettled) -> str:
     return settled.by or "an acknowledgement of the agency"

@@ -1,21 +1,38 @@
 """`confide review decide`: settle a review in one of the ways that the table of reviews allows."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
 
+from infra.telemetry import configure, shutdown
+from schemas.errors import Invalid, KafkaUnavailable
+from schemas.records import SealedComment
+from schemas.review_table import REVIEW_TABLE
+from schemas.reviews import ReviewOutcome
+from schemas.telemetry import Attribute, Span
 from schemas.vocabulary import Refusal, ReviewDecision
-from services.cli.review_topics import ReviewId, checked_master, find, surroundings, topics_of
-
-if TYPE_CHECKING:
-    from schemas.reviews import ReviewOutcome
-    from services.review.reading import Topics
-    from services.review.review_index import Known
-    from services.settings import Settings
+from services.cli.review_came import report, report_before
+from services.cli.review_facts import read_fact
+from services.cli.review_moments import future, past
+from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
+from services.review.answering import answer, signed
+from services.review.options import OPTIONS, as_options, option_words
+from services.review.reading import KeyMissing, Topics
+from services.review.review_index import Known
+from services.sdk.tracing import traceparent_of
+from services.settings import Settings, SettingsError
+from streams.domain.hand_over import check_told_at
+from streams.domain.moments import Arrival, as_entered
+from streams.domain.outcomes import refuse_id_in_conflict
+from streams.domain.sealing import NONCE_BYTES, CannotOpen, seal_comment
 
 _AGENCY = re.compile(r"999[ -](police|ambulance)|101|social[-_]worker|care[-_]team")
 
@@ -63,14 +80,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
 
     Exit status 0 once it is settled as you say, 1 where it is not, 2 where it cannot be tried.
     """
-    from infra.telemetry import configure, shutdown
-    from schemas.errors import KafkaUnavailable
-    from services.cli.review_came import report, report_before
-    from services.review.answering import answer, signed
-    from services.sdk.tracing import traceparent_of
-    from services.settings import SettingsError
-
-    policies, settings = surroundings()
+    policies, settings = policies_and_settings()
     ways: Mapping[ReviewDecision, Any] = {
         ReviewDecision.CONFIRM: confirm or None,
         ReviewDecision.REFUSE: refuse,
@@ -114,11 +124,6 @@ def _said(
     ways: Mapping[ReviewDecision, Any], agencies: Sequence[str], at: str | None, reference: str | None
 ) -> dict[str, Any]:
     """Return the fields of the outcome; raise `SettingsError` unless one way is given, with what belongs to it."""
-    from services.cli.review_facts import read_fact
-    from services.cli.review_moments import future, past
-    from services.review.options import OPTIONS
-    from services.settings import SettingsError
-
     given = [(decision, value) for decision, value in ways.items() if value is not None]
     if len(given) != 1:
         raise SettingsError(f"say one of {', '.join(OPTIONS.values())}: `confide review show` lists those it takes")
@@ -148,14 +153,8 @@ def _said(
     return said
 
 
-def _check_told_at(known: "Known", said: Mapping[str, Any]) -> None:
+def _check_told_at(known: Known, said: Mapping[str, Any]) -> None:
     """Raise `SettingsError` for a call before the report was made, or after now, as DECIDE would refuse it."""
-    from schemas.errors import Invalid
-    from services.review.options import as_options
-    from services.settings import SettingsError
-    from streams.domain.hand_over import check_told_at
-    from streams.domain.moments import Arrival, as_entered
-
     about, told_at = known.latest.undelivered, said.get("told_at")
     if about is None or told_at is None:
         return
@@ -168,8 +167,6 @@ def _check_told_at(known: "Known", said: Mapping[str, Any]) -> None:
 
 
 def _agency(text: str) -> dict[str, str]:
-    from services.settings import SettingsError
-
     found = _AGENCY.fullmatch(text)
     if found is None:
         raise SettingsError('--agency is "999 police", "999 ambulance", 101, social-worker or care-team')
@@ -177,20 +174,9 @@ def _agency(text: str) -> dict[str, str]:
 
 
 def _sealed(
-    topics: "Topics", known: "Known", master: bytes, decision: ReviewDecision, said: Mapping[str, str | None]
+    topics: Topics, known: Known, master: bytes, decision: ReviewDecision, said: Mapping[str, str | None]
 ) -> Any:
     """Return what staff say, sealed under the key of the review's section; raise `SettingsError` where it has none."""
-    import os
-
-    from pydantic import ValidationError
-
-    from schemas.errors import Invalid
-    from schemas.records import SealedComment
-    from services.review.options import as_options
-    from services.review.reading import KeyMissing
-    from services.settings import SettingsError
-    from streams.domain.sealing import NONCE_BYTES, CannotOpen, seal_comment
-
     request = known.latest
     if not known.can_seal or request.section is None or request.disclosure_id is None:
         # Nothing of a person is known of it, so there is no key to seal under: whom was told stays with the caller.
@@ -217,10 +203,8 @@ def _sealed(
     )
 
 
-def _signer(settings: "Settings", staff: str, trained: Sequence[Any]) -> tuple[Any, bytes]:
+def _signer(settings: Settings, staff: str, trained: Sequence[Any]) -> tuple[Any, bytes]:
     """Return the role and the key of whoever answers."""
-    from services.settings import SettingsError
-
     on_rota = settings.duty(trained).named(staff)
     if on_rota is None:
         raise SettingsError("--as takes an id of the duty rota")
@@ -230,16 +214,7 @@ def _signer(settings: "Settings", staff: str, trained: Sequence[Any]) -> tuple[A
     return on_rota.role, key
 
 
-def _outcome(known: "Known", said: dict[str, Any]) -> "ReviewOutcome":
-    from pydantic import ValidationError
-
-    from schemas.errors import Invalid
-    from schemas.review_table import REVIEW_TABLE
-    from schemas.reviews import ReviewOutcome
-    from services.review.options import as_options, option_words
-    from services.settings import SettingsError
-    from streams.domain.outcomes import refuse_id_in_conflict
-
+def _outcome(known: Known, said: dict[str, Any]) -> ReviewOutcome:
     try:
         outcome = ReviewOutcome.model_validate(
             {"review_id": known.latest.review_id, "decided_at": datetime.now(UTC), "signature": b"", **said}
@@ -256,12 +231,7 @@ def _outcome(known: "Known", said: dict[str, Any]) -> "ReviewOutcome":
 
 
 @contextmanager
-def _span(known: "Known") -> Iterator[Any]:
-    from opentelemetry import trace
-    from opentelemetry.trace import SpanKind
-
-    from schemas.telemetry import Attribute, Span
-
+def _span(known: Known) -> Iterator[Any]:
     with trace.get_tracer("confide.review").start_as_current_span(
         Span.REVIEW_ANSWER,
         kind=SpanKind.PRODUCER,

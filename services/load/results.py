@@ -61,12 +61,12 @@ def window_fields(window: Window) -> dict[str, Any]:
     }
 
 
-def fields(windows: Sequence[Window], found: SearchResult | None, surroundings: Mapping[str, Any]) -> dict[str, Any]:
+def fields(windows: Sequence[Window], found: SearchResult | None, environment: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole test as JSON fields."""
     return {
         "made_at": datetime.now(UTC).isoformat(),
         "machine": machine(),
-        "house": dict(surroundings),
+        "house": dict(environment),
         "search": None
         if found is None
         else {

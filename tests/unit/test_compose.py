@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
 from infra.broker import KAFKA_VERSION
@@ -16,7 +15,7 @@ from infra.broker.configuration import SINGLE_NODE
 from infra.broker.probe import free_port
 from infra.images.connected import connected
 from services.cli.deployment.processes import DEMO_PROCESSES
-from services.cli.verbs import app
+from services.cli.verbs import load
 from tests.brokers import IMAGE
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +66,8 @@ def test_it_waits_for_topics_and_keys_and_cannot_write_the_keys(name: str) -> No
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_its_command_is_one_that_confide_has(name: str) -> None:
-    command: Any = typer.main.get_command(app)
-    arguments = list(SERVICES[name]["command"])
+    verb, *arguments = SERVICES[name]["command"]
+    command = load(verb)
     while hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]
     # Parses the options as a call would, and raises at one that does not exist.
@@ -84,8 +83,7 @@ def test_a_process_of_lanes_has_them_back_after_a_quick_restart(name: str) -> No
         said = subprocess.run([*shell, spoken, called, *arguments], capture_output=True, text=True, check=True)
         assert said.stdout.splitlines() == [*arguments, "--slot", socket.gethostname()]
         arguments = said.stdout.splitlines()
-    command: Any = typer.main.get_command(app)
-    slot = command.commands[arguments[0]].make_context(name, arguments[1:]).params["slot"]
+    slot = load(arguments[0]).make_context(name, arguments[1:]).params["slot"]
     # One name for several would have each take the lanes from the others.
     assert slot == ("1" if "deploy" not in SERVICES[name] else socket.gethostname())
 

@@ -13,7 +13,6 @@ from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.topics import TopicName
 from services.cli import review_decide
 from services.cli.review_came import report
-from services.review import answering
 from services.review.answering import AskedAgain, OutcomeRejected
 from services.review.options import as_options
 from services.review.review_index import Known
@@ -60,16 +59,16 @@ class Console:
         for name, value in {
             "topics_of": topics_of,
             "find": lambda *_: only(lane),
-            "surroundings": lambda: (load_policies(), self),
+            "policies_and_settings": lambda: (load_policies(), self),
             "checked_master": lambda _: b"",
             "_signer": lambda *_: ("safeguarding_lead", STAFF_KEYS[LEAD]),
             "_sealed": lambda *_: None,
             "datetime": FixedClock,
+            "answer": answer,
+            "configure": lambda _: None,
+            "shutdown": lambda: None,
         }.items():
             monkeypatch.setattr(review_decide, name, value)
-        monkeypatch.setattr(answering, "answer", answer)
-        monkeypatch.setattr("infra.telemetry.configure", lambda _: None)
-        monkeypatch.setattr("infra.telemetry.shutdown", lambda: None)
 
     bootstrap = ""
 
