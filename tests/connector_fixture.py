@@ -46,7 +46,7 @@ class Call:
 
 
 class EndpointClock:
-    """An endpoint's clock: it shows the bench's time, and `reach` moves that on to a call that is to come."""
+    """An endpoint's clock: it shows the connector's time, and `reach` moves that on to a call that is to come."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -79,7 +79,7 @@ class Crash(Exception):
     """The process ends where a test has it end."""
 
 
-class Bench:
+class ConnectorFixture:
     """A connector of 999 over a lane that can crash, with a clock that its timers move on."""
 
     def __init__(self, url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> None:
@@ -177,4 +177,4 @@ class Bench:
         return Lane(agent, self.clock, changelog)
 
 
-Open = Callable[..., Bench]
+Open = Callable[..., ConnectorFixture]

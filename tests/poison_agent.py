@@ -15,7 +15,7 @@ from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 
 @dataclass
-class World:
+class FragileState:
     """What outlives the agents of one test."""
 
     output: str
@@ -51,8 +51,8 @@ class Fragile(Agent[tuple[str, str], str, str]):
 
     unfinished = b"owed "
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: FragileState) -> None:
+        self._state = state
 
     def decode(self, record: Record) -> tuple[str, str]:
         kind, _, name = (record.value or b"").decode().partition(":")
@@ -61,7 +61,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
     def handle(self, batch: Sequence[tuple[Record, tuple[str, str]]], turn: Turn) -> None:
         for record, (kind, name) in batch:
             cause = Cause.of(record)
-            self._world.check("handle", name)
+            self._state.check("handle", name)
             if kind == "timer":
                 turn.put(b"about " + name.encode(), b"whole " + name.encode())
                 after = timedelta(milliseconds=int(name.partition("@")[2] or 50))
@@ -76,39 +76,39 @@ class Fragile(Agent[tuple[str, str], str, str]):
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
         name = key.removeprefix(b"owed ").decode()
-        self._world.check("resume", name)
+        self._state.check("resume", name)
         turn.start(name, cause=Cause())
 
     def slot(self, effect: str) -> AbstractAsyncContextManager[None] | None:
-        return None if self._world.slots is None else _held(self._world.slots)
+        return None if self._state.slots is None else _held(self._state.slots)
 
     def starting(self, effect: str, turn: Turn, cause: Cause) -> bool:
         self._say(turn, "starting", effect, cause)
-        self._world.check("starting", effect)
+        self._state.check("starting", effect)
         return not effect.startswith("unwanted")
 
     async def perform(self, effect: str) -> str:
-        self._world.performed.append(effect)
-        await self._world.may_end.wait()
-        if self._world.streams:
+        self._state.performed.append(effect)
+        await self._state.may_end.wait()
+        if self._state.streams:
             # Results come at every moment, during every commit too.
             await asyncio.sleep(random.uniform(0.001, 0.03))
-        self._world.check("perform", effect)
+        self._state.check("perform", effect)
         return "done"
 
     def settled(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
-        self._world.settled.append(effect)
-        if self._world.streams:
+        self._state.settled.append(effect)
+        if self._state.streams:
             turn.start(effect, cause=cause)
         else:
             turn.drop(b"owed " + effect.encode())
         self._say(turn, "settled", effect, cause)
-        self._world.check("settled", effect)
+        self._state.check("settled", effect)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
         self._say(turn, "due", timer.decode(), cause)
         turn.drop(b"about " + timer)
-        self._world.check("due", timer.decode())
+        self._state.check("due", timer.decode())
 
     def entry_of(self, work: bytes | str) -> bytes | None:
         return b"about " + work if isinstance(work, bytes) else b"owed " + work.encode()
@@ -116,14 +116,14 @@ class Fragile(Agent[tuple[str, str], str, str]):
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
         name = (work.entry or b"").split(b" ", 1)[-1].decode()
         self._say(turn, f"put_aside {work.error} {(work.value or b'').decode()}", name, cause)
-        self._world.check("put_aside", name)
+        self._state.check("put_aside", name)
 
     def _say(self, turn: Turn, what: str, name: str, cause: Cause) -> None:
         said = f"{what}|{name}".encode()
         is_huge = name.startswith("huge") and what in ("due", "settled")
         if is_huge or (name == "huge-aside" and what.startswith("put_aside")):
             said = said.ljust(MAX_VALUE_BYTES + 100_000)
-        turn.send(self._world.output, name.encode(), said, cause=cause)
+        turn.send(self._state.output, name.encode(), said, cause=cause)
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Fixtures that tests of whole processes share: their environment, the processes, and the world they find."""
+"""Fixtures that tests of whole processes share: their environment, the processes, and the kafka they find."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -40,8 +40,8 @@ def confide(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-async def world(bootstrap: str, confide: Processes, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
-    """The world of one test, with reports of its own and an agency that is up."""
+async def kafka(bootstrap: str, confide: Processes, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
+    """The kafka of one test, with reports of its own and an agency that is up."""
     async with serving(tmp_path, Agency.EMERGENCY_999) as agency:
         made = KafkaFixture(bootstrap, agency, confide, Keys.load(tmp_path / "keys").master)
         made.run = secrets.token_hex(4)
