@@ -1,4 +1,4 @@
-"""An agent that raises where a record's value says so, for the tests of poison work."""
+"""An agent that raises at the place that a record's value names, for the tests of poison work."""
 
 import asyncio
 import os
@@ -16,24 +16,24 @@ from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 @dataclass
 class FragileState:
-    """What outlives the agents of one test."""
+    """State that all agents of one test share, and that outlives each of them."""
 
     output: str
-    #: Places at which they raise on work whose name starts with `bad`.
+    #: Places at which the agents raise for work whose name starts with `bad`.
     raises: set[str] = field(default_factory=set)
     performed: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
-    #: Set: an effect may end.
+    #: Effects end only while this is set.
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
-    #: How many may be performed at once; None: no slot is needed.
+    #: Effects that may run at once; None for no limit.
     slots: asyncio.Semaphore | None = None
-    #: An effect that settles starts again.
+    #: Whether an effect starts again after its result.
     streams: bool = False
-    #: Work may end its process without a word: the process is not the test's own.
+    #: Whether work may kill its process: only if that is not the process of the test.
     may_die: bool = False
 
     def check(self, place: str, name: str) -> None:
-        """Raise where work of this name is poison: `bad…` at any place of `raises`, `bad-PLACE…` at that one always."""
+        """Raise for poison work: `bad…` at each place in `raises`, and `bad-PLACE…` always at that place."""
         if (place in self.raises and name.startswith("bad")) or name.startswith(f"bad-{place}"):
             raise LookupError(name)
         if self.may_die and name.startswith(f"die-{place}"):
@@ -43,10 +43,11 @@ class FragileState:
 
 
 class Fragile(Agent[tuple[str, str], str, str]):
-    """`timer:NAME` sets a timer, `effect:NAME` owes an effect, `keep:NAME` an entry that ends, `say:NAME` nothing.
+    """`timer:NAME` sets a timer, `effect:NAME` starts an effect, `keep:NAME` puts an entry that ends.
 
-    A timer is due after 50 ms, or after as many as its name ends with (`NAME@MS`). Each says what came of it; where its
-    name starts with `huge`, in more bytes than can be written; `huge-aside` is handed over in as many.
+    A timer is due after 50 ms, or after the milliseconds at the end of its name (`NAME@MS`). The agent writes an output
+    for each step. For a name that starts with `huge` that output is too large to be written; for `huge-aside`, the
+    output of `put_aside` is too large as well.
     """
 
     unfinished = b"owed "
@@ -91,7 +92,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
         self._state.performed.append(effect)
         await self._state.may_end.wait()
         if self._state.streams:
-            # Results come at every moment, during every commit too.
+            # Results arrive at any moment, also during a commit.
             await asyncio.sleep(random.uniform(0.001, 0.03))
         self._state.check("perform", effect)
         return "done"

@@ -17,7 +17,7 @@ from aiokafka.structs import ConsumerRecord
 from schemas.partitioner import partition_for
 from schemas.topics import TopicName
 from streams.runtime import Agent, Output, Record, freeze_gc_at_startup
-from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of
+from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, PeerEnvironment, turn_of
 
 PREFIX = "bare."
 #: Records of one round: enough of them share its acknowledgements that these cost little.
@@ -102,17 +102,17 @@ def _record(read: ConsumerRecord) -> Record:
 
 async def main() -> None:
     """Run until killed."""
-    surroundings = Surroundings.from_environment()
+    environment = PeerEnvironment.from_environment()
     freeze_gc_at_startup()
-    hosted = Hosted(Agents.of(surroundings.keys, surroundings.partitions))
+    hosted = Hosted(Agents.of(environment.keys, environment.partitions))
     consumer = AIOKafkaConsumer(
         *hosted.topics,
-        bootstrap_servers=surroundings.bootstrap,
+        bootstrap_servers=environment.bootstrap,
         group_id="bare",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    producer = AIOKafkaProducer(bootstrap_servers=surroundings.bootstrap, acks="all", max_batch_size=_BATCH_BYTES)
+    producer = AIOKafkaProducer(bootstrap_servers=environment.bootstrap, acks="all", max_batch_size=_BATCH_BYTES)
     await producer.start()
     await consumer.start()
     sender = Sender(producer, PREFIX)

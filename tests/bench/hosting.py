@@ -33,7 +33,7 @@ PARTITIONS_VARIABLE = "BENCH_PARTITIONS"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PeerEnvironment:
     """What a peer's process reads from its environment."""
 
     bootstrap: str
@@ -41,7 +41,7 @@ class Surroundings:
     partitions: int
 
     @classmethod
-    def from_environment(cls) -> "Surroundings":
+    def from_environment(cls) -> "PeerEnvironment":
         """Read `KAFKA_BOOTSTRAP`, `CONFIDE_KEYS` and the count of partitions."""
         return cls(
             os.environ["KAFKA_BOOTSTRAP"],

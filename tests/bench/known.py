@@ -85,7 +85,7 @@ def records(keys: Keys, people: int) -> Iterator[list[Output]]:
         yield patterns[like].of(person, chance)
 
 
-class _PrioritySemaphore(NamedTuple):
+class _OutputPattern(NamedTuple):
     topic: str
     partition: int | None
     key: bytes
@@ -102,8 +102,8 @@ class _Pattern:
         self._disclosure = disclosure_of(_shape_of(person), person, invented_id(random.Random(person)))
         outputs, ids = _worked_off(self._disclosure, keys, agents)
         self._outputs = [
-            _PrioritySemaphore(
-                topic, partition, _with_places(key or b"", ids), value and _with_places(value, ids), headers
+            _OutputPattern(
+                topic, partition, _with_placeholders(key or b"", ids), value and _with_placeholders(value, ids), headers
             )
             for topic, partition, key, value, headers in outputs
         ]
@@ -137,7 +137,7 @@ def _shape_of(person: int) -> dict[str, Any]:
     return _SHAPES[person % len(_SHAPES)]
 
 
-def _with_places(content: bytes, ids: dict[bytes, bytes]) -> bytes:
+def _with_placeholders(content: bytes, ids: dict[bytes, bytes]) -> bytes:
     """Return the content as a format, the ids of its person by name; a per cent sign is no place."""
     places = re.compile(b"|".join(re.escape(value) for value in ids))
     return places.sub(lambda found: b"%%(%b)b" % ids[found[0]], content.replace(b"%", b"%%"))

@@ -13,17 +13,17 @@ import faust
 
 from schemas.topics import TopicName
 from streams.runtime import Agent, Record, freeze_gc_at_startup
-from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of
+from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, PeerEnvironment, turn_of
 
 PREFIX = "plain."
 
 
-def app(surroundings: Surroundings, agents: Agents, folder: str) -> Any:
+def app(environment: PeerEnvironment, agents: Agents, folder: str) -> Any:
     """Return the app."""
-    partitions = surroundings.partitions
+    partitions = environment.partitions
     made = faust.App(
         "plain-faust",
-        broker=f"kafka://{surroundings.bootstrap}",
+        broker=f"kafka://{environment.bootstrap}",
         datadir=folder,
         key_serializer="raw",
         value_serializer="raw",
@@ -76,10 +76,10 @@ def app(surroundings: Surroundings, agents: Agents, folder: str) -> Any:
 
 async def main() -> None:
     """Run until killed."""
-    surroundings = Surroundings.from_environment()
+    environment = PeerEnvironment.from_environment()
     freeze_gc_at_startup()
     with tempfile.TemporaryDirectory() as folder:
-        made = app(surroundings, Agents.of(surroundings.keys, surroundings.partitions), folder)
+        made = app(environment, Agents.of(environment.keys, environment.partitions), folder)
         made.in_worker = True
         await made.start()
         await made.wait_until_stopped()

@@ -24,7 +24,7 @@ from quixstreams.models.serializers import SerializationContext, Serializer
 
 from schemas.topics import TopicName
 from streams.runtime import Agent, Output, Record, freeze_gc_at_startup
-from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of, written_topics
+from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, PeerEnvironment, turn_of, written_topics
 
 PREFIX = "quix."
 
@@ -123,12 +123,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--unaligned", action="store_true")
     aligned = not parser.parse_args().unaligned
-    surroundings = Surroundings.from_environment()
+    environment = PeerEnvironment.from_environment()
     freeze_gc_at_startup()
     with tempfile.TemporaryDirectory() as folder:
-        made = Topology(
-            surroundings.bootstrap, Agents.of(surroundings.keys, surroundings.partitions), folder
-        ).application
+        made = Topology(environment.bootstrap, Agents.of(environment.keys, environment.partitions), folder).application
         made._dataframe_registry._requires_time_alignment = aligned
         made.run()
 

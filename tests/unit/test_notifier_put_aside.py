@@ -14,7 +14,8 @@ from services.notifier.notifier import Notifier, Tell
 from streams.domain.ids import rejected_notice_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record
 from streams.runtime.lane.poison_errors import PoisonRecord
-from tests.lanes import Clock, Lane
+from tests.fakes.clocks import Clock
+from tests.lanes import Lane
 
 DUE = NotificationDue(
     notification_id="notice-1",
