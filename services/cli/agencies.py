@@ -1,4 +1,4 @@
-"""`confide agencies`: the four agencies, simulated."""
+"""`confide agencies`: the four simulated agencies."""
 
 from pathlib import Path
 from typing import Annotated

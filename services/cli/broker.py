@@ -1,4 +1,4 @@
-"""`confide broker`: a local Kafka to work with."""
+"""`confide broker`: starts, stops and describes a local Kafka."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from infra.broker import BrokerError, answers, running_broker
 from infra.broker.running_broker import RunningBroker
 
-#: `confide broker status` when none runs, as service managers have it (LSB).
+#: Exit status of `confide broker status` if no broker runs: that of service managers (LSB).
 NOT_RUNNING = 3
 
 broker = typer.Typer(help="A local Kafka that needs nothing installed.", no_args_is_help=True)

@@ -1,4 +1,4 @@
-"""`confide connector`: tells one agency of its reports."""
+"""`confide connector`: sends reports to one agency."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -15,7 +15,7 @@ from services.sdk.master_key import check_master_key
 
 
 class AgencyName(StrEnum):
-    """The agencies as the command line has them."""
+    """The agencies, as the command line spells them."""
 
     EMERGENCY_999 = "999"
     POLICE_101 = "101"

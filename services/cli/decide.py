@@ -1,4 +1,4 @@
-"""`confide decide`: what the policy makes of disclosures, without a broker and on the pipeline's own way."""
+"""`confide decide`: decisions on disclosures from a file, without Kafka, by the functions that the pipeline calls."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -56,13 +56,13 @@ def decide(
         raise typer.Exit(1)
 
 
-_Said = Callable[[ReadableDisclosure, datetime, Policies | Policy], bytes]
+_Format = Callable[[ReadableDisclosure, datetime, Policies | Policy], bytes]
 
 
 def _decisions(
-    lines: Iterator[bytes], at: datetime | None, versions: Policies | Policy, said: _Said
+    lines: Iterator[bytes], at: datetime | None, versions: Policies | Policy, formatted: _Format
 ) -> Iterator[tuple[int, bytes | str]]:
-    """Yield for each line that is not blank its number and what was decided, or what is wrong with it as text."""
+    """Yield the number of each line that is not blank, with its decision as bytes or its errors as text."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -70,10 +70,10 @@ def _decisions(
             arrived_at = at or datetime.now(UTC)
             disclosed = readable(parse_json(line), arrived_at)
         except Invalid as invalid:
-            # A line that is no JSON at all has no field to name.
+            # `line: ` stands for a field if the line is not JSON; the caller prints the number of the line.
             yield number, "; ".join(str(each).removeprefix("line: ") for each in invalid.problems)
             continue
-        yield number, said(disclosed, arrived_at, versions)
+        yield number, formatted(disclosed, arrived_at, versions)
 
 
 def _as_json(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
@@ -91,8 +91,8 @@ def _lines(file: str) -> Iterator[bytes]:
         yield from sys.stdin.buffer
         return
     try:
-        # Opened here, not by typer: a file that is not there is one plain line.
-        stream: BinaryIO = open(file, "rb")  # noqa: PTH123, SIM115 - closed below, whatever the reader does
+        # Opened here and not by typer, so that a missing file is reported in one line.
+        stream: BinaryIO = open(file, "rb")  # noqa: PTH123, SIM115 - closed by the `with` below
     except OSError as error:
         refuse(f"{file}: {error.strerror}", cause=error)
     with stream:

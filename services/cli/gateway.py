@@ -1,4 +1,4 @@
-"""`confide gateway`: takes disclosures over HTTP."""
+"""`confide gateway`: accepts disclosures over HTTP."""
 
 from typing import Annotated
 

@@ -55,13 +55,13 @@ def staff(
 
 
 def _warn_unless_on_rota(name: str) -> None:
-    """Say on standard error that a key settles nothing until its owner is on the duty rota."""
+    """Warn on standard error if the owner of a key is not on the duty rota: what it signs is refused until then."""
     file = os.environ.get("CONFIDE_DUTY")
-    which = f"the duty rota {file}" if file else "the policy's own duty rota (CONFIDE_DUTY is not set)"
+    rota = f"the duty rota {file}" if file else "the policy's own duty rota (CONFIDE_DUTY is not set)"
     try:
         is_on_rota = load_duty(Path(file) if file else None).named(name) is not None
     except ConfigFileError as error:
         typer.echo(f"confide: whether {name} is on the duty rota cannot be told: {error}", err=True)
         return
     if not is_on_rota:
-        typer.echo(f"confide: {name} is not on {which}, so what this key signs is refused", err=True)
+        typer.echo(f"confide: {name} is not on {rota}, so what this key signs is refused", err=True)

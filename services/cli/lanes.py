@@ -1,4 +1,4 @@
-"""Options of the verbs that work lanes off: a name that stays over restarts, and losses that somebody accepted."""
+"""Options of the verbs that run lanes: `--slot` names the process, `--accept` accepts the loss of a lane."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import typer
 
 from services.settings import SettingsError
 
-#: What Kafka takes in the name of a group's member, short enough to stand behind the group's own.
+#: The characters that Kafka allows in the id of a group member, which is the group's name followed by the slot.
 _SLOT = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -36,7 +36,7 @@ Accept = Annotated[
 
 
 def accepted(lanes: Sequence[str] | None, *groups: str) -> frozenset[str]:
-    """Return the lanes that `--accept` names; raise `SettingsError` for one that is of none of these groups."""
+    """Return the lanes that `--accept` names; raise `SettingsError` for a lane of none of these groups."""
     for lane in lanes or ():
         group, _, number = lane.rpartition("-")
         if group not in groups or not re.fullmatch(r"0|[1-9][0-9]{0,5}", number):

@@ -1,4 +1,4 @@
-"""`confide notifier`: tells people that they were reported."""
+"""`confide notifier`: sends notices to the people who were reported."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from services.settings import SettingsError
 
 
 class ChannelName(StrEnum):
-    """Where notices go."""
+    """The channels of notices."""
 
     CONSOLE = "console"
     FILE = "file"
@@ -42,12 +42,12 @@ def notifier(
     losses = accepted(accept, Group.NOTIFIER)
     configure("notifier")
     try:
-        told_by = ConsoleChannel() if file is None else FileChannel(file)
+        sender = ConsoleChannel() if file is None else FileChannel(file)
     except OSError as error:
         raise SettingsError(f"the file of notices cannot be written: {error.strerror}") from error
     try:
         status = run(
-            told_by,
+            sender,
             load_policy(),
             bootstrap=settings.bootstrap,
             slot=slot,

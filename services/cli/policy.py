@@ -1,4 +1,4 @@
-"""`confide policy`: the policy as a table to read, and what changes from one version to another."""
+"""`confide policy`: the policy as a table, and the difference between two versions."""
 
 import json
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def diff(
         counted = {"combinations": found.combinations, "changed": found.changed}
         typer.echo(json.dumps({**asdict(found), **counted}, indent=2))
         return
-    # A changed copy often keeps its version's name: then what was asked for tells the two apart.
+    # A changed copy often keeps the name of its version; then the arguments distinguish the two.
     names = (found.before, found.after) if found.before != found.after else (before, after)
     for line in broken([f"From {names[0]} to {names[1]}", *_changes(found)]):
         typer.echo(line)

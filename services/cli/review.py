@@ -1,4 +1,4 @@
-"""`confide review list|show|decide`: what waits for a trained person, and what they make of it."""
+"""`confide review list|show|decide`: lists, shows and settles reviews."""
 
 import json
 from datetime import UTC, datetime
@@ -56,7 +56,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         known = find(topics, review)
         request, settled = known.latest, known.settled
         decision = None if request.decision_id is None else topics.decision(request, known.partition)
-        came = None if request.rejected is None else topics.rejected(request.rejected)
+        rejected = None if request.rejected is None else topics.rejected(request.rejected)
         reports = [] if settled is None else topics.followed(settled, known.partition)
         try:
             details = None if request.section is None else topics.details(request, master)
@@ -66,7 +66,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
     if as_json:
-        said = {
+        shown = {
             **fields_of(known, now),
             "clauses": None if decision is None else [each.model_dump(mode="json") for each in decision.clauses],
             "details": None if details is None else details.model_dump(mode="json"),
@@ -74,7 +74,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             "comment": None if comment is None else comment.model_dump(),
             "reports": [each._asdict() for each in reports],
         }
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(shown))
         return
     lines = [
         *described(known, decision, policies, now, reports),
@@ -83,7 +83,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
     if comment is not None:
         lines += ["", *commented(comment)]
     if request.rejected is not None:
-        lines += as_it_came(None) if came is None else as_it_came(*came)
+        lines += as_it_came(None) if rejected is None else as_it_came(*rejected)
     elif missing is not None:
         lines += ["", f"What was sealed cannot be read: {missing}."]
     elif request.section is None:

@@ -1,4 +1,4 @@
-"""`confide topics`: the topics as they are declared."""
+"""`confide topics`: applies the declared topics to a Kafka."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ topics = typer.Typer(help="The topics as they are declared.", no_args_is_help=Tr
 
 @topics.callback()
 def _group() -> None:
-    # With a callback typer keeps a single verb's name.
+    # Without a callback typer would make its only verb the command itself, without a name.
     pass
 
 

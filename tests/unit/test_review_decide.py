@@ -12,7 +12,7 @@ from schemas.policy import load_policies
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.topics import TopicName
 from services.cli import review_decide
-from services.cli.review_came import report
+from services.cli.review_result import print_result
 from services.review.answering import AskedAgain, OutcomeRejected
 from services.review.options import as_options
 from services.review.review_index import Known
@@ -191,10 +191,10 @@ def test_a_refusal_of_decide_is_said_with_the_names_of_the_options(reason: str, 
 
 def test_what_decide_refused_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
-        report(OutcomeRejected("agencies: needs at least one"), outcome())
+        print_result(OutcomeRejected("agencies: needs at least one"), outcome())
     said = "confide: refused, the review is still open: --agency: needs at least one\n"
     assert capsys.readouterr().err == said
-    report(AskedAgain(NOW), outcome())
+    print_result(AskedAgain(NOW), outcome())
     assert capsys.readouterr().out == "asked again 3 February 2026, 21:10 UTC\n"
 
 
