@@ -1,4 +1,4 @@
-"""Dead writers hide keys behind their open transactions, and junk lies among them, while emergencies come."""
+"""Open transactions of dead writers hide keys, and junk lies between the keys, while emergencies arrive."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 REPORTS = 30
 DEATHS = 3
-#: Longest pause between two reports (seconds): all of them come while transactions are open.
+#: Longest pause between two reports (seconds): all arrive while transactions are open.
 PAUSE = 0.4
 FOREIGN = encode("TokenOwner", {"token": "phone:1:ab", "person": "person-1"})
 

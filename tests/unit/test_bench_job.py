@@ -65,7 +65,7 @@ def _decided(count: int, together: int) -> dict[str, tuple[str, str]]:
         if records[together:]:
             lying[topic, partition] = records[together:]
         outputs = hosted.turn(topic, partition, records[:together])
-        hosted.learn(outputs)
+        hosted.apply_links(outputs)
         for name, given, by, content, headers in outputs:
             to = partition_for(by or b"", CATALOGUE[name].count(PARTITIONS)) if given is None else given
             if PREFIX + name in hosted.topics:
