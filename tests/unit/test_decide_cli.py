@@ -1,4 +1,4 @@
-"""`confide decide`: JSON lines in, decisions out, a bad line an error of its own."""
+"""`confide decide`: reads JSON lines and writes decisions; each bad line is an error."""
 
 import json
 import os
@@ -24,7 +24,7 @@ BAD = (FOLDER / "bad.jsonl").read_bytes().splitlines()
 
 
 def confide(*arguments: str, given: bytes | None = None) -> Result:
-    # A second verb makes typer keep the names of both, as the real command does.
+    # With a second verb typer keeps the names of both, as in the real command.
     return RUNNER.invoke(APP, list(arguments), input=given)
 
 
@@ -73,7 +73,7 @@ def test_the_output_is_repeatable_and_the_clock_s_otherwise() -> None:
 
 
 def test_no_time_counts_as_later_than_the_time_of_the_call() -> None:
-    """Somebody who is 16 now was 25 by the clock of the sender."""
+    """A person who is 16 now was 25 by the clock of the sender."""
     line = json.loads(DAY[0])
     line["subject"] |= {"date_of_birth": "2009-06-01", "age": None, "age_band": None}
 
@@ -163,7 +163,7 @@ def test_a_decision_is_out_before_the_next_line_is_in() -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        # A line that never comes must fail this test, not hold it up.
+        # A line that never comes must fail this test and not block it.
         ending = threading.Timer(20, process.kill)
         ending.start()
         for line in DAY[:2]:

@@ -1,4 +1,4 @@
-"""The demo's account of reports that were handed to a human, and of notices that say more than was so."""
+"""The demo's account of reports that were handed over, and of notices that are not true."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 def taken(*states: str) -> list[str]:
-    """Return the faults of one report that its agency accepted, after it went through these states."""
+    """Return the faults of one report that its agency accepted, after these states."""
     account = Account()
     made = report()
     account.take("Report", made.model_dump(), 0.0)
@@ -48,7 +48,7 @@ def test_a_line_with_its_id_in_capital_letters_is_that_of_the_decision() -> None
 
 
 def settled(says: NoticeSays | None, at: datetime = AT, **fields: Any) -> dict[str, Any]:
-    """Return the end of a notice as the demo reads it."""
+    """Return a settled notice as the demo reads it."""
     return {
         "notification_id": "notice-1",
         "report_id": "report-1",

@@ -1,4 +1,4 @@
-"""What the demo prints besides its table: hand-overs, whatever the pace, and a summary whose numbers add up."""
+"""The lines of the demo beside its table: hand-overs at any pace, and a summary whose numbers add up."""
 
 from io import StringIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a process needs around it is said in one line when it is not there."""
+"""A missing setting or service is reported in one line."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A part of the load test ends with the test, however that ends."""
+"""A part of the load test ends with the test, for any end of the test."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from services.load.window import WindowEnvironment, _part
 
 
 class Process:
-    """A process that has ended, and whose last line is still being read when its reader is told to stop."""
+    """A process that has ended; its last line is still being read when its reader is cancelled."""
 
     stdin = None
     returncode = 0

@@ -1,4 +1,4 @@
-"""Records are due when the schedule says, and what waits for a stalled sender has waited since it was due."""
+"""Records are due at the times of the schedule, and a record that waits for a stalled sender waits since it was due."""
 
 from itertools import pairwise
 from statistics import fmean
@@ -67,7 +67,7 @@ async def test_a_pause_between_sends_makes_nothing_later_than_itself_and_rare_re
 
 
 async def test_latency_counts_the_wait_for_a_stalled_sender() -> None:
-    """Ten a second; one send takes three seconds: what came due meanwhile waited, and the latencies have to show it."""
+    """Ten records per second, and one send takes three seconds: latencies must include the wait for that send."""
     due = schedule(Arrivals.STEADY, rate=10, seconds=20, seed=1)
     clock = SecondsClock(500.0)
     latencies = Latencies()

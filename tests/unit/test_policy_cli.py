@@ -30,7 +30,7 @@ def decisions(result: Result) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder of two versions: until the day's noon, and from then on with a social worker told of nothing."""
+    """Return a folder with two versions: one until noon of the day, and then one that sends a social worker nothing."""
     folder = tmp_path / "versions"
     folder.mkdir()
     first = TEXT.replace("Z\n", "Z\neffective_until = 2026-02-03T12:00:00Z\n", 1)
@@ -68,7 +68,7 @@ def test_as_of_decides_everything_under_the_version_of_that_time(
 
     assert {each["policy_version"] for each in found} == {version}
     assert [found[line - 1]["agencies"][0]["agency"] for line in (11, 37)] == [agency, agency]
-    # The scope is that of the whole set: nothing of the morning falls out of it.
+    # The scope is that of all versions: the disclosures of the morning are in it.
     assert [each["outcome"] for each in found] == [each["outcome"] for each in EXPECTED["lines"]]
 
 

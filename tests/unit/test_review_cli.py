@@ -1,4 +1,4 @@
-"""What `confide review` refuses before it asks Kafka, and what it says of a review that was settled before."""
+"""`confide review`: what it refuses before it reads Kafka, and its output for a review that is settled already."""
 
 from typing import Any, get_args
 
@@ -89,7 +89,7 @@ def test_a_path_that_is_none_is_refused_with_all_that_are(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_allowed_is_what_the_contract_takes(path: str) -> None:
-    """DECIDE takes every word that the console lets through for a fact, in a disclosure with each kind of concern."""
+    """DECIDE accepts every value that the console accepts for a fact, in a disclosure with each kind of concern."""
     kinds = [get_args(model.model_fields["kind"].annotation)[0] for model in CONCERNS]
     disclosed = readable(disclosure(concerns=[{"kind": kind.value} for kind in kinds]), NOW)
     places = [at for at, model in enumerate(CONCERNS) if path.removeprefix("concerns[N].") in model.model_fields] or [0]
@@ -101,7 +101,7 @@ def test_what_is_allowed_is_what_the_contract_takes(path: str) -> None:
 
 
 def read(text: str) -> ReviewFact | None:
-    """Return a fact as the console sends it, None where it refuses it."""
+    """Return a fact as the console sends it; None if it refuses the text."""
     try:
         return ReviewFact.model_validate(read_fact(text))
     except SettingsError:

@@ -1,4 +1,4 @@
-"""What `confide review decide` refuses of what staff say, before anything is sent, and how it says what came of it."""
+"""`confide review decide`: the options that it refuses before it sends, and the output for each result."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from tests.unit.test_review_console import only
 UUID = "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"
 
 
-#: Of the console: an hour after the report.
+#: The time at the console: an hour after the report.
 CLOCK = NOW + timedelta(hours=1)
 
 
@@ -41,7 +41,7 @@ class FixedClock(datetime):
 
 
 class Console:
-    """`confide review decide` with a lane of DECIDE in place of Kafka."""
+    """`confide review decide` with a lane of DECIDE instead of Kafka."""
 
     def __init__(self, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
         self._lane = lane
@@ -88,7 +88,7 @@ def lane() -> Lane:
 
 
 def phoned(monkeypatch: pytest.MonkeyPatch, lane: Lane) -> Console:
-    """Have a report to 999 fail that was made an hour ago, and return the console."""
+    """Let a report to 999 fail that was made an hour ago, and return the console."""
     (made,) = on(lane.work(admitted()), TopicName.REPORTS_999)
     delivered(lane, made, "failed", reason="status_422")
     return Console(lane, monkeypatch)
@@ -99,7 +99,7 @@ def phoned(monkeypatch: pytest.MonkeyPatch, lane: Lane) -> Console:
     [
         ("2026-02-03T21:09:59+00:00", "2026-02-03T21:09+00:00"),
         ("2017-02-03T21:09:00Z", "2017-02-03T21:09+00:00"),
-        # The last time before now that the clock showed it.
+        # The last time before now with this clock time.
         ("21:09", "2026-02-03T21:09+00:00"),
         ("22:11", "2026-02-02T22:11+00:00"),
         ("03:00", "2026-02-03T03:00+00:00"),
