@@ -1,4 +1,4 @@
-"""Invalid input by the gateway, `produce` and the topic: rejected with its field, kept whole, without delay of others."""
+"""Invalid input by the gateway, `produce` and the topic: rejected with its field, kept whole, without delay."""
 
 import base64
 import json
