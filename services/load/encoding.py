@@ -104,7 +104,7 @@ class Encoder:
             whole = wrong(whole)
         value = malformation.breaks(number.encode("ascii"), encode("Disclosure", whole))
         key = number.encode("ascii")
-        # Half of them go to the urgent topic: a service cannot tell the urgency of a record that it cannot read.
+        # Half of them go to the urgent topic: the urgency of an unreadable record is unknown.
         return Encoded(disclosures(service, urgent=index % 2 == 0), partition_for(key, self._partitions), key, value)
 
     def _identifiers(self, person: int, service: Service) -> _Identifiers:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.chaos.judge_disclosures import disclosures, persons, sends
 from tests.chaos.judge_notices import notices
 from tests.chaos.judge_processes import processes
-from tests.chaos.judge_reports import alarmed, told_agencies
+from tests.chaos.judge_reports import alarmed, reports
 from tests.chaos.judge_requests import requests
 from tests.chaos.taken import Taken
 
@@ -15,7 +15,7 @@ _JUDGES: tuple[Callable[[Taken, Counter[str]], Iterator[str]], ...] = (
     sends,
     disclosures,
     persons,
-    told_agencies,
+    reports,
     requests,
     alarmed,
     notices,

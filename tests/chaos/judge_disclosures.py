@@ -29,7 +29,7 @@ def disclosures(taken: Taken, counts: Counter[str]) -> Iterator[str]:
     """Yield the faults of ids. Of two contents under one id, the first is decided and a review names both."""
     by_id: dict[Key, _OfId] = defaultdict(_OfId)
     unreadable: list[ReadRecord] = []
-    for came in taken.told():
+    for came in taken.submitted():
         if came.name is None:
             unreadable.append(came)
         else:
@@ -59,7 +59,7 @@ def disclosures(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 def sends(taken: Taken, counts: Counter[str]) -> Iterator[str]:
     """Yield each disclosure, or damaged bytes, that was acknowledged and is in no topic of a service."""
     there: set[Key | bytes] = set()
-    for came in taken.told():
+    for came in taken.submitted():
         there.add(came.value)
         if came.name is not None:
             there.add(_key(came))
@@ -78,7 +78,7 @@ def persons(taken: Taken, counts: Counter[str]) -> Iterator[str]:
         return name
 
     first_name: dict[str, str] = {}
-    for came in taken.told():
+    for came in taken.submitted():
         if came.name is None:
             continue
         subject, service = came.fields["subject"], came.fields["service"]

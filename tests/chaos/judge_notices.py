@@ -31,7 +31,7 @@ class _Known:
     taken: Taken
     arrived: dict[str, datetime]
     #: When an agency acknowledged each report, or staff told the agency by phone.
-    told: dict[str, datetime]
+    informed: dict[str, datetime]
     attempts: dict[str, list[Fields]]
     #: The settled review that withdrew each report.
     withdrawn: dict[str, Fields] = field(default_factory=dict)
@@ -41,11 +41,11 @@ class _Known:
     @classmethod
     def of(cls, taken: Taken) -> "_Known":
         """Return the facts from the topics and the agencies' logs."""
-        arrived, told = taken.arrived(), taken.told_by_phone()
+        arrived, informed = taken.arrived(), taken.told_by_phone()
         for id_, at in taken.acknowledged().items():
             if id_ in arrived:
-                told[id_] = min(max(at, arrived[id_]), told.get(id_, datetime.max.replace(tzinfo=at.tzinfo)))
-        known = cls(taken, arrived, told, taken.attempts())
+                informed[id_] = min(max(at, arrived[id_]), informed.get(id_, datetime.max.replace(tzinfo=at.tzinfo)))
+        known = cls(taken, arrived, informed, taken.attempts())
         for end in taken.reviews_settled():
             if end["decision"] == ReviewDecision.WITHDRAWN and end["report_id"] is not None:
                 known.withdrawn[end["report_id"]] = end
@@ -90,13 +90,13 @@ def notices(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 
 def _untrue(known: _Known, report: str, line: Fields) -> Iterator[str]:
     at = datetime.fromisoformat(line["at"])
-    told, withdrawn = known.told.get(report), known.withdrawn.get(report)
+    informed, withdrawn = known.informed.get(report), known.withdrawn.get(report)
     match line["says"]:
         case NoticeSays.HAVE_TOLD:
-            if told is None or told > at:
+            if informed is None or informed > at:
                 yield ", and the agency did not have it"
         case NoticeSays.ARE_TELLING:
-            if not known.may_be_unknown(told, at):
+            if not known.may_be_unknown(informed, at):
                 yield " long after the agency had it"
             if withdrawn is not None and not known.may_be_unknown(withdrawn["settled_at"], at):
                 yield " long after it was withdrawn"
@@ -106,7 +106,7 @@ def _untrue(known: _Known, report: str, line: Fields) -> Iterator[str]:
         case _:
             if withdrawn is None or withdrawn["settled_at"] > at:
                 yield ", and it was not withdrawn"
-            if not known.may_be_unknown(told, at):
+            if not known.may_be_unknown(informed, at):
                 yield ", and the agency had it"
             yield from _untrue_of_withdrawn(known, report, line["says"], at)
 
@@ -169,7 +169,7 @@ def _unheard(taken: Taken, known: _Known, heard: dict[str, list[Fields]]) -> Ite
 
 
 def _lacks(known: _Known, report: str, words: set[str], *, said_nothing: bool) -> str | None:
-    if report in known.told:
+    if report in known.informed:
         return None if _SAYS.HAVE_TOLD in words else "was acknowledged, and its person was never told so"
     if report not in known.withdrawn:
         return None if words else "waits for staff, and its person got no notice"

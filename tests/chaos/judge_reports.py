@@ -13,7 +13,7 @@ from tests.chaos.taken import Fields, Taken
 SLACK_SECONDS = 10.0
 
 
-def told_agencies(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+def reports(taken: Taken, counts: Counter[str]) -> Iterator[str]:
     """Yield the faults of reports. Each generation of a report has its own limit."""
     made, accepted, acknowledged = taken.made(), taken.accepted(), taken.acknowledged()
     yield from _unreported(taken, made)

@@ -51,8 +51,8 @@ class Run:
         self.forgetful = Agency.SOCIAL_WORKER
         self.sends: set[tuple[str, str] | bytes] = {(FIRST.service, FIRST.disclosure_id), b"no record"}
         for each in (FIRST, FIRST, OTHER):
-            self.tell(each)
-        self.reject(self.tell(CHANGED))
+            self.submit(each)
+        self.reject(self.submit(CHANGED))
         self.reject(self.add(URGENT, None, {}, b"no record"))
         self.ask("review-1", "conflicting_id", DECISION, None, 0.0)
         for person, decision, report in (("p-1", DECISION, REPORT), ("p-2", OTHER_DECISION, OTHER_REPORT)):
@@ -69,11 +69,11 @@ class Run:
         self.say(OTHER_REPORT, "are_telling", 8.5)
         self.say(OTHER_REPORT, "have_told", 21.0)
 
-    def tell(self, told: Disclosure, beside: int = 0) -> ReadRecord:
-        own = partition_for(disclosure_key(told.disclosure_id), PARTITIONS)
-        value = encode("Disclosure", told.model_dump())
+    def submit(self, submitted: Disclosure, beside: int = 0) -> ReadRecord:
+        own = partition_for(disclosure_key(submitted.disclosure_id), PARTITIONS)
+        value = encode("Disclosure", submitted.model_dump())
         fields = decode(value, "Disclosure")[1]
-        return self.add(str(topic_of(told)), "Disclosure", fields, value, (own + beside) % PARTITIONS)
+        return self.add(str(topic_of(submitted)), "Disclosure", fields, value, (own + beside) % PARTITIONS)
 
     def add(
         self, topic: str, name: str | None, fields: dict[str, Any], value: bytes = b"", partition: int = 0

@@ -40,7 +40,7 @@ class Taken:
     ends: Sequence[Ended] = ()
     frozen: Sequence[tuple[str, Gap]] = ()
 
-    def told(self) -> Iterator[ReadRecord]:
+    def submitted(self) -> Iterator[ReadRecord]:
         """Yield the records of the services' topics."""
         for topic in SOURCES:
             yield from self.record.on(topic)

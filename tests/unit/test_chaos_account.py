@@ -47,7 +47,7 @@ WRONGS: dict[str, Wrong] = {
         "0 reviews of them",
     ),
     "a record in another partition is not moved": (
-        lambda run: run.tell(disclosure("d-1", subject={"account": "forum:1"}, summary="Elsewhere."), 1),
+        lambda run: run.submit(disclosure("d-1", subject={"account": "forum:1"}, summary="Elsewhere."), 1),
         "was not moved",
     ),
     "unreadable bytes are lost": (lambda run: run.without(rejected(URGENT), None), "were not kept once as they came"),

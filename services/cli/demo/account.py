@@ -206,8 +206,8 @@ class Account:
         made = decision["decision_id"]
         if decision["outcome"] in (Outcome.EMERGENCY, Outcome.REFER):
             reports = self._reports_of.get(made, [])
-            told = {report["agency"] for report in reports} | self._told_before(decision)
-            for agency in sorted({entry["agency"] for entry in decision["agencies"]} - told):
+            reported = {report["agency"] for report in reports} | self._reported_before(decision)
+            for agency in sorted({entry["agency"] for entry in decision["agencies"]} - reported):
                 yield f"decision {made} tells {agency}, but there is no report to it"
             for report in reports:
                 if report["report_id"] not in self._noticed:
@@ -215,13 +215,13 @@ class Account:
         if decision["review"] and made not in self._reviewed:
             yield f"decision {made} asks for a review, but there is none"
 
-    def _told_before(self, decision: Fields) -> set[str]:
+    def _reported_before(self, decision: Fields) -> set[str]:
         """Return the agencies with reports of the decisions that this one supersedes: they get no second report."""
-        told: set[str] = set()
+        reported: set[str] = set()
         while (before := decision["supersedes"]) is not None and before in self.decisions:
-            told |= {report["agency"] for report in self._reports_of.get(before, [])}
+            reported |= {report["agency"] for report in self._reports_of.get(before, [])}
             decision = self.decisions[before]
-        return told
+        return reported
 
     def _take_due(self, fields: Fields) -> None:
         """Enter a notice. DECIDE writes it once for each state of its report, in any order.

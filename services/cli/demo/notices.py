@@ -37,13 +37,13 @@ def untrue_notices(settled: Iterable[Fields], acknowledged: Mapping[str, datetim
 
 def repeated_notices(settled: Iterable[Fields]) -> list[str]:
     """Return each report with two notices, under two ids, that say `have_told`."""
-    said: dict[str, set[str]] = {}
+    notices_of: dict[str, set[str]] = {}
     for notice in settled:
         if notice["says"] == NoticeSays.HAVE_TOLD and notice["state"] == NoticeState.TOLD:
-            said.setdefault(notice["report_id"], set()).add(notice["notification_id"])
+            notices_of.setdefault(notice["report_id"], set()).add(notice["notification_id"])
     return [
         f"report {report_id} has {len(notices)} notices that say {NoticeSays.HAVE_TOLD}, not one"
-        for report_id, notices in said.items()
+        for report_id, notices in notices_of.items()
         if len(notices) > 1
     ]
 

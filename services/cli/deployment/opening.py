@@ -23,7 +23,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where a deployment writes. The folders are made when it opens."""
+    """The paths of the files of a deployment. Its folders are made when it opens."""
 
     #: One log file for each process.
     logs: Path
