@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import structlog
 
+#: Kafka's type of a timestamp that the broker set (`LogAppendTime`).
+STAMPED = 1
 #: A stamp that is further ahead is told (seconds): far more than the clocks of a healthy deployment differ.
 AHEAD_SECONDS = 300.0
 #: A partition whose stamps are no further ahead than this agrees again (seconds). Between the two nothing changes, or a

@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime.lane.batches import BatchRecord
 from streams.runtime.lane.timer_gate import FetchCounts, FetchProgress
+from streams.runtime.transport.batch_schema import BatchRecord
 from streams.runtime.transport.batching_thread import BatchingThread, seek_to_committed
 
 pytestmark = pytest.mark.integration

@@ -21,7 +21,7 @@ ROWS = (
     ),
     Row(
         "The first error of an agent on a timer ends the process",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),
         (f"{_AGAIN}[due-timer-about bad]",),
     ),
@@ -33,7 +33,7 @@ ROWS = (
     ),
     Row(
         "A result on which the agent raises is put aside",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("            self._start(await self._alone(item))\n", "            del number\n"),),
         (f"{_AGAIN}[settled-effect-owed bad]",),
     ),
@@ -151,13 +151,13 @@ ROWS = (
     ),
     Row(
         "An effect in its slot is on trial while it is performed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("                begun += [item.performing for item in part if item.performing is not None]\n", ""),),
         (f"{_DIES}[effect-in-its-slot-dies]",),
     ),
     Row(
         "An effect that began is on trial while it is performed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("                await self._trials.wait_for(begun)\n", ""),),
         (f"{_DIES}[effect-dies]",),
     ),
@@ -325,7 +325,7 @@ ROWS = (
     ),
     Row(
         "No result is worked on while another lane's record is on trial",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("                await self._lane.host.trials.over()\n", "                pass\n"),),
         (f"{_TRIALS}::test_no_result_is_worked_on_meanwhile",),
     ),

@@ -184,7 +184,7 @@ ROWS = (
     ),
     Row(
         "Time: a writer's claim is no stamp of the broker's",
-        "streams/runtime/lane/batches.py",
+        "streams/runtime/transport/batch_schema.py",
         (Edit("r.timestamp_type == STAMPED", "True"),),
         ("tests/unit/test_batches.py::test_a_record_says_whether_the_broker_stamped_it",),
     ),

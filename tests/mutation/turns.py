@@ -186,13 +186,13 @@ ROWS = (
     ),
     Row(
         "An effect of a settled turn begins after that turn is committed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[settled]",),
     ),
     Row(
         "An effect of a due turn begins after that turn is committed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[due]",),
     ),

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.runtime import Record
-from streams.runtime.lane.batches import Batch, BatchRecord, urgent_first
+from streams.runtime.lane.batches import Batch
+from streams.runtime.transport.batch_schema import BatchRecord, urgent_first
 from tests.fetches import of_aiokafka
 from tests.raw_records import stored
 

@@ -12,9 +12,9 @@ from aiokafka.errors import KafkaTimeoutError
 from schemas.compressed_batches import UnreadableBatch
 from streams.runtime import fetcher_patch
 from streams.runtime.failure import LaneRefused
-from streams.runtime.lane.batches import STAMPED
 from streams.runtime.lane.extents import Extent, extents
 from streams.runtime.lane.state import LaneState
+from streams.runtime.stamps import STAMPED
 from streams.runtime.timeouts import REQUEST_MS
 
 #: Bytes of one fetch of a changelog.

@@ -8,17 +8,15 @@ it began had a moment to end: other lanes stand still meanwhile, or the item wou
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from streams.runtime.agent import Agent
 from streams.runtime.lane.groups import LaneId
+from streams.runtime.lane.items import Item
 from streams.runtime.lane.poison_errors import CAREFUL_SECONDS, MOST_TRIES, EndsProcesses
 from streams.runtime.lane.state import AtWork, LaneState, at_work, opened
 from streams.runtime.lane.turn_commit import TurnCommits
-
-if TYPE_CHECKING:
-    from streams.runtime.lane.items import Item
 
 #: Key of the count of openings for items, beside those of topics.
 ITEMS = ""
@@ -26,8 +24,6 @@ ITEMS = ""
 MOST_OPENINGS = 2
 #: How long an effect on trial may take (seconds), before the next item comes: what kills mostly does so at once.
 _EFFECT_SECONDS = 0.3
-
-Do = Callable[[Sequence["Item"]], Any]
 
 
 class ItemTrials:
@@ -51,13 +47,13 @@ class ItemTrials:
             self._is_on = False
         return self._is_on
 
-    def groups(self, items: Sequence["Item"], agent: Agent[Any, Any, Any]) -> list[Sequence["Item"]]:
+    def groups(self, items: Sequence[Item], agent: Agent[Any, Any, Any]) -> list[Sequence[Item]]:
         """Return the items in parts, each for a trial of its own: suspects one by one, then the others together."""
         alone = [item for item in items if name_of(item, agent) in self._suspects]
         others = [item for item in items if name_of(item, agent) not in self._suspects]
         return [*([item] for item in alone), *([others] if others else [])]
 
-    async def begin(self, items: Sequence["Item"], agent: Agent[Any, Any, Any]) -> None:
+    async def begin(self, items: Sequence[Item], agent: Agent[Any, Any, Any]) -> None:
         """Note that items are begun; raise `EndsProcesses` for one on which process after process ended."""
         names = [name for item in items if (name := name_of(item, agent)) is not None]
         tries = self._suspects.get(names[0], 0) if len(names) == 1 else 0
@@ -73,7 +69,7 @@ class ItemTrials:
         if effects:
             await asyncio.wait(effects, timeout=_EFFECT_SECONDS)
 
-    async def end(self, items: Sequence["Item"], agent: Agent[Any, Any, Any]) -> None:
+    async def end(self, items: Sequence[Item], agent: Agent[Any, Any, Any]) -> None:
         """Note that the process outlived these items."""
         for item in items:
             self._suspects.pop(name_of(item, agent) or b"", None)
@@ -82,7 +78,7 @@ class ItemTrials:
             self._state.at_work = None
 
 
-def name_of(item: "Item", agent: Agent[Any, Any, Any]) -> bytes | None:
+def name_of(item: Item, agent: Agent[Any, Any, Any]) -> bytes | None:
     """Return what names an item over restarts: its timer, or its entry; None where it has neither and comes once.
 
     An entry is resumed, its effect begins and ends: one that outlives one of the three may yet die of another.

@@ -15,7 +15,8 @@ from streams.runtime.lane.changelog import Progress
 from streams.runtime.lane.effects import EffectTasks
 from streams.runtime.lane.groups import LaneGroup, LaneHost, LaneId
 from streams.runtime.lane.item_trials import ITEMS
-from streams.runtime.lane.items import Effects, Item, ItemTurns, entry_to_resume, timer_due
+from streams.runtime.lane.item_turns import ItemTurns
+from streams.runtime.lane.items import Effects, Item, entry_to_resume, timer_due
 from streams.runtime.lane.lane_events import LaneCloses, LaneOpens, LanePutsAside, LaneRefuses, unheard
 from streams.runtime.lane.log_ends import SourceLogs
 from streams.runtime.lane.opening import TransactionHangs, open_state

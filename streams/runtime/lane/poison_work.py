@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -12,6 +12,7 @@ from streams.runtime.agent import Agent, Output, PutAside, Record, Turn, micros
 from streams.runtime.failure import LaneRefused, describe
 from streams.runtime.lane import metrics
 from streams.runtime.lane.groups import LaneContext, LaneId
+from streams.runtime.lane.items import Item
 from streams.runtime.lane.lane_events import LanePutsAside
 from streams.runtime.lane.poison_errors import (
     CAREFUL_SECONDS,
@@ -23,9 +24,6 @@ from streams.runtime.lane.poison_errors import (
 from streams.runtime.lane.rejection import entry_rejected
 from streams.runtime.lane.state import Entry, LaneState, Raised, were_put_aside
 from streams.runtime.lane.transaction import Undeliverable
-
-if TYPE_CHECKING:
-    from streams.runtime.lane.items import Item
 
 
 class _PutsAside(Protocol):
@@ -126,7 +124,7 @@ class PoisonWork:
 
         return self._aside(put_aside, note, error)
 
-    def item_put_aside(self, item: "Item", error: BaseException) -> Aside:
+    def item_put_aside(self, item: Item, error: BaseException) -> Aside:
         """Return what puts a timer, effect or entry aside; raise `KeepsRaising`."""
         self._log(error)
         note = self._counted(self._lane.group.changelog, error)
@@ -183,7 +181,7 @@ class PoisonWork:
         """Return when work was put aside, up to `PUT_ASIDE_SECONDS` from `now`: a clock before was ahead, perhaps."""
         return [at for at in self._state.put_aside if abs(now - at) < PUT_ASIDE_SECONDS * _MICROS]
 
-    def _entry_of(self, item: "Item") -> bytes | None:
+    def _entry_of(self, item: Item) -> bytes | None:
         work = item.effect if item.timer is None else item.timer
         try:
             key = self.agent.entry_of(work)

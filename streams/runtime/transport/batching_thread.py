@@ -6,20 +6,18 @@ Overrides Faust 0.15.3 with aiokafka 0.14.0 and is pinned to them. See decision 
 import asyncio
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.runtime.fetcher_patch import remove_fetch_delays
-from streams.runtime.lane.batches import BatchRecord
 from streams.runtime.lane.timer_gate import FetchCounts
+from streams.runtime.transport.batch_schema import BatchRecord
+from streams.runtime.transport.consumer_lanes import ConsumerLanes, LaneConsumer
 from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
 from streams.runtime.unreadable import offset_behind
-
-if TYPE_CHECKING:
-    from streams.runtime.transport.lane_assignment import LaneAssignment, NoCommitConsumer
 
 #: How long a fetch waits for records before another may be asked for other partitions (seconds).
 _FETCH_SECONDS = 0.2
@@ -77,7 +75,7 @@ class BatchingThread(AIOKafkaConsumerThread):
             remove_fetch_delays(consumer, _FETCH_WAIT_MS)
             note_out_of_range(consumer)
             self._is_prompt = True
-        lanes = cast("NoCommitConsumer", self.consumer).lanes
+        lanes = cast("LaneConsumer", self.consumer).lanes
         if sought := {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}:
             # Faust drops what lies before the offset that it handed on last.
             cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
@@ -130,7 +128,7 @@ class BatchingThread(AIOKafkaConsumerThread):
         if not is_lost and seeks == self._seeks:
             self._passed_over.setdefault(tp, begin)
 
-    def _note_fetch(self, lanes: "LaneAssignment", assignment: Any, positions: Mapping[Any, int]) -> None:
+    def _note_fetch(self, lanes: ConsumerLanes, assignment: Any, positions: Mapping[Any, int]) -> None:
         for tp, position in positions.items():
             if tp.topic in lanes.followed:
                 state = assignment.state_value(tp)
@@ -151,7 +149,7 @@ class BatchingThread(AIOKafkaConsumerThread):
                 _log.debug("a partition left while it was sought", partitions=len(still))
 
 
-def _look(lanes: "LaneAssignment", assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
+def _look(lanes: ConsumerLanes, assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
     """Return the positions of partitions that have one, and tell the lanes what the last answers say of them."""
     found: dict[Any, int] = {}
     for tp in partitions:

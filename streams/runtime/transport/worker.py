@@ -16,10 +16,10 @@ from streams.runtime.clock import Clock
 from streams.runtime.failure import LaneBroken, end_process, exit_without_cleanup
 from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from streams.runtime.gc_settings import freeze_gc_at_startup
-from streams.runtime.lane.batches import BatchSchema, urgent_first
 from streams.runtime.lane.groups import LaneGroup
 from streams.runtime.lane.lane_events import LaneEvent, unheard
 from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.transport.batch_schema import BatchSchema, urgent_first
 from streams.runtime.transport.lane_assignment import Background, NoCommitConsumer, Wiring, transport_of
 from streams.runtime.watchdog import STUCK_SECONDS, Watchdog
 
