@@ -14,7 +14,7 @@ from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.rejection import REJECTED_SUFFIX, rejected
-from streams.runtime.lane.state import Entry, LaneState, changed
+from streams.runtime.lane.state import ChangelogRecord, LaneState, turn_records
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ class Clock:
 class Lane:
     """One lane of an agent; `changelog` outlives a crash, effects do not."""
 
-    def __init__(self, agent: Agent[Any, Any, Any], clock: Clock, changelog: Sequence[Entry] = ()) -> None:
+    def __init__(self, agent: Agent[Any, Any, Any], clock: Clock, changelog: Sequence[ChangelogRecord] = ()) -> None:
         self.agent = agent
         self.clock = clock
         self.changelog = list(changelog)
@@ -93,7 +93,7 @@ class Lane:
 
         def commit() -> None:
             turn = self._turn()
-            self.agent.settled(effect, result, turn, cause)
+            self.agent.effect_done(effect, result, turn, cause)
             self._commit(turn)
 
         return commit
@@ -158,7 +158,7 @@ class Lane:
     def _commit(self, turn: Turn) -> None:
         self.outputs += turn.outputs
         self.outputs += (rejected(record, invalid, by="test", now=turn.now) for record, invalid in turn.rejects)
-        self.changelog += changed(turn)
+        self.changelog += turn_records(turn)
         self._kept.commit(turn)
         self.effects.extend(turn.effects)
 

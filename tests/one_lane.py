@@ -10,10 +10,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from streams.runtime import Agent, Clock, LaneGroup
 from streams.runtime.lane.groups import LaneHost
 from streams.runtime.lane.lane import Lane
-from streams.runtime.lane.lane_events import LaneEvent, unheard
+from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.trials import Trials
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.steps import AtStep, ignore_step
 from tests.counting import Run
 
 #: Records in the log of a topic from which a lane is fed by hand: beyond the offsets that any test makes up.
@@ -27,9 +27,9 @@ async def lane_of(
     *,
     accepted: frozenset[str] = frozenset(),
     urgency: UrgencyGate | None = None,
-    at_step: AtStep = unwatched,
+    at_step: AtStep = ignore_step,
     trials: Trials | None = None,
-    on_lane: Callable[[LaneEvent], None] = unheard,
+    on_lane: Callable[[LaneEvent], None] = ignore_event,
     clock: Clock | None = None,
     fill: bool = True,
     routine_turn_seconds: float | None = None,

@@ -41,7 +41,7 @@ from streams.runtime import (
     Turn,
     run_worker,
 )
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from streams.runtime.transport.batching_thread import BatchingThread
 from tests.poison_agent import Fragile, World
 
@@ -170,7 +170,7 @@ class Effects(Agent[str, bool, bool]):
         self._plan.fail("perform", effect)
         return visible
 
-    def settled(self, effect: Any, result: bool, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: Any, result: bool, turn: Turn, cause: Cause) -> None:
         turn.drop(b"owed " + effect.encode())
         turn.send(self._plan.output, effect.encode(), f"settled|{effect}|{result}".encode(), cause=cause)
         self._plan.fail("settled", effect)
@@ -272,7 +272,7 @@ def _fail_fetches_when_told(plan: Plan) -> None:
 
 def _killing(plan: Plan) -> AtStep:
     if plan.kill is None:
-        return unwatched
+        return ignore_step
     step, nth = plan.kill
     passed = 0
 

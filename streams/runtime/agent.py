@@ -260,7 +260,7 @@ class Agent(ABC, Generic[M, E, R]):
         """Do the work outside; failures are results, an exception ends the process."""
         raise TypeError(f"{type(self).__name__} starts effects and does not say how they are performed")
 
-    def settled(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
         """Say what follows from an effect's result; nothing unless an agent says so."""
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:

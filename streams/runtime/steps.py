@@ -24,5 +24,5 @@ class Step(StrEnum):
 AtStep = Callable[[Step, str], None]
 
 
-def unwatched(step: Step, lane: str) -> None:
+def ignore_step(step: Step, lane: str) -> None:
     """Do nothing: nobody watches."""

@@ -41,7 +41,7 @@ class Starts(Agent[str, str, None]):
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
         self._start("due", turn)
 
-    def settled(self, effect: str, result: None, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: str, result: None, turn: Turn, cause: Cause) -> None:
         if effect == "before it":
             self._start("settled", turn)
 

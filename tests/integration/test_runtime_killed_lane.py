@@ -9,7 +9,7 @@ import pytest
 from streams.runtime import Record
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
@@ -42,7 +42,7 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
     return Run(bootstrap, tmp_path, partitions=1)
 
 
-def lane_of(run: Run, at_step: AtStep = unwatched) -> AbstractAsyncContextManager[Lane]:
+def lane_of(run: Run, at_step: AtStep = ignore_step) -> AbstractAsyncContextManager[Lane]:
     return one_lane.lane_of(run, lambda: Count(run.plan()), at_step=at_step)
 
 

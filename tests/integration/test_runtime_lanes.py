@@ -18,7 +18,7 @@ from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
 from streams.runtime.lane.transaction import TRANSACTION_TIMEOUT_MS
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
@@ -54,7 +54,7 @@ def lane_of(
     run: Run,
     accepted: frozenset[str] = frozenset(),
     urgency: UrgencyGate | None = None,
-    at_step: AtStep = unwatched,
+    at_step: AtStep = ignore_step,
 ) -> AbstractAsyncContextManager[Lane]:
     return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, urgency=urgency, at_step=at_step)
 

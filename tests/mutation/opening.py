@@ -59,7 +59,7 @@ ROWS = (
     Row(
         "A lost tail is accepted once and for all",
         "streams/runtime/lane/opening.py",
-        (Edit("[was_cut(topic, None) for topic in again]", "[]"),),
+        (Edit("[log_cut_note(topic, None) for topic in again]", "[]"),),
         (_CUT,),
     ),
     Row(

@@ -28,7 +28,7 @@ ROWS = (
     Row(
         "A lane that ended its process is careful afterwards, so it ends it once",
         "streams/runtime/lane/poison_work.py",
-        (Edit("return self._state.raised is not None and is_recent(", "return False and is_recent("),),
+        (Edit("return self._state.last_error is not None and is_recent(", "return False and is_recent("),),
         (f"{_WORK}::test_one_lane_ends_its_process_once_for_records_timers_and_effects_together",),
     ),
     Row(
@@ -81,7 +81,7 @@ ROWS = (
     Row(
         "What is put aside is counted over restarts",
         "streams/runtime/lane/poison_work.py",
-        (Edit("return were_put_aside(self._state.put_aside)", "return were_put_aside([])"),),
+        (Edit("return put_aside_note(self._state.put_aside)", "return put_aside_note([])"),),
         (f"{_WORK}::test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_on_so_refuses",),
     ),
     Row(
@@ -113,7 +113,7 @@ ROWS = (
     Row(
         "Items are noted where process after process ends without a word",
         "streams/runtime/lane/item_trials.py",
-        (Edit("            await self._commits.write_notes(at_work(noted))\n", ""),),
+        (Edit("            await self._commits.write_notes(item_trial_note(noted))\n", ""),),
         (f"{_DIES}[timer-dies]",),
     ),
     Row(
@@ -170,7 +170,12 @@ ROWS = (
     Row(
         "A lane that goes on counts no openings",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("chain(moved(unwritten), (opened(topic, 0) for topic in moving))", "moved(unwritten)"),),
+        (
+            Edit(
+                "chain(offset_records(unwritten), (openings_note(topic, 0) for topic in moving))",
+                "offset_records(unwritten)",
+            ),
+        ),
         (f"{_ISOLATION}::test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_counts_each",),
     ),
     Row(

@@ -34,13 +34,13 @@ ROWS = (
     Row(
         "State changes are in the transaction of their turn",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("chain(changed(turn), notes)", "notes"),),
+        (Edit("chain(turn_records(turn), notes)", "notes"),),
         (f"{_KILLED}::test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing[committed]",),
     ),
     Row(
         "The next offsets are in the changelog too",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("notes = chain(moved(unwritten), (", "notes = chain((), ("),),
+        (Edit("notes = chain(offset_records(unwritten), (", "notes = chain((), ("),),
         (f"{_LANES}::test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them",),
     ),
     Row(
@@ -124,7 +124,8 @@ ROWS = (
         "streams/runtime/lane/state.py",
         (
             Edit(
-                "        yield Entry(_TIMER + name, None if timer is None else _timer(timer))\n", "        del timer\n"
+                "        yield ChangelogRecord(_TIMER + name, None if timer is None else _timer(timer))\n",
+                "        del timer\n",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening",),

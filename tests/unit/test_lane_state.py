@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.runtime import Cause, Timer, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.poison_work import is_recent
-from streams.runtime.lane.state import LaneState, Raised, Suspect, changed, moved, suspected
+from streams.runtime.lane.state import LaneState, LastError, SuspectRange, offset_records, suspect_note, turn_records
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -38,7 +38,7 @@ def do(turn: Turn, step: tuple[str, bytes, object, datetime | None]) -> None:
 
 def committed(state: LaneState, turn: Turn, restored: LaneState) -> None:
     """Commit a turn, and have another state read what the changelog got."""
-    for entry in changed(turn):
+    for entry in turn_records(turn):
         restored.apply(entry.key, entry.value, entry.headers)
     state.commit(turn)
 
@@ -196,16 +196,21 @@ def test_times_that_no_longer_count_do_not_pile_up() -> None:
 
 @pytest.mark.parametrize(("seconds", "recent"), [(0, True), (-599, True), (599, True), (-600, False), (3_600, False)])
 def test_an_error_that_was_noted_by_a_clock_that_was_ahead_is_not_recent_for_ever(seconds: int, recent: bool) -> None:
-    noted = Raised(micros(START + timedelta(seconds=seconds)), "KeyError")
+    noted = LastError(micros(START + timedelta(seconds=seconds)), "KeyError")
     assert is_recent(noted, START) == recent
 
 
 def test_positions_and_suspicions_are_restored() -> None:
     state = LaneState()
-    suspect = Suspect(4, 9, "KeyError")
-    for entry in (*moved({"t": 4}), *moved({"t": 7, "u": 1}), suspected("t", suspect), suspected("u", suspect)):
+    suspect = SuspectRange(4, 9, "KeyError")
+    for entry in (
+        *offset_records({"t": 4}),
+        *offset_records({"t": 7, "u": 1}),
+        suspect_note("t", suspect),
+        suspect_note("u", suspect),
+    ):
         state.apply(entry.key, entry.value, entry.headers)
-    gone = suspected("u", None)
+    gone = suspect_note("u", None)
     state.apply(gone.key, gone.value, gone.headers)
     assert state.next_offsets == {"t": 7, "u": 1}
     assert state.suspects == {"t": suspect}

@@ -8,10 +8,10 @@ from typing import Any
 
 from streams.runtime.agent import Agent
 from streams.runtime.clock import Clock
-from streams.runtime.lane.lane_events import LaneEvent, unheard
+from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.trials import Trials
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from streams.runtime.watchdog import Watchdog
 
 
@@ -62,10 +62,10 @@ class LaneHost:
     urgency: UrgencyGate
     watchdog: Watchdog = field(default_factory=Watchdog)
     trials: Trials = field(default_factory=Trials)
-    at_step: AtStep = unwatched
+    at_step: AtStep = ignore_step
     accepted: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
-    on_lane: Callable[[LaneEvent], None] = unheard
+    on_lane: Callable[[LaneEvent], None] = ignore_event
     clock: Clock = field(default_factory=Clock)
 
 

@@ -15,7 +15,7 @@ from streams.runtime.agent import Agent
 from streams.runtime.lane.groups import LaneId
 from streams.runtime.lane.items import Item
 from streams.runtime.lane.poison_errors import CAREFUL_SECONDS, MOST_TRIES, EndsProcesses
-from streams.runtime.lane.state import AtWork, LaneState, at_work, opened
+from streams.runtime.lane.state import ItemTrial, LaneState, item_trial_note, openings_note
 from streams.runtime.lane.turn_commit import TurnCommits
 
 #: Key of the count of openings for items, beside those of topics.
@@ -33,7 +33,7 @@ class ItemTrials:
         self._lane = lane
         self._state = state
         self._commits = commits
-        before = state.at_work
+        before = state.item_trial
         self._suspects = dict.fromkeys(before.names, before.tries) if before is not None else {}
         self._until = time.monotonic() + CAREFUL_SECONDS
         self._is_on = bool(self._suspects) or state.openings.get(ITEMS, 0) > MOST_OPENINGS
@@ -41,9 +41,9 @@ class ItemTrials:
     async def are_on(self) -> bool:
         """Return whether items are on trial; once the lane has lasted, end that and the count of its openings."""
         if time.monotonic() > self._until and self._state.openings.get(ITEMS):
-            await self._commits.write_notes(opened(ITEMS, 0), at_work(None))
+            await self._commits.write_notes(openings_note(ITEMS, 0), item_trial_note(None))
             self._state.openings.pop(ITEMS, None)
-            self._state.at_work = None
+            self._state.item_trial = None
             self._is_on = False
         return self._is_on
 
@@ -60,9 +60,9 @@ class ItemTrials:
         if tries >= MOST_TRIES:
             raise EndsProcesses
         if names:
-            noted = AtWork(tries + 1, tuple(names))
-            await self._commits.write_notes(at_work(noted))
-            self._state.at_work = noted
+            noted = ItemTrial(tries + 1, tuple(names))
+            await self._commits.write_notes(item_trial_note(noted))
+            self._state.item_trial = noted
 
     async def wait_for(self, effects: Sequence[asyncio.Task[None]]) -> None:
         """Give effects that began a moment to end."""
@@ -73,9 +73,9 @@ class ItemTrials:
         """Note that the process outlived these items."""
         for item in items:
             self._suspects.pop(name_of(item, agent) or b"", None)
-        if self._state.at_work is not None:
-            await self._commits.write_notes(at_work(None))
-            self._state.at_work = None
+        if self._state.item_trial is not None:
+            await self._commits.write_notes(item_trial_note(None))
+            self._state.item_trial = None
 
 
 def name_of(item: Item, agent: Agent[Any, Any, Any]) -> bytes | None:

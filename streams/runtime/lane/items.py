@@ -38,7 +38,7 @@ def timer_due(name: bytes, timer: Timer) -> Item:
 
 def effect_done(effect: Any, result: Any, cause: Cause) -> Item:
     """Return what follows from the result of an effect."""
-    return Item(lambda agent, turn: agent.settled(effect, result, turn, cause), cause, effect=effect)
+    return Item(lambda agent, turn: agent.effect_done(effect, result, turn, cause), cause, effect=effect)
 
 
 def effect_raised(effect: Any, error: Exception, cause: Cause) -> Item:

@@ -17,14 +17,24 @@ from streams.runtime.lane.groups import LaneGroup, LaneHost, LaneId
 from streams.runtime.lane.item_trials import ITEMS
 from streams.runtime.lane.item_turns import ItemTurns
 from streams.runtime.lane.items import Effects, Item, entry_to_resume, timer_due
-from streams.runtime.lane.lane_events import LaneCloses, LaneOpens, LanePutsAside, LaneRefuses, unheard
+from streams.runtime.lane.lane_events import LaneCloses, LaneOpens, LanePutsAside, LaneRefuses, ignore_event
 from streams.runtime.lane.log_ends import SourceLogs
 from streams.runtime.lane.opening import TransactionHangs, open_state
 from streams.runtime.lane.opening_watch import OpeningProgress, OpeningWatch
 from streams.runtime.lane.poison_errors import TurnRaised, WorkRaised
 from streams.runtime.lane.poison_work import KeepsRaising, PoisonWork, is_recent
 from streams.runtime.lane.queues import Queues
-from streams.runtime.lane.state import Entry, LaneState, Raised, Suspect, at_work, has_raised, opened, suspected, tried
+from streams.runtime.lane.state import (
+    ChangelogRecord,
+    LaneState,
+    LastError,
+    SuspectRange,
+    item_trial_note,
+    last_error_note,
+    openings_note,
+    record_trial_note,
+    suspect_note,
+)
 from streams.runtime.lane.timer_gate import FetchProgress, TimerGate
 from streams.runtime.lane.transaction import FENCED, TransactionalWriter
 from streams.runtime.lane.turn_commit import TurnCommits
@@ -231,7 +241,7 @@ class Lane:
         openings = {topic: state.openings.pop(topic, 0) + 1 for topic in (*self._id.group.sources, ITEMS)}
         self._commits = TurnCommits(self._id, self._writer, state, self.metrics)
         self._logs = SourceLogs(self._id, state, self._commits)
-        notes = [*found.notes, *(opened(topic, count) for topic, count in openings.items())]
+        notes = [*found.notes, *(openings_note(topic, count) for topic, count in openings.items())]
         turn = state.turn(self._id.now())
         if shortened := state.limit_waits(turn):
             _log.warning("the clock is behind the one by which timers were set", lane=self._id.name, timers=shortened)
@@ -282,7 +292,7 @@ class Lane:
         self.resolved.set()
         _log.critical("lane refuses to work, somebody must look", lane=self._id.name, reason=str(refused))
         host, group, partition = self._id.host, self._id.group, self._id.partition
-        if host.on_lane is not unheard:
+        if host.on_lane is not ignore_event:
             offsets = self.metrics.next_offsets or await self._committed()
             waiting = await backlog.measure(host.bootstrap, group.sources, partition, offsets, self._id.now)
             host.on_lane(LaneRefuses(self._id.name, type(refused).__name__, waiting))
@@ -311,26 +321,26 @@ class Lane:
 
     async def _forget_openings(self) -> None:
         """End the count of openings and tries: this process does not end without a word."""
-        topics = {*self._state.openings, *self._state.trying}
+        topics = {*self._state.openings, *self._state.record_trials}
         if topics:
-            notes = [note for topic in topics for note in (opened(topic, 0), tried(topic, None))]
-            notes.append(at_work(None))
+            notes = [note for topic in topics for note in (openings_note(topic, 0), record_trial_note(topic, None))]
+            notes.append(item_trial_note(None))
             await self._commits.write_notes(*notes)
 
     async def _end_after(self, raised: TurnRaised | WorkRaised) -> None:
         """Record the error for the next process, then end; where the last process ended so too, refuse."""
         error = raised.__cause__ or raised
-        if (before := self._state.raised) is not None and is_recent(before, self._id.now()):
+        if (before := self._state.last_error) is not None and is_recent(before, self._id.now()):
             # Not even the agent can be made: nothing is left that could be isolated.
             await self._refuse(
                 KeepsRaising(f"lane {self._id.name} ended its process with {type(error).__name__} before")
             )
             return
-        notes: list[Entry] = [has_raised(Raised(micros(self._id.now()), type(error).__name__))]
+        notes: list[ChangelogRecord] = [last_error_note(LastError(micros(self._id.now()), type(error).__name__))]
         # It does not end without a word.
-        notes += [opened(ITEMS, 0), at_work(None)]
+        notes += [openings_note(ITEMS, 0), item_trial_note(None)]
         if isinstance(raised, TurnRaised):
-            notes.append(suspected(raised.topic, Suspect(raised.begin, raised.end, type(error).__name__)))
+            notes.append(suspect_note(raised.topic, SuspectRange(raised.begin, raised.end, type(error).__name__)))
         try:
             await self._commits.write_notes(*notes)
         except Exception as unsaid:  # noqa: BLE001 - the process ends all the same; the next one records it when it raises too

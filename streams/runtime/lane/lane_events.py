@@ -43,5 +43,5 @@ class LanePutsAside:
 LaneEvent = LaneRefuses | LaneOpens | LaneCloses | LanePutsAside | ClockEvent
 
 
-def unheard(event: LaneEvent) -> None:
+def ignore_event(event: LaneEvent) -> None:
     """Do nothing: no alarm is connected."""

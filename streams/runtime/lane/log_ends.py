@@ -15,7 +15,7 @@ from streams.runtime.failure import StateDoesNotFit
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.extents import Extent, extents
 from streams.runtime.lane.groups import LaneId
-from streams.runtime.lane.state import LaneState, was_cut
+from streams.runtime.lane.state import LaneState, log_cut_note
 from streams.runtime.lane.turn_commit import TurnCommits
 
 
@@ -73,6 +73,6 @@ class SourceLogs:
 
     async def _refuse(self, topic: str, end: int) -> None:
         end = min(end, self._state.cut.get(topic, end))
-        await self._commits.write_notes(was_cut(topic, end))
+        await self._commits.write_notes(log_cut_note(topic, end))
         self._state.cut[topic] = end
         raise refused(self._lane, {topic: end}, self._state.next_offsets)

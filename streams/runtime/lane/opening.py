@@ -11,7 +11,7 @@ from streams.runtime.lane.changelog import Progress, restore
 from streams.runtime.lane.extents import Extent
 from streams.runtime.lane.groups import LaneId
 from streams.runtime.lane.log_ends import cut_logs, refused
-from streams.runtime.lane.state import Entry, LaneState, was_cut
+from streams.runtime.lane.state import ChangelogRecord, LaneState, log_cut_note
 from streams.runtime.lane.transaction import TransactionalWriter
 from streams.runtime.steps import Step
 
@@ -34,7 +34,7 @@ class Opened:
     partitions: int
     #: Topics that are read again from where their logs ended, as their loss is accepted, and the changelog's records.
     read_again: frozenset[str] = frozenset()
-    notes: list[Entry] = field(default_factory=list)
+    notes: list[ChangelogRecord] = field(default_factory=list)
 
 
 async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable[[Progress], None]) -> Opened:
@@ -69,7 +69,7 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
     offsets = found.state.next_offsets
     unwritten = {topic: offset for topic, offset in offsets.items() if written.get(topic) != offset}
     partitions = await writer.partitions_of(group.sources[0])
-    return Opened(found.state, unwritten, partitions, again, [was_cut(topic, None) for topic in again])
+    return Opened(found.state, unwritten, partitions, again, [log_cut_note(topic, None) for topic in again])
 
 
 def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], logs: Mapping[str, Extent]) -> None:
@@ -111,7 +111,7 @@ async def _accepted_cuts(
     offsets = state.next_offsets
     if lane.name not in lane.host.accepted:
         if cut != state.cut:
-            notes = [was_cut(topic, end) for topic, end in cut.items()]
+            notes = [log_cut_note(topic, end) for topic, end in cut.items()]
             await writer.deliver([Output(lane.group.changelog, lane.partition, *note) for note in notes], {}, lane.step)
         raise refused(lane, cut, offsets)
     for topic, end in cut.items():

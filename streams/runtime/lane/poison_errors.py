@@ -57,7 +57,7 @@ class PoisonRecord(Invalid):
         self.error = error
 
 
-def halves(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+def split_in_half(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
     """Yield the first and the second half of two records or more."""
     middle = len(records) // 2
     yield records[:middle]

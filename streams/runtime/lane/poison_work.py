@@ -22,7 +22,7 @@ from streams.runtime.lane.poison_errors import (
     WorkRaised,
 )
 from streams.runtime.lane.rejection import entry_rejected
-from streams.runtime.lane.state import Entry, LaneState, Raised, were_put_aside
+from streams.runtime.lane.state import ChangelogRecord, LaneState, LastError, put_aside_note
 from streams.runtime.lane.transaction import Undeliverable
 
 
@@ -54,18 +54,18 @@ class Aside:
 
     lane: LaneId
     turn: Turn
-    note: Entry
+    note: ChangelogRecord
     without_agent: Callable[[], Turn]
     #: Class of the error that the work raised.
     error: str
 
-    async def commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> list[tuple[Any, Any]]:
+    async def commit(self, commit: Callable[[Turn, ChangelogRecord], Awaitable[None]]) -> list[tuple[Any, Any]]:
         """Commit, and return the effects that follow; raise `CannotPutAside`."""
         turn = await self._commit(commit)
         self.lane.host.on_lane(LanePutsAside(self.lane.name, self.error))
         return turn.effects
 
-    async def _commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> Turn:
+    async def _commit(self, commit: Callable[[Turn, ChangelogRecord], Awaitable[None]]) -> Turn:
         try:
             await commit(self.turn, self.note)
         except Undeliverable as error:
@@ -83,7 +83,7 @@ def _log_nobody_hears(lane: str, error: Exception) -> None:
     _log.critical("work is put aside and no human hears of it", lane=lane, **describe(error))
 
 
-def is_recent(raised: Raised, now: datetime) -> bool:
+def is_recent(raised: LastError, now: datetime) -> bool:
     """Return whether a lane ended its process so short a time ago that it is careful now."""
     # Either way round: the clock by which it is noted may have been ahead of this one.
     return abs(micros(now) - raised.at) < CAREFUL_SECONDS * _MICROS
@@ -101,7 +101,7 @@ class PoisonWork:
     @property
     def is_careful(self) -> bool:
         """Whether the lane isolates at once what raises, because it ended its process for that a short time ago."""
-        return self._state.raised is not None and is_recent(self._state.raised, self._lane.now())
+        return self._state.last_error is not None and is_recent(self._state.last_error, self._lane.now())
 
     @property
     def has_put_aside(self) -> bool:
@@ -149,7 +149,7 @@ class PoisonWork:
         except Exception as error:
             raise WorkRaised from error
 
-    def _aside(self, put_aside: _PutsAside, note: Entry, raised: BaseException) -> Aside:
+    def _aside(self, put_aside: _PutsAside, note: ChangelogRecord, raised: BaseException) -> Aside:
         def without_agent() -> Turn:
             turn = self._state.turn(self._lane.now())
             put_aside(turn, tells=False)
@@ -164,7 +164,7 @@ class PoisonWork:
             turn = without_agent()
         return Aside(self._lane, turn, note, without_agent, type(raised).__name__)
 
-    def _counted(self, topic: str, error: BaseException) -> Entry:
+    def _counted(self, topic: str, error: BaseException) -> ChangelogRecord:
         """Count what is put aside; raise `KeepsRaising` where that is too much."""
         now = micros(self._lane.now())
         times = self._recent(now)
@@ -175,7 +175,7 @@ class PoisonWork:
             ) from error
         metrics.isolated.add(1, {Attribute.LANE_GROUP: self._lane.group.name, Attribute.TOPIC: topic})
         self._state.put_aside = [*times, now]
-        return were_put_aside(self._state.put_aside)
+        return put_aside_note(self._state.put_aside)
 
     def _recent(self, now: int) -> list[int]:
         """Return when work was put aside, up to `PUT_ASIDE_SECONDS` from `now`: a clock before was ahead, perhaps."""

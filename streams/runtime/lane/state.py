@@ -27,11 +27,11 @@ from streams.runtime.lane.times import Times
 N = TypeVar("N")
 
 _ENTRY, _TIMER, _NEXT_OFFSET, _SUSPECT = b"s", b"t", b"o", b"k"
-_RAISED, _PUT_ASIDE, _OPENINGS, _TRYING, _CUT, _AT_WORK = b"r", b"p", b"n", b"y", b"c", b"x"
+_LAST_ERROR, _PUT_ASIDE, _OPENINGS, _RECORD_TRIAL, _CUT, _ITEM_TRIAL = b"r", b"p", b"n", b"y", b"c", b"x"
 _UNTIL = "until"
 
 
-class Entry(NamedTuple):
+class ChangelogRecord(NamedTuple):
     """One record of the changelog, without its topic."""
 
     key: bytes
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class SuspectRange:
     """Offsets `begin` to `end`, exclusive, of a topic: a turn over them raised an error of that class."""
 
     begin: int
@@ -49,7 +49,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
+class LastError:
     """A lane ended its process at `at` (microseconds since 1970, UTC) with an error of that class."""
 
     at: int
@@ -57,7 +57,7 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
-class Trying:
+class RecordTrial:
     """The record at `offset` was worked off alone, and `tries` processes began to do so."""
 
     offset: int
@@ -65,7 +65,7 @@ class Trying:
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
+class ItemTrial:
     """Items of these names were worked off together, and `tries` processes began to do so."""
 
     tries: int
@@ -81,16 +81,16 @@ class LaneState:
         self.timers: dict[bytes, Timer] = {}
         #: By topic; while a lane is open, of every source.
         self.next_offsets: dict[str, int] = {}
-        self.suspects: dict[str, Suspect] = {}
-        self.raised: Raised | None = None
+        self.suspects: dict[str, SuspectRange] = {}
+        self.last_error: LastError | None = None
         #: When work was put aside, microseconds since 1970 (UTC), oldest first.
         self.put_aside: list[int] = []
         #: The newest time that the broker stamped on a record read here, microseconds since 1970 (UTC); 0: none was.
         self.stamp = 0
         #: By topic: openings since the next offset moved; the record that is worked off alone.
         self.openings: dict[str, int] = {}
-        self.trying: dict[str, Trying] = {}
-        self.at_work: AtWork | None = None
+        self.record_trials: dict[str, RecordTrial] = {}
+        self.item_trial: ItemTrial | None = None
         #: By topic: where a log that lost its tail ended, until an operator accepts the loss.
         self.cut: dict[str, int] = {}
         # Apart, so that no timer waits behind entries that have ended.
@@ -177,17 +177,17 @@ class LaneState:
     def _apply_note(self, kind: bytes, topic: str, value: bytes | None) -> None:
         parts = [] if value is None else value.decode().split("|", 2)
         if kind == _SUSPECT:
-            _set(self.suspects, topic, Suspect(int(parts[0]), int(parts[1]), parts[2]) if parts else None)
-        elif kind == _RAISED:
-            self.raised = Raised(int(parts[0]), parts[1]) if parts else None
+            _set(self.suspects, topic, SuspectRange(int(parts[0]), int(parts[1]), parts[2]) if parts else None)
+        elif kind == _LAST_ERROR:
+            self.last_error = LastError(int(parts[0]), parts[1]) if parts else None
         elif kind == _PUT_ASIDE:
             self.put_aside = [int(at) for at in parts[0].split(",") if at] if parts else []
         elif kind == _OPENINGS:
             _set(self.openings, topic, int(parts[0]) if parts else None)
-        elif kind == _TRYING:
-            _set(self.trying, topic, Trying(int(parts[0]), int(parts[1])) if parts else None)
-        elif kind == _AT_WORK:
-            self.at_work = _at_work_of(value)
+        elif kind == _RECORD_TRIAL:
+            _set(self.record_trials, topic, RecordTrial(int(parts[0]), int(parts[1])) if parts else None)
+        elif kind == _ITEM_TRIAL:
+            self.item_trial = _item_trial_of(value)
         elif kind == _CUT:
             _set(self.cut, topic, int(parts[0]) if parts else None)
         else:
@@ -202,14 +202,14 @@ class LaneState:
         self._due.add(micros(timer.at), name)
 
 
-def changed(turn: Turn) -> Iterator[Entry]:
+def turn_records(turn: Turn) -> Iterator[ChangelogRecord]:
     """Yield the changelog records of what a turn changed."""
     expiries = turn.expiries
     for key, value in turn.changes.items():
         until = expiries.get(key) if expiries else None
-        yield Entry(_ENTRY + key, value, () if until is None else ((_UNTIL, b"%d" % micros(until)),))
+        yield ChangelogRecord(_ENTRY + key, value, () if until is None else ((_UNTIL, b"%d" % micros(until)),))
     for name, timer in turn.timers.items():
-        yield Entry(_TIMER + name, None if timer is None else _timer(timer))
+        yield ChangelogRecord(_TIMER + name, None if timer is None else _timer(timer))
 
 
 def _timer(timer: Timer) -> bytes:
@@ -217,56 +217,58 @@ def _timer(timer: Timer) -> bytes:
     return b"%d|%d|%b" % (micros(timer.at), wait, timer.cause.traceparent or b"")
 
 
-def moved(offsets: Mapping[str, int]) -> Iterator[Entry]:
+def offset_records(offsets: Mapping[str, int]) -> Iterator[ChangelogRecord]:
     """Yield the changelog records of a lane's next offsets, by topic."""
     for topic, offset in offsets.items():
-        yield Entry(_NEXT_OFFSET + topic.encode(), b"%d" % offset)
+        yield ChangelogRecord(_NEXT_OFFSET + topic.encode(), b"%d" % offset)
 
 
-def suspected(topic: str, suspect: Suspect | None) -> Entry:
+def suspect_note(topic: str, suspect: SuspectRange | None) -> ChangelogRecord:
     """Return the changelog record of what a topic's lane is to isolate, None for nothing any more."""
     value = None if suspect is None else f"{suspect.begin}|{suspect.end}|{suspect.error}".encode()
-    return Entry(_SUSPECT + topic.encode(), value)
+    return ChangelogRecord(_SUSPECT + topic.encode(), value)
 
 
-def has_raised(raised: Raised) -> Entry:
+def last_error_note(raised: LastError) -> ChangelogRecord:
     """Return the changelog record of a lane that ends its process."""
-    return Entry(_RAISED, f"{raised.at}|{raised.error}".encode())
+    return ChangelogRecord(_LAST_ERROR, f"{raised.at}|{raised.error}".encode())
 
 
-def were_put_aside(times: Sequence[int]) -> Entry:
+def put_aside_note(times: Sequence[int]) -> ChangelogRecord:
     """Return the changelog record of when work was put aside."""
-    return Entry(_PUT_ASIDE, ",".join(str(at) for at in times).encode())
+    return ChangelogRecord(_PUT_ASIDE, ",".join(str(at) for at in times).encode())
 
 
-def opened(topic: str, count: int) -> Entry:
+def openings_note(topic: str, count: int) -> ChangelogRecord:
     """Return the changelog record of how often the lane opened since its next offset in `topic` moved; 0: none."""
-    return Entry(_OPENINGS + topic.encode(), b"%d" % count if count else None)
+    return ChangelogRecord(_OPENINGS + topic.encode(), b"%d" % count if count else None)
 
 
-def tried(topic: str, trying: Trying | None) -> Entry:
+def record_trial_note(topic: str, trying: RecordTrial | None) -> ChangelogRecord:
     """Return the changelog record of the record that is worked off alone, None for none."""
     value = None if trying is None else b"%d|%d" % (trying.offset, trying.tries)
-    return Entry(_TRYING + topic.encode(), value)
+    return ChangelogRecord(_RECORD_TRIAL + topic.encode(), value)
 
 
-def at_work(noted: AtWork | None) -> Entry:
+def item_trial_note(noted: ItemTrial | None) -> ChangelogRecord:
     """Return the changelog record of the items at work, None for none."""
     if noted is None:
-        return Entry(_AT_WORK, None)
-    return Entry(_AT_WORK, b"|".join((b"%d" % noted.tries, *(name.hex().encode() for name in noted.names))))
+        return ChangelogRecord(_ITEM_TRIAL, None)
+    return ChangelogRecord(
+        _ITEM_TRIAL, b"|".join((b"%d" % noted.tries, *(name.hex().encode() for name in noted.names)))
+    )
 
 
-def _at_work_of(value: bytes | None) -> AtWork | None:
+def _item_trial_of(value: bytes | None) -> ItemTrial | None:
     if value is None:
         return None
     tries, *names = value.decode().split("|")
-    return AtWork(int(tries), tuple(bytes.fromhex(name) for name in names))
+    return ItemTrial(int(tries), tuple(bytes.fromhex(name) for name in names))
 
 
-def was_cut(topic: str, end: int | None) -> Entry:
+def log_cut_note(topic: str, end: int | None) -> ChangelogRecord:
     """Return the changelog record of where a log that lost its tail ended, None once the loss is accepted."""
-    return Entry(_CUT + topic.encode(), None if end is None else b"%d" % end)
+    return ChangelogRecord(_CUT + topic.encode(), None if end is None else b"%d" % end)
 
 
 def _set(notes: dict[str, N], topic: str, note: N | None) -> None:

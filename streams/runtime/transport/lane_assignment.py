@@ -19,10 +19,10 @@ from streams.runtime.failure import awaited_at, end_process
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.groups import LaneGroup, LaneHost
 from streams.runtime.lane.lane import Lane
-from streams.runtime.lane.lane_events import LaneEvent, unheard
+from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.timer_gate import FetchProgress
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.steps import AtStep, ignore_step
 from streams.runtime.transport.batching_thread import BatchingThread
 from streams.runtime.watchdog import Watchdog
 
@@ -43,11 +43,11 @@ class Wiring:
     bootstrap: str
     background: tuple[Background, ...]
     opened: Callable[[], None]
-    at_step: AtStep = unwatched
+    at_step: AtStep = ignore_step
     #: LaneAssignment (`group-partition`) that begin where their logs do although state and offsets do not fit.
     accepted: frozenset[str] = frozenset()
     watchdog: Watchdog = field(default_factory=Watchdog)
-    on_lane: Callable[[LaneEvent], None] = unheard
+    on_lane: Callable[[LaneEvent], None] = ignore_event
     clock: Clock = field(default_factory=Clock)
 
 

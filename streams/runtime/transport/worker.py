@@ -17,8 +17,8 @@ from streams.runtime.failure import LaneBroken, end_process, exit_without_cleanu
 from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from streams.runtime.gc_settings import freeze_gc_at_startup
 from streams.runtime.lane.groups import LaneGroup
-from streams.runtime.lane.lane_events import LaneEvent, unheard
-from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.lane.lane_events import LaneEvent, ignore_event
+from streams.runtime.steps import AtStep, ignore_step
 from streams.runtime.transport.batch_schema import BatchSchema, urgent_first
 from streams.runtime.transport.lane_assignment import Background, NoCommitConsumer, Wiring, transport_of
 from streams.runtime.watchdog import STUCK_SECONDS, Watchdog
@@ -57,10 +57,10 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     background: Sequence[Background] = (),
     instance: str | None = None,
     opened: Callable[[], None] | None = None,
-    at_step: AtStep = unwatched,
+    at_step: AtStep = ignore_step,
     accepted: Collection[str] = (),
     stuck_seconds: float = STUCK_SECONDS,
-    on_lane: Callable[[LaneEvent], None] = unheard,
+    on_lane: Callable[[LaneEvent], None] = ignore_event,
     clock: Clock | None = None,
 ) -> int:
     """Work the lanes of `groups` off as consumer group `application` until SIGTERM or SIGINT; return the exit status.
