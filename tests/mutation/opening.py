@@ -173,7 +173,7 @@ ROWS = (
     Row(
         "A member has a name for good only where it is given one",
         "streams/runtime/transport/worker.py",
-        (Edit("consumer_group_instance_id=instance", "consumer_group_instance_id=wiring.application"),),
+        (Edit("consumer_group_instance_id=instance", "consumer_group_instance_id=config.application"),),
         ("tests/integration/test_runtime_members.py::test_a_member_is_static_only_by_a_name_that_it_is_given",),
     ),
     Row(

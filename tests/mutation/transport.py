@@ -125,7 +125,7 @@ ROWS = (
         "streams/runtime/transport/lane_assignment.py",
         (
             Edit(
-                '        """Do nothing: the lanes commit offsets in transactions of their own (decision 0014)."""\n'
+                '        """Do nothing: the lanes commit, in transactions of their own (decision 0014)."""\n'
                 "        return True\n",
                 "        return bool(await self.consumer._commit(offsets))\n",
             ),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.clock import SAY_AGAIN_SECONDS, STEP_SECONDS, Clock, ClockAgrees, ClockEvent, ClockStepped
+from streams.runtime.clock import REPORT_AGAIN_SECONDS, STEP_SECONDS, Clock, ClockAgrees, ClockEvent, ClockStepped
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 HOUR = 3_600.0
@@ -66,7 +66,7 @@ def test_a_step_changes_no_wait_is_told_and_is_over_once_the_clocks_agree(machin
 
 def test_a_step_that_lasts_is_told_again_every_minute(machine: Machine) -> None:
     machine.wall += HOUR
-    assert machine.run(3 * SAY_AGAIN_SECONDS) == 3 * [ClockStepped(HOUR)]
+    assert machine.run(3 * REPORT_AGAIN_SECONDS) == 3 * [ClockStepped(HOUR)]
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["fast", "slow"])

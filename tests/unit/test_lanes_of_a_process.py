@@ -11,7 +11,7 @@ from faust.types import TP
 
 from streams.runtime import LaneGroup
 from streams.runtime.lane.lane import Lane
-from streams.runtime.transport.lane_assignment import LaneAssignment, Wiring
+from streams.runtime.transport.lane_assignment import LaneAssignment, WorkerConfig
 
 _SOON = 5.0
 _SOURCES = frozenset(TP(topic, partition) for topic in ("urgent", "routine") for partition in range(3))
@@ -45,8 +45,8 @@ async def lanes(consumer: Consumer) -> AsyncIterator[LaneAssignment]:
     def no_agent(_: object) -> Any:
         raise AssertionError("no lane opens")
 
-    class Wired(LaneAssignment):
-        wiring = Wiring(
+    class Configured(LaneAssignment):
+        config = WorkerConfig(
             "application",
             (LaneGroup("lane", ("urgent", "routine"), no_agent, "changelog"),),
             "127.0.0.1:1",
@@ -54,7 +54,7 @@ async def lanes(consumer: Consumer) -> AsyncIterator[LaneAssignment]:
             lambda: None,
         )
 
-    made = Wired(SimpleNamespace(app=None), consumer=consumer, producer=None)
+    made = Configured(SimpleNamespace(app=None), consumer=consumer, producer=None)
     try:
         yield made
     finally:

@@ -46,7 +46,7 @@ async def goes_on():
         except asyncio.CancelledError:
             pass
 
-async def run(wiring, instance, stopped):
+async def run(config, instance, stopped):
     tasks.append(asyncio.create_task(goes_on()))
     await asyncio.sleep(0)
     stopped()

@@ -8,7 +8,7 @@ _BEGINS = """
 from aiokafka.consumer import fetcher
 from streams.runtime.transport import worker
 
-async def run(wiring, instance, stopped):
+async def run(config, instance, stopped):
     print(fetcher.PartitionRecords.__name__)
     return 0
 

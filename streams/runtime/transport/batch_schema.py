@@ -18,7 +18,7 @@ from streams.runtime.unreadable import offset_behind
 
 
 class BatchRecord:
-    """A batch shaped like the one record that Faust expects; `position` is the one after the fetch, None if unknown."""
+    """A batch in the form of the one record that Faust expects; `position` is that after the fetch, None if unknown."""
 
     __slots__ = (
         "checksum",
@@ -56,7 +56,7 @@ class BatchRecord:
 
 
 class BatchSchema(faust.Schema[Any, Any]):
-    """Hands a batch on as it is: decoding is the lane's, so a bad record is the lane's to reject."""
+    """Passes a batch on undecoded: the lane decodes its records, and rejects the bad ones."""
 
     def compile(self, app: Any, **_: Any) -> Callable[..., Any]:
         """Return Faust's decoder of a message."""
@@ -68,7 +68,7 @@ class BatchSchema(faust.Schema[Any, Any]):
 
 
 def urgent_first(order: tuple[str, ...]) -> type[DefaultSchedulingStrategy]:
-    """Return a Faust scheduler that hands out a fetch's batches topic by topic, in this order."""
+    """Return a Faust scheduler that passes on a fetch's batches topic by topic, in this order (`lane/urgency.py`)."""
 
     class UrgentFirst(DefaultSchedulingStrategy):
         def iterate(self, records: Any) -> Iterator[Any]:
