@@ -157,7 +157,7 @@ async def test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way(r
     ):
         await lane.resolved.wait()
         urgency.urgent_started()
-        assert urgency.is_holding
+        assert urgency.is_pausing
         lane.enqueue(batch(run, 0, 15, *range(15)))
         await out.at_least(15)
         moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]

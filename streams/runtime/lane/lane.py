@@ -499,7 +499,7 @@ class Lane:
         if presses and not self._is_pressing:
             self._id.host.urgency.urgent_started()
         elif self._is_pressing and not presses:
-            self._id.host.urgency.urgent_finished(for_good=self._id.group.is_last)
+            self._id.host.urgency.urgent_finished(is_last=self._id.group.is_last)
         self._is_pressing = presses
 
     def _oldest(self) -> int | None:

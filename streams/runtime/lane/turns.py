@@ -211,7 +211,7 @@ class Turns:
         """
         group = self._lane.group
         expects = of_many and bool(group.urgent) and topic not in group.urgent
-        return (expects and self._lane.host.urgency.is_holding) or self._has_to_stop(topic)
+        return (expects and self._lane.host.urgency.is_pausing) or self._has_to_stop(topic)
 
     def _slice(
         self, batch: Batch, records: Sequence[Record], start: int, allowed: float, turn: Turn

@@ -166,7 +166,7 @@ async def _stop_faust(app: Any, running: asyncio.Task[None]) -> None:
 
 
 async def _serve(app: Any) -> None:
-    # Faust's own command sets this. Without it `exactly_once` (see `_app`) has no effect, and the lanes are never called.
+    # Faust's own command sets this. Without it `exactly_once` (see `_app`) has no effect: no lane is ever called.
     app.in_worker = True
     await app.start()
     await app.wait_until_stopped()
