@@ -22,8 +22,8 @@ what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` are logg
         └── PoisonRecord             (lane/poison_errors.py) the agent raises on the record, also when it is alone
 
 The class shows what helps: the first four kinds of `LaneRefused` need Kafka or an operator, `KeepsRaising` needs new
-code, `CannotPutAside` a topic or its settings. A name says what is wrong, and has no suffix `Error`. The one exception
-is `InvalidRecordError` (lane/transaction.py), which joins aiokafka's own table of errors.
+code, `CannotPutAside` other settings of the topic. A name says what is wrong, and has no suffix `Error`. The one
+exception is `InvalidRecordError` (lane/transaction.py), which joins aiokafka's own table of errors.
 """
 
 import asyncio

@@ -39,7 +39,7 @@ async def test_no_other_record_is_worked_on_meanwhile(run: Run, is_urgent: bool)
         at_step=lambda step, _: steps.append(step),
     ) as lane:
         await lane.resolved.wait()
-        async with trials.one():
+        async with trials.hold():
             lane.enqueue(batch_of(run, ["say:x"], topic=run.urgent if is_urgent else run.routine))
             await run.until(lambda: Step.TAKEN in steps, "the lane has taken the record")
             await rounds()
@@ -52,7 +52,7 @@ async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
     async with one_lane.lane_of(run, lambda: Fragile(world), trials=trials) as lane:
         lane.enqueue(batch_of(run, ["effect:x"]))
         await run.until(lambda: world.performed == ["x"], "it is performed")
-        async with trials.one():
+        async with trials.hold():
             world.may_end.set()
             await rounds()
             assert world.settled == []

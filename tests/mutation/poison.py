@@ -75,7 +75,7 @@ ROWS = (
     Row(
         "Work is put aside where the agent raises on handing it over too",
         "streams/runtime/lane/poison_work.py",
-        (Edit("            put_aside(turn, tells=False)\n", "            raise\n"),),
+        (Edit("            put_aside(turn, with_agent=False)\n", "            raise\n"),),
         (f"{_WORK}::test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over",),
     ),
     Row(
@@ -323,7 +323,7 @@ ROWS = (
         "No record is worked on while another lane's is on trial",
         "streams/runtime/lane/turns.py",
         (
-            Edit("                    await trials.over()\n", "                    pass\n"),
+            Edit("                    await trials.wait_until_free()\n", "                    pass\n"),
             Edit("if trials.is_on and not on_trial:", "if False:"),
         ),
         (f"{_TRIALS}::test_no_other_record_is_worked_on_meanwhile",),
@@ -331,7 +331,7 @@ ROWS = (
     Row(
         "No result is worked on while another lane's record is on trial",
         "streams/runtime/lane/item_turns.py",
-        (Edit("                await self._lane.host.trials.over()\n", "                pass\n"),),
+        (Edit("                await self._lane.host.trials.wait_until_free()\n", "                pass\n"),),
         (f"{_TRIALS}::test_no_result_is_worked_on_meanwhile",),
     ),
     Row(

@@ -1,4 +1,4 @@
-"""The turns of a lane over its items: timers that are due, effects that were performed, entries to resume."""
+"""The turns of a lane over its items: due timers, results of effects, entries to resume."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from streams.runtime.lane.turn_commit import TurnCommits
 
 
 class ItemTurns:
-    """Does items, many in one turn; where one raises, and the lane is careful, each in a turn of its own."""
+    """Does items, many in one turn. If one raises and the lane is careful, each has a turn of its own."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class ItemTurns:
         self._poison = poison
         self._trials = ItemTrials(lane, state, commits)
 
-    async def over(self, items: Sequence[Item]) -> None:
-        """Do the items and start their effects; raise `WorkRaised` where the process is to end.
+    async def run(self, items: Sequence[Item]) -> None:
+        """Do the items and start their effects. Raises `WorkRaised` if the process must end.
 
-        Where each is done alone, the rest is given back once the lane closes or is held.
+        If each item is done alone, the rest is given back once the lane closes or pauses.
         """
         if await self._trials.are_on():
             await self._on_trial(items)
@@ -58,7 +58,7 @@ class ItemTurns:
             self._start(await self._alone(item))
 
     async def _on_trial(self, items: Sequence[Item]) -> None:
-        """Do items in parts, each noted before it is begun."""
+        """Do items in parts, and note each part before it is begun."""
         parts = self._trials.groups(items, self._poison.agent)
         while parts:
             if self._is_closing():
@@ -75,7 +75,7 @@ class ItemTurns:
                 await self._trials.end(part, self._poison.agent)
 
     async def _tried(self, part: Sequence[Item]) -> list[asyncio.Task[None]] | None:
-        """Do a part, and return the effects that began; None where it raised and is to be done one by one."""
+        """Do a part, and return the effects that began; None if it raised and its items must be done one by one."""
         try:
             await self._trials.begin(part, self._poison.agent)
             return self._start(await self._together(part, on_trial=True))
@@ -93,7 +93,7 @@ class ItemTurns:
     async def _together(self, items: Sequence[Item], *, on_trial: bool = False) -> Effects:
         if not on_trial:
             with self._lane.host.watchdog.waiting(self._lane.name):
-                await self._lane.host.trials.over()
+                await self._lane.host.trials.wait_until_free()
         turn = self._state.turn(self._lane.now())
         try:
             for item in items:
@@ -106,7 +106,7 @@ class ItemTurns:
         except Undeliverable as error:
             raise WorkRaised from error
         for item in items:
-            item.over(True)
+            item.on_done(True)
         return turn.effects
 
     async def _alone(self, item: Item) -> Effects:
@@ -119,5 +119,5 @@ class ItemTurns:
     async def _put_aside(self, item: Item, error: BaseException) -> Effects:
         aside = self._poison.item_put_aside(item, error)
         effects = await aside.commit(lambda turn, note: self._commits.commit(turn, {}, [note]))
-        item.over(False)
+        item.on_done(False)
         return effects

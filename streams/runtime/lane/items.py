@@ -1,4 +1,4 @@
-"""Work of a lane that comes on no topic: timers that are due, effects that were performed, entries to resume."""
+"""Items, the work of a lane that comes from no topic: due timers, results of effects, entries to resume."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,21 +13,21 @@ _NO_CAUSE = Cause()
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One piece of work: `do` has the agent do it in a turn. At least one of the others says what it is."""
+    """One piece of work: `do` has the agent do it in a turn. `timer`, `effect` or `entry` identifies it."""
 
     do: Callable[[Agent[Any, Any, Any], Turn], None]
     cause: Cause = _NO_CAUSE
     timer: bytes | None = None
     effect: Any | None = None
     entry: bytes | None = None
-    #: Called with whether the agent did it, once that, or that it was put aside, is committed.
-    over: Callable[[bool], None] = lambda _: None
-    #: The task that performs its effect from then on.
+    #: Called after the commit: with True if the agent did the item, with False if it was put aside.
+    on_done: Callable[[bool], None] = lambda _: None
+    #: The task that performs the item's effect afterwards.
     performing: asyncio.Task[Any] | None = None
 
 
 def timer_due(name: bytes, timer: Timer) -> Item:
-    """Return the call of a timer whose time has come."""
+    """Return the item of a timer that is due."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:
         turn.unschedule(name)
@@ -37,12 +37,12 @@ def timer_due(name: bytes, timer: Timer) -> Item:
 
 
 def effect_done(effect: Any, result: Any, cause: Cause) -> Item:
-    """Return what follows from the result of an effect."""
+    """Return the item of an effect's result."""
     return Item(lambda agent, turn: agent.effect_done(effect, result, turn, cause), cause, effect=effect)
 
 
 def effect_raised(effect: Any, error: Exception, cause: Cause) -> Item:
-    """Return an effect that raised while it was performed: it raises again, and is put aside."""
+    """Return the item of an effect that raised while it was performed: the item raises too, and is put aside."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:  # noqa: ARG001 - as every item
         raise error
@@ -51,7 +51,7 @@ def effect_raised(effect: Any, error: Exception, cause: Cause) -> Item:
 
 
 def entry_to_resume(key: bytes) -> Item:
-    """Return the resumption of an unfinished entry; nothing where it is gone by then."""
+    """Return the item of an unfinished entry; it does nothing if the entry is gone by then."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:
         if (value := turn.get(key)) is not None:

@@ -281,7 +281,7 @@ class Lane:
         keys = [key for key in self._state.entries if key.startswith(prefix)]
         for begin in range(0, len(keys), _ITEMS_AT_ONCE):
             items = [entry_to_resume(key) for key in keys[begin : begin + _ITEMS_AT_ONCE]]
-            await self._item_turns.over(items)
+            await self._item_turns.run(items)
             self._opening.moved()
 
     def _has_to_end(self) -> bool:
@@ -426,7 +426,7 @@ class Lane:
         items = [*results, *(timer_due(*each) for each in due)]
         self._had_items = True
         with self._id.host.watchdog.turn(self._id.name):
-            await self._item_turns.over(items)
+            await self._item_turns.run(items)
 
     def _give_back(self, items: Sequence[Item]) -> None:
         """Take items back that are to be done later; timers are in the state still."""

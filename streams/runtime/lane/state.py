@@ -1,19 +1,20 @@
-"""A lane's state in memory, and each of its records as the changelog holds them.
+"""A lane's state in memory, and the form of each of its records in the changelog.
 
 | first byte of the key | rest of the key | value | header `until` |
 |---|---|---|---|
-| `s` | an entry's key | the entry | when it ends, microseconds since 1970 (UTC), none: never |
+| `s` | an entry's key | the entry | when it ends, microseconds since 1970 (UTC); without the header, never |
 | `t` | a timer's name | `at|wait|traceparent`: when it is due and its whole wait, microseconds; none: empty | |
 | `o` | a topic | the lane's next offset in it | |
 | `k` | a topic | `begin|end|error`: the offsets of a turn that raised, and the error's class | |
 | `r` | | `at|error`: when the lane last ended its process, microseconds, and the error's class | |
 | `p` | | when records, timers, effects and entries were put aside, microseconds, separated by commas | |
 | `n` | a topic | how often the lane opened since its next offset in the topic last moved | |
-| `y` | a topic | `offset|tries`: the single record at work, and how many processes began it | |
-| `x` | | `tries|name|name…`: items at work, hexadecimal, and how many processes began them | |
+| `y` | a topic | `offset|tries`: the record on trial, and how many processes began it | |
+| `x` | | `tries|name|name…`: how many processes began the items on trial, and their names, hexadecimal | |
 | `c` | a topic | where its log ended when it was first seen to end before the lane's next offset | |
 
-No value is a tombstone: dropped, ended, done with.
+A record without a value is a tombstone: the entry, timer or note is gone. Records of the last seven kinds are *notes*
+of the lane about its own work.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class ChangelogRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SuspectRange:
-    """Offsets `begin` to `end`, exclusive, of a topic: a turn over them raised an error of that class."""
+    """Offsets `begin` to `end` (exclusive) of a topic in which a turn raised an error of class `error`."""
 
     begin: int
     end: int
@@ -50,7 +51,7 @@ class SuspectRange:
 
 @dataclass(frozen=True, slots=True)
 class LastError:
-    """A lane ended its process at `at` (microseconds since 1970, UTC) with an error of that class."""
+    """A lane ended its process at `at` (microseconds since 1970, UTC) with an error of class `error`."""
 
     at: int
     error: str
@@ -58,7 +59,7 @@ class LastError:
 
 @dataclass(frozen=True, slots=True)
 class RecordTrial:
-    """The record at `offset` was worked off alone, and `tries` processes began to do so."""
+    """The record at `offset` is handled alone; `tries` processes began to do so."""
 
     offset: int
     tries: int
@@ -66,14 +67,14 @@ class RecordTrial:
 
 @dataclass(frozen=True, slots=True)
 class ItemTrial:
-    """Items of these names were worked off together, and `tries` processes began to do so."""
+    """Items of these names are handled together; `tries` processes began to do so."""
 
     tries: int
     names: tuple[bytes, ...]
 
 
 class LaneState:
-    """Entries, timers and next offsets of one lane, as they are committed."""
+    """Committed entries, timers, next offsets and notes of one lane."""
 
     def __init__(self) -> None:
         self.entries: dict[bytes, bytes] = {}
@@ -85,15 +86,15 @@ class LaneState:
         self.last_error: LastError | None = None
         #: When work was put aside, microseconds since 1970 (UTC), oldest first.
         self.put_aside: list[int] = []
-        #: The newest time that the broker stamped on a record read here, microseconds since 1970 (UTC); 0: none was.
+        #: The newest broker's stamp of a record read here, microseconds since 1970 (UTC); 0 if no record had one.
         self.stamp = 0
-        #: By topic: openings since the next offset moved; the record that is worked off alone.
+        #: By topic: openings since the next offset moved; the record on trial.
         self.openings: dict[str, int] = {}
         self.record_trials: dict[str, RecordTrial] = {}
         self.item_trial: ItemTrial | None = None
         #: By topic: where a log that lost its tail ended, until an operator accepts the loss.
         self.cut: dict[str, int] = {}
-        # Apart, so that no timer waits behind entries that have ended.
+        # Two heaps, so that no timer waits behind entries that have ended.
         self._due = Times(lambda name: micros(timer.at) if (timer := self.timers.get(name)) else None)
         self._ends = Times(self.expiries.get)
 
@@ -102,13 +103,13 @@ class LaneState:
         return Turn(self.entries, now, self.expiries, self.stamp)
 
     def note_stamp(self, milliseconds: int) -> None:
-        """Take note of a time that the broker stamped, in milliseconds since 1970 (UTC)."""
+        """Note a broker's stamp, in milliseconds since 1970 (UTC)."""
         self.stamp = max(self.stamp, milliseconds * 1_000)
 
     def limit_waits(self, turn: Turn) -> int:
-        """Set each timer anew that has longer to wait than it was set for; return how many there were.
+        """Shorten each wait that is longer than its timer was set for; return how many there were.
 
-        To be called when the lane opens: the clock is behind the one by which they were set.
+        Call this when the lane opens. Such a wait shows that the clock is behind the one by which the timer was set.
         """
         for name, timer in self.timers.items():
             if timer.at > (latest := turn.now + timer.wait):
@@ -120,7 +121,7 @@ class LaneState:
         return self._due.next()
 
     def next_end(self) -> datetime | None:
-        """Return when the next entry ends; None if no entry has an end, or the broker's stamps have not come so far."""
+        """Return when the next entry ends; None if no entry has an end, or the broker's stamps have not passed it."""
         at = self._ends.next()
         return None if at is None or micros(at) > self.stamp else at
 
@@ -133,7 +134,7 @@ class LaneState:
         return self._ends.passed(min(micros(now), self.stamp), limit)
 
     def commit(self, turn: Turn) -> None:
-        """Take over what a turn changed."""
+        """Apply the changes of a turn."""
         for key, value in turn.changes.items():
             if value is None:
                 self.entries.pop(key, None)
@@ -151,7 +152,7 @@ class LaneState:
                 self._time(name, timer)
 
     def apply(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
-        """Take over one record of the changelog, in its order."""
+        """Apply one record of the changelog. Call this in the order of the changelog."""
         kind, rest = key[:1], key[1:]
         if kind == _ENTRY:
             if value is None:
@@ -203,7 +204,7 @@ class LaneState:
 
 
 def turn_records(turn: Turn) -> Iterator[ChangelogRecord]:
-    """Yield the changelog records of what a turn changed."""
+    """Yield the changelog records of a turn's changes."""
     expiries = turn.expiries
     for key, value in turn.changes.items():
         until = expiries.get(key) if expiries else None
@@ -224,38 +225,38 @@ def offset_records(offsets: Mapping[str, int]) -> Iterator[ChangelogRecord]:
 
 
 def suspect_note(topic: str, suspect: SuspectRange | None) -> ChangelogRecord:
-    """Return the changelog record of what a topic's lane is to isolate, None for nothing any more."""
+    """Return the note of the offsets that the lane must isolate in a topic; None ends the note."""
     value = None if suspect is None else f"{suspect.begin}|{suspect.end}|{suspect.error}".encode()
     return ChangelogRecord(_SUSPECT + topic.encode(), value)
 
 
-def last_error_note(raised: LastError) -> ChangelogRecord:
-    """Return the changelog record of a lane that ends its process."""
-    return ChangelogRecord(_LAST_ERROR, f"{raised.at}|{raised.error}".encode())
+def last_error_note(last: LastError) -> ChangelogRecord:
+    """Return the note of the error with which the lane ends its process."""
+    return ChangelogRecord(_LAST_ERROR, f"{last.at}|{last.error}".encode())
 
 
 def put_aside_note(times: Sequence[int]) -> ChangelogRecord:
-    """Return the changelog record of when work was put aside."""
+    """Return the note of the times at which work was put aside."""
     return ChangelogRecord(_PUT_ASIDE, ",".join(str(at) for at in times).encode())
 
 
 def openings_note(topic: str, count: int) -> ChangelogRecord:
-    """Return the changelog record of how often the lane opened since its next offset in `topic` moved; 0: none."""
+    """Return the note of how often the lane opened since its next offset in `topic` moved; 0 ends the note."""
     return ChangelogRecord(_OPENINGS + topic.encode(), b"%d" % count if count else None)
 
 
-def record_trial_note(topic: str, trying: RecordTrial | None) -> ChangelogRecord:
-    """Return the changelog record of the record that is worked off alone, None for none."""
-    value = None if trying is None else b"%d|%d" % (trying.offset, trying.tries)
+def record_trial_note(topic: str, trial: RecordTrial | None) -> ChangelogRecord:
+    """Return the note of the record on trial; None ends the note."""
+    value = None if trial is None else b"%d|%d" % (trial.offset, trial.tries)
     return ChangelogRecord(_RECORD_TRIAL + topic.encode(), value)
 
 
-def item_trial_note(noted: ItemTrial | None) -> ChangelogRecord:
-    """Return the changelog record of the items at work, None for none."""
-    if noted is None:
+def item_trial_note(trial: ItemTrial | None) -> ChangelogRecord:
+    """Return the note of the items on trial; None ends the note."""
+    if trial is None:
         return ChangelogRecord(_ITEM_TRIAL, None)
     return ChangelogRecord(
-        _ITEM_TRIAL, b"|".join((b"%d" % noted.tries, *(name.hex().encode() for name in noted.names)))
+        _ITEM_TRIAL, b"|".join((b"%d" % trial.tries, *(name.hex().encode() for name in trial.names)))
     )
 
 
@@ -267,7 +268,7 @@ def _item_trial_of(value: bytes | None) -> ItemTrial | None:
 
 
 def log_cut_note(topic: str, end: int | None) -> ChangelogRecord:
-    """Return the changelog record of where a log that lost its tail ended, None once the loss is accepted."""
+    """Return the note of where a log that lost its tail ended; None ends the note, once the loss is accepted."""
     return ChangelogRecord(_CUT + topic.encode(), None if end is None else b"%d" % end)
 
 

@@ -180,7 +180,7 @@ class Turns:
                 break
             if not on_trial:
                 with self._lane.host.watchdog.waiting(self._lane.name):
-                    await trials.over()
+                    await trials.wait_until_free()
             if topic in self._lane.group.urgent or self._comes_first(topic):
                 count, seconds = self._slice(batch, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)

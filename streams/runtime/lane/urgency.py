@@ -11,8 +11,8 @@ places. The rule at each:
   first topic in `LaneGroup.sources` that has one. Topics that due timers wait for come before other routine topics.
 - **Turn of a lane** (`turns.py`): a routine turn ends after its present slice once a more urgent record waits in the
   same lane. In a lane with urgent topics, a turn of many records also ends while routine work pauses.
-- **Lanes of a process** (`UrgencyGate.turn`): urgent work needs no permission. Of the routine turns, `TURNS_AT_ONCE` run
-  at a time. The group that is furthest down the pipeline comes first, in the order of `LaneHost.groups` (`app.py`).
+- **Lanes of a process** (`UrgencyGate.turn`): urgent work needs no permission. At most `TURNS_AT_ONCE` routine turns
+  run at a time; the group furthest down the pipeline comes first, in the order of `LaneHost.groups` (`app.py`).
 - **Slices** (`UrgencyGate.slice`): routine slices run one at a time. They pause while urgent work waits or runs in any
   lane of the process, and for `_EXPECTED_SECONDS` after it, because its next lane must still fetch it. A pause is
   limited, so routine work keeps at least two thirds of the time.
