@@ -251,7 +251,7 @@ class Agent(ABC, Generic[M, E, R]):
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - for agents with such entries
         """Resume the work of one unfinished entry of the restored state, before the first batch."""
-        raise TypeError(f"{type(self).__name__} has unfinished entries and does not say how they are resumed")
+        raise TypeError(f"{type(self).__name__} has unfinished entries and no method `resume`")
 
     def slot(self, effect: E) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - for effects that wait for one
         """Return the slot that the effect waits for, and keeps while it is performed; None if it needs none."""
@@ -266,7 +266,7 @@ class Agent(ABC, Generic[M, E, R]):
 
     async def perform(self, effect: E) -> R:  # noqa: ARG002 - for those that start any
         """Do the work outside the lane. Return a failure as a result: an exception ends the process once."""
-        raise TypeError(f"{type(self).__name__} starts effects and does not say how they are performed")
+        raise TypeError(f"{type(self).__name__} starts effects and has no method `perform`")
 
     def effect_done(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
         """Handle an effect's result. The default does nothing."""
@@ -279,7 +279,7 @@ class Agent(ABC, Generic[M, E, R]):
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - for those that set any
         """Handle a timer that is due. The runtime has removed it from the state."""
-        raise TypeError(f"{type(self).__name__} sets timers and does not say what follows from them")
+        raise TypeError(f"{type(self).__name__} sets timers and has no method `due`")
 
     def entry_of(self, work: "bytes | E") -> bytes | None:  # noqa: ARG002 - for timers and effects of an entry
         """Return the key of the state entry that a timer (given by name) or an effect belongs to, or None."""

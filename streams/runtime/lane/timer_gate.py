@@ -66,7 +66,7 @@ class FetchCounts:
 
 
 class TimerGate:
-    """Holds the due timers of one lane back until it has worked off `topics` up to their ends at that time."""
+    """Holds the due timers of one lane back until it has handled `topics` up to their ends at that time."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """The thread that fetches: makes one batch of the records of a partition, with the positions before and after them.
 
-A lane takes a batch only if it follows the lane's next offset. So a fetch of which the beginning is unknown is dropped,
+A lane takes a batch only if it follows the lane's next offset. So a fetch whose beginning is unknown is dropped,
 and fetched again. Overrides Faust 0.15.3 with aiokafka 0.14.0 and is pinned to them. See decision 0027.
 """
 
