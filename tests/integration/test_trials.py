@@ -1,4 +1,4 @@
-"""A record on trial is the only one that any lane of its process works on, so no other is blamed for its end."""
+"""While a record is on trial, no lane of its process handles another record, so no other is blamed for its end."""
 
 import asyncio
 from pathlib import Path
@@ -22,7 +22,7 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
 
 
 async def rounds() -> None:
-    """Have the event loop go round often enough for whatever is ready."""
+    """Have the event loop go round often enough for everything that is ready."""
     for _ in range(100):
         await asyncio.sleep(0)
 
@@ -72,7 +72,7 @@ async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_i
         seen.clear()
         lane.enqueue(batch_of(run, ["say:a", "say:b", "say:c"]))
         await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == 3, "all are done")
-    # Of each record: the note, then what came of it.
+    # For each record: the note, then its outputs.
     steps = [step for step, _ in seen]
     last = len(steps) - steps[::-1].index(Step.APPLIED)
     assert steps[:last].count(Step.HANDLED) == 3

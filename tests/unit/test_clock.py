@@ -1,4 +1,4 @@
-"""The clock of a process goes on by itself whatever is done to the machine's clock, and says so once."""
+"""The clock of a process goes on whatever is done to the machine's clock, and reports a step once."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ class Machine:
         return self.steady
 
     def run(self, seconds: float, wall: float | None = None) -> list[ClockEvent]:
-        """Let that much time pass, looking every second, while the wall clock goes on by `wall` seconds in all."""
+        """Let `seconds` pass, with a look every second, while the wall clock moves by `wall` seconds in all."""
         events = []
         for _ in range(round(seconds)):
             self.steady += 1.0
@@ -130,7 +130,7 @@ def test_it_never_goes_backwards_and_no_wait_is_more_than_a_tenth_wrong(steps: l
 
 
 async def test_a_process_says_first_that_the_clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one before it said of the machine's clock is over: this one has just read it."""
+    """The alarm of an earlier process about the machine's clock ends: this process has just read that clock."""
     monkeypatch.setattr("streams.runtime.clock.LOOK_SECONDS", 0.0)
     machine = Machine()
     told: asyncio.Queue[ClockEvent] = asyncio.Queue()

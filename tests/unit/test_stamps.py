@@ -1,4 +1,4 @@
-"""A broker's stamps that are far ahead of the process's clock are told, once while they last."""
+"""A broker's stamps that are far ahead of the process's clock are reported, once while they last."""
 
 import pytest
 
@@ -17,7 +17,7 @@ START = 1_770_153_000.0
 
 
 class Process:
-    """A process's clock that a test moves, and what it is told of stamps."""
+    """A process's clock that a test moves, and the stamps that it reads."""
 
     def __init__(self) -> None:
         self.passed = 0.0

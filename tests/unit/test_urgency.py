@@ -1,4 +1,4 @@
-"""Routine slices give way to urgent work, and are not stopped by it for good."""
+"""Routine slices pause for urgent work, but never for ever."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -50,7 +50,7 @@ async def test_a_slice_waits_for_urgent_work_that_is_under_way_and_for_its_next_
     slice_ = asyncio.create_task(passes(urgency))
     assert await is_stopped(slice_)
     urgency.urgent_finished()
-    # The next lane has to fetch what this one wrote.
+    # The next lane must still fetch the outputs of this one.
     assert await is_stopped(slice_)
     clock.now += 1.0
     assert await slice_ == SLICE_SECONDS
@@ -70,7 +70,7 @@ async def test_urgent_work_that_does_not_end_stops_routine_work_for_a_third_of_t
     urgency.urgent_started()
     slice_ = asyncio.create_task(passes(urgency))
     assert await is_stopped(slice_)
-    # Stopped for as long as it may be; from then on slices are short, until half of that is regained.
+    # The pause has its longest length. From then on slices are short, until half of the allowance is restored.
     clock.now += MAX_PAUSE_SECONDS
     urgency.urgent_started()
     assert await slice_ == SHORT_SLICE_SECONDS
