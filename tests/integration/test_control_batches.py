@@ -78,8 +78,8 @@ async def empty_a_marker(made: Compacted, admin: Any) -> None:
                 await first.send_and_wait(made.topic, value, key=b"first")
         await second.begin_transaction()
         await second.send_and_wait(made.topic, b"never committed", key=b"second")
-        # A successor fences it, like a worker that was killed. So the marker has a new epoch. To keep that epoch, the cleaner
-        # keeps the batch when no record of the transaction is left.
+        # A successor fences it, like a worker that was killed: the marker has a new epoch. To remember the epoch, the
+        # cleaner keeps the batch when no record of the transaction is left.
         await successor.start()
         deadline = time.monotonic() + 20
         while not await marker_is_emptied(made):

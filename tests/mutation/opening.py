@@ -1,4 +1,4 @@
-"""How a lane opens: fenced, restored as far as it is committed, refused where state and offsets do not fit."""
+"""The opening of a lane: fenced, restored as far as it is committed, refused if state and offsets do not fit."""
 
 from tests.mutation.row import Edit, Row
 

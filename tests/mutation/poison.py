@@ -1,4 +1,4 @@
-"""PoisonWork work is put aside, one by one; what hangs is noticed; timers do not wait behind ended entries."""
+"""Poison work is put aside, one by one; hung calls are noticed; timers do not wait behind ended entries."""
 
 from tests.mutation.row import Edit, Row
 

@@ -1,4 +1,4 @@
-"""What is fetched and handed on: positions that are known, bounded queues, rebalances, and what is committed alone."""
+"""Fetches: known positions, bounded queues, rebalances, and committed records only."""
 
 from tests.mutation.row import Edit, Row
 

@@ -1,4 +1,4 @@
-"""A turn: all of a batch or none of it, positions that fit, records that raise put aside, timers and effects."""
+"""Turns: all of a batch or none of it, fitting positions, put-aside records, timers and effects."""
 
 from tests.mutation.row import Edit, Row
 
@@ -11,7 +11,7 @@ _REBALANCE = "tests/integration/test_runtime_rebalance.py"
 _TIMERS = "tests/integration/test_runtime_timers.py"
 _COMMITTED = "tests/integration/test_runtime_after_commit.py"
 
-#: The effects of timers and of other effects are performed before their turn is committed.
+#: Mutation: the effects of timers and of other effects are performed before their turn is committed.
 _BEFORE_COMMIT = Edit(
     "            await self._commits.commit(turn, {})\n",
     "            for effect, _ in turn.effects:\n                await self._poison.agent.perform(effect)\n"
