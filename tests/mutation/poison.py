@@ -98,7 +98,7 @@ ROWS = (
     ),
     Row(
         "A record on which process after process dies is put aside",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("        if tries >= MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
         (
             f"{_HANG}::test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count[seed-20260203-die]",
@@ -124,7 +124,7 @@ ROWS = (
     ),
     Row(
         "Offsets beyond what was fetched stay suspected",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("is_over = suspect is not None and done >= suspect.end", "is_over = suspect is not None"),),
         (f"{_WORK}::test_offsets_beyond_what_was_fetched_stay_suspected",),
     ),
@@ -139,13 +139,13 @@ ROWS = (
     ),
     Row(
         "A timer does not wait while its lane waits for a turn",
-        "streams/runtime/lane/lane.py",
-        (Edit("(self._has_items() and not self._had_items)", "(bool(self._items) and not self._had_items)"),),
+        "streams/runtime/lane/open_lane.py",
+        (Edit("(self._has_items() and not self._had_items)", "(bool(self._pending.items) and not self._had_items)"),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
     Row(
         "A lane that waits for a turn is woken when its timer comes due",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("call_later(until_due + _LATER_SECONDS, ", "call_later(until_due + 100, "),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
@@ -225,38 +225,38 @@ ROWS = (
     ),
     Row(
         "A timer does not wait behind entries that have ended",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
                 "(until_due is not None and until_due <= 0.0)",
                 "(until_due is not None and until_due <= 0.0 and self._state.next_end() is None)",
             ),
             Edit(
-                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
-                "self._swept = time.monotonic()",
+                "self._swept_at = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept_at = time.monotonic()",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
     ),
     Row(
         "A stream of results keeps neither timers nor records waiting",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("        self._had_items = True\n", ""),),
         (f"{_WORK}::test_a_stream_of_results_keeps_neither_timers_nor_records_waiting",),
     ),
     Row(
         "A hold leaves the rest of what is isolated for afterwards",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("        if rest:\n", "        if not parts and rest:\n"),),
         (f"{_ISOLATION}::test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards",),
     ),
     Row(
         "Ended entries go as fast as an idle lane can drop them",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
-                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
-                "self._swept = time.monotonic()",
+                "self._swept_at = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept_at = time.monotonic()",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
@@ -290,8 +290,8 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                "                await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
-                "                await asyncio.Event().wait()\n",
+                "                    await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
+                "                    await asyncio.Event().wait()\n",
             ),
         ),
         (f"{_LOSSES}::test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on",),
@@ -321,7 +321,7 @@ ROWS = (
     ),
     Row(
         "No record is worked on while another lane's is on trial",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (
             Edit("                    await trials.wait_until_free()\n", "                    pass\n"),
             Edit("if trials.is_on and not on_trial:", "if False:"),
@@ -336,7 +336,7 @@ ROWS = (
     ),
     Row(
         "A record that is worked off alone is on trial",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("self._lane.trial() if singly else nullcontext()", "nullcontext()"),),
         (f"{_TRIALS}::test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed",),
     ),

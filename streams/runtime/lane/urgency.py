@@ -7,15 +7,15 @@ places. The rule at each:
 - **Fetch** (`transport/worker.py`, `transport/batching_thread.py`, `fetcher_patch.py`): fetches are small. A partition
   whose queue is full is left out, and no partition waits for another one's records. The batches of one fetch are passed
   on in order of urgency: the first topic of every group, then the second topic of every group, and so on.
-- **Queues of a lane** (`queues.py`, `lane.py`): each topic has its own bounded queue. The next batch is that of the
-  first topic in `LaneGroup.sources` that has one. Topics that due timers wait for come before other routine topics.
-- **Turn of a lane** (`turns.py`): a routine turn ends after its present slice once a more urgent record waits in the
+- **Queues of a lane** (`queues.py`, `open_lane.py`): each topic has its own bounded queue. The next batch is that of
+  the first topic in `LaneGroup.sources` that has one. Topics that due timers wait for come before other routine topics.
+- **Turn of a lane** (`slices.py`): a routine turn ends after its present slice once a more urgent record waits in the
   same lane. In a lane with urgent topics, a turn of many records also ends while routine work pauses.
 - **Lanes of a process** (`UrgencyGate.turn`): urgent work needs no permission. At most `TURNS_AT_ONCE` routine turns
   run at a time; the group furthest down the pipeline comes first, in the order of `LaneHost.groups` (`app.py`).
 - **Slices** (`UrgencyGate.slice`): routine slices run one at a time. They pause while urgent work waits or runs in any
-  lane of the process, and for `_EXPECTED_SECONDS` after it, because its next lane must still fetch it. A pause is
-  limited, so routine work keeps at least two thirds of the time.
+  lane of the process (`pending_work.py` reports it), and for `_EXPECTED_SECONDS` after it, because its next lane must
+  still fetch it. A pause is limited, so routine work keeps at least two thirds of the time.
 
 A topic that due timers wait for (`timer_gate.py`) passes turns and slices as an urgent topic does.
 """

@@ -40,6 +40,12 @@ class BatchingThread(AIOKafkaConsumerThread):
         #: Seeks that began or ended, and seeks in progress. Only the consumer's thread uses them, as it does fetches.
         self._seeks = 0
         self._seeking = 0
+        #: Held by the fetch in progress. At a rebalance Faust's main thread gives up the wait for a fetch and asks for
+        #: the next one, while this thread still works on the first. If the two overlapped, the second would begin at
+        #: positions that the first is about to seek away from, and a lane would find a gap in the offsets.
+        self._fetching = asyncio.Lock()
+        #: A seek failed: the positions are unknown, and the next fetch seeks all partitions.
+        self._has_to_seek = False
         self._fetch_counts = FetchCounts()
         #: The position of each partition before a fetch that passed over control or aborted records and found no other.
         self._passed_over: dict[Any, int] = {}
@@ -60,6 +66,9 @@ class BatchingThread(AIOKafkaConsumerThread):
         self._passed_over.clear()
         try:
             return await seek_to_committed(consumer)
+        except BaseException:
+            self._has_to_seek = True
+            raise
         finally:
             self._seeking -= 1
             self._seeks += 1
@@ -71,13 +80,22 @@ class BatchingThread(AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
         max_records: int | None = None,
     ) -> Any:
+        async with self._fetching:
+            return await self._fetch(
+                consumer, active_partitions, min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records
+            )
+
+    async def _fetch(self, consumer: Any, active_partitions: Any, seconds: float, max_records: int | None) -> Any:
         # A partition whose queue is full is left out. If it were paused, aiokafka would drop its fetched records.
         if not self._is_patched:
             remove_fetch_delays(consumer, _FETCH_WAIT_MS)
             note_out_of_range(consumer)
             self._is_patched = True
         lanes = cast("LaneConsumer", self.consumer).lanes
-        if sought := {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}:
+        sought = {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}
+        if self._has_to_seek:
+            sought, self._has_to_seek = set(active_partitions), False
+        if sought:
             # Faust drops records before the offset that it passed on last, so that offset is cleared.
             cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
             await self._seek_again(consumer, sought)
@@ -94,9 +112,7 @@ class BatchingThread(AIOKafkaConsumerThread):
             return {tp: position for tp, position in found.items() if tp in wanted}
 
         before, seeks, assignment = positions(), self._seeks, assigned()
-        fetched = await super()._fetch_records(
-            consumer, wanted, timeout=min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records=max_records
-        )
+        fetched = await super()._fetch_records(consumer, wanted, timeout=seconds, max_records=max_records)
         after = positions()
         # If the partition was sought or assigned anew meanwhile, the records may be from before or after that. Then
         # their beginning is unknown, and no lane takes them.
