@@ -132,8 +132,8 @@ ROWS = (
         "An effect waits for its slot beside all others, however many they are",
         "streams/runtime/lane/effects.py",
         (
-            Edit("                await held.enter_async_context(self._at_once)\n", ""),
-            Edit("async with AsyncExitStack() as held:", "async with self._at_once, AsyncExitStack() as held:"),
+            Edit("                await stack.enter_async_context(self._at_once)\n", ""),
+            Edit("async with AsyncExitStack() as stack:", "async with self._at_once, AsyncExitStack() as held:"),
         ),
         (f"{_WORK}::test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first",),
     ),
@@ -270,7 +270,7 @@ ROWS = (
     Row(
         "An effect waits for its slot",
         "streams/runtime/lane/effects.py",
-        (Edit("                    await held.enter_async_context(slot)\n", "                    pass\n"),),
+        (Edit("                    await stack.enter_async_context(slot)\n", "                    pass\n"),),
         (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
     ),
     Row(

@@ -45,11 +45,11 @@ class EffectTasks:
 
     async def _perform(self, effect: Any, cause: Cause) -> None:
         try:
-            async with AsyncExitStack() as held:
+            async with AsyncExitStack() as stack:
                 slot = self._poison.agent.slot(effect)
                 if slot is not None:
-                    await held.enter_async_context(slot)
-                await held.enter_async_context(self._at_once)
+                    await stack.enter_async_context(slot)
+                await stack.enter_async_context(self._at_once)
                 if slot is not None and not await self._begins(effect, cause):
                     return
                 agent = self._poison.agent

@@ -96,9 +96,9 @@ class LaneId:
     @asynccontextmanager
     async def trial(self) -> AsyncIterator[None]:
         """Hold a trial. The wait for other lanes' trials does not count as time of this lane's turn."""
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as stack:
             with self.host.watchdog.waiting(self.name):
-                await held.enter_async_context(self.host.trials.hold())
+                await stack.enter_async_context(self.host.trials.hold())
             yield
 
     def step(self, step: Step) -> None:

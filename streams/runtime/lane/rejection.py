@@ -99,5 +99,5 @@ def _cut(kept: bytes, length: int, sha256: str) -> Headers:
 
 def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     """Return the most bytes that a batch of this one record can take."""
-    of_headers = sum(len(name) + len(held) + _HEADER_FRAME_BYTES for name, held in headers)
+    of_headers = sum(len(name) + len(text) + _HEADER_FRAME_BYTES for name, text in headers)
     return _FRAME_BYTES + len(key or b"") + len(value or b"") + of_headers
