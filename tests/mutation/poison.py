@@ -133,7 +133,7 @@ ROWS = (
         "streams/runtime/lane/effects.py",
         (
             Edit("                await stack.enter_async_context(self._at_once)\n", ""),
-            Edit("async with AsyncExitStack() as stack:", "async with self._at_once, AsyncExitStack() as held:"),
+            Edit("async with AsyncExitStack() as stack:", "async with self._at_once, AsyncExitStack() as stack:"),
         ),
         (f"{_WORK}::test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first",),
     ),
