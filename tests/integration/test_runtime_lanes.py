@@ -335,7 +335,7 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(
     run: Run, ended: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusals: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lane.lane.Lane._say_refused", lambda _, refused: refusals.append(refused))
+    monkeypatch.setattr("streams.runtime.lane.refusal.Refusal.report", lambda _, refused: refusals.append(refused))
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 3, 0, 1, 2))
         await out.at_least(3)

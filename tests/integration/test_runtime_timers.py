@@ -93,7 +93,7 @@ async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_open
 
 async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The event loop's own clock stops meanwhile: by that clock alone the lane would wait the whole time again."""
-    monkeypatch.setattr("streams.runtime.lane.lane._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("streams.runtime.lane.open_lane._LOOK_SECONDS", 0.1)
     suspended = 0.0
     clock = Clock(lambda: time.time() + suspended, lambda: steady_seconds() + suspended)
     async with lane_of(run, clock) as lane, run.reading(run.output) as out, run.reading(run.changelog) as changelog:
@@ -111,7 +111,7 @@ async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, mon
 async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.lane.lane._SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr("streams.runtime.lane.open_lane._SWEEP_SECONDS", 0.1)
     async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
         lane.enqueue(batch(run, 0, (b"short", b"keep:200", ()), (b"long", b"keep:100000", ())))
         await changelog.until(lambda records: any(r.key == b"slong" for r in records))
