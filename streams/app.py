@@ -66,8 +66,7 @@ def lane_groups(
 ) -> tuple[LaneGroup, ...]:
     """Return the workers' lanes.
 
-    Their order is the pipeline's, last stage first, and ranks their routine turns (`runtime/lane/urgency.py`). DECIDE
-    calls `staff` whenever it asks a member of staff or checks who settled a review. The alarms' lane has the
+    DECIDE calls `staff` whenever it asks a member of staff or checks who settled a review. The alarms' lane has the
     first rank of routine work. It is not urgent: it would stop a backlog for nothing, because the receiver takes longer
     than any turn.
     """

@@ -1,4 +1,4 @@
-"""What readers return from a fetch whose batches a test made: in aiokafka, and in kafka-python."""
+"""What our readers hand on of a fetch, whose batches a test made: in aiokafka, and in kafka-python."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ Fetch = Callable[..., tuple[list[Any], int]]
 
 
 def of_aiokafka(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start: int = 0) -> tuple[list[Any], int]:
-    """Return the records of one fetch, and the position after it."""
+    """Return the records that one fetch hands on, and the position behind it."""
     records = CommittedRecords(
         SOURCE, FetchedRecords(b"".join(batches)), list(aborted), start, None, None, True, fetcher.READ_COMMITTED
     )
@@ -36,7 +36,7 @@ def of_aiokafka(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start
 
 
 def of_kafka_python(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start: int = 0) -> tuple[list[Any], int]:
-    """Return the records of one fetch, and the position after it."""
+    """Return the records that one fetch hands on, and the position behind it."""
     records = reading.CommittedRecords(
         start,
         SOURCE,

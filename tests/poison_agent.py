@@ -1,4 +1,4 @@
-"""An agent that raises on records whose value asks for it, for the tests of poison work."""
+"""An agent that raises where a record's value says so, for the tests of poison work."""
 
 import asyncio
 import os
@@ -16,24 +16,24 @@ from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 @dataclass
 class World:
-    """State that survives the agents of one test."""
+    """What outlives the agents of one test."""
 
     output: str
-    #: Places at which agents raise on work whose name starts with `bad`.
+    #: Places at which they raise on work whose name starts with `bad`.
     raises: set[str] = field(default_factory=set)
     performed: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
-    #: Set if an effect may end.
+    #: Set: an effect may end.
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
-    #: How many effects may be performed at once; None if no slot is needed.
+    #: How many may be performed at once; None: no slot is needed.
     slots: asyncio.Semaphore | None = None
-    #: True if an effect that is done starts again.
+    #: An effect that settles starts again.
     streams: bool = False
-    #: True if work may end its process without a log entry: the process is not the test's own.
+    #: Work may end its process without a word: the process is not the test's own.
     may_die: bool = False
 
     def check(self, place: str, name: str) -> None:
-        """Raise on poison work: a name `bad…` at any place of `raises`, `bad-PLACE…` at that place only."""
+        """Raise where work of this name is poison: `bad…` at any place of `raises`, `bad-PLACE…` at that one always."""
         if (place in self.raises and name.startswith("bad")) or name.startswith(f"bad-{place}"):
             raise LookupError(name)
         if self.may_die and name.startswith(f"die-{place}"):
@@ -43,11 +43,10 @@ class World:
 
 
 class Fragile(Agent[tuple[str, str], str, str]):
-    """`timer:NAME` sets a timer, `effect:NAME` starts an effect, `keep:NAME` puts an entry, `say:NAME` writes only.
+    """`timer:NAME` sets a timer, `effect:NAME` owes an effect, `keep:NAME` an entry that ends, `say:NAME` nothing.
 
-    A timer is due after 50 ms, or after the milliseconds at the end of its name (`NAME@MS`). An entry has ended at
-    once. Each step of a timer or effect writes an output. If the name starts with `huge`, the output of its end is
-    larger than Kafka takes; with `huge-aside`, the output of `put_aside` is too.
+    A timer is due after 50 ms, or after as many as its name ends with (`NAME@MS`). Each says what came of it; where its
+    name starts with `huge`, in more bytes than can be written; `huge-aside` is handed over in as many.
     """
 
     unfinished = b"owed "
@@ -92,7 +91,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
         self._world.performed.append(effect)
         await self._world.may_end.wait()
         if self._world.streams:
-            # Results arrive at every moment, also during a commit.
+            # Results come at every moment, during every commit too.
             await asyncio.sleep(random.uniform(0.001, 0.03))
         self._world.check("perform", effect)
         return "done"

@@ -1,4 +1,4 @@
-"""A lane of poison work in the test's own process: the batches that it gets, and the ends of its process."""
+"""A lane of poison work in the test's own process: what it is fed, and the ends of its process."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class Endings:
-    """Ends of the process, as recorded by a test that runs in it."""
+    """Ends of the process, as a test sees them in its own."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.errors: list[BaseException] = []
@@ -26,7 +26,7 @@ class Endings:
 
 
 def batch_of(run: Run, values: Sequence[str], begin: int = 0, topic: str | None = None) -> Batch:
-    """Return a batch of the routine topic or of `topic`, with one record for each value, from offset `begin` on."""
+    """Return a batch of the routine topic, unless another is given, one record a value, from that offset on."""
     topic = topic or run.routine
     made: list[Made] = [(b"k", value.encode(), (("traceparent", TRACE),)) for value in values]
     records = [

@@ -36,7 +36,7 @@ R = TypeVar("R")
 
 Headers = tuple[tuple[str, bytes], ...]
 
-#: W3C Trace Context, version 00. A header of another form is dropped: it might hold anything, even a phone number.
+#: W3C Trace Context, version 00. What is not of this form might be anything, a person's number too: it goes no further.
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 

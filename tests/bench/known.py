@@ -85,7 +85,7 @@ def records(keys: Keys, people: int) -> Iterator[list[Output]]:
         yield patterns[like].of(person, chance)
 
 
-class _RecordTemplate(NamedTuple):
+class _PrioritySemaphore(NamedTuple):
     topic: str
     partition: int | None
     key: bytes
@@ -102,7 +102,7 @@ class _Pattern:
         self._disclosure = disclosure_of(_shape_of(person), person, invented_id(random.Random(person)))
         outputs, ids = _worked_off(self._disclosure, keys, agents)
         self._outputs = [
-            _RecordTemplate(
+            _PrioritySemaphore(
                 topic, partition, _with_places(key or b"", ids), value and _with_places(value, ids), headers
             )
             for topic, partition, key, value, headers in outputs

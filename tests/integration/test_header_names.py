@@ -1,4 +1,4 @@
-"""Records with a header name that is not text, on a real broker: read with their keys and values whole."""
+"""Records with a header name that is no text, on a real broker: read with their keys and values whole."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 _VALUE = "Straße ".encode() * 50
 _GOOD = (b"traceparent", b"00-4bf9")
 _ACCENTED = ("naïve".encode(), b"\xff\xfe")
-#: The records of one batch, by key, and the headers that a reader gets.
+#: What one batch holds, by key, and the headers that a reader has of it.
 _WRITTEN: list[tuple[bytes, list[Any], list[Any]]] = [
     (b"before", [_GOOD], [("traceparent", b"00-4bf9")]),
     (
@@ -49,7 +49,7 @@ def expected() -> list[Any]:
 
 @pytest.fixture(params=CODECS)
 async def topic(request: pytest.FixtureRequest, bootstrap: str) -> str:
-    """A topic with two batches of such records, and a good one after them."""
+    """A topic with two batches, which hold such records, and a good one behind them."""
     name = f"names-{request.param}-{uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}})
@@ -87,7 +87,7 @@ async def test_aiokafka_hands_them_on_once_it_is_told(
                 await read(bootstrap, topic)
         patch_aiokafka_fetcher()
         assert await read(bootstrap, topic) == expected()
-        # However a fetch is taken and wherever it starts, no record is missing and none comes twice.
+        # However a fetch is taken and wherever it starts, none is left out and none comes twice.
         assert await read(bootstrap, topic, max_records=1) == expected()
         assert await read(bootstrap, topic, start=2) == expected()[2:]
         assert await read(bootstrap, topic, max_records=2, start=7) == expected()[7:]
@@ -117,6 +117,6 @@ def drain(consumer: Any, topic: str) -> list[Any]:
     while consumer.position(source) < len(expected()):
         assert time.monotonic() < deadline, "the position does not move"
         for records in consumer.poll(timeout_ms=100).values():
-            # The records before the fault are passed on; then the fault follows.
+            # What was taken before the fault is handed out; the fault follows.
             found.extend((record.key, record.value, list(record.headers)) for record in records)
     return found

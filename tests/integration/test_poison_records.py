@@ -44,7 +44,7 @@ class Forgetful(Agent[str, None, None]):
 
 
 class Endings:
-    """Ends of the process, as the test in it records them."""
+    """Ends of the process, as the test sees them in its own."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.errors: list[BaseException] = []
@@ -67,7 +67,7 @@ def batch(run: Run, made: Sequence[Made], begin: int = 0) -> Batch:
 
 
 async def attempt(run: Run, endings: Endings, made: Sequence[Made], begin: int = 0) -> None:
-    """Have a process take the batch, until it is handled or has ended the process."""
+    """Have a process take the batch, until it is worked off or has ended the process."""
     before = len(endings.errors)
     async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane:
         lane.enqueue(batch(run, made, begin))

@@ -1,4 +1,4 @@
-"""Corrupt batches: one record replaces each of them and names the problem, and reading goes on after it."""
+"""Batches whose bytes have rotted: one record in their place says so, and reading goes on behind them."""
 
 import hashlib
 import struct

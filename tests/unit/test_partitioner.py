@@ -38,7 +38,7 @@ def test_murmur2_is_that_of_both_clients(data: bytes) -> None:
 
 
 class Cluster:
-    """A cluster with one topic, in the form that kafka-python's partitioner asks for."""
+    """A cluster of one topic, as kafka-python's partitioner asks for it."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = set(range(partitions))

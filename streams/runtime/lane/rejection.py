@@ -14,7 +14,7 @@ from streams.runtime.lane.poison_errors import PoisonRecord
 from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
 
 REJECTED_SUFFIX = ".rejected"
-#: Characters of the reason. People read it: a record with a hundred faults need not list them all.
+#: Headers are for reading; a record with a hundred faults need not name them all there.
 _MAX_REASON = 1_000
 #: Most bytes of a batch with one record beside key, value and headers; most bytes of a header beside name and value.
 _FRAME_BYTES = 128

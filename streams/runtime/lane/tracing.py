@@ -16,7 +16,7 @@ _HEADER_BYTES = 55
 
 
 def parse_traceparent(header: bytes | None) -> SpanContext | None:
-    """Return the context of a W3C `traceparent` (version 00), None if it is missing or malformed."""
+    """Return the context of a W3C `traceparent` (version 00), None where there is none or it is malformed."""
     if header is None or len(header) != _HEADER_BYTES:
         return None
     try:
