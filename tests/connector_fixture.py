@@ -15,7 +15,7 @@ from services.connectors.connector import Connector
 from services.connectors.effects import Effect, Result
 from services.connectors.endpoint import Endpoint
 from streams.domain.delivery import RetryPolicy
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 from tests.reports import Keys
@@ -169,7 +169,7 @@ class ConnectorFixture:
                 await asyncio.wait([settling], timeout=0)
         await settling
 
-    def _open(self, changelog: Sequence[Entry]) -> Lane:
+    def _open(self, changelog: Sequence[ChangelogRecord]) -> Lane:
         composer = Composer(self.keys, AGENCY_PROFILES[Agency.EMERGENCY_999].project)
         attempts = Attempts(Agency.EMERGENCY_999, composer, self.client, self.endpoint)
         agent = Connector(

@@ -15,7 +15,7 @@ from streams.agents.admit import Admit
 from streams.runtime import Agent, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.rejection import rejected
-from streams.runtime.lane.state import Entry, LaneState, changed
+from streams.runtime.lane.state import ChangelogRecord, LaneState, turn_records
 from tests.disclosures import KEYS, disclosure
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
@@ -68,7 +68,7 @@ class Lane:
     outputs: list[Output] = field(default_factory=list)
     _kept: LaneState = field(default_factory=LaneState)
     _offsets: Any = field(default_factory=count)
-    _changelog: list[Entry] = field(default_factory=list)
+    _changelog: list[ChangelogRecord] = field(default_factory=list)
 
     @property
     def state(self) -> dict[bytes, bytes]:
@@ -153,7 +153,7 @@ class Lane:
         return self._kept.turn(now)
 
     def _commit(self, turn: Turn) -> Turn:
-        self._changelog += changed(turn)
+        self._changelog += turn_records(turn)
         self._kept.commit(turn)
         self.outputs += turn.outputs
         return turn

@@ -177,7 +177,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
         """Give the notice to the channel."""
         return await tell(effect, self._channel, self._policy)
 
-    def settled(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
+    def effect_done(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
         """Record how the notice ended, and proceed with the progress as it is now."""
         progress = notice_store.progress_of(turn, effect.due.notification_id)
         if progress is None:

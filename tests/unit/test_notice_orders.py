@@ -21,7 +21,7 @@ from services.notifier.notice import Notice
 from services.notifier.notice_store import FINISHED_FOR
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 
@@ -154,7 +154,7 @@ class Play:
     def ended(self) -> Sequence[NotificationSettled]:
         return self.of(NotificationSettled)  # type: ignore[return-value]
 
-    def _opened(self, changelog: Sequence[Entry]) -> Lane:
+    def _opened(self, changelog: Sequence[ChangelogRecord]) -> Lane:
         return Lane(Notifier(self, POLICY), self.clock, changelog)
 
     def _take_over(self) -> None:

@@ -23,7 +23,7 @@ from services.notifier.notice import Notice, compose
 from services.notifier.notice_store import FINISHED_FOR
 from services.notifier.notifier import Notifier
 from streams.domain.ids import notice_reference
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 
@@ -62,7 +62,7 @@ def encoded(made: NotificationDue) -> bytes:
     return encode("NotificationDue", made.model_dump())
 
 
-def lane(channel: ChannelPort, changelog: Sequence[Entry] = ()) -> Lane:
+def lane(channel: ChannelPort, changelog: Sequence[ChangelogRecord] = ()) -> Lane:
     return Lane(Notifier(channel, POLICY), Clock(), changelog)
 
 
