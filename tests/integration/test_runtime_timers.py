@@ -100,7 +100,9 @@ async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, mon
         lane.enqueue(batch(run, 0, (b"a", b"remind:60000", ())))
         await changelog.until(lambda records: any(r.key == b"ta" for r in records))
         # Nothing else is to be done before the timer is due.
-        await run.until(lambda: lane._commits.seconds_until_stale() is None, "the group knows where the lane is")
+        opened = lane._opened
+        assert opened is not None
+        await run.until(lambda: opened._commits.seconds_until_stale() is None, "the group knows where the lane is")
         suspended = 60.0
         (record,) = await out.at_least(1, 10)
         assert record.value == b"due|a"

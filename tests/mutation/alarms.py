@@ -78,7 +78,7 @@ ROWS = (
     Row(
         "Alarm: a lane says again when it opens that it put work aside",
         "streams/runtime/lane/lane.py",
-        (Edit("if self._poison.has_put_aside:", "if False:"),),
+        (Edit("if self._opened.has_put_aside:", "if False:"),),
         (_WRITER + "test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_opens_within_the_hour",),
     ),
     Row(

@@ -139,13 +139,13 @@ ROWS = (
     ),
     Row(
         "A timer does not wait while its lane waits for a turn",
-        "streams/runtime/lane/lane.py",
-        (Edit("(self._has_items() and not self._had_items)", "(bool(self._items) and not self._had_items)"),),
+        "streams/runtime/lane/open_lane.py",
+        (Edit("(self._has_items() and not self._had_items)", "(bool(self._pending.items) and not self._had_items)"),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
     Row(
         "A lane that waits for a turn is woken when its timer comes due",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("call_later(until_due + _LATER_SECONDS, ", "call_later(until_due + 100, "),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
@@ -220,22 +220,22 @@ ROWS = (
     ),
     Row(
         "A timer does not wait behind entries that have ended",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
                 "(until_due is not None and until_due <= 0.0)",
                 "(until_due is not None and until_due <= 0.0 and self._state.next_end() is None)",
             ),
             Edit(
-                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
-                "self._swept = time.monotonic()",
+                "self._swept_at = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept_at = time.monotonic()",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
     ),
     Row(
         "A stream of results keeps neither timers nor records waiting",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("        self._had_items = True\n", ""),),
         (f"{_WORK}::test_a_stream_of_results_keeps_neither_timers_nor_records_waiting",),
     ),
@@ -247,11 +247,11 @@ ROWS = (
     ),
     Row(
         "Ended entries go as fast as an idle lane can drop them",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
-                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
-                "self._swept = time.monotonic()",
+                "self._swept_at = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept_at = time.monotonic()",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
@@ -285,8 +285,8 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                "                await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
-                "                await asyncio.Event().wait()\n",
+                "                    await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
+                "                    await asyncio.Event().wait()\n",
             ),
         ),
         (f"{_LOSSES}::test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on",),

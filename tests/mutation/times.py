@@ -89,7 +89,7 @@ ROWS = (
     ),
     Row(
         "Time: a lane looks at its clock again and again, for the machine may have been suspended",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("min([_LOOK_SECONDS, *(", "min([3_600.0, *("),),
         ("tests/integration/test_runtime_timers.py::test_a_timer_is_due_soon_after_the_machine_was_suspended",),
     ),

@@ -101,7 +101,7 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                "            await asyncio.wait([still, self._task], timeout=_HOLD_SECONDS, "
+                "            await asyncio.wait([idle, self._task], timeout=_PAUSE_SECONDS, "
                 "return_when=asyncio.FIRST_COMPLETED)\n",
                 "",
             ),
@@ -110,8 +110,13 @@ ROWS = (
     ),
     Row(
         "No turn begins during a rebalance",
-        "streams/runtime/lane/lane.py",
-        (Edit("        self._is_paused = True\n", "        self._is_paused = False\n"),),
+        "streams/runtime/lane/phase.py",
+        (
+            Edit(
+                "_C.PAUSED: _P.HELD,\n        _C.RESUMED: _P.OPEN,\n        _C.FENCED: _P.ENDING",
+                "_C.PAUSED: _P.OPEN,\n        _C.RESUMED: _P.OPEN,\n        _C.FENCED: _P.ENDING",
+            ),
+        ),
         (f"{_REBALANCE}::test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhile",),
     ),
     Row(
@@ -189,7 +194,7 @@ ROWS = (
     Row(
         "A lane that is fenced while the group gives it away ends no process",
         "streams/runtime/lane/lane.py",
-        (Edit("while self._is_paused and not self._closing:", "while False:"),),
+        (Edit("while self._phase.now is Phase.FENCED:", "while False:"),),
         (f"{_LANES}::test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_process",),
     ),
     Row(
@@ -197,7 +202,7 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                '        if not self._closing:\n            end_process(f"lane',
+                '        if self._phase.now is not Phase.CLOSING:\n            end_process(f"lane',
                 '        if False:\n            end_process(f"lane',
             ),
         ),

@@ -137,11 +137,11 @@ ROWS = (
     ),
     Row(
         "A small batch is worked off at once",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
                 "has_batch = self._next_topic() is not None",
-                "has_batch = sum(self._queues.waiting_bytes().values()) > 100_000",
+                "has_batch = sum(self._pending.queues.waiting_bytes().values()) > 100_000",
             ),
         ),
         (f"{_LANES}::test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way",),

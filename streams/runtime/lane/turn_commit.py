@@ -64,10 +64,13 @@ class TurnCommits:
             metrics.rejected.add(1, {Attribute.LANE_GROUP: group, Attribute.TOPIC: record.topic})
         self._state.commit(turn)
         self._state.next_offsets.update(offsets)
-        self._shown.next_offsets.update(offsets)
         self._shown.entries, self._shown.timers = len(self._state.entries), len(self._state.timers)
         self._lane.host.watchdog.progress(self._lane.name)
         self._lane.step(Step.APPLIED)
+
+    def pass_over(self, topic: str, offset: int) -> None:
+        """Move the next offset of a topic over records that were worked off before; nothing is written for that."""
+        self._state.next_offsets[topic] = offset
 
     async def write_notes(self, *notes: Entry) -> None:
         """Write records of the changelog and nothing else."""

@@ -98,14 +98,14 @@ class Turns:
         Returns the effects, each with its cause, that are to start now that it is committed. Raises `TurnRaised`
         where the agent does, and `LaneBroken` where the batch does not follow what the lane has done.
         """
-        topic, offsets = batch.topic, self._state.next_offsets
-        expected = offsets[topic]
+        topic = batch.topic
+        expected = self._state.next_offsets[topic]
         if batch.begin > expected:
             raise LaneBroken(f"{topic}-{self._lane.partition}: expected {expected}, fetched from {batch.begin}")
         records = [record for record in batch.records if record.offset >= expected]  # Faust may have sought back
         if not records:
             # Fetched again, and this time over the control records behind it: the next batch begins there.
-            offsets[topic] = max(expected, batch.end)
+            self._commits.pass_over(topic, max(expected, batch.end))
             return []
         if (newest := records[-1]).is_stamped:
             self._state.note_stamp(newest.timestamp)

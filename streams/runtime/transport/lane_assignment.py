@@ -117,7 +117,7 @@ class LaneAssignment(TransactionManager):
     def note_end(self, topic: str, partition: int, end: int | None) -> None:
         """Take note of where a source ends, for the lane's figures; None where no fetch has told."""
         if end is not None and (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
-            lane.metrics.ends[topic] = end
+            lane.note_end(topic, end)
 
     def note_fetch(self, topic: str, partition: int, progress: FetchProgress) -> None:
         """Note how far a source was fetched, for the timers of its lane."""
