@@ -98,7 +98,7 @@ ROWS = (
     ),
     Row(
         "A record on which process after process dies is put aside",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("        if tries >= MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
         (
             f"{_HANG}::test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count[seed-20260203-die]",
@@ -124,7 +124,7 @@ ROWS = (
     ),
     Row(
         "Offsets beyond what was fetched stay suspected",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("is_over = suspect is not None and done >= suspect.end", "is_over = suspect is not None"),),
         (f"{_WORK}::test_offsets_beyond_what_was_fetched_stay_suspected",),
     ),
@@ -241,7 +241,7 @@ ROWS = (
     ),
     Row(
         "A hold leaves the rest of what is isolated for afterwards",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("        if rest:\n", "        if not parts and rest:\n"),),
         (f"{_ISOLATION}::test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards",),
     ),
@@ -316,7 +316,7 @@ ROWS = (
     ),
     Row(
         "No record is worked on while another lane's is on trial",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (
             Edit("                    await trials.over()\n", "                    pass\n"),
             Edit("if trials.is_on and not on_trial:", "if False:"),
@@ -331,7 +331,7 @@ ROWS = (
     ),
     Row(
         "A record that is worked off alone is on trial",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("self._lane.trial() if singly else nullcontext()", "nullcontext()"),),
         (f"{_TRIALS}::test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed",),
     ),

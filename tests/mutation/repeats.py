@@ -153,7 +153,7 @@ ROWS = (
     ),
     Row(
         "A routine turn lasts as long as its group says",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (
             Edit(
                 "return TURN_SECONDS if routine is None or topic in self._lane.group.urgent else routine",

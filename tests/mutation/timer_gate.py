@@ -4,7 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _GATE = "streams/runtime/lane/timer_gate.py"
 _LANES = "streams/runtime/lane/open_lane.py"
-_TURNS = "streams/runtime/lane/turns.py"
+_TURNS = "streams/runtime/lane/slices.py"
 _WAITS = "tests/unit/test_timer_gate.py"
 _FOLLOW = "tests/integration/test_timers_follow.py"
 _CALLED_OFF = f"{_FOLLOW}::test_a_timer_that_is_called_off_by_what_had_come_before_it_does_nothing"

@@ -82,9 +82,9 @@ ROWS = (
         "streams/runtime/lane/queues.py",
         (
             Edit(
-                '        """Return the most urgent topic that something waits for."""\n'
+                '        """Return the most urgent topic with a waiting batch, None if there is none."""\n'
                 "        for topic, queue in self._queues.items():\n",
-                '        """Return the most urgent topic that something waits for."""\n'
+                '        """Return the most urgent topic with a waiting batch, None if there is none."""\n'
                 "        for topic, queue in reversed(self._queues.items()):\n",
             ),
         ),

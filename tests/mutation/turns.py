@@ -27,7 +27,7 @@ ROWS = (
     ),
     Row(
         "A record that cannot be decoded is rejected",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (Edit("                    turn.reject(record, invalid)\n", "                    del invalid\n"),),
         (f"{_COUNTING}::test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on",),
     ),
@@ -68,7 +68,7 @@ ROWS = (
     ),
     Row(
         "What an agent raises is not passed over",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (
             Edit(
                 "            raise TurnRaised(batch, part[-1].offset + 1) from error\n",
@@ -79,7 +79,7 @@ ROWS = (
     ),
     Row(
         "A batch that raises again is halved",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("if len(part) > 1:", "if len(part) > 1_000:"),),
         (f"{_ISOLATION}::test_the_one_record_ends_in_rejected_and_all_others_are_done[37]",),
     ),
@@ -103,13 +103,13 @@ ROWS = (
     ),
     Row(
         "A turn commits the position behind its batch, control records included",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/queues.py",
         (Edit("            return batch.end\n", "            return batch.records[-1].offset + 1\n"),),
         (f"{_POSITIONS}::test_what_stands_behind_the_last_record_is_passed_with_it",),
     ),
     Row(
         "What will be done by then is not decoded ahead",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (Edit(" if record.offset >= begin]", " if record.offset >= 0 * begin]"),),
         (f"{_REBALANCE}::test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_worked_off_once",),
     ),

@@ -105,7 +105,7 @@ ROWS = (
     ),
     Row(
         "A lane decodes nothing of a batch that cannot be unpacked",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (Edit("                        refuse_unreadable(record)\n", ""),),
         (f"{_LARGE}::test_a_bomb_is_put_aside_within_bounded_memory_and_the_others_are_counted[gzip]",),
     ),
@@ -123,7 +123,7 @@ ROWS = (
     ),
     Row(
         "A record whose output cannot be delivered is found by halving",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("except (TurnRaised, Undeliverable, EndsProcesses)", "except (TurnRaised, EndsProcesses)"),),
         (
             (
