@@ -26,7 +26,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 @cache
 def files_of(name: str) -> tuple[Path, ...]:
-    """Return the files that a page may mean: from the root, the runtime or the records; of a test the name is enough."""
+    """Return the files that a page may mean: from the root, the runtime or the records, or a test by its name."""
     found = [place / name for place in (ROOT, RUNTIME, ROOT / "infra" / "decisions")]
     if "/" not in name and name.startswith("test_"):
         found += (ROOT / "tests").rglob(name)
