@@ -1,6 +1,6 @@
 """Run as a script: becomes the program it is told, after asking the system to kill it when its parent ends.
 
-    python bound.py PARENT PROGRAM ARGUMENTS…
+    python die_with_parent.py PARENT PROGRAM ARGUMENTS…
 
 The process id stays, so the parent signals the program itself. Where the system cannot do it (it is Linux that can),
 the program simply runs, and the parent's own exit handler has to end it.

@@ -27,7 +27,7 @@ SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-Xms256m", "-Xmx512m")
 #: And for one that is measured or stays.
 LONG_LIVED = ("-Xms512m", "-Xmx1g")
 
-_BOUND = Path(__file__).with_name("bound.py")
+_DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 _NEEDED = 200 * 2**20  # bytes free to start with: Kafka allocates its indexes ahead
 _SECONDS_TO_START = 90.0
 _SECONDS_TO_STOP = 20.0
@@ -228,7 +228,7 @@ class LocalBroker:
     def _bound(self, command: list[str]) -> subprocess.Popen[bytes]:
         if self._dies_with_parent:
             # A tiny program between, not preexec_fn, which is unsafe where there are threads.
-            command = [sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *command]
+            command = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid()), *command]
             atexit.register(self.kill)
         with self.log.open("ab") as log:
             return subprocess.Popen(

@@ -46,7 +46,7 @@ def victim(demo: int, words: str) -> psutil.Process:
                 line = " ".join(child.cmdline())
             except psutil.NoSuchProcess:
                 continue
-            if words in line and "bound.py" not in line:
+            if words in line and "die_with_parent.py" not in line:
                 return child
     raise AssertionError(f"no process with {words!r} runs")
 

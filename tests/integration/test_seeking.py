@@ -95,9 +95,10 @@ def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
     thread._is_prompt, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
+    thread._fetching, thread._has_to_seek = asyncio.Lock(), False
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
-    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes(followed))
+    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes(followed), _read_offset={})
     thread._ensure_consumer = lambda: consumer
 
     async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:
@@ -169,6 +170,65 @@ async def test_a_seek_whose_end_the_main_thread_has_not_heard_of_counts_too(
     assert await thread._fetch_records(consumer, {source}) == {}
     heard.set()
     await seeking
+
+
+async def test_a_fetch_begins_only_once_the_one_before_has_sought(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    await seek_to_committed(consumer)
+    fetcher: Any = consumer._fetcher
+    fetch = fetcher.fetched_records
+    seeks, may_seek = asyncio.Event(), asyncio.Event()
+
+    async def fetch_during_a_rebalance(*args: Any, **kwargs: Any) -> Any:
+        async with asyncio.timeout(20):
+            while not (found := await fetch(*args, timeout=0.2, max_records=4)):
+                pass
+        thread._seeks += 1
+        return found
+
+    async def seek_late(*args: Any) -> Any:
+        seeks.set()
+        await may_seek.wait()
+        return await seek_to_committed(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fetcher, "fetched_records", fetch_during_a_rebalance)
+        patched.setattr("streams.runtime.transport.batching_thread.seek_to_committed", seek_late)
+        first = asyncio.create_task(thread._fetch_records(consumer, {source}))
+        await seeks.wait()
+    assert await consumer.position(source) == 4
+    second = asyncio.create_task(thread._fetch_records(consumer, {source}))
+    await asyncio.wait([second], timeout=0.5)
+    may_seek.set()
+    assert await first == {}
+    batches = (await second).get(source, [])
+    async with asyncio.timeout(20):
+        while not batches:
+            batches = (await thread._fetch_records(consumer, {source})).get(source, [])
+    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (0, 0)
+
+
+async def test_after_a_seek_that_failed_the_next_fetch_seeks_first(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    consumer.seek(source, 6)
+    thread._passed_over[source] = 4
+    with monkeypatch.context() as patched:
+        patched.setattr(consumer, "seek_to_committed", fail)
+        with pytest.raises(KafkaTimeoutError):
+            await thread.seek_to_committed()
+    batches: list[BatchRecord] = []
+    async with asyncio.timeout(20):
+        while not batches:
+            batches += (await thread._fetch_records(consumer, {source})).get(source, [])
+    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (0, 0)
+
+
+async def fail(*_: Any) -> None:
+    raise KafkaTimeoutError
 
 
 @pytest.mark.parametrize("meanwhile", ["seek", "timeout"])

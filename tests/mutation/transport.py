@@ -60,6 +60,18 @@ ROWS = (
         (f"{_COUNTING}::test_a_source_full_of_transactions_kept_and_aborted_is_read_through",),
     ),
     Row(
+        "A fetch begins only once the one before has ended",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("        async with self._fetching:\n", "        if True:\n"),),
+        (f"{_SEEKING}::test_a_fetch_begins_only_once_the_one_before_has_sought",),
+    ),
+    Row(
+        "After a seek that failed the positions are sought again",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("            self._has_to_seek = True\n", "            pass\n"),),
+        (f"{_SEEKING}::test_after_a_seek_that_failed_the_next_fetch_seeks_first",),
+    ),
+    Row(
         "What was passed over before a seek says nothing of the fetch after it",
         "streams/runtime/transport/batching_thread.py",
         (Edit("if not is_lost and seeks == self._seeks:", "if not is_lost:"),),

@@ -41,6 +41,12 @@ class BatchingThread(AIOKafkaConsumerThread):
         #: Seeks that began or ended, and those under way; of the consumer's thread alone, as fetches are.
         self._seeks = 0
         self._seeking = 0
+        #: Held by the fetch under way. At a rebalance Faust's main thread gives up waiting for a fetch and asks for the
+        #: next one, while this thread still works on the first. If the two overlapped, the second would begin at
+        #: positions that the first is about to seek away from, and a lane would find a hole.
+        self._fetching = asyncio.Lock()
+        #: A seek failed: the positions are not known.
+        self._has_to_seek = False
         self._fetch_counts = FetchCounts()
         #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.
         self._passed_over: dict[Any, int] = {}
@@ -61,6 +67,9 @@ class BatchingThread(AIOKafkaConsumerThread):
         self._passed_over.clear()
         try:
             return await seek_to_committed(consumer)
+        except BaseException:
+            self._has_to_seek = True
+            raise
         finally:
             self._seeking -= 1
             self._seeks += 1
@@ -72,13 +81,22 @@ class BatchingThread(AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
         max_records: int | None = None,
     ) -> Any:
+        async with self._fetching:
+            return await self._fetch(
+                consumer, active_partitions, min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records
+            )
+
+    async def _fetch(self, consumer: Any, active_partitions: Any, seconds: float, max_records: int | None) -> Any:
         # A partition whose queue is full is left out here; pausing it instead makes aiokafka drop what it had fetched.
         if not self._is_prompt:
             remove_fetch_delays(consumer, _FETCH_WAIT_MS)
             note_out_of_range(consumer)
             self._is_prompt = True
         lanes = cast("NoCommitConsumer", self.consumer).lanes
-        if sought := {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}:
+        sought = {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}
+        if self._has_to_seek:
+            sought, self._has_to_seek = set(active_partitions), False
+        if sought:
             # Faust drops what lies before the offset that it handed on last.
             cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
             await self._seek_again(consumer, sought)
@@ -95,9 +113,7 @@ class BatchingThread(AIOKafkaConsumerThread):
             return {tp: position for tp, position in found.items() if tp in wanted}
 
         before, seeks, assignment = positions(), self._seeks, assigned()
-        fetched = await super()._fetch_records(
-            consumer, wanted, timeout=min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records=max_records
-        )
+        fetched = await super()._fetch_records(consumer, wanted, timeout=seconds, max_records=max_records)
         after = positions()
         # Sought or assigned anew meanwhile, this may be from before or from after; where it began is not known, and a
         # lane takes nothing whose beginning cannot be told.
