@@ -15,7 +15,7 @@ from services.connectors.effects import Effect, Result
 from services.connectors.endpoint import Endpoint
 from services.connectors.process import PROJECTIONS
 from streams.domain.delivery import RetryPolicy
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.lanes import START, Clock, Lane
 from tests.reports import Keys
 
@@ -168,7 +168,7 @@ class Bench:
                 await asyncio.wait([settling], timeout=0)
         await settling
 
-    def _open(self, changelog: Sequence[Entry]) -> Lane:
+    def _open(self, changelog: Sequence[ChangelogRecord]) -> Lane:
         composer = Composer(self.keys, PROJECTIONS[Agency.EMERGENCY_999])
         attempts = Attempts(Agency.EMERGENCY_999, composer, self.client, self.endpoint)
         agent = Connector(

@@ -96,7 +96,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
         self._world.check("perform", effect)
         return "done"
 
-    def settled(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
         self._world.settled.append(effect)
         if self._world.streams:
             turn.start(effect, cause=cause)

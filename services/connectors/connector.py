@@ -205,7 +205,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             case _:
                 assert_never(effect)
 
-    def settled(self, effect: Effect, result: Result, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: Effect, result: Result, turn: Turn, cause: Cause) -> None:
         """Record what came of it and what follows."""
         progress = kept.progress_of(turn, effect.report_id)
         if progress is None:

@@ -174,7 +174,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
                 span.set_status(StatusCode.ERROR)
             return Outcome(result, cause_of(span, effect.cause))
 
-    def settled(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
+    def effect_done(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
         """Record how it ended, and go on with what is known by now."""
         progress = kept.progress_of(turn, effect.due.notification_id)
         if progress is None:

@@ -112,7 +112,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         except Exception as error:  # noqa: BLE001 - an adapter that raises did not deliver: the call is made again
             return type(error).__name__
 
-    def settled(self, effect: Call, result: str | None, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
+    def effect_done(self, effect: Call, result: str | None, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
         """Pause after a delivered call; have a failed one made again, or give it up."""
         _calls.add(1, {Attribute.ERROR: result or _DELIVERED})
         if result is None:

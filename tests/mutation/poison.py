@@ -1,4 +1,4 @@
-"""PoisonWork work is put aside, one by one; what hangs is noticed; timers do not wait behind ended entries."""
+"""Poison work is put aside, one by one; hung calls are noticed; timers do not wait behind ended entries."""
 
 from tests.mutation.row import Edit, Row
 
@@ -21,19 +21,19 @@ ROWS = (
     ),
     Row(
         "The first error of an agent on a timer ends the process",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),
         (f"{_AGAIN}[due-timer-about bad]",),
     ),
     Row(
         "A lane that ended its process is careful afterwards, so it ends it once",
         "streams/runtime/lane/poison_work.py",
-        (Edit("return self._state.raised is not None and is_recent(", "return False and is_recent("),),
+        (Edit("return self._state.last_error is not None and is_recent(", "return False and is_recent("),),
         (f"{_WORK}::test_one_lane_ends_its_process_once_for_records_timers_and_effects_together",),
     ),
     Row(
         "A result on which the agent raises is put aside",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("            self._start(await self._alone(item))\n", "            del number\n"),),
         (f"{_AGAIN}[settled-effect-owed bad]",),
     ),
@@ -75,13 +75,13 @@ ROWS = (
     Row(
         "Work is put aside where the agent raises on handing it over too",
         "streams/runtime/lane/poison_work.py",
-        (Edit("            put_aside(turn, tells=False)\n", "            raise\n"),),
+        (Edit("            put_aside(turn, with_agent=False)\n", "            raise\n"),),
         (f"{_WORK}::test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over",),
     ),
     Row(
         "What is put aside is counted over restarts",
         "streams/runtime/lane/poison_work.py",
-        (Edit("return were_put_aside(self._state.put_aside)", "return were_put_aside([])"),),
+        (Edit("return put_aside_note(self._state.put_aside)", "return put_aside_note([])"),),
         (f"{_WORK}::test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_on_so_refuses",),
     ),
     Row(
@@ -113,7 +113,7 @@ ROWS = (
     Row(
         "Items are noted where process after process ends without a word",
         "streams/runtime/lane/item_trials.py",
-        (Edit("            await self._commits.write_notes(at_work(noted))\n", ""),),
+        (Edit("            await self._commits.write_notes(item_trial_note(noted))\n", ""),),
         (f"{_DIES}[timer-dies]",),
     ),
     Row(
@@ -132,8 +132,8 @@ ROWS = (
         "An effect waits for its slot beside all others, however many they are",
         "streams/runtime/lane/effects.py",
         (
-            Edit("                await held.enter_async_context(self._at_once)\n", ""),
-            Edit("async with AsyncExitStack() as held:", "async with self._at_once, AsyncExitStack() as held:"),
+            Edit("                await stack.enter_async_context(self._at_once)\n", ""),
+            Edit("async with AsyncExitStack() as stack:", "async with self._at_once, AsyncExitStack() as stack:"),
         ),
         (f"{_WORK}::test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first",),
     ),
@@ -151,13 +151,13 @@ ROWS = (
     ),
     Row(
         "An effect in its slot is on trial while it is performed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("                begun += [item.performing for item in part if item.performing is not None]\n", ""),),
         (f"{_DIES}[effect-in-its-slot-dies]",),
     ),
     Row(
         "An effect that began is on trial while it is performed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("                await self._trials.wait_for(begun)\n", ""),),
         (f"{_DIES}[effect-dies]",),
     ),
@@ -170,7 +170,12 @@ ROWS = (
     Row(
         "A lane that goes on counts no openings",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("chain(moved(unwritten), (opened(topic, 0) for topic in moving))", "moved(unwritten)"),),
+        (
+            Edit(
+                "chain(offset_records(unwritten), (openings_note(topic, 0) for topic in moving))",
+                "offset_records(unwritten)",
+            ),
+        ),
         (f"{_ISOLATION}::test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_counts_each",),
     ),
     Row(
@@ -265,7 +270,7 @@ ROWS = (
     Row(
         "An effect waits for its slot",
         "streams/runtime/lane/effects.py",
-        (Edit("                    await held.enter_async_context(slot)\n", "                    pass\n"),),
+        (Edit("                    await stack.enter_async_context(slot)\n", "                    pass\n"),),
         (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
     ),
     Row(
@@ -318,15 +323,15 @@ ROWS = (
         "No record is worked on while another lane's is on trial",
         "streams/runtime/lane/slices.py",
         (
-            Edit("                    await trials.over()\n", "                    pass\n"),
+            Edit("                    await trials.wait_until_free()\n", "                    pass\n"),
             Edit("if trials.is_on and not on_trial:", "if False:"),
         ),
         (f"{_TRIALS}::test_no_other_record_is_worked_on_meanwhile",),
     ),
     Row(
         "No result is worked on while another lane's record is on trial",
-        "streams/runtime/lane/items.py",
-        (Edit("                await self._lane.host.trials.over()\n", "                pass\n"),),
+        "streams/runtime/lane/item_turns.py",
+        (Edit("                await self._lane.host.trials.wait_until_free()\n", "                pass\n"),),
         (f"{_TRIALS}::test_no_result_is_worked_on_meanwhile",),
     ),
     Row(

@@ -1,4 +1,4 @@
-"""Records that are too large or cannot be unpacked, and what cannot be delivered."""
+"""Records that are too large or cannot be unpacked, and outputs that cannot be delivered."""
 
 from tests.mutation.row import Edit, Row
 

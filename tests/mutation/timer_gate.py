@@ -1,4 +1,4 @@
-"""Timers that act on what did not come wait until the lane has read what had come."""
+"""Timers that act on an absent record wait until the lane has read the earlier records."""
 
 from tests.mutation.row import Edit, Row
 

@@ -54,7 +54,7 @@ ROWS = (
     Row(
         "Time: a step is told once a minute",
         _CLOCK_FILE,
-        (Edit("elif steady - self._told < SAY_AGAIN_SECONDS:", "elif False:"),),
+        (Edit("elif steady - self._reported_at < REPORT_AGAIN_SECONDS:", "elif False:"),),
         (_CLOCK + "test_a_step_that_lasts_is_told_again_every_minute",),
     ),
     Row(
@@ -66,7 +66,7 @@ ROWS = (
     Row(
         "Time: a process that begins ends the alarm of the one before",
         _CLOCK_FILE,
-        (Edit("        tell(ClockAgrees())\n", ""),),
+        (Edit("        report(ClockAgrees())\n", ""),),
         (_CLOCK + "test_a_process_says_first_that_the_clocks_agree",),
     ),
     Row(
@@ -119,13 +119,13 @@ ROWS = (
     Row(
         "Time by stamps: they are looked at again and again",
         _CLOCK_FILE,
-        (Edit("                tell(of_stamps)\n", "                pass\n"),),
+        (Edit("                report(stamp_event)\n", "                pass\n"),),
         (_PROCESS + "test_a_process_whose_clock_is_behind_the_brokers_stamps_says_so",),
     ),
     Row(
         "Time by stamps: one alarm while they last",
         _STAMPS_FILE,
-        (Edit("elif at - self._told < SAY_AGAIN_SECONDS:", "elif False:"),),
+        (Edit("elif at - self._reported_at < REPORT_AGAIN_SECONDS:", "elif False:"),),
         (_STAMPS + "test_stamps_that_are_far_ahead_are_told_again_every_minute_until_they_agree",),
     ),
     Row(
@@ -149,7 +149,7 @@ ROWS = (
     Row(
         "Time by stamps: a partition that is read no more clears nothing",
         _STAMPS_FILE,
-        (Edit("if not was_told or not self._has_agreed:", "if not was_told:"),),
+        (Edit("if not was_reported or not self._has_agreed:", "if not was_reported:"),),
         (_STAMPS + "test_a_partition_that_is_read_no_more_tells_nothing_and_clears_nothing",),
     ),
     Row(
@@ -184,7 +184,7 @@ ROWS = (
     ),
     Row(
         "Time: a writer's claim is no stamp of the broker's",
-        "streams/runtime/lane/batches.py",
+        "streams/runtime/transport/batch_schema.py",
         (Edit("r.timestamp_type == STAMPED", "True"),),
         ("tests/unit/test_batches.py::test_a_record_says_whether_the_broker_stamped_it",),
     ),

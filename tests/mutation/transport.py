@@ -1,4 +1,4 @@
-"""What is fetched and handed on: positions that are known, bounded queues, rebalances, and what is committed alone."""
+"""Fetches: known positions, bounded queues, rebalances, and committed records only."""
 
 from tests.mutation.row import Edit, Row
 
@@ -142,7 +142,7 @@ ROWS = (
         "streams/runtime/transport/lane_assignment.py",
         (
             Edit(
-                '        """Do nothing: the lanes commit offsets in transactions of their own (decision 0014)."""\n'
+                '        """Do nothing: the lanes commit, in transactions of their own (decision 0014)."""\n'
                 "        return True\n",
                 "        return bool(await self.consumer._commit(offsets))\n",
             ),

@@ -1,4 +1,4 @@
-"""A turn: all of a batch or none of it, positions that fit, records that raise put aside, timers and effects."""
+"""Turns: all of a batch or none of it, fitting positions, put-aside records, timers and effects."""
 
 from tests.mutation.row import Edit, Row
 
@@ -11,7 +11,7 @@ _REBALANCE = "tests/integration/test_runtime_rebalance.py"
 _TIMERS = "tests/integration/test_runtime_timers.py"
 _COMMITTED = "tests/integration/test_runtime_after_commit.py"
 
-#: The effects of timers and of other effects are performed before their turn is committed.
+#: Mutation: the effects of timers and of other effects are performed before their turn is committed.
 _BEFORE_COMMIT = Edit(
     "            await self._commits.commit(turn, {})\n",
     "            for effect, _ in turn.effects:\n                await self._poison.agent.perform(effect)\n"
@@ -34,13 +34,13 @@ ROWS = (
     Row(
         "State changes are in the transaction of their turn",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("chain(changed(turn), notes)", "notes"),),
+        (Edit("chain(turn_records(turn), notes)", "notes"),),
         (f"{_KILLED}::test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing[committed]",),
     ),
     Row(
         "The next offsets are in the changelog too",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("notes = chain(moved(unwritten), (", "notes = chain((), ("),),
+        (Edit("notes = chain(offset_records(unwritten), (", "notes = chain((), ("),),
         (f"{_LANES}::test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them",),
     ),
     Row(
@@ -124,7 +124,8 @@ ROWS = (
         "streams/runtime/lane/state.py",
         (
             Edit(
-                "        yield Entry(_TIMER + name, None if timer is None else _timer(timer))\n", "        del timer\n"
+                "        yield ChangelogRecord(_TIMER + name, None if timer is None else _timer(timer))\n",
+                "        del timer\n",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening",),
@@ -186,13 +187,13 @@ ROWS = (
     ),
     Row(
         "An effect of a settled turn begins after that turn is committed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[settled]",),
     ),
     Row(
         "An effect of a due turn begins after that turn is committed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[due]",),
     ),

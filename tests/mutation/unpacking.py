@@ -99,7 +99,7 @@ ROWS = (
     ),
     Row(
         "A lane's batch ends behind a batch that cannot be unpacked",
-        "streams/runtime/lane/batches.py",
+        "streams/runtime/transport/batch_schema.py",
         (Edit("offset_behind(last)),", "last.offset + 1),"),),
         ("tests/unit/test_batches.py::test_it_ends_behind_a_batch_that_could_not_be_unpacked",),
     ),
@@ -134,7 +134,7 @@ ROWS = (
     ),
     Row(
         "A timer or result whose output cannot be delivered is isolated",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("        except Undeliverable as error:\n", "        except ZeroDivisionError as error:\n"),),
         (
             (

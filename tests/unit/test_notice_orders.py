@@ -21,7 +21,7 @@ from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.lanes import START, Clock, Lane
 
 POLICY = load_policy()
@@ -153,7 +153,7 @@ class Play:
     def ended(self) -> Sequence[NotificationSettled]:
         return self.of(NotificationSettled)  # type: ignore[return-value]
 
-    def _opened(self, changelog: Sequence[Entry]) -> Lane:
+    def _opened(self, changelog: Sequence[ChangelogRecord]) -> Lane:
         return Lane(Notifier(self, POLICY), self.clock, changelog)
 
     def _take_over(self) -> None:

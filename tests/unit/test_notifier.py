@@ -22,7 +22,7 @@ from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import AGENCY_NAMES, Notice, compose
 from services.notifier.notifier import Notifier
 from streams.domain.ids import notice_reference
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.lanes import START, Clock, Lane
 
 POLICY = load_policy()
@@ -60,7 +60,7 @@ def encoded(made: NotificationDue) -> bytes:
     return encode("NotificationDue", made.model_dump())
 
 
-def lane(channel: ChannelPort, changelog: Sequence[Entry] = ()) -> Lane:
+def lane(channel: ChannelPort, changelog: Sequence[ChangelogRecord] = ()) -> Lane:
     return Lane(Notifier(channel, POLICY), Clock(), changelog)
 
 

@@ -1,4 +1,4 @@
-"""Trace contexts through a turn: who is sampled has a span, who is not has none, and garbage goes nowhere."""
+"""Trace contexts through a turn: a sampled record has a span, another has none, and a malformed header is dropped."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ NOW = datetime(2026, 2, 3, tzinfo=UTC)
 
 @pytest.fixture
 def finished(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """The SDK in the place of the process's own provider, which can be set but once."""
+    """The SDK in the place of the process's own provider, which can be set only once."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -99,7 +99,7 @@ def test_a_turn_has_one_span_for_the_batch_and_one_for_each_sampled_record(finis
         assert span.parent is not None
         assert (span.context.trace_id, span.parent.span_id) == (int(header[3:35], 16), int(header[36:52], 16))
     assert all(link.context.span_id == batch.context.span_id for span in (one, two) for link in span.links)
-    # What follows from a sampled record hangs below its span, what follows from another below the record itself.
+    # Outputs of a sampled record are below its span; outputs of another record are below the record itself.
     sent = [dict(output.headers).get("traceparent") for output in turn.outputs]
     assert sent == [
         format_traceparent(one.context),

@@ -16,11 +16,11 @@ from streams.runtime.agent import Record, Turn
 from streams.runtime.lane import metrics
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.groups import LaneId
-from streams.runtime.lane.poison_errors import MOST_TRIES, EndsProcesses, TurnRaised, halves
+from streams.runtime.lane.poison_errors import MOST_TRIES, EndsProcesses, TurnRaised, split_in_half
 from streams.runtime.lane.poison_work import PoisonWork
 from streams.runtime.lane.queues import Queues
 from streams.runtime.lane.slices import TURN_SECONDS, Slices
-from streams.runtime.lane.state import Entry, LaneState, Trying, suspected, tried
+from streams.runtime.lane.state import ChangelogRecord, LaneState, RecordTrial, record_trial_note, suspect_note
 from streams.runtime.lane.transaction import Undeliverable
 from streams.runtime.lane.turn_commit import TurnCommits
 
@@ -54,7 +54,9 @@ class Isolation:
         self._is_closing = is_closing
         #: By topic: how many records are worked off singly from now on.
         self._singly = {
-            topic: _SINGLY for topic, count in state.openings.items() if count > _MOST_OPENINGS or topic in state.trying
+            topic: _SINGLY
+            for topic, count in state.openings.items()
+            if count > _MOST_OPENINGS or topic in state.record_trials
         }
 
     async def first_singly(self, batch: Batch) -> list[tuple[Any, Any]] | None:
@@ -87,7 +89,7 @@ class Isolation:
             async with self._lane.trial() if singly else nullcontext():
                 found = await self._part(part, batch.topic, done, on_trial=singly)
             if found is None:
-                parts.extend(reversed(list(halves(part))))
+                parts.extend(reversed(list(split_in_half(part))))
                 continue
             effects += found
             metrics.processed.add(len(part), {Attribute.LANE_GROUP: self._lane.group.name})
@@ -127,25 +129,25 @@ class Isolation:
         self._slices.follow_rejects(batch, part, turn)
         return turn
 
-    async def _commit_part(self, topic: str, done: int, turn: Turn, *notes: Entry) -> None:
+    async def _commit_part(self, topic: str, done: int, turn: Turn, *notes: ChangelogRecord) -> None:
         """Commit a part, up to offset `done`, and end the notes on the records that it is done with."""
         suspect = self._state.suspects.get(topic)
         # A range that goes beyond the fetched records stays suspected.
         is_over = suspect is not None and done >= suspect.end
-        ended = [suspected(topic, None)] if is_over else []
-        if topic in self._state.trying:
-            ended.append(tried(topic, None))
+        ended = [suspect_note(topic, None)] if is_over else []
+        if topic in self._state.record_trials:
+            ended.append(record_trial_note(topic, None))
         await self._commits.commit(turn, {topic: done}, [*notes, *ended])
         if is_over:
             self._state.suspects.pop(topic, None)
-        self._state.trying.pop(topic, None)
+        self._state.record_trials.pop(topic, None)
 
     async def _note_try(self, record: Record) -> None:
         """Note that a record is begun; raise `EndsProcesses` if process after process ended with it."""
-        before = self._state.trying.get(record.topic)
+        before = self._state.record_trials.get(record.topic)
         tries = before.tries if before is not None and before.offset == record.offset else 0
         if tries >= MOST_TRIES:
             raise EndsProcesses
-        trying = Trying(record.offset, tries + 1)
-        await self._commits.write_notes(tried(record.topic, trying))
-        self._state.trying[record.topic] = trying
+        trying = RecordTrial(record.offset, tries + 1)
+        await self._commits.write_notes(record_trial_note(record.topic, trying))
+        self._state.record_trials[record.topic] = trying

@@ -23,7 +23,7 @@ from streams.runtime.lane.phase import Change, LanePhase, Phase
 from streams.runtime.lane.poison_errors import TurnRaised, WorkRaised
 from streams.runtime.lane.poison_work import KeepsRaising
 from streams.runtime.lane.refusal import REPORT_SECONDS, Refusal
-from streams.runtime.lane.state import opened
+from streams.runtime.lane.state import openings_note
 from streams.runtime.lane.successor_notes import SuccessorNotes
 from streams.runtime.lane.timer_gate import FetchProgress
 from streams.runtime.lane.transaction import FENCED, TransactionalWriter
@@ -175,7 +175,7 @@ class Lane:
         # Counted from here on, and no more once an offset moves; the process may end at any time.
         openings = {topic: state.openings.pop(topic, 0) + 1 for topic in (*self._id.group.sources, ITEMS)}
         commits = TurnCommits(self._id, self._writer, state, self.metrics)
-        notes = [*found.notes, *(opened(topic, count) for topic, count in openings.items())]
+        notes = [*found.notes, *(openings_note(topic, count) for topic, count in openings.items())]
         turn = state.turn(self._id.now())
         if shortened := state.limit_waits(turn):
             _log.warning("the clock is behind the one by which timers were set", lane=self._id.name, timers=shortened)

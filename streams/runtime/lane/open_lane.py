@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from streams.runtime.agent import Timer
 from streams.runtime.lane.effects import EffectTasks
 from streams.runtime.lane.groups import LaneId
-from streams.runtime.lane.items import Effects, ItemTurns, entry_to_resume, timer_due
+from streams.runtime.lane.item_turns import ItemTurns
+from streams.runtime.lane.items import Effects, entry_to_resume, timer_due
 from streams.runtime.lane.log_ends import SourceLogs
 from streams.runtime.lane.pending_work import PendingWork
 from streams.runtime.lane.phase import LanePhase, Phase
@@ -96,7 +97,7 @@ class OpenLane:
         keys = [key for key in self._state.entries if key.startswith(prefix)]
         for begin in range(0, len(keys), _ITEMS_AT_ONCE):
             items = [entry_to_resume(key) for key in keys[begin : begin + _ITEMS_AT_ONCE]]
-            await self._item_turns.over(items)
+            await self._item_turns.run(items)
             moved()
 
     async def work(self) -> None:
@@ -189,7 +190,7 @@ class OpenLane:
         items = [*results, *(timer_due(*each) for each in due)]
         self._had_items = True
         with self._lane.host.watchdog.turn(self._lane.name):
-            await self._item_turns.over(items)
+            await self._item_turns.run(items)
 
     def _next_topic(self) -> str | None:
         """Return the topic to work off next: an urgent one, then one that due timers wait for, then any other."""

@@ -94,7 +94,7 @@ class PendingWork:
         if is_urgent and not self._is_urgent:
             gate.urgent_started()
         elif self._is_urgent and not is_urgent:
-            gate.urgent_finished(for_good=group.is_last)
+            gate.urgent_finished(is_last=group.is_last)
         self._is_urgent = is_urgent
 
     def oldest_stamp(self) -> int | None:

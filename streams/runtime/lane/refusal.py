@@ -8,7 +8,7 @@ import structlog
 from streams.runtime.failure import LaneRefused, describe
 from streams.runtime.lane import backlog
 from streams.runtime.lane.groups import LaneId
-from streams.runtime.lane.lane_events import LaneRefuses, unheard
+from streams.runtime.lane.lane_events import LaneRefuses, ignore_event
 from streams.runtime.lane.metrics import LaneMetrics
 from streams.runtime.lane.transaction import TransactionalWriter
 
@@ -35,7 +35,7 @@ class Refusal:
         self._reported.set()
         _log.critical("lane refuses to work, somebody must look", lane=self._lane.name, reason=str(refused))
         host, group, partition = self._lane.host, self._lane.group, self._lane.partition
-        if host.on_lane is not unheard:
+        if host.on_lane is not ignore_event:
             offsets = self._metrics.next_offsets or await self._group_offsets()
             waiting = await backlog.measure(host.bootstrap, group.sources, partition, offsets, self._lane.now)
             host.on_lane(LaneRefuses(self._lane.name, type(refused).__name__, waiting))

@@ -92,7 +92,7 @@ class Slices:
                 break
             if not on_trial:
                 with self._lane.host.watchdog.waiting(self._lane.name):
-                    await trials.over()
+                    await trials.wait_until_free()
             if topic in self._lane.group.urgent or self._comes_first(topic):
                 count, seconds = self._slice(batch, records, done, SLICE_SECONDS, turn)
                 await asyncio.sleep(0)
@@ -182,4 +182,4 @@ class Slices:
         """
         group = self._lane.group
         expects = of_many and bool(group.urgent) and topic not in group.urgent
-        return (expects and self._lane.host.urgency.is_holding) or self._has_to_stop(topic)
+        return (expects and self._lane.host.urgency.is_pausing) or self._has_to_stop(topic)

@@ -12,7 +12,17 @@ from streams.runtime.lane.groups import LaneId
 from streams.runtime.lane.item_trials import ITEMS
 from streams.runtime.lane.poison_errors import TurnRaised, WorkRaised
 from streams.runtime.lane.poison_work import is_recent
-from streams.runtime.lane.state import Entry, LaneState, Raised, Suspect, at_work, has_raised, opened, suspected, tried
+from streams.runtime.lane.state import (
+    ChangelogRecord,
+    LaneState,
+    LastError,
+    SuspectRange,
+    item_trial_note,
+    last_error_note,
+    openings_note,
+    record_trial_note,
+    suspect_note,
+)
 from streams.runtime.lane.turn_commit import TurnCommits
 
 _log = structlog.get_logger("confide.runtime")
@@ -29,14 +39,14 @@ class SuccessorNotes:
     @property
     def has_just_raised(self) -> bool:
         """Whether the process before this one ended with an error of this lane, a short time ago."""
-        return (before := self._state.raised) is not None and is_recent(before, self._lane.now())
+        return (before := self._state.last_error) is not None and is_recent(before, self._lane.now())
 
     async def clear_openings(self) -> None:
         """End the counts of openings and of tries: this process does not die without a word."""
-        topics = {*self._state.openings, *self._state.trying}
+        topics = {*self._state.openings, *self._state.record_trials}
         if topics:
-            notes = [note for topic in topics for note in (opened(topic, 0), tried(topic, None))]
-            notes.append(at_work(None))
+            notes = [note for topic in topics for note in (openings_note(topic, 0), record_trial_note(topic, None))]
+            notes.append(item_trial_note(None))
             await self._commits.write_notes(*notes)
 
     async def write_error(self, raised: TurnRaised | WorkRaised, error: BaseException) -> None:
@@ -44,11 +54,11 @@ class SuccessorNotes:
 
         Raises nothing: the process ends all the same, and the next one writes the error if it raises too.
         """
-        notes: list[Entry] = [has_raised(Raised(micros(self._lane.now()), type(error).__name__))]
+        notes: list[ChangelogRecord] = [last_error_note(LastError(micros(self._lane.now()), type(error).__name__))]
         # This process does not die without a word.
-        notes += [opened(ITEMS, 0), at_work(None)]
+        notes += [openings_note(ITEMS, 0), item_trial_note(None)]
         if isinstance(raised, TurnRaised):
-            notes.append(suspected(raised.topic, Suspect(raised.begin, raised.end, type(error).__name__)))
+            notes.append(suspect_note(raised.topic, SuspectRange(raised.begin, raised.end, type(error).__name__)))
         try:
             await self._commits.write_notes(*notes)
         except Exception as unwritten:  # noqa: BLE001 - see the docstring
