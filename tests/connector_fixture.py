@@ -1,4 +1,4 @@
-"""A connector against an agency inside a test: it can crash, and time passes when the test says so."""
+"""A connector and an agency inside a test: the connector can crash, and the test moves the clock."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,19 +7,19 @@ from datetime import datetime, timedelta
 
 from schemas.records import DeliveryChanged
 from schemas.vocabulary import Agency
+from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.effects import Effect, Result
 from services.connectors.endpoint import Endpoint
-from services.connectors.process import PROJECTIONS
 from streams.domain.delivery import RetryPolicy
 from streams.runtime.lane.state import ChangelogRecord
 from tests.lanes import START, Clock, Lane
 from tests.reports import Keys
 
-#: The waits of 999 and a time limit for an attempt that a test can wait for.
+#: The waits of 999, and a limit for an attempt that is short enough for a test.
 QUICK = RetryPolicy(
     limit=timedelta(seconds=60),
     attempt_timeout=timedelta(seconds=2),
@@ -35,7 +35,7 @@ PARTITION = 3
 
 @dataclass
 class Call:
-    """A call that a clock of a test is to make."""
+    """A scheduled call of a test's clock."""
 
     when: float
     callback: Callable[[], object]
@@ -46,7 +46,7 @@ class Call:
 
 
 class EndpointClock:
-    """An endpoint's clock: it shows the bench's time, and `reach` moves that on to a call that is to come."""
+    """An endpoint's clock: it returns the fixture's time, and `reach` moves that time to a scheduled call."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -63,12 +63,12 @@ class EndpointClock:
         return call
 
     def next_call(self) -> float | None:
-        """Return when the endpoint is called next, None where it waits for no time."""
+        """Return the time of the endpoint's next call; None if it has scheduled none."""
         self._calls = [call for call in self._calls if not call.is_cancelled]
         return min((call.when for call in self._calls), default=None)
 
     def reach(self, when: float) -> None:
-        """Move the time on and make the calls whose time has come."""
+        """Move the time to `when` and make the calls that are due."""
         self._clock.now = max(self._clock.now, START + timedelta(seconds=when))
         for call in [call for call in self._calls if not call.is_cancelled and call.when <= self.time()]:
             call.cancel()
@@ -76,11 +76,11 @@ class EndpointClock:
 
 
 class Crash(Exception):
-    """The process ends where a test has it end."""
+    """A crash of the process that a test causes."""
 
 
-class Bench:
-    """A connector of 999 over a lane that can crash, with a clock that its timers move on."""
+class ConnectorFixture:
+    """A connector of 999 on a lane that can crash, with a clock that its timers move."""
 
     def __init__(self, url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> None:
         self.client = AgencyClient(url, policy.attempt_timeout)
@@ -98,7 +98,7 @@ class Bench:
         self.lane.outputs = written + self.lane.outputs
 
     async def crash_after_attempt(self) -> None:
-        """Make the oldest attempt and crash, with `Crash`, before what came of it can be written."""
+        """Make the oldest attempt, and raise `Crash` before its result is written."""
 
         def crash() -> None:
             raise Crash
@@ -110,7 +110,7 @@ class Bench:
             self.crash()
 
     def during_attempt(self, happens: Callable[[], None]) -> None:
-        """Have this happen in each attempt, after the agency answered it and before the lane hears of that."""
+        """Call `happens` in each attempt, after the agency answered and before the lane receives the result."""
         agent = self.lane.agent
         perform = agent.perform
 
@@ -122,7 +122,7 @@ class Bench:
         agent.perform = made  # type: ignore[method-assign]
 
     def reach(self, at: datetime) -> None:
-        """Move the time on to `at` and do what is due."""
+        """Move the time to `at` and run the timers that are due."""
         self.clock.now = at
         self.lane.pass_time()
 
@@ -130,7 +130,7 @@ class Bench:
         return bool(self.lane.effects or self.lane.timers)
 
     async def step(self) -> None:
-        """Settle what was started, else move on to the time of the next timer."""
+        """Finish the effects that were started; if there are none, move the time to the next timer."""
         if self.lane.effects:
             await self._settle()
             return
@@ -148,7 +148,7 @@ class Bench:
         return [(each.state.value, each.attempt) for each in self.deliveries()]
 
     async def _settle(self) -> None:
-        """Settle an effect; while it waits for its slot, time goes on to the next timer or probe."""
+        """Finish an effect; while it waits for its slot, move the time to the next timer or probe."""
         settling = asyncio.create_task(self.lane.settle())
         while not settling.done():
             self.time.called.clear()
@@ -169,7 +169,7 @@ class Bench:
         await settling
 
     def _open(self, changelog: Sequence[ChangelogRecord]) -> Lane:
-        composer = Composer(self.keys, PROJECTIONS[Agency.EMERGENCY_999])
+        composer = Composer(self.keys, AGENCY_PROFILES[Agency.EMERGENCY_999].project)
         attempts = Attempts(Agency.EMERGENCY_999, composer, self.client, self.endpoint)
         agent = Connector(
             Agency.EMERGENCY_999, composer, attempts, self.policy, jitter=lambda: 0.5, partition=PARTITION
@@ -177,4 +177,4 @@ class Bench:
         return Lane(agent, self.clock, changelog)
 
 
-Open = Callable[..., Bench]
+Open = Callable[..., ConnectorFixture]

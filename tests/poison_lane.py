@@ -17,8 +17,10 @@ class Endings:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.errors: list[BaseException] = []
-        for module in ("lanes", "effects"):
-            monkeypatch.setattr(f"streams.runtime.{module}.end_process", lambda _, error: self.errors.append(error))
+        for module in ("lane", "effects"):
+            monkeypatch.setattr(
+                f"streams.runtime.lane.{module}.end_process", lambda _, error: self.errors.append(error)
+            )
 
     @property
     def classes(self) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from kafka import TopicPartition
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 
 
 class Tail:

@@ -1,4 +1,4 @@
-"""Agents driven turn by turn, with the runtime's own Turn and the real codec, and no Kafka."""
+"""Agents that run turn by turn, with the runtime's own Turn and the real codec, without Kafka."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 PARTITION = 3
 ADA = PersonId("person-ada")
 
-#: Values that identify a person or that a person wrote, for every field that may hold such a value.
+#: Markers of a person: one in every field that may identify a person or contain a person's words.
 MARKERS = (
     "account-39117",
     "7700900123",
@@ -59,11 +59,11 @@ IDENTIFYING: Mapping[str, Any] = {
 
 @dataclass
 class Lane:
-    """One agent's lane: its state, and all records that it wrote."""
+    """The lane of one agent: its state, and everything it wrote."""
 
     agent: Agent[Any, Any, Any]
     partition: int = PARTITION
-    #: Topic of the records of a batch, unless the test gives another.
+    #: The topic of a batch for which no topic is given.
     topic: str = "source"
     outputs: list[Output] = field(default_factory=list)
     _kept: LaneState = field(default_factory=LaneState)
@@ -72,7 +72,7 @@ class Lane:
 
     @property
     def state(self) -> dict[bytes, bytes]:
-        """The entries of the lane's state, ended entries that are not dropped yet included."""
+        """The entries of the lane's state, including those that have ended and are not swept yet."""
         return self._kept.entries
 
     def sweep(self, now: datetime) -> None:
@@ -85,7 +85,7 @@ class Lane:
     def work(
         self, *values: bytes | None, topic: str | None = None, now: datetime = NOW, stamp: datetime | None = None
     ) -> Turn:
-        """Handle one batch of these values in one turn, and commit it. `stamp` is the broker's stamp, if any."""
+        """Handle one batch of these values in one turn, and commit it."""
         turn = self._turn(now)
         decoded = []
         for value in values:
@@ -109,7 +109,7 @@ class Lane:
         return {name: timer.at for name, timer in self._kept.timers.items()}
 
     def pass_time(self, now: datetime) -> Turn:
-        """Handle the timers that are due at that time."""
+        """Run the timers that are due at that time."""
         turn = self._turn(now)
         for name, timer in self._kept.take_due(now, 1_000):
             turn.unschedule(name)
@@ -117,7 +117,7 @@ class Lane:
         return self._commit(turn)
 
     def put_aside(self, timer: bytes, now: datetime) -> Turn:
-        """Put a timer aside as the runtime does if the agent raises on it, with the entry that it belongs to."""
+        """Put a timer aside, with its entry, as the runtime does if it raises."""
         turn = self._turn(now)
         entry = self.agent.entry_of(timer)
         assert entry is not None
@@ -128,7 +128,7 @@ class Lane:
         return self._commit(turn)
 
     def restarted(self, agent: Agent[Any, Any, Any], now: datetime | None = None) -> "Lane":
-        """Return the lane with another agent over the changelog's state, opened at `now` if one is given."""
+        """Return the lane with another agent and the state of the changelog, opened at `now` if it is given."""
         lane = Lane(agent, self.partition, self.topic, _offsets=self._offsets)
         for entry in self._changelog:
             lane._kept.apply(*entry)
@@ -140,15 +140,15 @@ class Lane:
         return lane
 
     def turn(self, now: datetime) -> Turn:
-        """Return a turn, for a test that changes the state itself."""
+        """Return a turn, for a test that changes the state directly."""
         return self._turn(now)
 
     def commit(self, turn: Turn) -> None:
-        """Apply a turn."""
+        """Commit a turn: apply its changes to the state."""
         self._commit(turn)
 
     def _turn(self, now: datetime) -> Turn:
-        # The broker's clock shows the same time.
+        # The broker's clock has the same time.
         self._kept.stamp = max(self._kept.stamp, micros(now))
         return self._kept.turn(now)
 
@@ -160,7 +160,7 @@ class Lane:
 
 
 def admit_lane(owner: Callable[[Token], PersonId | None], partitions: int = 1, partition: int = 0) -> Lane:
-    """Return a lane of ADMIT, one of `partitions`, that asks `owner` for the owner of a token."""
+    """Return one of several lanes of ADMIT; `owner` gives the person of a token."""
     agent = Admit(
         master_key=KEYS.master,
         token_key=KEYS.token,
@@ -172,17 +172,17 @@ def admit_lane(owner: Callable[[Token], PersonId | None], partitions: int = 1, p
 
 
 def disclosed(name: str = "d-1", **changes: Any) -> bytes:
-    """Return a disclosure as a service writes it, with a marker in every field that may name a person."""
+    """Return a disclosure as a service writes it, with a marker in each field that may name a person."""
     return encode("Disclosure", disclosure(name, **{**IDENTIFYING, **changes}).model_dump())
 
 
 def source_of(service: str = "forum", **_: Any) -> TopicName:
-    """Return the topic to which a service writes a disclosure that it calls routine."""
+    """Return the topic of a service for routine disclosures."""
     return disclosures(Service(service), urgent=False)
 
 
 def admitted(name: str = "d-1", person: str | None = ADA, now: datetime = NOW, **changes: Any) -> bytes:
-    """Return an admitted disclosure, as ADMIT writes it for DECIDE about a known person at `now`."""
+    """Return the record that ADMIT writes at `now` for DECIDE, of a known person."""
     topic = source_of(**changes)
     turn = admit_lane(lambda _: ADA).work(disclosed(name, **changes), topic=topic, now=now)
     value = turn.outputs[-1].value
@@ -191,7 +191,7 @@ def admitted(name: str = "d-1", person: str | None = ADA, now: datetime = NOW, *
 
 
 def read(output: Output) -> tuple[str, dict[str, Any]]:
-    """Return the decoded record of an output; it fails if the topic may not carry that record."""
+    """Return the schema and the fields of an output; a schema that its topic does not allow raises."""
     assert output.value is not None
     return decode(output.value, *CATALOGUE[output.topic].carries)
 
@@ -207,10 +207,10 @@ def why(turn: Turn) -> list[str]:
 
 
 def assert_names_nobody(turn: Turn) -> None:
-    """Assert that no marker is in a value, key or header of the turn, in the state, or in a reason of rejection."""
+    """Assert that no marker is in any value, key or header of the turn, in the lane's state, or in a reason."""
     written = [*turn.outputs]
     for record, invalid in turn.rejects:
-        # The rejected record itself is whole. Its topic can be read by its service and the duty desk alone.
+        # A rejected record is kept whole, on a topic that only its service and the duty desk may read.
         written.append(rejected(record, invalid, by="test", now=turn.now)._replace(key=None, value=None))
     places = [(output.topic, part) for output in written for part in _parts(output)]
     places += [("state", part) for change in turn.changes.items() for part in change if part is not None]

@@ -34,7 +34,7 @@ def connector(
     from services.cli.environment import settings_with_kafka
     from services.cli.ready import ready
     from services.connectors.process import run
-    from services.sdk.master_key import check_master_key
+    from services.master_key import check_master_key
 
     settings = settings_with_kafka()
     keys = settings.keys()

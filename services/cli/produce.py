@@ -68,9 +68,9 @@ def _play(lines: BinaryIO, producer: "DisclosureProducer", service: Service | No
     from schemas.disclosure import parse_json
     from schemas.errors import Invalid
     from schemas.telemetry import Attribute, Span
+    from schemas.trace_context import traceparent_of
     from services.sdk.addressing import topic_of
     from services.sdk.producer import too_large
-    from services.sdk.tracing import traceparent_of
 
     tracer = trace.get_tracer("confide.produce")
     underway: deque[Underway] = deque()

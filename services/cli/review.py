@@ -31,7 +31,7 @@ def list_(
     _, settings = surroundings()
     now = datetime.now(UTC)
     with topics_of(settings) as topics:
-        reviews = topics.book().reviews(now, settled_too=all_)
+        reviews = topics.review_index().reviews(now, settled_too=all_)
     if as_json:
         for known in reviews:
             typer.echo(json.dumps(fields_of(known, now)))
@@ -45,9 +45,9 @@ def list_(
 def show(review: ReviewId, as_json: _Json = False) -> None:
     """Show a review: what is asked and why, in the policy's words, and what was sealed. For staff's eyes alone."""
     from services.cli.paragraphs import broken
-    from services.review.reading import KeyMissing
+    from services.review.errors import KeyMissing
     from services.review.sealed_words import as_it_came, commented, disclosed
-    from services.review.words import described, fields_of, ways_to_settle
+    from services.review.words import described, fields_of, settling_options
     from services.settings import SettingsError
     from streams.domain.sealing import CannotOpen
 
@@ -81,7 +81,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         return
     lines = [
         *described(known, decision, policies, now, reports),
-        *ways_to_settle(known, decision, policies, now),
+        *settling_options(known, decision, policies, now),
     ]
     if comment is not None:
         lines += ["", *commented(comment)]

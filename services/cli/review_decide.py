@@ -65,9 +65,9 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     """
     from infra.telemetry import configure, shutdown
     from schemas.errors import KafkaUnavailable
+    from schemas.trace_context import traceparent_of
     from services.cli.review_came import report, report_before
     from services.review.answering import answer, signed
-    from services.sdk.tracing import traceparent_of
     from services.settings import SettingsError
 
     policies, settings = surroundings()
@@ -186,8 +186,8 @@ def _sealed(
 
     from schemas.errors import Invalid
     from schemas.records import SealedComment
+    from services.review.errors import KeyMissing
     from services.review.options import as_options
-    from services.review.reading import KeyMissing
     from services.settings import SettingsError
     from streams.domain.sealing import NONCE_BYTES, CannotOpen, seal_comment
 

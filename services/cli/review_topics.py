@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def checked_master(settings: "Settings") -> bytes:
     """Return the master key; raise `SettingsError` where the keys on their topic are of another."""
-    from services.sdk.master_key import check_master_key
+    from services.master_key import check_master_key
 
     master = settings.keys().master
 
@@ -70,11 +70,11 @@ def _say_unread(topics: "Topics") -> None:
 
 def find(topics: "Topics", given: str) -> "Known":
     """Return the review of that id, or whose id alone begins so; raise `SettingsError` where there is no such one."""
-    from services.review.review_index import NoSuchReview
+    from services.review.errors import NoSuchReview
     from services.settings import SettingsError
 
     try:
-        return topics.book().find(given)
+        return topics.review_index().find(given)
     except NoSuchReview as error:
         raise SettingsError(str(error)) from error
 

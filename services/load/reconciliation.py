@@ -107,7 +107,7 @@ class Reconciliation:
             self._fault(Fault.DECIDED_AGAIN, disclosure_id)
         else:
             self._later.add(decision_id)
-        if outcome in (Outcome.EMERGENCY, Outcome.REFER):
+        if outcome.is_reported:
             for agency in agencies:
                 telling = self._tellings.setdefault((decision_id, agency), _Telling(decision_id))
                 telling.index, telling.first = index, first

@@ -18,7 +18,6 @@ The runtime commits everything that a turn collected in one transaction, the off
   that the broker stamped have passed that end.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -28,16 +27,13 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from schemas.errors import Invalid
-from schemas.telemetry import TRACEPARENT
+from schemas.trace_context import TRACEPARENT, is_traceparent
 
 M = TypeVar("M")
 E = TypeVar("E")
 R = TypeVar("R")
 
 Headers = tuple[tuple[str, bytes], ...]
-
-#: W3C Trace Context, version 00. What is not of this form might be anything, a person's number too: it goes no further.
-_TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def micros(at: datetime) -> int:
@@ -82,7 +78,7 @@ class Cause:
         """Return the trace context that the record carries; an empty one if its header is missing or malformed."""
         for name, value in record.headers:
             if name == TRACEPARENT:
-                return cls(value if value and _TRACEPARENT.fullmatch(value) else None)
+                return cls(value if value and is_traceparent(value) else None)
         return cls()
 
 

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from streams.runtime import Follower
 from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from tests.raw_records import as_aiokafka_has_it

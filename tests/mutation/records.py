@@ -55,7 +55,7 @@ ROWS = (
     ),
     Row(
         "kafka-python's position goes on behind a batch that cannot be unpacked",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("offset, self.next_fetch_offset = problem.place", "offset, _ = problem.place"),),
         (_BOMB,),
     ),

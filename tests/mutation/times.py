@@ -6,7 +6,7 @@ _CLOCK_FILE = "streams/runtime/clock.py"
 _TURN = "streams/runtime/agent.py"
 _STATE_FILE = "streams/runtime/lane/state.py"
 _CONNECTOR = "services/connectors/connector.py"
-_HAND_OVER = "streams/agents/hand_over.py"
+_HAND_OVER = "streams/agents/open_reports.py"
 _STAMPS_FILE = "streams/runtime/stamps.py"
 _STAMPS = "tests/unit/test_stamps.py::"
 _CLOCK = "tests/unit/test_clock.py::"
@@ -255,6 +255,6 @@ ROWS = (
         "Time: a notice waits for no longer than was meant",
         "services/notifier/notifier.py",
         (Edit("at = min(tell_by, turn.now + max(timedelta(0), tell_by - due.due_at))", "at = tell_by"),),
-        (_NOTIFIER + "test_a_notice_waits_for_no_longer_than_was_meant_whatever_the_clock_of_decide_says",),
+        (_NOTIFIER + "test_a_notice_waits_no_longer_than_intended_at_any_clock_of_decide",),
     ),
 )

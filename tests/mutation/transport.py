@@ -169,7 +169,7 @@ ROWS = (
     ),
     Row(
         "Readers on kafka-python read what is committed alone",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit('isolation_level="read_committed"', 'isolation_level="read_uncommitted"'),),
         ("tests/integration/test_committed_reader.py::test_it_reads_what_is_committed_alone",),
     ),
@@ -181,7 +181,7 @@ ROWS = (
     ),
     Row(
         "kafka-python's readers accept an emptied control batch",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("return bool(emptied or super()", "return bool(super()"),),
         (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses",),
     ),

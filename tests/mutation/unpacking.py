@@ -93,7 +93,7 @@ ROWS = (
     ),
     Row(
         "kafka-python's fetch ends where its allowance is used up",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("        if self._allowance.is_used_up:\n            return None\n", ""),),
         (_BEHIND,),
     ),

@@ -9,7 +9,7 @@ import pytest
 from schemas.vocabulary import Agency
 from streams.domain.delivery import RetryPolicy
 from tests.agency_servers import AgencyServer, serving
-from tests.connector_fixture import QUICK, Bench, Open
+from tests.connector_fixture import QUICK, ConnectorFixture, Open
 from tests.decide_reviews import decide
 from tests.reports import Keys
 from tests.turns import Lane
@@ -23,19 +23,19 @@ def lane() -> Lane:
 
 @pytest.fixture
 async def agency(tmp_path: Path) -> AsyncIterator[AgencyServer]:
-    """An agency that is up, and does nothing wrong until it is told to."""
+    """An agency that is up and has no faults until a test adds them."""
     async with serving(tmp_path, Agency.EMERGENCY_999) as server:
         yield server
 
 
 @pytest.fixture
-async def bench_at(agency: AgencyServer) -> AsyncIterator[Open]:
-    """Makes benches, and closes their connections before the agency of the test is gone."""
+async def connector_at(agency: AgencyServer) -> AsyncIterator[Open]:
+    """Makes connectors, and closes their connections before the agency of the test is gone."""
     async with AsyncExitStack() as closing:
 
-        def make(url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> Bench:
-            bench = Bench(url, keys, policy)
-            closing.push_async_exit(bench.client)
-            return bench
+        def make(url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> ConnectorFixture:
+            connector = ConnectorFixture(url, keys, policy)
+            closing.push_async_exit(connector.client)
+            return connector
 
         yield make

@@ -1,4 +1,4 @@
-"""docker-compose.yml describes the demo's processes, each pinned and with a health check, by commands that exist."""
+"""docker-compose.yml has the demo's processes, each with a pinned image, a health check and an existing command."""
 
 import os
 import re
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 ONE_SHOT = {"topics", "keys"}
 OURS = set(SERVICES) - {"kafka"}
-#: The verbs that work lanes off.
+#: The verbs of processes with lanes.
 LANES = {"worker", "connector", "notifier"}
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*")
 
@@ -71,7 +71,7 @@ def test_its_command_is_one_that_confide_has(name: str) -> None:
     arguments = list(SERVICES[name]["command"])
     while hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]
-    # Parses the options as a call would, and raises at one that does not exist.
+    # Parses the options like a call, and raises for an option that does not exist.
     command.make_context(name, arguments)
 
 
@@ -86,7 +86,7 @@ def test_a_process_of_lanes_has_them_back_after_a_quick_restart(name: str) -> No
         arguments = said.stdout.splitlines()
     command: Any = typer.main.get_command(app)
     slot = command.commands[arguments[0]].make_context(name, arguments[1:]).params["slot"]
-    # One name for several would have each take the lanes from the others.
+    # Replicas with the same slot would take the lanes from each other.
     assert slot == ("1" if "deploy" not in SERVICES[name] else socket.gethostname())
 
 

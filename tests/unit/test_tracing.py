@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from schemas.trace_context import format_traceparent, parent_from_request, parse_traceparent, traceparent_of
 from streams.runtime import Cause, Record, Turn
-from streams.runtime.lane.tracing import TurnSpans, cause_of, context_of, format_traceparent, parse_traceparent
+from streams.runtime.lane.tracing import TurnSpans, cause_of, context_of
 
 ONE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TWO = b"00-5bf92f3577b34da6a3ce929d0e0e4737-10f067aa0ba902b7-03"
@@ -61,6 +63,35 @@ def test_a_context_comes_back_as_it_was_written() -> None:
 def test_what_is_no_context_is_none(header: bytes | None) -> None:
     assert parse_traceparent(header) is None
     assert context_of(Cause(header)) is None
+
+
+@pytest.mark.parametrize("header", [ONE, b" " + TWO + b"\t", b"01" + ONE[2:], b"cc" + ONE[2:] + b"-what-comes-later"])
+def test_a_caller_of_this_or_a_later_version_is_the_parent(header: bytes) -> None:
+    parent = trace.get_current_span(parent_from_request(header.decode()))
+    assert parent.get_span_context().is_remote
+    own = traceparent_of(parent)
+    assert own is not None
+    assert own[2:] in header
+    assert own[:3] == b"00-"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "+447700900123",
+        ONE.decode()[:-1],
+        ONE.decode() + "-more",
+        "ff" + ONE.decode()[2:],
+        ONE.decode().replace("4bf9", "4BF9"),
+        "00-" + "0" * 32 + ONE.decode()[35:],
+        "cc" + ONE.decode()[2:] + "-" + "x" * 512,
+        "٤" + ONE.decode()[1:],
+    ],
+)
+def test_without_a_header_that_can_be_read_a_request_has_no_parent(header: str | None) -> None:
+    assert parent_from_request(header) == Context()
 
 
 @given(st.binary(min_size=55, max_size=55))

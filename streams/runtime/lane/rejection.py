@@ -8,14 +8,30 @@ from datetime import datetime
 
 from schemas.compressed_batches import FIRST_PART_BYTES, UnreadableBatch
 from schemas.errors import Invalid
-from schemas.telemetry import TRACEPARENT
+from schemas.rejection import (
+    REJECTED_AT,
+    REJECTED_BY,
+    REJECTED_DUE,
+    REJECTED_ERROR,
+    REJECTED_FIELD,
+    REJECTED_FROM,
+    REJECTED_KEPT,
+    REJECTED_KEY_LENGTH,
+    REJECTED_KEY_SHA256,
+    REJECTED_LENGTH,
+    REJECTED_OFFSET,
+    REJECTED_PARTITION,
+    REJECTED_REASON,
+    REJECTED_SHA256,
+    first_field_of,
+    reason_of,
+)
+from schemas.trace_context import TRACEPARENT
 from streams.runtime.agent import Cause, Headers, Output, PutAside, Record, Timer, micros
 from streams.runtime.lane.poison_errors import PoisonRecord
 from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
 
 REJECTED_SUFFIX = ".rejected"
-#: Headers are for reading; a record with a hundred faults need not name them all there.
-_MAX_REASON = 1_000
 #: Most bytes of a batch with one record beside key, value and headers; most bytes of a header beside name and value.
 _FRAME_BYTES = 128
 _HEADER_FRAME_BYTES = 10
@@ -29,17 +45,16 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
     beyond 64 KiB is cut too, with `rejected-key-length` and `rejected-key-sha256`. For a batch that could not be
     unpacked, the value is the first part of the batch, and the three headers describe the batch.
     """
-    first = invalid.problems[0] if invalid.problems else None
     error = invalid.error if isinstance(invalid, PoisonRecord) else type(invalid).__name__
     why: Headers = (
-        ("rejected-reason", str(invalid)[:_MAX_REASON].encode()),
-        ("rejected-field", (first.field if first else "").encode()),
-        ("rejected-error", error.encode()),
-        ("rejected-by", by.encode()),
-        ("rejected-from", record.topic.encode()),
-        ("rejected-partition", b"%d" % record.partition),
-        ("rejected-offset", b"%d" % record.offset),
-        ("rejected-at", now.isoformat().encode()),
+        (REJECTED_REASON, reason_of(invalid).encode()),
+        (REJECTED_FIELD, first_field_of(invalid).encode()),
+        (REJECTED_ERROR, error.encode()),
+        (REJECTED_BY, by.encode()),
+        (REJECTED_FROM, record.topic.encode()),
+        (REJECTED_PARTITION, b"%d" % record.partition),
+        (REJECTED_OFFSET, b"%d" % record.offset),
+        (REJECTED_AT, now.isoformat().encode()),
     )
     # No other header is kept: a header of a record that could not be read might hold personal data.
     context = Cause.of(record).traceparent
@@ -59,8 +74,8 @@ def _fitting(key: bytes | None, value: bytes | None, headers: Headers) -> tuple[
             value = kept
         if key is not None and len(key) > FIRST_PART_BYTES:
             headers += (
-                ("rejected-key-length", b"%d" % len(key)),
-                ("rejected-key-sha256", hashlib.sha256(key).hexdigest().encode()),
+                (REJECTED_KEY_LENGTH, b"%d" % len(key)),
+                (REJECTED_KEY_SHA256, hashlib.sha256(key).hexdigest().encode()),
             )
             key = key[:FIRST_PART_BYTES]
     return key, value, headers
@@ -76,24 +91,24 @@ def entry_rejected(
     """
     what = "timer" if work.timer is not None else "effect" if work.effect is not None else "entry"
     headers: Headers = (
-        ("rejected-reason", f"{what}: ended the turn that it was in, also alone ({work.error})".encode()),
-        ("rejected-field", what.encode()),
-        ("rejected-error", work.error.encode()),
-        ("rejected-by", by.encode()),
-        ("rejected-from", changelog.encode()),
-        ("rejected-partition", b"%d" % partition),
-        ("rejected-offset", b"%d" % micros(now)),
-        ("rejected-at", now.isoformat().encode()),
-        *(() if timer is None else (("rejected-due", timer.at.isoformat().encode()),)),
+        (REJECTED_REASON, f"{what}: ended the turn that it was in, also alone ({work.error})".encode()),
+        (REJECTED_FIELD, what.encode()),
+        (REJECTED_ERROR, work.error.encode()),
+        (REJECTED_BY, by.encode()),
+        (REJECTED_FROM, changelog.encode()),
+        (REJECTED_PARTITION, b"%d" % partition),
+        (REJECTED_OFFSET, b"%d" % micros(now)),
+        (REJECTED_AT, now.isoformat().encode()),
+        *(() if timer is None else ((REJECTED_DUE, timer.at.isoformat().encode()),)),
     )
     return Output(changelog + REJECTED_SUFFIX, partition, *_fitting(work.entry or work.timer, work.value, headers))
 
 
 def _cut(kept: bytes, length: int, sha256: str) -> Headers:
     return (
-        ("rejected-length", b"%d" % length),
-        ("rejected-sha256", sha256.encode()),
-        ("rejected-kept", b"%d" % len(kept)),
+        (REJECTED_LENGTH, b"%d" % length),
+        (REJECTED_SHA256, sha256.encode()),
+        (REJECTED_KEPT, b"%d" % len(kept)),
     )
 
 

@@ -6,31 +6,12 @@ from typing import Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 
 from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
+from schemas.trace_context import parse_traceparent, traceparent_of
 from streams.runtime.agent import Cause, Record
-
-_HEADER_BYTES = 55
-
-
-def parse_traceparent(header: bytes | None) -> SpanContext | None:
-    """Return the context of a W3C `traceparent` (version 00), None where there is none or it is malformed."""
-    if header is None or len(header) != _HEADER_BYTES:
-        return None
-    try:
-        version, trace_id, span_id, flags = header.split(b"-")
-        sampling = TraceFlags(int(flags, 16))
-        context = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=sampling)
-    except ValueError:
-        return None
-    return context if version == b"00" and context.is_valid else None
-
-
-def format_traceparent(context: SpanContext) -> bytes:
-    """Return a context as a W3C `traceparent` header value."""
-    return b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)
 
 
 def context_of(cause: Cause) -> Context | None:
@@ -41,8 +22,8 @@ def context_of(cause: Cause) -> Context | None:
 
 def cause_of(span: Span, otherwise: Cause) -> Cause:
     """Return `span` as a cause, or `otherwise` if the span is not recorded."""
-    context = span.get_span_context()
-    return Cause(format_traceparent(context)) if context.is_valid else otherwise
+    header = traceparent_of(span)
+    return otherwise if header is None else Cause(header)
 
 
 class TurnSpans:
@@ -80,8 +61,8 @@ class TurnSpans:
                 attributes=attributes,
             )
             self._records.append(span)
-            if span.get_span_context().is_valid:
-                self.contexts[header] = format_traceparent(span.get_span_context())
+            if (own := traceparent_of(span)) is not None:
+                self.contexts[header] = own
 
     @classmethod
     def of_records(cls, agent: str, group: str, partition: int, records: Sequence[Record]) -> "TurnSpans":

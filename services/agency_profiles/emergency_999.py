@@ -1,15 +1,17 @@
-"""What 999 is given: what is happening, where, how to reach the person, and the risks on the scene."""
+"""999: its request says what happens, where, how to reach the person, and the risks on the scene."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from schemas.records import Report, SealedDetails
-from schemas.vocabulary import ConcernKind
-from services.connectors.projection import envelope, identifiers, places, words
+from schemas.vocabulary import Agency, ConcernKind
+from services.agency_profiles.profile import AgencyProfile
+from services.agency_profiles.projection import envelope, identifiers, places, words
+from streams.domain.delivery import RETRY_POLICIES
 
 
 def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
-    """Return the request to the control room; nothing of professionals, conversations or other services."""
+    """Return the request to the control room. It holds no professionals, no conversations and no other services."""
     return {
         **envelope(report),
         "service": None if report.service is None else report.service.value,
@@ -23,3 +25,9 @@ def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
             "real_and_immediate_risk": report.real_and_immediate_risk,
         },
     }
+
+
+PROFILE = AgencyProfile(
+    project=project,
+    retry=RETRY_POLICIES[Agency.EMERGENCY_999],
+)

@@ -1,6 +1,6 @@
-"""How far telling the person of one report has come, and what is to be said next: pure.
+"""Progress of the notices about one report, and the words that come next: pure.
 
-| the report stands as | nothing was said | are_telling | have_not_told | may_have_told | had_been_told |
+| state of the report | nothing was said | are_telling | have_not_told | may_have_told | had_been_told |
 | --- | --- | --- | --- | --- | --- |
 | telling | *are_telling*, once `tell_by` has passed | - | - | - | - |
 | not_told | nothing: withdrawn | *have_not_told* | - | - | - |
@@ -8,9 +8,9 @@
 | already_told | nothing: withdrawn | *had_been_told* | *had_been_told* | *had_been_told* | - |
 | told | *have_told* | *have_told* | *have_told* | *have_told* | *have_told* |
 
-Down the rows only: a record that says less than is known changes nothing. So whatever order the records come in, no
-notice says less than one before it, and after *have_told* nothing is said. A record of the same row takes channels away
-that were marked unsafe, and never adds one.
+The state only moves down the rows: a record that says less than is known changes nothing. So no notice says less than
+one before it, whatever the order of the records, and nothing follows *have_told*. A record of the same row removes
+channels that were marked unsafe, and never adds one.
 """
 
 from collections.abc import Mapping
@@ -45,62 +45,62 @@ _NEXT: Mapping[tuple[NoticeStands, NoticeSays | None], NoticeSays] = MappingProx
 
 
 class NoticeProgress(Model):
-    """A notice of which something is still to come, as the lane's state keeps it."""
+    """Progress of one notice that is not finished, as the lane's state holds it."""
 
-    #: The record that says most of the report so far.
+    #: The record that says most about the report so far.
     due: NotificationDue
     traceparent: str | None
-    #: What the person heard last; after a crash, what they may have heard.
+    #: The last words that the person got; after a crash, those that they may have got.
     said: NoticeSays | None = None
-    #: The first notice is settled: what is said next is a follow-up with an id of its own.
+    #: The first notice is settled: the next words are a follow-up with its own id.
     follows: bool = False
-    #: `tell_by` has passed, and the notifier's own question is on the topic behind all that was written before.
+    #: `tell_by` has passed, and the notifier's own question is on the topic after all earlier records.
     asked: bool = False
-    #: An agency has the report, as its connector wrote. DECIDE says so too; until then nothing less is said.
+    #: The connector wrote that the agency has the report. Until DECIDE writes so too, nothing less is said.
     acknowledged: bool = False
-    #: That question was read, so nothing written before it says more.
+    #: That question was read, so no record before it says more.
     late: bool = False
-    #: An effect waits or runs that says something. At most one does.
+    #: An effect of this notice waits or runs. There is at most one.
     queued: bool = False
-    #: What the channel was given. It may have left, until its end is known.
+    #: The words that the channel got. Until the effect ends they may have left.
     saying: NoticeSays | None = None
 
     @property
     def next_words(self) -> NoticeSays | None:
-        """What is to be said now; None: nothing, or nothing yet."""
+        """The words to send now, None if there are none or none yet."""
         return None if self.waits else _NEXT.get((self.due.stands, self.said))
 
     @property
     def waits(self) -> bool:
-        """Whether nothing may be said before `tell_by` has passed or the report stands otherwise."""
+        """Whether nothing may be said before `tell_by` has passed or the state of the report changes."""
         if self.acknowledged and self.due.stands is not NoticeStands.TOLD:
             return True
         return self.due.stands is NoticeStands.TELLING and self.said is None and not self.late
 
     def id_of(self, says: NoticeSays | None) -> NotificationId:
-        """Return the id under which this is said: the first notice's own, then one for each follow-up."""
+        """Return the id of the notice with these words: that of the first notice, then one for each follow-up."""
         first = NotificationId(self.due.notification_id)
         return follow_up_id(first, says) if self.follows and says is not None else first
 
-    def taken(self, due: NotificationDue, traceparent: str | None) -> "NoticeProgress":
+    def updated_by(self, due: NotificationDue, traceparent: str | None) -> "NoticeProgress":
         """Return the progress after another record of the same notice."""
         if outweighs(due.stands, self.due.stands):
-            return self.but(due=due, traceparent=traceparent)
-        # DECIDE may not know of the acknowledgement yet: then its record says less, and is the newest all the same.
+            return self.replaced(due=due, traceparent=traceparent)
+        # DECIDE may not know of the acknowledgement yet: then its record says less and is still the newest.
         is_newest = self.acknowledged or due.stands is self.due.stands
         if is_newest and (fewer := _fewer_channels(self.due, due)) is not None:
-            return self.but(due=fewer)
+            return self.replaced(due=fewer)
         if not self.asked:
             return self
         if self.acknowledged:
-            return self.but(late=True, due=self.due.model_copy(update={"stands": NoticeStands.TOLD}))
-        return self.but(late=True)
+            return self.replaced(late=True, due=self.due.model_copy(update={"stands": NoticeStands.TOLD}))
+        return self.replaced(late=True)
 
-    def heard(self, says: NoticeSays) -> "NoticeProgress":
-        """Return the progress after this was said, or may have been."""
-        return self.but(said=says, follows=True, saying=None, queued=False)
+    def after_saying(self, says: NoticeSays) -> "NoticeProgress":
+        """Return the progress after these words were said, or may have been."""
+        return self.replaced(said=says, follows=True, saying=None, queued=False)
 
-    def but(self, **changes: object) -> "NoticeProgress":
+    def replaced(self, **changes: object) -> "NoticeProgress":
         """Return the progress with these fields changed."""
         return self.model_copy(update=changes)
 
@@ -116,7 +116,7 @@ class Ended:
 
 
 def withheld_end(due: NotificationDue) -> Ended | None:
-    """Return how a notice ends that may not or cannot be told; None where it can."""
+    """Return how a notice ends that may not or cannot be sent, None if it can."""
     if due.withheld_because is WithheldBecause.NOT_SAFE_TO_CONTACT:
         return Ended(NoticeState.DEFERRED, reason=due.withheld_because)
     if due.withheld_because is WithheldBecause.NO_CHANNEL or not due.channels:
@@ -125,17 +125,17 @@ def withheld_end(due: NotificationDue) -> Ended | None:
 
 
 def mark(state: NoticeState, said: NoticeSays | None, stands: NoticeStands) -> bytes:
-    """Return what the lane keeps of a notice of which nothing is to come as far as is known."""
+    """Return the mark of a notice: how it ended, the words that were said, the state of its report."""
     return f"{state}/{said or ''}/{stands}".encode()
 
 
 def reopened(marked: bytes, due: NotificationDue, traceparent: str | None) -> NoticeProgress | None:
-    """Return the progress of a notice that was settled, where this record calls for a follow-up.
+    """Return the new progress of a settled notice if this record calls for a follow-up, else None.
 
-    None for a notice that was withheld: staff have it. One that reached nobody is tried again once its report stands
-    otherwise, since a channel that failed may work by then.
+    A withheld notice is not reopened: staff have it. A notice that reached no person is tried again when the state of
+    its report changes, because a channel that failed may work by then.
     """
-    # A mark of an earlier version says less.
+    # A mark of an earlier version has fewer parts.
     state, said, stood = (*marked.decode().split("/"), "", "")[:3]
     match state:
         case NoticeState.TOLD | NoticeState.WITHDRAWN:
@@ -149,7 +149,7 @@ def reopened(marked: bytes, due: NotificationDue, traceparent: str | None) -> No
 
 
 def _fewer_channels(known: NotificationDue, due: NotificationDue) -> NotificationDue | None:
-    """Return the notice with the channels that both records give; None where that takes none away."""
+    """Return the notice with the channels that both records give, None if that removes none."""
     channels = tuple(channel for channel in known.channels if channel in due.channels)
     if len(channels) == len(known.channels):
         return None

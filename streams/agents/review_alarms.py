@@ -1,7 +1,7 @@
 """The alarms of reviews, written in the transaction that opens, escalates or settles the review.
 
-An urgent review is a cause of its own. Undelivered reports to an agency other than 999 are one cause an agency, since a
-dead connector makes a review of each report: raised with the first open review, cleared with the last.
+An urgent review is a cause of its own. The `undelivered` reviews of one agency other than 999 share one cause, because
+a dead connector opens a review for each report: raised with the first open review, cleared with the last.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ _UNDELIVERED = b"a:"
 
 
 class _Undelivered(BaseModel):
-    """The open `undelivered` reviews of one agency in this lane, and the highest step to which one has escalated."""
+    """The number of open `undelivered` reviews of one agency in this lane, and the highest escalation among them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class _Undelivered(BaseModel):
 
 
 def raise_review(turn: Turn, request: Mapping[str, Any], cause: Cause) -> None:
-    """Raise the alarm of an urgent review that was opened or has escalated: each escalation is a step.
+    """Raise the alarm of an urgent review that opens or escalates: each escalation is a step.
 
     `request` are the fields of its `ReviewRequested`.
     """
@@ -46,42 +46,45 @@ def raise_review(turn: Turn, request: Mapping[str, Any], cause: Cause) -> None:
 
 
 def clear_review(turn: Turn, review_id: str, cause: Cause) -> None:
-    """Clear the alarm of a review that is settled; nothing comes of it where none was raised."""
+    """Clear the alarm of a settled review; without a raised alarm this has no effect."""
     _send_review(turn, review_id, AlarmState.CLEARED, cause, 0, {})
 
 
 def undelivered_opened(turn: Turn, agency: Agency, cause: Cause, partition: int | None) -> None:
-    """Take note of an `undelivered` review that opens: the first one raises its agency's alarm."""
+    """Count an `undelivered` review that opens: the first one raises its agency's alarm."""
     known = _known(turn, agency)
-    _say(turn, agency, known.model_copy(update={"open": known.open + 1}), cause, partition)
+    _update(turn, agency, known.model_copy(update={"open": known.open + 1}), cause, partition)
 
 
 def undelivered_escalated(turn: Turn, agency: Agency, step: int, cause: Cause, partition: int | None) -> None:
-    """Take note of an `undelivered` review that escalates: a step that none of its agency had is a new alarm."""
+    """Record the escalation of an `undelivered` review: a step higher than all of its agency is a new alarm."""
     known = _known(turn, agency)
-    # One that opened before this was counted.
-    news = {"open": max(known.open, 1), "step": max(known.step, step)}
-    _say(turn, agency, known.model_copy(update=news), cause, partition)
+    # A review that opened before a release counted them is counted here.
+    changes = {"open": max(known.open, 1), "step": max(known.step, step)}
+    _update(turn, agency, known.model_copy(update=changes), cause, partition)
 
 
 def undelivered_ended(turn: Turn, agency: Agency, cause: Cause, partition: int | None) -> None:
-    """Take note of an `undelivered` review that ends: the last one clears its agency's alarm."""
+    """Count an `undelivered` review that ends: the last one clears its agency's alarm."""
     known = _known(turn, agency)
-    _say(turn, agency, known.model_copy(update={"open": known.open - 1}), cause, partition)
+    _update(turn, agency, known.model_copy(update={"open": known.open - 1}), cause, partition)
 
 
 def undelivered_recounted(turn: Turn, left: Iterable[OpenReview], cause: Cause, partition: int | None) -> None:
-    """Count again: a review was put aside, and perhaps cannot be read. `left` are all that are still open."""
+    """Count all `undelivered` reviews again, because one was put aside and perhaps cannot be read.
+
+    `left` are all reviews that are still open.
+    """
     agencies = Counter(agency for review in left if (agency := shared_alarm(review)) is not None)
     for key, _ in list(turn.scan(_UNDELIVERED)):
         agency = Agency(key.removeprefix(_UNDELIVERED).decode())
         known = _known(turn, agency)
         if known.open != agencies[agency]:
-            _say(turn, agency, known.model_copy(update={"open": agencies[agency]}), cause, partition)
+            _update(turn, agency, known.model_copy(update={"open": agencies[agency]}), cause, partition)
 
 
 def shared_alarm(review: OpenReview) -> Agency | None:
-    """Return the agency whose alarm a review shares, None where it has none or one of its own."""
+    """Return the agency whose alarm a review shares; None if the review has no alarm, or one of its own."""
     about = review.request.undelivered
     return None if about is None or review.pressing else about.agency
 
@@ -91,7 +94,8 @@ def _known(turn: Turn, agency: Agency) -> _Undelivered:
     return _Undelivered() if stored is None else _Undelivered.model_validate_json(stored)
 
 
-def _say(turn: Turn, agency: Agency, now: _Undelivered, cause: Cause, partition: int | None) -> None:
+def _update(turn: Turn, agency: Agency, now: _Undelivered, cause: Cause, partition: int | None) -> None:
+    """Keep the count of an agency, and write its alarm as raised or cleared."""
     key = _UNDELIVERED + agency.value.encode()
     facts: dict[str, str | int] = {}
     if now.open > 0:

@@ -1,7 +1,7 @@
-"""Consumers on kafka-python that read what is committed, over what would stop them for good.
+"""Readers of committed records on kafka-python. They skip batches that would otherwise stop a consumer for ever.
 
-Written against the source of kafka-python 3.0.12, `consumer/fetcher.py`; the same two faults, for the same reasons, as
-`streams.runtime.fetcher_patch` mends in aiokafka, and the same bound on memory.
+Written against the source of kafka-python 3.0.12, `consumer/fetcher.py`. It has the same two faults that
+`streams.runtime.fetcher_patch` works around in aiokafka, with the same reasons and the same bound on memory.
 """
 
 import time
@@ -18,20 +18,20 @@ from kafka.record.default_records import DefaultRecordBatch
 from schemas.compressed_batches import Allowance, CannotRead
 from schemas.readable_batches import ReadableBatch
 
-#: How long a reader waits for open transactions to end (seconds): the 6 s that a lane's may stay open once its process
-#: was killed, the second after which the broker looks for such, and one to spare.
+#: How long a reader waits for open transactions to end (seconds): 6 s, for which a lane's transaction may stay open
+#: after its process was killed; 1 s, the interval at which the broker checks for such transactions; 1 s to spare.
 _OPEN_TRANSACTION_SECONDS = 8.0
 _BOOTSTRAP_MILLISECONDS = 10_000
-#: How long one answer of a broker is waited for, and one address of several: a broker that hangs takes connections and
-#: answers nothing, and another one has to be asked within the time for the whole.
+#: Time limit of one request, and of one address of several: a broker that hangs accepts connections and answers
+#: nothing, and another one must be asked within the limit of the whole.
 _REQUEST_MILLISECONDS = 3_000
-#: For how long the ends of partitions and a consumer's positions are asked for again (seconds).
+#: How long requests for the ends of partitions and for positions are repeated (seconds).
 _PATIENCE_SECONDS = 30.0
 _OFFSET = Struct(">q")
 
 
-class Place(NamedTuple):
-    """Where a record lies: all that may be said of one that cannot be read."""
+class RecordLocation(NamedTuple):
+    """Topic, partition and offset of a record. Nothing more may be logged of a record that cannot be read."""
 
     topic: str
     partition: int
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, record: Any) -> Self:
-        """Return the place of a record of kafka-python's."""
+        """Return the location of a record of kafka-python."""
         return cls(record.topic, record.partition, record.offset)
 
     def __str__(self) -> str:
@@ -50,21 +50,20 @@ class Place(NamedTuple):
 def committed_reader(bootstrap: str, **options: Any) -> Any:
     """Return a KafkaConsumer with `options` that reads `read_committed` and commits nothing.
 
-    It passes over control batches that compaction has emptied, and hands on records with header names that are not
-    UTF-8, with a `?` for each byte of such a name beyond ASCII. For a compressed batch that does not unpack within
-    bounds, and for one whose bytes have rotted, it hands on one record, without a key, whose value is an
-    `UnreadableBatch`.
+    It skips control batches that compaction has emptied. It returns records with header names that are not UTF-8, with
+    a `?` for each byte of such a name beyond ASCII. For a compressed batch that does not unpack within bounds, and for
+    a batch with corrupt bytes, it returns one record without a key, whose value is an `UnreadableBatch`.
     """
     consumer = _consumer(bootstrap, isolation_level="read_committed", enable_auto_commit=False, **options)
-    # The fetcher looks its class of records up on itself, for each answer.
+    # The fetcher reads this attribute for each answer.
     consumer._fetcher.PartitionRecords = CommittedRecords  # noqa: SLF001 - kafka-python offers no other way in
     return consumer
 
 
 def _consumer(bootstrap: str, **options: Any) -> Any:
-    """Return a KafkaConsumer that learns of the cluster from the first address of `bootstrap` that answers.
+    """Return a KafkaConsumer that uses the first address of `bootstrap` that answers.
 
-    kafka-python would spend the whole of its time on one that hangs.
+    kafka-python would spend its whole time limit on an address that hangs.
     """
     *others, last = bootstrap.split(",")
     options["request_timeout_ms"] = _REQUEST_MILLISECONDS
@@ -77,10 +76,10 @@ def _consumer(bootstrap: str, **options: Any) -> Any:
 
 
 def high_watermarks(bootstrap: str, sources: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-    """Return the end of each partition's log, whatever is committed of it.
+    """Return the end of each partition's log, committed or not.
 
-    A read_committed consumer knows the last stable offset alone, which an open transaction holds back: behind that may
-    lie records that are committed already.
+    A read_committed consumer knows only the last stable offset, which an open transaction holds back, although records
+    after it may be committed already.
     """
     consumer = _consumer(
         bootstrap,
@@ -90,13 +89,13 @@ def high_watermarks(bootstrap: str, sources: Sequence[TopicPartition]) -> Mappin
         allow_auto_create_topics=False,
     )
     try:
-        return _ends_at_last(consumer, sources)
+        return _ends_with_retries(consumer, sources)
     finally:
         consumer.close()
 
 
-def _ends_at_last(consumer: Any, sources: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-    """Ask again where an answer takes long: on a small machine that starts many processes it may."""
+def _ends_with_retries(consumer: Any, sources: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    """Return the ends; repeat the request, because an answer is slow if a small machine starts many processes."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
@@ -109,10 +108,10 @@ def _ends_at_last(consumer: Any, sources: Sequence[TopicPartition]) -> Mapping[T
 
 
 def position_of(consumer: Any, source: TopicPartition) -> int:
-    """Return the offset of the next record, of an assigned partition.
+    """Return the offset of the next record of an assigned partition.
 
-    kafka-python says None where no leader has answered within its own time: while the broker comes back, say. It is
-    asked again for 30 s, then this raises `KafkaTimeoutError`.
+    kafka-python returns None if no leader answers within its time limit, while the broker restarts for example. The
+    request is repeated for 30 s, then this raises `KafkaTimeoutError`.
     """
     until = time.monotonic() + _PATIENCE_SECONDS
     while (position := consumer.position(source)) is None:
@@ -123,13 +122,13 @@ def position_of(consumer: Any, source: TopicPartition) -> int:
 
 
 def read_beyond_open_transactions(
-    consumer: Any, bootstrap: str, sources: Sequence[TopicPartition], hidden: list[Place]
+    consumer: Any, bootstrap: str, sources: Sequence[TopicPartition], hidden: list[RecordLocation]
 ) -> Iterator[Any]:
     """Yield the committed records of `sources` from their beginnings up to the high watermarks of this call.
 
-    `consumer` is a `committed_reader` of the same `bootstrap`. Where no position has moved for 8 s while transactions
-    below the watermarks are still open, reading ends and `hidden` gets each place from which on they hide what follows:
-    of a record that was not read then, nothing is known.
+    `consumer` is a `committed_reader` of the same `bootstrap`. If no position moves for 8 s while transactions below
+    the watermarks are still open, reading ends, and `hidden` gets the location in each partition after which records
+    are hidden. Whether a record exists there is unknown then.
     """
     consumer.assign(sources)
     consumer.seek_to_beginning(*sources)
@@ -144,14 +143,14 @@ def read_beyond_open_transactions(
         if positions != before:
             moved_at = time.monotonic()
         elif time.monotonic() > moved_at + _OPEN_TRANSACTION_SECONDS:
-            hidden += [Place(source.topic, source.partition, positions[source]) for source in behind]
+            hidden += [RecordLocation(source.topic, source.partition, positions[source]) for source in behind]
             return
         for records in consumer.poll(timeout_ms=200, max_records=1_000).values():
             yield from records
 
 
 class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """What a fetch brought for a partition, without what was aborted."""
+    """Records of a fetch for one partition, without those of aborted transactions."""
 
     next_fetch_offset: int
 
@@ -162,7 +161,8 @@ class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         try:
             yield from super()._unpack_records(tp, *options)
         except CannotRead as problem:
-            # In the place of its records, one that says so; with it the fetch ends, and the next begins behind it.
+            # One record replaces those of the batch. The fetch ends with it, and the next fetch begins after the
+            # batch.
             offset, self.next_fetch_offset = problem.place(self.next_fetch_offset)
             value, size = problem.value, len(problem.value)
             yield ConsumerRecord(
@@ -183,7 +183,8 @@ class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             self.drain()
 
     def _contains_abort_marker(self, batch: Any) -> bool:
-        # An emptied marker ends its producer's transaction, whichever way: what that wrote stands before it.
+        # An emptied marker ended its producer's transaction, by commit or abort: the records of it are before the
+        # marker.
         emptied = batch.is_control_batch and batch.records_count == 0
         return bool(emptied or super()._contains_abort_marker(batch))
 
@@ -196,7 +197,7 @@ class _Batches:
     def next_batch(self) -> Any:
         if self._allowance.is_used_up:
             return None
-        # Not by its own `next_batch`, which makes other batches of what says that it has another format.
+        # Its own `next_batch` would parse a batch by the format that the bytes claim.
         stored = self._records._next_slice  # noqa: SLF001
         if stored is None:
             return None
@@ -205,10 +206,10 @@ class _Batches:
 
 
 class _ReadableBatch(ReadableBatch, DefaultRecordBatch):  # type: ignore[misc]
-    """A batch, compressed or not, whose bytes can be changed before they are decoded."""
+    """A batch, compressed or not, whose bytes may be replaced before they are decoded."""
 
 
 def _first_offset(records: Any) -> int | None:
-    """Return the offset of the batch that is read next, also where the fetch breaks off in it."""
+    """Return the offset of the next batch, even if the fetch ends in the middle of it."""
     rest = records._next_slice or memoryview(records._buffer)[records._pos :]  # noqa: SLF001
     return int(_OFFSET.unpack_from(rest)[0]) if len(rest) >= _OFFSET.size else None

@@ -1,4 +1,4 @@
-"""Refuses a master key that is not the one that the keys on the topic are wrapped with."""
+"""Checks at the start of a process that its master key is the one that wraps the keys on the topic."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,16 +13,16 @@ from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.records import KeyRecord
 from schemas.topics import TopicName
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from services.settings import SettingsError
 from streams.domain.sealing import master_check
 
-#: Offsets of each partition's end that are looked through for a check value.
+#: Number of offsets at the end of each partition that are searched for a check value.
 _TAIL = 1_000
-#: How long one answer may take (seconds).
+#: Time limit of one answer of Kafka (seconds).
 _SECONDS = 10.0
-#: For how long Kafka is asked again, and after which time each (seconds). Where many processes start at a time on a
-#: small machine, answers take longer than one may.
+#: How long Kafka is asked again, and the wait before each repetition (seconds). If many processes start at once on a
+#: small machine, an answer may take longer than its limit.
 PATIENCE_SECONDS = 60.0
 _AGAIN_SECONDS = 0.5
 
@@ -43,15 +43,15 @@ def check_master_key(
     disagree: Callable[[Sequence[int]], None] = _log_disagreement,
     patience: float = PATIENCE_SECONDS,
 ) -> None:
-    """Compare `master` with the check values on the keys topic; raise `SettingsError` where all are of another key.
+    """Compare `master` with the check values on the keys topic; raise `SettingsError` if all are of another key.
 
-    Takes the newest committed check value of each partition. Where some partitions have this key's and some another's,
-    `disagree` is called with the latter, by default it logs an error, and the process may start: a report whose key
-    does not unwrap is handed to a human. A Kafka that is slow, or just starting, is asked again for `patience` seconds,
-    then `SettingsError` is raised. Where no check value is found (no keys yet, or those of older writers alone)
-    the process may start. Records that cannot be read are passed over.
+    Reads the newest committed check value of each partition. If some are of this key and some of another, `disagree` is
+    called with the partitions of the latter (by default it logs an error) and the process may start: a report whose key
+    does not unwrap is handed over to a human. If no check value is found (no keys yet, or only those of older writers)
+    the process may start. A slow or starting Kafka is asked again for `patience` seconds, then `SettingsError` is
+    raised. Records that cannot be read are skipped.
     """
-    found = _newest_checks_at_last(bootstrap, patience)
+    found = _newest_checks_with_retries(bootstrap, patience)
     ours = master_check(master)
     others = [partition for partition, check in sorted(found.items()) if check != ours]
     if not others:
@@ -63,7 +63,7 @@ def check_master_key(
     disagree(others)
 
 
-def _newest_checks_at_last(bootstrap: str, patience: float) -> dict[int, bytes]:
+def _newest_checks_with_retries(bootstrap: str, patience: float) -> dict[int, bytes]:
     until = time.monotonic() + patience
     while True:
         try:
@@ -97,7 +97,7 @@ def _newest_checks(bootstrap: str) -> dict[int, bytes]:
 
 
 def _tails(consumer: Any, sources: list[TopicPartition]) -> Iterator[Any]:
-    """Yield the last committed records of each partition, each partition's in their order."""
+    """Yield the last committed records of each partition, in order within a partition."""
     if not sources:
         return
     consumer.assign(sources)
@@ -107,13 +107,13 @@ def _tails(consumer: Any, sources: list[TopicPartition]) -> Iterator[Any]:
     until = time.monotonic() + _SECONDS
     while any(consumer.position(source) < ends[source] for source in sources):
         if time.monotonic() > until:
-            raise KafkaTimeoutError("the keys on the topic are not handed out")
+            raise KafkaTimeoutError("the keys on the topic were not read in time")
         for records in consumer.poll(timeout_ms=100, max_records=1_000).values():
             yield from records
 
 
 def _check_of(value: bytes | None) -> bytes | None:
-    """Return the check value of a key record; None for a tombstone, an older writer's, or what cannot be read."""
+    """Return the check value of a key record; None for a tombstone, a record without one or an unreadable record."""
     if value is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What every agency's request has in common, and how details of several disclosures are brought together."""
+"""Parts of an agency's request that agencies share, made of the details of all disclosures of a report."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -7,11 +7,11 @@ from schemas.disclosure import Location
 from schemas.policy import ShareField
 from schemas.records import Report, SealedDetails
 
-#: What an agency is given: the body of its request, made of the report and of what its sections hold, in their order.
+#: Makes the body of an agency's request from the report and the details of its sections, in their order.
 Projection = Callable[[Report, Sequence[SealedDetails]], dict[str, Any]]
 
-#: Where sealed details hold what may be withheld, by the contract's names.
-_HELD_AS = {
+#: Field of the sealed details for each field that may be withheld; the keys are the contract's names.
+_DETAILS_FIELD = {
     ShareField.ACCOUNT: "account",
     ShareField.PHONE: "phone",
     ShareField.EMAIL: "email",
@@ -21,11 +21,11 @@ _HELD_AS = {
     ShareField.REFERENCE: "reference",
     ShareField.SUMMARY: "summary",
 }
-_NOTHING = SealedDetails().model_dump(round_trip=True) | {"location": Location()}
+_BLANK = SealedDetails().model_dump(round_trip=True) | {"location": Location()}
 
 
 def envelope(report: Report) -> dict[str, Any]:
-    """Return what each agency is told of the report itself: its id, what it adds to, why it may be told."""
+    """Return the fields of the report that each agency gets: its id, the report it adds to, its clauses."""
     return {
         "report_id": report.report_id,
         "agency": report.agency.value,
@@ -37,13 +37,13 @@ def envelope(report: Report) -> dict[str, Any]:
 
 
 def about(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
-    """Return whom the report is about: age, dates of birth and ways to reach them, as far as they are shared."""
+    """Return the person of the report: age, dates of birth and contact identifiers, without withheld fields."""
     born = _distinct(None if held.date_of_birth is None else held.date_of_birth.isoformat() for held in details)
     return {"age": report.age, "dates_of_birth": born, **identifiers(details)}
 
 
 def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:
-    """Return every phone, email and account that is known, each once."""
+    """Return every known phone, email and account, each once."""
     return {
         "phones": _distinct(held.phone for held in details),
         "emails": _distinct(held.email for held in details),
@@ -52,12 +52,12 @@ def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:
 
 
 def words(details: Sequence[SealedDetails]) -> list[str]:
-    """Return the assessors' own words, each once."""
+    """Return the summaries of the assessors, each once."""
     return _distinct(held.summary for held in details)
 
 
 def places(details: Sequence[SealedDetails]) -> list[dict[str, Any]]:
-    """Return every place that is known, each once, with what is known of it."""
+    """Return every known location, each once, without its empty fields."""
     known = [held.location.model_dump(exclude_none=True) for held in details]
     return [place for index, place in enumerate(known) if place and place not in known[:index]]
 
@@ -69,9 +69,9 @@ def professionals(details: Sequence[SealedDetails]) -> list[dict[str, Any]]:
 
 
 def without_withheld(report: Report, details: Sequence[SealedDetails]) -> list[SealedDetails]:
-    """Return the details without the fields that the report says are withheld: no projection gets to see them."""
+    """Return the details without the fields that the report withholds, so that no projection sees them."""
     withheld = {each.field for each in report.withheld}
-    blank = {name: _NOTHING[name] for field, name in _HELD_AS.items() if field in withheld}
+    blank = {name: _BLANK[name] for field, name in _DETAILS_FIELD.items() if field in withheld}
     return [held.model_copy(update=blank) for held in details]
 
 

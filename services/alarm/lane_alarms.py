@@ -1,7 +1,7 @@
-"""The alarms of lanes, clocks and agencies: what each says of itself, as changes of causes.
+"""Raises and clears the alarms of lanes, clocks, agencies and followed files, as changes of causes.
 
-Each change has the time of the process's own clock (`streams/runtime/clock.py`), as all that the process writes. By the
-machine's clock, one that is set back would make what is new look older than what the process said before.
+Each change has the time of the process's own clock (`streams/runtime/clock.py`), like all its records. With the
+machine's clock, a clock that is set back would make a new change look older than an earlier one.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from schemas.alarms import (
     lane_cause,
 )
 from schemas.vocabulary import Agency, AlarmKind, AlarmState
-from services.sdk.alarm_writer import AlarmWriter
+from services.alarm.alarm_writer import AlarmWriter
 from streams.runtime import (
     BrokerAgrees,
     BrokerAhead,
@@ -35,14 +35,14 @@ from streams.runtime import (
     LaneRefuses,
 )
 
-#: How often a breaker that is open is said again (seconds), as a step of the clock is.
+#: How often the alarm of an open breaker is repeated (seconds), as that of a clock step is.
 SAY_AGAIN_SECONDS = 60.0
 
 
 class LaneAlarms:
-    """Says of the lanes of one application which of them refuse or put work aside, and whether a clock was set.
+    """Alarms of one application: lanes that refuse or put work aside, and a clock that was set.
 
-    `machine` names the machine that the process runs on, and stays the same over its restarts.
+    `machine` returns the name of the machine, which stays the same over restarts of the process.
     """
 
     def __init__(
@@ -57,29 +57,29 @@ class LaneAlarms:
         self._application = application
         self._clock = clock
 
-    def hear(self, event: LaneEvent) -> None:
-        """Take up what a lane says of itself, or the process's clock."""
+    def on_event(self, event: LaneEvent) -> None:
+        """Turn an event of a lane or of the process's clock into a change of its cause."""
         match event:
             case LaneRefuses(lane):
                 self._put(lane_cause(self._application, lane), AlarmKind.LANE, AlarmState.RAISED, _facts(event))
             case LaneOpens(lane):
                 self._put(lane_cause(self._application, lane), AlarmKind.LANE, AlarmState.CLEARED, {})
             case LaneCloses(lane):
-                # Its next owner says whether it works; what waits here may be older than that.
+                # The next owner of the lane reports its state; a change queued here may be older.
                 self._writer.forget(lane_cause(self._application, lane))
             case LanePutsAside(lane, error):
-                # Cleared by the alarms' lane, once nothing was put aside for an hour.
+                # The alarms' lane clears it when no work was put aside for an hour.
                 facts: dict[str, str | int] = {AlarmFact.LANE: lane}
                 if error is not None:
                     facts[AlarmFact.ERROR] = error
                 self._put(failing_cause(self._application, lane), AlarmKind.FAILING, AlarmState.RAISED, facts)
             case ClockStepped(seconds):
-                differs: dict[str, str | int] = {
+                stepped: dict[str, str | int] = {
                     AlarmFact.APPLICATION: self._application,
                     AlarmFact.SECONDS: round(abs(seconds)),
                     AlarmFact.MACHINE_CLOCK: "ahead" if seconds > 0 else "behind",
                 }
-                self._put(self._clock_cause(), AlarmKind.CLOCK, AlarmState.RAISED, differs)
+                self._put(self._clock_cause(), AlarmKind.CLOCK, AlarmState.RAISED, stepped)
             case BrokerAhead(seconds):
                 ahead: dict[str, str | int] = {
                     AlarmFact.APPLICATION: self._application,
@@ -105,10 +105,10 @@ class LaneAlarms:
 
 
 class BreakerAlarm:
-    """Says whether an agency takes reports, and why not, once for each lane of this process.
+    """Alarm of one agency that accepts no reports, with the reason, once for each lane of this process.
 
-    Each lane is a source of the cause of its own. So the all-clear of one process ends nothing while the breaker of
-    another is open, and the next owner of a lane can clear what a process raised that does not come back.
+    Each lane is a separate source of the cause. So the all-clear of one process does not end the alarm of another whose
+    breaker is open, and the next owner of a lane can clear the alarm of a process that does not come back.
     """
 
     def __init__(self, writer: AlarmWriter, agency: Agency, clock: Callable[[], datetime]) -> None:
@@ -116,22 +116,22 @@ class BreakerAlarm:
         self._agency = agency
         self._clock = clock
         self._lanes: set[str] = set()
-        #: Whether this process knows yet, and why the agency takes no reports, None where it does.
+        #: Whether the state is known yet, and why the agency accepts no reports; None if it accepts them.
         self._is_known = False
         self._why_open: BreakerReason | None = None
 
     def changed(self, why_open: BreakerReason | None) -> None:
-        """Take up why the agency takes no reports, or None: that it took one."""
+        """Report why the agency accepts no reports, or None: it accepted one."""
         self._is_known, self._why_open = True, why_open
         for lane in sorted(self._lanes):
             self._put(lane)
 
     @asynccontextmanager
     async def repeating(self, every: float = SAY_AGAIN_SECONDS) -> AsyncIterator[None]:
-        """While the context lasts, say again after so many seconds that the agency takes no reports, if it is so.
+        """While the context is open, repeat a raised alarm after every `every` seconds.
 
-        A lane that refuses and a clock that was set are said again and again too: an alarm does not depend on one
-        record. The alarms' lane ignores repeats.
+        The alarms of a refusing lane and of a set clock are repeated too: an alarm must not depend on one record. The
+        alarms' lane ignores repeats.
         """
         task = asyncio.create_task(self._repeat(every))
         try:
@@ -146,8 +146,8 @@ class BreakerAlarm:
             if self._why_open is not None:
                 self.changed(self._why_open)
 
-    def hear(self, event: LaneEvent) -> None:
-        """Take up that a lane came to this process, which says then what it knows, or left it."""
+    def on_event(self, event: LaneEvent) -> None:
+        """Report the known state for a lane that opens in this process; forget a lane that closes."""
         match event:
             case LaneOpens(lane):
                 self._lanes.add(lane)
@@ -178,7 +178,7 @@ class BreakerAlarm:
 
 
 class FileAlarm:
-    """Says that a file which a worker follows is wrong; the alarms' lane clears it an hour after the last time."""
+    """Alarm of a wrong file that a worker follows; the alarms' lane clears it an hour after its last change."""
 
     def __init__(self, writer: AlarmWriter, application: str, clock: Callable[[], datetime]) -> None:
         self._writer = writer
@@ -186,7 +186,7 @@ class FileAlarm:
         self._clock = clock
 
     def refused(self, kind: str) -> None:
-        """Take up that a file of that kind cannot be used."""
+        """Raise the alarm: a file of that kind cannot be used."""
         self._writer.put(
             AlarmChanged(
                 cause=failing_cause(self._application, kind),

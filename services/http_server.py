@@ -1,4 +1,4 @@
-"""HTTP servers in this process: bound before they are announced, stopped in order on SIGTERM or SIGINT."""
+"""HTTP servers of a process: bound before they are announced, stopped gracefully on SIGTERM or SIGINT."""
 
 import asyncio
 import contextlib
@@ -11,10 +11,10 @@ from typing import Any
 import uvicorn
 from fastapi.telemetry import TelemetryConfig
 
-#: How long open requests have to end once a stop was asked for, in seconds.
+#: How long open requests have to end after a stop was requested, in seconds.
 GRACE_SECONDS = 10
 
-#: FastAPI's own spans and logs hold queries, refused values and the messages of errors; ours hold none of them.
+#: FastAPI's own spans and logs contain queries, refused values and error messages, so they are off. Ours contain none.
 NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -27,13 +27,13 @@ NO_TELEMETRY: TelemetryConfig = {
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        # uvicorn raises the signal again once it has stopped, and the process would end by it instead of with 0
-        # (see decision 0008).
+        # uvicorn raises the signal again after it has stopped, and the process would end by it instead of with exit
+        # status 0 (see decision 0008).
         yield
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to `port` of `host`, a free one where it is 0; raise `OSError` where it is taken."""
+    """Return a socket bound to `port` of `host` (0: a free port); raise `OSError` if the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -53,7 +53,7 @@ def port_of(bound: socket.socket) -> int:
 
 @asynccontextmanager
 async def running(apps: Sequence[tuple[Any, socket.socket]]) -> AsyncIterator[None]:
-    """Serve each ASGI application on its socket while the context is open; all answer once it is entered."""
+    """Serve each ASGI application on its socket while the context is open; on entry all of them answer."""
     servers = [_Server(_config(app)) for app, _ in apps]
     async with asyncio.TaskGroup() as tasks:
         serving = [
@@ -71,7 +71,7 @@ async def running(apps: Sequence[tuple[Any, socket.socket]]) -> AsyncIterator[No
 
 
 async def serve(apps: Sequence[tuple[Any, socket.socket]], ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called once every application answers."""
+    """Serve until SIGTERM or SIGINT; call `ready` when every application answers."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,7 +84,7 @@ async def serve(apps: Sequence[tuple[Any, socket.socket]], ready: Callable[[], N
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        # No access log: a path's query may hold anything. No server header: nobody needs the version.
+        # No access log: the query of a path may contain anything. No server header: it shows the version without need.
         access_log=False,
         log_config=None,
         log_level="critical",

@@ -1,7 +1,8 @@
-"""Writes alarms of a process to their topic, at least once, without holding anything up.
+"""Writes the alarms of a process to their topic, at least once, without blocking other work.
 
-`put` keeps one change a cause and source, the newest, and a task writes them: so memory is bounded while Kafka is away,
-and a cause that was raised and cleared meanwhile is written as cleared alone. The alarms' lane ignores repeats.
+`put` keeps only the newest change for each cause and source, and a task writes them. So memory is bounded while Kafka
+is unavailable, and a cause that is raised and cleared in that time is only written as cleared. The alarms' lane ignores
+repeats.
 """
 
 import asyncio
@@ -17,38 +18,38 @@ from schemas.topics import TopicName
 
 #: Pause after a write that failed (seconds).
 _RETRY_SECONDS = 1.0
-#: How long Kafka may take to acknowledge one change, and to be connected to or left (seconds).
+#: Time limit for one acknowledgement, for connecting and for disconnecting (seconds).
 _ANSWER_SECONDS = 10.0
-#: How long a process that stops waits for what is not written yet (seconds).
+#: How long a stopping process waits for changes that are not written yet (seconds).
 _STOP_SECONDS = 2.0
 
 _log = structlog.get_logger("confide.alarms")
 
 
 class AlarmWriter:
-    """Writes the newest change of each cause. `put` belongs to the event loop in which it is `running`."""
+    """Writes the newest change of each cause. Call `put` only in the event loop in which it is `running`."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        #: By cause and source.
+        #: Changes to write, by cause and source.
         self._waiting: dict[tuple[str, str], AlarmChanged] = {}
         self._has_come = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
     def put(self, change: AlarmChanged) -> None:
-        """Have a change written soon, in place of an earlier one of its cause and source that waits still."""
+        """Queue a change; it replaces an earlier one of the same cause and source that is not written yet."""
         self._waiting[change.cause, change.source] = change
         self._is_idle.clear()
         self._has_come.set()
 
     def forget(self, cause: str, source: str = "") -> None:
-        """Drop the change of a cause and source that waits: another process says what is so now."""
+        """Remove the queued change of a cause and source, because another process reports its state now."""
         self._waiting.pop((cause, source), None)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write while the context lasts, and for a moment longer what is not written by then."""
+        """Write changes while the context is open; on exit, wait briefly for those that are not written."""
         task = asyncio.create_task(self._run())
         try:
             yield
@@ -67,13 +68,13 @@ class AlarmWriter:
                 if self._waiting:
                     await self._write_all()
                 self._is_idle.set()
-            except Exception as error:  # noqa: BLE001 - Kafka is away or worse: tried until it is written
+            except Exception as error:  # noqa: BLE001 - every error is retried until the change is written
                 _log.warning("alarm could not be written to its topic and is tried again", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._has_come.set()
 
     async def _write_all(self) -> None:
-        """Write what waits, over a connection of its own: changes are rare."""
+        """Write the queued changes over a new connection: changes are rare."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap, client_id="confide-alarms", acks="all", request_timeout_ms=5_000
         )
