@@ -67,9 +67,10 @@ def lane_groups(
 ) -> tuple[LaneGroup, ...]:
     """Return the workers' lanes.
 
-    DECIDE calls `staff` each time it opens or escalates a review, and each time it checks an outcome. The alarms' lane
-    has the first rank of routine work. It is not urgent: that would stop a backlog without a gain, because the receiver
-    takes longer than any turn.
+    Their order ranks their routine turns, the last stage first (`runtime/lane/urgency.py`). DECIDE calls `staff` each
+    time it opens or escalates a review, and each time it checks an outcome. The alarms' lane has the first rank of
+    routine work. It is not urgent: that would stop a backlog without a gain, because the receiver takes longer than any
+    turn.
     """
 
     def admit(lane: LaneContext) -> Admit:

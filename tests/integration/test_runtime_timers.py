@@ -92,7 +92,7 @@ async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_open
 
 
 async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The event loop's own clock stands still meanwhile: by that alone it would wait for as long again."""
+    """The event loop's own clock stops meanwhile: by that clock alone the lane would wait the whole time again."""
     monkeypatch.setattr("streams.runtime.lane.open_lane._LOOK_SECONDS", 0.1)
     suspended = 0.0
     clock = Clock(lambda: time.time() + suspended, lambda: steady_seconds() + suspended)

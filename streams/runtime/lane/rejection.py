@@ -32,7 +32,7 @@ from streams.runtime.lane.poison_errors import PoisonRecord
 from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
 
 REJECTED_SUFFIX = ".rejected"
-#: Bytes of a batch and of its one record beside key, value and headers; their own lengths and names, at most.
+#: Most bytes of a batch with one record beside key, value and headers; most bytes of a header beside name and value.
 _FRAME_BYTES = 128
 _HEADER_FRAME_BYTES = 10
 

@@ -21,7 +21,7 @@ def context_of(cause: Cause) -> Context | None:
 
 
 def cause_of(span: Span, otherwise: Cause) -> Cause:
-    """Return `span` as a cause, or `otherwise` where nothing is recorded."""
+    """Return `span` as a cause, or `otherwise` if the span is not recorded."""
     header = traceparent_of(span)
     return otherwise if header is None else Cause(header)
 
