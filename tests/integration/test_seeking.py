@@ -94,8 +94,8 @@ class Lanes:
 def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
-    thread._is_prompt, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
-    thread._fetching, thread._has_to_seek = asyncio.Lock(), False
+    thread._is_patched, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
+    thread._is_fetching, thread._has_to_seek = False, False
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
     thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes(followed), _read_offset={})
@@ -197,16 +197,18 @@ async def test_a_fetch_begins_only_once_the_one_before_has_sought(
         patched.setattr(fetcher, "fetched_records", fetch_during_a_rebalance)
         patched.setattr("streams.runtime.transport.batching_thread.seek_to_committed", seek_late)
         first = asyncio.create_task(thread._fetch_records(consumer, {source}))
-        await seeks.wait()
+        async with asyncio.timeout(20):
+            await seeks.wait()
     assert await consumer.position(source) == 4
-    second = asyncio.create_task(thread._fetch_records(consumer, {source}))
-    await asyncio.wait([second], timeout=0.5)
+    # It does not wait for the first: both together would leave Faust no worker for the rebalance.
+    async with asyncio.timeout(5):
+        assert await thread._fetch_records(consumer, {source}) == {}
     may_seek.set()
     assert await first == {}
-    batches = (await second).get(source, [])
+    batches: list[BatchRecord] = []
     async with asyncio.timeout(20):
         while not batches:
-            batches = (await thread._fetch_records(consumer, {source})).get(source, [])
+            batches += (await thread._fetch_records(consumer, {source})).get(source, [])
     assert (batches[0].value.begin, batches[0].value.records[0].offset) == (0, 0)
 
 

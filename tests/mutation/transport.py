@@ -62,7 +62,7 @@ ROWS = (
     Row(
         "A fetch begins only once the one before has ended",
         "streams/runtime/transport/batching_thread.py",
-        (Edit("        async with self._fetching:\n", "        if True:\n"),),
+        (Edit("        if self._is_fetching:\n", "        if False:\n"),),
         (f"{_SEEKING}::test_a_fetch_begins_only_once_the_one_before_has_sought",),
     ),
     Row(

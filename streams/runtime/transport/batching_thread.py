@@ -40,10 +40,10 @@ class BatchingThread(AIOKafkaConsumerThread):
         #: Seeks that began or ended, and seeks in progress. Only the consumer's thread uses them, as it does fetches.
         self._seeks = 0
         self._seeking = 0
-        #: Held by the fetch in progress. At a rebalance Faust's main thread gives up the wait for a fetch and asks for
-        #: the next one, while this thread still works on the first. If the two overlapped, the second would begin at
+        #: A fetch is in progress. At a rebalance Faust's main thread gives up the wait for a fetch and asks for the
+        #: next one, while this thread still works on the first. If the two overlapped, the second would begin at
         #: positions that the first is about to seek away from, and a lane would find a gap in the offsets.
-        self._fetching = asyncio.Lock()
+        self._is_fetching = False
         #: A seek failed: the positions are unknown, and the next fetch seeks all partitions.
         self._has_to_seek = False
         self._fetch_counts = FetchCounts()
@@ -80,10 +80,18 @@ class BatchingThread(AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
         max_records: int | None = None,
     ) -> Any:
-        async with self._fetching:
+        if self._is_fetching:
+            # This one does not wait for the other, which may wait for the end of a rebalance: this thread has two
+            # workers for the calls of the main thread, and Faust's part in the rebalance needs one of them.
+            await asyncio.sleep(_FULL_SECONDS)
+            return {}
+        self._is_fetching = True
+        try:
             return await self._fetch(
                 consumer, active_partitions, min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records
             )
+        finally:
+            self._is_fetching = False
 
     async def _fetch(self, consumer: Any, active_partitions: Any, seconds: float, max_records: int | None) -> Any:
         # A partition whose queue is full is left out. If it were paused, aiokafka would drop its fetched records.
