@@ -16,7 +16,8 @@ from services.connectors.effects import Effect, Result
 from services.connectors.endpoint import Endpoint
 from streams.domain.delivery import RetryPolicy
 from streams.runtime.lane.state import ChangelogRecord
-from tests.lanes import START, Clock, Lane
+from tests.fakes.clocks import START, Clock
+from tests.lanes import Lane
 from tests.reports import Keys
 
 #: The waits of 999, and a limit for an attempt that is short enough for a test.

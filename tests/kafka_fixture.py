@@ -1,4 +1,4 @@
-"""What the processes of a connector and the notifier find: keys, an agency, and records that come."""
+"""Input for the processes of a connector and the notifier: keys, an agency, and records in Kafka."""
 
 import secrets
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ PARTITIONS = 4
 
 
 class KafkaFixture:
-    """What a connector finds: a key, an agency, and reports that come."""
+    """Writes the data keys and reports of one test to Kafka, and has the agency that receives them."""
 
     def __init__(self, bootstrap: str, agency: AgencyServer, confide: Processes, master: bytes) -> None:
         self.agency = agency
@@ -28,7 +28,7 @@ class KafkaFixture:
         self.key(KEY_ID)
 
     def key(self, key_id: str) -> None:
-        """Publish the data key that all sections are sealed with under that id."""
+        """Publish the data key of all sections under that id."""
         wrapped = wrap(DATA_KEY, master=self._master, key_id=key_id, nonce=bytes(12))
         record = KeyRecord(key_id=key_id, person="person-1", wrapped_key=wrapped)
         self.write(TopicName.KEYS, key_id.encode(), encode("KeyRecord", record.model_dump()))
@@ -53,5 +53,5 @@ class KafkaFixture:
     def close(self) -> None:
         self._producer.close()
 
-    #: Reports of another test, which the group may have left, have other ids.
+    #: Part of each report's id. The group may have left reports of another test unread; those have another part.
     run = secrets.token_hex(4)

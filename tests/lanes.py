@@ -6,7 +6,7 @@ Its state is the runtime's own, restored from the records that its turns would h
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from schemas.codec import decode
@@ -15,21 +15,7 @@ from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.rejection import REJECTED_SUFFIX, rejected
 from streams.runtime.lane.state import ChangelogRecord, LaneState, turn_records
-
-START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self, now: datetime = START) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, by: timedelta) -> None:
-        self.now += by
+from tests.fakes.clocks import Clock
 
 
 class Lane:

@@ -1,4 +1,4 @@
-"""An agent that raises where a record's value says so, for the tests of poison work."""
+"""An agent that raises at the place that a record's value names, for the tests of poison work."""
 
 import asyncio
 import os
@@ -15,25 +15,25 @@ from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 
 @dataclass
-class World:
-    """What outlives the agents of one test."""
+class FragileState:
+    """State that all agents of one test share, and that outlives each of them."""
 
     output: str
-    #: Places at which they raise on work whose name starts with `bad`.
+    #: Places at which the agents raise for work whose name starts with `bad`.
     raises: set[str] = field(default_factory=set)
     performed: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
-    #: Set: an effect may end.
+    #: Effects end only while this is set.
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
-    #: How many may be performed at once; None: no slot is needed.
+    #: Effects that may run at once; None for no limit.
     slots: asyncio.Semaphore | None = None
-    #: An effect that settles starts again.
+    #: Whether an effect starts again after its result.
     streams: bool = False
-    #: Work may end its process without a word: the process is not the test's own.
+    #: Whether work may kill its process: only if that is not the process of the test.
     may_die: bool = False
 
     def check(self, place: str, name: str) -> None:
-        """Raise where work of this name is poison: `bad…` at any place of `raises`, `bad-PLACE…` at that one always."""
+        """Raise for poison work: `bad…` at each place in `raises`, and `bad-PLACE…` always at that place."""
         if (place in self.raises and name.startswith("bad")) or name.startswith(f"bad-{place}"):
             raise LookupError(name)
         if self.may_die and name.startswith(f"die-{place}"):
@@ -43,16 +43,17 @@ class World:
 
 
 class Fragile(Agent[tuple[str, str], str, str]):
-    """`timer:NAME` sets a timer, `effect:NAME` owes an effect, `keep:NAME` an entry that ends, `say:NAME` nothing.
+    """`timer:NAME` sets a timer, `effect:NAME` starts an effect, `keep:NAME` puts an entry that ends.
 
-    A timer is due after 50 ms, or after as many as its name ends with (`NAME@MS`). Each says what came of it; where its
-    name starts with `huge`, in more bytes than can be written; `huge-aside` is handed over in as many.
+    A timer is due after 50 ms, or after the milliseconds at the end of its name (`NAME@MS`). The agent writes an output
+    for each step. For a name that starts with `huge` that output is too large to be written; for `huge-aside`, the
+    output of `put_aside` is too large as well.
     """
 
     unfinished = b"owed "
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: FragileState) -> None:
+        self._state = state
 
     def decode(self, record: Record) -> tuple[str, str]:
         kind, _, name = (record.value or b"").decode().partition(":")
@@ -61,7 +62,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
     def handle(self, batch: Sequence[tuple[Record, tuple[str, str]]], turn: Turn) -> None:
         for record, (kind, name) in batch:
             cause = Cause.of(record)
-            self._world.check("handle", name)
+            self._state.check("handle", name)
             if kind == "timer":
                 turn.put(b"about " + name.encode(), b"whole " + name.encode())
                 after = timedelta(milliseconds=int(name.partition("@")[2] or 50))
@@ -76,39 +77,39 @@ class Fragile(Agent[tuple[str, str], str, str]):
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
         name = key.removeprefix(b"owed ").decode()
-        self._world.check("resume", name)
+        self._state.check("resume", name)
         turn.start(name, cause=Cause())
 
     def slot(self, effect: str) -> AbstractAsyncContextManager[None] | None:
-        return None if self._world.slots is None else _held(self._world.slots)
+        return None if self._state.slots is None else _held(self._state.slots)
 
     def starting(self, effect: str, turn: Turn, cause: Cause) -> bool:
         self._say(turn, "starting", effect, cause)
-        self._world.check("starting", effect)
+        self._state.check("starting", effect)
         return not effect.startswith("unwanted")
 
     async def perform(self, effect: str) -> str:
-        self._world.performed.append(effect)
-        await self._world.may_end.wait()
-        if self._world.streams:
-            # Results come at every moment, during every commit too.
+        self._state.performed.append(effect)
+        await self._state.may_end.wait()
+        if self._state.streams:
+            # Results arrive at any moment, also during a commit.
             await asyncio.sleep(random.uniform(0.001, 0.03))
-        self._world.check("perform", effect)
+        self._state.check("perform", effect)
         return "done"
 
     def effect_done(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
-        self._world.settled.append(effect)
-        if self._world.streams:
+        self._state.settled.append(effect)
+        if self._state.streams:
             turn.start(effect, cause=cause)
         else:
             turn.drop(b"owed " + effect.encode())
         self._say(turn, "settled", effect, cause)
-        self._world.check("settled", effect)
+        self._state.check("settled", effect)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
         self._say(turn, "due", timer.decode(), cause)
         turn.drop(b"about " + timer)
-        self._world.check("due", timer.decode())
+        self._state.check("due", timer.decode())
 
     def entry_of(self, work: bytes | str) -> bytes | None:
         return b"about " + work if isinstance(work, bytes) else b"owed " + work.encode()
@@ -116,14 +117,14 @@ class Fragile(Agent[tuple[str, str], str, str]):
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
         name = (work.entry or b"").split(b" ", 1)[-1].decode()
         self._say(turn, f"put_aside {work.error} {(work.value or b'').decode()}", name, cause)
-        self._world.check("put_aside", name)
+        self._state.check("put_aside", name)
 
     def _say(self, turn: Turn, what: str, name: str, cause: Cause) -> None:
         said = f"{what}|{name}".encode()
         is_huge = name.startswith("huge") and what in ("due", "settled")
         if is_huge or (name == "huge-aside" and what.startswith("put_aside")):
             said = said.ljust(MAX_VALUE_BYTES + 100_000)
-        turn.send(self._world.output, name.encode(), said, cause=cause)
+        turn.send(self._state.output, name.encode(), said, cause=cause)
 
 
 @asynccontextmanager

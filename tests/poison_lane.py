@@ -1,8 +1,6 @@
-"""A lane of poison work in the test's own process: what it is fed, and the ends of its process."""
+"""Batches for a lane of poison work that runs in the process of the test."""
 
 from collections.abc import Sequence
-
-import pytest
 
 from streams.runtime import Record
 from streams.runtime.lane.batches import Batch
@@ -10,21 +8,6 @@ from tests.counting import Run
 from tests.made_records import Made
 
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-class Endings:
-    """Ends of the process, as a test sees them in its own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.errors: list[BaseException] = []
-        for module in ("lane", "effects"):
-            monkeypatch.setattr(
-                f"streams.runtime.lane.{module}.end_process", lambda _, error: self.errors.append(error)
-            )
-
-    @property
-    def classes(self) -> list[str]:
-        return [type(error).__name__ for error in self.errors]
 
 
 def batch_of(run: Run, values: Sequence[str], begin: int = 0, topic: str | None = None) -> Batch:

@@ -43,7 +43,7 @@ from streams.runtime import (
 )
 from streams.runtime.steps import AtStep, Step, ignore_step
 from streams.runtime.transport.batching_thread import BatchingThread
-from tests.poison_agent import Fragile, World
+from tests.poison_agent import Fragile, FragileState
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,15 +247,15 @@ def _agent(kind: str, plan: Plan) -> Callable[[LaneContext], Agent[Any, Any, Any
 
 
 def _fragile(plan: Plan) -> Agent[Any, Any, Any]:
-    world = World(plan.output, may_die=True)
-    world.may_end.set()
-    return Fragile(world)
+    state = FragileState(plan.output, may_die=True)
+    state.may_end.set()
+    return Fragile(state)
 
 
 def _with_slots(plan: Plan) -> Agent[Any, Any, Any]:
-    world = World(plan.output, may_die=True, slots=asyncio.Semaphore(100))
-    world.may_end.set()
-    return Fragile(world)
+    state = FragileState(plan.output, may_die=True, slots=asyncio.Semaphore(100))
+    state.may_end.set()
+    return Fragile(state)
 
 
 def _let_fetches_fail(plan: Plan) -> None:

@@ -1,11 +1,11 @@
-"""The one command: `confide`. Each verb lives in a module of its own and imports what it needs when it is called."""
+"""The command line `confide`. The module of a verb is imported when that verb is called (`services.cli.verbs`)."""
 
 import os
 import signal
 import sys
 from typing import Any
 
-#: Exit status for a command that was called wrongly or whose surroundings are not there.
+#: Exit status for a wrong call, or for an environment that lacks a setting or a service that the command needs.
 EXIT_USAGE = 2
 
 #: Verbs that run until SIGTERM.
@@ -13,16 +13,17 @@ _LONG_RUNNING = frozenset(("worker", "connector", "notifier", "gateway", "agenci
 
 
 def main() -> None:
-    """Run the command; what is missing in the surroundings is one line and exit status 2, not a traceback.
+    """Run the command; a missing setting is reported as one line with exit status 2, without a traceback.
 
-    SIGTERM ends a long-running verb with status 0 from here on: imports take up to a second, and a supervisor that
-    stops the process meanwhile would take death by a signal for a crash.
+    From here on, SIGTERM ends a long-running verb with status 0. Imports take seconds; a supervisor that stops the
+    process during them would otherwise take its death by a signal for a crash.
     """
     if sys.argv[1:2] and sys.argv[1] in _LONG_RUNNING:
         signal.signal(signal.SIGTERM, _end_at_once)
-    from infra.settings_errors import WrongSetting
-    from services.cli.verbs import app
-    from services.settings import SettingsError
+    # Imported after the handler is set, for the reason above.
+    from infra.settings_errors import WrongSetting  # noqa: PLC0415
+    from services.cli.verbs import app  # noqa: PLC0415
+    from services.settings import SettingsError  # noqa: PLC0415
 
     try:
         app()
@@ -32,5 +33,5 @@ def main() -> None:
 
 
 def _end_at_once(*_: Any) -> None:
-    """End the process: it has taken nothing in hand until its event loop has handlers of its own."""
+    """End the process. It has no work in hand before its event loop sets its own handlers."""
     os._exit(0)

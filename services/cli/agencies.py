@@ -1,9 +1,14 @@
-"""`confide agencies`: the four agencies, simulated."""
+"""`confide agencies`: the four simulated agencies."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from infra.telemetry import configure, shutdown
+from schemas.vocabulary import Agency
+from services.agencies.server import run
+from services.settings import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -22,11 +27,6 @@ def agencies(
     host: Annotated[str, typer.Option(help="The address they listen on.")] = "127.0.0.1",
 ) -> None:
     """Serve simulated agencies until stopped; the ports are printed as a JSON line once all answer."""
-    from infra.telemetry import configure, shutdown
-    from schemas.vocabulary import Agency
-    from services.agencies.server import run
-    from services.settings import SettingsError
-
     ports = {
         Agency.EMERGENCY_999: port_999,
         Agency.POLICE_101: port_101,

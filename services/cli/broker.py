@@ -1,14 +1,14 @@
-"""`confide broker`: a local Kafka to work with."""
+"""`confide broker`: starts, stops and describes a local Kafka."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from infra.broker.running_broker import RunningBroker
+from infra.broker import BrokerError, answers, running_broker
+from infra.broker.running_broker import RunningBroker
 
-#: `confide broker status` when none runs, as service managers have it (LSB).
+#: Exit status of `confide broker status` if no broker runs: that of service managers (LSB).
 NOT_RUNNING = 3
 
 broker = typer.Typer(help="A local Kafka that needs nothing installed.", no_args_is_help=True)
@@ -22,8 +22,6 @@ def start(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="A free one unless told.")] = None,
 ) -> None:
     """Start the broker and leave it running; says so if it runs already."""
-    from infra.broker import BrokerError, running_broker
-
     try:
         found, new = running_broker.start(folder, port)
     except BrokerError as problem:
@@ -38,8 +36,6 @@ def start(
 @broker.command()
 def stop() -> None:
     """Stop the broker; its data stays."""
-    from infra.broker import running_broker
-
     found = running_broker.stop()
     typer.echo(f"stopped: {_described(found)}" if found else "no broker was running")
 
@@ -47,8 +43,6 @@ def stop() -> None:
 @broker.command()
 def status() -> None:
     """Print address, process, version and folder; exit status 3 if none runs."""
-    from infra.broker import answers, running_broker
-
     found = running_broker.running()
     if found is None:
         typer.echo("no broker is running")
@@ -59,11 +53,11 @@ def status() -> None:
         raise typer.Exit(1)
 
 
-def _described(found: "RunningBroker") -> str:
+def _described(found: RunningBroker) -> str:
     return f"{found.bootstrap} pid={found.pid} kafka={found.kafka} folder={found.folder}"
 
 
-def _asks_for_another(found: "RunningBroker", folder: Path | None, port: int | None) -> bool:
+def _asks_for_another(found: RunningBroker, folder: Path | None, port: int | None) -> bool:
     other_folder = folder is not None and str(folder.absolute()) != found.folder
     return other_folder or (port is not None and not found.bootstrap.endswith(f":{port}"))
 

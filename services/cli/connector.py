@@ -1,15 +1,21 @@
-"""`confide connector`: tells one agency of its reports."""
+"""`confide connector`: sends reports to one agency."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from infra.telemetry import configure, shutdown
+from schemas.vocabulary import Agency
+from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
+from services.cli.ready import ready
+from services.connectors.process import run
+from services.master_key import check_master_key
 
 
 class AgencyName(StrEnum):
-    """The agencies as the command line has them."""
+    """The agencies, as the command line spells them."""
 
     EMERGENCY_999 = "999"
     POLICE_101 = "101"
@@ -29,13 +35,6 @@ def connector(
     accept: Accept = None,
 ) -> None:
     """Tell an agency of its reports until stopped."""
-    from infra.telemetry import configure, shutdown
-    from schemas.vocabulary import Agency
-    from services.cli.environment import settings_with_kafka
-    from services.cli.ready import ready
-    from services.connectors.process import run
-    from services.master_key import check_master_key
-
     settings = settings_with_kafka()
     keys = settings.keys()
     name = f"connector-{agency}"

@@ -1,18 +1,23 @@
-"""`confide decide`: what the policy makes of disclosures, without a broker and on the pipeline's own way."""
+"""`confide decide`: decisions on disclosures from a file, without Kafka, by the functions that the pipeline calls."""
 
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
 
+from schemas.disclosure import ReadableDisclosure, parse_json
+from schemas.errors import Invalid
+from schemas.policy import Policies, Policy
+from schemas.records import Decision
+from services.cli.paragraphs import broken
 from services.cli.policies import policies, refuse, time_of
-
-if TYPE_CHECKING:
-    from schemas.disclosure import ReadableDisclosure
-    from schemas.policy import Policies, Policy
+from streams.domain.admission import readable
+from streams.domain.decisions import decision_fields
+from streams.domain.plain_english.explanation import explanation
+from streams.domain.policy import decide as decide_by_policy
 
 
 def register(app: typer.Typer) -> None:
@@ -51,17 +56,13 @@ def decide(
         raise typer.Exit(1)
 
 
-_Said = Callable[["ReadableDisclosure", datetime, "Policies | Policy"], bytes]
+_Format = Callable[[ReadableDisclosure, datetime, Policies | Policy], bytes]
 
 
 def _decisions(
-    lines: Iterator[bytes], at: datetime | None, versions: "Policies | Policy", said: _Said
+    lines: Iterator[bytes], at: datetime | None, versions: Policies | Policy, formatted: _Format
 ) -> Iterator[tuple[int, bytes | str]]:
-    """Yield for each line that is not blank its number and what was decided, or what is wrong with it as text."""
-    from schemas.disclosure import parse_json
-    from schemas.errors import Invalid
-    from streams.domain.admission import readable
-
+    """Yield the number of each line that is not blank, with its decision as bytes or its errors as text."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -69,26 +70,18 @@ def _decisions(
             arrived_at = at or datetime.now(UTC)
             disclosed = readable(parse_json(line), arrived_at)
         except Invalid as invalid:
-            # A line that is no JSON at all has no field to name.
+            # `line: ` stands for a field if the line is not JSON; the caller prints the number of the line.
             yield number, "; ".join(str(each).removeprefix("line: ") for each in invalid.problems)
             continue
-        yield number, said(disclosed, arrived_at, versions)
+        yield number, formatted(disclosed, arrived_at, versions)
 
 
-def _as_json(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:
-    from schemas.records import Decision
-    from streams.domain.decisions import decision_fields
-    from streams.domain.policy import decide as decide_by_policy
-
+def _as_json(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
     ruling = decide_by_policy(disclosed, now=at, policy=versions)
     return Decision.model_validate(decision_fields(disclosed, None, ruling, at)).model_dump_json().encode()
 
 
-def _explained(disclosed: "ReadableDisclosure", at: datetime, versions: "Policies | Policy") -> bytes:
-    from services.cli.paragraphs import broken
-    from streams.domain.plain_english.explanation import explanation
-    from streams.domain.policy import decide as decide_by_policy
-
+def _explained(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
     ruling = decide_by_policy(disclosed, now=at, policy=versions)
     return "".join(f"{line}\n" for line in broken(explanation(disclosed, ruling))).encode()
 
@@ -98,8 +91,8 @@ def _lines(file: str) -> Iterator[bytes]:
         yield from sys.stdin.buffer
         return
     try:
-        # Opened here, not by typer: a file that is not there is one plain line.
-        stream: BinaryIO = open(file, "rb")  # noqa: PTH123, SIM115 - closed below, whatever the reader does
+        # Opened here and not by typer, so that a missing file is reported in one line.
+        stream: BinaryIO = open(file, "rb")  # noqa: PTH123, SIM115 - closed by the `with` below
     except OSError as error:
         refuse(f"{file}: {error.strerror}", cause=error)
     with stream:

@@ -1,15 +1,14 @@
-"""Where a process finds Kafka and its keys: the environment, else the broker that `confide broker start` left."""
+"""The settings of a process: from environment variables, or the broker that `confide broker start` left running."""
 
 import os
 
+from infra.broker import BrokerError, answers, find_bootstrap
 from services.settings import Settings, SettingsError
 
 
 def settings() -> Settings:
-    """Return the settings of this process; raise `SettingsError` where no Kafka is named and none runs here."""
+    """Return the settings of this process; raise `SettingsError` if no Kafka is named and none runs here."""
     if not os.environ.get("KAFKA_BOOTSTRAP"):
-        from infra.broker import BrokerError, find_bootstrap
-
         try:
             found = find_bootstrap()
         except BrokerError as error:
@@ -20,9 +19,7 @@ def settings() -> Settings:
 
 
 def settings_with_kafka() -> Settings:
-    """Return the settings of this process; raise `SettingsError` where Kafka does not answer either."""
-    from infra.broker import answers
-
+    """Return the settings of this process; raise `SettingsError` also if Kafka does not answer."""
     found = settings()
     if not answers(found.bootstrap):
         raise SettingsError(f"Kafka at {found.bootstrap} does not answer")

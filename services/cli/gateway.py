@@ -1,8 +1,13 @@
-"""`confide gateway`: takes disclosures over HTTP."""
+"""`confide gateway`: accepts disclosures over HTTP."""
 
 from typing import Annotated
 
 import typer
+
+from infra.telemetry import configure, shutdown
+from services.cli.environment import settings as find_settings
+from services.gateway.server import run
+from services.settings import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -15,11 +20,6 @@ def gateway(
     host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
 ) -> None:
     """Take disclosures at POST /v1/disclosures until stopped; the port is printed once it answers."""
-    from infra.telemetry import configure, shutdown
-    from services.cli.environment import settings as find_settings
-    from services.gateway.server import run
-    from services.settings import SettingsError
-
     settings = find_settings()
     configure("gateway")
     try:

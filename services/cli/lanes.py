@@ -1,4 +1,4 @@
-"""Options of the verbs that work lanes off: a name that stays over restarts, and losses that somebody accepted."""
+"""Options of the verbs that run lanes: `--slot` names the process, `--accept` accepts the loss of a lane."""
 
 import re
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-#: What Kafka takes in the name of a group's member, short enough to stand behind the group's own.
+from services.settings import SettingsError
+
+#: The characters that Kafka allows in the id of a group member, which is the group's name followed by the slot.
 _SLOT = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 def _checked(slot: str | None) -> str | None:
     if slot is not None and not _SLOT.fullmatch(slot):
-        from services.settings import SettingsError
-
         raise SettingsError("--slot takes up to 100 letters, digits, dots, dashes and underscores")
     return slot
 
@@ -36,12 +36,10 @@ Accept = Annotated[
 
 
 def accepted(lanes: Sequence[str] | None, *groups: str) -> frozenset[str]:
-    """Return the lanes that `--accept` names; raise `SettingsError` for one that is of none of these groups."""
+    """Return the lanes that `--accept` names; raise `SettingsError` for a lane of none of these groups."""
     for lane in lanes or ():
         group, _, number = lane.rpartition("-")
         if group not in groups or not re.fullmatch(r"0|[1-9][0-9]{0,5}", number):
-            from services.settings import SettingsError
-
             names = " or ".join(f"{name}-N" for name in groups)
             raise SettingsError(f"--accept names a lane of this process: {names}, N being the partition")
     return frozenset(lanes or ())

@@ -1,4 +1,4 @@
-"""`confide notifier`: tells people that they were reported."""
+"""`confide notifier`: sends notices to the people who were reported."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,11 +6,19 @@ from typing import Annotated
 
 import typer
 
+from infra.telemetry import configure, shutdown
+from schemas.policy import load_policy
+from schemas.topics import Group
+from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
+from services.cli.ready import ready
+from services.notifier.channels import ConsoleChannel, FileChannel
+from services.notifier.process import run
+from services.settings import SettingsError
 
 
 class ChannelName(StrEnum):
-    """Where notices go."""
+    """The channels of notices."""
 
     CONSOLE = "console"
     FILE = "file"
@@ -28,27 +36,18 @@ def notifier(
     accept: Accept = None,
 ) -> None:
     """Tell people that they were reported, to whom and why, until stopped."""
-    from infra.telemetry import configure, shutdown
-    from schemas.policy import load_policy
-    from schemas.topics import Group
-    from services.cli.environment import settings_with_kafka
-    from services.cli.ready import ready
-    from services.notifier.channels import ConsoleChannel, FileChannel
-    from services.notifier.process import run
-    from services.settings import SettingsError
-
     settings = settings_with_kafka()
     if (channel is ChannelName.FILE) != (file is not None):
         raise SettingsError("--channel file needs --file, and --file is for --channel file alone")
     losses = accepted(accept, Group.NOTIFIER)
     configure("notifier")
     try:
-        told_by = ConsoleChannel() if file is None else FileChannel(file)
+        sender = ConsoleChannel() if file is None else FileChannel(file)
     except OSError as error:
         raise SettingsError(f"the file of notices cannot be written: {error.strerror}") from error
     try:
         status = run(
-            told_by,
+            sender,
             load_policy(),
             bootstrap=settings.bootstrap,
             slot=slot,

@@ -1,27 +1,24 @@
-"""The versions of the policy that a verb is asked for; what is wrong with their files is said, and exit status 2."""
+"""The versions of the policy that a verb was given; faults of their files are printed, with exit status 2."""
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    from schemas.policy import Policies, Policy
+from schemas.policy import ConfigFileError, Policies, Policy, load_policies
 
 
-def policies(path: Path | None) -> "Policies":
-    """Return every version of a folder, the one of a file, or by default those of Confide."""
-    from schemas.policy import ConfigFileError, load_policies
-
+def policies(path: Path | None) -> Policies:
+    """Return all versions in a folder, or the one in a file; without a path, those of Confide."""
     try:
         return load_policies(path)
     except ConfigFileError as wrong:
         refuse(*(str(fault) for fault in wrong.faults), cause=wrong)
 
 
-def version(name: str) -> "Policy":
-    """Return the version of that name, or of the file of that path."""
+def version(name: str) -> Policy:
+    """Return the version with that name, or the latest one in the file or folder at that path."""
     known = policies(None)
     try:
         return known.named(name)
@@ -33,7 +30,7 @@ def version(name: str) -> "Policy":
 
 
 def time_of(option: str, text: str) -> datetime:
-    """Return the time that an option gives."""
+    """Return the time in an option, in UTC; end the command unless it is ISO 8601 with a zone."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -44,7 +41,7 @@ def time_of(option: str, text: str) -> datetime:
 
 
 def refuse(*reasons: str, cause: Exception | None = None) -> NoReturn:
-    """Say why the command was called wrongly, and end it."""
+    """Print the reasons on standard error and end the command with exit status 2."""
     for reason in reasons:
         typer.echo(f"confide: {reason}", err=True)
     raise typer.Exit(2) from cause

@@ -1,18 +1,19 @@
-"""`confide policy`: the policy as a table to read, and what changes from one version to another."""
+"""`confide policy`: the policy as a table, and the difference between two versions."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from schemas.policy import Policy
+from services.cli.paragraphs import broken
 from services.cli.policies import policies, version
-
-if TYPE_CHECKING:
-    from schemas.policy import Policy
-    from streams.domain.plain_english.difference import Difference
+from streams.domain.plain_english.clause_table import clause_table
+from streams.domain.plain_english.difference import Difference, difference
+from streams.domain.plain_english.wording import length_words, listed
 
 policy = typer.Typer(help="The policy: its clauses, and what changes from version to version.", no_args_is_help=True)
 _Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -31,9 +32,6 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """Print every clause: its words, the facts it needs and how they settle it, who is told, the deadlines."""
-    from services.cli.paragraphs import broken
-    from streams.domain.plain_english.clause_table import clause_table
-
     chosen = policies(None).in_force(datetime.now(UTC)) if named is None else version(named)
     if as_json:
         typer.echo(
@@ -52,23 +50,18 @@ def diff(
     as_json: _Json = False,
 ) -> None:
     """Print what differs, and for which facts another outcome, agency or deadline follows, counted, with examples."""
-    from services.cli.paragraphs import broken
-    from streams.domain.plain_english.difference import difference
-
     found = difference(version(before), version(after), examples)
     if as_json:
         counted = {"combinations": found.combinations, "changed": found.changed}
         typer.echo(json.dumps({**asdict(found), **counted}, indent=2))
         return
-    # A changed copy often keeps its version's name: then what was asked for tells the two apart.
+    # A changed copy often keeps the name of its version; then the arguments distinguish the two.
     names = (found.before, found.after) if found.before != found.after else (before, after)
     for line in broken([f"From {names[0]} to {names[1]}", *_changes(found)]):
         typer.echo(line)
 
 
-def _heading(chosen: "Policy") -> dict[str, str | None]:
-    from streams.domain.plain_english.wording import length_words, listed
-
+def _heading(chosen: Policy) -> dict[str, str | None]:
     until = chosen.effective_until
     return {
         "version": chosen.version,
@@ -81,9 +74,7 @@ def _heading(chosen: "Policy") -> dict[str, str | None]:
     }
 
 
-def _table(chosen: "Policy") -> Iterator[str]:
-    from streams.domain.plain_english.clause_table import clause_table
-
+def _table(chosen: Policy) -> Iterator[str]:
     yield from (f"{name}: {value}" for name, value in _heading(chosen).items() if value is not None)
     for entry in clause_table(chosen):
         yield ""
@@ -101,7 +92,7 @@ def _table(chosen: "Policy") -> Iterator[str]:
             yield f"  Where a person has to look: within {entry.deadline}"
 
 
-def _changes(found: "Difference") -> Iterator[str]:
+def _changes(found: Difference) -> Iterator[str]:
     yield ""
     yield "What differs:" if found.parameters else "No value differs."
     for parameter in found.parameters:

@@ -1,4 +1,4 @@
-"""`confide produce`: disclosures from a file to Kafka, awaited."""
+"""`confide produce`: sends disclosures from a file to Kafka and waits for the acknowledgements."""
 
 import logging
 import sys
@@ -6,18 +6,27 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 
+from infra.telemetry import configure, shutdown
+from schemas.disclosure import parse_json
+from schemas.errors import Invalid, KafkaUnavailable
+from schemas.telemetry import Attribute, Span
+from schemas.topics import MAX_VALUE_BYTES
+from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Service
+from services.cli.environment import settings as find_settings
+from services.sdk.addressing import topic_of
+from services.sdk.producer import DisclosureProducer, Underway, too_large
+from services.settings import SettingsError
 
-if TYPE_CHECKING:
-    from services.sdk.producer import DisclosureProducer, Underway
-
-#: Exit status where Kafka does not answer or the file cannot be read.
+#: Exit status if Kafka does not answer, or the file cannot be read.
 EXIT_UNAVAILABLE = 2
-#: Disclosures that are under way to Kafka at once.
+#: Most disclosures that wait for their acknowledgement at once.
 _WINDOW = 500
 
 
@@ -33,20 +42,14 @@ def produce(
     ] = None,
 ) -> None:
     """Send disclosures to Kafka; a bad line is an error of its own, is kept as rejected, and gives exit status 1."""
-    from infra.telemetry import configure, shutdown
-    from schemas.errors import KafkaUnavailable
-    from services.cli.environment import settings as find_settings
-    from services.sdk.producer import DisclosureProducer
-    from services.settings import SettingsError
-
     settings = find_settings()
     producer = DisclosureProducer(settings.bootstrap)
     configure("produce")
-    # What the client warns of, the one line at the end says.
+    # The line that the command prints at the end reports what the client warns of.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
-            acknowledged, refused = _play(lines, producer, service)
+            acknowledged, refused = _send_lines(lines, producer, service)
     except KafkaUnavailable as error:
         typer.echo(f"confide: {error}: what was not acknowledged may be sent again", err=True)
         raise typer.Exit(EXIT_UNAVAILABLE) from error
@@ -60,18 +63,8 @@ def produce(
         raise typer.Exit(1)
 
 
-def _play(lines: BinaryIO, producer: "DisclosureProducer", service: Service | None) -> tuple[int, int]:
-    """Send every line and return how many were acknowledged and how many refused."""
-    from opentelemetry import trace
-    from opentelemetry.trace import SpanKind
-
-    from schemas.disclosure import parse_json
-    from schemas.errors import Invalid
-    from schemas.telemetry import Attribute, Span
-    from schemas.trace_context import traceparent_of
-    from services.sdk.addressing import topic_of
-    from services.sdk.producer import too_large
-
+def _send_lines(lines: BinaryIO, producer: DisclosureProducer, service: Service | None) -> tuple[int, int]:
+    """Send every line; return how many were acknowledged, and how many were refused."""
     tracer = trace.get_tracer("confide.produce")
     underway: deque[Underway] = deque()
     acknowledged = refused = 0
@@ -90,7 +83,7 @@ def _play(lines: BinaryIO, producer: "DisclosureProducer", service: Service | No
                 underway.append(producer.send(disclosure, traceparent_of(span)))
         except Invalid as invalid:
             refused += 1
-            # A line that is no JSON at all has no field to name.
+            # `line: ` stands for a field if the line is not JSON; the number of the line is printed.
             problems = "; ".join(str(problem).removeprefix("line: ") for problem in invalid.problems)
             typer.echo(f"line {number}: {problems}", err=True)
             if whole:
@@ -105,9 +98,10 @@ def _play(lines: BinaryIO, producer: "DisclosureProducer", service: Service | No
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield each line that is not blank with its number, and whether it is whole: no more is read than can be kept."""
-    from schemas.topics import MAX_VALUE_BYTES
+    """Yield the number of each line that is not blank, the line, and whether it is whole.
 
+    Of a line that is larger than a record may be, only the beginning is kept in memory.
+    """
     number = 0
     while line := stream.readline(MAX_VALUE_BYTES + 2):
         number += 1

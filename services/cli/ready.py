@@ -1,13 +1,13 @@
-"""How a process says that it is open: one JSON line on its standard output, as a supervisor can wait for it."""
+"""Reports that a process is open: one JSON line on standard output, for which a supervisor can wait."""
 
 import json
 from collections.abc import Callable
 
 
 def ready(process: str) -> Callable[[], None]:
-    """Return what says that `process` is open."""
+    """Return a function that reports that `process` is open."""
 
-    def say() -> None:
+    def report() -> None:
         print(json.dumps({"ready": process}), flush=True)
 
-    return say
+    return report

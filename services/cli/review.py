@@ -1,4 +1,4 @@
-"""`confide review list|show|decide`: what waits for a trained person, and what they make of it."""
+"""`confide review list|show|decide`: lists, shows and settles reviews."""
 
 import json
 from datetime import UTC, datetime
@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
+from services.cli.paragraphs import broken
 from services.cli.review_decide import decide
-from services.cli.review_topics import ReviewId, checked_master, find, surroundings, topics_of
+from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
+from services.review.errors import KeyMissing
+from services.review.sealed_words import as_it_came, commented, disclosed
+from services.review.words import described, fields_of, settling_options, table
+from services.settings import SettingsError
+from streams.domain.sealing import CannotOpen
 
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
@@ -26,9 +32,7 @@ def list_(
     as_json: _Json = False,
 ) -> None:
     """List the reviews that wait for somebody: those that are due first, and of these those about 999."""
-    from services.review.words import fields_of, table
-
-    _, settings = surroundings()
+    _, settings = policies_and_settings()
     now = datetime.now(UTC)
     with topics_of(settings) as topics:
         reviews = topics.review_index().reviews(now, settled_too=all_)
@@ -44,14 +48,7 @@ def list_(
 
 def show(review: ReviewId, as_json: _Json = False) -> None:
     """Show a review: what is asked and why, in the policy's words, and what was sealed. For staff's eyes alone."""
-    from services.cli.paragraphs import broken
-    from services.review.errors import KeyMissing
-    from services.review.sealed_words import as_it_came, commented, disclosed
-    from services.review.words import described, fields_of, settling_options
-    from services.settings import SettingsError
-    from streams.domain.sealing import CannotOpen
-
-    policies, settings = surroundings()
+    policies, settings = policies_and_settings()
     master = checked_master(settings)
     now = datetime.now(UTC)
     missing: KeyMissing | None = None
@@ -59,7 +56,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         known = find(topics, review)
         request, settled = known.latest, known.settled
         decision = None if request.decision_id is None else topics.decision(request, known.partition)
-        came = None if request.rejected is None else topics.rejected(request.rejected)
+        rejected = None if request.rejected is None else topics.rejected(request.rejected)
         reports = [] if settled is None else topics.followed(settled, known.partition)
         try:
             details = None if request.section is None else topics.details(request, master)
@@ -69,7 +66,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
     if as_json:
-        said = {
+        shown = {
             **fields_of(known, now),
             "clauses": None if decision is None else [each.model_dump(mode="json") for each in decision.clauses],
             "details": None if details is None else details.model_dump(mode="json"),
@@ -77,7 +74,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             "comment": None if comment is None else comment.model_dump(),
             "reports": [each._asdict() for each in reports],
         }
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(shown))
         return
     lines = [
         *described(known, decision, policies, now, reports),
@@ -86,7 +83,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
     if comment is not None:
         lines += ["", *commented(comment)]
     if request.rejected is not None:
-        lines += as_it_came(None) if came is None else as_it_came(*came)
+        lines += as_it_came(None) if rejected is None else as_it_came(*rejected)
     elif missing is not None:
         lines += ["", f"What was sealed cannot be read: {missing}."]
     elif request.section is None:

@@ -1,21 +1,39 @@
-"""`confide review decide`: settle a review in one of the ways that the table of reviews allows."""
+"""`confide review decide`: settles a review by one of the decisions that the table of reviews allows."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
 
+from infra.telemetry import configure, shutdown
+from schemas.errors import Invalid, KafkaUnavailable
+from schemas.records import SealedComment
+from schemas.review_table import REVIEW_TABLE
+from schemas.reviews import ReviewOutcome
+from schemas.telemetry import Attribute, Span
+from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Refusal, ReviewDecision
-from services.cli.review_topics import ReviewId, checked_master, find, surroundings, topics_of
-
-if TYPE_CHECKING:
-    from schemas.reviews import ReviewOutcome
-    from services.review.reading import Topics
-    from services.review.review_index import Known
-    from services.settings import Settings
+from services.cli.review_facts import read_fact
+from services.cli.review_moments import future, past
+from services.cli.review_result import print_result, print_settled_before
+from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
+from services.review.answering import answer, signed
+from services.review.errors import KeyMissing
+from services.review.options import OPTIONS, as_options, option_words
+from services.review.reading import Topics
+from services.review.review_index import Known
+from services.settings import Settings, SettingsError
+from streams.domain.hand_over import check_told_at
+from streams.domain.moments import Arrival, as_entered
+from streams.domain.outcomes import refuse_id_in_conflict
+from streams.domain.sealing import NONCE_BYTES, CannotOpen, seal_comment
 
 _AGENCY = re.compile(r"999[ -](police|ambulance)|101|social[-_]worker|care[-_]team")
 
@@ -63,15 +81,8 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
 
     Exit status 0 once it is settled as you say, 1 where it is not, 2 where it cannot be tried.
     """
-    from infra.telemetry import configure, shutdown
-    from schemas.errors import KafkaUnavailable
-    from schemas.trace_context import traceparent_of
-    from services.cli.review_came import report, report_before
-    from services.review.answering import answer, signed
-    from services.settings import SettingsError
-
-    policies, settings = surroundings()
-    ways: Mapping[ReviewDecision, Any] = {
+    policies, settings = policies_and_settings()
+    options: Mapping[ReviewDecision, Any] = {
         ReviewDecision.CONFIRM: confirm or None,
         ReviewDecision.REFUSE: refuse,
         ReviewDecision.NEW_FACTS: fact or None,
@@ -82,44 +93,42 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         ReviewDecision.SEND_AGAIN: send_again or None,
         ReviewDecision.WITHDRAWN: withdraw,
     }
-    said = _said(ways, agency or [], at, reference)
+    fields = _fields(options, agency or [], at, reference)
     if comment is not None and not comment.strip():
         raise SettingsError("--comment is empty")
     role, key = _signer(settings, staff, policies.latest.trained)
     master = checked_master(settings)
     with topics_of(settings) as topics:
         known = find(topics, review)
-        said |= {"by": staff, "role": role}
-        _check_told_at(known, said)
+        fields |= {"by": staff, "role": role}
+        _check_told_at(known, fields)
         if known.settled is None and (comment is not None or told_by_phone is not None):
-            said["section"] = _sealed(
-                topics, known, master, said["decision"], {"comment": comment, "who": told_by_phone}
+            fields["section"] = _sealed(
+                topics, known, master, fields["decision"], {"comment": comment, "who": told_by_phone}
             )
-    outcome = signed(_outcome(known, said), key)
+    outcome = signed(_outcome(known, fields), key)
     if known.settled is not None:
-        report_before(known.settled, outcome)
+        print_settled_before(known.settled, outcome)
         return
     configure("review")
     try:
         with _span(known) as span:
-            came = answer(settings.bootstrap, known, outcome, wait=wait, traceparent=traceparent_of(span))
+            result = answer(settings.bootstrap, known, outcome, wait=wait, traceparent=traceparent_of(span))
     except KafkaUnavailable as error:
         raise SettingsError(f"{error}: the same may be said again") from error
     finally:
         shutdown()
-    report(came, outcome)
+    print_result(result, outcome)
 
 
-def _said(
-    ways: Mapping[ReviewDecision, Any], agencies: Sequence[str], at: str | None, reference: str | None
+def _fields(
+    options: Mapping[ReviewDecision, Any], agencies: Sequence[str], at: str | None, reference: str | None
 ) -> dict[str, Any]:
-    """Return the fields of the outcome; raise `SettingsError` unless one way is given, with what belongs to it."""
-    from services.cli.review_facts import read_fact
-    from services.cli.review_moments import future, past
-    from services.review.options import OPTIONS
-    from services.settings import SettingsError
+    """Return the fields of the outcome.
 
-    given = [(decision, value) for decision, value in ways.items() if value is not None]
+    Raises `SettingsError` unless exactly one decision is given, with the options that belong to it.
+    """
+    given = [(decision, value) for decision, value in options.items() if value is not None]
     if len(given) != 1:
         raise SettingsError(f"say one of {', '.join(OPTIONS.values())}: `confide review show` lists those it takes")
     ((decision, value),) = given
@@ -127,49 +136,44 @@ def _said(
         raise SettingsError("--agency goes with --confirm")
     if (at is not None or reference is not None) and decision is not ReviewDecision.TOLD_BY_PHONE:
         raise SettingsError("--at and --reference go with --told-by-phone")
-    said: dict[str, Any] = {"decision": decision}
+    fields: dict[str, Any] = {"decision": decision}
     match decision:
         case ReviewDecision.CONFIRM:
-            said["agencies"] = [_agency(each) for each in agencies]
+            fields["agencies"] = [_agency(each) for each in agencies]
         case ReviewDecision.NEW_FACTS:
-            said["facts"] = [read_fact(each) for each in value]
+            fields["facts"] = [read_fact(each) for each in value]
         case ReviewDecision.NOT_REACHED:
-            said["ask_again_at"] = future("--not-reached-until", value, datetime.now(UTC))
+            fields["ask_again_at"] = future("--not-reached-until", value, datetime.now(UTC))
         case ReviewDecision.ENTERED_AGAIN:
-            said["entered_as"] = value
+            fields["entered_as"] = value
         case ReviewDecision.TOLD_BY_PHONE:
             if not value.strip() or at is None or not reference:
                 raise SettingsError("--told-by-phone needs WHO, --at TIME and --reference REFERENCE")
-            said |= {"told_at": past("--at", at, datetime.now(UTC)), "reference": reference}
+            fields |= {"told_at": past("--at", at, datetime.now(UTC)), "reference": reference}
         case ReviewDecision.SEND_AGAIN:
             pass
         case _:
-            said["refusal"] = value
-    return said
+            fields["refusal"] = value
+    return fields
 
 
-def _check_told_at(known: "Known", said: Mapping[str, Any]) -> None:
-    """Raise `SettingsError` for a call before the report was made, or after now, as DECIDE would refuse it."""
-    from schemas.errors import Invalid
-    from services.review.options import as_options
-    from services.settings import SettingsError
-    from streams.domain.hand_over import check_told_at
-    from streams.domain.moments import Arrival, as_entered
+def _check_told_at(known: Known, fields: Mapping[str, Any]) -> None:
+    """Raise `SettingsError` for a call to the agency that was before its report or is in the future.
 
-    about, told_at = known.latest.undelivered, said.get("told_at")
+    DECIDE would refuse such an outcome.
+    """
+    about, told_at = known.latest.undelivered, fields.get("told_at")
     if about is None or told_at is None:
         return
     try:
         now = datetime.now(UTC)
         check_told_at(told_at, about.reported_at, Arrival.of(now, now))
     except Invalid as invalid:
-        why = as_options(str(invalid), said["decision"])
+        why = as_options(str(invalid), fields["decision"])
         raise SettingsError(f"{why}; this is {as_entered(told_at)}") from None
 
 
 def _agency(text: str) -> dict[str, str]:
-    from services.settings import SettingsError
-
     found = _AGENCY.fullmatch(text)
     if found is None:
         raise SettingsError('--agency is "999 police", "999 ambulance", 101, social-worker or care-team')
@@ -177,24 +181,17 @@ def _agency(text: str) -> dict[str, str]:
 
 
 def _sealed(
-    topics: "Topics", known: "Known", master: bytes, decision: ReviewDecision, said: Mapping[str, str | None]
+    topics: Topics, known: Known, master: bytes, decision: ReviewDecision, entered: Mapping[str, str | None]
 ) -> Any:
-    """Return what staff say, sealed under the key of the review's section; raise `SettingsError` where it has none."""
-    import os
+    """Return what staff entered, sealed under the key of the review's section.
 
-    from pydantic import ValidationError
-
-    from schemas.errors import Invalid
-    from schemas.records import SealedComment
-    from services.review.errors import KeyMissing
-    from services.review.options import as_options
-    from services.settings import SettingsError
-    from streams.domain.sealing import NONCE_BYTES, CannotOpen, seal_comment
-
+    Raises `SettingsError` if it cannot be sealed. If only the name of the person called cannot be sealed, prints a
+    warning and returns None.
+    """
     request = known.latest
     if not known.can_seal or request.section is None or request.disclosure_id is None:
-        # Nothing of a person is known of it, so there is no key to seal under: whom was told stays with the caller.
-        if said["comment"] is not None:
+        # The review is about no known person, so there is no key to seal under: the caller keeps the name.
+        if entered["comment"] is not None:
             raise SettingsError("--comment needs something to be sealed with, and this review has no section")
         typer.echo("confide: whom you told is not kept, nothing here can be sealed: note it elsewhere", err=True)
         return None
@@ -205,7 +202,7 @@ def _sealed(
     if key is None:
         raise SettingsError("what you say cannot be sealed: the person was erased. Leave --comment out")
     try:
-        comment = SealedComment.model_validate(said)
+        comment = SealedComment.model_validate(entered)
     except ValidationError as error:
         raise SettingsError(as_options(str(Invalid.from_validation(error)), decision)) from None
     return seal_comment(
@@ -217,10 +214,8 @@ def _sealed(
     )
 
 
-def _signer(settings: "Settings", staff: str, trained: Sequence[Any]) -> tuple[Any, bytes]:
-    """Return the role and the key of whoever answers."""
-    from services.settings import SettingsError
-
+def _signer(settings: Settings, staff: str, trained: Sequence[Any]) -> tuple[Any, bytes]:
+    """Return the role of the member of staff and the key that signs; raise `SettingsError` if either is missing."""
     on_rota = settings.duty(trained).named(staff)
     if on_rota is None:
         raise SettingsError("--as takes an id of the duty rota")
@@ -230,38 +225,24 @@ def _signer(settings: "Settings", staff: str, trained: Sequence[Any]) -> tuple[A
     return on_rota.role, key
 
 
-def _outcome(known: "Known", said: dict[str, Any]) -> "ReviewOutcome":
-    from pydantic import ValidationError
-
-    from schemas.errors import Invalid
-    from schemas.review_table import REVIEW_TABLE
-    from schemas.reviews import ReviewOutcome
-    from services.review.options import as_options, option_words
-    from services.settings import SettingsError
-    from streams.domain.outcomes import refuse_id_in_conflict
-
+def _outcome(known: Known, fields: dict[str, Any]) -> ReviewOutcome:
     try:
         outcome = ReviewOutcome.model_validate(
-            {"review_id": known.latest.review_id, "decided_at": datetime.now(UTC), "signature": b"", **said}
+            {"review_id": known.latest.review_id, "decided_at": datetime.now(UTC), "signature": b"", **fields}
         )
         REVIEW_TABLE[known.latest.reason].check(outcome)
         refuse_id_in_conflict(outcome, known.latest)
     except Invalid as invalid:
-        ways = " or ".join(option_words(way) for way in REVIEW_TABLE[known.latest.reason].settlings)
-        why = as_options(str(invalid), said["decision"])
-        raise SettingsError(f"{why}. A review of this reason takes: {ways}") from None
+        allowed = " or ".join(option_words(decision) for decision in REVIEW_TABLE[known.latest.reason].settlings)
+        why = as_options(str(invalid), fields["decision"])
+        raise SettingsError(f"{why}. A review of this reason takes: {allowed}") from None
     except ValidationError as error:
-        raise SettingsError(as_options(str(Invalid.from_validation(error)), said["decision"])) from None
+        raise SettingsError(as_options(str(Invalid.from_validation(error)), fields["decision"])) from None
     return outcome
 
 
 @contextmanager
-def _span(known: "Known") -> Iterator[Any]:
-    from opentelemetry import trace
-    from opentelemetry.trace import SpanKind
-
-    from schemas.telemetry import Attribute, Span
-
+def _span(known: Known) -> Iterator[Any]:
     with trace.get_tracer("confide.review").start_as_current_span(
         Span.REVIEW_ANSWER,
         kind=SpanKind.PRODUCER,

@@ -1,4 +1,4 @@
-"""Reads `--fact PATH=VALUE` of `confide review decide`; what cannot be a fact is refused with what is allowed."""
+"""Reads `--fact PATH=VALUE` of `confide review decide`; an error lists what is allowed."""
 
 import re
 from enum import StrEnum
@@ -10,14 +10,14 @@ from services.settings import SettingsError
 
 _AGE = "subject.age"
 _YES_OR_NO = {"true": True, "yes": True, "false": False, "no": False}
-#: Facts that are said in words of a closed set; all others but the age are true or false.
+#: Facts with a closed set of words as values. All others are true or false, except the age.
 _WORDS: dict[str, type[StrEnum]] = {
     "subject.professionals": ProfessionalRole,
     "concerns[N].immediate_danger": ImmediateDanger,
     "concerns[N].timeframe": Timeframe,
     "concerns[N].state": HousingState,
 }
-#: Every fact that may be found out; N is the place of its concern in the disclosure, from 0.
+#: Every fact that staff may give; N is the position of its concern in the disclosure, from 0.
 PATHS = (
     _AGE,
     "subject.professionals",
@@ -25,16 +25,16 @@ PATHS = (
     *(f"safety.{name}" for name in ("says_safe", "contradicted", "unclear")),
     *dict.fromkeys(f"concerns[N].{name}" for model in CONCERNS for name in model.model_fields if name != "kind"),
 )
-_PLACE = re.compile(r"(?<=^concerns\[)(0|[1-9][0-9]{0,2})(?=\])")
+_POSITION = re.compile(r"(?<=^concerns\[)(0|[1-9][0-9]{0,2})(?=\])")
 
 
 def read_fact(text: str) -> dict[str, Any]:
-    """Return the path and the value of one `--fact`; raise `SettingsError` that says what is allowed."""
+    """Return the path and the value of one `--fact`; raise `SettingsError`, which lists what is allowed."""
     path, given, value = text.partition("=")
     if not given:
         raise SettingsError("--fact is PATH=VALUE, such as subject.age=16 or concerns[0].plan=true")
-    fact = _PLACE.sub("N", path)
-    # `concerns[N]` is how all places are written here, and no place.
+    fact = _POSITION.sub("N", path)
+    # `concerns[N]` with the letter N is the notation of this table, and not a path.
     if fact not in PATHS or "[N]" in path:
         raise SettingsError(
             f"--fact takes one of these paths, N being the place of a concern from 0: {', '.join(PATHS)}"

@@ -1,4 +1,4 @@
-"""Reads a time that staff give: by the clock in London, as a length of time, or as ISO 8601 with its offset."""
+"""Reads a time that staff enter: a clock time in London, a length of time, or ISO 8601 with its offset."""
 
 import re
 from contextlib import suppress
@@ -15,12 +15,12 @@ _DAY = timedelta(days=1)
 
 
 def past(option: str, text: str, now: datetime) -> datetime:
-    """Return the time, the last one before `now` where only the clock is given; raise `SettingsError`."""
+    """Return a time before `now`: for a clock time, the last such time. Raises `SettingsError` for any other text."""
     return _read(option, text, now, ahead=False)
 
 
 def future(option: str, text: str, now: datetime) -> datetime:
-    """Return the time, the next one after `now` where only the clock is given; raise `SettingsError`."""
+    """Return a time after `now`: for a clock time, the next such time. Raises `SettingsError` for any other text."""
     return _read(option, text, now, ahead=True)
 
 

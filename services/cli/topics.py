@@ -1,15 +1,20 @@
-"""`confide topics`: the topics as they are declared."""
+"""`confide topics`: applies the declared topics to a Kafka."""
 
 from typing import Annotated
 
 import typer
+
+from infra import broker
+from infra.topics import Action, TopicsError, broker_warnings
+from infra.topics import apply as apply_catalogue
+from schemas.errors import KafkaUnavailable
 
 topics = typer.Typer(help="The topics as they are declared.", no_args_is_help=True)
 
 
 @topics.callback()
 def _group() -> None:
-    # With a callback typer keeps a single verb's name.
+    # Without a callback typer would make its only verb the command itself, without a name.
     pass
 
 
@@ -19,11 +24,6 @@ def apply(
     replication: Annotated[int, typer.Option(min=1, help="Copies of each record, at most as many as brokers.")] = 1,
 ) -> None:
     """Create the topics that are missing and set what differs; safe to repeat."""
-    from infra import broker
-    from infra.topics import Action, TopicsError, broker_warnings
-    from infra.topics import apply as apply_catalogue
-    from schemas.errors import KafkaUnavailable
-
     try:
         bootstrap = broker.find_bootstrap()
         if bootstrap is None:

@@ -1,1 +1,1 @@
-"""The load test: a plan fixed beforehand, a process that sends it on time, one that watches what comes of it."""
+"""The load test: a plan, a process that sends its records on time, and a process that observes the results."""

@@ -1,7 +1,7 @@
-"""The bytes of each record of a plan, cheaply: a disclosure of each shape is written once and cut at what differs.
+"""Encodes the records of a plan cheaply: one disclosure of each shape is encoded, and its identifiers are replaced.
 
-Avro's strings carry their length, so a piece can be put in another's place where both are equally long: every id,
-account, phone and email of a run has the length of its like.
+An Avro string begins with its length. A part of the bytes can therefore be replaced by another of the same length: all
+ids of a run have one length, and so have all its accounts, phones and emails.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,12 @@ from services.load.mix import MALFORMATIONS, ROUTINE, URGENT, WRONG_FIELDS, Malf
 from services.load.plan import Kind, Line, Plan
 from services.sdk.addressing import topic_of
 
-#: Ofcom's numbers for drama, +447700900000 to 900999: no other phone is ever made.
+#: Ofcom's numbers for drama, +447700900000 to 900999: the load test uses no other phone.
 PHONES = 1_000
-_MARK = "mark"
 
 
 class Encoded(NamedTuple):
-    """A record as it is handed to Kafka."""
+    """A record as the producer sends it."""
 
     topic: str
     partition: int
@@ -31,8 +30,8 @@ class Encoded(NamedTuple):
     value: bytes
 
 
-class _Who(NamedTuple):
-    """One person as one service knows them."""
+class _Identifiers(NamedTuple):
+    """The identifiers of one person at one service."""
 
     account: str
     phone: str | None
@@ -45,7 +44,7 @@ class _Template(NamedTuple):
 
 
 class Encoder:
-    """Encodes the records of one plan for topics of so many partitions."""
+    """Encodes the records of one plan, for topics with `partitions` partitions."""
 
     def __init__(self, plan: Plan, partitions: int, *, now: datetime | None = None) -> None:
         self._plan = plan
@@ -55,7 +54,7 @@ class Encoder:
         self._templates: dict[tuple[Kind, int, Service, bool, bool], _Template] = {}
 
     def open_loop(self) -> Iterator[Encoded]:
-        """Yield the records of the open loop in the order they are due."""
+        """Yield the records of the open loop in the order in which they are due."""
         for index in range(len(self._plan.due)):
             yield self._encoded(index, self._plan.line(index))
 
@@ -74,23 +73,23 @@ class Encoder:
                 return self._malformed(index, MALFORMATIONS[line.which], line.service)
 
     def _disclosure(self, index: int, line: Line) -> Encoded:
-        who = self._who(line.person, line.service)
-        template = self._template(line, who)
-        values = [self._plan.ids.of(index), *(value for value in who if value is not None)]
+        identifiers = self._identifiers(line.person, line.service)
+        template = self._template(line, identifiers)
+        values = [self._plan.ids.of(index), *(value for value in identifiers if value is not None)]
         pieces = [template.pieces[0]]
         for value, piece in zip(values, template.pieces[1:], strict=True):
             pieces += (value.encode("ascii"), piece)
         key = disclosure_key(self._plan.ids.of(index))
         return Encoded(template.topic, partition_for(key, self._partitions), key, b"".join(pieces))
 
-    def _template(self, line: Line, who: _Who) -> _Template:
-        which = (line.kind, line.which, line.service, who.phone is not None, who.email is not None)
+    def _template(self, line: Line, identifiers: _Identifiers) -> _Template:
+        which = (line.kind, line.which, line.service, identifiers.phone is not None, identifiers.email is not None)
         found = self._templates.get(which)
         if found is None:
             shape = (URGENT if line.kind is Kind.URGENT else ROUTINE)[line.which]
-            disclosure = validate(self._fields(shape, line.service, self._plan.ids.of(0), who))
+            disclosure = validate(self._fields(shape, line.service, self._plan.ids.of(0), identifiers))
             rest, pieces = encode("Disclosure", disclosure.model_dump()), []
-            for value in (self._plan.ids.of(0), *who):
+            for value in (self._plan.ids.of(0), *identifiers):
                 if value is not None:
                     piece, _, rest = rest.partition(value.encode("ascii"))
                     pieces.append(piece)
@@ -99,24 +98,24 @@ class Encoder:
 
     def _malformed(self, index: int, malformation: Malformation, service: Service) -> Encoded:
         number = self._plan.ids.of(index)
-        fields = self._fields(ROUTINE[0], service, number, self._who(0, service))
+        fields = self._fields(ROUTINE[0], service, number, self._identifiers(0, service))
         whole = validate(fields).model_dump()
         if wrong := WRONG_FIELDS.get(malformation.name):
             whole = wrong(whole)
         value = malformation.breaks(number.encode("ascii"), encode("Disclosure", whole))
         key = number.encode("ascii")
-        # Where nothing can be read, the service's own program has no reason to call it routine.
+        # Half of them go to the urgent topic: the urgency of an unreadable record is unknown.
         return Encoded(disclosures(service, urgent=index % 2 == 0), partition_for(key, self._partitions), key, value)
 
-    def _who(self, person: int, service: Service) -> _Who:
+    def _identifiers(self, person: int, service: Service) -> _Identifiers:
         account = f"{service}:{self._run}-{person:08x}"
         if not self._plan.is_pair(person):
-            return _Who(account, None, None)
+            return _Identifiers(account, None, None)
         if person < PHONES and person % 2:
-            return _Who(account, f"+447700900{person:03d}", None)
-        return _Who(account, None, f"{self._run}-{person:08x}@load.example")
+            return _Identifiers(account, f"+447700900{person:03d}", None)
+        return _Identifiers(account, None, f"{self._run}-{person:08x}@load.example")
 
-    def _fields(self, shape: Shape, service: Service, number: str, who: _Who) -> dict[str, Any]:
+    def _fields(self, shape: Shape, service: Service, number: str, identifiers: _Identifiers) -> dict[str, Any]:
         return {
             **shape.fields,
             "disclosure_id": number,
@@ -124,5 +123,5 @@ class Encoder:
             "channel": {"kind": "thread" if service is Service.FORUM else "sms", "reference": "load"},
             "disclosed_at": self._now,
             "assessment": {**shape.fields["assessment"], "assessed_at": self._now},
-            "subject": {**shape.fields["subject"], **who._asdict()},
+            "subject": {**shape.fields["subject"], **identifiers._asdict()},
         }

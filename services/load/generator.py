@@ -1,4 +1,4 @@
-"""The generator, a process of its own: encodes every record before the first is due, then hands them over on time."""
+"""The generator process: encodes every record before the first one is due, then sends each on time."""
 
 import asyncio
 import gc
@@ -19,16 +19,18 @@ from services.load.plan import Options, Plan
 from services.load.schedule import keep
 from services.settings import Settings
 
-#: Between two hand-overs: at thousands a second a request for each record would take a core, of this and of the broker.
+#: Pause between two sends: with a request for each of thousands of records a second, the generator and the broker would
+#: each need a whole core.
 _PAUSE_SECONDS = 0.005
-_TELL_SECONDS = 0.25
+#: Interval of the messages about progress.
+_REPORT_SECONDS = 0.25
 _BATCH_BYTES = 128 * 1024
-#: Records of the backlog that are under way at once.
-_UNDERWAY = 20_000
+#: Most records of the backlog in flight at once.
+_MOST_IN_FLIGHT = 20_000
 
 
 class Sending:
-    """Hands records to Kafka and counts what became of them."""
+    """Sends records to Kafka and counts acknowledgements and failures."""
 
     def __init__(self, producer: Any, plan: Plan) -> None:
         self._producer = producer
@@ -37,61 +39,61 @@ class Sending:
         self.sent = 0
         self.acknowledged = 0
         self.failed: list[str] = []
-        #: How long after it was due each record was handed over, and acknowledged by Kafka.
+        #: Time from when each record was due until it was sent, and until Kafka acknowledged it.
         self.late, self.acknowledged_after = Latencies(), Latencies()
 
     async def on_time(self, records: list[Encoded], start: float) -> None:
-        """Send the open loop; `start` is by the monotonic clock, which all processes of a machine share."""
+        """Send the open loop from `start`, by the monotonic clock, which all processes of a machine share (seconds)."""
         self._start = start
 
         async def send(first: int, end: int) -> None:
             for index in range(first, end):
                 self.late.record(time.monotonic() - start - self._plan.due[index])
-                result = await self._hand_over(records[index])
-                result.add_done_callback(partial(self._settled, index))
+                result = await self._send(records[index])
+                result.add_done_callback(partial(self._acknowledged, index))
                 self.sent += 1
 
         await keep(self._plan.due, send, start=start, clock=time.monotonic, sleep=asyncio.sleep, pause=_PAUSE_SECONDS)
         await self._producer.flush()
 
     async def as_fast_as_possible(self, records: Iterable[Encoded]) -> int:
-        """Send the backlog, all of it acknowledged once this returns; return how much it was."""
-        underway: list[asyncio.Future[Any]] = []
+        """Send the backlog; return the count of its records once Kafka has acknowledged all of them."""
+        in_flight: list[asyncio.Future[Any]] = []
         count = 0
         for record in records:
-            underway.append(await self._hand_over(record))
+            in_flight.append(await self._send(record))
             count += 1
-            if len(underway) >= _UNDERWAY:
-                await asyncio.gather(*underway)
-                underway.clear()
-                say_filling(count)
-        await asyncio.gather(*underway)
+            if len(in_flight) >= _MOST_IN_FLIGHT:
+                await asyncio.gather(*in_flight)
+                in_flight.clear()
+                report_filling(count)
+        await asyncio.gather(*in_flight)
         return count
 
-    async def _hand_over(self, record: Encoded) -> "asyncio.Future[Any]":
+    async def _send(self, record: Encoded) -> "asyncio.Future[Any]":
         result: asyncio.Future[Any] = await self._producer.send(
             record.topic, record.value, key=record.key, partition=record.partition
         )
         return result
 
-    def _settled(self, index: int, done: "asyncio.Future[Any]") -> None:
+    def _acknowledged(self, index: int, done: "asyncio.Future[Any]") -> None:
         if done.cancelled() or done.exception() is not None:
-            # Only that it failed: whether Kafka has it after all, the reconciliation finds.
+            # Kafka may hold the record nevertheless; the reconciliation finds out.
             self.failed.append(self._plan.ids.of(index))
         else:
             self.acknowledged += 1
             self.acknowledged_after.record(time.monotonic() - self._start - self._plan.due[index])
 
 
-def say_filling(count: int) -> None:
-    """Tell how much of the backlog Kafka has."""
+def report_filling(count: int) -> None:
+    """Report how many records of the backlog Kafka has acknowledged."""
     json_lines.send(filling=count)
 
 
 async def main() -> None:
-    """Be told the plan, fill, be told when to start, send, and tell how it went."""
-    lines = json_lines.messages()
-    task = await json_lines.next_message(lines, "plan")
+    """Receive the plan, send the backlog, receive the start, send the open loop on time, and report the result."""
+    received = json_lines.messages()
+    task = await json_lines.next_message(received, "plan")
     settings = Settings.from_environment()
     plan = Plan(Options.of(task["options"]), task["run"])
     producer: Any = AIOKafkaProducer(
@@ -103,9 +105,10 @@ async def main() -> None:
     )
     await producer.start()
     try:
-        # All four before the start: the first record of a topic would wait for what is known of it.
+        # Fetches the metadata of all four topics before the start; otherwise the first record of a topic waits for it.
         partitions = {
-            len(await producer.partitions_for(str(disclosures(*way)))) for way in product(Service, (True, False))
+            len(await producer.partitions_for(str(disclosures(service, urgent=urgent))))
+            for service, urgent in product(Service, (True, False))
         }
         if len(partitions) != 1:
             raise RuntimeError("the services' topics differ in their partitions")
@@ -113,17 +116,17 @@ async def main() -> None:
         records = list(encoder.open_loop())
         sending = Sending(producer, plan)
         json_lines.send(ready="generator")
-        await json_lines.next_message(lines, "fill")
+        await json_lines.next_message(received, "fill")
         json_lines.send(filled=await sending.as_fast_as_possible(encoder.backlog()))
-        start = float(await json_lines.next_message(lines, "start"))
-        # Nothing that was encoded becomes garbage before the end, so that no collection has to look at it again.
+        start = float(await json_lines.next_message(received, "start"))
+        # Encoded records stay until the end. Frozen, they cost no time in any later collection.
         gc.collect()
         gc.freeze()
-        telling = asyncio.create_task(_tell(sending))
+        reporting = asyncio.create_task(_report(sending))
         try:
             await sending.on_time(records, start)
         finally:
-            telling.cancel()
+            reporting.cancel()
         json_lines.send(
             ended={
                 "sent": sending.sent,
@@ -137,10 +140,10 @@ async def main() -> None:
         await producer.stop()
 
 
-async def _tell(sending: Sending) -> None:
+async def _report(sending: Sending) -> None:
     while True:
         json_lines.send(sent=sending.sent)
-        await asyncio.sleep(_TELL_SECONDS)
+        await asyncio.sleep(_REPORT_SECONDS)
 
 
 if __name__ == "__main__":

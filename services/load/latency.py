@@ -1,4 +1,4 @@
-"""Latencies without lost precision: HDR histograms of microseconds from 1 µs to 1 h, to three digits.
+"""Latencies in HDR histograms: from 1 µs to 1 h, with three digits of precision.
 
 Why hdrhistogram: see decision 0015.
 """
@@ -10,8 +10,8 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 _HIGHEST_MICROSECONDS = 3_600_000_000
 _DIGITS = 3
-#: The percentiles that are told, and those that the picture draws its line through.
-TOLD = (50.0, 90.0, 99.0, 99.9)
+#: The percentiles of the results, and those of the curve in the picture.
+REPORTED = (50.0, 90.0, 99.0, 99.9)
 _CURVE = (0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.75, 99.9, 99.95, 99.99, 100.0)
 
 
@@ -22,25 +22,25 @@ class Latencies:
         self._histogram = HdrHistogram(1, _HIGHEST_MICROSECONDS, _DIGITS)
 
     def record(self, seconds: float) -> None:
-        """Count one; what is below or above the range counts as its edge."""
+        """Count one latency; one outside the range counts as the nearest value in it."""
         self._histogram.record_value(min(max(1, round(seconds * 1e6)), _HIGHEST_MICROSECONDS))
 
     def add(self, other: "Latencies") -> None:
-        """Count all that the other counted."""
-        self._histogram.add(other._histogram)  # noqa: SLF001 - of its own class
+        """Add the counts of another histogram to this one."""
+        self._histogram.add(other._histogram)  # noqa: SLF001 - the same class
 
     @property
     def count(self) -> int:
-        """How many were counted."""
+        """The number of latencies."""
         counted: int = self._histogram.get_total_count()
         return counted
 
-    def percentiles(self, asked: Iterable[float] = TOLD) -> dict[float, float]:
-        """Return the milliseconds that so many of a hundred do not exceed; nothing where none was counted."""
+    def percentiles(self, asked: Iterable[float] = REPORTED) -> dict[float, float]:
+        """Return the given percentiles in milliseconds; an empty dict if there are no latencies."""
         if not self.count:
             return {}
         found = self._histogram.get_percentile_to_value_dict(list(asked))
-        # A bucket's upper edge may lie above the largest value there was.
+        # The upper edge of a bucket can be larger than the largest latency.
         largest = self._histogram.get_max_value()
         return {percentile: min(value, largest) / 1e3 for percentile, value in sorted(found.items())}
 
@@ -48,10 +48,10 @@ class Latencies:
         """Return the count, percentiles and the curve in milliseconds as JSON fields."""
         if not self.count:
             return {"count": 0}
-        told = {f"p{percentile:g}": value for percentile, value in self.percentiles().items()}
+        reported = {f"p{percentile:g}": value for percentile, value in self.percentiles().items()}
         return {
             "count": self.count,
-            **told,
+            **reported,
             "max": self._histogram.get_max_value() / 1e3,
             "mean": self._histogram.get_mean_value() / 1e3,
             "curve": [list(point) for point in self.percentiles(_CURVE).items()],

@@ -1,6 +1,6 @@
-"""What people say and what is broken, all invented: shapes of disclosures with their weights, and malformations.
+"""Invented content of the load test: shapes of disclosures with their weights, and malformations.
 
-No shape holds anything that identifies; who it is about comes from the plan (`services.load.encoding`).
+A shape holds no identifier; the plan says which person a disclosure is about (`services.load.encoding`).
 """
 
 import random
@@ -20,7 +20,7 @@ _RULED_OUT = {"position_of_trust": False, "contact_with_young_people": False, "c
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A disclosure without its id, times and identifiers; `weight` says how often it comes beside its like."""
+    """A disclosure without its id, times and identifiers; `weight` is its relative frequency among its kind."""
 
     weight: int
     fields: Mapping[str, Any]
@@ -73,7 +73,8 @@ def _abuse(danger: str) -> dict[str, Any]:
     return {"kind": "abuse", "ongoing": True, **_RULED_OUT, "immediate_danger": danger}
 
 
-#: Some immediate-risk fact is not ruled out; most were confirmed and are told to 999, the others wait for a person.
+#: Disclosures with an immediate-risk fact that is not ruled out. Most are confirmed and reported to 999; the others
+#: open a review.
 URGENT = Shapes(
     (
         _shape(4, _suicide("immediate", plan=True), _LEAD, "A plan to end their life tonight, at home alone.", age=17),
@@ -96,7 +97,7 @@ URGENT = Shapes(
     )
 )
 
-#: Every immediate-risk fact is ruled out; most stays confidential.
+#: Disclosures whose immediate-risk facts are all ruled out. Most stay confidential.
 ROUTINE = Shapes(
     (
         _shape(30, _suicide("none", plan=False), _SUPERVISOR, "Passing thoughts, no plan; says they are safe.", age=22),
@@ -153,14 +154,14 @@ ROUTINE = Shapes(
 
 @dataclass(frozen=True, slots=True)
 class Malformation:
-    """One way in which a record can be broken: made of its id and a whole disclosure under that id."""
+    """A kind of malformed record, made from an id and the bytes of a whole disclosure with that id."""
 
     name: str
     breaks: Callable[[bytes, bytes], bytes]
 
 
-#: Each keeps the id readable in its bytes, by which the record is found again among the rejected ones. The last two
-#: change fields of a whole record before it is written, and so need no bytes broken.
+#: Each keeps the id readable in its bytes, by which the observer finds the record among the rejected ones. The last two
+#: change fields before the record is encoded (`WRONG_FIELDS`), and leave the bytes as they are.
 MALFORMATIONS = (
     Malformation("no Avro at all", lambda number, _: b'{"disclosure_id": "' + number),
     Malformation("of an unknown schema", lambda number, _: b"\xc3\x01" + b"\x00" * 8 + number),
@@ -170,7 +171,7 @@ MALFORMATIONS = (
     Malformation("without a concern", lambda _, whole: whole),
 )
 
-#: What the fields of a malformation by its name are instead.
+#: Functions that change the fields of a record, by the name of the malformation.
 WRONG_FIELDS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "without an identifier": lambda fields: {
         **fields,

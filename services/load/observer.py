@@ -1,4 +1,4 @@
-"""The observer, a process of its own: sees what a read_committed reader sees, and when, and reconciles it by id."""
+"""The observer process: reads the topics with read_committed, takes the time of each record, and reconciles by id."""
 
 import asyncio
 import time
@@ -21,39 +21,39 @@ from services.load.reconciliation import Reconciliation, Stage
 from services.settings import Settings
 from streams.runtime import fetcher_patch
 
-#: How often the lag is sampled, and how often the latencies so far are told, which takes looking through them all.
+#: Interval of the samples of the lag (seconds). Percentiles take time: only every fourth sample comes with latencies.
 SAMPLE_SECONDS = 0.25
 _LATENCY_EVERY = 4
 _OUTCOMES = (str(TopicName.DECISIONS), str(TopicName.DELIVERIES), *(str(entry.reports) for entry in AGENCIES.values()))
 _REJECTED = tuple(topic for name in CATALOGUE if (topic := rejected(name)) in CATALOGUE)
-#: A record may be seen so much later than it could be read: while a request for others is at the broker.
+#: Longest fetch request for outcomes (ms). A record may be seen this much late, while a request waits at the broker.
 _PROMPT_MILLISECONDS = 10
-#: Nobody waits for rejected ones to the millisecond: asked for seldom, the broker is left to what is measured.
+#: Longest fetch request for rejected records (ms). They have no latency, and few requests leave the broker undisturbed.
 _SELDOM_MILLISECONDS = 500
 _MOST_AT_ONCE = 5_000
 _URGENCIES = (Kind.URGENT, Kind.ROUTINE)
 
 
 class Observer:
-    """What is known so far, and the latencies by stage and urgency."""
+    """The reconciliation of a plan so far, the latencies by stage and urgency, and the samples of the lag."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._start = float("inf")
         self.reconciliation = Reconciliation(plan, self._seen)
         self._latencies = {(stage, kind): Latencies() for stage in Stage for kind in _URGENCIES}
-        #: Seconds from the start, due, decided, and decided of the backlog.
+        #: Each sample: seconds from the start; disclosures due, decided, and decided of the backlog.
         self.samples: list[tuple[float, int, int, int]] = []
         self._last_decided_at = 0.0
-        #: Records that could not be read and were passed over.
+        #: Count of records that could not be read and were passed over.
         self.passed_over = 0
 
     def begin(self, start: float) -> None:
-        """Count from `start`, by the monotonic clock."""
+        """Measure latencies from `start`, by the monotonic clock (seconds)."""
         self._start = start
 
     def take(self, record: Any, at: float) -> None:
-        """Take one record that could be read at `at`."""
+        """Take one record that was read at `at`, by the monotonic clock (seconds)."""
         if record.topic not in _OUTCOMES:
             self.reconciliation.rejection(record.value or b"")
             return
@@ -65,7 +65,7 @@ class Observer:
         self._take(name, fields, at)
 
     def sample(self, now: float) -> dict[str, Any]:
-        """Keep the lag as it is now and return it."""
+        """Sample the lag, keep the sample, and return it as JSON fields."""
         elapsed = now - self._start
         taken = self.reconciliation
         due = self._plan.due_by(elapsed)
@@ -79,12 +79,12 @@ class Observer:
         }
 
     def so_far(self) -> dict[str, dict[str, float]]:
-        """Return the median and the 99th percentile of the stages, in milliseconds."""
+        """Return the median and the 99th percentile of each stage, in milliseconds."""
         found = {}
         for stage in Stage:
-            told = self._all(stage).percentiles((50.0, 99.0))
-            if told:
-                found[stage.value] = {"p50": told[50.0], "p99": told[99.0]}
+            percentiles = self._all(stage).percentiles((50.0, 99.0))
+            if percentiles:
+                found[stage.value] = {"p50": percentiles[50.0], "p99": percentiles[99.0]}
         return found
 
     def result(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Observer:
                     fields["disclosure_id"],
                     person=fields["person"],
                     outcome=Outcome(fields["outcome"]),
-                    agencies=[told["agency"] for told in fields["agencies"]],
+                    agencies=[entry["agency"] for entry in fields["agencies"]],
                     caused_by=CausedBy(fields["caused_by"]),
                     at=at,
                 )
@@ -141,9 +141,9 @@ class Observer:
 
 
 async def main() -> None:
-    """Be told the plan, stand at the end of the topics, be told the start, observe until told to finish."""
-    lines = json_lines.messages()
-    task = await json_lines.next_message(lines, "plan")
+    """Receive the plan, seek to the end of the topics, receive the start, observe until `finish`, report the result."""
+    received = json_lines.messages()
+    task = await json_lines.next_message(received, "plan")
     plan = Plan(Options.of(task["options"]), task["run"])
     bootstrap = Settings.from_environment().bootstrap
     await _refuse_missing_topics(bootstrap)
@@ -154,32 +154,32 @@ async def main() -> None:
         refusals = await stack.enter_async_context(_reader(bootstrap, _REJECTED, _SELDOM_MILLISECONDS))
         reading = [asyncio.create_task(_read(consumer, observer)) for consumer in (outcomes, refusals)]
         json_lines.send(ready="observer")
-        telling = asyncio.create_task(_tell(observer))
-        ending = asyncio.create_task(_until_finish(lines, observer))
-        # Whatever fails first is raised: an observer that has stopped reading must not look as if nothing came.
-        done, _ = await asyncio.wait((*reading, telling, ending), return_when=asyncio.FIRST_COMPLETED)
-        for each in (*reading, telling, ending):
+        reporting = asyncio.create_task(_report(observer))
+        ending = asyncio.create_task(_until_finish(received, observer))
+        # The first error is raised: otherwise an observer that no longer reads would report its records as missing.
+        done, _ = await asyncio.wait((*reading, reporting, ending), return_when=asyncio.FIRST_COMPLETED)
+        for each in (*reading, reporting, ending):
             each.cancel()
         for each in done:
             each.result()
     json_lines.send(result=observer.result())
 
 
-async def _until_finish(lines: AsyncIterator[dict[str, Any]], observer: Observer) -> None:
-    observer.begin(float(await json_lines.next_message(lines, "start")))
-    await json_lines.next_message(lines, "finish")
+async def _until_finish(received: AsyncIterator[dict[str, Any]], observer: Observer) -> None:
+    observer.begin(float(await json_lines.next_message(received, "start")))
+    await json_lines.next_message(received, "finish")
 
 
-async def _tell(observer: Observer) -> None:
-    # Kept to a beat of its own, so that samples do not drift apart by what telling takes.
-    beat, told = time.monotonic(), 0
+async def _report(observer: Observer) -> None:
+    # The next time is computed from the one before, so that the time that a report takes does not delay later samples.
+    next_at, reported = time.monotonic(), 0
     while True:
         json_lines.send(observed=observer.sample(time.monotonic()))
-        if told % _LATENCY_EVERY == 0:
+        if reported % _LATENCY_EVERY == 0:
             json_lines.send(latency=observer.so_far())
-        told += 1
-        beat += SAMPLE_SECONDS
-        await asyncio.sleep(max(0.0, beat - time.monotonic()))
+        reported += 1
+        next_at += SAMPLE_SECONDS
+        await asyncio.sleep(max(0.0, next_at - time.monotonic()))
 
 
 async def _read(consumer: Any, observer: Observer) -> None:
@@ -193,8 +193,8 @@ async def _read(consumer: Any, observer: Observer) -> None:
 
 @asynccontextmanager
 async def _reader(bootstrap: str, topics: tuple[str, ...], milliseconds: int) -> AsyncIterator[Any]:
-    """Give a consumer that stands at the present end of all partitions of the topics."""
-    # Without a group all partitions of the topics are this consumer's.
+    """Yield a consumer at the current end of all partitions of the topics."""
+    # Without a consumer group, this consumer reads all partitions of the topics.
     consumer: Any = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=bootstrap,
@@ -215,7 +215,7 @@ async def _reader(bootstrap: str, topics: tuple[str, ...], milliseconds: int) ->
 
 
 async def _refuse_missing_topics(bootstrap: str) -> None:
-    # A consumer of a topic that does not exist waits for it 40 s, and its error does not name it.
+    # A consumer waits 40 s for a topic that does not exist, and its error does not name the topic.
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:

@@ -1,4 +1,4 @@
-"""The picture of a load test: latencies on an axis of percentiles, throughput and lag over time."""
+"""Draws a load test: latencies by percentile, and throughput and lag over time."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,14 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 _INCHES = (11.0, 4.5)
 _COLOURS = {"decision": "#3b6ea5", "report": "#c47f17", "acknowledgement": "#3f7f4c"}
 _TICKS = (50.0, 90.0, 99.0, 99.9, 99.99)
+#: Smallest distance from 100 % that the axis shows.
 _LAST = 0.001
 
 
 def draw(path: Path, result: Mapping[str, Any]) -> None:
-    """Draw the last window of what `results.fields` gave; the file's ending says which kind of picture."""
+    """Draw the last window of the result of `results.fields`; the suffix of the path selects the format."""
     window = result["windows"][-1]
-    # Text stays text: the picture can be searched, and is small.
+    # Text stays text in an SVG file: it can be searched, and the file is small.
     with mpl.rc_context({"svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=_INCHES, layout="constrained")
         latencies, flow = figure.subplots(1, 2)
@@ -75,7 +76,7 @@ def _draw_flow(axes: Any, window: Mapping[str, Any]) -> None:
 
 
 def _rates(samples: list[list[float]], column: int) -> tuple[list[float], list[float]]:
-    """Return times and records a second, each over about a second of samples."""
+    """Return times and records per second, each measured over about one second of samples."""
     times, rates = [], []
     before = samples[0] if samples else []
     for sample in samples[1:]:

@@ -1,4 +1,4 @@
-"""Every id accounted for: what each record of a plan must come to, what came, and what is missing or doubled."""
+"""Reconciles a plan with the records that were read: each id that is missing, repeated or wrong is a fault."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from services.load.plan import Kind, Plan
 
 
 class Stage(StrEnum):
-    """What a latency is taken to, from the time the disclosure was due."""
+    """The ends of a latency, which begins when the disclosure is due."""
 
     DECISION = "decision"
     REPORT = "report"
@@ -18,7 +18,7 @@ class Stage(StrEnum):
 
 
 class Fault(StrEnum):
-    """What can be wrong with an id: of a disclosure down to those of decisions, and of reports at the end."""
+    """What can be wrong with an id: first of disclosures, then of decisions, then of reports."""
 
     UNDECIDED = "disclosures without a decision"
     DECIDED_AGAIN = "disclosures with more than one decision"
@@ -35,13 +35,13 @@ class Fault(StrEnum):
     ACKNOWLEDGED_AGAIN = "reports that were acknowledged more than once"
 
 
-#: Takes a latency's end: the stage, the record's index, and when it was seen (by the clock, in seconds).
+#: Is called at the end of a latency: the stage, the index of the record, and the time by the monotonic clock (seconds).
 Seen = Callable[[Stage, int, float], None]
 
 
 @dataclass(slots=True)
 class _Delivery:
-    """How one report fared at its agency."""
+    """The delivery of one report to its agency."""
 
     acknowledgements: int = 0
     acknowledged_at: float = 0.0
@@ -50,13 +50,13 @@ class _Delivery:
 
 
 @dataclass(slots=True)
-class _Telling:
-    """What one decision is to tell one agency, from whichever side it was first heard of."""
+class _ExpectedReport:
+    """The report of one decision to one agency. Either the decision or the report may be read first."""
 
     decision_id: str
-    #: Of the disclosure, once the decision was read.
+    #: Index of the disclosure; None until the decision is read.
     index: int | None = None
-    #: Whether the decision is the first on its disclosure; what a review or a case adds later has no latency.
+    #: Whether the decision is the first on its disclosure. Later decisions, by a review or a case, have no latency.
     first: bool = True
     report_id: str | None = None
     reported_at: float = 0.0
@@ -64,7 +64,7 @@ class _Telling:
 
 
 class Reconciliation:
-    """Takes what is read in any order: topics are read side by side, so that a report may come before its decision."""
+    """Takes records in any order: topics are read in parallel, so that a report may be read before its decision."""
 
     def __init__(self, plan: Plan, seen: Seen) -> None:
         self._plan = plan
@@ -73,13 +73,13 @@ class Reconciliation:
         self._decisions = bytearray(len(plan))
         self._rejections = bytearray(self._open_loop)
         self._later: set[str] = set()
-        self._tellings: dict[tuple[str, str], _Telling] = {}
-        self._reports: dict[str, _Telling] = {}
+        self._expected: dict[tuple[str, str], _ExpectedReport] = {}
+        self._reports: dict[str, _ExpectedReport] = {}
         self._deliveries: dict[str, _Delivery] = {}
         self._persons: dict[int, str] = {}
         self._people: dict[str, int] = {}
         self._found: dict[Fault, list[str]] = {}
-        #: Disclosures of the open loop and of the backlog that have their decision, and malformed records rejected.
+        #: Decided disclosures of the open loop and of the backlog, and rejected malformed records.
         self.decided = 0
         self.backlog_decided = 0
         self.rejected = 0
@@ -96,7 +96,7 @@ class Reconciliation:
         caused_by: CausedBy,
         at: float,
     ) -> None:
-        """Take a decision; those on disclosures of other runs are not ours."""
+        """Take a decision; decisions on disclosures of other runs are ignored."""
         index = self._plan.ids.index(disclosure_id)
         if index is None:
             return
@@ -109,24 +109,24 @@ class Reconciliation:
             self._later.add(decision_id)
         if outcome.is_reported:
             for agency in agencies:
-                telling = self._tellings.setdefault((decision_id, agency), _Telling(decision_id))
-                telling.index, telling.first = index, first
-                self._time(telling)
+                expected = self._expected.setdefault((decision_id, agency), _ExpectedReport(decision_id))
+                expected.index, expected.first = index, first
+                self._time(expected)
 
     def report(self, report_id: str, decision_id: str, agency: str, disclosures: Sequence[str], at: float) -> None:
-        """Take a report; one that rests on no disclosure of this run is not ours."""
+        """Take a report; reports without a disclosure of this run are ignored."""
         if not any(self._plan.ids.index(disclosure_id) is not None for disclosure_id in disclosures):
             return
-        telling = self._tellings.setdefault((decision_id, agency), _Telling(decision_id))
-        if telling.report_id is not None:
+        expected = self._expected.setdefault((decision_id, agency), _ExpectedReport(decision_id))
+        if expected.report_id is not None:
             self._fault(Fault.REPORTED_AGAIN, decision_id)
             return
-        telling.report_id, telling.reported_at = report_id, at
-        self._reports[report_id] = telling
-        self._time(telling)
+        expected.report_id, expected.reported_at = report_id, at
+        self._reports[report_id] = expected
+        self._time(expected)
 
     def delivery(self, report_id: str, state: DeliveryState, at: float) -> None:
-        """Take a step in the life of a report."""
+        """Take a change of state of a report."""
         if state is DeliveryState.FAILED:
             self._deliveries.setdefault(report_id, _Delivery()).failed = True
         elif state is DeliveryState.ACKNOWLEDGED:
@@ -138,7 +138,7 @@ class Reconciliation:
                     self._time(self._reports[report_id])
 
     def rejection(self, value: bytes) -> None:
-        """Take the original bytes of a rejected record; those without an id of this run are not ours."""
+        """Take the original bytes of a rejected record; bytes without an id of this run are ignored."""
         index = self._plan.ids.within(value)
         if index is None:
             return
@@ -152,7 +152,7 @@ class Reconciliation:
             self.rejected += 1
 
     def is_settled(self) -> bool:
-        """Return whether nothing more is to be expected: of the backlog only where it is to be drained."""
+        """Return whether all expected records were read; the backlog counts only if it is to be drained."""
         options = self._plan.options
         return (
             self.decided >= len(self._plan.originals)
@@ -162,7 +162,7 @@ class Reconciliation:
         )
 
     def faults(self) -> dict[Fault, list[str]]:
-        """Return the ids of all that is missing or doubled; of a backlog what is missing only where it is drained."""
+        """Return the ids of all faults. An undecided disclosure of the backlog is a fault only if it is drained."""
         faults = {fault: list(ids) for fault, ids in self._found.items()}
         for found in (self._unanswered(), self._unfinished(), self._unfounded()):
             for fault, number in found:
@@ -170,7 +170,7 @@ class Reconciliation:
         return faults
 
     def counts(self) -> Mapping[str, int]:
-        """Return what came: decisions, reports and how they ended, rejected records, persons."""
+        """Return the counts of decisions, reports, their ends, rejected records and persons."""
         ended = [self._deliveries[report_id] for report_id in self._reports if report_id in self._deliveries]
         return {
             "decided": self.decided,
@@ -203,20 +203,20 @@ class Reconciliation:
             elif self._people.setdefault(person, invented) != invented:
                 self._fault(Fault.JOINED, disclosure_id)
 
-    def _time(self, telling: _Telling) -> None:
-        """Take the latencies that are known now: both sides of each have to be read first."""
-        if telling.index is None or telling.report_id is None:
+    def _time(self, expected: _ExpectedReport) -> None:
+        """Take the latencies of a report that are known now: both its decision and the report must have been read."""
+        if expected.index is None or expected.report_id is None:
             return
-        counts = telling.first and telling.index < self._open_loop
-        if not telling.timed:
-            telling.timed = True
+        counts = expected.first and expected.index < self._open_loop
+        if not expected.timed:
+            expected.timed = True
             if counts:
-                self._seen(Stage.REPORT, telling.index, telling.reported_at)
-        delivery = self._deliveries.get(telling.report_id)
+                self._seen(Stage.REPORT, expected.index, expected.reported_at)
+        delivery = self._deliveries.get(expected.report_id)
         if delivery is not None and delivery.acknowledgements and not delivery.timed:
             delivery.timed = True
             if counts:
-                self._seen(Stage.ACKNOWLEDGEMENT, telling.index, delivery.acknowledged_at)
+                self._seen(Stage.ACKNOWLEDGEMENT, expected.index, delivery.acknowledged_at)
 
     def _unanswered(self) -> Iterator[tuple[Fault, str]]:
         for index in range(self._open_loop):
@@ -230,20 +230,20 @@ class Reconciliation:
                     yield Fault.UNDECIDED, self._plan.ids.of(index)
 
     def _unfinished(self) -> Iterator[tuple[Fault, str]]:
-        for telling in self._tellings.values():
-            if telling.index is None or (telling.index >= self._open_loop and not self._plan.options.drain):
+        for expected in self._expected.values():
+            if expected.index is None or (expected.index >= self._open_loop and not self._plan.options.drain):
                 continue
-            if telling.report_id is None:
-                yield Fault.UNREPORTED, telling.decision_id
+            if expected.report_id is None:
+                yield Fault.UNREPORTED, expected.decision_id
                 continue
-            delivery = self._deliveries.get(telling.report_id)
+            delivery = self._deliveries.get(expected.report_id)
             if delivery is None or not (delivery.acknowledgements or delivery.failed):
-                yield Fault.UNENDED, telling.report_id
+                yield Fault.UNENDED, expected.report_id
 
     def _unfounded(self) -> Iterator[tuple[Fault, str]]:
-        for telling in self._tellings.values():
-            if telling.index is None:
-                yield Fault.UNASKED, telling.report_id or telling.decision_id
+        for expected in self._expected.values():
+            if expected.index is None:
+                yield Fault.UNASKED, expected.report_id or expected.decision_id
         for report_id in self._reports:
             if report_id in self._deliveries and self._deliveries[report_id].acknowledgements > 1:
                 yield Fault.ACKNOWLEDGED_AGAIN, report_id

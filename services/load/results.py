@@ -1,4 +1,4 @@
-"""What a load test leaves: `load.json`, and the same in a few lines."""
+"""The results of a load test: `load.json`, and a summary of a few lines."""
 
 import json
 import os
@@ -17,13 +17,13 @@ from services.load.window import Window
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search for the highest flat rate came to, in records a second; None where nothing was flat."""
+    """The highest flat rate that a search found, in records per second; None if a window was not settled in time."""
 
     highest: float | None
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were taken on."""
+    """Return the machine on which the test ran."""
     return {
         "cores": os.cpu_count(),
         "python": platform.python_version(),
@@ -61,12 +61,12 @@ def window_fields(window: Window) -> dict[str, Any]:
     }
 
 
-def fields(windows: Sequence[Window], found: SearchResult | None, surroundings: Mapping[str, Any]) -> dict[str, Any]:
+def fields(windows: Sequence[Window], found: SearchResult | None, deployment: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole test as JSON fields."""
     return {
         "made_at": datetime.now(UTC).isoformat(),
         "machine": machine(),
-        "house": dict(surroundings),
+        "house": dict(deployment),
         "search": None
         if found is None
         else {
@@ -84,25 +84,25 @@ def leave(out: Path, result: Mapping[str, Any]) -> None:
 
 
 def lines(window: Window) -> list[str]:
-    """Return what a window came to, a line each."""
+    """Return the summary of a window, as lines."""
     options, observed = window.options, window.observed
     counts = observed["reconciliation"]["counts"]
-    told = [
+    summary = [
         f"{options.rate:,.0f}/s {options.arrivals} for {options.seconds:g} s: {_counted(window.sender, ('sent',))}, "
         + _counted(counts, ("decided", "reports", "acknowledged", "failed", "rejected")),
         f"lag {'flat' if window.is_flat() else 'not flat'}: {window.slope():+.1f} records each second",
     ]
     if options.backlog:
-        told.append(_backlog(window))
+        summary.append(_backlog(window))
     for stage in Stage:
-        told += [
+        summary += [
             f"to {stage}, {kind}: {_percentiles(taken)} ({taken['count']:,})"
             for kind in ("urgent", "routine", "all")
             if (taken := observed["latency"][stage.value][kind])["count"]
         ]
     if (late := window.sender["late"]).get("count"):
-        told.append(f"handed over after it was due: {_percentiles(late)}")
-    return told
+        summary.append(f"handed over after it was due: {_percentiles(late)}")
+    return summary
 
 
 def _backlog(window: Window) -> str:

@@ -1,8 +1,8 @@
-"""When each record is due, decided beforehand, and the loop that keeps to it however long a send takes.
+"""The schedule of a load test, fixed before it starts, and the loop that keeps to it.
 
-An open loop: the people who disclose do not wait for one another. Whatever the house, the broker or this sender do, the
-next record is due when the schedule says, and latency counts from there; a sender that waited for answers would leave
-out just those records that had to wait (coordinated omission).
+It is an open loop: people who disclose do not wait for one another. The next record is due at its time in the schedule,
+even if the workers, the broker or this sender are slow, and its latency begins then. A sender that waited for answers
+would leave out the very records that had to wait (coordinated omission).
 """
 
 import random
@@ -13,11 +13,11 @@ from enum import StrEnum
 
 
 class Arrivals(StrEnum):
-    """How far apart records are due."""
+    """The distribution of the times between two records."""
 
-    #: All the same.
+    #: Equal times.
     STEADY = "steady"
-    #: As independent people come: exponentially distributed.
+    #: Exponentially distributed times, as between independent people.
     POISSON = "poisson"
 
 
@@ -27,7 +27,7 @@ def schedule(arrivals: Arrivals, *, rate: float, seconds: float, seed: int) -> "
         case Arrivals.STEADY:
             return array("d", (number / rate for number in range(int(rate * seconds))))
         case Arrivals.POISSON:
-            chance = random.Random(f"arrivals {seed}")  # noqa: S311 - repeatable, guards nothing
+            chance = random.Random(f"arrivals {seed}")  # noqa: S311 - repeatable, not a secret
             due = array("d")
             at = chance.expovariate(rate)
             while at < seconds:
@@ -45,10 +45,10 @@ async def keep(
     sleep: Callable[[float], Awaitable[None]],
     pause: float = 0.0,
 ) -> None:
-    """Call `send(first, end)` for the records that have come due since, until all are sent.
+    """Call `send(first, end)` for the records that have become due since the last call, until all are sent.
 
-    `start` is by the clock, in seconds. Between two sends are at least `pause` seconds, so that many records a second
-    make few requests. What came due while a send took its time is handed over at once after it.
+    `start` is a time of `clock`, in seconds. Two sends are at least `pause` seconds apart, so that many records per
+    second need few requests. Records that become due during a send are sent right after it.
     """
     first, paused_until = 0, 0.0
     while first < len(due):

@@ -1,21 +1,21 @@
-"""The highest rate at which the lag stays flat: rates are tried in windows, doubled first, then halved between."""
+"""Searches the highest rate with a flat lag: tries rates in windows, first by doubling, then by narrowing the range."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-#: What is left out at the beginning of a window: the lag has to grow to what a batch takes before it can be flat.
+#: Part of a window that is left out at its beginning: there the lag grows to the size of a batch at any rate.
 WARM_UP = 0.2
-#: The most of the arriving records that may stay behind, second by second, where the lag still counts as flat.
+#: The lag is flat if at most this part of the records that arrive in a second adds to it.
 FLAT = 0.02
-#: The highest rate is known to this part of itself.
+#: Relative precision of the highest rate.
 PRECISION = 0.1
 _LOWEST = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Disclosures that are due and have no decision, at a time in seconds from the start of the window."""
+    """The number of disclosures that are due and not decided, at a time in seconds from the start of the window."""
 
     at: float
     records: int
@@ -26,7 +26,7 @@ class NoFlatRate(Exception):
 
 
 def slope(lags: Sequence[Lag], seconds: float) -> float:
-    """Return by how many records the lag grows each second: least squares over the window but for its beginning."""
+    """Return the growth of the lag in records per second: least squares over the window without its beginning."""
     points = [(lag.at, lag.records) for lag in lags if WARM_UP * seconds <= lag.at <= seconds]
     if len(points) < 2:
         raise ValueError("a slope needs two samples of the lag")
@@ -37,7 +37,7 @@ def slope(lags: Sequence[Lag], seconds: float) -> float:
 
 
 def is_flat(lags: Sequence[Lag], *, rate: float, seconds: float) -> bool:
-    """Return whether less than `FLAT` of what arrives stays behind."""
+    """Return whether the lag grows by at most `FLAT` of the rate."""
     return slope(lags, seconds) <= FLAT * rate
 
 

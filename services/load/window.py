@@ -1,4 +1,4 @@
-"""One window of the load test: starts generator and observer, gives both the plan and the start, waits for the end."""
+"""Runs one window of the load test: starts generator and observer, sends both the plan and the start, and waits."""
 
 import asyncio
 import json
@@ -15,9 +15,9 @@ from services.load.json_lines import LINE_LIMIT
 from services.load.plan import Options
 from services.load.search import Lag, is_flat, slope
 
-#: From telling the start to the start, so that both parts have heard of it (seconds).
+#: Time from the message with the start to the start itself, so that both parts receive it before (seconds).
 _AHEAD_SECONDS = 0.5
-#: How long nothing more may come once all is reconciled, before it is believed: a doubled record would show.
+#: Wait after everything is reconciled (seconds): a record that is written twice would appear in this time.
 _QUIET_SECONDS = 1.5
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 10.0
@@ -29,7 +29,7 @@ class PartLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the window is; `elapsed` None before its start, latencies in milliseconds by stage."""
+    """Progress of a window. `elapsed` is None before its start; latencies are in milliseconds, by stage."""
 
     options: Options
     elapsed: float | None
@@ -42,31 +42,31 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where a window runs: the environment and log folder of its parts, and what binds them to this process."""
+class WindowEnvironment:
+    """Environment of a window: variables, log folder and command prefix of its two processes, hooks and limit."""
 
-    environment: Mapping[str, str]
+    variables: Mapping[str, str]
     logs: Path
-    #: What comes before the interpreter on the parts' command lines.
-    bound: Sequence[str] = ()
-    #: Called several times a second; raises what ends the window early.
+    #: Arguments before the interpreter in the command lines of the two processes.
+    command_prefix: Sequence[str] = ()
+    #: Called several times per second; its errors end the window early.
     check: Callable[[], None] = lambda: None
-    #: Awaited between the backlog and the open loop.
-    filled: Callable[[], Awaitable[None]] | None = None
-    #: How long answers may take after the last record was due, in seconds.
+    #: Awaited after the backlog is sent and before the open loop starts.
+    backlog_filled: Callable[[], Awaitable[None]] | None = None
+    #: How long answers may take after the last record is due (seconds).
     settle_seconds: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What one window came to."""
+    """The results of one window."""
 
     options: Options
     run: str
-    #: As `Observer.result` and the end of the generator give them.
+    #: The result of `Observer.result`, and the last message of the generator.
     observed: dict[str, Any]
     sender: dict[str, Any]
-    #: Seconds from the start until everything was reconciled; None where it was not in time.
+    #: Seconds from the start until everything was reconciled; None if that took longer than the limit.
     settled_after: float | None
 
     def lags(self) -> list[Lag]:
@@ -74,7 +74,7 @@ class Window:
         return [Lag(at, due - decided) for at, due, decided, _ in self.observed["samples"]]
 
     def slope(self) -> float:
-        """Return by how many records the lag grew each second."""
+        """Return the growth of the lag in records per second."""
         return slope(self.lags(), self.options.seconds)
 
     def is_flat(self) -> bool:
@@ -82,7 +82,7 @@ class Window:
         return is_flat(self.lags(), rate=self.options.rate, seconds=self.options.seconds)
 
     def faults(self) -> dict[str, int]:
-        """Return how many ids are missing or doubled, by what is wrong with them."""
+        """Return the number of ids for each kind of fault."""
         faults = {each["what"]: len(each["ids"]) for each in self.observed["reconciliation"]["faults"].values()}
         if self.observed["passed_over"]:
             faults["records that could not be read"] = self.observed["passed_over"]
@@ -91,64 +91,64 @@ class Window:
         return faults
 
 
-async def measure(options: Options, surroundings: Surroundings, show: Callable[[Progress], None]) -> Window:
-    """Run one window; raise `PartLost` where a part of it ends early."""
+async def measure(options: Options, environment: WindowEnvironment, show: Callable[[Progress], None]) -> Window:
+    """Run one window; raise `PartLost` if the generator or the observer ends early."""
     run = secrets.token_hex(6)
     task = {"plan": {"options": options.fields(), "run": run}}
-    async with _part("observer", surroundings) as observer, _part("generator", surroundings) as generator:
-        observer.tell(task)
-        generator.tell(task)
-        view = _Watch(options, observer, generator, surroundings.check, show)
-        # Observer first: what is sent before it stands at the topics' ends, it would not see.
-        await view.until(lambda: observer.has("ready") and generator.has("ready"))
-        generator.tell({"fill": True})
-        await view.until(lambda: generator.has("filled"))
-        if surroundings.filled is not None:
-            await surroundings.filled()
+    async with _part("observer", environment) as observer, _part("generator", environment) as generator:
+        observer.send(task)
+        generator.send(task)
+        watch = _Watch(options, observer, generator, environment.check, show)
+        # The generator starts to send when the observer is ready: the observer reads from the end of the topics.
+        await watch.until(lambda: observer.has("ready") and generator.has("ready"))
+        generator.send({"fill": True})
+        await watch.until(lambda: generator.has("filled"))
+        if environment.backlog_filled is not None:
+            await environment.backlog_filled()
         start = time.monotonic() + _AHEAD_SECONDS
         for part in (observer, generator):
-            part.tell({"start": start})
-        view.start = start
-        await view.until(lambda: generator.has("ended"))
-        limit = max(start + options.seconds, time.monotonic()) + surroundings.settle_seconds
-        await view.until(lambda: view.observed("settled", False) or time.monotonic() > limit)
-        settled_after = time.monotonic() - start if view.observed("settled", False) else None
+            part.send({"start": start})
+        watch.start = start
+        await watch.until(lambda: generator.has("ended"))
+        limit = max(start + options.seconds, time.monotonic()) + environment.settle_seconds
+        await watch.until(lambda: watch.observed("settled", False) or time.monotonic() > limit)
+        settled_after = time.monotonic() - start if watch.observed("settled", False) else None
         await asyncio.sleep(_QUIET_SECONDS)
-        observer.tell({"finish": True})
-        await view.until(lambda: observer.has("result"))
-        return Window(options, run, observer.heard["result"], generator.heard["ended"], settled_after)
+        observer.send({"finish": True})
+        await watch.until(lambda: observer.has("result"))
+        return Window(options, run, observer.received["result"], generator.received["ended"], settled_after)
 
 
 class _Part:
-    """A process of the window, what it said last of each kind, and its last words where it ends early."""
+    """A process of the window, with the last value of each field that it sent."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
         self.name = name
-        self.heard: dict[str, Any] = {}
+        self.received: dict[str, Any] = {}
         self._process = process
         self._log = log
 
-    def tell(self, line: Mapping[str, Any]) -> None:
-        """Tell it a line."""
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send it a message."""
         if self._process.stdin is None:
             raise RuntimeError("started without its input")
-        self._process.stdin.write(json.dumps(line).encode("ascii") + b"\n")
+        self._process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
 
     def has(self, what: str) -> bool:
-        """Return whether it said this; raise `PartLost` where it ended without."""
-        if what not in self.heard and self._process.returncode is not None and not self._hears():
-            raise PartLost(f"the {self.name} ended with status {self._process.returncode}: {self._last_words()}")
-        return what in self.heard
+        """Return whether it has sent this field; raise `PartLost` if it ended without it."""
+        if what not in self.received and self._process.returncode is not None and not self._has_output():
+            raise PartLost(f"the {self.name} ended with status {self._process.returncode}: {self._last_error()}")
+        return what in self.received
 
-    async def listen(self) -> None:
-        """Take in what it says, to its end."""
+    async def receive(self) -> None:
+        """Receive its messages until it ends."""
         if self._process.stdout is None:
             raise RuntimeError("started without its output")
         async for line in self._process.stdout:
-            self.heard.update(json.loads(line))
+            self.received.update(json.loads(line))
 
     async def stop(self) -> None:
-        """End it, by force where it does not end by itself once nobody talks to it."""
+        """End it: close its input, then SIGTERM, and SIGKILL after 10 s."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         if self._process.returncode is None:
@@ -160,46 +160,47 @@ class _Part:
             self._process.kill()
             await self._process.wait()
 
-    def _hears(self) -> bool:
+    def _has_output(self) -> bool:
         return self._process.stdout is not None and not self._process.stdout.at_eof()
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
-        # The class of the error alone: its text may quote what it was about.
-        return lines[-1].split(":")[0] if lines else "without a word"
+        # Only the class of the error: its text may quote a value.
+        return lines[-1].split(":")[0] if lines else "no output"
 
 
 @asynccontextmanager
-async def _part(name: str, surroundings: Surroundings) -> AsyncIterator[_Part]:
-    path = surroundings.logs / f"{name}.log"
+async def _part(name: str, environment: WindowEnvironment) -> AsyncIterator[_Part]:
+    path = environment.logs / f"{name}.log"
     with path.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *surroundings.bound,
+            *environment.command_prefix,
             sys.executable,
             "-m",
             f"services.load.{name}",
-            env=dict(surroundings.environment),
+            env=dict(environment.variables),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             limit=LINE_LIMIT,
         )
     part = _Part(name, process, path)
-    listening = asyncio.create_task(part.listen())
+    receiving = asyncio.create_task(part.receive())
     try:
         yield part
     finally:
         await part.stop()
-        listening.cancel()
-        # Not awaited itself: its cancellation could not be told from this task's, which would then be lost.
-        await asyncio.wait([listening])
-        if not listening.cancelled():
-            listening.result()
+        receiving.cancel()
+        # `await receiving` would raise CancelledError for both its own cancellation and that of this task, and this
+        # task's would be lost.
+        await asyncio.wait([receiving])
+        if not receiving.cancelled():
+            receiving.result()
 
 
 @dataclass(slots=True)
 class _Watch:
-    """Waits for a condition, and shows the progress meanwhile."""
+    """Waits for a condition, and displays the progress until then."""
 
     options: Options
     observer: _Part
@@ -209,7 +210,7 @@ class _Watch:
     start: float | None = None
 
     async def until(self, done: Callable[[], bool]) -> None:
-        """Return once `done`."""
+        """Return once `done()`; raise `PartLost` if a part ends early."""
         while not done():
             self.check()
             self.observer.has("result")
@@ -218,18 +219,18 @@ class _Watch:
             await asyncio.sleep(_POLL_SECONDS)
 
     def observed(self, what: str, otherwise: Any) -> Any:
-        """Return what the observer said last."""
-        return self.observer.heard.get("observed", {}).get(what, otherwise)
+        """Return a field of the observer's last sample."""
+        return self.observer.received.get("observed", {}).get(what, otherwise)
 
     def _progress(self) -> Progress:
-        heard = self.generator.heard
+        sent = self.generator.received
         return Progress(
             options=self.options,
             elapsed=None if self.start is None else max(0.0, time.monotonic() - self.start),
-            filled=heard.get("filled", heard.get("filling", 0)),
-            sent=heard.get("ended", heard).get("sent", 0),
+            filled=sent.get("filled", sent.get("filling", 0)),
+            sent=sent.get("ended", sent).get("sent", 0),
             due=self.observed("due", 0),
             decided=self.observed("decided", 0),
             backlog_decided=self.observed("backlog_decided", 0),
-            latency=self.observer.heard.get("latency", {}),
+            latency=self.observer.received.get("latency", {}),
         )

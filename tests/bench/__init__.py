@@ -1,1 +1,1 @@
-"""Load: what the parts carry, measured side by side."""
+"""The benchmark: the workers beside other stream processors, and the cost of their state."""

@@ -1,8 +1,8 @@
-"""The limit of `make bench`: the same functions in a bare loop over aiokafka, with none of what makes a worker safe.
+"""The upper limit of `make bench`: the same agents in a bare loop over aiokafka, without any guarantee.
 
-It reads many records at once, hands each partition's to its agent, awaits the acknowledgement of every batch it made of
-what followed, and commits the offsets afterwards. The state is a dict that nothing restores: no transaction, no
-changelog, no lanes, no rejection. What is slower than this is the price of what it lacks.
+It reads many records at once, passes the records of each partition to its agent, awaits the acknowledgement of every
+batch of outputs, and commits the offsets after that. Its state is a dict that is never restored: there are no
+transactions, changelogs, lanes or rejections. The difference to the worker is the price of these.
 """
 
 from collections import defaultdict
@@ -17,16 +17,16 @@ from aiokafka.structs import ConsumerRecord
 from schemas.partitioner import partition_for
 from schemas.topics import TopicName
 from streams.runtime import Agent, Output, Record, freeze_gc_at_startup
-from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of
+from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, PeerEnvironment, turn_of
 
 PREFIX = "bare."
-#: Records of one round: enough of them share its acknowledgements that these cost little.
+#: Records of one round: so many share the acknowledgements of a round that these cost little.
 _ROUND_RECORDS = 2_000
 _BATCH_BYTES = 256 * 1024
 
 
 class Sender:
-    """Sends what followed as whole batches, each acknowledgement awaited."""
+    """Sends outputs as whole batches and awaits each acknowledgement."""
 
     def __init__(self, producer: AIOKafkaProducer, prefix: str) -> None:
         self._producer = producer
@@ -34,7 +34,7 @@ class Sender:
         self._counts: dict[str, int] = {}
 
     async def send(self, outputs: Iterable[Output]) -> None:
-        """Return once the broker has all of them."""
+        """Send the outputs; return once the broker has acknowledged all of them."""
         filling: dict[tuple[str, int], BatchBuilder] = {}
         sent = []
         for topic, partition, key, value, headers in outputs:
@@ -42,7 +42,7 @@ class Sender:
             if count is None:
                 count = self._counts[topic] = len(await self._producer.partitions_for(self._prefix + topic))
             if partition is None:
-                partition = 0 if key is None else partition_for(key, count)  # noqa: PLW2901 - None says: by the key
+                partition = 0 if key is None else partition_for(key, count)  # noqa: PLW2901 - None: by the key
             to = topic, partition
             batch = filling.get(to)
             if batch is None or batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
@@ -61,7 +61,7 @@ class Sender:
 
 
 class Hosted:
-    """The agents over dicts, in one process."""
+    """The agents with dicts as states, in one process."""
 
     def __init__(self, agents: Agents) -> None:
         self._links = agents.links
@@ -74,11 +74,11 @@ class Hosted:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The topics that are read."""
+        """The topics to read."""
         return tuple(self._agents)
 
     def turn(self, topic: str, partition: int, records: Sequence[Record]) -> list[Output]:
-        """Return what follows from records of one partition; the state is changed already."""
+        """Return the outputs for records of one partition, and change the state."""
         agent = self._agents[topic]
         state = self._states[agent, partition]
         turn = turn_of(agent, records, state)
@@ -89,8 +89,8 @@ class Hosted:
                 state[key] = value
         return turn.outputs
 
-    def learn(self, outputs: Iterable[Output]) -> None:
-        """Take over the links that were delivered."""
+    def apply_links(self, outputs: Iterable[Output]) -> None:
+        """Apply delivered identity links to the copy that ADMIT reads."""
         for output in outputs:
             if output.topic == TopicName.IDENTITY_LINKS:
                 self._links.apply(output.key, output.value)
@@ -102,17 +102,17 @@ def _record(read: ConsumerRecord) -> Record:
 
 async def main() -> None:
     """Run until killed."""
-    surroundings = Surroundings.from_environment()
+    environment = PeerEnvironment.from_environment()
     freeze_gc_at_startup()
-    hosted = Hosted(Agents.of(surroundings.keys, surroundings.partitions))
+    hosted = Hosted(Agents.of(environment.keys, environment.partitions))
     consumer = AIOKafkaConsumer(
         *hosted.topics,
-        bootstrap_servers=surroundings.bootstrap,
+        bootstrap_servers=environment.bootstrap,
         group_id="bare",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    producer = AIOKafkaProducer(bootstrap_servers=surroundings.bootstrap, acks="all", max_batch_size=_BATCH_BYTES)
+    producer = AIOKafkaProducer(bootstrap_servers=environment.bootstrap, acks="all", max_batch_size=_BATCH_BYTES)
     await producer.start()
     await consumer.start()
     sender = Sender(producer, PREFIX)
@@ -123,7 +123,7 @@ async def main() -> None:
             for source, records in fetched.items():
                 outputs += hosted.turn(source.topic, source.partition, [_record(record) for record in records])
             await sender.send(outputs)
-            hosted.learn(outputs)
+            hosted.apply_links(outputs)
             await consumer.commit()
 
 

@@ -1,11 +1,12 @@
-"""`make bench`: what the workers carry, beside others that do the same, and what their state costs.
+"""`make bench`: the throughput of a worker beside other stream processors, and the cost of its state.
 
-The whole job: ADMIT, IDENTITY and DECIDE of disclosures that wait in the services' topics, by one process of each peer
-in turn: the worker (exactly once), Quix Streams and plain Faust (at least once), and a bare aiokafka loop without any
-guarantee, the limit. Each run has a Kafka of its own and lasts from the first record that ADMIT wrote to the last
-decision. Ratios are of neighbouring runs, so that a machine that slows down slows both.
+The job: ADMIT, IDENTITY and DECIDE for disclosures that wait in the services' topics, by one process of each peer in
+turn: the worker (exactly once), Quix Streams and plain Faust (at least once), and as the limit a bare aiokafka loop
+without any guarantee. Each run has its own Kafka, and lasts from the first record that ADMIT wrote to the last
+decision. A ratio compares two neighbouring runs, so that a machine that becomes slower slows both.
 
-The state: how long workers take to open over that of so many known people, and to decide more disclosures of them.
+The state: the time that workers need to open with the state of many known people, and to decide more disclosures of
+them.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from typing import Any
 from tests.bench.job import rounds
 from tests.bench.restore import restores
 from tests.bench.stage import keys_in
-from tests.bench.tables import job_as_json, job_table, restores_as_json, restores_table, said
+from tests.bench.tables import job_as_json, job_table, restores_as_json, restores_table, run_line
 
 _PARTS = ("job", "state")
 _FULL_ROUNDS, _FULL_SECONDS, _FULL_SIZES = 3, 11.0, (1_000, 100_000, 1_000_000)
@@ -28,24 +29,24 @@ _SHORT_ROUNDS, _SHORT_SECONDS, _SHORT_SIZES = 1, 3.0, (1_000, 20_000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; exit status 0 whatever the ratios are, since a benchmark shows and does not judge."""
+    """Measure and print; the exit status is 0 for any ratios: the benchmark only reports them."""
     asked = _asked(arguments)
     began = time.monotonic()
-    figures: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="confide-bench-") as name:
         folder = Path(name)
         keys = keys_in(folder)
         if "job" in asked.parts:
-            runs = rounds(asked.rounds, asked.seconds, keys, folder, lambda run: _say(said(run)))
-            _say(f"\n{job_table(runs)}\n")
-            figures["job"] = job_as_json(runs)
+            runs = rounds(asked.rounds, asked.seconds, keys, folder, lambda run: _print(run_line(run)))
+            _print(f"\n{job_table(runs)}\n")
+            results["job"] = job_as_json(runs)
         if "state" in asked.parts:
-            found = restores(asked.sizes, asked.seconds / 2, keys, folder, _say)
-            _say(f"\n{restores_table(found)}\n")
-            figures["state"] = restores_as_json(found)
-    _say(f"in {time.monotonic() - began:,.0f} s")
+            found = restores(asked.sizes, asked.seconds / 2, keys, folder, _print)
+            _print(f"\n{restores_table(found)}\n")
+            results["state"] = restores_as_json(found)
+    _print(f"in {time.monotonic() - began:,.0f} s")
     if asked.json is not None:
-        asked.json.write_text(json.dumps(figures, indent=2) + "\n")
+        asked.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0
 
 
@@ -80,7 +81,7 @@ def _sizes(text: str) -> tuple[int, ...]:
     return sizes
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 

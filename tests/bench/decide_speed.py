@@ -1,9 +1,9 @@
-"""`python -m tests.bench.decide_speed`: disclosures a second decided on one core, beside the plain form.
+"""`python -m tests.bench.decide_speed`: the rate of `decide` on one core, beside that of its plain form.
 
-What is measured is `decide`, from the readable disclosure to the ruling, as DECIDE calls it: with every version of the
-policy and with a person's unsafe channels. The plain form judges each disclosure anew. Two sets: the lines of the
-scenario day, and made-up disclosures whose facts hardly repeat within the set. Each round decides the whole set again,
-so that the first one shows what a process pays until it has met a combination once.
+It measures `decide`, from the readable disclosure to the ruling, as DECIDE calls it: with every version of the policy
+and with the unsafe channels of a person. The plain form evaluates each disclosure without a cache. There are two sets:
+the lines of the scenario day, and random disclosures whose facts hardly repeat within the set. Each round decides the
+whole set again; the first round shows the cost before the cache has the combinations of facts.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from streams.domain.policy.ruling import decide_plainly
 
 DAY = Path(__file__).parents[1] / "data" / "scenarios" / "day.jsonl"
 NOW = datetime(2026, 2, 4, tzinfo=UTC)
-#: What the policy has to decide on one core.
+#: Required disclosures per second on one core.
 REQUIRED = 100_000
 _MADE_UP = 5_000
 _UNSAFE = frozenset({ContactChannel.THREAD})
@@ -43,7 +43,7 @@ def of_the_day() -> list[ReadableDisclosure]:
 
 
 def made_up(count: int, seed: int = 1) -> list[ReadableDisclosure]:
-    """Return disclosures with facts by chance, the same for the same seed."""
+    """Return disclosures with random facts, the same for the same seed."""
     chance = random.Random(seed)
     return [_made_up(chance, number) for number in range(count)]
 
@@ -90,7 +90,7 @@ Form = Callable[..., Ruling]
 
 
 def seconds_of(form: Form, disclosures: Sequence[ReadableDisclosure], policies: Policies) -> float:
-    """Return how long one round over the disclosures takes, in seconds of processor time."""
+    """Return the processor time of one round over the disclosures, in seconds."""
     began = time.process_time()
     for disclosed in disclosures:
         form(disclosed, now=NOW, policy=policies, unsafe_channels=_UNSAFE)
@@ -98,7 +98,7 @@ def seconds_of(form: Form, disclosures: Sequence[ReadableDisclosure], policies: 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; exit status 1 where the fast form is slower than it has to be, or says something else."""
+    """Measure and print; exit status 1 if the fast form is too slow, or a ruling differs from the plain form."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement, about")
     parser.add_argument("--required", type=int, default=REQUIRED, help="disclosures a second that are enough")
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _best(form: Form, disclosures: Sequence[ReadableDisclosure], policies: Policies, seconds: float) -> float:
-    # The best round is what the code takes; the others have what else the machine was doing.
+    # The best round is the cost of the code; other rounds include other work of the machine.
     best = seconds_of(form, disclosures, policies)
     spent = best
     while spent < seconds:

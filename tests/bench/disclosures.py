@@ -1,4 +1,4 @@
-"""Synthetic disclosures for measurements: the scenario day's shapes, invented people, the same for the same seed."""
+"""Synthetic disclosures for measurements: shapes of the scenario day, invented people, the same for the same seed."""
 
 import json
 import random
@@ -13,12 +13,12 @@ from schemas.partitioner import partition_for
 from services.sdk.addressing import topic_of
 
 _DAY = Path(__file__).parents[1] / "data" / "scenarios" / "day.jsonl"
-#: One disclosure in so many is of somebody new, whatever came before: any first part is like the whole.
+#: Every fourth disclosure is of a new person, so that any first part of the disclosures is like the whole.
 _EACH = 4
 
 
 class Waiting(NamedTuple):
-    """A disclosure as it lies in its service's topic."""
+    """A disclosure as a record in the topic of its service."""
 
     topic: str
     partition: int
@@ -32,26 +32,26 @@ def shapes() -> list[dict[str, Any]]:
 
 
 def disclosure_of(shape: dict[str, Any], person: int, disclosure_id: str) -> Disclosure:
-    """Return a disclosure of that shape about the person of that number."""
+    """Return a disclosure of that shape about the person with that number."""
     subject = {**shape["subject"], "phone": None, **identifiers(shape["service"], person)}
     return validate({**shape, "disclosure_id": disclosure_id, "subject": subject})
 
 
 def identifiers(service: str, person: int) -> dict[str, str | None]:
-    """Return what names a person to a service.
+    """Return the identifiers of a person at a service.
 
-    Everybody has an account at each, and every third person one email for both: who has it is one person.
+    Each person has an account at each service; every third person has the same email at both.
     """
     return {"account": f"{service}:{person}", "email": f"p{person}@example.org" if person % 3 == 0 else None}
 
 
 def invented_id(chance: random.Random) -> str:
-    """Return a UUID that the seed gives."""
+    """Return a random UUID, by the seed of `chance`."""
     return str(UUID(int=chance.getrandbits(128), version=4))
 
 
 def disclosures(count: int, *, seed: int) -> Iterator[Disclosure]:
-    """Yield `count` different disclosures of about `count / 4` people; most people come back."""
+    """Yield `count` different disclosures of about `count / 4` people; most people disclose several times."""
     chance = random.Random(seed)
     day = shapes()
     people = 0

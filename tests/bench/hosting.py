@@ -1,7 +1,7 @@
-"""What every peer of `make bench` is given: the same agents, the same topics, and the one turn that hosts them.
+"""What the peers of `make bench` share: the agents, the topics, and the turn in which an agent runs.
 
-The disclosures come from the services' topics; whatever follows goes to topics with the peer's own prefix. Disclosures
-of the benchmark are sound, so a peer that rejects one is broken and ends.
+All peers read the services' topics; each writes to topics with its own prefix. The disclosures of the benchmark are
+valid, so that a peer which rejects one has an error and ends.
 """
 
 import os
@@ -28,20 +28,20 @@ SOURCES = (
 )
 IDENTITY = (TopicName.IDENTITY_URGENT, TopicName.IDENTITY)
 ADMITTED = (TopicName.ADMITTED_URGENT, TopicName.ADMITTED)
-#: The environment variable that gives the partitions of the topics.
+#: The environment variable with the partitions of the topics.
 PARTITIONS_VARIABLE = "BENCH_PARTITIONS"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a peer's process reads from its environment."""
+class PeerEnvironment:
+    """The environment of a peer's process."""
 
     bootstrap: str
     keys: Keys
     partitions: int
 
     @classmethod
-    def from_environment(cls) -> "Surroundings":
+    def from_environment(cls) -> "PeerEnvironment":
         """Read `KAFKA_BOOTSTRAP`, `CONFIDE_KEYS` and the count of partitions."""
         return cls(
             os.environ["KAFKA_BOOTSTRAP"],
@@ -52,7 +52,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """The agents of one peer, and the copy of token → person that ADMIT looks owners up in and the peer feeds."""
+    """The agents of one peer, and the copy of token → person that ADMIT reads and the peer updates."""
 
     links: IdentityLinks
     admit: Admit
@@ -61,7 +61,7 @@ class Agents:
 
     @classmethod
     def of(cls, keys: Keys, partitions: int, links: IdentityLinks | None = None) -> "Agents":
-        """Return agents for topics of so many partitions, with that copy, or one of their own."""
+        """Return agents for topics with `partitions` partitions, with that copy or a new one."""
         links = IdentityLinks() if links is None else links
         admit = Admit(
             master_key=keys.master,
@@ -74,16 +74,16 @@ class Agents:
 
 
 def turn_of(agent: Agent[Any, Any, Any], records: Sequence[Record], state: Any) -> Turn:
-    """Return what follows from the records; `state` needs a `get(key)` alone."""
+    """Return the turn of an agent over the records; `state` needs only `get(key)`."""
     turn = Turn(state, datetime.now(UTC))
     agent.handle([(record, agent.decode(record)) for record in records], turn)
     if turn.rejects:
-        raise ValueError(f"{len(turn.rejects)} sound disclosures were rejected")
+        raise ValueError(f"{len(turn.rejects)} valid disclosures were rejected")
     return turn
 
 
 def written_topics(prefix: str) -> dict[str, Topic]:
-    """Return the declarations of what the peer of that prefix writes, as the catalogue has them for the worker."""
+    """Return the topics that the peer with that prefix writes, declared like those of the worker in the catalogue."""
     wanted = {str(name): CATALOGUE[name] for name in TopicName if name.startswith("safeguarding.")}
     return {
         prefix + name: Topic(prefix + name, topic.partitions, topic.config)

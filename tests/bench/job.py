@@ -1,4 +1,4 @@
-"""The whole job: decisions a second of one process of each peer, side by side, every decision checked."""
+"""The job: decisions per second of one process of each peer, side by side; every decision is checked."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from tests.bench.watch import Decided, Watch
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One way to do the job: its process, the prefix of what it writes, and disclosures for its first run."""
+    """A peer: its command, the prefix of its topics, and the number of disclosures of its first run."""
 
     name: str
     command: tuple[str, ...]
@@ -39,7 +39,7 @@ ROUND = (QUIX, WORKER, BARE, UNALIGNED, WORKER, PLAIN)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process's run over so many waiting disclosures; the CPU is the process's own."""
+    """A run of one process over waiting disclosures; `cpu_seconds` is the CPU time of that process."""
 
     peer: Peer
     records: int
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Decisions a second."""
+        """Decisions per second."""
         return self.records / self.seconds
 
     @property
@@ -59,11 +59,11 @@ class Run:
 
 
 class DecidedDifferently(Exception):
-    """Two peers made different decisions of the same disclosures, so that their rates cannot be compared."""
+    """Two peers decided the same disclosures differently, so that their rates cannot be compared."""
 
 
 def run(peer: Peer, records: Sequence[Waiting], keys: Path) -> Run:
-    """Return how one process of the peer did with these disclosures, on a Kafka of its own."""
+    """Run one process of the peer over these disclosures, on its own Kafka, and return the measurement."""
     with stage(keys, peer.prefix) as place:
         place.fill(records)
         process = place.start(peer.command)
@@ -71,28 +71,28 @@ def run(peer: Peer, records: Sequence[Waiting], keys: Path) -> Run:
         try:
             seen = watch.take(len(records))
         except TimeoutError:
-            sys.stderr.write(place.last_words())
+            sys.stderr.write(place.last_errors())
             raise
         finally:
             watch.close()
     return Run(peer, len(records), seen.seconds, seen.cpu_seconds, seen.decided)
 
 
-def rounds(count: int, seconds: float, keys: Keys, folder: Path, say: Callable[[Run], None]) -> list[Run]:
-    """Return the runs of so many rounds, in order.
+def rounds(count: int, seconds: float, keys: Keys, folder: Path, report: Callable[[Run], None]) -> list[Run]:
+    """Return the runs of `count` rounds, in order; raise `DecidedDifferently`.
 
-    A round's disclosures are the same for every peer, as many of them as it decides in about `seconds`; what it decided
-    in its last run says how many that are. Raises `DecidedDifferently`.
+    In a round, every peer gets the first disclosures of the same sequence, as many as it decides in about `seconds`.
+    That number comes from the rate of its last run.
     """
-    # The first run is of a guess, on a machine that nobody knows yet.
+    # Before the first run the rate of this machine is unknown: a guess.
     wanted = {peer: max(200, int(peer.records * seconds / _GUESSED_SECONDS)) for peer in ROUND}
     runs: list[Run] = []
     for number in range(count):
-        lying = list(waiting(disclosures(max(wanted.values()), seed=number), PARTITIONS))
+        records = list(waiting(disclosures(max(wanted.values()), seed=number), PARTITIONS))
         done = []
         for peer in ROUND:
-            done.append(run(peer, lying[: wanted[peer]], folder))
-            say(done[-1])
+            done.append(run(peer, records[: wanted[peer]], folder))
+            report(done[-1])
         if different := differing(done):
             raise DecidedDifferently(f"{different} disclosures were not decided alike by all peers")
         for each in done:
@@ -105,7 +105,7 @@ _GUESSED_SECONDS = 11.0
 
 
 def differing(runs: Sequence[Run]) -> int:
-    """Return how many disclosures two of these runs, of one seed, decided differently."""
+    """Return the number of disclosures that any two of these runs, with one seed, decided differently."""
     first: dict[str, tuple[str, str]] = {}
     different = set()
     for each in runs:
@@ -117,7 +117,7 @@ def differing(runs: Sequence[Run]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The least, the middle and the greatest of several measurements."""
+    """The least, the median and the greatest of several measurements."""
 
     least: float
     middle: float
@@ -130,7 +130,7 @@ class Spread:
 
 
 def ratios(runs: Sequence[Run]) -> Mapping[str, Spread]:
-    """Return, by peer, the worker's rate divided by the peer's in the run right before or after it."""
+    """Return, by peer, the rate of the worker divided by that of the peer in the run before or after it."""
     found: dict[str, list[float]] = {}
     for one, other in pairwise(runs):
         match one.peer is WORKER, other.peer is WORKER:

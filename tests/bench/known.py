@@ -1,8 +1,8 @@
-"""People whom the workers know: the state of so many of them, written as the workers themselves would have written it.
+"""The state of many known people, written as the workers themselves would have written it.
 
-The agents work off disclosures of every shape, in memory. What they kept and published of one, with other ids, is what
-they would have kept and published of anybody else: each person is known by one disclosure, by an account and, every
-third, by an email. Persons and tokens are the real ones, so that the next disclosure of each is known to be theirs.
+The agents process one disclosure of every shape, in memory. Their state and outputs for it, with other ids, are those
+for any other person: each person has one disclosure, an account and, for every third person, an email. The ids of
+persons and the tokens are the real ones, so that the next disclosure of a person is resolved to that person.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, turn_of
 from tests.bench.stage import PARTITIONS
 
 _ADMIT_LOG, _IDENTITY_LOG, _DECIDE_LOG = (changelog(group) for group in (Group.ADMIT, Group.IDENTITY, Group.DECIDE))
-#: The topics that hold what is known; all but the keys are read before a worker is ready.
+#: The topics with the state of known people. A worker reads all of them before it is ready, except the keys.
 TOPICS = (_ADMIT_LOG, _IDENTITY_LOG, _DECIDE_LOG, str(TopicName.IDENTITY_LINKS), str(TopicName.KEYS))
 _PEOPLE_A_TRANSACTION = 1_000
-#: Kinds of persons as to their identifiers: one in so many has an email.
+#: Every third person has an email: persons of one shape differ by their number modulo 3.
 _KINDS = 3
 _SHAPES = shapes()
 
 
 def disclosures_of_known(count: int, people: int, *, seed: int) -> Iterator[Disclosure]:
-    """Yield `count` new disclosures of the first `people` persons, each to the service that knows them."""
+    """Yield `count` new disclosures of the first `people` persons, each at the service that knows the person."""
     chance = random.Random(seed)
     by_service = {
         service: [shape for shape in _SHAPES if shape["service"] == service]
@@ -53,7 +53,7 @@ def disclosures_of_known(count: int, people: int, *, seed: int) -> Iterator[Disc
 
 
 def know(bootstrap: str, keys: Keys, people: int) -> int:
-    """Write what the workers know of the first `people` persons; return how many records a worker restores."""
+    """Write the state of the first `people` persons; return the number of records that a worker restores."""
     return asyncio.run(_know(bootstrap, keys, people))
 
 
@@ -75,7 +75,7 @@ async def _know(bootstrap: str, keys: Keys, people: int) -> int:
 
 
 def records(keys: Keys, people: int) -> Iterator[list[Output]]:
-    """Yield, for each of the first `people` persons, the records of the topics that hold what is known."""
+    """Yield the records of the state of each of the first `people` persons."""
     patterns: dict[tuple[int, int], _Pattern] = {}
     chance, agents = random.Random(people), Agents.of(keys, PARTITIONS)
     for person in range(people):
@@ -85,7 +85,7 @@ def records(keys: Keys, people: int) -> Iterator[list[Output]]:
         yield patterns[like].of(person, chance)
 
 
-class _PrioritySemaphore(NamedTuple):
+class _OutputPattern(NamedTuple):
     topic: str
     partition: int | None
     key: bytes
@@ -94,16 +94,16 @@ class _PrioritySemaphore(NamedTuple):
 
 
 class _Pattern:
-    """What is kept and published of somebody known by a disclosure of one shape, with places for the ids."""
+    """The records of a person with a disclosure of one shape, with placeholders for the ids."""
 
     def __init__(self, person: int, keys: Keys, agents: Agents) -> None:
         self._keys = keys
         self._service = _shape_of(person)["service"]
         self._disclosure = disclosure_of(_shape_of(person), person, invented_id(random.Random(person)))
-        outputs, ids = _worked_off(self._disclosure, keys, agents)
+        outputs, ids = _processed(self._disclosure, keys, agents)
         self._outputs = [
-            _PrioritySemaphore(
-                topic, partition, _with_places(key or b"", ids), value and _with_places(value, ids), headers
+            _OutputPattern(
+                topic, partition, _with_placeholders(key or b"", ids), value and _with_placeholders(value, ids), headers
             )
             for topic, partition, key, value, headers in outputs
         ]
@@ -137,16 +137,16 @@ def _shape_of(person: int) -> dict[str, Any]:
     return _SHAPES[person % len(_SHAPES)]
 
 
-def _with_places(content: bytes, ids: dict[bytes, bytes]) -> bytes:
-    """Return the content as a format, the ids of its person by name; a per cent sign is no place."""
+def _with_placeholders(content: bytes, ids: dict[bytes, bytes]) -> bytes:
+    """Return the content as a format string with a placeholder for each id; a per cent sign is escaped."""
     places = re.compile(b"|".join(re.escape(value) for value in ids))
     return places.sub(lambda found: b"%%(%b)b" % ids[found[0]], content.replace(b"%", b"%%"))
 
 
-def _worked_off(disclosure: Disclosure, keys: Keys, agents: Agents) -> tuple[list[Output], dict[bytes, bytes]]:
-    """Return what IDENTITY and DECIDE kept and published of a disclosure, and the names of the ids in it."""
-    (lying,) = waiting([disclosure], PARTITIONS)
-    source = Record(lying.topic, lying.partition, 0, 0, lying.key, lying.value, ())
+def _processed(disclosure: Disclosure, keys: Keys, agents: Agents) -> tuple[list[Output], dict[bytes, bytes]]:
+    """Return the records that the agents wrote for a disclosure, and the names of the ids in them."""
+    (waits,) = waiting([disclosure], PARTITIONS)
+    source = Record(waits.topic, waits.partition, 0, 0, waits.key, waits.value, ())
     accepted = agents.admit.decode(source)
     admitted = _turn(agents.admit, source)
     identified = _turn(agents.identity, _follows(admitted, *IDENTITY))
@@ -186,7 +186,7 @@ def _lanes() -> Iterator[tuple[str, int, Iterable[str]]]:
 
 
 def _offsets() -> Iterator[Output]:
-    """Yield the next offsets of every lane that has a state: its topics have been emptied since."""
+    """Yield the next offsets of every lane with a state: 0, as if its topics had been emptied after that."""
     for log, partition, sources in _lanes():
         for entry in offset_records(dict.fromkeys(sources, 0)):
             yield _kept(log, entry, partition)

@@ -1,8 +1,8 @@
 """The peer of `make bench` on plain Faust: the same agents, one event at a time, each output awaited.
 
-Built as Faust's own guide does it: a stream for each topic, a table for the state, `await topic.send(…)` and the
-acknowledgement awaited before the next event, so that, as far as Faust can, nothing is acknowledged before what follows
-from it is delivered.
+It follows Faust's guide: a stream for each topic, a table for the state, and `await topic.send(…)`. It awaits the
+acknowledgement of each output before the next event, so that, as far as Faust can ensure it, an event is acknowledged
+only after its outputs are delivered.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ import faust
 
 from schemas.topics import TopicName
 from streams.runtime import Agent, Record, freeze_gc_at_startup
-from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of
+from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, PeerEnvironment, turn_of
 
 PREFIX = "plain."
 
 
-def app(surroundings: Surroundings, agents: Agents, folder: str) -> Any:
+def app(environment: PeerEnvironment, agents: Agents, folder: str) -> Any:
     """Return the app."""
-    partitions = surroundings.partitions
+    partitions = environment.partitions
     made = faust.App(
         "plain-faust",
-        broker=f"kafka://{surroundings.bootstrap}",
+        broker=f"kafka://{environment.bootstrap}",
         datadir=folder,
         key_serializer="raw",
         value_serializer="raw",
@@ -47,7 +47,7 @@ def app(surroundings: Surroundings, agents: Agents, folder: str) -> Any:
             record = Record(message.topic, message.partition, message.offset, 0, message.key, event.value, ())
             turn = turn_of(agent, [record], state)
             for output in turn.outputs:
-                # Twice: sending gives a future, and the future the broker's acknowledgement.
+                # Two awaits: `send` returns a future, and that returns the acknowledgement of the broker.
                 await (await topic(output.topic).send(key=output.key, value=output.value, partition=output.partition))
                 if output.topic == TopicName.IDENTITY_LINKS:
                     agents.links.apply(output.key, output.value)
@@ -76,10 +76,10 @@ def app(surroundings: Surroundings, agents: Agents, folder: str) -> Any:
 
 async def main() -> None:
     """Run until killed."""
-    surroundings = Surroundings.from_environment()
+    environment = PeerEnvironment.from_environment()
     freeze_gc_at_startup()
     with tempfile.TemporaryDirectory() as folder:
-        made = app(surroundings, Agents.of(surroundings.keys, surroundings.partitions), folder)
+        made = app(environment, Agents.of(environment.keys, environment.partitions), folder)
         made.in_worker = True
         await made.start()
         await made.wait_until_stopped()

@@ -1,14 +1,14 @@
 """The peer of `make bench` on Quix Streams: the same agents in one Application, at least once, state in its own store.
 
-Built as its documentation does it: a StreamingDataFrame for each topic; urgent and routine topics that share a state
-are concatenated; a stateful `apply` that expands to what follows, and `to_topic`. The state lies in its RocksDB store
-with its changelog topic. Quix puts the message's key before every key of the state: ADMIT's records have their
-disclosure's id and DECIDE's their person's, which is all that each looks up; IDENTITY's have none, so that its state
-is one.
+It follows the documentation of Quix: a StreamingDataFrame for each topic, concatenated urgent and routine topics that
+share a state, a stateful `apply` that expands to the outputs, and `to_topic`. The state is in its RocksDB store with a
+changelog topic. Quix puts the key of the message before every key of the state. Records of ADMIT are keyed by the id of
+the disclosure and those of DECIDE by the person, and each agent looks up only that; records of IDENTITY have no key, so
+that it has one state.
 
-Concatenated topics are read in order of time, all topics of a partition number side by side, so that it often waits for
-one that is behind. Nothing here needs that, and nothing public turns it off: `--unaligned` does so by Quix's own switch
-inside, and shows how fast Quix would be without.
+Quix reads concatenated topics in order of time, all topics of one partition number together, and often waits for a
+topic that is behind. The job does not need that, and no public setting turns it off: `--unaligned` does so by an
+internal switch of Quix, to show its speed without it.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from quixstreams.models.serializers import SerializationContext, Serializer
 
 from schemas.topics import TopicName
 from streams.runtime import Agent, Output, Record, freeze_gc_at_startup
-from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, Surroundings, turn_of, written_topics
+from tests.bench.hosting import ADMITTED, IDENTITY, SOURCES, Agents, PeerEnvironment, turn_of, written_topics
 
 PREFIX = "quix."
 
-#: What Quix calls with value, key, timestamp, headers and, where it is stateful, the state.
+#: Called by Quix with value, key, timestamp, headers and, if it is stateful, the state.
 Work = Callable[..., list[Output]]
 
 
 class OutputValue(Serializer):
-    """Writes the value that the agent encoded."""
+    """Serialises an output: its value is already encoded."""
 
     def __call__(self, value: Output, ctx: SerializationContext) -> bytes:
         """Return the bytes of the output."""
@@ -41,7 +41,7 @@ class OutputValue(Serializer):
 
 
 class StoredState:
-    """Quix's state of one key as an agent's turn reads it."""
+    """The state of Quix for one key, with the interface that an agent's turn reads."""
 
     __slots__ = ("_state",)
 
@@ -54,7 +54,7 @@ class StoredState:
 
 
 class Topology:
-    """The topics, the agents between them, and what runs them."""
+    """The topics, the agents between them, and the application that runs them."""
 
     def __init__(self, bootstrap: str, agents: Agents, folder: str) -> None:
         self.application = Application(
@@ -63,11 +63,11 @@ class Topology:
             auto_offset_reset="earliest",
             state_dir=folder,
             loglevel="WARNING",
-            # Checkpoints every 5 s, as by default. A record waits up to 20 ms for others, so that requests are of many.
+            # Checkpoints every 5 s, the default. A record waits up to 20 ms for others, so that a request has many.
             producer_extra_config={"linger.ms": 20},
-            # What is asked at the start waits behind each empty fetch of its connection: half a second by default.
+            # Requests at the start wait behind each empty fetch of their connection: half a second by default.
             consumer_extra_config={"fetch.wait.max.ms": 100},
-            # Several times as fast as with the defaults (1 s, 10,000): a read that is not filled waits all its time.
+            # Several times as fast as with the defaults (1 s, 10,000): a read that is not full waits its whole timeout.
             consumer_poll_timeout=0.05,
             max_partition_buffer_size=500,
         )
@@ -123,12 +123,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--unaligned", action="store_true")
     aligned = not parser.parse_args().unaligned
-    surroundings = Surroundings.from_environment()
+    environment = PeerEnvironment.from_environment()
     freeze_gc_at_startup()
     with tempfile.TemporaryDirectory() as folder:
-        made = Topology(
-            surroundings.bootstrap, Agents.of(surroundings.keys, surroundings.partitions), folder
-        ).application
+        made = Topology(environment.bootstrap, Agents.of(environment.keys, environment.partitions), folder).application
         made._dataframe_registry._requires_time_alignment = aligned
         made.run()
 

@@ -1,4 +1,4 @@
-"""What state costs: how long the workers take to open over so many known people, its bytes, and what deciding costs."""
+"""The cost of state: the time until workers are open with it, its bytes, and the cost of deciding with it."""
 
 import json
 import select
@@ -20,17 +20,17 @@ from tests.bench.watch import Watch
 
 _READY_SECONDS = 300.0
 _STOP_SECONDS = 30.0
-#: Seconds by which two starts of a worker differ anyway.
-_TOLD_SECONDS = 0.5
-#: Guess of what one worker decides in a second, which says how many disclosures last for a while.
+#: Usual difference between two starts of a worker (seconds); a smaller difference shows nothing.
+_NOISE_SECONDS = 0.5
+#: Guessed decisions per second of one worker; it sets the number of disclosures.
 _GUESSED_RATE = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Workers that opened over a state, and how they decided disclosures of the people in it.
+    """Measurement of workers that opened with a state, and decided disclosures of the people in it.
 
-    `seconds` from the start of their processes until the last was ready; `memory` and `disk` in bytes.
+    `seconds` is from the start of the processes until the last was ready; `memory` and `disk` are in bytes.
     """
 
     people: int
@@ -45,7 +45,7 @@ class Opened:
 
     @property
     def rate(self) -> float:
-        """Decisions a second of all workers."""
+        """Decisions per second of all workers."""
         return self.decided / self.decide_seconds
 
     @property
@@ -56,28 +56,28 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Restores:
-    """One worker that opened over nothing, and those that opened over states."""
+    """One worker that opened without a state, and workers that opened with states."""
 
     empty: Opened
     opened: Sequence[Opened]
 
     def records_a_second(self, opened: Opened) -> float | None:
-        """Return how fast the state was read, without what opening takes anyway; None where that hides it."""
+        """Return records restored per second, without the time of an empty start; None if that hides the rest."""
         seconds = opened.seconds - self.empty.seconds
-        return opened.records / seconds if seconds >= _TOLD_SECONDS else None
+        return opened.records / seconds if seconds >= _NOISE_SECONDS else None
 
     def memory_a_person(self, opened: Opened) -> float:
-        """Return the bytes of memory for each person, without what a worker takes anyway."""
+        """Return the bytes of memory per person, without the memory of a worker without state."""
         return (opened.memory - self.empty.memory) / opened.people
 
 
-def restores(sizes: Sequence[int], seconds: float, keys: Keys, folder: Path, say: Callable[[str], None]) -> Restores:
-    """Return how one worker and two open and decide over the state of so many people, smallest first.
+def restores(sizes: Sequence[int], seconds: float, keys: Keys, folder: Path, report: Callable[[str], None]) -> Restores:
+    """Measure one and two workers that open and decide with the state of each number of people, smallest first.
 
-    One decides disclosures for about `seconds` where the machine is as fast as guessed.
+    One worker decides disclosures for about `seconds`, if the machine is as fast as guessed.
     """
     with stage(folder) as place:
-        # The first start of all reads the programs from the disk.
+        # The very first start also reads the programs from the disk, and does not count.
         _stop(_open(place, 1)[0])
         processes, took = _open(place, 1)
         empty = Opened(0, 1, 0, took, _memory(processes), 0)
@@ -87,7 +87,7 @@ def restores(sizes: Sequence[int], seconds: float, keys: Keys, folder: Path, say
             began = time.monotonic()
             records = known.know(place.bootstrap, keys, people)
             disk = place.bytes_on_disk(known.TOPICS)
-            say(f"state of {people:,} people written in {time.monotonic() - began:.0f} s")
+            report(f"state of {people:,} people written in {time.monotonic() - began:.0f} s")
             opened += [_measure(place, people, workers, records, disk, seconds, keys) for workers in (1, 2)]
     return Restores(empty, opened)
 
@@ -102,7 +102,7 @@ def _measure(place: Stage, people: int, workers: int, records: int, disk: int, s
         place.fill(asked)
         seen = watch.take(count)
     except TimeoutError:
-        sys.stderr.write(place.last_words())
+        sys.stderr.write(place.last_errors())
         raise
     finally:
         watch.close()
@@ -111,7 +111,7 @@ def _measure(place: Stage, people: int, workers: int, records: int, disk: int, s
 
 
 def _open(place: Stage, workers: int) -> tuple[list["subprocess.Popen[bytes]"], float]:
-    """Return that many workers, all of them ready, and how long it took (seconds)."""
+    """Start that many workers; return them once all are ready, and the time it took (seconds)."""
     began = time.monotonic()
     processes = [place.start(WORKER_COMMAND) for _ in range(workers)]
     for process in processes:
@@ -128,11 +128,11 @@ def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", until: float, place: Stage) -> None:
     if process.stdout is None:
-        raise ValueError("the process says nothing that could be read")
+        raise ValueError("the process was started without its output")
     readable, _, _ = select.select([process.stdout], [], [], max(0.0, until - time.monotonic()))
     line = process.stdout.readline() if readable else b""
     if not line or "ready" not in json.loads(line):
-        sys.stderr.write(place.last_words())
+        sys.stderr.write(place.last_errors())
         raise TimeoutError("a worker did not get ready")
 
 

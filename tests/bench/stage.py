@@ -1,4 +1,4 @@
-"""Where a run of `make bench` takes place: a Kafka of its own, and processes that end with it."""
+"""The environment of one run of `make bench`: its own Kafka, and processes that end with it."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ from tests.bench.hosting import PARTITIONS_VARIABLE, written_topics
 
 PARTITIONS = 4
 WORKER_COMMAND = (sys.executable, "-m", "services.cli", "worker")
-_SHOWN = 2_000  # bytes of what a process said last
+_SHOWN = 2_000  # characters of the end of the processes' errors
 
 
 @dataclass
@@ -34,8 +34,8 @@ class Stage:
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def start(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
-        """Start a process that ends with this one; its standard output can be read, its errors lie in a file."""
-        bound = (sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid()))
+        """Start a process that ends with this one; its standard output is a pipe, its standard error a file."""
+        prefix = (sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid()))
         environment = {
             **os.environ,
             "KAFKA_BOOTSTRAP": self.bootstrap,
@@ -44,7 +44,7 @@ class Stage:
         }
         with self._errors().open("ab") as errors:
             process = subprocess.Popen(
-                [*bound, *command],
+                [*prefix, *command],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -53,13 +53,13 @@ class Stage:
         self.started.append(process)
         return process
 
-    def last_words(self) -> str:
-        """Return what the processes said last on standard error."""
+    def last_errors(self) -> str:
+        """Return the end of the standard error of the processes."""
         errors = self._errors()
         return errors.read_text(errors="replace")[-_SHOWN:] if errors.exists() else ""
 
     def fill(self, waiting: Iterable[Waiting]) -> None:
-        """Put disclosures into the services' topics and return once Kafka has them."""
+        """Write disclosures to the services' topics; return once Kafka has them."""
         producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 20})
         for topic, partition, key, value in waiting:
             producer.produce(topic, value, key, partition)
@@ -80,7 +80,7 @@ class Stage:
 
 @contextmanager
 def stage(keys: Path, prefix: str = "") -> Iterator[Stage]:
-    """Give a Kafka with the worker's topics, and those that the peer of that prefix writes."""
+    """Yield a Kafka with the topics of the worker, and those of the peer with that prefix."""
     with (
         tempfile.TemporaryDirectory(prefix="confide-bench-") as name,
         LocalBroker(Path(name) / "kafka", java_options=LONG_LIVED) as broker,
@@ -101,6 +101,6 @@ def stage(keys: Path, prefix: str = "") -> Iterator[Stage]:
 
 
 def keys_in(folder: Path) -> Keys:
-    """Make the deployment's keys in the folder and return them."""
+    """Make the keys of a deployment in the folder and return them."""
     Keys.create(folder)
     return Keys.load(folder)

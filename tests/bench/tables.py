@@ -1,4 +1,4 @@
-"""How `make bench` shows what it measured: tables to read, and the same figures as JSON."""
+"""The results of `make bench`: tables, and the same values as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,12 +8,12 @@ from tests.bench.job import ROUND, Run, Spread, ratios
 from tests.bench.restore import Restores
 
 _DECIDING = f"{'each/s':>11}{'µs':>8}{'µs CPU':>9}"
-#: States of fewer people are not told from what a worker takes without any.
+#: With fewer people, the state cannot be distinguished from the needs of a worker without state.
 _FEW_PEOPLE = 10_000
 
 
-def said(run: Run) -> str:
-    """Return a line on one run."""
+def run_line(run: Run) -> str:
+    """Return one run as a line."""
     return (
         f"{run.peer.name:<16}{run.records:>8,} in {run.seconds:>5.1f} s{run.rate:>9,.0f}/s"
         f"{run.cpu_micros:>8,.0f} µs CPU each"
@@ -21,7 +21,7 @@ def said(run: Run) -> str:
 
 
 def job_table(runs: Sequence[Run]) -> str:
-    """Return the rates, the CPU time of a decision, and the worker's rate divided by each peer's."""
+    """Return a table of the rates, the CPU time per decision, and the rate of the worker divided by each peer's."""
     spreads = ratios(runs)
     lines = [
         f"{'whole job, one process':<24}{'decisions a second':^27}{'µs CPU each':>13}{'worker / peer':^26}".rstrip(),
@@ -51,7 +51,7 @@ def job_as_json(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def restores_table(found: Restores) -> str:
-    """Return how workers opened over each state, its bytes, and what deciding cost over it."""
+    """Return a table of the starts with each state, the bytes of the state, and the cost of deciding with it."""
     lines = [
         f"{'':<20}{'until ready':^33}{'bytes a person':^18}{'deciding':^30}".rstrip(),
         f"{'people':>10}{'workers':>9}{'s':>8}{'records':>12}{'records/s':>11}{'memory':>10}{'disk':>8}" + _DECIDING,
@@ -70,7 +70,7 @@ def restores_table(found: Restores) -> str:
 
 
 def restores_as_json(found: Restores) -> list[dict[str, Any]]:
-    """Return what was measured at each size, beginning with nothing."""
+    """Return the measurements for each size as JSON fields, beginning with no state."""
     return [asdict(opened) for opened in (found.empty, *found.opened)]
 
 

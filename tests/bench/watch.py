@@ -1,4 +1,4 @@
-"""How a run is watched from outside: by its topics' ends and its process's clock, which cost the machine little."""
+"""Observes a run from outside, by the ends of its topics and the CPU time of its processes, at little cost."""
 
 import subprocess
 import time
@@ -13,7 +13,7 @@ from schemas.codec import decode
 from schemas.topics import TopicName
 
 _PATIENCE_SECONDS = 300.0
-#: How often it is looked for the first record, and then for the last (seconds): reading takes a core's time.
+#: Interval of the checks for the first record, and then for the last (seconds): reading itself needs CPU time.
 _FIRST_SECONDS = 0.05
 _LAST_SECONDS = 0.5
 _FIRST_WRITTEN = (TopicName.ADMITTED, TopicName.ADMITTED_URGENT, TopicName.IDENTITY, TopicName.IDENTITY_URGENT)
@@ -24,7 +24,7 @@ Decided = Mapping[str, tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was seen: how long it took, what the processes used meanwhile, and what was decided."""
+    """The observation of a run: its time, the CPU time of its processes, and the decisions."""
 
     seconds: float
     cpu_seconds: float
@@ -32,7 +32,7 @@ class Watched:
 
 
 class Watch:
-    """Watches what the processes that write topics with a prefix make of `count` disclosures."""
+    """Observes processes that write topics with a prefix, until they have decided a number of disclosures."""
 
     def __init__(self, bootstrap: str, prefix: str, processes: Sequence["subprocess.Popen[bytes]"]) -> None:
         self._processes = processes
@@ -46,12 +46,12 @@ class Watch:
         )
         self._decisions = self._partitions([prefix + TopicName.DECISIONS])
         self._first_written = self._partitions(prefix + name for name in _FIRST_WRITTEN)
-        #: Ends before this watch began: decisions of an earlier one are not looked at.
+        #: Ends at the begin of this observation: earlier decisions do not count.
         self._begin = self._ends(self._decisions)
         self._first_begin = self._ends(self._first_written)
 
     def take(self, count: int) -> Watched:
-        """Return what was seen between the first record that ADMIT wrote and the last of `count` decisions."""
+        """Observe from the first record that ADMIT wrote to the last of `count` decisions."""
         until = time.monotonic() + _PATIENCE_SECONDS
         while self._ends(self._first_written) == self._first_begin:
             self._wait(_FIRST_SECONDS, until)
@@ -70,11 +70,11 @@ class Watch:
         return Watched(last - first, used, decided)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._consumer.close()
 
     def _wait_for_rest(self, missing: int, until: float) -> None:
-        """Return once as many records were written and no more come: ends count the marks of transactions too."""
+        """Return once the ends are that far and stay the same: they also count the markers of transactions."""
         positions = sum(self._consumer.position(source) for source in self._decisions)
         before = -1
         while (now := sum(self._ends(self._decisions).values())) < positions + missing or now != before:
@@ -82,7 +82,7 @@ class Watch:
             self._wait(_LAST_SECONDS, until)
 
     def _read(self, decided: dict[str, tuple[str, str]]) -> float:
-        """Take over what was decided and return when the last was (seconds since 1970)."""
+        """Add the new decisions to `decided` and return the time of the last one (seconds since 1970)."""
         last = 0.0
         ends = self._ends(self._decisions)
         while any(self._consumer.position(source) < ends[source] for source in self._decisions):
@@ -110,5 +110,5 @@ class Watch:
 
     def _wait(self, seconds: float, until: float) -> None:
         if time.monotonic() > until or any(process.poll() is not None for process in self._processes):
-            raise TimeoutError("the run ended or stood still before everything was decided")
+            raise TimeoutError("the run ended or stopped before everything was decided")
         time.sleep(seconds)

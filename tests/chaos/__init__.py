@@ -1,10 +1,14 @@
-"""Chaos over the whole house: what a seed does to every process, the broker and the agencies, and an account of it.
+"""The chaos test: a seed chooses faults of every process, the broker and the agencies; an account judges the result.
 
     make chaos SEED=7
 
-`plan` says what happens when, `house` runs the processes (`kept`) and does it to them. `feeding` are the services,
-`staff` the people who settle reviews, `agencies` the agencies, `program` is `confide` with limits of seconds. `record`
-has every record of the topics, `taken` that and the logs, notices, calls and ends of processes. `account` judges it by
-its `judge_…` modules; `absences` says which time does not count. `blows.log`, in the folder of a run, says what was
-done when. `made_run` is a run for the tests of the account.
+- `plan` chooses the faults and their times from the seed; `deployment` runs the deployment and applies them to its
+  processes (`kept`).
+- `feeding` sends disclosures as the two services, `staff` settles reviews, `agencies` is an agency's process, and
+  `program` is `confide` with limits of seconds.
+- `record` reads every committed record. `taken` adds the logs, notices, alarm calls and ends of processes.
+- `account` judges all of that with the `judge_…` modules; `absences` has the time that counts for no limit.
+- `made_run` is an invented run for the tests of the account.
+
+`blows.log`, in the folder of a run, lists each fault with its time.
 """

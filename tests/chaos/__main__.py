@@ -1,4 +1,4 @@
-"""`make chaos SEED=N`: runs one seed and prints its verdict; the last line has the counts. Status 1 for a fault."""
+"""`make chaos SEED=N`: runs one seed; the last line has the verdict and the counts. Exit status 1 for a fault."""
 
 import argparse
 import asyncio
@@ -17,15 +17,15 @@ from typing import Any
 from schemas.vocabulary import Agency
 from tests.alarm_receiver import Receiver, receiving
 from tests.chaos.account import Account
+from tests.chaos.deployment import Deployment
 from tests.chaos.feeding import Services
-from tests.chaos.house import House
 from tests.chaos.plan import FORGETFUL, KINDS, LEAST_KILLS, LIMIT_SECONDS, PARTITIONS, SILENT, Plan
 from tests.chaos.record import Gatherer, Record
 from tests.chaos.staff import Staff
 from tests.chaos.taken import Taken
 
 _FULL, _SHORT = (240.0, 3_000), (140.0, 800)
-#: How long the house has to come to rest after the last blow (seconds).
+#: Limit for the deployment to finish all work after the last blow (seconds).
 _SETTLE_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
 _SHOWN = 40
@@ -41,13 +41,13 @@ def main() -> None:
     seconds, count = _SHORT if asked.short else _FULL
     plan = Plan.of(asked.seed, seconds=seconds, count=count)
     print(plan.described(), flush=True)
-    # What the services' own client has to say of the outages is no fault.
+    # The client of the services warns of each outage of the broker, which is no fault.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary, receiving() as receiver:
         folder = asked.keep or Path(temporary)
         try:
-            faults, said = asyncio.run(_run(plan, folder, receiver))
-        except Exception as problem:  # noqa: BLE001 - printed whole; the last line stays a verdict
+            faults, counts = asyncio.run(_run(plan, folder, receiver))
+        except Exception as problem:  # noqa: BLE001 - printed with its traceback; the last line must stay a verdict
             traceback.print_exception(problem)
             print(f"chaos seed {plan.seed}: FAILED, not judged: the run ended with {type(problem).__name__}: {problem}")
             sys.exit(1)
@@ -56,81 +56,85 @@ def main() -> None:
     if len(faults) > _SHOWN:
         print(f"and {len(faults) - _SHOWN} more")
     verdict = "FAILED" if faults else "PASSED"
-    print(f"chaos seed {plan.seed}: {verdict}, {len(faults)} faults; {said}")
+    print(f"chaos seed {plan.seed}: {verdict}, {len(faults)} faults; {counts}")
     sys.exit(bool(faults))
 
 
 async def _run(plan: Plan, folder: Path, receiver: Receiver) -> tuple[list[str], str]:
-    house = House(folder, receiver.url)
+    deployment = Deployment(folder, receiver.url)
     try:
-        await house.open()
-        return await _struck(plan, house, receiver)
+        await deployment.open()
+        return await _struck(plan, deployment, receiver)
     finally:
-        print(f"processes ended with: {_statuses(house)}", flush=True)
-        await house.end_broker()
+        print(f"processes ended with: {_statuses(deployment)}", flush=True)
+        await deployment.end_broker()
 
 
-async def _struck(plan: Plan, house: House, receiver: Receiver) -> tuple[list[str], str]:
+async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> tuple[list[str], str]:
     record = Record()
-    gatherer = Gatherer(house.broker.bootstrap, record)
-    services = Services(plan, house.broker.bootstrap, f"http://127.0.0.1:{house.gateway_port}")
-    staff = Staff(plan.seed, house.environment, record, most=max(8, plan.count // 80))
+    gatherer = Gatherer(deployment.broker.bootstrap, record)
+    services = Services(plan, deployment.broker.bootstrap, f"http://127.0.0.1:{deployment.gateway_port}")
+    staff = Staff(plan.seed, deployment.environment, record, most=max(8, plan.count // 80))
     gatherer.start()
     staff.start()
     try:
         begun = time.monotonic()
-        await _storm(plan, house, services, begun)
+        await _storm(plan, deployment, services, begun)
         print(f"the storm is over after {time.monotonic() - begun:.0f} s", flush=True)
-        await house.calm()
-        await _settle(house, services, record, receiver)
+        await deployment.calm()
+        await _settle(deployment, services, record, receiver)
         await asyncio.to_thread(staff.stop)
-        await _settle(house, services, record, receiver)
-        await house.close()
+        await _settle(deployment, services, record, receiver)
+        await deployment.close()
         is_whole = await asyncio.to_thread(gatherer.finish)
     finally:
-        print(f"the gateway answered: {services.said()}", flush=True)
+        print(f"the gateway answered: {services.answers_text()}", flush=True)
         staff.stop()
         gatherer.stop()
-    taken = replace(_taken(house, services, record, receiver), ends=house.ends(), frozen=house.frozen())
+    taken = replace(_taken(deployment, services, record, receiver), ends=deployment.ends(), frozen=deployment.frozen())
     account = Account.of(taken)
-    faults = [*account.faults, *_uncounted(house, account)]
+    faults = [*account.faults, *_uncounted(deployment, account)]
     faults += [] if is_whole else ["the topics could not be read to their ends"]
-    counts = {**account.counts, **{f"staff {way}": many for way, many in staff.settled.items()}, **house.done}
+    counts = {
+        **account.counts,
+        **{f"staff {decision}": many for decision, many in staff.settled.items()},
+        **deployment.done,
+    }
     counts["seconds without the broker"] = round(sum(back - gone for gone, back in taken.absences.broker))
     return faults, ", ".join(f"{many} {what}" for what, many in sorted(counts.items()))
 
 
-async def _storm(plan: Plan, house: House, services: Services, begun: float) -> None:
-    """Tell everything while the blows fall; raises what went wrong in either."""
+async def _storm(plan: Plan, deployment: Deployment, services: Services, begun: float) -> None:
+    """Send every disclosure and apply every blow and spell at its time; raise the first error of any of them."""
 
     async def at(moment: float, does: Any) -> None:
         await asyncio.sleep(max(0.0, begun + moment - time.monotonic()))
         await does
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(services.tell())
+        group.create_task(services.send_all())
         for blow in plan.blows:
-            group.create_task(at(blow.at, house.strike(blow)))
+            group.create_task(at(blow.at, deployment.strike(blow)))
         for spell in plan.spells:
-            group.create_task(at(spell.at, house.put_in_mood(spell, begun + plan.seconds)))
+            group.create_task(at(spell.at, deployment.put_in_mood(spell, begun + plan.seconds)))
 
 
-async def _settle(house: House, services: Services, record: Record, receiver: Receiver) -> None:
-    """Return once the account has no fault, at the latest after `_SETTLE_SECONDS`: time mends some."""
+async def _settle(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> None:
+    """Return once the account has no fault, or after `_SETTLE_SECONDS`: unfinished work is a fault at first."""
     until = time.monotonic() + _SETTLE_SECONDS
     while time.monotonic() < until:
-        if not (await asyncio.to_thread(lambda: Account.of(_taken(house, services, record, receiver)))).faults:
+        if not (await asyncio.to_thread(lambda: Account.of(_taken(deployment, services, record, receiver)))).faults:
             return
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _taken(house: House, services: Services, record: Record, receiver: Receiver) -> Taken:
+def _taken(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> Taken:
     return Taken(
         record=record,
-        logs={agency: _lines(house.agency_log(agency)) for agency in Agency},
-        notices=_lines(house.folder / "notices.jsonl"),
-        alarms=[(said, cause) for said, cause, _ in receiver.heard()],
-        absences=house.absences(),
+        logs={agency: _lines(deployment.agency_log(agency)) for agency in Agency},
+        notices=_lines(deployment.folder / "notices.jsonl"),
+        alarms=[(call, cause) for call, cause, _ in receiver.heard()],
+        absences=deployment.absences(),
         partitions=PARTITIONS,
         limit_seconds=LIMIT_SECONDS,
         forgetful=FORGETFUL,
@@ -138,17 +142,17 @@ def _taken(house: House, services: Services, record: Record, receiver: Receiver)
     )
 
 
-def _uncounted(house: House, account: Account) -> Sequence[str]:
-    """Return why a seed does not count: too few kills of a kind, no outage, no hand-over."""
-    few = [f"only {house.killed[kind]} kills of {kind}" for kind in KINDS if house.killed[kind] < LEAST_KILLS]
-    few += [] if house.done["agency away"] else ["no agency was away for longer than its limit"]
-    few += [] if any(house.done[f"agency {mood}"] for mood in SILENT) else ["no report was taken silently"]
+def _uncounted(deployment: Deployment, account: Account) -> Sequence[str]:
+    """Return why a seed does not count: too few kills of a kind, no outage of an agency, or no hand-over."""
+    few = [f"only {deployment.killed[kind]} kills of {kind}" for kind in KINDS if deployment.killed[kind] < LEAST_KILLS]
+    few += [] if deployment.done["agency away"] else ["no agency was away for longer than its limit"]
+    few += [] if any(deployment.done[f"agency {mood}"] for mood in SILENT) else ["no report was taken silently"]
     few += [] if account.counts["reports handed over"] else ["no report was handed over"]
     return few
 
 
-def _statuses(house: House) -> str:
-    ends = Counter((end.process, end.status) for end in house.ends())
+def _statuses(deployment: Deployment) -> str:
+    ends = Counter((end.process, end.status) for end in deployment.ends())
     return ", ".join(f"{process} {many} x {status}" for (process, status), many in sorted(ends.items()))
 
 

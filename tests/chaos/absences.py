@@ -1,36 +1,37 @@
-"""Which time does not count for the limits: the broker was away, or workers were."""
+"""Time that counts for no limit, because the broker or workers were away."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, reduce
 
-#: From when to when something was away, by the wall clock (seconds since 1970).
+#: The begin and the end of an absence, by the wall clock (seconds since 1970).
 Gap = tuple[float, float]
 
-#: Every process needs so long to work again after the broker came back (seconds).
+#: Time that the processes need to work again after the broker is back (seconds).
 _BACK_SECONDS = 10.0
-#: The lanes of one absent worker rest until the group gives them to another: its session (6 s), and their restore.
+#: Time without work on the lanes of one absent worker (seconds): the session of its group (6 s), and their restore
+#: by another worker.
 _GIVEN_AWAY_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Absences:
-    """When the broker was away, and when each worker was."""
+    """Absences of the broker, and of each worker."""
 
     broker: Sequence[Gap] = ()
     workers: Sequence[Sequence[Gap]] = field(default_factory=tuple)
 
     @cached_property
     def uncounted(self) -> list[Gap]:
-        """The gaps that count for no limit, apart from each other and in order.
+        """The gaps that count for no limit, in order, without overlap.
 
-        An absence of the broker or of all workers counts wholly as such, one of a single worker for a while only.
+        The whole absence of the broker or of all workers is such a gap; of a single worker, only the first 20 s are.
         """
         broker = [(gone, back + _BACK_SECONDS) for gone, back in self.broker]
         single = [(gone, min(back, gone + _GIVEN_AWAY_SECONDS)) for gaps in self.workers for gone, back in gaps]
-        everybody = reduce(lambda one, other: list(_both(one, other)), self.workers) if self.workers else ()
-        return _joined([*broker, *single, *everybody])
+        all_workers = reduce(lambda one, other: list(_both(one, other)), self.workers) if self.workers else ()
+        return _joined([*broker, *single, *all_workers])
 
     def seconds(self, begin: datetime, end: datetime) -> float:
         """Return the seconds between two times that count for no limit."""
@@ -38,7 +39,7 @@ class Absences:
 
 
 def overlap(gaps: Iterable[Gap], begin: float, end: float) -> float:
-    """Return for how long gaps that are apart from each other lie between two moments."""
+    """Return how much of the time between two moments lies in gaps that do not overlap each other (seconds)."""
     return sum(max(0.0, min(back, end) - max(gone, begin)) for gone, back in gaps)
 
 

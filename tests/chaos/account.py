@@ -1,4 +1,4 @@
-"""Whether a run was right."""
+"""The account of a run: the faults that the `judge_…` modules find, and the counts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.chaos.judge_disclosures import disclosures, persons, sends
 from tests.chaos.judge_notices import notices
 from tests.chaos.judge_processes import processes
-from tests.chaos.judge_reports import alarmed, told_agencies
+from tests.chaos.judge_reports import alarmed, reports
 from tests.chaos.judge_requests import requests
 from tests.chaos.taken import Taken
 
@@ -15,7 +15,7 @@ _JUDGES: tuple[Callable[[Taken, Counter[str]], Iterator[str]], ...] = (
     sends,
     disclosures,
     persons,
-    told_agencies,
+    reports,
     requests,
     alarmed,
     notices,
@@ -25,13 +25,13 @@ _JUDGES: tuple[Callable[[Taken, Counter[str]], Iterator[str]], ...] = (
 
 @dataclass(slots=True)
 class Account:
-    """Every fault of a run, and the counts of what there was."""
+    """Every fault of a run, and the counts of its records and events."""
 
     faults: list[str]
     counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, taken: Taken) -> "Account":
-        """Return the account of what was read."""
+        """Return the account of a run."""
         counts: Counter[str] = Counter()
         return cls([fault for judge in _JUDGES for fault in judge(taken, counts)], counts)

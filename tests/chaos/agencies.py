@@ -1,8 +1,8 @@
-"""One agency as a process of its own, in whatever mood a file says: `python -m tests.chaos.agencies …`.
+"""One agency as a process: `python -m tests.chaos.agencies …`. A file holds its present mood.
 
     python -m tests.chaos.agencies AGENCY PORT LOG MOOD_FILE
 
-One agency, `FORGETFUL`, does not recognise what it got before: it takes each request that reaches it as a new report.
+The agency `FORGETFUL` does not recognise a report that it has: it accepts each request as a new report.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from services.http_server import listen, serve
 from tests.chaos.plan import ATTEMPT_SECONDS, FORGETFUL, Mood
 
 _UNAVAILABLE, _DENIED = 503, 401
-#: How long a late answer takes: some still come in time.
+#: Range of the time until a late answer (seconds): some still come within the limit.
 _LATE_SECONDS = 0.8 * ATTEMPT_SECONDS, 2.0 * ATTEMPT_SECONDS
 
 
 def mood_of(file: Path) -> Mood | None:
-    """Return the mood that a file says, None for none."""
+    """Return the mood in a file, or None without a file or a mood in it."""
     with suppress(FileNotFoundError, ValueError):
         return Mood(file.read_text())
     return None
 
 
 class Moody(Faults):
-    """The fault that the present mood has for a request."""
+    """The faults of an agency, chosen by its present mood."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Moody(Faults):
         self._chance = random.Random(0)
 
     def next(self) -> int | Fault | None:
-        """Return the fault that the present request meets, None for none."""
+        """Return the fault for the present request, or None."""
         match mood_of(self._file):
             case Mood.DROPS:
                 return Fault.DROP
@@ -58,7 +58,7 @@ class Moody(Faults):
 
 
 class LateAnswers:
-    """The application of an agency, whose answers come late while that is its mood."""
+    """The application of an agency; its answers are delayed while its mood is `ANSWERS_LATE`."""
 
     def __init__(self, app: ASGIApp, file: Path) -> None:
         self._app = app
@@ -75,7 +75,7 @@ class LateAnswers:
 
 
 class ForgetfulLog(AgencyLog):
-    """A log that recognises nothing."""
+    """A log that accepts a report again that it has already."""
 
     def _judge(self, attempt: Attempt, refuse: bool) -> Seen:
         seen = super()._judge(attempt, refuse)

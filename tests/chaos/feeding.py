@@ -1,4 +1,4 @@
-"""The two services: thousands of disclosures with repeats, changed contents and damaged records, by both ways in."""
+"""The two services: send thousands of disclosures, repeats, changed contents and damaged bytes."""
 
 import asyncio
 import random
@@ -20,15 +20,16 @@ from services.sdk.addressing import topic_of
 from tests.bench.disclosures import disclosures
 from tests.chaos.plan import PARTITIONS, Plan
 
-#: Shares of what is told beside the plain ones, in order: again, under its id with other content, under its id by the
-#: other service, and bytes that are no disclosure.
+#: Shares of further submissions: a disclosure again, other content under its id, its id at the other service, and bytes
+#: that are no disclosure.
 _AGAIN, _CHANGED, _OTHER_SERVICE, _DAMAGED = 0.06, 0.02, 0.02, 0.02
+#: Share of submissions through the gateway, and share of the others that go to a wrong partition.
 _BY_GATEWAY = 0.4
 _ELSEWHERE = 0.03
-#: Of the plan's time in which disclosures are told.
+#: Part of the time of the plan in which disclosures are sent.
 _SHARE_OF_TIME = 0.85
 _GIVE_UP_SECONDS = 240.0
-#: How long a service waits before it tells again (seconds): longer each time, as many of them at once take a core.
+#: Pause before a service sends again (seconds). It grows each time: hundreds of retries at once would need a core.
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 4.0
 _ANSWER_SECONDS = 20.0
 _JSON = {"content-type": "application/json"}
@@ -36,70 +37,70 @@ _NO_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """Something a service tells: a disclosure, or bytes that are none for the topic of one."""
+class Submission:
+    """One record of a service: a disclosure, or damaged bytes for the topic of that disclosure."""
 
     disclosure: Disclosure
     damaged: bytes | None = None
 
 
-def tellings(plan: Plan) -> Iterator[Telling]:
-    """Yield what the services tell, in order."""
+def submissions(plan: Plan) -> Iterator[Submission]:
+    """Yield the submissions of the services, in order."""
     chance = random.Random(plan.seed)
-    told: list[Disclosure] = []
+    sent: list[Disclosure] = []
     for each in disclosures(plan.count, seed=plan.seed):
-        told.append(each)
-        yield Telling(each)
-        before = told[chance.randrange(max(0, len(told) - 50), len(told))]
+        sent.append(each)
+        yield Submission(each)
+        before = sent[chance.randrange(max(0, len(sent) - 50), len(sent))]
         draw = chance.random()
         if draw < _AGAIN:
-            yield Telling(before)
+            yield Submission(before)
         elif (draw := draw - _AGAIN) < _CHANGED:
-            yield Telling(before.model_copy(update={"summary": f"Other words, {chance.random()}."}))
+            yield Submission(before.model_copy(update={"summary": f"Other words, {chance.random()}."}))
         elif (draw := draw - _CHANGED) < _OTHER_SERVICE:
-            yield Telling(_of_other_service(before))
+            yield Submission(_of_other_service(before))
         elif draw - _OTHER_SERVICE < _DAMAGED:
             whole = encode("Disclosure", each.model_dump())
-            yield Telling(each, whole[: chance.randrange(12, len(whole) - 1)] + chance.randbytes(8))
+            yield Submission(each, whole[: chance.randrange(12, len(whole) - 1)] + chance.randbytes(8))
 
 
 class Services:
-    """Tells Kafka and the gateway what the plan has; each until it is acknowledged."""
+    """Sends the submissions of a plan to Kafka and the gateway, each until it is acknowledged."""
 
     def __init__(self, plan: Plan, bootstrap: str, gateway: str) -> None:
         self._plan = plan
         self._bootstrap = bootstrap
         self._gateway = gateway
-        #: What was acknowledged: ids of disclosures by service, and bytes that are none.
+        #: Acknowledged submissions: service and id of a disclosure, or damaged bytes.
         self.acknowledged: set[tuple[str, str] | bytes] = set()
-        #: What came of each request to the gateway: its status, or the class of an error.
+        #: Counts of the results of requests to the gateway: a status, or the class of an error.
         self.answers: Counter[str] = Counter()
 
-    async def tell(self) -> None:
-        """Tell everything over the time of the plan; raises `TimeoutError` where something is never taken."""
+    async def send_all(self) -> None:
+        """Send every submission over the time of the plan; raise `TimeoutError` if one is never acknowledged."""
         chance = random.Random(self._plan.seed + 1)
-        told = list(tellings(self._plan))
-        each_seconds = self._plan.seconds * _SHARE_OF_TIME / len(told)
+        planned = list(submissions(self._plan))
+        each_seconds = self._plan.seconds * _SHARE_OF_TIME / len(planned)
         begun = time.monotonic()
         async with (
             _Direct.connected(self._bootstrap) as direct,
-            # Without limits: while Kafka is away, requests by the hundred wait, and none may wait for a connection.
+            # No limits: while Kafka is away, hundreds of requests wait, and each must have its own connection.
             httpx2.AsyncClient(base_url=self._gateway, timeout=_ANSWER_SECONDS, limits=_NO_LIMITS) as client,
             asyncio.TaskGroup() as group,
         ):
-            for number, telling in enumerate(told):
+            for number, submission in enumerate(planned):
                 await asyncio.sleep(max(0.0, begun + number * each_seconds - time.monotonic()))
-                if telling.damaged is None and chance.random() < _BY_GATEWAY:
-                    sent = self._by_gateway(client, telling.disclosure)
+                if submission.damaged is None and chance.random() < _BY_GATEWAY:
+                    sent = self._by_gateway(client, submission.disclosure)
                 else:
                     beside = chance.randrange(PARTITIONS) if chance.random() < _ELSEWHERE else 0
-                    sent = direct.tell(telling, beside)
-                group.create_task(self._note(telling, sent))
+                    sent = direct.send(submission, beside)
+                group.create_task(self._note(submission, sent))
 
-    async def _note(self, telling: Telling, sent: Awaitable[None]) -> None:
+    async def _note(self, submission: Submission, sent: Awaitable[None]) -> None:
         await sent
-        disclosure = telling.disclosure
-        self.acknowledged.add(telling.damaged or (disclosure.service, disclosure.disclosure_id))
+        disclosure = submission.disclosure
+        self.acknowledged.add(submission.damaged or (disclosure.service, disclosure.disclosure_id))
 
     async def _by_gateway(self, client: httpx2.AsyncClient, disclosure: Disclosure) -> None:
         body, pause = disclosure.model_dump_json().encode(), _PAUSE_SECONDS
@@ -108,7 +109,7 @@ class Services:
             try:
                 answer = await client.post("/v1/disclosures", content=body, headers=_JSON)
             except httpx2.TransportError as error:
-                # The gateway is being started again: the same is told once more.
+                # The gateway is restarting: the same disclosure is sent again.
                 self.answers[type(error).__name__] += 1
             else:
                 self.answers[str(answer.status_code)] += 1
@@ -118,15 +119,15 @@ class Services:
                     raise AssertionError(f"the gateway answered {answer.status_code} to a sound disclosure")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        raise TimeoutError(f"the gateway never took a disclosure; of all requests: {self.said()}")
+        raise TimeoutError(f"the gateway never took a disclosure; of all requests: {self.answers_text()}")
 
-    def said(self) -> str:
-        """Return what came of the requests to the gateway, counted."""
+    def answers_text(self) -> str:
+        """Return the counts of the results of requests to the gateway."""
         return ", ".join(f"{many} x {what}" for what, many in self.answers.most_common())
 
 
 class _Direct:
-    """A service's own producer, at least once."""
+    """The Kafka producer of a service; it sends at least once."""
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
@@ -134,7 +135,7 @@ class _Direct:
     @classmethod
     @asynccontextmanager
     async def connected(cls, bootstrap: str) -> AsyncIterator["_Direct"]:
-        """Connect for as long as the context lasts."""
+        """Connect to Kafka; disconnect at the end of the context."""
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=10_000)
         await producer.start()
         try:
@@ -142,10 +143,10 @@ class _Direct:
         finally:
             await producer.stop()
 
-    async def tell(self, telling: Telling, beside: int) -> None:
-        """Return once the record is acknowledged, in the partition so many after its own."""
-        disclosure = telling.disclosure
-        value = encode("Disclosure", disclosure.model_dump()) if telling.damaged is None else telling.damaged
+    async def send(self, submission: Submission, beside: int) -> None:
+        """Send to the partition `beside` partitions after the right one; return once the record is acknowledged."""
+        disclosure = submission.disclosure
+        value = encode("Disclosure", disclosure.model_dump()) if submission.damaged is None else submission.damaged
         key = disclosure_key(disclosure.disclosure_id)
         partition = (partition_for(key, PARTITIONS) + beside) % PARTITIONS
         until = time.monotonic() + _GIVE_UP_SECONDS

@@ -1,4 +1,4 @@
-"""Each accepted id is decided once or rejected with its bytes, and each person is one."""
+"""Judges disclosures: each id is decided once or rejected with its bytes, and each person is one person."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -9,47 +9,47 @@ from schemas.partitioner import partition_for
 from schemas.topics import TopicName
 from schemas.vocabulary import ReviewReason, Service
 from streams.domain.ids import decision_id
-from tests.chaos.record import SOURCES, Came
+from tests.chaos.record import SOURCES, ReadRecord
 from tests.chaos.taken import Taken
 
 Key = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Told:
-    """What was told under one id of a service: how often each content came to the id's own partition."""
+class _OfId:
+    """The records under one id of a service: how often each content came to the partition of the id."""
 
     contents: Counter[bytes] = field(default_factory=Counter)
-    #: Contents that came to another partition, from where they are moved.
+    #: Contents that came to another partition; ADMIT moves them to the right one.
     elsewhere: set[bytes] = field(default_factory=set)
     rejected: Counter[bytes] = field(default_factory=Counter)
 
 
 def disclosures(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield what is wrong with an id; of two contents under one the first stands and a review names both."""
-    told: dict[Key, _Told] = defaultdict(_Told)
-    unreadable: list[Came] = []
-    for came in taken.told():
+    """Yield the faults of ids. Of two contents under one id, the first is decided and a review names both."""
+    by_id: dict[Key, _OfId] = defaultdict(_OfId)
+    unreadable: list[ReadRecord] = []
+    for came in taken.submitted():
         if came.name is None:
             unreadable.append(came)
         else:
-            _enter(taken, told[_key(came)], came)
+            _enter(taken, by_id[_key(came)], came)
     for came in taken.rejected_of(SOURCES):
         if came.name == "Disclosure":
-            told[_key(came)].rejected[came.value] += 1
+            by_id[_key(came)].rejected[came.value] += 1
     conflicts: dict[str | None, set[str]] = defaultdict(set)
     for review in taken.reviews_asked(ReviewReason.CONFLICTING_ID):
         conflicts[review["decision_id"]].add(review["review_id"])
     decided = {decision["decision_id"] for decision in taken.first_decisions()}
-    for (service, id_), one in told.items():
+    for (service, id_), one in by_id.items():
         decision = decision_id(Service(service), id_)
         yield from (f"{service} {id_}: {fault}" for fault in _of_id(one, decision in decided, conflicts[decision]))
         counts["ids"] += 1
         counts["repeats"] += one.contents.total() - len(one.contents)
         counts["moved"] += len(one.elsewhere)
         counts["conflicts"] += len(one.rejected)
-    wanted = {decision_id(Service(service), id_) for service, id_ in told}
-    yield from (f"decision {id_} is of no disclosure that was told" for id_ in decided - wanted)
+    wanted = {decision_id(Service(service), id_) for service, id_ in by_id}
+    yield from (f"decision {id_} is of no disclosure that was sent" for id_ in decided - wanted)
     made = Counter(each.fields["decision_id"] for each in taken.record.on(TopicName.DECISIONS, "Decision"))
     yield from (f"decision {id_} was made {many} times" for id_, many in made.items() if many > 1)
     counts["unreadable"] = len(unreadable)
@@ -57,9 +57,9 @@ def disclosures(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 
 
 def sends(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield each disclosure, or bytes, whose send to a service's topic was acknowledged, and that is not there."""
+    """Yield each disclosure, or damaged bytes, that was acknowledged and is in no topic of a service."""
     there: set[Key | bytes] = set()
-    for came in taken.told():
+    for came in taken.submitted():
         there.add(came.value)
         if came.name is not None:
             there.add(_key(came))
@@ -69,7 +69,7 @@ def sends(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 
 
 def persons(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield each person who was decided as of several, and several who were decided as of one."""
+    """Yield each person whose disclosures were decided as of several persons, and the opposite."""
     joined: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -78,7 +78,7 @@ def persons(taken: Taken, counts: Counter[str]) -> Iterator[str]:
         return name
 
     first_name: dict[str, str] = {}
-    for came in taken.told():
+    for came in taken.submitted():
         if came.name is None:
             continue
         subject, service = came.fields["subject"], came.fields["service"]
@@ -101,24 +101,24 @@ def persons(taken: Taken, counts: Counter[str]) -> Iterator[str]:
     counts["persons"] = len(invented_of)
 
 
-def _key(came: Came) -> Key:
+def _key(came: ReadRecord) -> Key:
     return came.fields["service"], came.fields["disclosure_id"]
 
 
-def _enter(taken: Taken, told: _Told, came: Came) -> None:
+def _enter(taken: Taken, one: _OfId, came: ReadRecord) -> None:
     own = partition_for(disclosure_key(came.fields["disclosure_id"]), taken.partitions)
     if came.partition == own:
-        told.contents[came.value] += 1
+        one.contents[came.value] += 1
     else:
-        told.elsewhere.add(came.value)
+        one.elsewhere.add(came.value)
 
 
-def _of_id(one: _Told, is_decided: bool, reviews: set[str]) -> Iterator[str]:
+def _of_id(one: _OfId, is_decided: bool, reviews: set[str]) -> Iterator[str]:
     if not is_decided:
         yield "has no decision"
     if one.elsewhere - one.contents.keys():
-        yield "lay in another partition and was not moved"
-    # The first content stands and was never rejected; each record of another was, whole.
+        yield "was in another partition and was not moved"
+    # The first content is decided and never rejected; every record of another content is rejected, with all its bytes.
     if (
         len(one.contents) - len(one.rejected) != 1
         or one.rejected - one.contents
@@ -129,7 +129,7 @@ def _of_id(one: _Told, is_decided: bool, reviews: set[str]) -> Iterator[str]:
         yield f"has {len(one.rejected)} conflicts and {len(reviews)} reviews of them"
 
 
-def _unkept(taken: Taken, unreadable: list[Came]) -> Iterator[str]:
+def _unkept(taken: Taken, unreadable: list[ReadRecord]) -> Iterator[str]:
     kept: dict[tuple[str, int, int], list[bytes]] = defaultdict(list)
     for came in taken.rejected_of(SOURCES):
         headers = came.headers

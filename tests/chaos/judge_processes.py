@@ -1,4 +1,4 @@
-"""Each process ended because it was killed or asked to stop, or for a reason that the blows gave it."""
+"""Judges processes: each ended because it was killed, was asked to stop, or could not work because of a blow."""
 
 import signal
 from collections import Counter
@@ -8,13 +8,13 @@ from tests.chaos.absences import overlap
 from tests.chaos.kept import STOP_SECONDS, Asked, Ended
 from tests.chaos.taken import Taken
 
-#: For so long after the broker was away, or a process of its group frozen, a process may end by itself (seconds):
-#: it cannot be sure of its state then.
+#: Time after an absence of the broker, or a freeze in its group, in which a process may end by itself (seconds): it
+#: cannot be sure of its state then.
 _EXCUSED_SECONDS = 20.0
 
 
 def processes(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield each end of a process that nothing explains."""
+    """Yield each end of a process that no blow explains."""
     for end in taken.ends:
         counts["ends of processes by themselves"] += end.asked is None
         fault = _fault(taken, end)
@@ -23,14 +23,14 @@ def processes(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 
 
 def _group_of(process: str) -> str:
-    """Return the name of the consumer group of a process, for a process without one its own."""
+    """Return the consumer group of a process, or the name of a process without a group."""
     return "worker" if process.startswith("worker") else process.partition("+")[0]
 
 
 def _fault(taken: Taken, end: Ended) -> str | None:
     match end.asked:
         case Asked.KILL if end.status in (-signal.SIGKILL, 0):
-            # 0: it was about to end, having been asked to stop before.
+            # Status 0: it was asked to stop before, and ended before the kill.
             return None
         case Asked.FORCED:
             return f"did not end within {STOP_SECONDS:.0f} s and had to be killed"
@@ -38,7 +38,7 @@ def _fault(taken: Taken, end: Ended) -> str | None:
             took = end.at - end.asked_at - _unable(taken, end)
             return f"took {took:.0f} s to stop" if took > STOP_SECONDS else None
         case Asked.STOP if end.status == -signal.SIGTERM and not end.was_open:
-            # It did not listen to signals yet.
+            # It had no signal handler yet.
             return None
         case _ if end.status > 0 and _is_excused(taken, end):
             return None
@@ -49,7 +49,7 @@ def _fault(taken: Taken, end: Ended) -> str | None:
 
 
 def _unable(taken: Taken, end: Ended) -> float:
-    """Return the seconds since it was asked to stop in which it could not work."""
+    """Return the seconds after the request to stop in which the process could not work."""
     frozen = [gap for process, gap in taken.frozen if process == end.process]
     return sum(overlap(gaps, end.asked_at, end.at) for gaps in (taken.absences.broker, frozen))
 

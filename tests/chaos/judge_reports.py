@@ -1,4 +1,4 @@
-"""Each report is accepted once, or is in a human's hands within its limit, and somebody urgent is alarmed."""
+"""Judges reports: each is acknowledged or handed over within its limit, and an urgent hand-over raises an alarm."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ from schemas.vocabulary import Agency, Outcome, ReportKind, ReviewReason
 from streams.domain.ids import report_id
 from tests.chaos.taken import Fields, Taken
 
-#: How much later than its limit a report may be in a human's hands (seconds).
+#: How much later than its limit a report may be handed over (seconds).
 SLACK_SECONDS = 10.0
 
 
-def told_agencies(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield what is wrong with a report; each of its sendings has a limit of its own."""
+def reports(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield the faults of reports. Each generation of a report has its own limit."""
     made, accepted, acknowledged = taken.made(), taken.accepted(), taken.acknowledged()
     yield from _unreported(taken, made)
     handed_over = _handed_over(taken)
@@ -22,28 +22,28 @@ def told_agencies(taken: Taken, counts: Counter[str]) -> Iterator[str]:
         agency = Agency(sendings[0]["agency"])
         name = f"report {id_} to {agency}"
         if id_ in acknowledged and not accepted.get((agency, id_)):
-            yield f"{name} is acknowledged, and the agency never took it"
+            yield f"{name} is acknowledged, and the agency never accepted it"
         times = Counter(each["generation"] for each in sendings)
-        yield from (f"{name}, sending {number}, was made {n} times" for number, n in times.items() if n > 1)
+        yield from (f"{name}, generation {number}, was made {n} times" for number, n in times.items() if n > 1)
         if times.keys() != set(range(1, len(times) + 1)):
-            yield f"{name} has sendings {sorted(times)}"
+            yield f"{name} has generations {sorted(times)}"
         for sending in sendings:
             number = sending["generation"]
-            # A human who has a later sending has this one too.
+            # A hand-over of a later generation includes this one.
             ends = [at for later, at in handed_over.get(id_, ()) if later >= number]
             ends += [acknowledged[id_]] if id_ in acknowledged else []
-            yield from _late(taken, f"{name}, sending {number},", sending, min(ends, default=None))
+            yield from _late(taken, f"{name}, generation {number},", sending, min(ends, default=None))
         counts["reports"] += 1
         counts["reports sent again"] += len(times) > 1
         counts["reports handed over"] += id_ in handed_over
         counts["reports acknowledged"] += id_ in acknowledged
     for agency, id_ in accepted:
         if id_ not in made or made[id_][0]["agency"] != agency:
-            yield f"report {id_} was taken by {agency}, and never made for it"
+            yield f"report {id_} was accepted by {agency}, and never made for it"
 
 
 def alarmed(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield each urgent hand-over of which nobody was alarmed, and each alarm that does not say what is so."""
+    """Yield each urgent hand-over without an alarm, and each alarm whose last call is wrong."""
     raised = {cause for what, cause in taken.alarms if what == "alarm"}
     last = {cause: what for what, cause in taken.alarms}
     settled = {each["review_id"] for each in taken.reviews_settled()}
@@ -52,14 +52,14 @@ def alarmed(taken: Taken, counts: Counter[str]) -> Iterator[str]:
             continue
         cause, is_settled = f"review/{review['review_id']}", review["review_id"] in settled
         if cause not in raised and not is_settled:
-            yield f"{cause} waits for a human, and nobody was alarmed"
+            yield f"{cause} waits for staff, and no alarm was raised"
         elif cause in raised and (last[cause] == "all-clear") != is_settled:
             yield f"{cause}: the last call says {last[cause]}"
     counts["alarms"] = len(raised)
 
 
 def _handed_over(taken: Taken) -> dict[str, list[tuple[int, datetime]]]:
-    """Return which sendings of each report were a human's, and since when."""
+    """Return the handed-over generations of each report, with the times."""
     found: dict[str, list[tuple[int, datetime]]] = defaultdict(list)
     for review in taken.reviews_asked(ReviewReason.UNDELIVERED):
         about = review["undelivered"]
@@ -75,18 +75,18 @@ def _unreported(taken: Taken, made: Mapping[str, Sequence[Fields]]) -> Iterator[
     for decision in taken.first_decisions():
         for agency in tells.get(decision["decision_id"], ()):
             if report_id(decision["decision_id"], agency) not in made:
-                yield f"decision {decision['decision_id']} tells {agency}, and there is no report"
+                yield f"decision {decision['decision_id']} names {agency}, and there is no report"
     for id_, (report, *_) in made.items():
         if report["kind"] == ReportKind.NEW and report["agency"] not in tells[report["decision_id"]]:
-            yield f"report {id_} rests on no decision that tells its agency"
+            yield f"report {id_} rests on no decision that names its agency"
 
 
 def _late(taken: Taken, name: str, sending: Fields, ended: datetime | None) -> Iterator[str]:
     if ended is None:
-        yield f"{name} is neither acknowledged nor a human's"
+        yield f"{name} is neither acknowledged nor handed over"
         return
     since = sending["again_at"] or sending["reported_at"]
     limit = since + timedelta(seconds=taken.limit_seconds)
     late = (ended - limit).total_seconds() - taken.absences.seconds(since, ended)
     if late > SLACK_SECONDS:
-        yield f"{name} was nobody's for {late:.1f} s after its limit"
+        yield f"{name} was neither acknowledged nor handed over for {late:.1f} s after its limit"

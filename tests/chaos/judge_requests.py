@@ -1,4 +1,4 @@
-"""Each agency took each report once, and a request is marked as a possible repeat where it may be one, only there."""
+"""Judges requests: an agency accepts a report once; a request is marked as a possible repeat only if it may be one."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,15 +8,15 @@ from tests.chaos.taken import Fields, Taken
 
 
 def requests(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield what is wrong with the requests that reached an agency."""
+    """Yield the faults of requests that reached an agency."""
     attempts = taken.attempts()
     for (agency, id_), lines in taken.accepted().items():
         name = f"report {id_} to {agency}"
         plain = [line for line in lines if not line["possible_repeat"]]
         if len(plain) > 1:
-            yield f"{name} was taken {len(plain)} times without being marked as a possible repeat"
+            yield f"{name} was accepted {len(plain)} times without being marked as a possible repeat"
         if len(lines) > 1 and agency is not taken.forgetful:
-            yield f"{name} was taken {len(lines)} times by an agency that recognises what it has"
+            yield f"{name} was accepted {len(lines)} times by an agency that recognises what it has"
         counts["reports taken twice"] += len(lines) > 1
     arrived = taken.arrived()
     for agency, seen in taken.logs.items():
@@ -29,21 +29,21 @@ def requests(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 
 
 def _begun(attempts: Sequence[Fields], line: Fields) -> list[Fields]:
-    """Return the attempts of the report that were on record when the request came; the last is not always its own."""
+    """Return the attempts of the report that were recorded before the request came; the last may be another attempt."""
     at = datetime.fromisoformat(line["at"])
     return [attempt for attempt in attempts if attempt["changed_at"] <= at]
 
 
 def _marked_wrongly(line: Fields, begun: Sequence[Fields], arrived: datetime | None) -> Iterator[str]:
-    # Numbers begin anew where a report is sent again after its end: the latest attempt of the number is meant.
+    # A report that is sent again after its end counts its attempts from 1 again: take the latest with this number.
     own = max((each["changed_at"] for each in begun if each["attempt"] == line["attempt"]), default=None)
     if own is None:
-        yield "came without being on record"
+        yield "came without a recorded attempt"
     elif not line["possible_repeat"]:
-        # A request that a frozen process sends late was begun before, and could not know of the others.
+        # A frozen process may send late: its attempt began before, and it could not know of other attempts.
         if arrived is not None and arrived < own:
             yield "is not marked, and the agency had the report before it was begun"
     elif len(begun) == 1:
-        # An attempt that was begun is a true reason, whether it arrived or not: of that neither logs nor topics have
-        # a proof, since the sender may have been killed before the request left. So only the first one is judged.
+        # An earlier attempt is a valid reason for the mark, even if its request never arrived: logs and topics cannot
+        # show that, since the sender may have been killed before it sent. So only the first attempt is judged.
         yield "is marked, and it is the first that was begun"

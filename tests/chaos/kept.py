@@ -1,4 +1,4 @@
-"""A process of the house that is started again whenever it ends, and when it was away."""
+"""A process that is started again whenever it ends, and the times when it was away."""
 
 import asyncio
 import math
@@ -14,65 +14,65 @@ from pathlib import Path
 import infra.broker.die_with_parent
 from tests.chaos.absences import Gap
 
-#: How long it takes until a process that ended is started again: longer each time that it did not live long (seconds).
+#: Pause until a process that ended is started again (seconds); it doubles after each short life.
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 5.0
 _LIVED_SECONDS = 10.0
 _OPEN_SECONDS = 120.0
-#: How long a process has to end once it is asked to (seconds).
+#: Limit for a process to end after it was asked to (seconds).
 STOP_SECONDS = 40.0
-#: A process that ends so often is not kept: chaos itself ends one some ten times.
+#: Most ends before a process is given up; the blows of a plan end one about ten times.
 _MOST_ENDS = 200
-#: The broker and what judges go first where there are fewer cores than work.
+#: Lower priority than the broker and the judges, for machines with few cores.
 _LATER = ("nice", "-n", "5")
 
 
 class Asked(Enum):
-    """How the house ends a process."""
+    """How a process was asked to end."""
 
     KILL = "kill"
     STOP = "stop"
-    #: It was killed because it did not stop.
+    #: It was killed because it did not stop in time.
     FORCED = "forced"
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An end of a process, by the wall clock; `asked` None: by itself."""
+    """An end of a process, by the wall clock; `asked` is None if it ended by itself."""
 
     process: str
     at: float
     status: int
     asked: Asked | None
     asked_at: float
-    #: It had said that it is open.
+    #: Whether it had reported that it is open.
     was_open: bool
 
 
 @dataclass(slots=True)
 class Away:
-    """When a process was not there to work, by the wall clock: gaps, the last perhaps still open."""
+    """Absences of a process, by the wall clock; the last one may still last."""
 
     gaps: list[Gap] = field(default_factory=list)
     since: float | None = None
 
     def leave(self) -> None:
-        """Note that it is gone from now on."""
+        """Begin an absence now, unless one lasts."""
         if self.since is None:
             self.since = time.time()
 
     def come(self) -> None:
-        """Note that it works from now on."""
+        """End the absence now, if one lasts."""
         if self.since is not None:
             self.gaps.append((self.since, time.time()))
             self.since = None
 
     def all(self) -> list[Gap]:
-        """Return the gaps, the one too that has no end yet."""
+        """Return all absences; the end of one that still lasts is infinity."""
         return self.gaps if self.since is None else [*self.gaps, (self.since, math.inf)]
 
 
-class Kept:
-    """A process that is started again whenever it ends; `note` writes a line of what happens to it."""
+class KeptProcess:
+    """A process that is started again whenever it ends; `note` is called with a line for each event."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Kept:
         self._log = logs / f"{name}.log"
         self._note = note
         self._process: asyncio.subprocess.Process | None = None
-        #: How the process of now was asked to end, and when.
+        #: How and when the present process was asked to end.
         self._asked: tuple[Asked | None, float] = (None, 0.0)
         self._is_open = False
         self._was_opened = asyncio.Event()
@@ -100,15 +100,15 @@ class Kept:
         self._keeper = asyncio.create_task(self._keep())
 
     async def opened(self) -> None:
-        """Return once it has said that it is open."""
+        """Return once it has reported that it is open."""
         async with asyncio.timeout(_OPEN_SECONDS):
             await self._was_opened.wait()
 
     async def works(self) -> None:
-        """Return once it is there to work."""
+        """Return once it works; raise `TimeoutError` after 120 s."""
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
-                # Its coming is noted by whoever listens to it.
+                # Polled: the task that reads its output ends the absence.
                 while self.away.since is not None:  # noqa: ASYNC110
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError:
@@ -116,26 +116,26 @@ class Kept:
 
     async def runs(self) -> None:
         """Return once there is a process that a signal reaches."""
-        # Its keeper starts one whenever it ends, an agency that is away after its while.
+        # Polled: the keeper starts the next process, for an agency that is away after its time.
         while not self._runs():  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def kill(self, asked: Asked = Asked.KILL) -> bool:
-        """End it as a crash does; return whether there was a process to end."""
+        """Kill it, as in a crash; return whether there was a process."""
         if self._runs():
             self._asked = asked, time.time()
         return self._leave_by(signal.SIGKILL)
 
     def stop(self) -> bool:
-        """Ask it to end, once; return whether there was a process to ask."""
+        """Ask it to end, once; return whether it was asked."""
         if not self._runs() or self._asked[0] is not None:
-            # A second signal would find it without its handler, about to end.
+            # A second signal would reach it without its handler, shortly before its end.
             return False
         self._asked = Asked.STOP, time.time()
         return self._leave_by(signal.SIGTERM)
 
     async def freeze(self, seconds: float) -> bool:
-        """Have it stand still for a while."""
+        """Freeze it for that many seconds; return whether there was a process."""
         stopped, begun = self._process, time.time()
         if not self._leave_by(signal.SIGSTOP):
             return False
@@ -146,19 +146,19 @@ class Kept:
         return True
 
     def thaw(self) -> None:
-        """Have it go on, where it stands still."""
+        """Resume it, if it is frozen."""
         if self._signal(signal.SIGCONT) and self._is_open and self._asked[0] is None:
             self.away.come()
 
     async def gone(self, seconds: float) -> None:
-        """End it and do not start it again for a while."""
+        """Kill it, and start it again only after that many seconds."""
         self._is_wanted = False
         self.kill()
         await asyncio.sleep(seconds)
         self._is_wanted = True
 
     async def leave(self) -> None:
-        """Ask it to end for good, and return once it did; one that does not is killed."""
+        """Ask it to end and do not start it again; return once it has ended. It is killed after 40 s."""
         self._is_leaving = True
         self.thaw()
         self.stop()
@@ -194,7 +194,7 @@ class Kept:
                 await asyncio.sleep(pause if self._is_wanted else _PAUSE_SECONDS)
 
     async def _live(self) -> None:
-        """Start it once, and return when it ended."""
+        """Start it once, and return when it has ended."""
         self._asked, self._is_open = (None, 0.0), False
         with self._log.open("ab") as log:
             self._process = process = await asyncio.create_subprocess_exec(
@@ -209,7 +209,7 @@ class Kept:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
-        # It may have been asked to end, or to be gone, while it was being started.
+        # It may have been asked to end, or to stay away, during the start.
         if self._is_leaving:
             self.stop()
         elif not self._is_wanted:
@@ -222,7 +222,7 @@ class Kept:
         self._note(f"{self.name} ended with status {status}")
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        """Read what it says until it ends; its first line says that it is open."""
+        """Write its output to its log until it ends; its first line reports that it is open."""
         if process.stdout is None:
             raise RuntimeError("started without its output")
         with self._log.open("ab") as log:

@@ -1,4 +1,4 @@
-"""A made run in which all is right, with what may be done to it: for the tests of the account."""
+"""An invented run without faults, and changes that add faults: for the tests of the account."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ from streams.domain.ids import decision_id, follow_up_id, notification_id, repor
 from tests.chaos.absences import Absences, Gap
 from tests.chaos.account import Account
 from tests.chaos.kept import Asked, Ended
-from tests.chaos.record import Came, Record
+from tests.chaos.record import ReadRecord, Record
 from tests.chaos.taken import Taken
 from tests.disclosures import disclosure
 
@@ -27,18 +27,18 @@ DECISION, OTHER_DECISION = (decision_id(Service.FORUM, each.disclosure_id) for e
 REPORT, OTHER_REPORT = report_id(DECISION, "999"), report_id(OTHER_DECISION, "999")
 URGENT = str(topic_of(FIRST))
 
-#: What is done to a run; with a part of the fault that it is.
+#: A change of a run; and a change with a part of the text of its fault.
 Right = Callable[["Run"], object]
 Wrong = tuple[Right, str]
 
 
 def after(seconds: float) -> datetime:
-    """Return the time so many seconds after the run began."""
+    """Return the time `seconds` after the begin of the run."""
     return BEGUN + timedelta(seconds=seconds)
 
 
 class Run:
-    """A run: the first report was acknowledged, the second handed over at its limit and settled by phone."""
+    """A run with two reports: one acknowledged, the other handed over at its limit and told by phone."""
 
     def __init__(self) -> None:
         self.record = Record()
@@ -51,8 +51,8 @@ class Run:
         self.forgetful = Agency.SOCIAL_WORKER
         self.sends: set[tuple[str, str] | bytes] = {(FIRST.service, FIRST.disclosure_id), b"no record"}
         for each in (FIRST, FIRST, OTHER):
-            self.tell(each)
-        self.reject(self.tell(CHANGED))
+            self.submit(each)
+        self.reject(self.submit(CHANGED))
         self.reject(self.add(URGENT, None, {}, b"no record"))
         self.ask("review-1", "conflicting_id", DECISION, None, 0.0)
         for person, decision, report in (("p-1", DECISION, REPORT), ("p-2", OTHER_DECISION, OTHER_REPORT)):
@@ -69,19 +69,21 @@ class Run:
         self.say(OTHER_REPORT, "are_telling", 8.5)
         self.say(OTHER_REPORT, "have_told", 21.0)
 
-    def tell(self, told: Disclosure, beside: int = 0) -> Came:
-        own = partition_for(disclosure_key(told.disclosure_id), PARTITIONS)
-        value = encode("Disclosure", told.model_dump())
+    def submit(self, submitted: Disclosure, beside: int = 0) -> ReadRecord:
+        own = partition_for(disclosure_key(submitted.disclosure_id), PARTITIONS)
+        value = encode("Disclosure", submitted.model_dump())
         fields = decode(value, "Disclosure")[1]
-        return self.add(str(topic_of(told)), "Disclosure", fields, value, (own + beside) % PARTITIONS)
+        return self.add(str(topic_of(submitted)), "Disclosure", fields, value, (own + beside) % PARTITIONS)
 
-    def add(self, topic: str, name: str | None, fields: dict[str, Any], value: bytes = b"", partition: int = 0) -> Came:
+    def add(
+        self, topic: str, name: str | None, fields: dict[str, Any], value: bytes = b"", partition: int = 0
+    ) -> ReadRecord:
         offset = len(self.record.by_topic[str(topic)])
-        came = Came(str(topic), partition, offset, value, {}, name, fields)
+        came = ReadRecord(str(topic), partition, offset, value, {}, name, fields)
         self.record.by_topic[str(topic)].append(came)
         return came
 
-    def reject(self, came: Came) -> None:
+    def reject(self, came: ReadRecord) -> None:
         headers = {
             "rejected-by": b"admit",
             "rejected-from": came.topic.encode(),
@@ -144,7 +146,7 @@ class Run:
         self.add(TopicName.REVIEWS, "ReviewSettled", {**fields, "refusal": refusal})
 
     def say(self, report: str, says: str, at: float) -> Self:
-        """Have a notice leave, and be settled."""
+        """Send a notice and settle it."""
         self.leave(report, says, at)
         self.settle_notice(report, says, at)
         return self
@@ -165,7 +167,7 @@ class Run:
         return follow_up_id(first, says) if follows and says is not None else first
 
     def unsay(self, report: str) -> Self:
-        """Have the person hear nothing of a report."""
+        """Remove every notice of a report that was sent."""
         self.notices = [line for line in self.notices if line["notification_id"] not in _notices_of(report)]
         topic = self.record.by_topic[TopicName.NOTIFICATIONS]
         topic[:] = [c for c in topic if c.name != "NotificationSettled" or c.fields["report_id"] != report]
@@ -193,13 +195,13 @@ class Run:
         return self
 
     def without(self, topic: str, name: str | None, index: int = 0) -> Self:
-        """Take the record of that name away, the first unless `index` says another."""
+        """Remove the record of that name with that index, by default the first."""
         found = [came for came in self.record.by_topic[str(topic)] if came.name == name]
         self.record.by_topic[str(topic)].remove(found[index])
         return self
 
     def again(self, topic: str, name: str) -> None:
-        """Have the last record of that name be there twice."""
+        """Repeat the last record of that name."""
         self.record.by_topic[str(topic)].append([c for c in self.record.by_topic[str(topic)] if c.name == name][-1])
 
     def account(self) -> Account:
@@ -220,27 +222,27 @@ class Run:
         )
 
     def hand_over_late(self, seconds: float) -> None:
-        """Have the second report be a human's so long after its limit."""
+        """Move the hand-over of the second report to `seconds` after its limit."""
         for came in self.record.by_topic[TopicName.REVIEWS]:
             if came.fields.get("undelivered") is not None:
                 came.fields["requested_at"] = after(LIMIT + seconds)
 
     def send_again(self) -> Self:
-        """Have staff send the second report again instead of telling its agency, and nobody acknowledge it."""
+        """Let staff send the second report again instead of telling its agency; it stays without an acknowledgement."""
         self.without(TopicName.REVIEWS, "ReviewSettled")
         self.settle("review-2", "send_again", OTHER_REPORT, 20.0)
         self.report(OTHER_DECISION, OTHER_REPORT, 2, 20.0)
         return self.unsay(OTHER_REPORT).say(OTHER_REPORT, "are_telling", 8.5)
 
     def send_again_until(self, at: float) -> Self:
-        """Do so, and have it be a human's at that time."""
+        """Send the second report again, and hand it over again at that time."""
         self.send_again()
         self.ask("review-3", "undelivered", OTHER_DECISION, OTHER_REPORT, at, 2)
         self.alarms.append(("alarm", "review/review-3"))
         return self
 
     def take_late(self, *, marked: bool) -> Self:
-        """Have the agency take the second report by a second request, of which the first was lost."""
+        """Let the agency accept the second report by a second request, after the first was lost."""
         return self.attempt(OTHER_REPORT, 2, 3.0).take(OTHER_REPORT, 2, 3.5, marked=marked)
 
 

@@ -1,4 +1,4 @@
-"""What a seed does, and when: kills, stops, freezes and churn of processes, and moods of the agencies."""
+"""The plan of a seed: kills, stops, freezes and joins of processes, and moods of agencies, with their times."""
 
 import random
 from collections import Counter
@@ -10,18 +10,18 @@ from schemas.vocabulary import Agency
 
 #: The limit of every agency, and each step of the rota of an undelivered report, in a run (seconds).
 LIMIT_SECONDS = 15.0
-#: When *we are telling* is said, if no agency has acknowledged by then (seconds).
+#: Time until *we are telling* is sent, if no agency has acknowledged by then (seconds).
 TELL_SECONDS = 8.0
 PARTITIONS = 12
 WORKERS = 3
-#: How long a sender waits for an answer (seconds).
+#: Limit of an attempt: how long a connector waits for an answer (seconds).
 ATTEMPT_SECONDS = 2.0
-#: It takes each request as a new report; of the agencies other than the emergency services it is told much.
+#: The agency that accepts each request as a new report. It gets many reports, and is no emergency service.
 FORGETFUL = Agency.SOCIAL_WORKER
-#: Kills of each kind of process without which a seed does not count.
+#: Least kills of each kind of process; a seed with fewer does not count.
 LEAST_KILLS = 3
 
-#: Processes by their kind; each process of a kind counts for it.
+#: Processes by kind. A kill of any process counts for its kind.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "kafka": ("kafka",),
     "worker": tuple(f"worker-{number}" for number in range(1, WORKERS + 1)),
@@ -30,42 +30,42 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "gateway": ("gateway",),
     "agency": ("agency-999", "agency-101", "agency-social-worker", "agency-care-team"),
 }
-#: What the system needs to have a member of a group given up and its lanes dealt out anew (seconds).
+#: Longest freeze (seconds): long enough for the group to give up a member and assign its lanes to others.
 _LONGEST_FREEZE = 11.0
 
 
 class Do(StrEnum):
-    """What is done to a process."""
+    """The kinds of blows."""
 
     KILL = "kill"
     STOP = "stop"
     FREEZE = "freeze"
-    #: One more process like it, for a while.
+    #: A further process of the same kind joins for a while.
     JOIN = "join"
 
 
 class Mood(StrEnum):
-    """How an agency behaves for a while."""
+    """How an agency behaves during a spell."""
 
-    #: Its process is gone.
+    #: It has no process.
     AWAY = "away"
     DROPS = "drops"
     HANGS = "hangs"
     REFUSES = "refuses"
-    #: It takes the report and its sender never hears of it.
+    #: It accepts the report and does not answer.
     TAKES_SILENTLY = "takes_silently"
-    #: It takes the report and answers about when its sender stops waiting, mostly later.
+    #: It accepts the report and answers near the limit of an attempt, mostly after it.
     ANSWERS_LATE = "answers_late"
     DENIES = "denies"
 
 
-#: The agency takes reports, and their senders do not hear of it in time.
+#: Moods in which an agency accepts reports without an answer in time.
 SILENT = (Mood.TAKES_SILENTLY, Mood.ANSWERS_LATE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Blow:
-    """Something done to a process; `seconds` for how long, where it ends."""
+    """A fault of one process; `seconds` is the duration of a freeze or a join."""
 
     at: float
     do: Do
@@ -75,7 +75,7 @@ class Blow:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Spell:
-    """An agency in a mood; a silent one lasts for longer, until a report was taken so."""
+    """A mood of an agency for a time. A silent mood lasts longer, until the agency has accepted a report in it."""
 
     at: float
     agency: Agency
@@ -85,7 +85,7 @@ class Spell:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a seed does within `seconds`, while `count` disclosures are told."""
+    """All blows and spells of a seed within `seconds`, while `count` disclosures are sent."""
 
     seed: int
     seconds: float
@@ -95,23 +95,23 @@ class Plan:
 
     @classmethod
     def of(cls, seed: int, *, seconds: float, count: int) -> "Plan":
-        """Return what the seed chooses."""
+        """Return the plan of a seed."""
         chance = random.Random(seed)
         return cls(seed, seconds, count, sorted(_blows(chance, seconds)), sorted(_spells(chance, seconds)))
 
     def described(self) -> str:
-        """Return the plan in a line."""
+        """Return the plan as one line."""
         blows = Counter(f"{blow.do} {blow.process.split('-')[0]}" for blow in self.blows)
         spells = Counter(f"{spell.agency} {spell.mood}" for spell in self.spells)
-        said = ", ".join(f"{many} x {what}" for what, many in sorted({**blows, **spells}.items()))
-        return f"seed {self.seed}: {self.count} disclosures in {self.seconds:.0f} s; {said}"
+        counts = ", ".join(f"{many} x {what}" for what, many in sorted({**blows, **spells}.items()))
+        return f"seed {self.seed}: {self.count} disclosures in {self.seconds:.0f} s; {counts}"
 
 
 def _blows(chance: random.Random, seconds: float) -> list[Blow]:
     begin, end = 3.0, seconds * 0.9
     blows = []
     for kind, processes in KINDS.items():
-        # Evenly with a jitter, so that even a short run has them apart; the broker needs some seconds to come back.
+        # Evenly spaced with a jitter, so that kills are apart even in a short run; the broker needs seconds to be back.
         kills = LEAST_KILLS + (chance.randrange(2) if kind != "kafka" else 0)
         step = (end - begin) / kills
         for number in range(kills):
@@ -132,22 +132,22 @@ def _blows(chance: random.Random, seconds: float) -> list[Blow]:
 
 
 def _each_kind_first(chance: random.Random, count: int) -> list[str]:
-    """Return so many processes, one of each kind before a second one of any."""
-    everybody = [process for processes in KINDS.values() for process in processes]
+    """Return `count` processes: first one of each kind, then any."""
+    all_processes = [process for processes in KINDS.values() for process in processes]
     kinds = [chance.choice(processes) for processes in KINDS.values()]
     chance.shuffle(kinds)
-    return [*kinds, *chance.choices(everybody, k=max(0, count - len(kinds)))][:count]
+    return [*kinds, *chance.choices(all_processes, k=max(0, count - len(kinds)))][:count]
 
 
 def _spells(chance: random.Random, seconds: float) -> list[Spell]:
-    # 999 is away for longer than its limit once, another agency too where there is time for it.
+    # 999 and one other agency are away once for longer than their limit, if there is time.
     longer = LIMIT_SECONDS + chance.uniform(6.0, 10.0)
     first = chance.uniform(2.0, max(3.0, seconds * 0.8 - longer))
     spells = [Spell(first, Agency.EMERGENCY_999, Mood.AWAY, longer)]
     others = [agency for agency in Agency if agency is not Agency.EMERGENCY_999]
     away = chance.choice(others)
     spells.append(Spell(chance.uniform(2.0, max(3.0, seconds * 0.8 - longer)), away, Mood.AWAY, longer))
-    # The one that does not recognise what comes again is silent early enough that something comes.
+    # The agency that does not recognise repeats is silent early enough that a report comes again after that.
     spells += [Spell(chance.uniform(0.0, seconds * 0.6), FORGETFUL, mood, chance.uniform(2.0, 5.0)) for mood in SILENT]
     for _ in range(max(6, round(seconds / 8))):
         agency = chance.choice(list(Agency))

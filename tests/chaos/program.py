@@ -1,4 +1,4 @@
-"""`confide` with limits of seconds, as chaos runs it: `python -m tests.chaos.program VERB …`."""
+"""`confide` with limits of seconds, for the chaos test: `python -m tests.chaos.program VERB …`."""
 
 import sys
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from tests.hurried import hurry
 
 
 def tell_within(seconds: float) -> None:
-    """Have every version of the policy say *we are telling* after that many seconds."""
+    """Set `tell_within` of every version of the policy to that many seconds."""
     load = schemas.policy.load_policies
     sooner = {"tell_within": timedelta(seconds=seconds)}
 
@@ -27,7 +27,7 @@ def tell_within(seconds: float) -> None:
 
 
 def stamp_notices() -> None:
-    """Have each line of the file of notices say in `at` when it left; a notice told again is still recognised."""
+    """Add the time `at` to each line of the file of notices; a repeated notice is still recognised."""
     digest = channels._digest
 
     class StampedFile(JsonLinesFile):

@@ -1,4 +1,4 @@
-"""All that came of a run, as anybody may read it: every committed record of the topics, and the agencies' logs."""
+"""Reads every committed record of a run's topics."""
 
 import threading
 from collections.abc import Iterator
@@ -33,8 +33,8 @@ TOPICS = (*map(str, _OURS), *sorted(topic for name in CATALOGUE if (topic := rej
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
-    """One committed record: its place, and what it says; `name` None where it cannot be decoded."""
+class ReadRecord:
+    """One committed record; `name` is None if it cannot be decoded."""
 
     topic: str
     partition: int
@@ -47,15 +47,15 @@ class Came:
 
 @dataclass(slots=True)
 class Record:
-    """Every record by its topic, in the order of its partition."""
+    """Every record by topic, in the order of its partition."""
 
-    by_topic: dict[str, list[Came]] = field(default_factory=lambda: {topic: [] for topic in TOPICS})
+    by_topic: dict[str, list[ReadRecord]] = field(default_factory=lambda: {topic: [] for topic in TOPICS})
 
-    def on(self, topic: str, name: str | None = None) -> list[Came]:
-        """Return the records of a topic, of one name where it is given."""
+    def on(self, topic: str, name: str | None = None) -> list[ReadRecord]:
+        """Return the records of a topic; with `name`, only those of that name."""
         return [came for came in list(self.by_topic[str(topic)]) if name is None or came.name == name]
 
-    def rejected(self) -> Iterator[Came]:
+    def rejected(self) -> Iterator[ReadRecord]:
         """Yield the records of every `.rejected` topic."""
         for topic, found in self.by_topic.items():
             if topic.endswith(rejected("")):
@@ -63,7 +63,7 @@ class Record:
 
 
 class Gatherer:
-    """Reads into a `Record` in a thread of its own, over any outage of the broker."""
+    """Reads into a `Record` in its own thread, and continues after each outage of the broker."""
 
     def __init__(self, bootstrap: str, record: Record) -> None:
         self._bootstrap = bootstrap
@@ -73,11 +73,11 @@ class Gatherer:
         self._thread = threading.Thread(target=self._run, name="gatherer", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._thread.start()
 
     def finish(self, seconds: float = 60.0) -> bool:
-        """Return whether everything up to the logs' present ends was read, at the latest after so many seconds."""
+        """Wait until all records up to the present ends are read; return False if that takes longer than `seconds`."""
         ends = high_watermarks(self._bootstrap, _sources())
         waited = threading.Event()
         for _ in range(int(seconds / 0.2)):
@@ -96,7 +96,7 @@ class Gatherer:
             try:
                 self._read()
             except (KafkaError, OSError):
-                # The broker is away. Begun anew from where it was.
+                # The broker is away: the next try reads on from the same positions.
                 self._stop.wait(0.5)
 
     def _read(self) -> None:
@@ -115,22 +115,22 @@ class Gatherer:
             while not self._stop.is_set():
                 for batch in consumer.poll(timeout_ms=200, max_records=2_000).values():
                     for record in batch:
-                        self._record.by_topic[record.topic].append(_came(record))
+                        self._record.by_topic[record.topic].append(_read_record(record))
                 for source in sources:
                     self._positions[source] = consumer.position(source)
         finally:
             consumer.close()
 
 
-def _came(record: Any) -> Came:
+def _read_record(record: Any) -> ReadRecord:
     value = record.value or b""
-    headers = {name: held or b"" for name, held in record.headers}
+    headers = {name: content or b"" for name, content in record.headers}
     name: str | None
     try:
         name, fields = decode(value, *_NAMES.get(record.topic, ("Disclosure",)))
     except Unreadable:
         name, fields = None, {}
-    return Came(record.topic, record.partition, record.offset, value, headers, name, fields)
+    return ReadRecord(record.topic, record.partition, record.offset, value, headers, name, fields)
 
 
 _NAMES: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""People who settle the reviews of undelivered reports with `confide review decide`, and leave some to others."""
+"""Staff: settle reviews of undelivered reports with `confide review decide`, and leave some of them open."""
 
 import os
 import random
@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 
 from schemas.topics import TopicName
 from schemas.vocabulary import ReviewDecision
-from tests.chaos.house import LEAD
+from tests.chaos.deployment import LEAD
 from tests.chaos.record import Record
 
 _D = ReviewDecision
-#: What is made of a review, and how often of ten; None: nothing.
-_WAYS = (*[_D.SEND_AGAIN] * 5, *[_D.TOLD_BY_PHONE] * 2, _D.WITHDRAWN, None, None)
+#: The decisions on ten reviews; None leaves a review open.
+_DECISIONS = (*[_D.SEND_AGAIN] * 5, *[_D.TOLD_BY_PHONE] * 2, _D.WITHDRAWN, None, None)
 _SECONDS = 60.0
 
 
 class Staff:
-    """Settles up to `most` reviews in a thread of its own, by what the topics say."""
+    """Settles up to `most` reviews of the record, in its own thread."""
 
     def __init__(self, seed: int, environment: Mapping[str, str], record: Record, *, most: int) -> None:
         self._chance = random.Random(seed)
@@ -31,16 +31,16 @@ class Staff:
         self._seen: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="staff", daemon=True)
-        #: How many were settled, by the decision, and how often the command failed.
+        #: Counts of settled reviews by decision, and of failures of the command.
         self.settled: Counter[str] = Counter()
         self.failed = 0
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start working."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Go home."""
+        """Stop working."""
         self._stop.set()
         self._thread.join()
 
@@ -50,28 +50,28 @@ class Staff:
                 review_id = came.fields["review_id"]
                 if came.fields["undelivered"] is None or review_id in self._seen or self._stop.is_set():
                     continue
-                way = self._chance.choice(_WAYS) if self.settled.total() < self._most else None
-                if way is None or self._settle(review_id, way):
+                decision = self._chance.choice(_DECISIONS) if self.settled.total() < self._most else None
+                if decision is None or self._settle(review_id, decision):
                     self._seen.add(review_id)
 
-    def _settle(self, review_id: str, way: ReviewDecision) -> bool:
-        match way:
+    def _settle(self, review_id: str, decision: ReviewDecision) -> bool:
+        match decision:
             case _D.SEND_AGAIN:
-                how = ["--send-again"]
+                options = ["--send-again"]
             case _D.TOLD_BY_PHONE:
                 at = datetime.now(UTC).isoformat(timespec="seconds")
-                how = ["--told-by-phone", "the control room", "--at", at, "--reference", "CAD-1234"]
+                options = ["--told-by-phone", "the control room", "--at", at, "--reference", "CAD-1234"]
             case _:
-                how = ["--withdraw", "entered_in_error"]
-        command = [sys.executable, "-m", "tests.chaos.program", "review", "decide", review_id, "--as", LEAD, *how]
+                options = ["--withdraw", "entered_in_error"]
+        command = [sys.executable, "-m", "tests.chaos.program", "review", "decide", review_id, "--as", LEAD, *options]
         try:
             done = subprocess.run(command, env=self._environment, capture_output=True, timeout=_SECONDS, check=False)
         except subprocess.TimeoutExpired:
             self.failed += 1
             return False
         if done.returncode != 0:
-            # Kafka is away, or the agency acknowledged meanwhile: looked at again.
+            # Kafka is away, or the agency acknowledged meanwhile: the review is looked at again.
             self.failed += 1
             return False
-        self.settled[way] += 1
+        self.settled[decision] += 1
         return True

@@ -1,4 +1,4 @@
-"""What an account looks at: records, logs, notices and alarm calls, with what several of its parts ask of them."""
+"""The data of an account: records, logs, notices and alarm calls, with queries that several judges use."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Agency, CausedBy, DeliveryState, ReviewDecision, ReviewReason
 from tests.chaos.absences import Absences, Gap
 from tests.chaos.kept import Ended
-from tests.chaos.record import SOURCES, Came, Record
+from tests.chaos.record import SOURCES, ReadRecord, Record
 
 Fields = Mapping[str, Any]
 
@@ -21,54 +21,54 @@ _ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """All that was read of a run."""
+    """All data that was read of a run."""
 
     record: Record
-    #: The lines of each agency's log.
+    #: Lines of each agency's log.
     logs: Mapping[Agency, Sequence[Fields]]
-    #: The lines of the file of notices.
+    #: Lines of the file of notices.
     notices: Sequence[Fields]
     #: `("alarm" | "all-clear", cause)` in the order of the calls.
     alarms: Sequence[tuple[str, str]]
     absences: Absences
     partitions: int
     limit_seconds: float
-    #: An agency that takes each request as a new report.
+    #: The agency that accepts each request as a new report.
     forgetful: Agency
-    #: What Kafka or the gateway acknowledged to a service: `(service, disclosure_id)`, or bytes that are no disclosure.
+    #: Submissions that Kafka or the gateway acknowledged: `(service, disclosure_id)`, or damaged bytes.
     acknowledged_sends: AbstractSet[tuple[str, str] | bytes] = frozenset()
-    #: Each end of a process, and each time that one stood still.
+    #: Ends of processes, and freezes.
     ends: Sequence[Ended] = ()
     frozen: Sequence[tuple[str, Gap]] = ()
 
-    def told(self) -> Iterator[Came]:
+    def submitted(self) -> Iterator[ReadRecord]:
         """Yield the records of the services' topics."""
         for topic in SOURCES:
             yield from self.record.on(topic)
 
     def first_decisions(self) -> Iterator[Fields]:
-        """Yield the decisions that disclosures brought about."""
+        """Yield the decisions that were caused by a disclosure."""
         for each in self.record.on(TopicName.DECISIONS, "Decision"):
             if each.fields["caused_by"] == CausedBy.DISCLOSURE:
                 yield each.fields
 
-    def rejected_of(self, topics: Iterable[str]) -> Iterator[Came]:
-        """Yield what ADMIT rejected of these topics."""
+    def rejected_of(self, topics: Iterable[str]) -> Iterator[ReadRecord]:
+        """Yield the records of these topics that ADMIT rejected."""
         for topic in topics:
             yield from (came for came in self.record.on(rejected(topic)) if came.headers.get("rejected-by") == b"admit")
 
     def reviews_asked(self, *reasons: ReviewReason) -> Iterator[Fields]:
-        """Yield the requests of reviews of these reasons, each time that one was asked."""
+        """Yield every request of a review with one of these reasons, including escalations."""
         for each in self.record.on(TopicName.REVIEWS, "ReviewRequested"):
             if each.fields["reason"] in reasons:
                 yield each.fields
 
     def reviews_settled(self) -> Iterator[Fields]:
-        """Yield the ends of reviews."""
+        """Yield the settled reviews."""
         yield from (each.fields for each in self.record.on(TopicName.REVIEWS, "ReviewSettled"))
 
     def made(self) -> dict[str, list[Fields]]:
-        """Return each report by its id, as it was made each time: its sendings."""
+        """Return each report by its id, with one entry for each generation."""
         made: dict[str, list[Fields]] = defaultdict(list)
         for topic in (entry.reports for entry in AGENCIES.values()):
             for came in self.record.on(topic, "Report"):
@@ -76,15 +76,15 @@ class Taken:
         return made
 
     def steps(self) -> Iterator[Fields]:
-        """Yield the steps in the lives of reports."""
+        """Yield the changes of state of reports."""
         yield from (each.fields for each in self.record.on(TopicName.DELIVERIES, "DeliveryChanged"))
 
     def acknowledged(self) -> dict[str, datetime]:
-        """Return when each report was acknowledged first."""
+        """Return the time of the first acknowledgement of each report."""
         return _first((s["report_id"], s["changed_at"]) for s in self.steps() if s["state"] in _ACKNOWLEDGED)
 
     def attempts(self) -> dict[str, list[Fields]]:
-        """Return the attempts of each report, each as it was recorded before it was made."""
+        """Return the attempts of each report. An attempt is recorded before it is made."""
         found: dict[str, list[Fields]] = defaultdict(list)
         for step in self.steps():
             if step["request"] is not None:
@@ -92,17 +92,17 @@ class Taken:
         return found
 
     def told_by_phone(self) -> dict[str, datetime]:
-        """Return when staff said of each report that they told its agency by phone."""
+        """Return when staff recorded that they told the agency of each report by phone."""
         ends = (end for end in self.reviews_settled() if end["decision"] == ReviewDecision.TOLD_BY_PHONE)
         return _first((end["report_id"], end["settled_at"]) for end in ends if end["report_id"] is not None)
 
     def arrived(self) -> dict[str, datetime]:
-        """Return when the agency took each report first, by its own log."""
+        """Return when the agency first accepted each report, by its log."""
         lines = (line for each in self.accepted().values() for line in each)
         return _first((line["report_id"], datetime.fromisoformat(line["at"])) for line in lines)
 
     def accepted(self) -> dict[tuple[Agency, str], list[Fields]]:
-        """Return the lines by which an agency took a report."""
+        """Return the lines of the agencies' logs with an accepted report."""
         found: dict[tuple[Agency, str], list[Fields]] = defaultdict(list)
         for agency, lines in self.logs.items():
             for line in lines:
@@ -112,7 +112,7 @@ class Taken:
 
 
 def _first(times: Iterable[tuple[str, datetime]]) -> dict[str, datetime]:
-    """Return the earliest of the times of each name."""
+    """Return the earliest time of each name."""
     earliest: dict[str, datetime] = {}
     for name, at in times:
         earliest[name] = min(at, earliest.get(name, at))

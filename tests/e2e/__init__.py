@@ -1,1 +1,1 @@
-"""The whole house at work: processes, broker and agencies as they are run."""
+"""End-to-end tests: a whole deployment of processes, broker and agencies, as it is run."""

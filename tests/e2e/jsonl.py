@@ -1,4 +1,4 @@
-"""Files of JSON lines."""
+"""Reads files of JSON lines."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A service may compress its records with any of Kafka's codecs: they are read like others."""
+"""Records that a service compresses with any of Kafka's codecs are read like others."""
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -8,20 +8,20 @@ from schemas.disclosure import disclosure_key
 from schemas.partitioner import partition_for
 from services.sdk.addressing import topic_of
 from tests.disclosures import disclosure
-from tests.e2e.house import House
+from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
-async def test_a_compressed_disclosure_is_decided(house: House, codec: str) -> None:
+async def test_a_compressed_disclosure_is_decided(deployment: Deployment, codec: str) -> None:
     sent = disclosure(f"by-{codec}", summary="The same words again. " * 200)
     key = disclosure_key(sent.disclosure_id)
-    producer = AIOKafkaProducer(bootstrap_servers=house.bootstrap, compression_type=codec, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=deployment.bootstrap, compression_type=codec, acks="all")
     await producer.start()
     try:
         value = encode("Disclosure", sent.model_dump())
         await producer.send_and_wait(topic_of(sent), value, key=key, partition=partition_for(key, 4))
     finally:
         await producer.stop()
-    assert house.decided(f"by-{codec}")["outcome"] == "emergency"
+    assert deployment.decided(f"by-{codec}")["outcome"] == "emergency"

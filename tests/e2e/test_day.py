@@ -1,4 +1,4 @@
-"""The scenario day through the whole house comes out as its README says, as far as cases are built."""
+"""The scenario day through a whole deployment gives the results in its README, as far as cases are built."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.e2e.conftest import Played
 pytestmark = pytest.mark.e2e
 LINES = [json.loads(line) for line in DAY_LINES]
 EXPECTED = json.loads((SCENARIOS / "expected.json").read_text())["lines"]
-#: Line number (from 1) → what is expected, exact repeats left out.
+#: Each line, without exact repeats, with its expected result.
 DISTINCT = [(LINES[row["line"] - 1], row) for row in EXPECTED if row["same_as"] is None]
 
 
@@ -78,7 +78,7 @@ def test_every_disclosure_is_decided_once_as_the_line_table_says(played: Played)
         decision = decisions[line["disclosure_id"]]
         assert decision["decision_id"] == _decision(line)
         review = (decision["review"] or {}).get("reason")
-        # The table names a proposal beside `confirmation` alone; the policy has one for `no_route` too.
+        # The table has a proposal only for `confirmation`; the policy also has one for `no_route`.
         proposed = "refer" if row["reason"] == "no_route" else row["proposed"]
         found = decision["outcome"], decision["proposed"], told(decision)
         assert found == (row["outcome"], proposed, row["agencies"]), row["line"]
@@ -110,7 +110,7 @@ def test_each_report_is_queued_sent_received_and_acknowledged_in_this_order(play
         states.setdefault(step["report_id"], []).append(step["state"])
     assert states.keys() == {report["report_id"] for report in played.left("reports.jsonl")}
     handed_over = [steps for steps in states.values() if "failed" in steps]
-    # The first report to the care team is refused, and staff of the demo have it sent again.
+    # The first report to the care team is refused, and the safeguarding lead of the demo sends it again.
     assert handed_over == [["queued", "sent", "failed", "queued", "sent", "received", "acknowledged"]]
     for steps in states.values():
         if steps not in handed_over:
@@ -144,7 +144,7 @@ def test_whoever_is_reported_is_told_unless_that_is_not_safe(played: Played) -> 
 
 def test_every_open_question_is_asked(played: Played) -> None:
     asked = Counter(review["reason"] for review in played.left("reviews.jsonl"))
-    # The README's table of reviews, with the two beside a referral.
+    # The table of reviews in the README, with the two that come with a referral.
     assert asked == {
         "missing_fact": 11,
         "private_conversation": 6,
@@ -162,7 +162,8 @@ def test_equal_tokens_are_one_person_and_only_what_merging_brings_is_missing(pla
         for (a, one), (b, other) in combinations(DISTINCT, 2)
         if (one["who"] == other["who"]) != (person_of[a["disclosure_id"]] == person_of[b["disclosure_id"]])
     }
-    # P06 and P07 share a phone, which nobody doubts yet; P08 was two persons before line 51, whom nobody joins yet.
+    # P06 and P07 share a phone, which is not suspected yet; P08 was two persons before line 51, and they are not
+    # joined yet.
     assert differing == {frozenset(("P06", "P07")), frozenset(("P08",))}
     assert len(played.left("persons.jsonl")) == 43
 

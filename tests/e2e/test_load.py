@@ -1,4 +1,4 @@
-"""`confide load` accounts for every id, says what it finds, and leaves nothing running."""
+"""`confide load` accounts for every id, reports its faults, and leaves no process running."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from infra.topics import apply
 from schemas.vocabulary import DeliveryState
 from services.load.plan import Ids, Kind, Options, Plan
 from services.settings import Keys
-from tests.e2e.house import House
+from tests.e2e.deployment import Deployment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.load]
 
@@ -26,7 +26,7 @@ MIX = ("--duplicates", "0.15", "--pairs", "0.5", "--urgent", "0.4", "--malformed
 
 
 def command(*arguments: str) -> list[str]:
-    # Nothing here is about how long it takes.
+    # No warm-up: these tests do not check latencies.
     return [sys.executable, "-m", "services.cli", "load", "--warm-up", "0", *arguments]
 
 
@@ -42,13 +42,13 @@ def load(*arguments: str, environment: dict[str, str]) -> "subprocess.CompletedP
 
 
 def result(out: Path) -> dict[str, Any]:
-    """Return what it left."""
+    """Return the content of `load.json`."""
     left: dict[str, Any] = json.loads((out / "load.json").read_text())
     return left
 
 
-def test_a_short_run_agrees_with_a_reader_of_the_topics(house: House, tmp_path: Path) -> None:
-    environment = {"KAFKA_BOOTSTRAP": house.bootstrap, "CONFIDE_KEYS": str(house.folder / "keys")}
+def test_a_short_run_agrees_with_a_reader_of_the_topics(deployment: Deployment, tmp_path: Path) -> None:
+    environment = {"KAFKA_BOOTSTRAP": deployment.bootstrap, "CONFIDE_KEYS": str(deployment.folder / "keys")}
     done = load("--rate", "25", "--seconds", "4", *MIX, "--out", str(tmp_path), environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every id is accounted for." in done.stdout
@@ -63,20 +63,22 @@ def test_a_short_run_agrees_with_a_reader_of_the_topics(house: House, tmp_path: 
     plan = Plan(Options.of(window["options"]), window["run"])
     ids = Ids(window["run"])
     originals = [ids.of(index) for index in range(len(plan.due)) if plan.kinds[index] <= Kind.URGENT]
-    decisions = [d for d in house.account.decisions.values() if ids.index(d["disclosure_id"]) is not None]
+    decisions = [d for d in deployment.account.decisions.values() if ids.index(d["disclosure_id"]) is not None]
     assert sorted(decision["disclosure_id"] for decision in decisions) == sorted(originals)
     assert counts["decided"] == len(originals)
     assert window["outcomes"] == Counter(decision["outcome"] for decision in decisions)
 
     ours = {decision["decision_id"] for decision in decisions}
-    reports = {number for number, report in house.account.reports.items() if report["decision_id"] in ours}
-    acknowledged = Counter(d["report_id"] for d in house.account.deliveries if d["state"] == DeliveryState.ACKNOWLEDGED)
+    reports = {number for number, report in deployment.account.reports.items() if report["decision_id"] in ours}
+    acknowledged = Counter(
+        d["report_id"] for d in deployment.account.deliveries if d["state"] == DeliveryState.ACKNOWLEDGED
+    )
     assert counts["reports"] == counts["acknowledged"] == len(reports) > 0
     assert all(acknowledged[number] == 1 for number in reports)
     assert counts["failed"] == 0
 
     malformed = {index for index in range(len(plan.due)) if plan.kinds[index] == Kind.MALFORMED}
-    kept = [index for fields in house.account.rejected if (index := kept_of(fields, ids)) is not None]
+    kept = [index for fields in deployment.account.rejected if (index := kept_of(fields, ids)) is not None]
     assert sorted(kept) == sorted(malformed)
     assert counts["rejected"] == len(malformed)
 
@@ -93,7 +95,7 @@ def test_a_short_run_agrees_with_a_reader_of_the_topics(house: House, tmp_path: 
 
 
 def kept_of(fields: dict[str, Any], ids: Ids) -> int | None:
-    """Return the index of a rejected record of this run, by the bytes that were kept."""
+    """Return the index of a rejected record of this run, by its original bytes."""
     import base64
 
     return ids.within(base64.b64decode(fields["value"]))
@@ -105,8 +107,8 @@ def ids_index(ids: Ids, decision: dict[str, Any]) -> int:
     return index
 
 
-def test_nothing_that_names_a_person_is_said_or_left(house: House, tmp_path: Path) -> None:
-    environment = {"KAFKA_BOOTSTRAP": house.bootstrap, "CONFIDE_KEYS": str(house.folder / "keys")}
+def test_nothing_that_names_a_person_is_said_or_left(deployment: Deployment, tmp_path: Path) -> None:
+    environment = {"KAFKA_BOOTSTRAP": deployment.bootstrap, "CONFIDE_KEYS": str(deployment.folder / "keys")}
     done = load("--rate", "25", "--seconds", "2", *MIX, "--out", str(tmp_path), environment=environment)
     said = (
         done.stdout
@@ -120,13 +122,13 @@ def test_nothing_that_names_a_person_is_said_or_left(house: House, tmp_path: Pat
     run = result(tmp_path)["windows"][0]["run"]
     assert run in said
     assert not re.search(rf"\+447700900|load\.example|{run}-0", said)
-    persons = {decision["person"] for decision in house.account.decisions.values()}
+    persons = {decision["person"] for decision in deployment.account.decisions.values()}
     assert not any(person in said for person in persons)
 
 
 def test_a_house_of_its_own_works_off_a_backlog_beside_the_open_loop(tmp_path: Path) -> None:
     arguments = ("--rate", "20", "--seconds", "4", "--urgent", "1", "--backlog", "300", "--drain", "--house")
-    # A Kafka that is named does not matter to a house of its own.
+    # `--house` opens an own deployment also if a Kafka is named.
     done = load(*arguments, "--out", str(tmp_path), environment={"KAFKA_BOOTSTRAP": "127.0.0.1:9"})
     assert done.returncode == 0, done.stdout + done.stderr
     left = result(tmp_path)
@@ -141,7 +143,7 @@ def test_a_house_of_its_own_works_off_a_backlog_beside_the_open_loop(tmp_path: P
 
 
 def test_what_is_missing_is_listed_and_the_status_says_so(tmp_path: Path) -> None:
-    """A Kafka without a house: nothing is decided, and every id that was sent is missed."""
+    """With a Kafka and no workers, nothing is decided, and every id that was sent is reported as missing."""
     Keys.create(tmp_path / "keys")
     with LocalBroker(tmp_path / "kafka") as broker:
         apply(broker.bootstrap, 2)
@@ -160,7 +162,7 @@ def test_what_is_missing_is_listed_and_the_status_says_so(tmp_path: Path) -> Non
 
 
 def test_an_interrupt_stops_everything_in_order(tmp_path: Path) -> None:
-    # A shell has what it starts in the background ignore interrupts, and so would this process then.
+    # A shell lets background processes ignore interrupts, and this process would inherit that.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command("--rate", "20", "--seconds", "60", "--house", "--out", str(tmp_path)),
@@ -176,7 +178,7 @@ def test_an_interrupt_stops_everything_in_order(tmp_path: Path) -> None:
         while "decided" not in (line := process.stdout.readline()):
             assert line, "it ended before it decided anything"
         started = psutil.Process(process.pid).children(recursive=True)
-        # As a terminal does it: everything that was started hears it too.
+        # As a terminal does: every process of the group gets the signal.
         os.killpg(process.pid, signal.SIGINT)
         said = process.stdout.read()
         assert process.wait(timeout=60) == 1

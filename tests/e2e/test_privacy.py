@@ -1,4 +1,4 @@
-"""Markers planted in everything a person may say or be are looked for everywhere they must not be."""
+"""Markers in every field about a person are searched for everywhere they must not be."""
 
 import asyncio
 import json
@@ -12,11 +12,11 @@ from schemas.topics import CATALOGUE, TopicName, rejected
 from schemas.vocabulary import Service
 from streams.domain.ids import decision_id, report_id
 from tests.disclosures import fields, id_of
-from tests.e2e.house import House
+from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
 
-#: One marker for each place where something of a person can stand; none is a word of the project.
+#: One marker for each field about a person; none is a word of the project.
 MARKERS = {
     "account": "zzaccount41",
     "phone": "7700900841",
@@ -60,8 +60,8 @@ MARKED = fields(
 
 
 @pytest.fixture(scope="module")
-def marked(house: House) -> dict[str, Any]:
-    """The marked disclosure all the way through, and refused ones with the same markers in every wrong place."""
+def marked(deployment: Deployment) -> dict[str, Any]:
+    """Send the marked disclosure through the deployment, and invalid ones with the same markers in wrong fields."""
     refused = [
         {**MARKED, "disclosed_at": MARKERS["summary"]},
         {**MARKED, "subject": {**MARKED["subject"], "phone": MARKERS["phone"], MARKERS["name"]: 1}},
@@ -70,20 +70,20 @@ def marked(house: House) -> dict[str, Any]:
     ]
     with httpx2.Client(trust_env=False, timeout=30) as client:
         headers = {"content-type": "application/json", "x-note": MARKERS["summary"]}
-        url = f"{house.gateway}/v1/disclosures"
+        url = f"{deployment.gateway}/v1/disclosures"
         assert client.post(url, content=json.dumps(MARKED), headers=headers).status_code == 202
         answers = [client.post(url, content=json.dumps(each), headers=headers) for each in refused]
         answers.append(client.post(url, content=json.dumps(MARKED)[:-40], headers=headers))
     assert [answer.status_code for answer in answers] == [422] * 5
     report = report_id(decision_id(Service.FORUM, id_of("marked")), "999")
-    house.wait_for("the acknowledgement", lambda account: report in account.acknowledged_at)
-    house.wait_for("the notice", lambda account: any(n["report_id"] == report for n in account.settled.values()))
+    deployment.wait_for("the acknowledgement", lambda account: report in account.acknowledged_at)
+    deployment.wait_for("the notice", lambda account: any(n["report_id"] == report for n in account.settled.values()))
     return {"answers": [answer.text for answer in answers]}
 
 
-def records(house: House) -> list[Any]:
-    """Return every record of every topic, changelogs and aborted ones too."""
-    return asyncio.run(_records(house.bootstrap))
+def records(deployment: Deployment) -> list[Any]:
+    """Return every record of every topic, including changelogs and aborted records."""
+    return asyncio.run(_records(deployment.bootstrap))
 
 
 async def _records(bootstrap: str) -> list[Any]:
@@ -107,15 +107,15 @@ def found_in(text: bytes | str) -> list[str]:
     return [name for name, marker in MARKERS.items() if marker.encode() in raw]
 
 
-def test_the_markers_reach_those_who_are_to_have_them(house: House, marked: dict[str, Any]) -> None:
-    log = (house.folder / "agencies" / "999.jsonl").read_text()
+def test_the_markers_reach_those_who_are_to_have_them(deployment: Deployment, marked: dict[str, Any]) -> None:
+    log = (deployment.folder / "agencies" / "999.jsonl").read_text()
     assert {"phone", "place", "postcode", "summary"} <= set(found_in(log))
-    sources = b"".join(record.value or b"" for record in records(house) if record.topic in SOURCES)
+    sources = b"".join(record.value or b"" for record in records(deployment) if record.topic in SOURCES)
     assert set(found_in(sources)) == set(MARKERS) - {"latitude"}  # a number there, not text
 
 
-def test_nothing_behind_admit_shows_them(house: House, marked: dict[str, Any]) -> None:
-    for record in records(house):
+def test_nothing_behind_admit_shows_them(deployment: Deployment, marked: dict[str, Any]) -> None:
+    for record in records(deployment):
         where = f"{record.topic}-{record.partition}@{record.offset}"
         assert found_in(record.key or b"") == [], where
         assert found_in(repr(record.headers)) == [], where
@@ -123,9 +123,13 @@ def test_nothing_behind_admit_shows_them(house: House, marked: dict[str, Any]) -
             assert found_in(record.value or b"") == [], where
 
 
-def test_no_log_span_notice_or_answer_shows_them(house: House, marked: dict[str, Any]) -> None:
-    files = [*house.folder.glob("*.err"), *(house.folder / "traces").iterdir(), house.folder / "notices.jsonl"]
-    assert len(files) > len(house.processes.started)
+def test_no_log_span_notice_or_answer_shows_them(deployment: Deployment, marked: dict[str, Any]) -> None:
+    files = [
+        *deployment.folder.glob("*.err"),
+        *(deployment.folder / "traces").iterdir(),
+        deployment.folder / "notices.jsonl",
+    ]
+    assert len(files) > len(deployment.processes.started)
     for file in files:
         assert found_in(file.read_bytes()) == [], file.name
     assert [found_in(answer) for answer in marked["answers"]] == [[]] * 5

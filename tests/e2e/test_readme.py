@@ -1,4 +1,4 @@
-"""Every command of the README is run: here, or as a target that CI calls."""
+"""Every command of the README is run: here, or by CI as a target."""
 
 import os
 import re
@@ -12,19 +12,20 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-#: Notices of the day that are told at least: sent at once, line 40 may make line 24's channel unsafe before it is told.
-_TOLD = 29
+#: Least number of notices of the day: all lines are sent at once, and line 40 may mark the channel of line 24 unsafe
+#: before its notice is sent.
+_LEAST_NOTICES = 29
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return an environment with the command on its path and a state of its own."""
+    """Return an environment with the command on its path and its own state folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("KAFKA_", "CONFIDE_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**clean, "PATH": path, "XDG_STATE_HOME": str(folder), "TMPDIR": str(folder)}
 
 
 def between(start: str, end: str) -> str:
-    """Return the commands between two marks of the README."""
+    """Return the commands between two marks in the README."""
     part = README.split(f"<!-- by hand: {start} -->")[1].split(f"<!-- by hand: {end} -->")[0]
     return "".join(re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL))
 
@@ -53,7 +54,7 @@ def test_the_single_commands_work_as_they_stand(tmp_path: Path) -> None:
 def test_each_part_by_itself_does_its_part(tmp_path: Path) -> None:
     wait = f"""
         for attempt in $(seq 600); do
-            [ "$(cat "$work/notices.jsonl" 2>/dev/null | wc -l)" -ge {_TOLD} ] && break
+            [ "$(cat "$work/notices.jsonl" 2>/dev/null | wc -l)" -ge {_LEAST_NOTICES} ] && break
             sleep 0.1
         done
         wc -l < "$work/notices.jsonl"
@@ -72,5 +73,5 @@ def test_each_part_by_itself_does_its_part(tmp_path: Path) -> None:
     assert done.returncode == 0, said
     assert "65 acknowledged, 0 rejected" in said, said
     assert '"accepted"' in said, said
-    assert f"\n{_TOLD}\n" in said or f"\n{_TOLD + 1}\n" in said, said
+    assert f"\n{_LEAST_NOTICES}\n" in said or f"\n{_LEAST_NOTICES + 1}\n" in said, said
     assert "stopped: " in said, said

@@ -1,4 +1,4 @@
-"""One id, told twice: by one service or both, on one topic or both, in the right partition or in another."""
+"""One id, sent twice: by one service or both, on one topic or both, in the right partition or another."""
 
 import base64
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from schemas.vocabulary import ReviewReason, Service
 from services.sdk.addressing import topic_of
 from streams.domain.ids import decision_id
 from tests.disclosures import disclosure, id_of
-from tests.e2e.house import House
+from tests.e2e.deployment import Deployment
 
 pytestmark = pytest.mark.e2e
 
@@ -26,13 +26,13 @@ _PLACES = pytest.mark.parametrize("beside", [0, 1], ids=["in one partition", "in
 
 
 class Services:
-    """The services' own programs, which put records where a test says."""
+    """The producers of the services, which write to the partitions that a test chooses."""
 
     def __init__(self, bootstrap: str) -> None:
         self.producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
 
     def send(self, *sent: tuple[Disclosure, int], topic: str | None = None) -> None:
-        """Write disclosures, each so many partitions beside its own, and wait for Kafka."""
+        """Write disclosures, each to the partition that many after its own, and wait for Kafka."""
         for each, beside in sent:
             key = disclosure_key(each.disclosure_id)
             partition = (partition_for(key, _PARTITIONS) + beside) % _PARTITIONS
@@ -42,29 +42,29 @@ class Services:
 
 
 @pytest.fixture
-def services(house: House) -> Iterator[Services]:
-    made = Services(house.bootstrap)
+def services(deployment: Deployment) -> Iterator[Services]:
+    made = Services(deployment.bootstrap)
     yield made
     made.producer.close()
 
 
 def of(service: str, name: str, person: str, **changes: Any) -> Disclosure:
-    """Return a service's urgent disclosure of that name about its own account of that name."""
+    """Return an urgent disclosure of a service with that name, about an account with the same name."""
     return disclosure(name, service=service, subject={"account": f"{service}:{person}", "age": 16}, **changes)
 
 
-def decisions(house: House, name: str, count: int) -> list[dict[str, Any]]:
-    """Return the decisions on the id of that name, waiting for so many."""
+def decisions(deployment: Deployment, name: str, count: int) -> list[dict[str, Any]]:
+    """Wait for that many decisions on the id of that name, and return them."""
 
     def found(account: Any) -> list[dict[str, Any]]:
         return [each for each in list(account.decisions.values()) if each["disclosure_id"] == id_of(name)]
 
-    house.wait_for(f"{count} decisions", lambda account: len(found(account)) >= count)
-    return found(house.account)
+    deployment.wait_for(f"{count} decisions", lambda account: len(found(account)) >= count)
+    return found(deployment.account)
 
 
-def passed(house: House, services: Services, name: str) -> None:
-    """Wait until all that was written before is worked off: a later record of each partition is decided."""
+def passed(deployment: Deployment, services: Services, name: str) -> None:
+    """Wait until all earlier records are processed: until a later record of each partition is decided."""
     found: dict[int, str] = {}
     for number in range(100):
         later = f"{name}-later-{number}"
@@ -73,11 +73,11 @@ def passed(house: House, services: Services, name: str) -> None:
     for later in found.values():
         services.send((of("forum", later, later), 0))
     for later in found.values():
-        decisions(house, later, 1)
+        decisions(deployment, later, 1)
 
 
-def assert_each_service_has_its_own(house: House, name: str) -> None:
-    made = decisions(house, name, 2)
+def assert_each_service_has_its_own(deployment: Deployment, name: str) -> None:
+    made = decisions(deployment, name, 2)
     assert {each["decision_id"] for each in made} == {decision_id(Service(s), id_of(name)) for s in _SERVICES}
     assert len({each["person"] for each in made}) == 2
 
@@ -85,53 +85,57 @@ def assert_each_service_has_its_own(house: House, name: str) -> None:
         reports = [r for r in list(account.reports.values()) if r["disclosures"] == [id_of(name)]]
         return len(reports) == 2 and all(r["report_id"] in account.acknowledged_at for r in reports)
 
-    house.wait_for("both reports acknowledged", accepted)
+    deployment.wait_for("both reports acknowledged", accepted)
 
 
 @_PLACES
-def test_both_services_under_one_id_for_unknown_persons_are_two(house: House, services: Services, beside: int) -> None:
+def test_both_services_under_one_id_for_unknown_persons_are_two(
+    deployment: Deployment, services: Services, beside: int
+) -> None:
     name = f"both-unknown-{beside}"
     services.send((of("forum", name, name), 0), (of("text_line", name, name), beside))
-    assert_each_service_has_its_own(house, name)
+    assert_each_service_has_its_own(deployment, name)
 
 
 @_PLACES
-def test_both_services_under_one_id_for_known_persons_are_two(house: House, services: Services, beside: int) -> None:
+def test_both_services_under_one_id_for_known_persons_are_two(
+    deployment: Deployment, services: Services, beside: int
+) -> None:
     name = f"both-known-{beside}"
     for service in _SERVICES:
         services.send((of(service, f"{name}-{service}", name), 0))
-        decisions(house, f"{name}-{service}", 1)
+        decisions(deployment, f"{name}-{service}", 1)
     services.send((of("forum", name, name), 0), (of("text_line", name, name), beside))
-    assert_each_service_has_its_own(house, name)
+    assert_each_service_has_its_own(deployment, name)
 
 
 @_PLACES
 def test_one_disclosure_twice_at_once_on_both_topics_is_decided_once(
-    house: House, services: Services, beside: int
+    deployment: Deployment, services: Services, beside: int
 ) -> None:
     name = f"both-topics-{beside}"
     told = of("forum", name, name)
     services.send((told, 0), topic=TopicName.FORUM_DISCLOSURES)
     services.send((told, beside), topic=TopicName.FORUM_DISCLOSURES_URGENT)
-    (decision,) = decisions(house, name, 1)
-    passed(house, services, name)
-    assert decisions(house, name, 1) == [decision]
-    assert house.account.read[f"Decision {decision['decision_id']}"] == 1
-    assert not [each for each in house.account.rejected if each["disclosure_id"] == id_of(name)]
+    (decision,) = decisions(deployment, name, 1)
+    passed(deployment, services, name)
+    assert decisions(deployment, name, 1) == [decision]
+    assert deployment.account.read[f"Decision {decision['decision_id']}"] == 1
+    assert not [each for each in deployment.account.rejected if each["disclosure_id"] == id_of(name)]
 
 
 @_PLACES
 @pytest.mark.parametrize("other", ["routine", "urgent"])
 def test_other_content_under_one_id_is_rejected_and_one_review_names_both(
-    house: House, services: Services, beside: int, other: str
+    deployment: Deployment, services: Services, beside: int, other: str
 ) -> None:
     name = f"conflict-{other}-{beside}"
     first = of("forum", name, name)
     routine = {"concerns": [{"kind": "homelessness", "state": "at_risk"}]}
     second = of("forum", name, f"{name}-else", **(routine if other == "routine" else {}))
     services.send((first, 0))
-    (decision,) = decisions(house, name, 1)
-    # The same other content twice is one conflict.
+    (decision,) = decisions(deployment, name, 1)
+    # The same changed content twice is one conflict.
     services.send((second, beside), (second, 0))
 
     def asked(account: Any) -> list[dict[str, Any]]:
@@ -144,14 +148,14 @@ def test_other_content_under_one_id_is_rejected_and_one_review_names_both(
     def refused(account: Any) -> list[dict[str, Any]]:
         return [each for each in account.rejected if each["disclosure_id"] == id_of(name)]
 
-    house.wait_for("the review", asked)
-    house.wait_for("both records rejected", lambda account: len(refused(account)) >= 2)
-    passed(house, services, name)
-    (review,) = asked(house.account)
+    deployment.wait_for("the review", asked)
+    deployment.wait_for("both records rejected", lambda account: len(refused(account)) >= 2)
+    passed(deployment, services, name)
+    (review,) = asked(deployment.account)
     assert review["decision_id"] == decision["decision_id"] == decision_id(Service.FORUM, id_of(name))
     assert review["rejected"]["topic"] == topic_of(second)
     assert review["rejected"]["conflict"]["topic"] == topic_of(first)
-    assert {each["topic"] for each in refused(house.account)} == {rejected(topic_of(second))}
+    assert {each["topic"] for each in refused(deployment.account)} == {rejected(topic_of(second))}
     value = base64.b64encode(encode("Disclosure", second.model_dump())).decode()
-    assert [each["value"] for each in refused(house.account)] == [value] * 2
-    assert decisions(house, name, 1) == [decision]
+    assert [each["value"] for each in refused(deployment.account)] == [value] * 2
+    assert decisions(deployment, name, 1) == [decision]

@@ -1,4 +1,4 @@
-"""Clusters in which brokers go away: who leads what, and a load that meets the change."""
+"""Helpers for clusters that lose brokers: leaders of partitions, replicas in sync, and a run under load."""
 
 import asyncio
 import time
@@ -18,15 +18,15 @@ from tests.counting import EXIT_BROKEN, Run
 from tests.faults.supervised import Supervisor, feed, load
 from tests.made_records import Made, words, write
 
-#: Kafka's own topics: the leaders of their partitions are the coordinators of groups and of transactions.
+#: Internal topics of Kafka. The leaders of their partitions coordinate consumer groups and transactions.
 COORDINATING = ("__consumer_offsets", "__transaction_state")
-#: Records a second: three brokers, two workers and what reads share two cores.
+#: Records per second: three brokers, two workers and the readers share two cores.
 RATE = 1_000
-#: The longest that urgent records may take once each partition has a leader that is there (seconds): a worker whose
-#: transaction ran out of time starts again, and asks for at most one answer of the broker that is away.
+#: Limit for urgent records after each partition has a leader that works (seconds). A worker whose transaction timed out
+#: starts again, and waits for at most one request to the broker that is away.
 URGENT_SECONDS = 15.0
 _URGENT = 100
-#: How long urgent records are waited for before their loss is what a test reports (seconds).
+#: Limit after which a test reports urgent records as lost (seconds).
 _LOST_SECONDS = 90.0
 _END_SECONDS = 5.0
 
@@ -42,7 +42,7 @@ def _leaders(bootstrap: str, topics: Iterable[str]) -> _Leaders:
 
 
 def _count(bootstrap: str, topics: Iterable[str]) -> int:
-    """Return how many records topics have that no transaction wrote."""
+    """Return the number of records in topics that have no transactions."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     try:
         logs = [TopicPartition(topic, n) for topic in topics for n in consumer.partitions_for_topic(topic)]
@@ -52,7 +52,7 @@ def _count(bootstrap: str, topics: Iterable[str]) -> int:
 
 
 async def leaders(bootstrap: str, topics: Iterable[str], seconds: float = 60.0) -> _Leaders:
-    """Return the leader of each partition, asked until a broker answers."""
+    """Return the leader of each partition; retry until a broker answers."""
     async with asyncio.timeout(seconds):
         while True:
             try:
@@ -62,7 +62,7 @@ async def leaders(bootstrap: str, topics: Iterable[str], seconds: float = 60.0) 
 
 
 async def busiest(cluster: LocalCluster, topics: Collection[str]) -> int:
-    """Return the broker that leads the most partitions of these topics and of the coordinating ones, some of each."""
+    """Return the broker that leads the most partitions of these and the internal topics, some of each internal one."""
     found = await leaders(cluster.bootstrap, {*topics, *COORDINATING})
     victim, _ = Counter(found.values()).most_common(1)[0]
     assert {topic for (topic, _), leader in found.items() if leader == victim} >= {*COORDINATING}
@@ -70,7 +70,7 @@ async def busiest(cluster: LocalCluster, topics: Collection[str]) -> int:
 
 
 async def led_by_others(cluster: LocalCluster, topics: Collection[str], *victims: int, seconds: float = 60.0) -> None:
-    """Wait until every partition has a leader, as the other brokers know it, that is none of the victims."""
+    """Wait until the other brokers know a leader for every partition that is none of the victims."""
     others, asked = cluster.bootstrap_without(*victims), {*topics, *COORDINATING}
     async with asyncio.timeout(seconds):
         while {*victims, -1} & set((await leaders(others, asked)).values()):  # noqa: ASYNC110 - Kafka sets no event
@@ -78,21 +78,21 @@ async def led_by_others(cluster: LocalCluster, topics: Collection[str], *victims
 
 
 async def all_in_sync(cluster: LocalCluster) -> None:
-    """Wait until each replica of each partition, of whatever topic, is in sync."""
+    """Wait until each replica of each partition of each topic is in sync."""
     await _in_sync(cluster.bootstrap, lambda replicas, in_sync: replicas == in_sync)
 
 
 async def in_sync_alone(cluster: LocalCluster, alone: int) -> None:
-    """Wait until one broker is the only one that is in sync, and the leader, of each partition."""
+    """Wait until one broker is the leader, and the only replica in sync, of each partition."""
     await _in_sync(cluster.brokers[alone].bootstrap, lambda _, in_sync: in_sync == {alone})
 
 
-async def _in_sync(bootstrap: str, is_so: Callable[[set[int], set[int]], bool], seconds: float = 60.0) -> None:
+async def _in_sync(bootstrap: str, is_wanted: Callable[[set[int], set[int]], bool], seconds: float = 60.0) -> None:
     def others() -> int:
         with KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000) as admin:
             partitions = [each for topic in admin.describe_topics() for each in topic["partitions"]]
         return sum(
-            not is_so(set(each["replica_nodes"]), set(each["isr_nodes"])) or each["leader_id"] == -1
+            not is_wanted(set(each["replica_nodes"]), set(each["isr_nodes"])) or each["leader_id"] == -1
             for each in partitions
         )
 
@@ -105,14 +105,14 @@ async def _in_sync(bootstrap: str, is_so: Callable[[set[int], set[int]], bool], 
 
 
 async def back(cluster: LocalCluster, *which: int) -> None:
-    """Start brokers again. Their parent is this thread, which lives as long as the cluster."""
+    """Start brokers again from this thread: it is their parent for the system, and lives as long as the cluster."""
     launched = cluster.launch(*which)
     await asyncio.to_thread(cluster.wait_until_ready, *launched)
 
 
 @dataclass
 class UnderLoad:
-    """A run with two workers, a load that goes on, and what came out."""
+    """A run with two workers, a load that continues, and the records that were committed."""
 
     run: Run
     supervisor: Supervisor
@@ -122,16 +122,16 @@ class UnderLoad:
     _urgent: list[Made] = field(default_factory=list)
 
     async def moves(self, count: int = 1_000) -> None:
-        """Wait until so many more have come out."""
+        """Wait until `count` more outputs are committed."""
         await self.out.at_least(len(self.out.records) + count, 90)
 
     async def behind(self) -> int:
-        """Return how many records were written whose outputs have not come."""
+        """Return the number of written records without a committed output."""
         done = len(await self.out.to_end())
         return await asyncio.to_thread(_count, self.run.bootstrap, (self.run.urgent, self.run.routine)) - done
 
     async def urgent_done(self, bootstrap: str, seconds: float = URGENT_SECONDS) -> float:
-        """Write urgent records, wait until all are finished, and return how long that took; fail if it is too long."""
+        """Write urgent records, wait for their outputs, and return the seconds; fail if it took `seconds` or more."""
         made = words(_URGENT, start=10_000_000 + len(self._urgent), prefix="urgent")
         self._urgent += made
         awaited = {(value or b"").decode() for _, value, _ in made}
@@ -139,7 +139,7 @@ class UnderLoad:
         await write(bootstrap, self.run.urgent, self.run.partitions, made)
         async with reading(bootstrap, [self.run.output]) as seen:
             try:
-                # More than is allowed, so that a failure says how long it took.
+                # Longer than allowed, so that a failure reports the time that it took.
                 await seen.until(lambda _: awaited <= {one.word for one in seen.counted}, _LOST_SECONDS)
             except TimeoutError:
                 missing = awaited - {one.word for one in seen.counted}
@@ -154,7 +154,7 @@ class UnderLoad:
         return took
 
     async def finish(self, seconds: float = 120.0) -> None:
-        """End the load, and check that each record that was written counts once."""
+        """End the load, and check that each written record was counted once."""
         assert not self._feeding.done(), "the load lasted as long as the fault"
         self._enough.set()
         written = [record for _, record in await self._feeding] + self._urgent
@@ -166,13 +166,13 @@ class UnderLoad:
 
 @asynccontextmanager
 async def under_load(run: Run, *, rate: int = RATE, seconds: float = 90.0) -> AsyncIterator[UnderLoad]:
-    """Give two workers, started again whenever they end, that are in the middle of a load."""
+    """Yield two workers in the middle of a load; each is started again when it ends."""
     enough = asyncio.Event()
-    # By name, as the project's processes are started: a quick restart moves no lane.
+    # Named, as the project's processes are: after a quick restart a worker has its lanes back.
     supervisor = Supervisor(run, 2, named=True)
     try:
         async with run.reading(run.output) as out:
-            # More than is written in any case: the load lasts as long as the fault does.
+            # More records than can be written: the load lasts as long as the fault.
             feeding = asyncio.create_task(feed(run, load(rate * 600), rate=rate, enough=enough))
             try:
                 under = UnderLoad(run, supervisor, out, enough, feeding)
@@ -186,7 +186,7 @@ async def under_load(run: Run, *, rate: int = RATE, seconds: float = 90.0) -> As
                 yield under
             finally:
                 feeding.cancel()
-                # What it has in hand it would offer to brokers that are away for as long as they are.
+                # Its producer would otherwise retry for as long as brokers are away.
                 await asyncio.wait([feeding], timeout=_END_SECONDS)
     finally:
         supervisor.cancel()
@@ -194,7 +194,7 @@ async def under_load(run: Run, *, rate: int = RATE, seconds: float = 90.0) -> As
 
 @contextmanager
 def ending(run: Run) -> Iterator[Run]:
-    """End what the run started."""
+    """Yield the run; end its processes at the end."""
     try:
         yield run
     finally:

@@ -1,4 +1,4 @@
-"""Seeds of the fault tests: one each, or FAULT_SEEDS of them; the end says what a seed chose, and what was left out."""
+"""Seeds of the fault tests: FAULT_SEEDS, by default one. The summary lists what they chose, and skipped tests."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -43,13 +43,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def chosen(record_property: Callable[[str, object], None]) -> Callable[[object], None]:
-    """Says what a seed chose: with the test's output where it fails, and at the end of the run."""
+    """Reports what a seed chose: in the output of a test that fails, and in the summary of the run."""
 
-    def say(what: object) -> None:
+    def report(what: object) -> None:
         record_property("chosen", str(what))
         print(f"chosen: {what}")
 
-    return say
+    return report
 
 
 @pytest.fixture

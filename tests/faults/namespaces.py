@@ -1,7 +1,7 @@
-"""Places on this machine with networks of their own, and a router between them that drops packets one way.
+"""Network namespaces on this machine, and a router between them that can drop packets in one direction.
 
-Each place is a network namespace with one address. All packets between two places pass through the router's namespace,
-where a routing rule may drop those from one address to another; the opposite direction goes on.
+Each place is a network namespace with one address. All packets between two places pass through the namespace of the
+router, where a routing rule can drop those from one address to another. The opposite direction still works.
 """
 
 import itertools
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tests.faults.machine import leave_out, need_program, need_root
 
-#: Addresses for tests of network equipment (RFC 2544), in no other use; by process, so that two runs do not meet.
+#: Addresses for tests of network equipment (RFC 2544), used for nothing else. Two runs have two networks.
 _NETWORK = f"198.18.{os.getpid() % 256}"
-#: The place of the test's own process, which stays in the machine's network. Each place has four addresses.
+#: The place of the test process, which stays in the machine's network. Each place has four addresses.
 _HERE = 60
 _FIRST_RULE = 1_000
 
@@ -27,7 +27,7 @@ def _ip(*arguments: str) -> None:
 
 
 class Network:
-    """Places 1 to n, the test's own process, and the router between them."""
+    """Places 1 to n, the test process, and the router between them."""
 
     def __init__(self, places: int) -> None:
         self._prefix = f"cf{os.getpid()}"
@@ -46,23 +46,23 @@ class Network:
         return f"{_NETWORK}.{4 * place + 1}"
 
     def launcher(self, place: int) -> tuple[str, ...]:
-        """Return the program that starts another one in a place, with its arguments."""
+        """Return the command that starts another command in a place."""
         return need_program("ip"), "netns", "exec", self._namespaces[place]
 
     def drop(self, sender: int, receiver: int) -> None:
-        """Drop every packet from one place to another, without a word to either."""
-        way = self.address(sender), self.address(receiver)
-        number = self._dropped[way] = str(next(self._rules))
-        _ip("-n", self._router, "rule", "add", "pref", number, "from", way[0], "to", way[1], "blackhole")
+        """Drop every packet from one place to another; neither gets an error."""
+        route = self.address(sender), self.address(receiver)
+        number = self._dropped[route] = str(next(self._rules))
+        _ip("-n", self._router, "rule", "add", "pref", number, "from", route[0], "to", route[1], "blackhole")
 
     def heal(self) -> None:
-        """Let all packets pass again."""
+        """Drop no packets any more."""
         while self._dropped:
             _, number = self._dropped.popitem()
             _ip("-n", self._router, "rule", "del", "pref", number)
 
     def build(self, ending: ExitStack) -> None:
-        """Make the namespaces and the links between them; `ending` takes them away."""
+        """Make the namespaces and the links between them; `ending` removes them."""
         for name in (self._router, *self._namespaces.values()):
             _ip("netns", "add", name)
             ending.callback(_ip, "netns", "del", name)
@@ -76,7 +76,7 @@ class Network:
         _ip("route", "add", f"{_NETWORK}.0/24", "via", self._gateway(_HERE))
 
     def _link(self, place: int, *where: str) -> str:
-        """Join a place (the machine's own network if no `where`) with the router; return the name of its link."""
+        """Link a place, or without `where` the machine's own network, with the router; return the name of the link."""
         here, there = f"{self._prefix}p{place}", f"{self._prefix}r{place}"
         _ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", self._router)
         if where:
@@ -90,7 +90,7 @@ class Network:
 
 @contextmanager
 def network(places: int) -> Iterator[Network]:
-    """Give a network of so many places; leave the test out where this machine cannot have one."""
+    """Yield a network with that many places; skip the test if this machine cannot have one."""
     need_root("a network namespace")
     need_program("ip")
     if not Path("/proc/self/ns/net").exists():

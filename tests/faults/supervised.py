@@ -1,4 +1,4 @@
-"""Workers that are started again whenever they end, and a load that goes on while faults come."""
+"""Workers that are started again whenever they end, and a load that continues during faults."""
 
 import asyncio
 import re
@@ -11,15 +11,15 @@ from typing import Any
 from tests.counting import Run, Worker
 from tests.made_records import Made, words, writing
 
-#: Records a second while a fault is on its way: the load lasts as long as the faults do.
+#: Records per second during a fault: the load lasts as long as the faults.
 RATE = 6_000
 _BURST_SECONDS = 0.25
 
 
 class Supervisor:
-    """Starts a worker again whenever it ends, as every process of the project is supervised.
+    """Starts a worker again whenever it ends, as the supervisor of each process of the project does.
 
-    `changes` is asked at each start for what this one's plan has of its own.
+    `changes` is called at each start, and returns changes of the plan of that worker.
     """
 
     def __init__(self, run: Run, workers: int, *, named: bool, changes: Callable[[], Mapping[str, Any]] = dict) -> None:
@@ -43,7 +43,7 @@ class Supervisor:
             self.workers[slot] = self._start(slot)
 
     def cancel(self) -> None:
-        """Start nothing any more."""
+        """Start no more workers."""
         for watch in self._watching:
             watch.cancel()
 
@@ -53,7 +53,7 @@ class Supervisor:
             with suppress(asyncio.CancelledError):
                 await watch
         for worker in self.workers:
-            # One that was started a moment ago has its interpreter and its imports to load first.
+            # A worker that was just started first loads its interpreter and imports, and has no handler yet.
             while not _handles_stop(worker):  # noqa: ASYNC110 - another process sets no event
                 await asyncio.sleep(0.01)
             worker.send(signal.SIGTERM)
@@ -78,9 +78,9 @@ def load(count: int, start: int = 0) -> list[tuple[bool, Made]]:
 async def feed(
     run: Run, records: list[tuple[bool, Made]], rate: int = RATE, enough: asyncio.Event | None = None
 ) -> list[tuple[bool, Made]]:
-    """Write at a steady rate, through one producer: every fault meets turns that are under way.
+    """Write records at a steady rate through one producer, so that every fault meets turns in progress.
 
-    Ends early once there is `enough`; returns what was written.
+    Ends early once `enough` is set; returns the records that were written.
     """
     step = int(rate * _BURST_SECONDS)
     async with writing(run.bootstrap) as write:

@@ -1,4 +1,4 @@
-"""Agencies that hang, drop, are busy or away at seeded times: no report is left untold, doubled, or failed too late."""
+"""Agencies that hang, drop, are busy or away at seeded times: each report is delivered once, or fails in time."""
 
 import asyncio
 import random
@@ -29,7 +29,7 @@ from tests.raw_agency import Mode, RawAgency, raw_agency
 
 pytestmark = pytest.mark.faults
 
-#: A tenth of what the agencies have, so that a limit passes within a test.
+#: A tenth of the real limits and waits, so that a limit passes within a test.
 POLICY = RetryPolicy(
     limit=timedelta(seconds=6),
     attempt_timeout=timedelta(milliseconds=500),
@@ -43,16 +43,16 @@ POLICIES = {
     Agency.CARE_TEAM: POLICY,
 }
 REPORTS, CONNECTIONS = 80, 8
-#: How long reports come, and how long the agencies go wrong (seconds).
+#: Time in which reports arrive, and time in which the agencies have faults (seconds).
 LOAD_SECONDS, TROUBLE_SECONDS = 8.0, 12.0
-#: How far an attempt may be from its record, and how long before or after the agency is away it may be lost.
+#: Largest time between an attempt and its record, and from an absence of the agency to an attempt that it loses.
 UNSEEN = timedelta(seconds=2)
 TROUBLES = (Mode.HANG, Mode.HANG, Mode.AWAY, Mode.DROP, Mode.BUSY, Mode.UP)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one agency does, in order, for how many seconds each, and when its reports come."""
+    """The modes of one agency in order, with their seconds, and the pauses between its reports."""
 
     troubles: Sequence[tuple[Mode, float]]
     waits: Sequence[float]
@@ -123,7 +123,7 @@ def ended(changes: Sequence[DeliveryChanged]) -> bool:
 
 
 def judge(server: RawAgency, lane: ConnectorLane, found: dict[str, list[DeliveryChanged]]) -> None:
-    """Judge by what is committed and by what the agency saw."""
+    """Check the committed deliveries and the requests that the agency received."""
     assert server.most_connections <= CONNECTIONS
     assert len(server.accepted) == len(set(server.accepted))
     seen = [(request.report_id, request.attempt) for request in server.requests]
@@ -154,6 +154,6 @@ def judge(server: RawAgency, lane: ConnectorLane, found: dict[str, list[Delivery
 
 
 def had_no_answer(changes: Sequence[DeliveryChanged], attempt: int) -> bool:
-    """Return whether the steps behind an attempt say that it had no answer: on a slow machine it may end unread."""
+    """Return whether a record after an attempt says that it got no answer: on a slow machine it may end unread."""
     ends = ("timeout", "connection_lost", "no_connection")
     return any((each.reason or "").endswith(ends) for each in changes if each.attempt in (attempt, attempt + 1))

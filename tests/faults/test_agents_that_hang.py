@@ -1,4 +1,4 @@
-"""Records at which an agent hangs or the process dies without a word: put aside at last, and all others count."""
+"""A record at which an agent hangs or the process dies is put aside in the end, and all others are counted."""
 
 import random
 import signal
@@ -15,7 +15,7 @@ from tests.made_records import Made, words
 
 pytestmark = pytest.mark.faults
 
-#: A call that lasts longer is taken for hung (seconds); a slice of the counting agent takes milliseconds.
+#: A longer call counts as hung (seconds); a slice of the counting agent takes milliseconds.
 STUCK_SECONDS = 2.0
 
 
@@ -47,7 +47,7 @@ async def test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_
         (record,) = await rejected.at_least(1, 120)
         assert record.value == bad[1]
         assert dict(record.headers)["rejected-error"] == error
-        # Other lanes of the process go on meanwhile, and the lane itself afterwards.
+        # Other lanes of the process continue meanwhile, and the lane itself after that.
         more = words(200, start=400)
         await run.write(run.urgent, more)
         await out.at_least(len(good) + len(more), 60)
@@ -73,7 +73,7 @@ async def test_a_timer_effect_or_entry_at_which_the_process_dies_is_put_aside_an
     run: Run, kind: str, bad: str, agent: str
 ) -> None:
     good = [f"good-{n}" for n in range(30)]
-    # An entry is resumed where an effect of another entry ended the process.
+    # An entry is resumed after an effect of another entry ended the process.
     values = [*good[:20], bad, *(["die-perform"] if bad == "die-resume-perform" else []), *good[20:]]
     await run.write(run.routine, [(b"key", f"{kind}:{name}".encode(), ()) for name in values])
     supervisor = Supervisor(run, 1, named=True, changes=lambda: {"kind": agent, "stuck_seconds": STUCK_SECONDS})
@@ -88,7 +88,7 @@ async def test_a_timer_effect_or_entry_at_which_the_process_dies_is_put_aside_an
         await out.until(lambda records: done <= {record.value for record in records}, 60)
         handed_over = [r.value for r in out.records if (r.value or b"").startswith(b"put_aside")]
         assert len(handed_over) == aside
-        # Nothing is left that ends a process.
+        # No work is left that ends a process.
         await run.write(run.routine, [(b"key", b"say:later", ())])
         await out.until(lambda records: any(record.value == b"say|later" for record in records), 60)
         ends = len(supervisor.statuses)

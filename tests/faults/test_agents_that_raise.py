@@ -1,4 +1,4 @@
-"""Agents that raise: once, and a restart mends it; always at one record, and that one is put aside, whole."""
+"""Agents that raise: once, and a restart repairs it; always at one record, and that record is put aside whole."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.made_records import Made, words
 
 pytestmark = pytest.mark.faults
 
-#: What a person might have written; it may stand in a topic, and nowhere else.
+#: Text that a person might write. It may be in a topic and nowhere else.
 MARKER = "Ada-07700900123"
 
 
@@ -42,7 +42,7 @@ async def test_a_record_at_which_the_agent_always_raises_is_put_aside_and_all_ot
     poison: list[tuple[bool, Made]] = []
     for number, place in enumerate(("handle", "decode", "handle")):
         key, at = b"key-%d" % chance.randrange(3_000), chance.randrange(3_000, 9_000)
-        # One of the three is urgent; each has the whole of its key, value and trace to lose.
+        # One of the three is urgent; each must keep its key, value and trace.
         poison.append((number == 0, (key, f"{place}:{MARKER}-{number}".encode(), ())))
         records.insert(at, poison[-1])
     chosen(" ".join(f"{records.index(one)}:{one[1][0]!r}" for one in poison))
@@ -57,11 +57,11 @@ async def test_a_record_at_which_the_agent_always_raises_is_put_aside_and_all_ot
             headers = dict(record.headers)
             assert headers["rejected-error"] == b"KeyError"
             assert MARKER not in str({**headers, "rejected-offset": None})
-        # Once for each at the most: the successor of the first may meet the second.
+        # At most one restart for each: the next process may meet the second poison record.
         assert set(supervisor.statuses) == {EXIT_BROKEN}
         assert len(supervisor.statuses) <= len(poison)
 
-        # What is urgent goes on in every lane, and nobody ends again.
+        # Urgent work continues in every lane, and no process ends again.
         ended = len(supervisor.statuses)
         more = words(2_000, keys=3_000, start=12_000)
         await run.write(run.urgent, more)

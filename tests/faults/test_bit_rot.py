@@ -1,4 +1,4 @@
-"""One byte rots on the broker's disk: the batch that it is in is set aside, and nothing else stops for it."""
+"""One bit changes on the broker's disk: the batch with it is put aside, and all other work continues."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,18 +20,18 @@ pytestmark = pytest.mark.faults
 
 @contextmanager
 def stopped(broker: LocalBroker) -> Iterator[None]:
-    """Stop the broker in order: it checks no batch of a log that was closed in order."""
+    """Stop the broker cleanly, so that it does not check the batches of its logs at the next start."""
     broker.stop()
     yield
     broker.start()
 
 
 def rot(folder: Path, topic: str, partition: int, part: bytes) -> None:
-    """Change one bit of the log of a topic's partition, where this part of a record lies."""
+    """Change one bit of a partition's log, at the position of `part` of a record."""
     log = next(folder.rglob(f"{topic}-{partition}")) / "00000000000000000000.log"
-    held = bytearray(log.read_bytes())
-    held[held.index(part)] ^= 1
-    log.write_bytes(held)
+    content = bytearray(log.read_bytes())
+    content[content.index(part)] ^= 1
+    log.write_bytes(content)
 
 
 async def test_a_batch_that_rots_is_set_aside_and_all_others_are_counted(

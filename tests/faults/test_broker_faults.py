@@ -1,4 +1,4 @@
-"""A broker stopped, killed, or out of room while it is worked with: nothing is lost, nothing counted twice."""
+"""A broker is stopped, killed or out of space under load: no record is lost or counted twice."""
 
 import asyncio
 import resource
@@ -80,7 +80,7 @@ async def test_a_broker_stopped_under_load_and_started_again_loses_and_doubles_n
     try:
         supervisor = Supervisor(run, 2, named=False)
         records = load(60_000)
-        # What writes holds on over the restart, as a service does.
+        # The producer keeps retrying during the restart, as a service does.
         feeding = asyncio.create_task(feed(run, records, rate=4_000))
         async with run.reading(run.output) as out:
             await out.until(lambda found: len(found) > 8_000)
@@ -99,7 +99,7 @@ async def test_a_broker_stopped_under_load_and_started_again_loses_and_doubles_n
         run.end()
 
 
-#: No file of the broker may grow beyond it. Kafka makes its indexes 10 MiB at first.
+#: Size limit of each file of the broker. Kafka allocates 10 MiB for an index at first.
 _ROOM = 12 * 2**20
 _BAD_BYTES = 280 * 2**10
 _BAD = 48
@@ -118,12 +118,12 @@ async def test_a_rejected_topic_without_room_holds_its_lane_until_there_is_some(
         mixed = [made for n in range(_BAD) for made in (*good[n * 100 : n * 100 + 100], bad[n])]
         await run.write(run.routine, mixed)
         assert broker.pid is not None
-        # A write beyond it fails, in the middle of a batch, as on a full disk.
+        # A write beyond the limit fails in the middle of a batch, as on a full disk.
         resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, (_ROOM, _ROOM))
         worker = run.start(instance="only")
         await run.until(lambda: broker.pid is None, "the broker has lost its log folder", 60)
         assert "File too large" in broker.log.read_text()
-        # Whether it has ended itself by now or waits for the broker: it does not get the chance to try again.
+        # The worker may have ended by itself, or may wait for the broker: after the kill it cannot try again.
         worker.kill()
 
         await asyncio.to_thread(broker.start)
@@ -132,11 +132,11 @@ async def test_a_rejected_topic_without_room_holds_its_lane_until_there_is_some(
             run.reading(f"{run.routine}.rejected") as rejected,
             run.reading(run.changelog) as changelog,
         ):
-            # The turn that had no room may be open still; nothing of it is seen, and nothing was acknowledged.
+            # The transaction of the failed turn may still be open: none of its records is visible or was acknowledged.
             done = len(await out.to_end()) + len(await rejected.to_end())
             assert 0 < done < len(mixed)
             assert next_offset(run, await changelog.to_end()) == done
-            assert await asyncio.to_thread(told, run) <= done
+            assert await asyncio.to_thread(group_offset, run) <= done
             assert_exactly_once(out.counted, good[: len(out.records)])
 
             worker = run.start(instance="only")
@@ -151,13 +151,13 @@ async def test_a_rejected_topic_without_room_holds_its_lane_until_there_is_some(
 
 
 def next_offset(run: Run, changelog: Iterable[ConsumerRecord]) -> int:
-    """Return the offset from which a lane would go on that opens now."""
+    """Return the offset from which a lane that opens now would continue."""
     *_, last = (record.value for record in changelog if record.key == b"o" + run.routine.encode())
     return int(last)
 
 
-def told(run: Run) -> int:
-    """Return the offset that the group was told of the one partition of the run's routine topic."""
+def group_offset(run: Run) -> int:
+    """Return the group's committed offset of the one partition of the routine topic."""
     with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
         offsets = admin.list_group_offsets({run.name: None})[run.name]
     return int(offsets[TopicPartition(run.routine, 0)].offset)

@@ -1,4 +1,4 @@
-"""Compressed bombs among the load: each put aside once, everything good counted once, no process ended."""
+"""Compressed bombs among the load: each is put aside once, each good record is counted once, no process ends."""
 
 import asyncio
 import random
@@ -58,7 +58,7 @@ async def test_bombs_are_put_aside_once_while_the_load_goes_on(
 
 
 async def _throw(run: Run, bombs: list[tuple[float, str, int, str, int, int]]) -> list[tuple[str, int, int]]:
-    """Write the bombs at their times; return their places as `.rejected` is to name them."""
+    """Write the bombs at their times; return topic, partition and offset as `.rejected` should have them."""
     began = asyncio.get_running_loop().time()
     producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap)
     await producer.start()

@@ -1,4 +1,4 @@
-"""Any process of the demo killed five times while the day is played: the same comes out, once."""
+"""Any process of the demo is killed five times during the day: the results are the same, each once."""
 
 import json
 import random
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.faults
 
 _KILLS = 5
 _SECONDS = 300
-#: What the command line of each process has in it.
+#: Part of the command line of each process.
 VICTIMS = {
     "worker": "worker --slot 1",
     "kafka": "kafka.Kafka",
@@ -37,12 +37,12 @@ VICTIMS = {
 
 
 def victim(demo: int, words: str) -> psutil.Process:
-    """Return the demo's child that has these words in its command line, waiting until it runs (again)."""
+    """Return the child of the demo with these words in its command line; wait until it runs."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for child in psutil.Process(demo).children(recursive=True):
             try:
-                # Before it becomes the program, a child is the wrapper that binds it to the demo.
+                # At first a child is the wrapper that binds its life to the demo; then it becomes the program.
                 line = " ".join(child.cmdline())
             except psutil.NoSuchProcess:
                 continue
@@ -52,7 +52,7 @@ def victim(demo: int, words: str) -> psutil.Process:
 
 
 def expected() -> tuple[set[str], set[str], set[str]]:
-    """Return the ids of all decisions, reports and notices of the day: functions of what is played."""
+    """Return the ids of all decisions, reports and notices of the day: functions of its lines."""
     rows = json.loads((SCENARIOS / "expected.json").read_text())["lines"]
     lines = {row["line"]: json.loads(DAY_LINES[row["line"] - 1]) for row in rows}
     decisions = {number: decision_id(Service(d["service"]), d["disclosure_id"]) for number, d in lines.items()}
@@ -73,14 +73,14 @@ def test_five_kills_change_nothing(name: str, tmp_path: Path, chosen: Callable[[
     command = [sys.executable, "-m", "services.cli", "demo", "--out", str(tmp_path), "--workers", "2"]
     decided, killed, said = 0, 0, []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
-        # A demo that waits for ever says nothing, which this test would wait for.
+        # A demo that hangs prints nothing, and this test would wait for its next line.
         overdue = threading.Timer(_SECONDS, demo.kill)
         overdue.start()
         try:
             assert demo.stdout is not None
             for line in demo.stdout:
                 said.append(line)
-                # A line of the play begins with its outcome; the supervisor's own lines do not count.
+                # The line of a decision begins with its outcome; lines of the supervisor do not count.
                 decided += line.split()[0] in ("emergency", "refer", "review", "confidential", "out_of_scope")
                 if killed < _KILLS and decided >= after[killed]:
                     victim(demo.pid, VICTIMS[name]).send_signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Brokers whose disk fills up under load: nothing is lost, nothing counted twice."""
+"""The disk of a broker fills up under load: no record is lost or counted twice."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.faults.machine import fill, small_disk
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
-#: Kafka wants 200 MiB free to start with.
+#: The local broker needs 200 MiB of free space to start.
 _DISK_MEBIBYTES = 230
 _LEFT = 256 * 2**10
 

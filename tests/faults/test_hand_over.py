@@ -1,4 +1,4 @@
-"""Whatever is wrong with a connector, each of its reports is a human's within its limit, and is told at last."""
+"""Each report of a connector that does not work is handed over within its limit, and delivered in the end."""
 
 import asyncio
 import json
@@ -78,12 +78,12 @@ async def agency(tmp_path: Path) -> AsyncIterator[AgencyServer]:
 
 
 def causes(receiver: Receiver, what: str) -> set[str]:
-    """Return the reviews of which the receiver heard an alarm, or an all-clear."""
-    return {cause for said, cause, _ in receiver.of("review") if said == what}
+    """Return the reviews for which the receiver got an alarm, or an all-clear."""
+    return {cause for call, cause, _ in receiver.of("review") if call == what}
 
 
-class House:
-    """A worker, a connector with something wrong with it, and what comes on the topics."""
+class Deployment:
+    """A worker, a connector with a fault, and the records of the topics."""
 
     def __init__(self, confide: Processes, tail: Tail, agency: AgencyServer, receiver: Receiver) -> None:
         self._confide = confide
@@ -108,8 +108,8 @@ class House:
         done = await asyncio.to_thread(self._confide.run, "produce", "-", given="\n".join(lines).encode())
         assert done.returncode == 0, done.stderr
 
-    async def decide(self, review: dict[str, Any], *how: str) -> None:
-        arguments = ("review", "decide", review["review_id"], "--as", LEAD, *how)
+    async def decide(self, review: dict[str, Any], *options: str) -> None:
+        arguments = ("review", "decide", review["review_id"], "--as", LEAD, *options)
         done = await asyncio.to_thread(self._confide.run, *arguments)
         assert done.returncode == 0, done.stderr
 
@@ -130,23 +130,23 @@ class House:
         return [came for where, came in self._came if where == topic]
 
     async def until_alarmed(self) -> None:
-        """Wait until the receiver heard an alarm of the review of each report."""
+        """Wait until the receiver got an alarm for the review of each report."""
         wanted = {f"review/{each['review_id']}" for each in self.undelivered()}
         await asyncio.to_thread(self._receiver.until, lambda receiver: wanted <= causes(receiver, "alarm"))
 
     async def until_all_clear(self) -> None:
-        """Wait until the receiver heard an all-clear of each review that it had an alarm of."""
+        """Wait until the receiver got an all-clear for each review with an alarm."""
         await asyncio.to_thread(
             self._receiver.until, lambda receiver: causes(receiver, "alarm") == causes(receiver, "all-clear")
         )
 
     def assert_heard_each_once(self) -> None:
-        """Each step of each review raised one alarm, and there was one all-clear."""
+        """Check that each escalation of each review raised one alarm, and that there was one all-clear."""
         heard = self._receiver.of("review")
         assert len(heard) == len(set(heard))
 
     def reports(self) -> dict[str, dict[str, Any]]:
-        """Return each report as it was sent first."""
+        """Return the first generation of each report."""
         return {
             each["report_id"]: each
             for each in self.on(TopicName.REPORTS_999)
@@ -154,7 +154,7 @@ class House:
         }
 
     def undelivered(self) -> list[dict[str, Any]]:
-        """Return the reviews of undelivered reports, as each was asked first."""
+        """Return the first request of each review of an undelivered report."""
         asked = [each for each in self.on(TopicName.REVIEWS) if each.get("undelivered")]
         return [each for each in asked if each["escalation"] == 0]
 
@@ -166,119 +166,125 @@ class House:
 
 
 @pytest.fixture
-def house(confide: Processes, bootstrap: str, agency: AgencyServer, receiver: Receiver) -> Iterator[House]:
+def deployment(confide: Processes, bootstrap: str, agency: AgencyServer, receiver: Receiver) -> Iterator[Deployment]:
     topics = (TopicName.REPORTS_999, TopicName.REVIEWS, TopicName.NOTIFICATIONS, TopicName.DELIVERIES)
     with Tail(bootstrap, *topics) as tail:
-        yield House(confide, tail, agency, receiver)
+        yield Deployment(confide, tail, agency, receiver)
 
 
-async def assert_each_is_a_humans_within_its_limit(house: House) -> list[dict[str, Any]]:
-    await house.until(lambda: len(house.undelivered()) >= len(IDS), "a review for each report")
-    reviews, reports = house.undelivered(), house.reports()
+async def assert_each_is_a_humans_within_its_limit(deployment: Deployment) -> list[dict[str, Any]]:
+    await deployment.until(lambda: len(deployment.undelivered()) >= len(IDS), "a review for each report")
+    reviews, reports = deployment.undelivered(), deployment.reports()
     assert sorted(each["undelivered"]["report_id"] for each in reviews) == sorted(reports)
     for each in reviews:
         waited = (each["requested_at"] - reports[each["undelivered"]["report_id"]]["reported_at"]).total_seconds()
         assert waited < LIMIT + 2.0
-    await house.until_alarmed()
+    await deployment.until_alarmed()
     return reviews
 
 
-async def kill_when_queued(house: House, agency: AgencyServer) -> None:
+async def kill_when_queued(deployment: Deployment, agency: AgencyServer) -> None:
     agency.faults.add([503] * 1_000)
-    connector = house.connect()
-    await house.produce()
-    await house.until(lambda: len(house.on(TopicName.DELIVERIES)) >= len(IDS), "what is queued")
+    connector = deployment.connect()
+    await deployment.produce()
+    await deployment.until(lambda: len(deployment.on(TopicName.DELIVERIES)) >= len(IDS), "what is queued")
     connector.kill()
 
 
-async def start_with_wrong_keys(house: House, environment: dict[str, str], folder: Path, agency: AgencyServer) -> None:
-    await house.produce()
-    await house.until(lambda: len(house.reports()) == len(IDS), "the reports")
+async def start_with_wrong_keys(
+    deployment: Deployment, environment: dict[str, str], folder: Path, agency: AgencyServer
+) -> None:
+    await deployment.produce()
+    await deployment.until(lambda: len(deployment.reports()) == len(IDS), "the reports")
     Keys.create(folder / "other-keys")
     with processes({**environment, "CONFIDE_KEYS": str(folder / "other-keys")}, folder) as others:
         connector = others.start("connector", "999", "--agency-url", agency.url)
         assert await asyncio.to_thread(connector.ends) == 2
 
 
-async def have_its_lanes_refuse(house: House, bootstrap: str) -> None:
+async def have_its_lanes_refuse(deployment: Deployment, bootstrap: str) -> None:
     producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
     for partition in range(PARTITIONS):
         producer.send(changelog(Group.CONNECTOR_999), b"junk", key=b"?junk", partition=partition).get(20)
     producer.close()
-    house.connect()
-    await house.produce()
+    deployment.connect()
+    await deployment.produce()
 
 
 @pytest.mark.parametrize("wrong", ["never-started", "killed", "wrong-keys", "denied"])
 async def test_a_report_is_a_humans_within_its_limit_and_is_told_once_it_is_sent_again(
-    house: House, agency: AgencyServer, environment: dict[str, str], tmp_path: Path, wrong: str
+    deployment: Deployment, agency: AgencyServer, environment: dict[str, str], tmp_path: Path, wrong: str
 ) -> None:
     match wrong:
         case "never-started":
-            await house.produce()
+            await deployment.produce()
         case "killed":
-            await kill_when_queued(house, agency)
+            await kill_when_queued(deployment, agency)
         case "wrong-keys":
-            await start_with_wrong_keys(house, environment, tmp_path, agency)
+            await start_with_wrong_keys(deployment, environment, tmp_path, agency)
         case "denied":
             agency.faults.add([401] * 1_000)
-            house.connect()
-            await house.produce()
+            deployment.connect()
+            await deployment.produce()
         case _:
             raise ValueError(wrong)
-    reviews = await assert_each_is_a_humans_within_its_limit(house)
+    reviews = await assert_each_is_a_humans_within_its_limit(deployment)
     for review in reviews:
-        await house.decide(review, "--send-again")
+        await deployment.decide(review, "--send-again")
     agency.faults.clear()
     if wrong != "denied":
-        house.connect(limit=60.0)
-    await house.until(lambda: len(house.told()) == len(IDS), "all are told")
-    assert sorted(agency.accepted()) == sorted(house.reports())
-    await house.until(lambda: {each["review_id"] for each in house.undelivered()} <= house.settled(), "all are settled")
-    await house.until_all_clear()
-    house.assert_heard_each_once()
+        deployment.connect(limit=60.0)
+    await deployment.until(lambda: len(deployment.told()) == len(IDS), "all are told")
+    assert sorted(agency.accepted()) == sorted(deployment.reports())
+    await deployment.until(
+        lambda: {each["review_id"] for each in deployment.undelivered()} <= deployment.settled(), "all are settled"
+    )
+    await deployment.until_all_clear()
+    deployment.assert_heard_each_once()
 
 
 async def test_a_connector_whose_lanes_refuse_keeps_no_report_from_a_human_who_tells_by_phone(
-    house: House, agency: AgencyServer, bootstrap: str
+    deployment: Deployment, agency: AgencyServer, bootstrap: str
 ) -> None:
-    await have_its_lanes_refuse(house, bootstrap)
-    for review in await assert_each_is_a_humans_within_its_limit(house):
+    await have_its_lanes_refuse(deployment, bootstrap)
+    for review in await assert_each_is_a_humans_within_its_limit(deployment):
         now = datetime.now(UTC).isoformat()
-        await house.decide(review, "--told-by-phone", "The call handler", "--at", now, "--reference", "CAD-1")
-    await house.until(lambda: len(house.told()) == len(IDS), "all are told")
+        await deployment.decide(review, "--told-by-phone", "The call handler", "--at", now, "--reference", "CAD-1")
+    await deployment.until(lambda: len(deployment.told()) == len(IDS), "all are told")
     assert agency.accepted() == []
-    for review in house.undelivered():
-        shown = await house.show(review)
+    for review in deployment.undelivered():
+        shown = await deployment.show(review)
         assert "Who was told: The call handler" in shown
         assert "its reference is CAD-1." in shown
         assert "no attempt follows, staff stopped it." in shown
-    # Free text of staff stands in no topic.
-    assert "The call handler" not in str(house.on(TopicName.REVIEWS))
-    stopped = [each for each in house.on(TopicName.REPORTS_999) if "why" in each]
-    assert sorted(each["report_id"] for each in stopped) == sorted(house.reports())
+    # Free text of staff is in no topic.
+    assert "The call handler" not in str(deployment.on(TopicName.REVIEWS))
+    stopped = [each for each in deployment.on(TopicName.REPORTS_999) if "why" in each]
+    assert sorted(each["report_id"] for each in stopped) == sorted(deployment.reports())
 
 
 async def test_a_worker_that_is_killed_between_any_two_steps_loses_and_doubles_no_hand_over(
-    house: House, agency: AgencyServer
+    deployment: Deployment, agency: AgencyServer
 ) -> None:
     def kill_and_start() -> None:
-        house.worker.kill()
-        house.worker = house.work()
+        deployment.worker.kill()
+        deployment.worker = deployment.work()
 
-    await house.produce()
-    await house.until(lambda: len(house.reports()) == len(IDS), "the reports")
+    await deployment.produce()
+    await deployment.until(lambda: len(deployment.reports()) == len(IDS), "the reports")
     kill_and_start()
-    await house.until(lambda: len(house.undelivered()) >= len(IDS), "a review for each report")
+    await deployment.until(lambda: len(deployment.undelivered()) >= len(IDS), "a review for each report")
     kill_and_start()
-    for review in house.undelivered():
-        await house.decide(review, "--send-again")
+    for review in deployment.undelivered():
+        await deployment.decide(review, "--send-again")
         kill_and_start()
-    house.connect(limit=60.0)
-    await house.until(lambda: len(house.told()) == len(IDS), "all are told")
+    deployment.connect(limit=60.0)
+    await deployment.until(lambda: len(deployment.told()) == len(IDS), "all are told")
     kill_and_start()
-    await house.until(lambda: {each["review_id"] for each in house.undelivered()} <= house.settled(), "all are settled")
-    await house.until_all_clear()
-    house.assert_heard_each_once()
-    assert sorted(agency.accepted()) == sorted(house.reports())
-    assert len(house.told()) == len(set(house.told()))
+    await deployment.until(
+        lambda: {each["review_id"] for each in deployment.undelivered()} <= deployment.settled(), "all are settled"
+    )
+    await deployment.until_all_clear()
+    deployment.assert_heard_each_once()
+    assert sorted(agency.accepted()) == sorted(deployment.reports())
+    assert len(deployment.told()) == len(set(deployment.told()))

@@ -1,4 +1,4 @@
-"""Dead writers hide keys behind their open transactions, and junk lies among them, while emergencies come."""
+"""Open transactions of dead writers hide keys, and junk lies between the keys, while emergencies arrive."""
 
 import asyncio
 import random
@@ -22,13 +22,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 REPORTS = 30
 DEATHS = 3
-#: Longest pause between two reports (seconds): all of them come while transactions are open.
+#: Longest pause between two reports (seconds): all arrive while transactions are open.
 PAUSE = 0.4
 FOREIGN = encode("TokenOwner", {"token": "phone:1:ab", "person": "person-1"})
 
 
 @pytest.fixture
-async def world(bootstrap: str, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
+async def kafka(bootstrap: str, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
     Keys.create(tmp_path / "keys")
     environment = {"KAFKA_BOOTSTRAP": bootstrap, "CONFIDE_KEYS": str(tmp_path / "keys")}
     with processes(environment, tmp_path) as confide:
@@ -40,7 +40,7 @@ async def world(bootstrap: str, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
 
 
 async def test_every_emergency_is_accepted_once_and_none_fails(
-    world: KafkaFixture, bootstrap: str, seed: int, chosen: Callable[[object], None]
+    kafka: KafkaFixture, bootstrap: str, seed: int, chosen: Callable[[object], None]
 ) -> None:
     chance = random.Random(seed)
     deaths = {0: list(range(PARTITIONS))} | {
@@ -50,9 +50,9 @@ async def test_every_emergency_is_accepted_once_and_none_fails(
     littered = set(chance.sample(range(REPORTS), 10))
     killed = chance.randrange(1, REPORTS)
     chosen(f"open transactions {deaths}, junk before {sorted(littered)}, connector killed before {killed}")
-    arguments = ("connector", "999", "--agency-url", world.agency.url, "--slot", "hidden")
+    arguments = ("connector", "999", "--agency-url", kafka.agency.url, "--slot", "hidden")
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
-        connector = world.confide.start(*arguments)
+        connector = kafka.confide.start(*arguments)
         await asyncio.to_thread(connector.announced)
         made = set()
         for number in range(REPORTS):
@@ -60,13 +60,13 @@ async def test_every_emergency_is_accepted_once_and_none_fails(
                 await leave_open(bootstrap, TopicName.KEYS, [(p, b"uncommitted", FOREIGN) for p in deaths[number]])
             if number in littered:
                 key = chance.choice([b"\xff\xfe", b"junk", chance.randbytes(12)])
-                world.write(TopicName.KEYS, key, chance.choice([b"\x00junk", FOREIGN, FOREIGN[:-2]]))
+                kafka.write(TopicName.KEYS, key, chance.choice([b"\x00junk", FOREIGN, FOREIGN[:-2]]))
             if number == killed:
                 await asyncio.to_thread(connector.kill)
-                connector = world.confide.start(*arguments)
-            key_id = f"{world.run}-key-{number}"
-            world.key(key_id)
-            made.add(world.report(number, key_id=key_id).report_id)
+                connector = kafka.confide.start(*arguments)
+            key_id = f"{kafka.run}-key-{number}"
+            kafka.key(key_id)
+            made.add(kafka.report(number, key_id=key_id).report_id)
             await asyncio.sleep(chance.uniform(0, PAUSE))
         ended: dict[str, str] = {}
         while made - ended.keys():
@@ -78,4 +78,4 @@ async def test_every_emergency_is_accepted_once_and_none_fails(
                     ended[fields["report_id"]] = fields["reason"] or fields["state"]
         assert await asyncio.to_thread(connector.stop) == 0
     assert ended == dict.fromkeys(made, "acknowledged")
-    assert sorted(world.agency.accepted()) == sorted(made)
+    assert sorted(kafka.agency.accepted()) == sorted(made)

@@ -1,4 +1,4 @@
-"""The broker that leads is killed or hangs under load: another takes over, nothing is lost, nothing counted twice."""
+"""The leading broker is killed or hangs under load: another takes over, and no record is lost or counted twice."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """Three brokers, each a controller too: with the leader the leader of the metadata may go away."""
+    """Three brokers, each also a controller: the leader of the metadata may go away with the leader of partitions."""
     with LocalCluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
 
@@ -56,7 +56,7 @@ async def test_a_leader_that_hangs_under_load_loses_and_doubles_nothing_and_urge
             chosen(f"broker {victim}; urgent after {took:.1f} s")
         finally:
             cluster.thaw(victim)
-        # It took itself for the leader when it went on.
+        # After the freeze it first believes that it is still the leader.
         await all_in_sync(cluster)
         await working.moves()
         await working.finish()

@@ -1,4 +1,4 @@
-"""What a lane remembers is taken away: its folder, the group's offsets, its log. It goes on rightly, or not at all."""
+"""A lane loses its folder, the offsets of its group, or its log: it continues correctly, or not at all."""
 
 import asyncio
 import shutil
@@ -97,7 +97,7 @@ async def test_a_lane_whose_changelog_has_a_record_of_another_writer_refuses_and
 async def test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on(
     own_broker: Callable[[], LocalBroker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One that ends no transaction for as long as the test lasts; ours would after 10 s.
+    # This broker ends no transaction during the test; with the usual settings it would after 10 s.
     patient = {**configuration.SINGLE_NODE, "transaction.max.timeout.ms": "60000"}
     monkeypatch.setattr(configuration, "SINGLE_NODE", patient)
     run = Run(own_broker().bootstrap, tmp_path, partitions=4)
@@ -111,7 +111,7 @@ async def _with_an_open_transaction(run: Run) -> None:
     refused = 1
     written = words(2_000)
     await run.write(run.routine, written)
-    # As a broker leaves one that lost its end: whoever wrote it, the lane's own writer is fenced and it is open still.
+    # Another writer's transaction without an end: fencing the lane's own writer does not end it.
     producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, transactional_id=f"{run.name}-lost")
     await producer.start()
     try:
@@ -125,7 +125,7 @@ async def _with_an_open_transaction(run: Run) -> None:
             assert_exactly_once((await out.to_end(), out.counted)[1], others)
             assert worker.process.poll() is None
             assert "a transaction hangs at 0" in worker.log
-            # Ended at last, as by a slow broker or an operator: the lane opens by itself.
+            # The transaction ends in the end, by a slow broker or an operator: then the lane opens by itself.
             await producer.abort_transaction()
             await out.at_least(len(written))
             assert_exactly_once(out.counted, written)
@@ -194,7 +194,7 @@ async def test_a_log_that_loses_its_tail_stops_its_lane_and_what_comes_next_is_n
             assert refusing.process.poll() is None
             refusing.send(signal.SIGTERM)
             assert await refusing.ended() == 0
-            # The log has grown as long as it was.
+            # The log is as long again as before the loss.
             still = run.start(instance="only")
             await alarmed(run, still, 0)
             still.send(signal.SIGTERM)
@@ -207,12 +207,12 @@ async def test_a_log_that_loses_its_tail_stops_its_lane_and_what_comes_next_is_n
 
 
 def log_of(folder: Path, topic: str) -> Path:
-    """Return the first segment of the log of partition 0 of a topic, of a broker below the folder."""
+    """Return the first segment of partition 0 of a topic, of a broker with its data below the folder."""
     return next(folder.rglob(f"{topic}-0")) / "00000000000000000000.log"
 
 
 def lose_tail(log: Path, kept: int) -> None:
-    """Have a power cut take what lies behind the first `kept` bytes: Kafka syncs no record to the disk by itself."""
+    """Remove all bytes after the first `kept`, as a power cut may: Kafka itself does not sync records to the disk."""
     with log.open("r+b") as file:
         file.truncate(kept)
     for snapshot in log.parent.glob("*.snapshot"):
@@ -220,14 +220,14 @@ def lose_tail(log: Path, kept: int) -> None:
 
 
 async def at_work(out: Committed, *workers: Worker) -> None:
-    """Wait until each of these has committed something new."""
+    """Wait until each of these workers has committed a new record."""
     since = len(out.records)
     pids = {worker.pid for worker in workers}
     await out.until(lambda _: pids <= {one.pid for one in out.counted_from(since)})
 
 
 async def alarmed(run: Run, worker: Worker, lane: int) -> None:
-    """Wait until the worker has said that it refuses this lane."""
+    """Wait until the worker has logged that it refuses this lane."""
     alarm = f'"lane": "lane-{lane}"'
 
     def said() -> bool:
@@ -237,7 +237,7 @@ async def alarmed(run: Run, worker: Worker, lane: int) -> None:
 
 
 def key_of(run: Run, lane: int) -> bytes:
-    """Return the key of an offset's record, which lies in this lane."""
+    """Return a key of an offset record that belongs to this lane."""
     return next(key for n in range(1_000) if partition_for(key := b"o%d" % n, run.partitions) == lane)
 
 

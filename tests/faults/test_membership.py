@@ -1,4 +1,4 @@
-"""Members that restore for long, and members that come and go: nobody is fenced for it, the work goes on, each once."""
+"""Members that restore for long, and members that join and leave: none is fenced, and each record is counted once."""
 
 import asyncio
 import random
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.faults
 _SESSION_SECONDS = 6.0
 _RESTORE_SECONDS = 3 * _SESSION_SECONDS + 1
 _PERSONS = 2_000
-#: Bytes a second. A fetch passes Kafka's quota if ten seconds' worth are enough for it: no full batch of a changelog
-#: (256 KiB) does, and each that does not is answered with nothing and a wait of some seconds.
+#: Quota in bytes per second. Kafka lets a fetch pass if ten seconds of the quota cover it. A full batch of a changelog
+#: (256 KiB) is more than that, so that its fetch gets an empty answer and a delay of some seconds.
 _TRICKLE = 22_000
 
 
 def wide_keys(count: int) -> list[bytes]:
-    """Return that many keys of 1.4 kB, which do not compress much: the lanes' state is as large as they are."""
+    """Return that many keys of 1.4 kB that hardly compress, so that the state of the lanes is large."""
     chance = random.Random(count)
     return [b"%d-" % n + chance.randbytes(700).hex().encode() for n in range(count)]
 
@@ -45,7 +45,7 @@ async def test_two_workers_whose_restore_takes_three_sessions_keep_their_members
             until = asyncio.get_running_loop().time() + _RESTORE_SECONDS
             while asyncio.get_running_loop().time() < until:
                 await out.during(0.5)
-                # Neither was given up and came back, and nobody asked the other to join again.
+                # Neither member was removed and joined again, and no rebalance happened.
                 assert await asyncio.to_thread(members, run.bootstrap, run.name) == joined
         assert len(await out.to_end()) == len(first), "no lane was restored so soon"
         await out.at_least(len(first) + len(more), 60)
@@ -56,7 +56,7 @@ async def test_two_workers_whose_restore_takes_three_sessions_keep_their_members
 
 
 async def at_work(out: Committed, since: int, *workers: Worker) -> None:
-    """Wait until each of these has committed something new."""
+    """Wait until each of these workers has committed a new record."""
     pids = {worker.pid for worker in workers}
     await out.until(lambda _: pids <= {one.pid for one in out.counted_from(since)}, 30)
 
@@ -64,8 +64,8 @@ async def at_work(out: Committed, since: int, *workers: Worker) -> None:
 async def test_members_that_come_and_go_every_five_seconds_stop_nobody_and_double_nothing(
     bootstrap: str, tmp_path: Path, seed: int, chosen: Callable[[object], None]
 ) -> None:
-    # As many lanes for each of three: of four the assignor would leave the third member none. Slow, with a backlog, so
-    # that every lane is in the middle of a long turn whenever it has to move.
+    # Six lanes, two for each of three members: with four lanes the assignor would give the third member none. The work
+    # is slow and has a backlog, so that every lane is in the middle of a long turn when it moves.
     run = Run(bootstrap, tmp_path, partitions=6, record_seconds=0.001)
     try:
         await come_and_go(run, seed, chosen)

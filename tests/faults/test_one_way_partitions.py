@@ -1,4 +1,4 @@
-"""Packets that pass one way alone, between brokers and to workers: nothing is lost, nothing counted twice."""
+"""Packets pass in one direction only, between brokers and to workers: no record is lost or counted twice."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ from tests.faults.namespaces import Network, network
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 BROKERS = (1, 2, 3)
-#: Where the workers are. What feeds them and reads what comes out stays in the machine's own network.
+#: The place of the workers. Producer and readers stay in the machine's own network.
 WORKERS = 4
-#: The cut-off leader takes itself for the leader for as long as it is cut off, and says so to workers that ask it: some
-#: ask twice or three times before they ask another broker (seconds).
+#: Limit for urgent records (seconds). The leader that is cut off still answers workers that it is the leader; some ask
+#: two or three times before they ask another broker.
 _URGENT_SECONDS = 30.0
-#: Longer than a transaction and a session last: the transactions in flight run out of time (seconds).
+#: Longer than the timeouts of a transaction and a session: transactions in flight time out (seconds).
 _CUT_SECONDS = 12.0
 
 
@@ -50,7 +50,7 @@ async def test_a_leader_that_its_followers_cannot_answer_is_replaced_and_urgent_
 ) -> None:
     async with under_load(run) as working:
         deaf = await busiest(cluster, run.topics)
-        # It goes on taking what workers write, and sends to its followers what they cannot acknowledge.
+        # It still accepts the writes of workers, and sends them to followers that cannot acknowledge them.
         for follower in set(BROKERS) - {deaf}:
             net.drop(follower, deaf)
         await led_by_others(cluster, run.topics, deaf)
@@ -67,7 +67,7 @@ async def test_workers_that_cannot_hear_the_leader_that_hears_them_lose_and_doub
 ) -> None:
     async with under_load(run) as working:
         unheard = await busiest(cluster, run.topics)
-        # Their requests arrive and are carried out; they do not hear so, and ask again.
+        # Their requests arrive and are executed, but they get no answer and send them again.
         net.drop(unheard, WORKERS)
         await working.out.during(_CUT_SECONDS)
         behind = await working.behind()

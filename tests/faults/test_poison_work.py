@@ -1,4 +1,4 @@
-"""PoisonWork records, timers, effects and entries among good ones, while workers are killed: each put aside once."""
+"""Poison records, timers, effects and entries among good ones, while workers are killed: each is put aside once."""
 
 import asyncio
 import random
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.faults
 GOOD = 1_500
 KEPT = 20_000
 KILLS = 3
-#: A timer that is due may be late by what a killed worker's successor needs to open its lanes, and no more (ms).
+#: Largest delay of a timer (ms): the time that the successor of a killed worker needs to open its lanes.
 LATEST_MS = 20_000
-#: Where the agent raises, and the kind of work that it raises on there.
+#: The places at which the agent raises, with the kind of work there.
 PLACES = {"handle": "say", "due": "timer", "perform": "effect", "settled": "effect", "resume": "effect"}
 
 
 def work(chance: random.Random) -> tuple[list[Made], list[str]]:
-    """Return the records to write, in their order, and the names of the poison among them."""
+    """Return the records to write, in order, and the poison work among them."""
     made = []
     for number in range(GOOD):
         name = f"good-{number}"
@@ -35,7 +35,7 @@ def work(chance: random.Random) -> tuple[list[Made], list[str]]:
     poison = [f"{kind}:bad-{place}-{number}" for place, kind in PLACES.items() for number in range(2)]
     made += poison
     chance.shuffle(made)
-    # What has ended lies before the timers that are due, in every lane.
+    # In every lane, entries that have ended come before the timers that are due.
     kept = [f"keep:kept-{number}" for number in range(KEPT)]
     values = [*kept, *made]
     return [(b"key-%d" % chance.randrange(3_000), value.encode(), ()) for value in values], poison
@@ -55,7 +55,7 @@ async def test_each_poison_is_put_aside_once_and_all_good_work_is_done_once_and_
         ends = {end_of(value) for value in values if ":good" in value}
         await out.until(lambda records: ends <= {(r.value or b"").decode() for r in records}, 90)
         await killing
-        # An effect that cannot be resumed is done where its process lives: then nothing is left to put aside.
+        # An effect that cannot be resumed is done if its process was not killed; then it is not put aside.
         surely = [name for name in poison if "resume" not in name]
         await rejected.until(lambda records: len(names_of(rejected)) >= len(surely), 60)
         done = Counter((r.value or b"").decode() for r in await out.to_end())
@@ -64,7 +64,7 @@ async def test_each_poison_is_put_aside_once_and_all_good_work_is_done_once_and_
         assert {name: aside[name] for name in surely if aside[name] != 1} == {}
         assert set(aside) <= set(poison)
         assert_in_time(out)
-        # Each lane ends its process once, beside those that were killed.
+        # Each lane ends its process at most once, apart from the kills.
         assert supervisor.statuses.count(EXIT_BROKEN) <= run.partitions
         assert set(supervisor.statuses) <= {EXIT_BROKEN, -signal.SIGKILL}
     await supervisor.stop()
@@ -88,7 +88,7 @@ def names_of(rejected: Committed) -> set[str]:
 
 
 def names_of_all(records: Sequence[ConsumerRecord]) -> Iterator[str]:
-    """Yield the work that was put aside, as it was written: records whole, the others by the value of their entry."""
+    """Yield the work that was put aside, as it was written: the value of a record, or of the entry of other work."""
     for record in records:
         value = (record.value or b"").decode()
         if value.startswith("whole "):
@@ -100,9 +100,9 @@ def names_of_all(records: Sequence[ConsumerRecord]) -> Iterator[str]:
 
 def assert_in_time(out: Committed) -> None:
     at = {(r.value or b"").decode(): r.timestamp for r in out.records}
-    for said, due in at.items():
-        if said.startswith("due|good"):
-            name = said.removeprefix("due|")
+    for output, due in at.items():
+        if output.startswith("due|good"):
+            name = output.removeprefix("due|")
             late = due - at[f"timer|{name}"] - int(name.partition("@")[2])
-            # The first was stamped when it was written, a transaction after the turn that set the timer.
+            # The output `timer` was stamped when it was written: one transaction after the turn that set the timer.
             assert -1_000 < late < LATEST_MS, (name, late)

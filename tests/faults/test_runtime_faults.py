@@ -1,6 +1,6 @@
-"""Workers killed and frozen under load: each record still counts exactly once.
+"""Workers are killed and frozen under load: each record is counted exactly once.
 
-What came out is compared with what went in by what the topics hold, read_committed.
+The tests compare the records that they wrote with the outputs in the topics, read with read_committed.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ async def test_two_workers_killed_at_random_times_count_each_record_once(
         await out.until(lambda found: len(found) > 0)
         pids = set()
         for later, slot in kills:
-            # By the records that were read, so that on any machine the kill comes in the middle of work.
+            # By the count of outputs, so that on any machine the kill comes in the middle of the work.
             await out.at_least(len(out.records) + later, 60)
             victim = supervisor.workers[slot]
             pids.add(victim.pid)
@@ -44,7 +44,7 @@ async def test_two_workers_killed_at_random_times_count_each_record_once(
         await out.at_least(RECORDS, 90)
         assert_exactly_once(out.counted, [record for _, record in records])
         assert len(pids) == 5
-        # No kill of one brought the other down.
+        # No kill ended the other worker.
         assert supervisor.statuses == [-signal.SIGKILL] * 5
         assert out.counted[-1].pid not in pids
     await supervisor.stop()
@@ -60,7 +60,7 @@ async def test_a_worker_frozen_in_the_middle_of_a_turn_is_fenced_and_ends_itself
         zombie.send(signal.SIGSTOP)
         run.take_back("hold")
         successor = run.start()
-        # The group gives the zombie up after the session's 6 s; its lanes are worked off by the other.
+        # After the session (6 s) the group removes the zombie, and the other worker gets its lanes.
         await out.at_least(5_000, 60)
         assert_exactly_once(out.counted, written)
         more = words(2_000, start=5_000)
@@ -75,7 +75,7 @@ async def test_a_worker_frozen_in_the_middle_of_a_turn_is_fenced_and_ends_itself
 
 
 async def at_work(out: Committed, supervisor: Supervisor, slot: int) -> Worker:
-    """Wait until the worker of this slot, whichever it is by then, has new outputs, and return it."""
+    """Wait until the present worker of this slot has new outputs, and return it."""
     since = len(out.records)
 
     def has_new(_: object) -> bool:
@@ -103,12 +103,12 @@ async def test_workers_frozen_at_random_times_under_load_count_each_record_once(
     supervisor = Supervisor(run, 2, named=False)
     enough = asyncio.Event()
     async with run.reading(run.output) as out:
-        # More than is written in any case: the load lasts as long as the faults do.
+        # More records than can be written: the load lasts as long as the faults.
         feeding = asyncio.create_task(feed(run, load(300_000), rate=2_000, enough=enough))
         for slot in slots:
             frozen = await at_work(out, supervisor, slot)
             frozen.send(signal.SIGSTOP)
-            # Past the session's 6 s: all partitions go on only once the other has the frozen one's lanes.
+            # After the session (6 s): all partitions have new outputs only when the other worker has the lanes.
             await taken_over(out, len(out.records), frozen.pid)
             frozen.send(signal.SIGCONT)
             await out.at_least(len(out.records) + 1_000, 60)

@@ -1,4 +1,4 @@
-"""Slow and narrow links between brokers, and between workers and brokers: all comes through, once, urgent first."""
+"""Slow links between brokers, and between workers and brokers: each record is counted once, urgent ones first."""
 
 import subprocess
 import sys
@@ -19,21 +19,21 @@ from tests.made_records import words
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
-#: Each way, as between continents (seconds); and what a phone's link carries (bytes a second).
+#: Delay in each direction, as between continents (seconds), and the bandwidth of a phone (bytes per second).
 _DELAY = 0.05
 _RATE = 512 * 1024
-#: What a routine record costs its lane (seconds): the backlog lasts for as long as the urgent records take.
+#: Time that a lane needs for a routine record (seconds): the backlog lasts as long as the urgent records take.
 _RECORD_SECONDS = 0.0005
 _ROUTINE = 6_000
 _URGENT = 100
-#: A transaction takes about ten answers of brokers, each of them one delay there and one back, and the urgent records
-#: of a lane come in two or three (seconds).
+#: Limit for urgent records (seconds). A transaction needs about ten round trips to brokers, of two delays each, and the
+#: urgent records of a lane need two or three transactions.
 _URGENT_SECONDS = 8.0
 
 
 @contextmanager
 def slow_links(links: Sequence[tuple[int, int]]) -> Iterator[None]:
-    """Relay the first port of each pair to the second, slowly."""
+    """Relay the first port of each pair to the second, with delay and limited bandwidth."""
     command = [sys.executable, "-m", "tests.slow_links", str(_DELAY), str(_RATE), *(f"{a}:{b}" for a, b in links)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as relay:
         try:
@@ -46,7 +46,7 @@ def slow_links(links: Sequence[tuple[int, int]]) -> Iterator[None]:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
-    """Three brokers that clients and the other brokers reach by slow links alone."""
+    """Three brokers that clients and other brokers reach through slow links only."""
     ports: list[int] = []
     for _ in range(6):
         ports.append(free_port(ports))
@@ -75,6 +75,6 @@ async def test_all_comes_through_slow_links_once_and_urgent_work_before_a_backlo
             assert took < _URGENT_SECONDS
             await out.at_least(len(routine) + len(urgent), 120)
             assert_exactly_once(out.counted, [*routine, *urgent])
-            # Nothing ran out of time.
+            # No timeout ended a worker.
             assert supervisor.statuses == []
         await supervisor.stop()

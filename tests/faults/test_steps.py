@@ -1,4 +1,4 @@
-"""Workers killed between any two steps of a lane's work, whichever of their lanes it is: each record counts once."""
+"""Workers are killed between any two steps of a lane's work, in any lane: each record is counted once."""
 
 import asyncio
 import random
@@ -16,8 +16,8 @@ from tests.made_records import Made, writing
 
 pytestmark = pytest.mark.faults
 
-#: The last passing of a step that may be chosen: each of a worker's two lanes passes those of opening once, and tells
-#: the group its offsets once a second; for the others it is a few seconds of work.
+#: The latest pass of a step at which a worker may be killed. Each of a worker's two lanes passes the steps of opening
+#: once, and commits the offsets of its group once per second; 25 passes of any other step take a few seconds.
 _LATEST = {Step.FENCED: 2, Step.RESTORED: 2, Step.OPENED: 2, Step.OFFSETS: 6}
 _LATEST_OF_TURNS = 25
 _BURST = 400
@@ -30,7 +30,7 @@ async def test_two_workers_killed_at_every_step_count_each_record_once(
     steps = list(Step)
     chance.shuffle(steps)
     kills = [(step, chance.randint(1, _LATEST.get(step, _LATEST_OF_TURNS))) for step in steps]
-    # Members by name keep their lanes over a restart; those without lose them to the other, after the session.
+    # Named members keep their lanes over a restart; unnamed ones lose them to the other member after the session.
     named = seed % 2 == 1
     chosen(" ".join([*(f"{step}:{nth}" for step, nth in kills), "static" if named else "dynamic"]))
     to_come = deque(kills)
@@ -51,6 +51,6 @@ async def test_two_workers_killed_at_every_step_count_each_record_once(
         assert sorted(line.rpartition("|")[0] for line in run.lines("killed")) == sorted(
             f"{step}|{nth}" for step, nth in kills
         )
-        # No kill of one brought the other down.
+        # No kill ended the other worker.
         assert supervisor.statuses == [-signal.SIGKILL] * len(kills)
     await supervisor.stop()

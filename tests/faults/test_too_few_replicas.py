@@ -1,4 +1,4 @@
-"""Two of three brokers away: nothing is acknowledged that one broker alone has, and nothing is lost or doubled."""
+"""Two of three brokers are away: a record on one broker is not acknowledged, and none is lost or counted twice."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +13,12 @@ from tests.faults.clusters import all_in_sync, back, busiest, ending, in_sync_al
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
-#: A transaction in flight runs out of time, and the workers start again, within it (seconds).
+#: Long enough for a transaction in flight to time out, and for the workers to start again (seconds).
 _ALONE_SECONDS = 8.0
 
 
 async def assert_refused(bootstrap: str, run: Run) -> None:
-    """Check that Kafka refuses a record that wants every replica in sync; it is written to no topic that counts."""
+    """Check that Kafka refuses a record with acks=all, on a topic that this test does not count."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=3_000)
     await producer.start()
     try:

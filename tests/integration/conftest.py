@@ -1,4 +1,4 @@
-"""Fixtures that tests of whole processes share: their environment, the processes, and the world they find."""
+"""Fixtures that tests of whole processes share: environment variables, processes, and records in Kafka."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -9,21 +9,20 @@ import pytest
 from schemas.vocabulary import Agency
 from services.settings import Keys
 from tests.agency_servers import serving
+from tests.fakes.process_ends import ProcessEnds
 from tests.kafka_fixture import KafkaFixture
 from tests.processes import Processes, processes
 
 
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
-    """Why lanes would have ended their process, which is the test's own; that it ends is proved with workers."""
-    found: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lane.lane.end_process", lambda _, error: found.append(error))
-    return found
+    """The errors for which lanes would have ended the process of the test; tests with workers prove that it ends."""
+    return ProcessEnds(monkeypatch).errors
 
 
 @pytest.fixture
 def environment(bootstrap: str, tmp_path: Path) -> dict[str, str]:
-    """What every process is told: the broker, keys of the test's own, and where its traces go."""
+    """Environment variables of each process: the broker, keys of this test, and the folder of traces."""
     Keys.create(tmp_path / "keys")
     return {
         "KAFKA_BOOTSTRAP": bootstrap,
@@ -34,14 +33,14 @@ def environment(bootstrap: str, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def confide(environment: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
-    """Starts processes, which end with the test."""
+    """Starts processes, and ends them with the test."""
     with processes(environment, tmp_path) as starting:
         yield starting
 
 
 @pytest.fixture
-async def world(bootstrap: str, confide: Processes, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
-    """The world of one test, with reports of its own and an agency that is up."""
+async def kafka(bootstrap: str, confide: Processes, tmp_path: Path) -> AsyncIterator[KafkaFixture]:
+    """Kafka with the reports of one test, and an agency that answers."""
     async with serving(tmp_path, Agency.EMERGENCY_999) as agency:
         made = KafkaFixture(bootstrap, agency, confide, Keys.load(tmp_path / "keys").master)
         made.run = secrets.token_hex(4)

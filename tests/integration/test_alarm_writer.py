@@ -16,9 +16,10 @@ from schemas.vocabulary import AlarmKind, AlarmState
 from services.alarm.alarm_writer import AlarmWriter
 from streams.runtime import LaneCloses, LaneEvent, LaneOpens, LanePutsAside
 from tests.counting import Run
+from tests.fakes.process_ends import ProcessEnds
 from tests.one_lane import lane_of
-from tests.poison_agent import Fragile, World
-from tests.poison_lane import Endings, batch_of
+from tests.poison_agent import Fragile, FragileState
+from tests.poison_lane import batch_of
 from tests.tails import Tail
 
 pytestmark = pytest.mark.integration
@@ -74,8 +75,8 @@ async def test_a_process_without_kafka_stops_all_the_same() -> None:
 async def test_a_lane_raises_the_alarm_for_put_aside_work_and_again_when_it_opens_within_the_hour(
     bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, endings = Run(bootstrap, tmp_path, partitions=1), Endings(monkeypatch)
-    fragile, heard = World(run.output, raises={"handle"}), asyncio.Queue[LaneEvent]()
+    run, endings = Run(bootstrap, tmp_path, partitions=1), ProcessEnds(monkeypatch)
+    fragile, heard = FragileState(run.output, raises={"handle"}), asyncio.Queue[LaneEvent]()
     async with lane_of(run, lambda: Fragile(fragile), on_lane=heard.put_nowait) as lane:
         assert await next_of(heard) == LaneOpens("lane-0")
         lane.enqueue(batch_of(run, ["say:bad"]))

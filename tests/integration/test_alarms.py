@@ -154,20 +154,20 @@ async def test_a_breaker_that_opens_alarms_until_the_agency_answers(
     house: Processes, receiver: Receiver, bootstrap: str, tmp_path: Path
 ) -> None:
     async with raw_agency(Mode.AWAY) as agency:
-        world = KafkaFixture(bootstrap, agency, house, Keys.load(tmp_path / "keys").master)  # type: ignore[arg-type]
+        kafka = KafkaFixture(bootstrap, agency, house, Keys.load(tmp_path / "keys").master)  # type: ignore[arg-type]
         house.start("worker").announced()
         arguments = ("connector", "999", "--agency-url", agency.url)
         connector = house.start(*arguments)
         connector.announced()
         for number in range(6):
-            world.report(number)
+            kafka.report(number)
         await asyncio.to_thread(receiver.until, lambda seen: seen.of("breaker"))
         # The next one knows nothing of the alarm, and finds the agency well.
         connector.kill()
         await agency.become(Mode.UP)
         house.start(*arguments).announced()
         await asyncio.to_thread(receiver.until, lambda seen: len(seen.of("breaker")) == 2, ALL_CLEAR)
-        world.close()
+        kafka.close()
     cause = f"breaker/{Agency.EMERGENCY_999}"
     assert receiver.of("breaker") == [("alarm", cause, 0), ("all-clear", cause, None)]
     assert receiver.facts("breaker") == {"agency": "999", "reason": "no_answer"}

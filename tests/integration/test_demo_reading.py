@@ -1,4 +1,4 @@
-"""What the demo makes of a Kafka that others wrote to: records that cannot be read, and transactions still open."""
+"""The demo on a Kafka with records of others: records that it cannot read, and open transactions."""
 
 import threading
 from collections.abc import Callable

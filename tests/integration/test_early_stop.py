@@ -28,18 +28,19 @@ from services.cli import main
 main()
 """
 
-#: In the order that a start meets them: before anything heavy is imported, between imports, when Kafka is asked, and
-#: when the event loop runs and has no handlers yet.
+#: In the order of a start: before heavy imports, between imports, at the first connection to Kafka, and when the event
+#: loop runs and has no handlers yet.
 WORKER = [
     ("import", "services.cli.verbs"),
     ("import", "typer"),
     ("import", "services.settings"),
-    ("socket.connect", ""),
     ("import", "opentelemetry.sdk.trace"),
     ("import", "faust"),
     ("import", "streams.runtime.lane.lane"),
+    ("socket.connect", ""),
     ("tempfile.mkdtemp", ""),
 ]
+LANES = WORKER[-3:]
 HTTP = [("import", "typer"), ("import", "uvicorn"), ("socket.bind", "")]
 
 
@@ -51,8 +52,8 @@ def cases(verb: tuple[str, ...], points: list[tuple[str, str]]) -> list[object]:
     ("verb", "event", "about"),
     [
         *cases(("worker",), WORKER),
-        *cases(("connector", "999", "--agency-url", "http://127.0.0.1:1"), WORKER[-2:]),
-        *cases(("notifier",), WORKER[-2:]),
+        *cases(("connector", "999", "--agency-url", "http://127.0.0.1:1"), LANES),
+        *cases(("notifier",), LANES),
         *cases(("gateway", "--port", "0"), HTTP),
         *cases(("agencies", "--folder", "agencies"), HTTP),
     ],

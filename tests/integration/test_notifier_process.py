@@ -22,10 +22,10 @@ pytestmark = pytest.mark.integration
 
 @pytest.mark.faults
 async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
-    world: KafkaFixture, bootstrap: str, tmp_path: Path
+    kafka: KafkaFixture, bootstrap: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
-    wanted = {f"{world.run}-{number}" for number in range(30)}
+    wanted = {f"{kafka.run}-{number}" for number in range(30)}
     settled: Counter[str] = Counter()
     with Tail(bootstrap, TopicName.NOTIFICATIONS) as tail:
         for number, notification_id in enumerate(sorted(wanted)):
@@ -40,12 +40,12 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
                 due_at=report().reported_at,
                 stands=NoticeStands.TOLD,
             )
-            world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
+            kafka.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
         for told in (1, 8):
-            notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+            notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
             await until(lambda wanted=told: _lines(file) >= wanted)
             await asyncio.to_thread(notifier.kill)
-        notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+        notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
         while set(settled) < wanted:
             found = await asyncio.to_thread(tail.take, 1, 40)
             assert found, "a notice was not settled"
@@ -60,16 +60,16 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
 
 
 async def test_a_report_not_acknowledged_in_time_gets_a_notice_and_then_a_correction(
-    world: KafkaFixture, tmp_path: Path
+    kafka: KafkaFixture, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
-    due = overdue(f"{world.run}-late", "report-1")
+    due = overdue(f"{kafka.run}-late", "report-1")
 
     def write(stands: NoticeStands) -> None:
         told = due.model_copy(update={"stands": stands})
-        world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", told.model_dump()))
+        kafka.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", told.model_dump()))
 
-    notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+    notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
     write(NoticeStands.TELLING)
     await until(lambda: _lines(file) == 1)
     write(NoticeStands.TOLD)
@@ -82,14 +82,14 @@ async def test_a_report_not_acknowledged_in_time_gets_a_notice_and_then_a_correc
     ]
     assert said[0]["reference"] == said[1]["reference"]
     # The notifier knew that no acknowledgement had arrived; it had not merely stopped waiting for one.
-    assert "timers run although their lane has not caught up" not in world.confide.errors("notifier").read_text()
+    assert "timers run although their lane has not caught up" not in kafka.confide.errors("notifier").read_text()
 
 
 async def test_an_acknowledgement_written_while_it_was_down_is_read_before_we_are_telling_is_sent(
-    world: KafkaFixture, tmp_path: Path
+    kafka: KafkaFixture, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
-    report_id = f"{world.run}-acknowledged"
+    report_id = f"{kafka.run}-acknowledged"
     due = overdue(notification_id(report_id), report_id)
     acknowledged = DeliveryChanged(
         report_id=report_id,
@@ -99,10 +99,10 @@ async def test_an_acknowledgement_written_while_it_was_down_is_read_before_we_ar
         attempt=1,
         changed_at=report().reported_at,
     )
-    world.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
+    kafka.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
     # Only the connector has written it so far: no worker runs.
-    world.write(TopicName.DELIVERIES, due.person.encode(), encode("DeliveryChanged", acknowledged.model_dump()))
-    notifier = world.confide.start("notifier", "--channel", "file", "--file", str(file))
+    kafka.write(TopicName.DELIVERIES, due.person.encode(), encode("DeliveryChanged", acknowledged.model_dump()))
+    notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
     await until(lambda: _lines(file) == 1)
     assert await asyncio.to_thread(notifier.stop) == 0
     assert [json.loads(line)["says"] for line in file.read_text().splitlines()] == ["have_told"]

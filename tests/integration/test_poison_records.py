@@ -17,6 +17,7 @@ from streams.runtime.lane.lane import Lane
 from streams.runtime.lane.poison_errors import MAX_PUT_ASIDE
 from tests import one_lane
 from tests.counting import Run
+from tests.fakes.process_ends import ProcessEnds
 from tests.made_records import Made, words
 
 pytestmark = pytest.mark.integration
@@ -43,17 +44,9 @@ class Forgetful(Agent[str, None, None]):
                 raise LookupError(word)
 
 
-class Endings:
-    """Ends of the process, as the test sees them in its own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.errors: list[BaseException] = []
-        monkeypatch.setattr("streams.runtime.lane.lane.end_process", lambda _, error: self.errors.append(error))
-
-
 @pytest.fixture
-def endings(monkeypatch: pytest.MonkeyPatch) -> Endings:
-    return Endings(monkeypatch)
+def endings(monkeypatch: pytest.MonkeyPatch) -> ProcessEnds:
+    return ProcessEnds(monkeypatch)
 
 
 @pytest.fixture
@@ -66,7 +59,7 @@ def batch(run: Run, made: Sequence[Made], begin: int = 0) -> Batch:
     return Batch.of(run.routine, records, begin, len(made))
 
 
-async def attempt(run: Run, endings: Endings, made: Sequence[Made], begin: int = 0) -> None:
+async def attempt(run: Run, endings: ProcessEnds, made: Sequence[Made], begin: int = 0) -> None:
     """Have a process take the batch, until it is worked off or has ended the process."""
     before = len(endings.errors)
     async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane:
@@ -77,7 +70,9 @@ async def attempt(run: Run, endings: Endings, made: Sequence[Made], begin: int =
 
 
 @pytest.mark.parametrize("place", [0, 37, 99])
-async def test_the_one_record_ends_in_rejected_and_all_others_are_done(run: Run, endings: Endings, place: int) -> None:
+async def test_the_one_record_ends_in_rejected_and_all_others_are_done(
+    run: Run, endings: ProcessEnds, place: int
+) -> None:
     made = words(100)
     made[place] = (b"key-x", b"boom:secret", (("note", b"mine"),))
     await attempt(run, endings, made)
@@ -101,7 +96,7 @@ async def test_the_one_record_ends_in_rejected_and_all_others_are_done(run: Run,
 
 
 async def test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_others_are_done(
-    run: Run, endings: Endings
+    run: Run, endings: ProcessEnds
 ) -> None:
     made = words(30)
     made[17] = (b"key-x", b"huge", ())
@@ -122,7 +117,7 @@ async def test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_othe
         assert len(await rejected.to_end()) == 2
 
 
-async def test_what_raised_once_and_not_again_is_done_whole(run: Run, endings: Endings) -> None:
+async def test_what_raised_once_and_not_again_is_done_whole(run: Run, endings: ProcessEnds) -> None:
     made = words(20)
     made[7] = (b"k", b"boom", ())
     await attempt(run, endings, made)
@@ -137,7 +132,7 @@ def refuses(lane: Lane) -> bool:
     return lane.metrics.refused is not None
 
 
-async def test_where_most_records_raise_it_is_the_code_and_the_lane_refuses(run: Run, endings: Endings) -> None:
+async def test_where_most_records_raise_it_is_the_code_and_the_lane_refuses(run: Run, endings: ProcessEnds) -> None:
     made = [(b"k", b"boom-%d" % n, ()) for n in range(3 * MAX_PUT_ASIDE)]
     await attempt(run, endings, made)
     async with run.reading(f"{run.routine}.rejected") as rejected:
@@ -155,7 +150,7 @@ async def test_where_most_records_raise_it_is_the_code_and_the_lane_refuses(run:
 
 
 async def test_what_was_put_aside_an_hour_ago_does_not_count(
-    run: Run, endings: Endings, monkeypatch: pytest.MonkeyPatch
+    run: Run, endings: ProcessEnds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [(b"k", b"boom-%d" % n, ()) for n in range(MAX_PUT_ASIDE + 1)]
     await attempt(run, endings, made[:-1])
@@ -171,7 +166,7 @@ async def test_what_was_put_aside_an_hour_ago_does_not_count(
 
 
 async def test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_counts_each(
-    run: Run, endings: Endings
+    run: Run, endings: ProcessEnds
 ) -> None:
     def openings(records: Sequence[ConsumerRecord]) -> list[bytes | None]:
         return [record.value for record in records if record.key == b"n" + run.routine.encode()]
@@ -189,7 +184,7 @@ async def test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_coun
         assert openings(await changelog.to_end())[5:] == [b"2", None]
 
 
-async def test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards(run: Run, endings: Endings) -> None:
+async def test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards(run: Run, endings: ProcessEnds) -> None:
     made = words(60)
     made[50] = (b"k", b"boom", ())
     await attempt(run, endings, made[:51])

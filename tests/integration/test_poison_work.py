@@ -15,15 +15,16 @@ from streams.runtime.lane.urgency import TURNS_AT_ONCE, UrgencyGate
 from tests import one_lane
 from tests.committed import Committed, state_of
 from tests.counting import Run
-from tests.poison_agent import Fragile, World
-from tests.poison_lane import Endings, batch_of
+from tests.fakes.process_ends import ProcessEnds
+from tests.poison_agent import Fragile, FragileState
+from tests.poison_lane import batch_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 
 @pytest.fixture
-def endings(monkeypatch: pytest.MonkeyPatch) -> Endings:
-    return Endings(monkeypatch)
+def endings(monkeypatch: pytest.MonkeyPatch) -> ProcessEnds:
+    return ProcessEnds(monkeypatch)
 
 
 @pytest.fixture
@@ -32,12 +33,16 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def fragile(run: Run) -> World:
-    return World(run.output)
+def fragile(run: Run) -> FragileState:
+    return FragileState(run.output)
 
 
 async def live(
-    run: Run, fragile: World, endings: Endings, enough: Callable[[Lane], Awaitable[None]], agents: int | None = None
+    run: Run,
+    fragile: FragileState,
+    endings: ProcessEnds,
+    enough: Callable[[Lane], Awaitable[None]],
+    agents: int | None = None,
 ) -> None:
     """Have one process work until `enough`, or until it ends itself; at most `agents` of its agents can be made."""
     before = len(endings.errors)
@@ -117,7 +122,7 @@ def limit_bytes(run: Run, topics: Iterable[str], most: str) -> None:
     ],
 )
 async def test_what_raises_again_in_the_next_process_is_put_aside_whole_and_handed_over(
-    run: Run, fragile: World, endings: Endings, place: str, kind: str, entry: bytes
+    run: Run, fragile: FragileState, endings: ProcessEnds, place: str, kind: str, entry: bytes
 ) -> None:
     fragile.raises = {place}
     fragile.may_end.set()
@@ -147,7 +152,7 @@ async def test_what_raises_again_in_the_next_process_is_put_aside_whole_and_hand
 
 @pytest.mark.parametrize(("kind", "done"), [("timer", "due"), ("effect", "settled")])
 async def test_work_whose_output_cannot_be_written_is_put_aside_and_the_others_are_done(
-    run: Run, fragile: World, endings: Endings, kind: str, done: str
+    run: Run, fragile: FragileState, endings: ProcessEnds, kind: str, done: str
 ) -> None:
     fragile.may_end.set()
     values = (f"{kind}:good-1", f"{kind}:huge", f"{kind}:good-2")
@@ -161,7 +166,7 @@ async def test_work_whose_output_cannot_be_written_is_put_aside_and_the_others_a
 
 
 async def test_an_entry_that_cannot_be_resumed_is_put_aside_and_the_others_are(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     values = ("effect:good-1", "effect:bad", "effect:good-2")
     handled = until_said(run, *(value.replace(":", "|") for value in values), feed=fed(run, *values))
@@ -178,7 +183,7 @@ async def test_an_entry_that_cannot_be_resumed_is_put_aside_and_the_others_are(
 
 
 async def test_an_effect_that_never_ends_is_put_aside_and_the_others_are_done(
-    run: Run, fragile: World, endings: Endings, monkeypatch: pytest.MonkeyPatch
+    run: Run, fragile: FragileState, endings: ProcessEnds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Fragile, "effect_seconds", 0.3)
     values = ("timer:good", "effect:bad")
@@ -189,7 +194,7 @@ async def test_an_effect_that_never_ends_is_put_aside_and_the_others_are_done(
 
 
 async def test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     fragile.raises = {"due", "put_aside"}
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, "timer:bad", "timer:good")))
@@ -200,7 +205,7 @@ async def test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over(
 
 
 async def test_work_is_put_aside_also_where_what_hands_it_over_cannot_be_written(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     values = ("timer:good-1", "timer:huge-aside", "timer:good-2")
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
@@ -213,7 +218,7 @@ async def test_work_is_put_aside_also_where_what_hands_it_over_cannot_be_written
 
 @pytest.mark.parametrize("value", ["timer:bad", "say:bad"])
 async def test_a_lane_that_cannot_put_its_work_aside_refuses_and_its_process_stays(
-    run: Run, fragile: World, endings: Endings, value: str
+    run: Run, fragile: FragileState, endings: ProcessEnds, value: str
 ) -> None:
     fragile.raises = {"due", "handle"} if value.startswith("say") else {"due"}
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, value)))
@@ -229,7 +234,7 @@ async def test_a_lane_that_cannot_put_its_work_aside_refuses_and_its_process_sta
 
 
 async def test_a_lane_whose_agent_cannot_be_made_anew_refuses_and_its_process_stays(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     fragile.raises = {"due"}
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, "timer:bad")))
@@ -237,7 +242,9 @@ async def test_a_lane_whose_agent_cannot_be_made_anew_refuses_and_its_process_st
     assert endings.classes == ["LookupError"]
 
 
-async def test_offsets_beyond_what_was_fetched_stay_suspected(run: Run, fragile: World, endings: Endings) -> None:
+async def test_offsets_beyond_what_was_fetched_stay_suspected(
+    run: Run, fragile: FragileState, endings: ProcessEnds
+) -> None:
     fragile.raises = {"handle"}
     values = ("say:a", "say:b", "say:c", "say:bad", "say:d", "say:e")
     await live(run, fragile, endings, until_said(run, "never", feed=fed(run, *values)))
@@ -256,7 +263,7 @@ async def test_offsets_beyond_what_was_fetched_stay_suspected(run: Run, fragile:
 
 
 async def test_one_lane_ends_its_process_once_for_records_timers_and_effects_together(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     fragile.raises = {"handle", "due", "settled"}
     fragile.may_end.set()
@@ -274,7 +281,7 @@ async def test_one_lane_ends_its_process_once_for_records_timers_and_effects_tog
 
 
 async def test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_on_so_refuses(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     fragile.raises = {"due"}
     timers = [f"timer:bad-{n}" for n in range(3 * MAX_PUT_ASIDE)]
@@ -297,7 +304,7 @@ async def test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_o
 
 
 async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     fragile.slots = asyncio.Semaphore(1)
     async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane, run.reading(run.output) as out:
@@ -318,7 +325,7 @@ async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
 
 
 async def test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first(
-    run: Run, fragile: World, endings: Endings, monkeypatch: pytest.MonkeyPatch
+    run: Run, fragile: FragileState, endings: ProcessEnds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.runtime.lane.effects.EFFECTS_AT_ONCE", 2)
     fragile.slots = slots = asyncio.Semaphore(0)
@@ -328,7 +335,7 @@ async def test_no_effect_waits_for_others_before_its_agent_may_say_which_is_firs
 
 
 async def test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     urgency = UrgencyGate()
     async with (
@@ -346,7 +353,7 @@ async def test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_lat
 
 
 async def test_a_lane_that_closes_gives_the_slots_of_its_effects_back(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     fragile.slots = asyncio.Semaphore(2)
     async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane:
@@ -358,7 +365,7 @@ async def test_a_lane_that_closes_gives_the_slots_of_its_effects_back(
 
 
 async def test_a_stream_of_results_keeps_neither_timers_nor_records_waiting(
-    run: Run, fragile: World, endings: Endings
+    run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     """Each effect that is done starts the next one: there are results to handle at every moment."""
     fragile.may_end.set()

@@ -1,4 +1,4 @@
-"""`confide produce` against a real Kafka: awaited, a bad line kept and named, the rest sent."""
+"""`confide produce` with a real Kafka: it awaits acknowledgements, and rejects a bad line with its field."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -10,7 +10,7 @@ from streams.runtime.lane.urgency import UrgencyGate
 from streams.runtime.steps import Step
 from tests import one_lane
 from tests.counting import Run
-from tests.poison_agent import Fragile, World
+from tests.poison_agent import Fragile, FragileState
 from tests.poison_lane import batch_of
 
 pytestmark = pytest.mark.integration
@@ -30,10 +30,10 @@ async def rounds() -> None:
 @pytest.mark.parametrize("is_urgent", [False, True])
 async def test_no_other_record_is_worked_on_meanwhile(run: Run, is_urgent: bool) -> None:
     trials, steps = Trials(), list[Step]()
-    world = World(run.output)
+    state = FragileState(run.output)
     async with one_lane.lane_of(
         run,
-        lambda: Fragile(world),
+        lambda: Fragile(state),
         trials=trials,
         urgency=UrgencyGate(),
         at_step=lambda step, _: steps.append(step),
@@ -48,25 +48,25 @@ async def test_no_other_record_is_worked_on_meanwhile(run: Run, is_urgent: bool)
 
 
 async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
-    trials, world = Trials(), World(run.output)
-    async with one_lane.lane_of(run, lambda: Fragile(world), trials=trials) as lane:
+    trials, state = Trials(), FragileState(run.output)
+    async with one_lane.lane_of(run, lambda: Fragile(state), trials=trials) as lane:
         lane.enqueue(batch_of(run, ["effect:x"]))
-        await run.until(lambda: world.performed == ["x"], "it is performed")
+        await run.until(lambda: state.performed == ["x"], "it is performed")
         async with trials.hold():
-            world.may_end.set()
+            state.may_end.set()
             await rounds()
-            assert world.settled == []
-        await run.until(lambda: world.settled == ["x"], "its result is worked off")
+            assert state.settled == []
+        await run.until(lambda: state.settled == ["x"], "its result is worked off")
 
 
 async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.lane.isolation._MOST_OPENINGS", 0)
-    trials, world, seen = Trials(), World(run.output), list[tuple[Step, bool]]()
+    monkeypatch.setattr("streams.runtime.lane.turns._MOST_OPENINGS", 0)
+    trials, state, seen = Trials(), FragileState(run.output), list[tuple[Step, bool]]()
 
     async with one_lane.lane_of(
-        run, lambda: Fragile(world), trials=trials, at_step=lambda step, _: seen.append((step, trials.is_on))
+        run, lambda: Fragile(state), trials=trials, at_step=lambda step, _: seen.append((step, trials.is_on))
     ) as lane:
         await lane.resolved.wait()
         seen.clear()

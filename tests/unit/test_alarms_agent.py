@@ -15,7 +15,8 @@ from streams.agents.alarms import Alarms
 from streams.domain.alarm_calls import MAX_LISTED, Call
 from streams.domain.alarms import QUIET_AFTER
 from streams.runtime import PutAside, Record
-from tests.lanes import START, Clock, Lane
+from tests.fakes.clocks import START, Clock
+from tests.lanes import Lane
 from tests.readable_ids import readable_id
 
 SECOND = timedelta(seconds=1)

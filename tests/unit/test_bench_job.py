@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic: a wrong ratio would be believed."""
+"""The arithmetic of the benchmark: a reader could not notice a wrong ratio."""
 
 from collections import defaultdict
 
@@ -54,7 +54,7 @@ def test_any_first_part_of_the_disclosures_has_as_many_new_people(part: int) -> 
 
 
 def _decided(count: int, together: int) -> dict[str, tuple[str, str]]:
-    """Return the bare loop's decisions of disclosures, so many records of a partition in one turn."""
+    """Return the decisions of the bare loop, with that many records of a partition in one turn."""
     hosted = Hosted(Agents.of(KEYS, PARTITIONS))
     lying: dict[tuple[str, int], list[Record]] = defaultdict(list)
     for topic, partition, key, value in waiting(disclosures(count, seed=9), PARTITIONS):
@@ -65,7 +65,7 @@ def _decided(count: int, together: int) -> dict[str, tuple[str, str]]:
         if records[together:]:
             lying[topic, partition] = records[together:]
         outputs = hosted.turn(topic, partition, records[:together])
-        hosted.learn(outputs)
+        hosted.apply_links(outputs)
         for name, given, by, content, headers in outputs:
             to = partition_for(by or b"", CATALOGUE[name].count(PARTITIONS)) if given is None else given
             if PREFIX + name in hosted.topics:

@@ -1,4 +1,4 @@
-"""The state that the benchmark writes is one that the workers would have written: they know its people."""
+"""The workers restore the state that the benchmark writes, and resolve its people."""
 
 from collections import defaultdict
 
@@ -16,7 +16,7 @@ from tests.bench.known import disclosures_of_known, records
 from tests.bench.stage import PARTITIONS
 from tests.disclosures import KEYS
 
-#: More than there are shapes of each kind, so that every pattern has been used for another person.
+#: More people than patterns, so that every pattern was used for a further person.
 _PEOPLE = 600
 
 

@@ -1,4 +1,4 @@
-"""What the benchmark prints of a state says nothing that the measurement did not tell."""
+"""The table of a state has no value that was not measured."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The account of chaos, of disclosures and persons: each wrong done to a run in which all is right is a fault."""
+"""The chaos account, for disclosures and persons: each change of a faultless run that is wrong is found."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ def _of_person(run: Run, index: int, person: str) -> None:
 
 
 def _share(run: Run) -> None:
-    """Have both disclosures name one email."""
+    """Give both disclosures the same email."""
     for came in run.record.by_topic[URGENT]:
         if came.name is not None:
             came.fields["subject"] = {**came.fields["subject"], "email": "one@example.org"}
@@ -33,7 +33,7 @@ WRONGS: dict[str, Wrong] = {
     "acknowledged bytes are in no topic": (lambda run: run.sends.add(b"gone"), "no topic has it"),
     "a disclosure is lost": (lambda run: run.without(TopicName.DECISIONS, "Decision"), "has no decision"),
     "a decision is doubled": (lambda run: run.again(TopicName.DECISIONS, "Decision"), "was made 2 times"),
-    "a decision is of nothing": (lambda run: run.decide("another", "p-1"), "of no disclosure that was told"),
+    "a decision has no disclosure": (lambda run: run.decide("another", "p-1"), "of no disclosure that was sent"),
     "a conflict is not rejected": (
         lambda run: run.without(rejected(URGENT), "Disclosure"),
         "has 2 contents, and records of 0 were rejected",
@@ -42,12 +42,12 @@ WRONGS: dict[str, Wrong] = {
         lambda run: run.reject(run.record.by_topic[URGENT][0]),
         "has 2 contents, and records of 2 were rejected",
     ),
-    "a conflict is asked of nobody": (
+    "a conflict has no review": (
         lambda run: run.without(TopicName.REVIEWS, "ReviewRequested"),
         "0 reviews of them",
     ),
-    "what lay elsewhere stays there": (
-        lambda run: run.tell(disclosure("d-1", subject={"account": "forum:1"}, summary="Elsewhere."), 1),
+    "a record in another partition is not moved": (
+        lambda run: run.submit(disclosure("d-1", subject={"account": "forum:1"}, summary="Elsewhere."), 1),
         "was not moved",
     ),
     "unreadable bytes are lost": (lambda run: run.without(rejected(URGENT), None), "were not kept once as they came"),

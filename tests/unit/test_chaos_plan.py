@@ -1,4 +1,4 @@
-"""What a seed does."""
+"""The plan of a seed."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The account of chaos, of processes: each wrong done to a run in which all is right is a fault."""
+"""The chaos account, for processes: each change of a faultless run that is wrong is found."""
 
 import pytest
 

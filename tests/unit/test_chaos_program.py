@@ -1,4 +1,4 @@
-"""What chaos changes in the programs that it runs."""
+"""The changes of `confide` in the chaos test."""
 
 import json
 from datetime import UTC, datetime

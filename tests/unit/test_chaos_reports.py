@@ -1,4 +1,4 @@
-"""The account of chaos, of reports and requests: each wrong done to a run in which all is right is a fault."""
+"""The chaos account, for reports and requests: each change of a faultless run that is wrong is found."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.chaos.made_run import BEGUN, LIMIT, OTHER_REPORT, REPORT, Right, Run,
 
 
 def _take_again(run: Run, *, marked: bool, begun: float) -> None:
-    """Have a second request of the first report come to an agency that recognises it."""
+    """Add a second request of the first report, to an agency that recognises it."""
     run.attempt(REPORT, 2, begun)
     run.take(REPORT, 2, 3.0, marked=marked, accepted=False)
 
@@ -21,18 +21,21 @@ def _wait_unheard(run: Run) -> None:
 
 WRONGS: dict[str, Wrong] = {
     "a report is missing": (lambda run: run.without(TopicName.REPORTS_999, "Report"), "there is no report"),
-    "a report is doubled": (lambda run: run.again(TopicName.REPORTS_999, "Report"), "sending 1, was made 2 times"),
-    "a report rests on nothing": (lambda run: run.report("another", "report-9"), "rests on no decision"),
-    "a second sending is nobody's": (lambda run: run.send_again(), "sending 2, is neither acknowledged nor a human's"),
-    "a second sending is a human's too late": (
+    "a report is doubled": (lambda run: run.again(TopicName.REPORTS_999, "Report"), "generation 1, was made 2 times"),
+    "a report has no decision": (lambda run: run.report("another", "report-9"), "rests on no decision"),
+    "a second generation has no end": (
+        lambda run: run.send_again(),
+        "generation 2, is neither acknowledged nor handed over",
+    ),
+    "a second generation is handed over too late": (
         lambda run: run.send_again_until(20.0 + LIMIT + 10.5),
-        "sending 2, was nobody's for 10.5 s",
+        "generation 2, was neither acknowledged nor handed over for 10.5 s",
     ),
-    "a second sending without a first": (
+    "a second generation without a first": (
         lambda run: run.record.by_topic[TopicName.REPORTS_999][1].fields.update(generation=2),
-        "has sendings [2]",
+        "has generations [2]",
     ),
-    "an agency is told twice": (lambda run: run.take(REPORT, 1, 3.0), "taken 2 times"),
+    "an agency is told twice": (lambda run: run.take(REPORT, 1, 3.0), "accepted 2 times"),
     "a repeat is marked, to one that knows": (
         lambda run: run.take(REPORT, 1, 3.0, marked=True),
         "by an agency that recognises",
@@ -45,18 +48,24 @@ WRONGS: dict[str, Wrong] = {
         lambda run: run.logs[Agency.EMERGENCY_999][0].update(possible_repeat=True),
         "it is the first that was begun",
     ),
-    "a request is not on record": (lambda run: run.take(REPORT, 2, 3.0, accepted=False), "without being on record"),
-    "an acknowledgement is made up": (lambda run: run.logs[Agency.EMERGENCY_999].clear(), "the agency never took it"),
-    "an agency took what nobody made": (lambda run: run.take("report-9", 1, 3.0), "and never made for it"),
-    "another agency took it": (
-        lambda run: run.logs[Agency.POLICE_101].extend(run.logs[Agency.EMERGENCY_999]),
-        "was taken by 101, and never made for it",
+    "a request is not on record": (lambda run: run.take(REPORT, 2, 3.0, accepted=False), "without a recorded attempt"),
+    "an acknowledgement is made up": (
+        lambda run: run.logs[Agency.EMERGENCY_999].clear(),
+        "the agency never accepted it",
     ),
-    "a report is nobody's": (lambda run: run.without(TopicName.REVIEWS, "ReviewRequested", 1), "nor a human's"),
-    "a report is a human's too late": (lambda run: run.hand_over_late(10.5), "was nobody's for 10.5 s"),
-    "nobody is alarmed": (
+    "an agency accepted a report that was not made": (
+        lambda run: run.take("report-9", 1, 3.0),
+        "and never made for it",
+    ),
+    "another agency accepted it": (
+        lambda run: run.logs[Agency.POLICE_101].extend(run.logs[Agency.EMERGENCY_999]),
+        "was accepted by 101, and never made for it",
+    ),
+    "a report has no end": (lambda run: run.without(TopicName.REVIEWS, "ReviewRequested", 1), "nor handed over"),
+    "a report is handed over too late": (lambda run: run.hand_over_late(10.5), "nor handed over for 10.5 s"),
+    "no alarm is raised": (
         _wait_unheard,
-        "nobody was alarmed",
+        "no alarm was raised",
     ),
     "an all-clear is missing": (lambda run: run.alarms.pop(), "the last call says alarm"),
 }
@@ -70,8 +79,8 @@ def test_each_wrong_is_a_fault(wrong: Right, named: str) -> None:
 
 
 RIGHTS: dict[str, Right] = {
-    "a second sending is a human's at its limit": lambda run: run.send_again_until(20.0 + LIMIT),
-    "a second sending is acknowledged": lambda run: [
+    "a second generation is handed over at its limit": lambda run: run.send_again_until(20.0 + LIMIT),
+    "a second generation is acknowledged": lambda run: [
         run.send_again(),
         run.attempt(OTHER_REPORT, 2, 20.5),
         run.take(OTHER_REPORT, 2, 20.6, marked=True),
@@ -96,7 +105,7 @@ def test_time_without_the_broker_does_not_count_nor_do_ten_seconds_after_it() ->
     run.hand_over_late(40.0)
     begun = BEGUN.timestamp()
     run.absences = Absences([(begun + 5.0, begun + 10.0), (begun + 12.0, begun + 20.0), (begun + 60.0, begun + 90.0)])
-    assert any("was nobody's for 15.0 s" in fault for fault in run.account().faults)
+    assert any("nor handed over for 15.0 s" in fault for fault in run.account().faults)
     run.absences = Absences([*run.absences.broker, (begun + 40.0, begun + 41.0)])
     assert run.account().faults == []
 
@@ -106,7 +115,7 @@ def test_of_the_absence_of_one_worker_twenty_seconds_do_not_count_and_of_all_the
     run.hand_over_late(40.0)
     begun = BEGUN.timestamp()
     run.absences = Absences((), [[(begun + 5.0, begun + 45.0)], [(begun + 6.0, begun + 7.0)]])
-    assert any("was nobody's for 20.0 s" in fault for fault in run.account().faults)
+    assert any("nor handed over for 20.0 s" in fault for fault in run.account().faults)
     run.absences = Absences((), [run.absences.workers[0], [(begun + 12.0, begun + 40.0)]])
     assert run.account().faults == []
 
@@ -125,4 +134,4 @@ def test_a_repeat_that_is_not_marked_is_a_fault_at_an_agency_that_forgets_whenev
     _take_again(run, marked=False, begun=1.0)
     run.logs[Agency.EMERGENCY_999][-1]["accepted"] = True
     run.forgetful = Agency.EMERGENCY_999
-    assert any("taken 2 times without being marked" in fault for fault in run.account().faults)
+    assert any("accepted 2 times without being marked" in fault for fault in run.account().faults)

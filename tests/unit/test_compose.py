@@ -1,4 +1,4 @@
-"""docker-compose.yml has the demo's processes, each with a pinned image, a health check and an existing command."""
+"""docker-compose.yml has the processes of the demo, each pinned, with a health check and an existing command."""
 
 import os
 import re
@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
 from infra.broker import KAFKA_VERSION
 from infra.broker.configuration import SINGLE_NODE
 from infra.broker.probe import free_port
 from infra.images.connected import connected
-from services.cli.demo.processes import DEMO_PROCESSES
-from services.cli.verbs import app
+from services.cli.deployment.processes import DEMO_PROCESSES
+from services.cli.verbs import load
 from tests.brokers import IMAGE
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 ONE_SHOT = {"topics", "keys"}
 OURS = set(SERVICES) - {"kafka"}
-#: The verbs of processes with lanes.
+#: The verbs that run lanes.
 LANES = {"worker", "connector", "notifier"}
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*")
 
@@ -67,11 +66,11 @@ def test_it_waits_for_topics_and_keys_and_cannot_write_the_keys(name: str) -> No
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_its_command_is_one_that_confide_has(name: str) -> None:
-    command: Any = typer.main.get_command(app)
-    arguments = list(SERVICES[name]["command"])
+    verb, *arguments = SERVICES[name]["command"]
+    command = load(verb)
     while hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]
-    # Parses the options like a call, and raises for an option that does not exist.
+    # Parses the options like a call, and raises for one that does not exist.
     command.make_context(name, arguments)
 
 
@@ -84,9 +83,8 @@ def test_a_process_of_lanes_has_them_back_after_a_quick_restart(name: str) -> No
         said = subprocess.run([*shell, spoken, called, *arguments], capture_output=True, text=True, check=True)
         assert said.stdout.splitlines() == [*arguments, "--slot", socket.gethostname()]
         arguments = said.stdout.splitlines()
-    command: Any = typer.main.get_command(app)
-    slot = command.commands[arguments[0]].make_context(name, arguments[1:]).params["slot"]
-    # Replicas with the same slot would take the lanes from each other.
+    slot = load(arguments[0]).make_context(name, arguments[1:]).params["slot"]
+    # With one name for several processes, each would take the lanes of the others.
     assert slot == ("1" if "deploy" not in SERVICES[name] else socket.gethostname())
 
 

@@ -7,7 +7,7 @@ import pytest
 from services.agencies import Fault
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import QUICK, Crash, Open
-from tests.lanes import START
+from tests.fakes.clocks import START
 from tests.reports import Keys, encoded, report
 
 

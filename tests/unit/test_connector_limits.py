@@ -13,7 +13,7 @@ from services.connectors.limits import FIRST_SIGHT
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from tests.agency_servers import AgencyServer, serving
 from tests.connector_fixture import QUICK, ConnectorFixture, Crash, Open
-from tests.lanes import START
+from tests.fakes.clocks import START
 from tests.reports import Keys, encoded, report
 
 LIMIT_AT = report().reported_at + QUICK.limit

@@ -7,7 +7,7 @@ from services.connectors.effects import Attempt
 from services.connectors.report_store import FINISHED_FOR
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import Open
-from tests.lanes import START
+from tests.fakes.clocks import START
 from tests.reports import encoded, report
 
 

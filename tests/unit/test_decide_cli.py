@@ -24,7 +24,7 @@ BAD = (FOLDER / "bad.jsonl").read_bytes().splitlines()
 
 
 def confide(*arguments: str, given: bytes | None = None) -> Result:
-    # A second verb makes typer keep the names of both, as the real command does.
+    # With a second verb typer keeps the names of both, as in the real command.
     return RUNNER.invoke(APP, list(arguments), input=given)
 
 

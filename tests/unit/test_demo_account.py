@@ -1,4 +1,4 @@
-"""The demo's account of reports that were handed to a human, and of notices that say more than was so."""
+"""The demo's account of reports that were handed over, and of notices that are not true."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from schemas.vocabulary import NoticeSays, NoticeStands, NoticeState
 from services.cli.demo.account import Account
-from services.cli.demo.feeding import _seen
+from services.cli.demo.feeding import _parsed
 from services.cli.demo.notices import acknowledgements, missing_notices, untrue_notices
 from services.cli.demo.reading import _disclosure_id
 from tests.disclosures import id_of, raw
@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 def taken(*states: str) -> list[str]:
-    """Return the faults of one report that its agency accepted, after it went through these states."""
+    """Return the faults of one report that its agency accepted, after these states."""
     account = Account()
     made = report()
     account.take("Report", made.model_dump(), 0.0)
@@ -44,11 +44,11 @@ def test_a_report_that_was_acknowledged_after_it_failed_is_delivered() -> None:
 
 def test_a_line_with_its_id_in_capital_letters_is_that_of_the_decision() -> None:
     line = raw(disclosure_id=id_of("d-1").upper())
-    assert _seen(line)[0] == _disclosure_id(line) == id_of("d-1")
+    assert _parsed(line)[0] == _disclosure_id(line) == id_of("d-1")
 
 
 def settled(says: NoticeSays | None, at: datetime = AT, **fields: Any) -> dict[str, Any]:
-    """Return the end of a notice as the demo reads it."""
+    """Return a settled notice as the demo reads it."""
     return {
         "notification_id": "notice-1",
         "report_id": "report-1",

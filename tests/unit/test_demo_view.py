@@ -1,4 +1,4 @@
-"""What the demo prints besides its table: hand-overs, whatever the pace, and a summary whose numbers add up."""
+"""The lines of the demo beside its table: hand-overs at any pace, and a summary whose numbers add up."""
 
 from io import StringIO
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from services.cli.demo.account import Account, Sent
-from services.cli.demo.view import View, summary
+from services.cli.demo.view import DemoView, summary
 
 ABOUT = {"report_id": "5f0d2f0e-6b0f", "agency": "101", "failure": "status_422"}
 OTHER = {"review_id": "other", "undelivered": None, "reason": "confirmation", "decision_id": "d-1"}
@@ -16,7 +16,7 @@ REVIEW = {"review_id": "7d390821-257b", "undelivered": ABOUT, "on_duty": "lead-1
 
 @pytest.mark.parametrize("paced", [True, False])
 def test_a_hand_over_and_its_settling_are_lines_at_any_pace(paced: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    account, view = Account(), View(1, paced=paced)
+    account, view = Account(), DemoView(1, paced=paced)
     records: list[tuple[str, dict[str, Any]]] = [
         ("ReviewRequested", {**REVIEW, "escalation": 0}),
         ("ReviewRequested", {**REVIEW, "escalation": 1}),
@@ -26,7 +26,7 @@ def test_a_hand_over_and_its_settling_are_lines_at_any_pace(paced: bool, capsys:
     ]
     for name, fields in records:
         account.take(name, fields, 0.0)
-        view.came(name, fields, account)
+        view.record_read(name, fields, account)
     assert capsys.readouterr().out.splitlines() == [
         "hand-over    review 7d390821: report 5f0d2f0e to 101 failed (status_422): lead-1 is asked",
         "settled      review 7d390821: report 5f0d2f0e to 101: the agency: acknowledged",

@@ -11,7 +11,7 @@ from schemas.vocabulary import Agency
 from services.connectors.endpoint import FAILURES_TO_OPEN, Endpoint
 from streams.domain.delivery import RetryPolicy
 from tests.connector_fixture import EndpointClock
-from tests.lanes import Clock
+from tests.fakes.clocks import Clock
 
 POLICY = RetryPolicy(
     limit=timedelta(seconds=60),

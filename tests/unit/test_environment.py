@@ -1,4 +1,4 @@
-"""What a process needs around it is said in one line when it is not there."""
+"""A missing setting or service is reported in one line."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def confide(*arguments: str, environment: Mapping[str, str]) -> tuple[int, list[
 
 
 @pytest.fixture
-def surroundings(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path) -> dict[str, str]:
     Keys.create(tmp_path / "keys")
     return {
         "KAFKA_BOOTSTRAP": "127.0.0.1:9",
@@ -35,14 +35,14 @@ def surroundings(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     "verb", [("worker",), ("connector", "999", "--agency-url", "http://localhost:1"), ("notifier",)]
 )
-def test_a_kafka_that_does_not_answer(verb: tuple[str, ...], surroundings: dict[str, str]) -> None:
-    assert confide(*verb, environment=surroundings) == (2, ["confide: Kafka at 127.0.0.1:9 does not answer"])
+def test_a_kafka_that_does_not_answer(verb: tuple[str, ...], environment: dict[str, str]) -> None:
+    assert confide(*verb, environment=environment) == (2, ["confide: Kafka at 127.0.0.1:9 does not answer"])
 
 
-def test_no_kafka_at_all(surroundings: dict[str, str]) -> None:
-    del surroundings["KAFKA_BOOTSTRAP"]
+def test_no_kafka_at_all(environment: dict[str, str]) -> None:
+    del environment["KAFKA_BOOTSTRAP"]
     said = "confide: KAFKA_BOOTSTRAP is not set: name the Kafka to use, or run `confide broker start`"
-    assert confide("worker", environment=surroundings) == (2, [said])
+    assert confide("worker", environment=environment) == (2, [said])
 
 
 def test_a_key_that_is_none_is_named_and_not_shown(tmp_path: Path) -> None:
@@ -86,33 +86,33 @@ def test_a_key_file_is_never_seen_unfinished_and_is_never_replaced(
     assert sorted(each.name for each in (tmp_path / "staff").iterdir()) == ["lead-1.key", "lead-2.key"]
 
 
-def test_staff_have_keys_of_their_own_made_once_by_an_id_that_is_no_name(surroundings: dict[str, str]) -> None:
-    folder = Path(surroundings["CONFIDE_KEYS"])
+def test_staff_have_keys_of_their_own_made_once_by_an_id_that_is_no_name(environment: dict[str, str]) -> None:
+    folder = Path(environment["CONFIDE_KEYS"])
     assert Keys.load(folder).staff == {}
     rota = "the policy's own duty rota (CONFIDE_DUTY is not set)"
     made = 0, [f"confide: lead-1 is not on {rota}, so what this key signs is refused"]
-    assert confide("keys", "staff", "lead-1", environment=surroundings) == made
+    assert confide("keys", "staff", "lead-1", environment=environment) == made
     first = Keys.load(folder)
-    assert confide("keys", "staff", "lead-1", str(folder), environment=surroundings) == made
+    assert confide("keys", "staff", "lead-1", str(folder), environment=environment) == made
     assert Keys.load(folder) == first
     assert list(first.staff) == ["lead-1"]
     assert (folder / "staff" / "lead-1.key").stat().st_mode & 0o777 == 0o600
     for name in ("Anna Smith", "../master", "anna@example.org"):
         said = ["confide: ID takes up to 64 small letters, digits and dashes"]
-        assert confide("keys", "staff", name, environment=surroundings) == (2, said)
+        assert confide("keys", "staff", name, environment=environment) == (2, said)
     assert list(Keys.load(folder).staff) == ["lead-1"]
 
 
-def test_a_wrong_duty_rota_is_named_with_its_line(surroundings: dict[str, str], tmp_path: Path) -> None:
+def test_a_wrong_duty_rota_is_named_with_its_line(environment: dict[str, str], tmp_path: Path) -> None:
     rota = tmp_path / "duty.toml"
     rota.write_text('[escalate_every]\nemergency = "5"\nother = "1 hour"\n')
-    environment = surroundings | {"CONFIDE_DUTY": str(rota)}
+    environment = environment | {"CONFIDE_DUTY": str(rota)}
     status, (said,) = confide("review", "list", environment=environment)
     assert status == 2
     assert said.startswith(f"confide: {rota}, line 2: escalate_every.emergency: ")
 
 
 @pytest.mark.parametrize("verb", [("show", ""), ("show", " "), ("decide", "", "--as", "lead-1", "--confirm")])
-def test_a_review_is_named_by_an_id(verb: tuple[str, ...], surroundings: dict[str, str]) -> None:
+def test_a_review_is_named_by_an_id(verb: tuple[str, ...], environment: dict[str, str]) -> None:
     said = "confide: ID is needed, of the review or how it alone begins: `confide review list` has them"
-    assert confide("review", *verb, environment=surroundings) == (2, [said])
+    assert confide("review", *verb, environment=environment) == (2, [said])

@@ -1,4 +1,4 @@
-"""`confide keys`: what it says of a key file that is missing, and of a key whose owner nobody asks."""
+"""`confide keys`: its output for a missing key file, and for a key whose owner is not on the duty rota."""
 
 import os
 import subprocess

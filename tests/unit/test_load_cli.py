@@ -1,4 +1,4 @@
-"""What `confide load` needs is said in one line where it is not there."""
+"""`confide load` reports a missing package in one line."""
 
 import importlib.util
 from importlib.machinery import ModuleSpec

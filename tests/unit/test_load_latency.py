@@ -1,4 +1,4 @@
-"""Latencies are told as they were, and count from the time at which a disclosure was due."""
+"""Latencies are reported as measured, and begin when a disclosure is due."""
 
 import json
 from types import SimpleNamespace
@@ -66,7 +66,7 @@ def test_nothing_counted_has_no_percentiles_and_more_than_the_range_is_not_lost(
 
 
 def test_a_decision_is_as_late_as_its_disclosure_has_waited_since_it_was_due() -> None:
-    """Every decision is seen in one heap at the end, as after a stalled sender: the first waited longest."""
+    """All decisions are read at the end, as after a stalled sender: the first waited longest."""
     observer = Observer(PLAN)
     observer.begin(1_000.0)
     for index in range(len(PLAN.due)):

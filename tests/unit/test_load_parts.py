@@ -1,4 +1,4 @@
-"""A part of the load test ends with the test, however that ends."""
+"""A part of the load test ends with the test, for any end of the test."""
 
 import asyncio
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.load.window import Surroundings, _part
+from services.load.window import WindowEnvironment, _part
 
 
 class Process:
-    """A process that has ended, and whose last line is still being read when its reader is told to stop."""
+    """A process that has ended; its last line is still being read when its reader is cancelled."""
 
     stdin = None
     returncode = 0
@@ -46,7 +46,7 @@ async def test_a_test_that_is_cancelled_while_a_part_stops_is_cancelled(
     monkeypatch.setattr("services.load.window.asyncio.create_subprocess_exec", started)
 
     async def test() -> str:
-        async with _part("generator", Surroundings({}, tmp_path, ())):
+        async with _part("generator", WindowEnvironment({}, tmp_path, ())):
             await asyncio.sleep(0)
         return "went on"
 

@@ -1,4 +1,4 @@
-"""The mix is what was asked for, and the bytes are what the plan says."""
+"""A plan has the mix of its options, and the encoder writes the records of the plan."""
 
 import re
 from collections import Counter

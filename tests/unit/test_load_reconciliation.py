@@ -1,4 +1,4 @@
-"""What a house leaves out or does twice is found, by its id, and what it does in another order is not."""
+"""The reconciliation finds missing and repeated records by id, and accepts records in any order."""
 
 import random
 from collections.abc import Callable
@@ -21,7 +21,7 @@ FIRST_MALFORMED = PLAN.kinds.index(Kind.MALFORMED)
 
 @dataclass(frozen=True)
 class Event:
-    """One record as it is read: what it is, of which index, and how it is entered."""
+    """One record: its kind, its index, and the call that enters it."""
 
     what: str
     index: int
@@ -73,7 +73,7 @@ def refused(plan: Plan, index: int) -> Event:
 
 
 def house(plan: Plan = PLAN) -> list[Event]:
-    """Everything that a house without a fault writes of the open loop."""
+    """All records that workers without a fault write for the open loop."""
     events = []
     for index, due in enumerate(plan.due):
         match Kind(plan.kinds[index]):

@@ -1,4 +1,4 @@
-"""Records are due when the schedule says, and what waits for a stalled sender has waited since it was due."""
+"""Records are due at the times of the schedule, and a record that waits for a stalled sender waits since it was due."""
 
 from itertools import pairwise
 from statistics import fmean
@@ -7,20 +7,7 @@ import pytest
 
 from services.load.latency import Latencies
 from services.load.schedule import Arrivals, keep, schedule
-
-
-class Clock:
-    """A clock that moves only while somebody sleeps or works."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        # No timer is finer; a step below the clock's own precision would leave it where it is.
-        self.now += max(seconds, 1e-6)
+from tests.fakes.clocks import SecondsClock
 
 
 def test_steady_records_are_equally_far_apart() -> None:
@@ -50,7 +37,7 @@ def test_a_schedule_is_of_its_seed() -> None:
 
 async def test_every_record_is_sent_once_in_order_and_never_before_it_is_due() -> None:
     due = schedule(Arrivals.POISSON, rate=100, seconds=10, seed=1)
-    clock = Clock(1_000.0)
+    clock = SecondsClock(1_000.0)
     sent: list[tuple[int, float]] = []
 
     async def send(first: int, end: int) -> None:
@@ -62,7 +49,7 @@ async def test_every_record_is_sent_once_in_order_and_never_before_it_is_due() -
 
 
 async def test_a_pause_between_sends_makes_nothing_later_than_itself_and_rare_records_no_later() -> None:
-    clock = Clock(0.0)
+    clock = SecondsClock(0.0)
     handed: list[tuple[int, float]] = []
 
     async def send(first: int, end: int) -> None:
@@ -80,9 +67,9 @@ async def test_a_pause_between_sends_makes_nothing_later_than_itself_and_rare_re
 
 
 async def test_latency_counts_the_wait_for_a_stalled_sender() -> None:
-    """Ten a second; one send takes three seconds: what came due meanwhile waited, and the latencies have to show it."""
+    """Ten records per second, and one send takes three seconds: latencies must include the wait for that send."""
     due = schedule(Arrivals.STEADY, rate=10, seconds=20, seed=1)
-    clock = Clock(500.0)
+    clock = SecondsClock(500.0)
     latencies = Latencies()
     waited: dict[int, float] = {}
 

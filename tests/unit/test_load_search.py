@@ -1,4 +1,4 @@
-"""The search finds what a service can hold, and flat is told from growing through the noise of batches."""
+"""The search finds the highest rate of a service, and separates a flat lag from a growing one in spite of batches."""
 
 import random
 from statistics import fmean
@@ -14,14 +14,14 @@ SAMPLE = 0.25
 
 
 def service(limit: float, rate: float, seed: int = 1) -> list[Lag]:
-    """Return the lag of a service that decides at most `limit` a second, in batches, loaded at `rate`."""
+    """Return the lag of a service that decides at most `limit` records per second, in batches, loaded at `rate`."""
     chance = random.Random(seed)
     waiting, lags = 0.0, []
     for step in range(1, int(SECONDS / SAMPLE) + 1):
-        # Independent arrivals vary by the root of their number; a normal draw is close enough to theirs.
+        # The number of independent arrivals varies by its square root; a normal distribution is close enough.
         arriving = rate * SAMPLE
         waiting = max(0.0, waiting + chance.gauss(arriving, arriving**0.5) - limit * SAMPLE)
-        # A batch of up to a quarter of a second is under way.
+        # A batch of up to a quarter of a second is in progress.
         lags.append(Lag(step * SAMPLE, round(waiting + chance.uniform(0, 0.25) * min(rate, limit))))
     return lags
 
@@ -36,7 +36,7 @@ async def test_the_limit_of_a_service_is_found(limit: float, first: float) -> No
         return is_flat(service(limit, rate), rate=rate, seconds=SECONDS)
 
     found = await highest(flat_at, first)
-    # Up to 2 % of what arrives may stay behind, and the search stops within 10 %.
+    # Up to 2 % of the arriving records may add to the lag, and the search stops within 10 %.
     assert limit / 1.12 <= found <= limit * 1.03
     assert found in tried
     assert len(tried) <= 16

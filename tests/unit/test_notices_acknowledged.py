@@ -23,7 +23,8 @@ from services.notifier.channels import Told, Unreachable
 from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id, notification_id
-from tests.lanes import START, Clock, Lane
+from tests.fakes.clocks import START, Clock
+from tests.lanes import Lane
 
 POLICY = load_policy()
 REPORT = "report-1"

@@ -24,7 +24,8 @@ from services.notifier.notice_store import FINISHED_FOR
 from services.notifier.notifier import Notifier
 from streams.domain.ids import notice_reference
 from streams.runtime.lane.state import ChangelogRecord
-from tests.lanes import START, Clock, Lane
+from tests.fakes.clocks import START, Clock
+from tests.lanes import Lane
 
 POLICY = load_policy()
 

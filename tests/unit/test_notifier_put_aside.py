@@ -15,7 +15,8 @@ from services.notifier.telling import Tell
 from streams.domain.ids import rejected_notice_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record
 from streams.runtime.lane.poison_errors import PoisonRecord
-from tests.lanes import Clock, Lane
+from tests.fakes.clocks import Clock
+from tests.lanes import Lane
 
 DUE = NotificationDue(
     notification_id="notice-1",

@@ -1,4 +1,4 @@
-"""What `confide review` refuses before it asks Kafka, and what it says of a review that was settled before."""
+"""`confide review`: what it refuses before it reads Kafka, and its output for a review that is settled already."""
 
 from typing import Any, get_args
 
@@ -7,8 +7,8 @@ import typer
 
 from schemas.concerns import CONCERNS
 from schemas.reviews import ReviewFact, ReviewOutcome, ReviewSettled
-from services.cli.review_came import report_before
 from services.cli.review_facts import PATHS, read_fact
+from services.cli.review_result import print_settled_before
 from services.settings import SettingsError
 from streams.domain.admission import readable
 from streams.domain.new_facts import with_facts
@@ -89,7 +89,7 @@ def test_a_path_that_is_none_is_refused_with_all_that_are(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_allowed_is_what_the_contract_takes(path: str) -> None:
-    """DECIDE takes every word that the console lets through for a fact, in a disclosure with each kind of concern."""
+    """DECIDE accepts every value that the console accepts for a fact, in a disclosure with each kind of concern."""
     kinds = [get_args(model.model_fields["kind"].annotation)[0] for model in CONCERNS]
     disclosed = readable(disclosure(concerns=[{"kind": kind.value} for kind in kinds]), NOW)
     places = [at for at, model in enumerate(CONCERNS) if path.removeprefix("concerns[N].") in model.model_fields] or [0]
@@ -101,7 +101,7 @@ def test_what_is_allowed_is_what_the_contract_takes(path: str) -> None:
 
 
 def read(text: str) -> ReviewFact | None:
-    """Return a fact as the console sends it, None where it refuses it."""
+    """Return a fact as the console sends it; None if it refuses the text."""
     try:
         return ReviewFact.model_validate(read_fact(text))
     except SettingsError:
@@ -122,10 +122,10 @@ def settled(**said: Any) -> ReviewSettled:
 
 
 def test_a_review_that_was_settled_as_is_said_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
-    report_before(settled(), outcome())
+    print_settled_before(settled(), outcome())
     assert capsys.readouterr().out == f"settled already, as you say\n{CONFIRMED}"
     refused = {"decision": "refuse", "refusal": "already_reported"}
-    report_before(settled(**refused, decision_id=None), outcome(**refused))
+    print_settled_before(settled(**refused, decision_id=None), outcome(**refused))
     said = "Settled 3 February 2026, 21:10 UTC by lead-1 (safeguarding_lead): refuse (already_reported).\n"
     assert capsys.readouterr().out == f"settled already, as you say\n{said}"
 
@@ -154,6 +154,6 @@ def test_a_review_that_was_settled_otherwise_is_an_error(
     before: dict[str, Any], said: dict[str, Any], by: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as ended:
-        report_before(settled(**before), outcome(**said))
+        print_settled_before(settled(**before), outcome(**said))
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == f"confide: {by} settled it before\n"

@@ -1,4 +1,4 @@
-"""What `confide review decide` refuses of what staff say, before anything is sent, and how it says what came of it."""
+"""`confide review decide`: the options that it refuses before it sends, and the output for each result."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,7 @@ from schemas.policy import load_policies
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.topics import TopicName
 from services.cli import review_decide
-from services.cli.review_came import report
-from services.review import answering
+from services.cli.review_result import print_result
 from services.review.answering import AskedAgain, OutcomeRejected
 from services.review.options import as_options
 from services.review.review_index import Known
@@ -29,7 +28,7 @@ from tests.unit.test_review_console import only
 UUID = "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"
 
 
-#: Of the console: an hour after the report.
+#: The time at the console: an hour after the report.
 CLOCK = NOW + timedelta(hours=1)
 
 
@@ -42,7 +41,7 @@ class FixedClock(datetime):
 
 
 class Console:
-    """`confide review decide` with a lane of DECIDE in place of Kafka."""
+    """`confide review decide` with a lane of DECIDE instead of Kafka."""
 
     def __init__(self, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
         self._lane = lane
@@ -60,16 +59,16 @@ class Console:
         for name, value in {
             "topics_of": topics_of,
             "find": lambda *_: only(lane),
-            "surroundings": lambda: (load_policies(), self),
+            "policies_and_settings": lambda: (load_policies(), self),
             "checked_master": lambda _: b"",
             "_signer": lambda *_: ("safeguarding_lead", STAFF_KEYS[LEAD]),
             "_sealed": lambda *_: None,
             "datetime": FixedClock,
+            "answer": answer,
+            "configure": lambda _: None,
+            "shutdown": lambda: None,
         }.items():
             monkeypatch.setattr(review_decide, name, value)
-        monkeypatch.setattr(answering, "answer", answer)
-        monkeypatch.setattr("infra.telemetry.configure", lambda _: None)
-        monkeypatch.setattr("infra.telemetry.shutdown", lambda: None)
 
     bootstrap = ""
 
@@ -89,7 +88,7 @@ def lane() -> Lane:
 
 
 def phoned(monkeypatch: pytest.MonkeyPatch, lane: Lane) -> Console:
-    """Have a report to 999 fail that was made an hour ago, and return the console."""
+    """Let a report to 999 fail that was made an hour ago, and return the console."""
     (made,) = on(lane.work(admitted()), TopicName.REPORTS_999)
     delivered(lane, made, "failed", reason="status_422")
     return Console(lane, monkeypatch)
@@ -100,7 +99,7 @@ def phoned(monkeypatch: pytest.MonkeyPatch, lane: Lane) -> Console:
     [
         ("2026-02-03T21:09:59+00:00", "2026-02-03T21:09+00:00"),
         ("2017-02-03T21:09:00Z", "2017-02-03T21:09+00:00"),
-        # The last time before now that the clock showed it.
+        # The last time before now with this clock time.
         ("21:09", "2026-02-03T21:09+00:00"),
         ("22:11", "2026-02-02T22:11+00:00"),
         ("03:00", "2026-02-03T03:00+00:00"),
@@ -192,10 +191,10 @@ def test_a_refusal_of_decide_is_said_with_the_names_of_the_options(reason: str, 
 
 def test_what_decide_refused_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
-        report(OutcomeRejected("agencies: needs at least one"), outcome())
+        print_result(OutcomeRejected("agencies: needs at least one"), outcome())
     said = "confide: refused, the review is still open: --agency: needs at least one\n"
     assert capsys.readouterr().err == said
-    report(AskedAgain(NOW), outcome())
+    print_result(AskedAgain(NOW), outcome())
     assert capsys.readouterr().out == "asked again 3 February 2026, 21:10 UTC\n"
 
 

@@ -1,4 +1,4 @@
-"""A time as staff give it: by London's clock, as a length, or as ISO 8601."""
+"""Times that staff enter: a clock time in London, a length, or ISO 8601."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import pytest
 from services.cli.review_moments import future, past
 from services.settings import SettingsError
 
-#: 22:10 in London.
+#: It is 22:10 in London.
 NOW = datetime(2026, 7, 3, 21, 10, tzinfo=UTC)
 Read = Callable[[str, str, datetime], datetime]
 

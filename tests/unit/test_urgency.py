@@ -13,19 +13,12 @@ from streams.runtime.lane.urgency import (
     TURNS_AT_ONCE,
     UrgencyGate,
 )
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.clocks import SecondsClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> SecondsClock:
+    return SecondsClock()
 
 
 async def passes(urgency: UrgencyGate) -> float:
@@ -40,11 +33,11 @@ async def is_stopped(slice_: "asyncio.Task[float]") -> bool:
     return not slice_.done()
 
 
-async def test_without_urgent_work_a_slice_is_long(clock: Clock) -> None:
+async def test_without_urgent_work_a_slice_is_long(clock: SecondsClock) -> None:
     assert await passes(UrgencyGate(clock)) == SLICE_SECONDS
 
 
-async def test_a_slice_waits_for_urgent_work_that_is_under_way_and_for_its_next_step(clock: Clock) -> None:
+async def test_a_slice_waits_for_urgent_work_that_is_under_way_and_for_its_next_step(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     slice_ = asyncio.create_task(passes(urgency))
@@ -56,7 +49,7 @@ async def test_a_slice_waits_for_urgent_work_that_is_under_way_and_for_its_next_
     assert await slice_ == SLICE_SECONDS
 
 
-async def test_after_the_last_stage_no_slice_waits_for_a_next_step(clock: Clock) -> None:
+async def test_after_the_last_stage_no_slice_waits_for_a_next_step(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     slice_ = asyncio.create_task(passes(urgency))
@@ -65,7 +58,9 @@ async def test_after_the_last_stage_no_slice_waits_for_a_next_step(clock: Clock)
     assert await slice_ == SLICE_SECONDS
 
 
-async def test_urgent_work_that_does_not_end_stops_routine_work_for_a_third_of_the_time_at_most(clock: Clock) -> None:
+async def test_urgent_work_that_does_not_end_stops_routine_work_for_a_third_of_the_time_at_most(
+    clock: SecondsClock,
+) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     slice_ = asyncio.create_task(passes(urgency))
@@ -82,7 +77,7 @@ async def test_urgent_work_that_does_not_end_stops_routine_work_for_a_third_of_t
     stopped.cancel()
 
 
-async def test_what_waits_makes_room_for_more_urgent_work_of_its_own_lane(clock: Clock) -> None:
+async def test_what_waits_makes_room_for_more_urgent_work_of_its_own_lane(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     outweighed = False
@@ -98,7 +93,7 @@ async def test_what_waits_makes_room_for_more_urgent_work_of_its_own_lane(clock:
     assert await asyncio.gather(*waiting) == [None, None, None]
 
 
-async def test_nobody_is_forgotten_by_one_who_gave_up_waiting(clock: Clock) -> None:
+async def test_nobody_is_forgotten_by_one_who_gave_up_waiting(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     async with urgency.slice(lambda: False):
         given_up = asyncio.create_task(passes(urgency))
@@ -109,7 +104,7 @@ async def test_nobody_is_forgotten_by_one_who_gave_up_waiting(clock: Clock) -> N
         assert await waiting == SLICE_SECONDS
 
 
-async def test_slices_pass_one_at_a_time_and_the_loop_goes_round_between_them(clock: Clock) -> None:
+async def test_slices_pass_one_at_a_time_and_the_loop_goes_round_between_them(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     order: list[str] = []
 
@@ -132,7 +127,9 @@ async def test_slices_pass_one_at_a_time_and_the_loop_goes_round_between_them(cl
     assert sorted(order) == sorted(["one"] * 3 + ["other"] * 3 + ["urgent"] * 3)
 
 
-async def test_a_few_routine_turns_are_under_way_at_once_and_the_next_one_has_the_next_place(clock: Clock) -> None:
+async def test_a_few_routine_turns_are_under_way_at_once_and_the_next_one_has_the_next_place(
+    clock: SecondsClock,
+) -> None:
     urgency = UrgencyGate(clock)
     release = asyncio.Event()
     began: list[int] = []
@@ -152,7 +149,7 @@ async def test_a_few_routine_turns_are_under_way_at_once_and_the_next_one_has_th
     assert began == list(range(TURNS_AT_ONCE + 2))
 
 
-async def test_a_turn_that_waits_is_given_up_for_what_is_more_urgent(clock: Clock) -> None:
+async def test_a_turn_that_waits_is_given_up_for_what_is_more_urgent(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     is_over = False
 
@@ -170,7 +167,7 @@ async def test_a_turn_that_waits_is_given_up_for_what_is_more_urgent(clock: Cloc
         assert await task is False
 
 
-async def test_a_few_records_stop_for_nobody_and_take_little(clock: Clock) -> None:
+async def test_a_few_records_stop_for_nobody_and_take_little(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     assert urgency.is_pausing
@@ -178,7 +175,7 @@ async def test_a_few_records_stop_for_nobody_and_take_little(clock: Clock) -> No
         assert allowed == SHORT_SLICE_SECONDS
 
 
-async def test_of_the_turns_that_wait_the_one_furthest_on_its_way_is_first(clock: Clock) -> None:
+async def test_of_the_turns_that_wait_the_one_furthest_on_its_way_is_first(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     began: list[tuple[int, str]] = []
 
@@ -195,7 +192,7 @@ async def test_of_the_turns_that_wait_the_one_furthest_on_its_way_is_first(clock
     assert began == [(0, "a"), (0, "b"), (1, "a"), (1, "b"), (2, "a"), (2, "b")]
 
 
-async def test_who_comes_again_does_not_pass_who_waits(clock: Clock) -> None:
+async def test_who_comes_again_does_not_pass_who_waits(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     began: list[str] = []
 
@@ -212,7 +209,7 @@ async def test_who_comes_again_does_not_pass_who_waits(clock: Clock) -> None:
     assert began == ["one", "other"] * 3
 
 
-async def test_a_slice_that_stops_for_nobody_passes_those_that_are_stopped(clock: Clock) -> None:
+async def test_a_slice_that_stops_for_nobody_passes_those_that_are_stopped(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     stopped = asyncio.create_task(passes(urgency))

@@ -1,4 +1,4 @@
-"""What went in, what came out, and whether it all fits: pure bookkeeping over what was read from the topics."""
+"""The account of a play: every line sent, every record read, and what is missing, repeated or wrong. Pure, no I/O."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -25,24 +25,24 @@ class Sent:
     line: int
     disclosure_id: str | None
     accepted: bool
-    #: By the clock of the demo, in seconds.
+    #: When it was sent, by the monotonic clock (seconds).
     at: float
     service: Service | None = None
-    #: The service and the kinds of concern, as far as the line can be read.
+    #: The service and the kinds of concern, or empty if the line cannot be read.
     about: str = ""
     error: str = ""
 
 
 @dataclass(slots=True)
 class Account:
-    """Everything of one play, by id; times are the demo's clock, in seconds, when a record could be read."""
+    """The lines and records of one play, by id; times are when a record was read, by the monotonic clock (seconds)."""
 
     sent: list[Sent] = field(default_factory=list)
     decisions: dict[str, Fields] = field(default_factory=dict)
     reports: dict[str, Fields] = field(default_factory=dict)
     deliveries: list[Fields] = field(default_factory=list)
     due: dict[str, Fields] = field(default_factory=dict)
-    #: The channels of each notice as it was written first.
+    #: The channels of each notice in its first record.
     _channels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled: dict[str, Fields] = field(default_factory=dict)
     reviews: dict[str, Fields] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Account:
     rejected: list[Fields] = field(default_factory=list)
     decided_at: dict[str, float] = field(default_factory=dict)
     acknowledged_at: dict[str, float] = field(default_factory=dict)
-    #: How often each record and acknowledgement was read: more than once is a fault.
+    #: How often each record and acknowledgement was read. More than once is a fault.
     read: Counter[str] = field(default_factory=Counter)
     _reports_of: dict[str, list[Fields]] = field(default_factory=dict)
     _about: dict[str, str] = field(default_factory=dict)
@@ -58,13 +58,13 @@ class Account:
     _reviewed: set[str] = field(default_factory=set)
 
     def take(self, record: str, fields: Fields, at: float) -> None:
-        """Enter one record as it was read."""
+        """Enter one record."""
         match record:
             case "Decision":
                 self._once(record, self.decisions, "decision_id", fields)
                 self.decided_at.setdefault(fields["disclosure_id"], at)
             case "Report":
-                # A report that staff have sent again is the same one, with the next generation.
+                # A report that staff send again has the same id and the next generation.
                 self.read[f"{record} {fields['report_id']} of generation {fields['generation']}"] += 1
                 if fields["report_id"] not in self.reports:
                     self._reports_of.setdefault(fields["decision_id"], []).append(fields)
@@ -81,7 +81,7 @@ class Account:
             case "NotificationSettled":
                 self._once(record, self.settled, "notification_id", fields)
             case "ReviewRequested":
-                # What nobody answered is asked again of the next on duty, each step once.
+                # A review without an answer goes to the next person on duty: one record for each step.
                 self.read[f"{record} {fields['review_id']} of step {fields['escalation']}"] += 1
                 self.reviews[fields["review_id"]] = fields
                 if fields["undelivered"] is None and fields["reason"] != ReviewReason.CONFLICTING_ID:
@@ -92,25 +92,25 @@ class Account:
                 raise ValueError(f"no account is kept of {record}")
 
     def is_decided(self, service: Service | None, disclosure_id: str) -> bool:
-        """Return whether this service's disclosure of that id has its decision."""
+        """Return whether the disclosure of that service and id has its decision."""
         return service is not None and decision_id(service, disclosure_id) in self.decisions
 
     def about(self, disclosure_id: str) -> str:
-        """Return what came in: the service and the kinds of concern."""
+        """Return the service and the kinds of concern of a disclosure."""
         return self._about.get(disclosure_id, "")
 
     def enter(self, sent: Sent) -> None:
-        """Enter a line that is sent."""
+        """Enter a line when it is sent."""
         self.sent.append(sent)
         if sent.disclosure_id is not None:
             self._about.setdefault(sent.disclosure_id, sent.about)
 
     def is_settled(self) -> bool:
-        """Return whether nothing more is to be expected of what was sent."""
+        """Return whether every line has reached its end."""
         return not any(self.open())
 
     def open(self) -> Iterable[str]:
-        """Yield what is still to come: a decision or rejection, the end of a report, the end of a notice."""
+        """Yield each thing that is still open: a decision or rejection, the end of a report, a review or a notice."""
         refused = Counter(fields["disclosure_id"] for fields in self.rejected)
         for sent in self.sent:
             is_decided = self.is_decided(sent.service, sent.disclosure_id or "")
@@ -133,9 +133,9 @@ class Account:
             yield f"{refused_lines} lines were refused, but {len(self.rejected)} records are in the rejected topics"
 
     def faults(self, agency_logs: Mapping[str, Iterable[Fields]]) -> list[str]:
-        """Return all that is not accounted for at the end, what agencies logged included."""
+        """Return every fault at the end of the play; the logs of the agencies are compared too."""
         faults = list(self.open())
-        # The notifier writes these again itself, to learn what was written before `tell_by` passed.
+        # The notifier itself writes these notices again, to learn which records were written before `tell_by` passed.
         asked = {_due_as(id_, NoticeStands.TELLING) for id_ in settled_after_tell_by(self.due, self.settled)}
         faults += [
             f"{what} was read {times} times"
@@ -164,7 +164,7 @@ class Account:
         return faults
 
     def _handed_over(self) -> dict[str, str]:
-        """Return why each report was handed to a human first, without those that the agency acknowledged after all."""
+        """Return the first reason why each report was handed over, without reports that the agency acknowledged."""
         handed_over: dict[str, str] = {}
         for delivery in self.deliveries:
             if delivery["state"] == DeliveryState.FAILED and delivery["report_id"] not in self.acknowledged_at:
@@ -172,7 +172,7 @@ class Account:
         return handed_over
 
     def persons(self) -> dict[str, list[str]]:
-        """Return each person's disclosures, in the order they were decided."""
+        """Return the disclosures of each person, in the order of their decisions."""
         persons: dict[str, list[str]] = {}
         for decision in self.decisions.values():
             known = persons.setdefault(decision["person"], [])
@@ -181,12 +181,12 @@ class Account:
         return persons
 
     def seconds_to_decision(self) -> list[float]:
-        """Return how long each decided disclosure took, from the first time it was sent to its decision."""
+        """Return the seconds from the first sending of each disclosure to its decision."""
         first = self._first_sent()
         return [at - first[disclosure] for disclosure, at in self.decided_at.items() if disclosure in first]
 
     def seconds_to_acknowledgement(self) -> list[float]:
-        """Return how long each acknowledged report took, from its disclosure to the agency's answer."""
+        """Return the seconds from the first sending of a report's disclosure to the acknowledgement of the report."""
         first = self._first_sent()
         return [
             at - first[disclosure]
@@ -206,8 +206,8 @@ class Account:
         made = decision["decision_id"]
         if Outcome(decision["outcome"]).is_reported:
             reports = self._reports_of.get(made, [])
-            told = {report["agency"] for report in reports} | self._told_before(decision)
-            for agency in sorted({entry["agency"] for entry in decision["agencies"]} - told):
+            reported = {report["agency"] for report in reports} | self._reported_before(decision)
+            for agency in sorted({entry["agency"] for entry in decision["agencies"]} - reported):
                 yield f"decision {made} tells {agency}, but there is no report to it"
             for report in reports:
                 if report["report_id"] not in self._noticed:
@@ -215,18 +215,18 @@ class Account:
         if decision["review"] and made not in self._reviewed:
             yield f"decision {made} asks for a review, but there is none"
 
-    def _told_before(self, decision: Fields) -> set[str]:
-        """Return who was told by the decisions that this one takes the place of: they are not told again."""
-        told: set[str] = set()
+    def _reported_before(self, decision: Fields) -> set[str]:
+        """Return the agencies with reports of the decisions that this one supersedes: they get no second report."""
+        reported: set[str] = set()
         while (before := decision["supersedes"]) is not None and before in self.decisions:
-            told |= {report["agency"] for report in self._reports_of.get(before, [])}
+            reported |= {report["agency"] for report in self._reports_of.get(before, [])}
             decision = self.decisions[before]
-        return told
+        return reported
 
     def _take_due(self, fields: Fields) -> None:
-        """Enter a notice: DECIDE writes it once for each way its report stands, in no order that is promised.
+        """Enter a notice. DECIDE writes it once for each state of its report, in any order.
 
-        It writes it again where a channel of it was marked unsafe.
+        It writes the notice again if one of its channels was marked unsafe.
         """
         notification_id, stands, channels = fields["notification_id"], fields["stands"], tuple(fields["channels"])
         first = self._channels.setdefault(notification_id, channels)

@@ -1,4 +1,4 @@
-"""Plays the lines of a day to the gateway, each released once the one before is decided, or as fast as it can."""
+"""Sends the lines of a day to the gateway: each after the decision on the line before it, or as fast as possible."""
 
 import asyncio
 import json
@@ -10,16 +10,16 @@ import httpx2
 from schemas.vocabulary import ConcernKind, Service
 from services.cli.demo.account import Account, Sent
 
-#: How long a line may wait for the gateway, or for its decision, before the play goes on without it (seconds).
+#: How long a line may wait for the gateway or for its decision; then the play continues without it (seconds).
 PATIENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 0.1
 _POLL_SECONDS = 0.005
-#: Lines under way at once where the play is not paced.
+#: Most lines in flight at once if the play is not paced.
 _AT_ONCE = 32
 
 
 async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: bool) -> None:
-    """Send every line; what the gateway refuses is entered as refused."""
+    """Send every line and enter it in the account, also the lines that the gateway refuses."""
     async with httpx2.AsyncClient(base_url=url, timeout=30.0) as client:
         if paced:
             for number, line in enumerate(lines, start=1):
@@ -37,7 +37,7 @@ async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: boo
 
 
 async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: Account) -> Sent:
-    disclosure_id, service, about = _seen(line)
+    disclosure_id, service, about = _parsed(line)
     sent = Sent(number, disclosure_id, accepted=True, service=service, at=time.monotonic(), about=about)
     account.enter(sent)
     until = sent.at + PATIENCE_SECONDS
@@ -45,7 +45,7 @@ async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: A
         try:
             answer = await client.post("/v1/disclosures", content=line, headers={"content-type": "application/json"})
         except httpx2.TransportError as error:
-            problem = type(error).__name__  # the gateway is being started again: the same line is sent once more
+            problem = type(error).__name__  # the gateway is restarting: the same line is sent again
         else:
             if answer.status_code == httpx2.codes.ACCEPTED:
                 return sent
@@ -63,13 +63,16 @@ async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: A
 
 async def _decided(account: Account, service: Service | None, disclosure_id: str) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
-    # Asked for, not told of: the records come in a thread of their own.
+    # Polled: the reader enters records from its own thread.
     while not account.is_decided(service, disclosure_id) and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _seen(line: bytes) -> tuple[str | None, Service | None, str]:
-    """Return the line's disclosure id, its service and its concerns, as far as a line that may be bad can be read."""
+def _parsed(line: bytes) -> tuple[str | None, Service | None, str]:
+    """Return the disclosure id, the service, and the service with its concerns as text.
+
+    Returns None or an empty text for each that cannot be read: the line may be invalid.
+    """
     try:
         fields = json.loads(line)
     except ValueError:
@@ -80,7 +83,7 @@ def _seen(line: bytes) -> tuple[str | None, Service | None, str]:
         service = Service(fields["service"])
         about = f"{service}: {', '.join(ConcernKind(c['kind']) for c in fields['concerns'])}"
     except (KeyError, TypeError, ValueError):
-        pass  # As far as it can be read is how far the table shows it.
+        pass  # The table shows as much as can be read.
     return found.lower() if isinstance(found, str) else None, service, about
 
 

@@ -1,4 +1,4 @@
-"""What a play leaves behind: one JSON line for each thing that happened, and the agencies' own logs."""
+"""The files of `confide demo --out`: JSON lines for each kind of record, and the logs of the agencies."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from services.cli.demo.account import Account, Fields
 
 
 def leave(account: Account, agencies: Path, out: Path) -> None:
-    """Write the files of `confide demo --out` into `out`, over those of an earlier play."""
+    """Write the files into `out`; files of an earlier play are overwritten."""
     _write(out / "decisions.jsonl", account.decisions.values())
     _write(out / "reports.jsonl", account.reports.values())
     _write(out / "deliveries.jsonl", account.deliveries)
@@ -29,7 +29,7 @@ def leave(account: Account, agencies: Path, out: Path) -> None:
 
 
 def agency_logs(folder: Path) -> dict[str, list[Fields]]:
-    """Return each agency's own log by the agency's name in the contract."""
+    """Return the log of each agency, by the agency's name in the contract."""
     return {path.stem: [json.loads(line) for line in path.read_text().splitlines()] for path in folder.glob("*.jsonl")}
 
 

@@ -1,4 +1,4 @@
-"""Whether each notice says what the deliveries say: pure, over the records' fields as JSON has them."""
+"""Compares what notices say with the deliveries of their reports. Pure: works on the records' fields in JSON form."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,12 +9,12 @@ from schemas.vocabulary import DeliveryState, NoticeSays, NoticeState
 Fields = Mapping[str, Any]
 
 _ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
-#: Staff have these, and tell the person themselves or later.
+#: Notices in these states are with staff, who tell the person themselves, or later.
 _WITH_STAFF = (NoticeState.DEFERRED, NoticeState.UNREACHABLE)
 
 
 def acknowledgements(deliveries: Iterable[Fields]) -> dict[str, datetime]:
-    """Return when each report was acknowledged first, by its id; others are left out."""
+    """Return the time of the first acknowledgement of each acknowledged report, by the id of the report."""
     first: dict[str, datetime] = {}
     for delivery in deliveries:
         if delivery["state"] in _ACKNOWLEDGED:
@@ -24,9 +24,9 @@ def acknowledgements(deliveries: Iterable[Fields]) -> dict[str, datetime]:
 
 
 def untrue_notices(settled: Iterable[Fields], acknowledged: Mapping[str, datetime]) -> list[str]:
-    """Return each notice that says something else than was so when it was settled.
+    """Return each notice that was not true when it was settled.
 
-    `acknowledged` says since when each agency has its report. An agency that a human told by phone belongs there too.
+    `acknowledged` is the time from which an agency has its report; a report that staff told by phone belongs there too.
     """
     return [
         f"notice {notice['notification_id']} says {notice['says']} of report {notice['report_id']}, {why}"
@@ -36,20 +36,20 @@ def untrue_notices(settled: Iterable[Fields], acknowledged: Mapping[str, datetim
 
 
 def repeated_notices(settled: Iterable[Fields]) -> list[str]:
-    """Return each report of which the person heard twice, under two ids, that the agency was told."""
-    said: dict[str, set[str]] = {}
+    """Return each report with two notices, under two ids, that say `have_told`."""
+    notices_of: dict[str, set[str]] = {}
     for notice in settled:
         if notice["says"] == NoticeSays.HAVE_TOLD and notice["state"] == NoticeState.TOLD:
-            said.setdefault(notice["report_id"], set()).add(notice["notification_id"])
+            notices_of.setdefault(notice["report_id"], set()).add(notice["notification_id"])
     return [
         f"report {report_id} has {len(notices)} notices that say {NoticeSays.HAVE_TOLD}, not one"
-        for report_id, notices in said.items()
+        for report_id, notices in notices_of.items()
         if len(notices) > 1
     ]
 
 
 def missing_notices(settled: Iterable[Fields], acknowledged: Mapping[str, datetime]) -> list[str]:
-    """Return each acknowledged report whose notice was settled, but neither says so nor is with staff."""
+    """Return each acknowledged report whose settled notices neither say `have_told` nor are with staff."""
     known = list(settled)
     ended = {notice["report_id"] for notice in known if notice["says"] == NoticeSays.HAVE_TOLD}
     ended |= {notice["report_id"] for notice in known if notice["state"] in _WITH_STAFF}
@@ -62,7 +62,7 @@ def missing_notices(settled: Iterable[Fields], acknowledged: Mapping[str, dateti
 
 
 def settled_after_tell_by(due: Mapping[str, Fields], settled: Mapping[str, Fields]) -> set[str]:
-    """Return the ids of the notices that waited until `tell_by` had passed."""
+    """Return the ids of the notices that were settled at or after their `tell_by`."""
     return {
         notification_id
         for notification_id, end in settled.items()

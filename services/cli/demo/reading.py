@@ -1,4 +1,4 @@
-"""Reads what came out, as anybody else would: `read_committed`, from the topics, in a thread of its own."""
+"""Reads the results of a play from the topics, with `read_committed`, in its own thread."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ _MODELS = {
         ReviewSettled,
     )
 }
-#: What stays sealed stays out of the files too.
+#: Sealed fields, which are left out of the files.
 _SEALED = {"Report": {"sections"}, "ReviewRequested": {"section"}, "DeliveryChanged": {"request"}}
 _TOPICS = (
     TopicName.DECISIONS,
@@ -60,9 +60,9 @@ Take = Callable[[str, dict[str, Any], float], None]
 
 
 class Reader:
-    """Hands each record, as JSON fields, to `take(record, fields, seconds)`; rejected ones as `Rejected`.
+    """Calls `take(name, fields, seconds)` for each record, with JSON fields; the name of a rejected one is `Rejected`.
 
-    Records that cannot be read are passed over, and kept by place.
+    A record that cannot be read is passed over, and its place is kept in `passed_over`.
     """
 
     def __init__(self, bootstrap: str, take: Take) -> None:
@@ -70,12 +70,12 @@ class Reader:
         self._take = take
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
-        #: What ended the reading, if anything did.
+        #: The error that ended the reading, or None.
         self.error: Exception | None = None
         self.passed_over: list[RecordLocation] = []
 
     def start(self) -> None:
-        """Begin to read, from the beginning of every topic."""
+        """Start reading from the beginning of every topic."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -94,13 +94,13 @@ class Reader:
                 while not self._stop.is_set():
                     for records in consumer.poll(timeout_ms=50, max_records=1_000).values():
                         for record in records:
-                            self._hand_on(record, time.monotonic())
+                            self._take_record(record, time.monotonic())
             finally:
                 consumer.close()
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for what this reads
+        except Exception as error:  # noqa: BLE001 - the owner of the reader checks `error`
             self.error = error
 
-    def _hand_on(self, record: Any, at: float) -> None:
+    def _take_record(self, record: Any, at: float) -> None:
         try:
             name, fields = _fields(record)
         except (Unreadable, ValidationError):
@@ -110,7 +110,7 @@ class Reader:
 
 
 def has_disclosures(bootstrap: str) -> bool:
-    """Return whether the services' topics hold anything yet, be it in a transaction that is still open."""
+    """Return whether the services' topics hold any record, also in a transaction that is still open."""
     consumer = _consumer(bootstrap)
     try:
         sources = [TopicPartition(str(t), p) for t in _SOURCES for p in consumer.partitions_for_topic(str(t))]
@@ -148,7 +148,7 @@ def _rejected(record: Any) -> dict[str, Any]:
 
 
 def _disclosure_id(value: bytes) -> str | None:
-    """Return the id of a rejected disclosure where it can be read: as the wire has it, or as a line of JSON."""
+    """Return the id of a rejected disclosure, in Avro or in JSON; None if it cannot be read."""
     try:
         name, fields = decode(value, "Disclosure", "Admitted")
         found = fields["disclosure_id"] if name == "Disclosure" else fields["disclosure"]["disclosure_id"]

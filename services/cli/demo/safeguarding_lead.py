@@ -1,4 +1,4 @@
-"""Staff of the play: what they do about a report that no agency acknowledged, as a safeguarding lead would."""
+"""The safeguarding lead of a play: has each report that an agency did not acknowledge sent again."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,14 +21,14 @@ from services.settings import Keys
 
 _POLL_SECONDS = 0.1
 _WAIT_SECONDS = 15.0
-#: A status that no further attempt can help.
+#: An HTTP status that the connector does not retry.
 _REFUSED = 422
 
 
 class SafeguardingLead:
-    """A member of staff on the built-in rota who has each undelivered report sent again, once.
+    """The first member of the built-in duty rota, who has each undelivered report sent again, once.
 
-    Nobody is at it where the keys have none of staff: a play adds none to keys that are not its own.
+    Without that person's key no review is settled. A play adds no staff key to keys that it did not make itself.
     """
 
     def __init__(self, bootstrap: str, keys: Path, account: Account) -> None:
@@ -39,13 +39,13 @@ class SafeguardingLead:
         self._seen: set[str] = set()
 
     @property
-    def is_staffed(self) -> bool:
-        """Whether somebody can sign what is made of a review."""
+    def has_key(self) -> bool:
+        """Whether there is a staff key to sign outcomes with."""
         return self._key is not None
 
     async def work(self) -> None:
-        """Settle reviews until cancelled."""
-        while self.is_staffed:
+        """Settle reviews of undelivered reports until cancelled; return at once without a staff key."""
+        while self.has_key:
             for review_id, review in list(self._account.reviews.items()):
                 is_new = review_id not in self._seen and review_id not in self._account.reviews_settled
                 if is_new and review["reason"] == ReviewReason.UNDELIVERED:
@@ -53,11 +53,11 @@ class SafeguardingLead:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _send_again(self, review_id: str) -> None:
-        # Where Kafka is away, or nothing came of it in time, it is tried again.
-        if await asyncio.to_thread(self._answer, review_id):
+        # If Kafka is away, or the review is not settled in time, the next round tries again.
+        if await asyncio.to_thread(self._settle, review_id):
             self._seen.add(review_id)
 
-    def _answer(self, review_id: str) -> bool:
+    def _settle(self, review_id: str) -> bool:
         if self._key is None:
             return False
         try:
@@ -77,14 +77,14 @@ class SafeguardingLead:
             signature=b"",
         )
         try:
-            came = answer(self._bootstrap, known, signed(outcome, self._key), wait=_WAIT_SECONDS)
+            result = answer(self._bootstrap, known, signed(outcome, self._key), wait=_WAIT_SECONDS)
         except (KafkaUnavailable, KafkaError):
             return False
-        return isinstance(came, ReviewSettled)
+        return isinstance(result, ReviewSettled)
 
 
 def make_keys(folder: Path) -> None:
-    """Make the keys of a play, with that of the member of staff at its desk."""
+    """Make the keys of a play, with the staff key of its safeguarding lead."""
     Keys.create(folder)
     Keys.create_staff(folder, _first_on_rota().id)
 
@@ -94,20 +94,21 @@ def _first_on_rota() -> Staff:
 
 
 @asynccontextmanager
-async def working(desk: SafeguardingLead) -> AsyncIterator[None]:
-    """Have the desk at work inside; raises what ended it."""
-    task = asyncio.create_task(desk.work())
+async def working(lead: SafeguardingLead) -> AsyncIterator[None]:
+    """Run `lead.work()` inside the block; raise its error at the end, if it failed."""
+    task = asyncio.create_task(lead.work())
     try:
         yield
     finally:
         task.cancel()
-        # Not awaited itself: its cancellation could not be told from that of the play, which would then be lost.
+        # `await task` would raise CancelledError for both its own cancellation and that of the play, and the play's
+        # would be lost.
         await asyncio.wait([task])
         if not task.cancelled():
             task.result()
 
 
 async def refuse_once(agency: str) -> None:
-    """Have the simulated agency at that URL refuse the first report it gets."""
+    """Make the simulated agency at that URL refuse the first report that it receives."""
     async with httpx2.AsyncClient(base_url=agency, timeout=10.0) as client:
         (await client.post("/faults", json={"next": [_REFUSED]})).raise_for_status()

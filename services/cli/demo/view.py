@@ -1,18 +1,17 @@
-"""What a play shows: the lines as they come, what was decided and why, what went to whom and what came back."""
+"""The display of a play: disclosures, decisions with their clauses, reports and acknowledgements; then a summary."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import quantiles
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from schemas.vocabulary import DeliveryState, Outcome
 from services.cli.demo.account import Account
+from services.cli.live_view import LiveView
 from streams.domain.ids import notice_reference, notification_id
 
 _STYLES = {
@@ -23,28 +22,25 @@ _STYLES = {
     Outcome.OUT_OF_SCOPE: "dim",
 }
 _ROWS = 16
-_P99 = 98  # of the 99 cuts into hundredths
+#: Indexes into the 99 cut points that `quantiles` returns.
+_P99 = 98
 _MEDIAN = 49
 
 
-class View:
-    """A live table on a terminal; elsewhere a line for each decision. Hand-overs are lines in either."""
+class DemoView(LiveView):
+    """A live table on a terminal; elsewhere a line for each decision. Hand-overs are lines in both cases."""
 
     def __init__(self, lines: int, *, paced: bool) -> None:
-        self.console = Console(soft_wrap=True)
+        super().__init__(redraws_per_second=8)
         self._lines = lines
-        self._each = paced  # a line for each decision is for reading, which nobody does unpaced
-        self._live: Live | None = None
+        # An unpaced play is too fast for a person to read a line for each decision.
+        self._prints_each = paced
 
-    def say(self, text: str) -> None:
-        """Print a line beside the table."""
-        self.console.print(text, style="dim", highlight=False)
-
-    def came(self, name: str, fields: Mapping[str, Any], account: Account) -> None:
-        """Take note of a record; without a terminal each decision and rejection is a line of its own."""
+    def record_read(self, name: str, fields: Mapping[str, Any], account: Account) -> None:
+        """Print a record that was read; away from a terminal each decision and rejection is a line of its own."""
         if (line := _hand_over_line(name, fields, account)) is not None:
             self.console.print(line, style="bold", highlight=False)
-        if self.console.is_terminal or not self._each:
+        if self.console.is_terminal or not self._prints_each:
             return
         if name == "Decision":
             self.console.print(_decision_line(fields, account), highlight=False)
@@ -54,30 +50,15 @@ class View:
             self.console.print(_notice_line(fields, account), style="dim", highlight=False)
 
     def show(self, account: Account) -> None:
-        """Draw the table as it stands."""
-        if self._live is not None:
-            self._live.update(_table(account, self._lines))
-
-    def __enter__(self) -> Self:
-        """Begin to draw, on a terminal."""
-        if self.console.is_terminal:
-            self._live = Live(console=self.console, refresh_per_second=8)
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the last table standing."""
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
-            self._live = None
+        """Draw the table as the account is now."""
+        if self._is_drawing:
+            self._draw(_table(account, self._lines))
 
 
 def summary(
     console: Console, account: Account, restarts: Mapping[str, int], faults: Sequence[str], *, seconds: float
 ) -> None:
-    """Print what the play came to."""
+    """Print the totals of the play and every fault."""
     table = Table(title=f"{len(account.sent)} lines in {seconds:.1f} s", title_justify="left", show_header=False)
     table.add_row("disclosures", _lines(account))
     outcomes = Counter(decision["outcome"] for decision in account.decisions.values())
@@ -117,7 +98,7 @@ def _table(account: Account, lines: int) -> Group:
             account.about(decision["disclosure_id"]),
             Text(decision["outcome"], style=style),
             _because(decision),
-            _told(decision),
+            _agencies_told(decision),
             ", ".join(f"{agency} ✓" for agency in came_back.get(decision["decision_id"], [])),
         )
     outcomes = Counter(decision["outcome"] for decision in account.decisions.values())
@@ -126,43 +107,43 @@ def _table(account: Account, lines: int) -> Group:
 
 
 def _decision_line(decision: Mapping[str, Any], account: Account) -> str:
-    told = _told(decision)
+    agencies = _agencies_told(decision)
     about = account.about(decision["disclosure_id"])
-    return f"{decision['outcome']:<13}{about}; {_because(decision)}" + (f"  → {told}" if told else "")
+    return f"{decision['outcome']:<13}{about}; {_because(decision)}" + (f"  → {agencies}" if agencies else "")
 
 
 def _notice_line(notice: Mapping[str, Any], account: Account) -> str:
     report_id = notice["report_id"]
     reference = notice_reference(notification_id(report_id))
     agency = account.reports[report_id]["agency"] if report_id in account.reports else f"of report {_short(report_id)}"
-    said = (notice["says"] or "nothing").replace("_", " ")
+    says = (notice["says"] or "nothing").replace("_", " ")
     by = f" by {notice['channel']}" if notice["channel"] else ""
     why = f" ({notice['reason']})" if notice["reason"] else ""
-    return f"notice       {reference}, {agency}: {notice['state']}, {said}{by}{why}"
+    return f"notice       {reference}, {agency}: {notice['state']}, {says}{by}{why}"
 
 
 def _hand_over_line(name: str, fields: Mapping[str, Any], account: Account) -> str | None:
-    """Return the line of a review of an undelivered report as it opens or is settled; None of any other record."""
+    """Return the line for a review of an undelivered report that opens or is settled; None for any other record."""
     review = account.reviews.get(fields["review_id"]) if name in ("ReviewRequested", "ReviewSettled") else None
     if review is None or (about := review["undelivered"]) is None:
         return None
-    which = f"review {_short(fields['review_id'])}: "
+    review_words = f"review {_short(fields['review_id'])}: "
     report = f"report {_short(about['report_id'])} to {about['agency']}"
     if name == "ReviewSettled":
         by = fields["by"] or "the agency"
-        return f"settled      {which}{report}: {by}: {fields['decision'].replace('_', ' ')}"
+        return f"settled      {review_words}{report}: {by}: {fields['decision'].replace('_', ' ')}"
     if fields["escalation"] > 0:
         return None
-    return f"hand-over    {which}{report} failed ({about['failure']}): {fields['on_duty']} is asked"
+    return f"hand-over    {review_words}{report} failed ({about['failure']}): {fields['on_duty']} is asked"
 
 
 def _short(id_: str) -> str:
-    """Return the part of an id that is enough to know it again, and to give to `confide review show`."""
+    """Return the first part of an id: enough to recognise it, and to give to `confide review show`."""
     return id_[:8]
 
 
 def _lines(account: Account) -> str:
-    """Return what became of the lines that were sent, so that their numbers add up."""
+    """Return how many lines were sent, accepted and refused; the numbers add up."""
     accepted = [each for each in account.sent if each.accepted]
     ids = len({each.disclosure_id for each in accepted})
     parts = [f"{ids} accepted"]
@@ -183,9 +164,9 @@ def _because(decision: Mapping[str, Any]) -> str:
     return "; ".join(parts) or "no clause holds"
 
 
-def _told(decision: Mapping[str, Any]) -> str:
-    told = ", ".join(f"{a['agency']} {a['service'] or ''}".strip() for a in decision["agencies"])
-    return f"({told} if confirmed)" if told and decision["outcome"] == Outcome.REVIEW else told
+def _agencies_told(decision: Mapping[str, Any]) -> str:
+    agencies = ", ".join(f"{a['agency']} {a['service'] or ''}".strip() for a in decision["agencies"])
+    return f"({agencies} if confirmed)" if agencies and decision["outcome"] == Outcome.REVIEW else agencies
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -193,7 +174,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _percentiles(seconds: Sequence[float]) -> str:
-    if len(seconds) < 2:  # one value has no percentiles
+    if len(seconds) < 2:  # `quantiles` needs two values
         return "none" if not seconds else f"{seconds[0] * 1000:.0f} ms"
     cuts = quantiles(seconds, n=100, method="inclusive")
     return f"p50 {cuts[_MEDIAN] * 1000:.0f} ms, p99 {cuts[_P99] * 1000:.0f} ms"

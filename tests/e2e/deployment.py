@@ -1,4 +1,4 @@
-"""The whole house on a broker of its own, left open for tests to send to."""
+"""A whole deployment with its own broker, to which tests send."""
 
 import threading
 import time
@@ -12,18 +12,17 @@ from infra.broker import LocalBroker
 from infra.topics import apply
 from services.cli.demo.account import Account
 from services.cli.demo.reading import Reader
+from services.cli.deployment.processes import AGENCY_SLUGS
 from services.settings import Keys
 from tests.disclosures import id_of
 from tests.processes import Processes, processes
 
-#: The agencies as `confide connector` and `confide agencies` call them.
-SLUGS = ("999", "101", "social-worker", "care-team")
 _SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class House:
-    """What a test needs to know of the open house."""
+class Deployment:
+    """An open deployment: its addresses, keys and processes, and the account of its records."""
 
     bootstrap: str
     gateway: str
@@ -34,12 +33,12 @@ class House:
     came: threading.Condition
 
     def wait_for(self, what: str, done: Any) -> None:
-        """Return once `done(account)`; fail, naming `what`, when it does not come."""
+        """Return once `done(account)`; fail with `what` if that takes longer than 60 s."""
         with self.came:
             assert self.came.wait_for(lambda: done(self.account), _SECONDS), f"{what} did not come"
 
     def decided(self, name: str) -> dict[str, Any]:
-        """Return the decision on the disclosure of that name in the test, waiting for it."""
+        """Wait for the decision on the disclosure of that name in the test, and return it."""
         id_ = id_of(name)
 
         def found(account: Account) -> list[dict[str, Any]]:
@@ -50,8 +49,8 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path) -> Iterator[House]:
-    """Open the house: Kafka, agencies, connectors, notifier, two workers, gateway."""
+def open_deployment(folder: Path) -> Iterator[Deployment]:
+    """Open a deployment: Kafka, agencies, connectors, notifier, two workers, gateway."""
     Keys.create(folder / "keys")
     for name in ("agencies", "traces"):
         (folder / name).mkdir()
@@ -63,11 +62,11 @@ def open_house(folder: Path) -> Iterator[House]:
             "CONFIDE_TRACES": str(folder / "traces"),
         }
         with processes(environment, folder) as confide:
-            ports = [argument for slug in SLUGS for argument in (f"--port-{slug}", "0")]
+            ports = [argument for slug in AGENCY_SLUGS for argument in (f"--port-{slug}", "0")]
             bound = confide.start("agencies", "--folder", str(folder / "agencies"), *ports).announced()
             started = [
                 confide.start("connector", slug, "--agency-url", f"http://127.0.0.1:{bound[slug.replace('-', '_')]}")
-                for slug in SLUGS
+                for slug in AGENCY_SLUGS
             ]
             started += [confide.start("worker", "--slot", slot) for slot in ("1", "2")]
             started.append(confide.start("notifier", "--channel", "file", "--file", str(folder / "notices.jsonl")))
@@ -75,7 +74,7 @@ def open_house(folder: Path) -> Iterator[House]:
             for process in started:
                 process.announced()
             with _following(broker.bootstrap) as (account, came):
-                yield House(
+                yield Deployment(
                     broker.bootstrap,
                     f"http://127.0.0.1:{gateway}",
                     Keys.load(folder / "keys"),

@@ -1,62 +1,39 @@
-"""What is seen while a window runs: a table on a terminal, elsewhere a line every few seconds."""
+"""The display of a running load test: a table on a terminal, elsewhere a line every two seconds."""
 
 import time
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
+from services.cli.live_view import LiveView
 from services.load.window import Progress
 
 _LINE_SECONDS = 2.0
 
 
-class View:
-    """Shows the progress."""
+class LoadView(LiveView):
+    """Displays the progress of a window."""
 
     def __init__(self) -> None:
-        self.console = Console(soft_wrap=True)
-        self._live: Live | None = None
-        self._told_at = 0.0
+        super().__init__(redraws_per_second=4)
+        self._printed_at = 0.0
         self._before: tuple[float, int] = (0.0, 0)
         self._rate = 0.0
 
-    def say(self, text: str) -> None:
-        """Print a line beside the table."""
-        self.console.print(text, style="dim", highlight=False)
-
     def show(self, progress: Progress) -> None:
-        """Show how far the window is."""
+        """Display how far the window is."""
         now = time.monotonic()
-        if self._live is None and now - self._told_at < _LINE_SECONDS:
+        if not self._is_drawing and now - self._printed_at < _LINE_SECONDS:
             return
-        self._take_rate(now, progress)
-        if self._live is not None:
-            self._live.update(_table(progress, self._rate))
+        self._update_rate(now, progress)
+        if self._is_drawing:
+            self._draw(_table(progress, self._rate))
             return
-        self._told_at = now
+        self._printed_at = now
         if progress.elapsed is not None or progress.filled:
             self.console.print(_line(progress, self._rate), highlight=False)
 
-    def __enter__(self) -> Self:
-        """Begin to draw, on a terminal."""
-        if self.console.is_terminal:
-            self._live = Live(console=self.console, refresh_per_second=4)
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the last table standing."""
-        if self._live is not None:
-            self._live.__exit__(kind, error, trace)
-            self._live = None
-
-    def _take_rate(self, now: float, progress: Progress) -> None:
-        """Take the decisions a second since about a second ago."""
+    def _update_rate(self, now: float, progress: Progress) -> None:
+        """Update the decisions per second, measured over about the last second."""
         before_at, before = self._before
         decided = progress.decided + progress.backlog_decided
         if decided < before or now - before_at >= 1.0:
@@ -91,6 +68,6 @@ def _values(progress: Progress, rate: float) -> dict[str, str]:
             "lag": f"{progress.due - progress.decided:,}",
         }
     values["rate"] = f"{rate:,.0f}/s"
-    for stage, told in progress.latency.items():
-        values[f"to {stage}"] = f"p50 {told['p50']:.0f} ms, p99 {told['p99']:.0f} ms"
+    for stage, percentiles in progress.latency.items():
+        values[f"to {stage}"] = f"p50 {percentiles['p50']:.0f} ms, p99 {percentiles['p99']:.0f} ms"
     return values

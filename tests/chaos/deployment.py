@@ -1,4 +1,4 @@
-"""The house that a seed strikes: every process kept running, the broker, the agencies' moods, and what was done."""
+"""The deployment of a chaos run: broker, processes and agencies, and the blows and moods that are applied to them."""
 
 import asyncio
 import json
@@ -16,15 +16,15 @@ from infra.topics import apply
 from schemas.vocabulary import Agency
 from services.settings import Keys
 from tests.chaos.absences import Absences, Gap
-from tests.chaos.kept import Away, Ended, Kept
+from tests.chaos.kept import Away, Ended, KeptProcess
 from tests.chaos.plan import KINDS, PARTITIONS, SILENT, Blow, Do, Mood, Spell
 
 LEAD = "lead-1"
 _LOOK_SECONDS = 0.3
-#: It starts again and again: code compiled once and quickly is there sooner. Twelve partitions a topic and a producer a
-#: lane: half a gigabyte of heap is too little.
+#: The broker starts many times: with one quick compiler it is ready sooner. With twelve partitions for each topic and a
+#: producer for each lane, half a gigabyte of heap is too little.
 _JAVA = ("-XX:TieredStopAtLevel=1", "-Xms512m", "-Xmx1g")
-#: How long the broker works between two blows at least (seconds).
+#: Least time of work of the broker between two blows (seconds).
 _LEAST_BROKER_SECONDS = 15.0
 _DUTY = f"""
 [escalate_every]
@@ -37,30 +37,30 @@ on_duty = ["daily 00:00-24:00"]
 """
 
 
-class House:
-    """All of it."""
+class Deployment:
+    """A broker and every process of Confide, each started again when it ends; applies the blows of a plan."""
 
     def __init__(self, folder: Path, alarm: str) -> None:
         self.folder = folder
         self.broker = LocalBroker(folder / "kafka", java_options=_JAVA)
         self.broker_away = Away()
-        self.kept: dict[str, Kept] = {}
+        self.kept: dict[str, KeptProcess] = {}
         self.done: Counter[str] = Counter()
         self.killed: Counter[str] = Counter()
-        #: Extra processes that came and went.
-        self.joined: list[Kept] = []
+        #: Processes that joined for a while.
+        self.joined: list[KeptProcess] = []
         self._alarm = alarm
         self._ports = {agency: free_port() for agency in Agency}
         self._moods = {agency: asyncio.Lock() for agency in Agency}
         self.gateway_port = free_port()
-        # One thread that lives as long as the house: the system ends the broker with the thread that started it.
+        # One thread for as long as this object: the system kills the broker when the thread ends that started it.
         self._thread = ThreadPoolExecutor(1)
         self._broker_turn = asyncio.Lock()
         self._broker_back = float("-inf")
         self.environment: dict[str, str] = {}
 
     async def open(self) -> None:
-        """Open the house; every process is ready then."""
+        """Start the broker and every process; return when all are open."""
         for name in ("logs", "moods", "agencies"):
             (self.folder / name).mkdir(parents=True)
         await self._on_broker(self.broker.start)
@@ -81,7 +81,7 @@ class House:
             await process.opened()
 
     async def strike(self, blow: Blow) -> None:
-        """Do to a process what the seed chose."""
+        """Apply a blow to its process."""
         if blow.process == "kafka":
             struck = await self._strike_broker(blow)
         elif blow.do is Do.JOIN:
@@ -108,13 +108,13 @@ class House:
                 self.killed[kind] += 1
 
     async def put_in_mood(self, spell: Spell, until: float) -> None:
-        """Have an agency be in a mood for its while; at the latest until then, by the monotonic clock."""
+        """Put an agency in a mood for its time; end it at `until` at the latest, by the monotonic clock (seconds)."""
         if spell.mood is Mood.AWAY:
             self._note(f"agency {spell.agency} {spell.mood} for {spell.seconds:.1f} s")
             await self.kept[_slug("agency", spell.agency)].gone(spell.seconds)
             self.done[f"agency {spell.mood}"] += 1
             return
-        # One mood at a time: a silent one may last longer than planned.
+        # One mood at a time: a silent mood may last longer than planned.
         async with self._moods[spell.agency]:
             if time.monotonic() > until:
                 return
@@ -124,54 +124,54 @@ class House:
             file.write_text(spell.mood)
             await asyncio.sleep(spell.seconds)
             if spell.mood in SILENT:
-                # Another process writes the log.
-                while not (took := _took(log, before)) and time.monotonic() < until:  # noqa: ASYNC110
+                # Polled: another process writes the log.
+                while not (accepted := _has_accepted(log, before)) and time.monotonic() < until:  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK_SECONDS)
-                self.done[f"agency {spell.mood}"] += took
+                self.done[f"agency {spell.mood}"] += accepted
             else:
                 self.done[f"agency {spell.mood}"] += 1
             file.unlink(missing_ok=True)
             self._note(f"agency {spell.agency} is well")
 
     async def calm(self) -> None:
-        """Have every process work again, whatever befell it last."""
+        """Resume every frozen process, and return when all processes work."""
         for process in self.kept.values():
             process.thaw()
             await process.works()
 
     async def close(self) -> None:
-        """Ask every process to stop, and return once all did; the broker stays for its readers."""
+        """Stop every process and return once all have ended. The broker stays, for its readers."""
         await asyncio.gather(*(process.leave() for process in self.kept.values()))
 
-    def everybody(self) -> list[Kept]:
-        """Return every process that there was, apart from the broker."""
+    def all_processes(self) -> list[KeptProcess]:
+        """Return every process of the run, without the broker."""
         return [*self.kept.values(), *self.joined]
 
     def ends(self) -> list[Ended]:
-        """Return each end of a process."""
-        return [end for process in self.everybody() for end in process.ends]
+        """Return every end of a process."""
+        return [end for process in self.all_processes() for end in process.ends]
 
     def frozen(self) -> list[tuple[str, Gap]]:
-        """Return when which process stood still."""
-        return [(process.name, gap) for process in self.everybody() for gap in process.frozen]
+        """Return the name of each frozen process with the time of the freeze."""
+        return [(process.name, gap) for process in self.all_processes() for gap in process.frozen]
 
     async def end_broker(self) -> None:
-        """End the broker."""
+        """Kill the broker."""
         await self._on_broker(self.broker.kill)
         self._thread.shutdown()
 
     def agency_log(self, agency: Agency) -> Path:
-        """Return the agency's own log."""
+        """Return the file of the agency's log."""
         return self.folder / "agencies" / f"{agency}.jsonl"
 
     def absences(self) -> Absences:
-        """Return when the broker was away, and each worker, those too that came for a while."""
-        workers = [process for process in self.everybody() if process.name.startswith("worker")]
+        """Return the absences of the broker and of each worker, including those that joined for a while."""
+        workers = [process for process in self.all_processes() if process.name.startswith("worker")]
         return Absences(self.broker_away.all(), [process.away.all() for process in workers])
 
     async def _strike_broker(self, blow: Blow) -> bool:
         async with self._broker_turn:
-            # Else a seed may leave it no time, and nothing happens between two outages.
+            # Without this a seed may leave the broker no time, and no work is done between two outages.
             await asyncio.sleep(max(0.0, self._broker_back + _LEAST_BROKER_SECONDS - time.monotonic()))
             self._note_blow(blow)
             self.broker_away.leave()
@@ -205,15 +205,15 @@ class House:
         await asyncio.get_running_loop().run_in_executor(self._thread, do)  # type: ignore[arg-type]
 
     def _note(self, what: str) -> None:
-        """Write down what happens, for a person to look at."""
+        """Write a line to `blows.log`."""
         with (self.folder / "blows.log").open("a") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {what}\n")
 
     def _note_blow(self, blow: Blow) -> None:
         self._note(f"{blow.do} {blow.process}{f' for {blow.seconds:.1f} s' if blow.seconds else ''}")
 
-    def _start(self, name: str, command: tuple[str, ...]) -> Kept:
-        return Kept(name, command, self.environment, self.folder / "logs", self._note)
+    def _start(self, name: str, command: tuple[str, ...]) -> KeptProcess:
+        return KeptProcess(name, command, self.environment, self.folder / "logs", self._note)
 
     def _commands(self) -> dict[str, tuple[str, ...]]:
         commands: dict[str, tuple[str, ...]] = {}
@@ -239,8 +239,8 @@ class House:
         return self.folder / "moods" / agency
 
 
-def _took(log: Path, since: int) -> bool:
-    """Return whether an agency took a report by what is in its log behind so many bytes."""
+def _has_accepted(log: Path, since: int) -> bool:
+    """Return whether the log has an accepted report after the first `since` bytes."""
     if not log.exists():
         return False
     with log.open("rb") as lines:
@@ -249,7 +249,7 @@ def _took(log: Path, since: int) -> bool:
 
 
 def _in_slot(command: tuple[str, ...], slot: str) -> tuple[str, ...]:
-    """Return the command of a further process like this one: with a slot of its own."""
+    """Return the command with another slot: that of a further process of the same kind."""
     return (*command[: command.index("--slot")], "--slot", slot.replace("+", "-"))
 
 

@@ -1,4 +1,4 @@
-"""The processes of the demo: started, started again when they end, and stopped, each with a log of its own."""
+"""The processes of a deployment: started, started again when they end, and stopped, each with its own log."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ import infra.broker.die_with_parent
 from schemas.agencies import AGENCIES
 from schemas.vocabulary import Agency
 
-#: What runs in the demo, as `docker-compose.yml` names it.
+#: The processes of the demo, by the names that `docker-compose.yml` gives them.
 DEMO_PROCESSES: tuple[str, ...] = (
     "kafka",
     "worker",
@@ -23,17 +23,17 @@ DEMO_PROCESSES: tuple[str, ...] = (
     "agencies",
 )
 
-#: The agencies as `confide connector` and `confide agencies` call them.
+#: The agencies as `confide connector` and `confide agencies` spell them.
 AGENCY_SLUGS: tuple[str, ...] = tuple(agency.value.replace("_", "-") for agency in Agency)
 
-#: The slot of a process that is the only one of its kind: started again, it has its lanes back at once.
+#: The slot of a process that is the only one of its kind: after a restart it has its lanes back at once.
 _ONLY = ("--slot", "1")
 
-#: Before a process that ended is started again, and the most that one is started again before the demo gives up.
+#: Pause before a process that ended is started again (seconds), and restarts of one process before it is given up.
 _PAUSE_SECONDS = 0.2
 _MOST_RESTARTS = 40
 _STOP_SECONDS = 15.0
-#: How often it is looked whether all are open (seconds).
+#: Interval between two checks whether all processes are open (seconds).
 _POLL_SECONDS = 0.05
 
 
@@ -50,17 +50,17 @@ class Specification:
 
 
 class Supervisor:
-    """Keeps processes running: what ends is started again, as the runtime expects of its supervisor."""
+    """Starts processes and starts each one again when it ends, as the runtime expects of its supervisor."""
 
-    def __init__(self, logs: Path, environment: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    def __init__(self, logs: Path, environment: Mapping[str, str], report: Callable[[str], None]) -> None:
         self._logs = logs
         self._environment = {**os.environ, **environment}
-        self._tell = tell
+        self._report = report
         self._keepers: list[asyncio.Task[None]] = []
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._ready: dict[str, asyncio.Event] = {}
         self._stopping = False
-        #: How often each process was started again.
+        #: Restarts of each process.
         self.restarts: dict[str, int] = {}
 
     def start(self, specification: Specification) -> None:
@@ -69,11 +69,14 @@ class Supervisor:
         self._keepers.append(asyncio.create_task(self._keep(specification)))
 
     def waiting_for(self) -> list[str]:
-        """Return the processes that have not yet said that they are open."""
+        """Return the names of the processes that have not reported that they are open."""
         return [name for name, ready in self._ready.items() if not ready.is_set()]
 
     async def opened(self, seconds: float) -> None:
-        """Return once every process has said that it is open; raise `ProcessLost` where one is given up or late."""
+        """Return once every process has reported that it is open.
+
+        Raises `ProcessLost` if a process was given up, or is not open within `seconds`.
+        """
         until = time.monotonic() + seconds
         while waiting := self.waiting_for():
             self.raise_lost()
@@ -88,7 +91,7 @@ class Supervisor:
                 raise error
 
     async def stop(self) -> None:
-        """Ask every process to stop, end by force what does not, and wait for all."""
+        """Stop every process: SIGTERM first, SIGKILL after 15 s; return once all have ended."""
         self._stopping = True
         for process in self._running.values():
             if process.returncode is None:
@@ -109,18 +112,18 @@ class Supervisor:
         while True:
             process = await self._spawn(specification)
             self._running[name] = process
-            await self._pass_on(name, process)
+            await self._log_output(name, process)
             status = await process.wait()
             if self._stopping:
                 return
             self.restarts[name] = self.restarts.get(name, 0) + 1
             if self.restarts[name] > _MOST_RESTARTS:
                 raise ProcessLost(f"{name} ended {self.restarts[name]} times; its log: {self._logs / name}.log")
-            self._tell(f"{name} ended ({_how(status)}) and is started again")
+            self._report(f"{name} ended ({_status_words(status)}) and is started again")
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _pass_on(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """Log what the process says until it ends; its first line says that it is open."""
+    async def _log_output(self, name: str, process: asyncio.subprocess.Process) -> None:
+        """Write the output of the process to its log until it ends; its first line reports that it is open."""
         if process.stdout is None:
             raise RuntimeError("started without its output")
         with (self._logs / f"{name}.log").open("ab") as log:
@@ -130,11 +133,11 @@ class Supervisor:
                 log.flush()
 
     async def _spawn(self, specification: Specification) -> asyncio.subprocess.Process:
-        # Bound to this process: whatever ends the demo ends what it started.
-        bound = [sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid())]
+        # If this process ends for any reason, the system kills the process that is started here.
+        command = [sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid())]
         with (self._logs / f"{specification.name}.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *bound,
+                *command,
                 *_confide(),
                 *specification.arguments,
                 env=self._environment,
@@ -147,7 +150,7 @@ class Supervisor:
 def specifications(
     *, workers: int, gateway_port: int, agency_ports: Mapping[str, int], agency_logs: Path, notices: Path
 ) -> list[Specification]:
-    """Return the processes beside Kafka; agencies by the slugs of `confide connector`."""
+    """Return the processes of a deployment, without Kafka; `agency_ports` has the slugs of `confide connector`."""
     agencies = [argument for slug, port in agency_ports.items() for argument in (f"--port-{slug}", str(port))]
     return [
         Specification("agencies", ("agencies", "--folder", str(agency_logs), *agencies)),
@@ -163,9 +166,9 @@ def specifications(
 
 def _confide() -> Sequence[str]:
     script = Path(sys.executable).with_name("confide")
-    # The script where it is installed, so that a list of processes reads as the command line does.
+    # The installed script, if there is one: then a list of processes shows the command line that a person types.
     return (sys.executable, str(script)) if script.exists() else (sys.executable, "-m", "services.cli")
 
 
-def _how(status: int) -> str:
+def _status_words(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"status {status}"

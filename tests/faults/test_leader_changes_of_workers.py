@@ -1,4 +1,4 @@
-"""The broker that leads is killed or hangs under the real workers: each id is decided once, urgent reports come out."""
+"""The leading broker is killed or hangs under real workers: each id is decided once, urgent reports are written."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.long]
 PARTITIONS = 2
 _ROUTINE = 600
 _URGENT = 10
-#: Three lanes behind each other (ADMIT, IDENTITY, DECIDE) have to go on before a report is out.
+#: Three lanes, one after the other (ADMIT, IDENTITY, DECIDE), must continue before a report is written.
 _REPORT_SECONDS = 2 * URGENT_SECONDS
 
 
@@ -40,8 +40,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         yield running
 
 
-class House:
-    """A worker that is started again whenever it ends, what was sent, and what came out of it."""
+class Deployment:
+    """A worker that is started again whenever it ends, the ids that were sent, and the records that it wrote."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path, came: Committed) -> None:
         self._environment = environment
@@ -51,7 +51,7 @@ class House:
         self.statuses: list[int] = []
 
     async def supervise(self) -> None:
-        """Keep a worker running, under one name."""
+        """Keep one named worker running."""
         with processes(self._environment, self._folder) as starting:
             while True:
                 worker = starting.start("worker", "--slot", "1")
@@ -60,7 +60,7 @@ class House:
                 self.statuses.append(status)
 
     async def produce(self, bootstrap: str, ids: Sequence[str], **changes: Any) -> None:
-        """Send disclosures of as many persons; return once Kafka has them."""
+        """Send one disclosure for each id, each of another person; return once Kafka has them."""
         lines = [json.dumps(fields(each, subject={"account": f"forum:{each}", "age": 16}, **changes)) for each in ids]
         with processes({**self._environment, "KAFKA_BOOTSTRAP": bootstrap}, self._folder) as starting:
             done = await asyncio.to_thread(starting.run, "produce", "-", given="\n".join(lines).encode())
@@ -86,11 +86,11 @@ class House:
 
 
 @asynccontextmanager
-async def house(cluster: LocalCluster, folder: Path) -> AsyncIterator[House]:
+async def deployment(cluster: LocalCluster, folder: Path) -> AsyncIterator[Deployment]:
     Keys.create(folder / "keys")
     environment = {"KAFKA_BOOTSTRAP": cluster.bootstrap, "CONFIDE_KEYS": str(folder / "keys")}
     async with reading(cluster.bootstrap, (TopicName.DECISIONS, TopicName.REPORTS_999)) as came:
-        made = House(environment, folder, came)
+        made = Deployment(environment, folder, came)
         supervising = asyncio.create_task(made.supervise())
         try:
             yield made
@@ -104,7 +104,7 @@ async def test_each_id_is_decided_once_and_urgent_reports_come_out_while_the_lea
     how: str, cluster: LocalCluster, tmp_path: Path, chosen: Callable[[object], None]
 ) -> None:
     await all_in_sync(cluster)
-    async with house(cluster, tmp_path) as working:
+    async with deployment(cluster, tmp_path) as working:
         await working.produce(cluster.bootstrap, [f"{how}-routine-{n}" for n in range(_ROUTINE)], concerns=ROUTINE)
         await working.until(lambda: len(working.decided()) > 0, 90)
         victim = await busiest(cluster, list(CATALOGUE))
@@ -125,7 +125,7 @@ async def test_each_id_is_decided_once_and_urgent_reports_come_out_while_the_lea
         await all_in_sync(cluster)
         await working.until(lambda: working.sent <= working.decided().keys(), 120)
         await working.read_to_end()
-        # The topics are those of both cases.
+        # Both cases use the same topics.
         assert {each: times for each, times in working.decided().items() if times != 1} == {}
         assert {each: times for each, times in working.reported().items() if times != 1} == {}
         assert took < _REPORT_SECONDS

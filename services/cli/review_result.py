@@ -1,0 +1,57 @@
+"""Prints the result of `confide review decide`, and sets its exit status."""
+
+import typer
+
+from schemas.reviews import ReviewOutcome, ReviewSettled
+from services.review.answering import AskedAgain, NotYet, OutcomeRejected
+from services.review.options import as_options
+from services.review.settled_words import settled_words
+from streams.domain.plain_english.wording import time_words
+
+#: Fields of an outcome that `ReviewSettled` records.
+_RECORDED = ("by", "decision", "refusal", "facts", "ask_again_at", "entered_as", "told_at", "reference")
+
+
+def print_result(result: ReviewSettled | AskedAgain | OutcomeRejected | NotYet, outcome: ReviewOutcome) -> None:
+    """Print the result of an outcome that was sent.
+
+    Exit status 1 unless it settled the review, or the review is asked again later.
+    """
+    if isinstance(result, NotYet):
+        typer.echo("confide: sent, and nothing came of it yet: look at `confide review list` again", err=True)
+    elif isinstance(result, OutcomeRejected):
+        why = as_options(result.reason, outcome.decision)
+        typer.echo(f"confide: refused, the review is still open: {why}", err=True)
+    elif isinstance(result, AskedAgain):
+        typer.echo(f"asked again {time_words(result.at)}")
+        return
+    elif not _is_settled_by(result, outcome):
+        typer.echo(f"confide: {_settler(result)} settled it before", err=True)
+    else:
+        _print_settled(result)
+        return
+    raise typer.Exit(1)
+
+
+def print_settled_before(settled: ReviewSettled, outcome: ReviewOutcome) -> None:
+    """Print how a review was settled before this command; exit status 1 unless `outcome` says the same."""
+    # The agencies of that outcome are in the decision only, so that they cannot be compared here.
+    if _is_settled_by(settled, outcome) and not outcome.agencies:
+        typer.echo("settled already, as you say")
+        _print_settled(settled)
+        return
+    typer.echo(f"confide: {_settler(settled)} settled it before", err=True)
+    raise typer.Exit(1)
+
+
+def _print_settled(settled: ReviewSettled) -> None:
+    for line in settled_words(settled):
+        typer.echo(line)
+
+
+def _is_settled_by(settled: ReviewSettled, outcome: ReviewOutcome) -> bool:
+    return all(getattr(settled, field) == getattr(outcome, field) for field in _RECORDED)
+
+
+def _settler(settled: ReviewSettled) -> str:
+    return settled.by or "an acknowledgement of the agency"
