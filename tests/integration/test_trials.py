@@ -62,7 +62,7 @@ async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
 async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.lane.turns._MOST_OPENINGS", 0)
+    monkeypatch.setattr("streams.runtime.lane.isolation._MOST_OPENINGS", 0)
     trials, state, seen = Trials(), FragileState(run.output), list[tuple[Step, bool]]()
 
     async with one_lane.lane_of(
