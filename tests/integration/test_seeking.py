@@ -94,7 +94,7 @@ class Lanes:
 def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
-    thread._is_prompt, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
+    thread._is_patched, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
     thread._fetching, thread._has_to_seek = asyncio.Lock(), False
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
