@@ -11,7 +11,7 @@ TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def batch_of(run: Run, values: Sequence[str], begin: int = 0, topic: str | None = None) -> Batch:
-    """Return a batch of the routine topic, unless another is given, one record a value, from that offset on."""
+    """Return a batch of the routine topic or of `topic`, with one record for each value, from offset `begin` on."""
     topic = topic or run.routine
     made: list[Made] = [(b"k", value.encode(), (("traceparent", TRACE),)) for value in values]
     records = [

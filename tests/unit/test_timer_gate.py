@@ -1,4 +1,4 @@
-"""Timers wait until their lane has read what had come on the topics that they follow."""
+"""Timers wait until their lane has read the earlier records of the topics that they follow."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,12 +7,12 @@ import pytest
 from streams.runtime.lane.timer_gate import FetchCounts, FetchProgress, TimerGate
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
-#: Longer than timers wait while nothing moves, and while nothing is fetched (seconds).
+#: Longer than timers wait without progress, and without a fetch (seconds).
 STALLED, UNFETCHED = 8.0, 30.0
 
 
 class FollowingLane:
-    """A lane that follows `news`, fed by hand; `other` is a source that its timers do not follow."""
+    """A lane that follows `news`, and gets its fetches from the test; its timers do not follow the source `other`."""
 
     def __init__(self, *follows: str) -> None:
         self.seconds = 0.0
@@ -32,7 +32,7 @@ class FollowingLane:
             self.gate.note_fetch(topic, FetchProgress(self.responses[topic], end, position, handed_on))
 
     def pass_time(self, seconds: float, *, is_fetching: bool = True) -> None:
-        """Let time pass, in which the broker answers for the topic that is not followed."""
+        """Let time pass while the broker responds for the topic that is not followed."""
         until = self.seconds + seconds
         while self.seconds < until:
             if is_fetching:
@@ -81,7 +81,7 @@ def test_what_had_come_by_then_is_worked_off_first(lane: FollowingLane) -> None:
     lane.respond(end=7, position=7, handed_on=6)
     lane.offsets["news"] = 5
     assert not lane.may_go(), "it is not worked off yet"
-    # Behind its last record stands a marker: the lane has no record by which to pass it.
+    # A control record follows the topic's last record: the lane gets no record that passes it.
     lane.offsets["news"] = 6
     assert lane.may_go()
 
@@ -128,7 +128,7 @@ def test_time_in_which_nothing_was_fetched_does_not_count_once_it_is(lane: Follo
     lane.pass_time(UNFETCHED - 1, is_fetching=False)
     lane.pass_time(STALLED - 0.1)
     assert not lane.may_go()
-    # A silence again: the broker is away once more.
+    # No response again: the broker is away once more.
     lane.pass_time(STALLED, is_fetching=False)
     assert not lane.may_go()
     lane.pass_time(STALLED + 0.1)
@@ -139,7 +139,7 @@ def test_they_wait_for_as_long_as_it_goes_on(lane: FollowingLane) -> None:
     assert not lane.may_go()
     lane.respond(times=3, end=100, position=0, handed_on=0)
     for done in range(0, 100, 10):
-        # A full queue is left out of the fetch: its position stands still while it is worked off.
+        # A topic with a full queue is left out of the fetch: its position stays while the lane handles the queue.
         lane.offsets["news"] = done
         assert not lane.may_go()
         lane.pass_time(STALLED - 0.1)
