@@ -1,7 +1,7 @@
 """The table of agencies: for each one its topic, its connector's lane group, its names, and when it can be told.
 
 Beside this table, each agency has its limits and waits (`streams.domain.delivery.RETRY_POLICIES`), and one module in
-`services.connectors` that projects a report for it.
+`services.agency_profiles` that projects a report for it.
 """
 
 from collections.abc import Mapping

@@ -18,8 +18,8 @@ After a crash during the effect it is unknown whether the notice left. If it is 
 same id; if not, it is settled as unknown, and a follow-up says what is true now.
 
 The trip of one notice, top-down: `handle` → `_take` or `_take_acknowledged` → `_proceed` → the effect (`starting`,
-`perform`, `settled`) → `_proceed` again; a wait ends with `due` → `_ask`. Then come `resume` after a restore and the
-hand-over to a human.
+`perform`, `effect_done`) → `_proceed` again; a wait ends with `due` → `_ask`. Then come `resume` after a restore and
+the hand-over to a human.
 """
 
 from collections.abc import Sequence
