@@ -1,1 +1,1 @@
-"""What the processes stand on: a local Kafka, the topics, telemetry; imported by the command line and tests alone."""
+"""Infrastructure of the processes: a local Kafka, the topics, telemetry. Only the command line and tests import it."""

@@ -1,5 +1,9 @@
-"""What is wrong with a setting that infra itself reads."""
+"""The error of a wrong setting that infra reads itself.
+
+Exception
+└── WrongSetting   an environment variable of infra has a wrong value
+"""
 
 
 class WrongSetting(Exception):
-    """A setting is wrong; the message names it and says what it takes."""
+    """A setting has a wrong value; the message names the setting and the values that it takes."""

@@ -1,10 +1,13 @@
-"""Traces, metrics and logs of a process, set up once at its start; the names are in `schemas.telemetry`.
+"""Traces, metrics and logs of a process, set up once at its start. Their names are in `schemas.telemetry`.
 
 CONFIDE_TRACES and CONFIDE_METRICS name folders: finished spans and metrics are appended there to
-`<process>-<pid>.jsonl`, one JSON object a line. CONFIDE_LOG_LEVEL is the level of Confide's own logs, written to
-standard error as JSON lines. Libraries may only warn: below that Faust and aiokafka write records, keys and values too.
-Even a warning can quote one, so of theirs only the message's template is written, never what was filled into it; and
-of any error, in logs, spans and at the end of a process, only the class and the place. See decision 0005.
+`<process>-<pid>.jsonl`, one JSON object a line. CONFIDE_LOG_LEVEL is the level of Confide's own logs, which go to
+standard error as JSON lines.
+
+Logs must not quote records. Libraries log only warnings and errors: at lower levels Faust and aiokafka write records,
+keys and values. A warning may quote one too, so only the template of a library's message is written, without its
+arguments. Of an error, in logs, in spans and at the end of a process, only the class and the position in the code are
+written. See decision 0005.
 """
 
 import json
@@ -37,7 +40,7 @@ from infra.settings_errors import WrongSetting
 
 _OURS = ("confide", "streams", "services", "schemas", "infra")
 _METRICS_EVERY = 5_000  # ms
-#: How often the same message of a library is written (seconds), and the field that says how often it came besides.
+#: Least time between two equal messages of a library (seconds), and the field with the number of those left out.
 _SELDOM_SECONDS = 10.0
 _REPEATED = "repeated"
 
@@ -46,20 +49,21 @@ _metering: MeterProvider | None = None
 
 
 def configure(process: str) -> None:
-    """Set up telemetry for the process of that name, as `worker` or `connector-999`; once in a process.
+    """Set up telemetry for the process with that name, such as `worker` or `connector-999`; once in a process.
 
-    Raises `WrongSetting`.
+    Raises `WrongSetting`, and `RuntimeError` at a second call.
     """
     global _tracing, _metering
     if _tracing is not None:
         raise RuntimeError("telemetry was set up before")
     _configure_logs(process)
     resource = Resource.create({"service.name": "confide", "confide.process": process})
-    # A caller that sampled, or did not, is followed; what starts here is sampled.
+    # A caller's choice to sample or not is kept; traces that start here are sampled.
     _tracing = TracerProvider(resource=resource, sampler=ParentBased(ALWAYS_ON), shutdown_on_exit=False)
     if folder := os.environ.get("CONFIDE_TRACES"):
         _tracing.add_span_processor(
-            # A batch of records can end thousands of spans at once, and a killed process should have lost few.
+            # A long queue: a batch of records can end thousands of spans at once. A short delay: a killed process loses
+            # few spans.
             BatchSpanProcessor(
                 SpanFile(_file("CONFIDE_TRACES", folder, process)), max_queue_size=2**16, schedule_delay_millis=500
             )
@@ -75,7 +79,7 @@ def configure(process: str) -> None:
 
 
 def shutdown() -> None:
-    """Write what is not written yet; nothing is recorded after it. Does nothing where nothing was set up."""
+    """Write the remaining spans and metrics; later ones are lost. Does nothing if telemetry was not set up."""
     if _tracing is not None:
         _tracing.shutdown()
     if _metering is not None:
@@ -83,7 +87,7 @@ def shutdown() -> None:
 
 
 def _file(setting: str, folder: str, process: str) -> Path:
-    """Return the file of this process in the folder that a setting names; raise `WrongSetting` where none can be."""
+    """Return this process's file in a setting's folder; raise `WrongSetting` if no file can be written there."""
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -107,14 +111,14 @@ class SpanFile(SpanExporter):
         self._lock = Lock()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Append them."""
+        """Append the spans."""
         _append(self._path, [_span_line(span) for span in spans], self._lock)
         return SpanExportResult.SUCCESS
 
 
 def _span_line(span: ReadableSpan) -> str:
     found = json.loads(span.to_json(indent=None))
-    # The SDK writes an error's text and traceback by itself, and either may quote a record.
+    # The SDK adds an error's text and traceback to the span; both may quote a record.
     found["status"].pop("description", None)
     for event in found["events"]:
         for quoting in ("exception.message", "exception.stacktrace"):
@@ -136,16 +140,16 @@ class MetricFile(MetricExporter):
         timeout_millis: float = 10_000,  # noqa: ARG002
         **_: object,
     ) -> MetricExportResult:
-        """Append it."""
+        """Append the collection."""
         _append(self._path, [metrics_data.to_json(indent=None)], self._lock)
         return MetricExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the SDK's signature
-        """Nothing waits: each export is written before it returns."""
+        """Do nothing: each export is written before it returns."""
         return True
 
     def shutdown(self, timeout_millis: float = 30_000, **_: object) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
 
 def _configure_logs(process: str) -> None:
@@ -176,30 +180,30 @@ def _configure_logs(process: str) -> None:
             ],
         )
     )
-    handler.addFilter(_without_what_was_filled_in)
+    handler.addFilter(_without_arguments)
     handler.addFilter(SeldomFilter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in _OURS:
         logging.getLogger(name).setLevel(level)
-    sys.excepthook = _log_end
+    sys.excepthook = _log_fatal
 
 
-def _log_end(kind: type[BaseException], problem: BaseException, place: TracebackType | None) -> None:
-    """As sys.excepthook: what ended the process, where the interpreter would print the error's text."""
+def _log_fatal(kind: type[BaseException], problem: BaseException, frames: TracebackType | None) -> None:
+    """Log the error that ends the process; as sys.excepthook, instead of the interpreter, which prints its text."""
     if issubclass(kind, KeyboardInterrupt):
-        sys.__excepthook__(kind, problem, place)
+        sys.__excepthook__(kind, problem, frames)
     else:
-        logging.getLogger("confide").critical("the process ends", exc_info=(kind, problem, place))
+        logging.getLogger("confide").critical("the process ends", exc_info=(kind, problem, frames))
 
 
 def _is_ours(name: str) -> bool:
     return name.partition(".")[0] in _OURS
 
 
-def _without_what_was_filled_in(record: logging.LogRecord) -> bool:
-    """Reduce a library's record to the template of its message and the class of its error."""
+def _without_arguments(record: logging.LogRecord) -> bool:
+    """Reduce a library's log record to the template of its message; the handler reduces its error to the class."""
     if not _is_ours(record.name):
-        # Some fill the text in themselves; their place in the source says as much and nothing of a person.
+        # Some libraries format the text themselves: the position in their source replaces it and quotes no record.
         template = record.msg if record.args and isinstance(record.msg, str) else f"{record.module}:{record.lineno}"
         record.msg = template
         record.args = ()
@@ -207,20 +211,20 @@ def _without_what_was_filled_in(record: logging.LogRecord) -> bool:
 
 
 class SeldomFilter(logging.Filter):
-    """Lets each message of a library through once in 10 seconds; the next one says how often it was `repeated`.
+    """Filter that passes each message of a library once in 10 seconds; the next one has the count in `repeated`.
 
-    While Kafka is away its clients write the same lines for every connection, ten times a second.
+    While Kafka is away, its clients write the same lines for every connection, ten times a second.
     """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         super().__init__()
         self._clock = clock or time.monotonic
         self._lock = Lock()
-        #: By logger and template: when it was written last, and how often it came since.
+        #: By logger and template: time of the last write, and the number of messages left out since.
         self._written: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether the record is written."""
+        """Return whether to write the record."""
         if _is_ours(record.name):
             return True
         key, now = (record.name, str(record.msg)), self._clock()
@@ -252,23 +256,23 @@ def _trace_ids(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
 
 
 def _error_class(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Write an error as its class and its place: its text and its locals may quote a record."""
+    """Replace an error by its class and its positions in the code: its text and its locals may quote a record."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
     problem = info[1] if isinstance(info, tuple) else info
     if isinstance(problem, BaseException):
         event["error"] = type(problem).__qualname__
-        event["at"] = _places(problem)
+        event["at"] = _positions(problem)
     event.pop("stack_info", None)
     return event
 
 
-def _places(problem: BaseException) -> list[str]:
-    places = []
+def _positions(problem: BaseException) -> list[str]:
+    positions = []
     step = problem.__traceback__
     while step is not None:
         code = step.tb_frame.f_code
-        places.append(f"{Path(code.co_filename).name}:{step.tb_lineno} {code.co_qualname}")
+        positions.append(f"{Path(code.co_filename).name}:{step.tb_lineno} {code.co_qualname}")
         step = step.tb_next
-    return places[-8:]
+    return positions[-8:]

@@ -1,4 +1,13 @@
-"""The topics as the catalogue declares them, made and kept so by kafka-python's admin client (decision 0003)."""
+"""Creates and updates the topics as the catalogue declares them, by kafka-python's admin client (decision 0003).
+
+Errors:
+
+    Exception
+    ├── TopicsError            the topics are not as declared
+    │   ├── PartitionsDiffer   a topic has another partition count than declared; nothing was changed
+    │   └── TopicRefused       Kafka refused to create or change a topic
+    └── KafkaUnavailable       Kafka did not answer in time (schemas.errors); the call may be made again
+"""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,11 +28,11 @@ _SHOWN = 3
 
 
 class TopicsError(Exception):
-    """The topics are not as declared; the message is one line with the reason and what to do."""
+    """The topics are not as declared. The message is one line with the reason and the remedy."""
 
 
 class PartitionsDiffer(TopicsError):
-    """A topic has another number of partitions than declared; lanes keep state by partition, so it is never changed."""
+    """A topic has another partition count than declared. Lanes keep state by partition, so a count never changes."""
 
     def __init__(self, differing: Mapping[str, tuple[int, int]]) -> None:
         each = [f"{name} has {found}, not {wanted}" for name, (found, wanted) in sorted(differing.items())]
@@ -35,14 +44,14 @@ class PartitionsDiffer(TopicsError):
 
 
 class TopicRefused(TopicsError):
-    """Kafka refused to make or change a topic."""
+    """Kafka refused to create or change a topic."""
 
     def __init__(self, topic: str, reason: str) -> None:
         super().__init__(f"Kafka refused {topic}: {reason}")
 
 
 class Action(StrEnum):
-    """What applying did to a topic."""
+    """The change that `apply` made to a topic."""
 
     CREATED = "created"
     CONFIGURED = "configured"
@@ -51,7 +60,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Applied:
-    """What applying did to one topic, and which settings it changed, as `name: before → after`."""
+    """The result of `apply` for one topic, with the changed settings as `name: before → after`."""
 
     topic: str
     partitions: int
@@ -62,9 +71,9 @@ class Applied:
 def apply(
     bootstrap: str, partitions: int, *, replication: int = 1, catalogue: Mapping[str, Topic] = CATALOGUE
 ) -> tuple[Applied, ...]:
-    """Make what is missing, set what differs, and say what was done to each topic, in the catalogue's order.
+    """Create missing topics, change differing settings, and return the result for each topic in the catalogue's order.
 
-    Nothing at all is changed where PartitionsDiffer is raised. Also raises KafkaUnavailable and TopicRefused.
+    Raises PartitionsDiffer before any change is made. Raises KafkaUnavailable and TopicRefused too.
     """
     with _admin(bootstrap) as admin:
         found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
@@ -84,10 +93,10 @@ def apply(
 
 
 def broker_warnings(bootstrap: str) -> tuple[str, ...]:
-    """Return a line for each broker that lets transactions stay open for longer than wanted; raise KafkaUnavailable.
+    """Return a line for each broker whose limit for open transactions is too high; raise KafkaUnavailable.
 
-    A line names the broker, its value and the one wanted, in milliseconds, and the reason. A broker that does not say
-    its value is named too.
+    A line names the broker, its value and the wanted value, in milliseconds, and the reason. A broker that does not
+    report its value is named too.
     """
     with _admin(bootstrap) as admin:
         brokers = [str(node["broker_id"]) for node in admin.describe_cluster()["brokers"]]
@@ -113,7 +122,7 @@ def _action(created: bool, changed: bool) -> Action:
 
 @contextlib.contextmanager
 def _admin(bootstrap: str) -> Iterator[Any]:
-    # Asked first, because the client would go on trying until its time is up.
+    # Probed first: the client would try to connect until its timeout.
     if not answers(bootstrap):
         raise _unavailable(bootstrap)
     try:
@@ -147,7 +156,7 @@ def _create(admin: Any, missing: Iterable[Topic], partitions: int, replication: 
     answers = admin.create_topics(new, raise_errors=False)["topics"]
     for answer in answers:
         error = kafka.errors.for_code(answer["error_code"])
-        # Another process that applies at the same time may have made it first.
+        # Another process that applies at the same time may have created it first.
         if error not in (kafka.errors.NoError, kafka.errors.TopicAlreadyExistsError):
             raise TopicRefused(answer["name"], answer["error_message"] or error.__name__)
     admin.wait_for_topics(list(new))

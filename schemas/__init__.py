@@ -1,1 +1,1 @@
-"""The contract: models, Avro schemas, topic names, codec, partitioner and the policy's text and parameters."""
+"""The wire contract: models, Avro schemas, topic names, codec, partitioner, and the policy's text and parameters."""

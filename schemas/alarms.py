@@ -1,6 +1,7 @@
-"""The record of alarms: what its writers say, and how they name causes and facts.
+"""The record of alarms, and the names of its causes and facts.
 
-A writer says `cleared` without knowing whether the cause was raised; the alarms' lane ignores what changes nothing.
+A writer may send `cleared` without knowing whether the cause was raised: the alarms' lane ignores a record that changes
+nothing.
 """
 
 from enum import StrEnum
@@ -11,93 +12,93 @@ from pydantic import Field, StrictInt
 from schemas.fields import Identifier, Model, Offset, Time
 from schemas.vocabulary import Agency, AlarmKind, AlarmState
 
-#: A code or an id of ours; never free text.
+#: A code or an id that Confide makes; never free text.
 _Code = Annotated[str, Field(max_length=256)]
 
 
 class BreakerReason(StrEnum):
-    """Why an agency takes no reports: the fact `reason` of the alarm of its breaker."""
+    """Why an agency takes no reports: the fact `reason` of a breaker's alarm."""
 
-    #: Attempts in a row had no answer.
+    #: Several attempts in a row got no answer.
     NO_ANSWER = "no_answer"
     #: The agency answered 401 or 403: this deployment may not report to it.
     REFUSED_CREDENTIALS = "refused_credentials"
-    #: Attempts in a row failed, whatever the agency answered.
+    #: Several attempts in a row failed, with any answers.
     TAKES_NO_REPORTS = "takes_no_reports"
 
 
 class AlarmFact(StrEnum):
-    """Names of the facts of an alarm; none of them says anything of a person."""
+    """Names of an alarm's facts. No fact describes a person."""
 
     AGENCY = "agency"
     LANE = "lane"
-    #: Class of the error that a lane refuses with, or that work raised.
+    #: Class of the error because of which a lane refuses to work, or that a piece of work raised.
     ERROR = "error"
-    #: Kind of a file that is wrong.
+    #: Kind of the file that has a fault.
     FILE = "file"
-    #: How many records wait, and for how many seconds the oldest of them has.
+    #: Number of records that wait, and the age of the oldest in seconds.
     WAITING = "waiting"
     OLDEST_SECONDS = "oldest_seconds"
-    #: The process whose machine's clock was set, and by how many seconds the machine's clock differs.
+    #: The process on whose machine the clock was set, and the difference in seconds.
     APPLICATION = "application"
     SECONDS = "seconds"
-    #: `ahead` or `behind`: where the machine's clock is, seen from the process's.
+    #: `ahead` or `behind`: the machine's clock, compared with the process's.
     MACHINE_CLOCK = "machine_clock"
-    #: `ahead`: where the broker's stamps are, seen from the process's clock.
+    #: `ahead`: the broker's timestamps, compared with the process's clock.
     BROKER_CLOCK = "broker_clock"
     REVIEW_ID = "review_id"
     REASON = "reason"
     DEADLINE = "deadline"
-    #: Id on the duty rota of whoever is asked.
+    #: Id, on the duty rota, of the member of staff who is asked.
     ON_DUTY = "on_duty"
 
 
 class AlarmChanged(Model):
-    """The cause of an alarm came, grew or went. Nothing in it identifies a person."""
+    """The cause of an alarm appeared, grew or ended. No field identifies a person."""
 
-    #: Kind and place or id, as `review/ID`; the record's key too.
+    #: Kind and id, such as `review/ID` or `breaker/999`. It is the record's key too.
     cause: Identifier
     kind: AlarmKind
-    #: The lane that says so, where several may. The cause is over once each lane that raised it cleared it.
+    #: The lane that sends this, if several lanes may raise the cause. The cause ends when each of them has cleared it.
     source: _Code = ""
     state: AlarmState
-    #: How far the cause has grown, such as the escalation of a review; a higher step is a new alarm.
+    #: How far the cause has grown, for example the escalation step of a review. A higher step is a new alarm.
     step: Annotated[StrictInt, Field(ge=0)] = 0
     changed_at: Time
-    #: Codes, ids and numbers by `AlarmFact`, for whoever is called.
-    facts: dict[str, _Code | Offset] = {}  # noqa: RUF012 - pydantic gives each its own
+    #: Codes, ids and numbers by `AlarmFact`, for the person who is called.
+    facts: dict[str, _Code | Offset] = {}  # noqa: RUF012 - pydantic copies the default for each instance
 
 
 def review_cause(review_id: str) -> str:
-    """Return the cause of an urgent review."""
+    """Return the cause of the alarm for an urgent review."""
     return f"{AlarmKind.REVIEW}/{review_id}"
 
 
 def lane_cause(application: str, lane: str) -> str:
-    """Return the cause of a lane that refuses."""
+    """Return the cause of the alarm for a lane that refuses to work."""
     return f"{AlarmKind.LANE}/{application}/{lane}"
 
 
 def breaker_cause(agency: Agency) -> str:
-    """Return the cause of an agency that takes no reports."""
+    """Return the cause of the alarm for an agency that takes no reports."""
     return f"{AlarmKind.BREAKER}/{agency}"
 
 
 def clock_cause(application: str, machine: str) -> str:
-    """Return the cause of a machine's clock that was set while a process of `application` ran there."""
+    """Return the cause of the alarm for a machine whose clock was set while a process of `application` ran on it."""
     return f"{AlarmKind.CLOCK}/{application}/{machine}"
 
 
 def broker_clock_cause(application: str, machine: str) -> str:
-    """Return the cause of a broker's stamps that are ahead of the clock of a process of `application` on a machine."""
+    """Return the cause of the alarm for a broker whose timestamps are ahead of the clock of `application` there."""
     return f"{clock_cause(application, machine)}/broker"
 
 
 def undelivered_cause(agency: Agency) -> str:
-    """Return the cause of the reports to an agency that wait for a human."""
+    """Return the cause of the alarm for reports to an agency that wait for a human."""
     return f"{AlarmKind.UNDELIVERED}/{agency}"
 
 
 def failing_cause(application: str, lane: str) -> str:
-    """Return the cause of a lane that puts work aside."""
+    """Return the cause of the alarm for a lane that keeps putting work aside."""
     return f"{AlarmKind.FAILING}/{application}/{lane}"

@@ -1,4 +1,4 @@
-"""The Avro schemas of every record, read once: what is written now, and what was ever written."""
+"""The Avro schemas of every record, read once at import: the present version and every older version."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 MARKER = b"\xc3\x01"
 HEADER_BYTES = 10
 
-#: Every record that may be a value of a topic, a sealed section or a lane's entry, by the name of its model.
+#: Names of all records. Each is the value of a topic, of a sealed section or of a lane's entry, and has a model of
+#: this name.
 RECORDS = (
     "Disclosure",
     "Admitted",
@@ -41,7 +42,10 @@ RECORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """How a record is written: its parsed schema, its 10-byte header, and the paths of its unions of records."""
+    """Everything needed to write a record: its parsed schema, its 10-byte header, the paths of its unions of records.
+
+    `branches` maps the `kind` of a union's branch to the full name of its record.
+    """
 
     name: str
     header: bytes
@@ -52,7 +56,7 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How a header's record is read: the schema it was written with, and the present one if that is another."""
+    """Everything needed to read a record with one header: the writer's schema, and the present schema if it differs."""
 
     name: str
     written: Any
@@ -64,12 +68,12 @@ def _folder() -> Traversable:
 
 
 def sources() -> dict[str, dict[str, Any]]:
-    """Return the present schema of every record, as its file has it."""
+    """Return the present schema of every record, as parsed JSON of its file."""
     return {name: json.loads((_folder() / f"{name}.avsc").read_text("utf-8")) for name in RECORDS}
 
 
 def superseded() -> list[tuple[str, dict[str, Any]]]:
-    """Return the record's name and the schema of every version that is no longer written (`old/NAME-N.avsc`)."""
+    """Return the name and the schema of every version that is no longer written (`old/NAME-N.avsc`)."""
     found = sorted(
         (entry for entry in (_folder() / "old").iterdir() if entry.name.endswith(".avsc")), key=lambda entry: entry.name
     )
@@ -77,13 +81,13 @@ def superseded() -> list[tuple[str, dict[str, Any]]]:
 
 
 def header_of(schema: Mapping[str, Any]) -> bytes:
-    """Return the marker and the CRC-64-AVRO fingerprint, little endian, that start a value of this schema."""
-    # fastavro gives the fingerprint as the specification prints it: its hexadecimal digits are in wire order already.
+    """Return the 10 bytes that begin a value of this schema: marker and CRC-64-AVRO fingerprint, little endian."""
+    # fastavro returns the fingerprint as the specification prints it: the hexadecimal digits are in wire order already.
     return MARKER + bytes.fromhex(fingerprint(to_parsing_canonical_form(dict(schema)), "CRC-64-AVRO"))
 
 
 def _unions(schema: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], dict[str, str]]:
-    """Return the path of each list of a union of records, with the branch's full name by its `kind`."""
+    """Return the path of each list of a union of records, with the full name of each branch by its `kind`."""
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for field in schema["fields"]:
         kind = field["type"]

@@ -1,7 +1,7 @@
-"""The one codec of all topics: fastavro (see decision 0007), single-object encoding of the Avro specification.
+"""The codec of all topics: Avro's single-object encoding, by fastavro (see decision 0007).
 
-A value is `C3 01`, the CRC-64-AVRO fingerprint of its writer's schema in 8 bytes, little endian, and the body. The
-fingerprint finds the schema the bytes were written with, so what older programs wrote stays readable.
+A value is `C3 01`, then the CRC-64-AVRO fingerprint of the writer's schema (8 bytes, little endian), then the body. The
+reader finds the writer's schema by the fingerprint. So values of older programs stay readable.
 """
 
 import copy
@@ -18,15 +18,16 @@ from schemas.errors import Problem, Unreadable
 
 __all__ = ["Unreadable", "canonical", "decode", "encode"]
 
-#: What a reader can meet in bytes that its schema does not fit; wider than what fuzzing fastavro found (`ValueError`,
-#: `IndexError`, `OverflowError`), because anything that is let out ends the process that reads, and its successor.
+#: Errors that fastavro may raise at bytes that do not fit the schema. The list is wider than the errors that fuzzing
+#: found (`ValueError`, `IndexError`, `OverflowError`): an error that is not caught ends the process that reads the
+#: record, and then each of its successors.
 _UNFIT = (SchemaResolutionError, ValueError, LookupError, ArithmeticError, TypeError, struct.error)
 
 
 def encode(name: str, fields: Mapping[str, Any]) -> bytes:
-    """Return the record `name` (a `model_dump()` or the like) as a single-object encoded value.
+    """Return the fields of the record `name` (for example from `model_dump()`) as a single-object encoded value.
 
-    Raises `ValueError` if the fields do not fit the schema or one of them is not in it; nothing of them is quoted.
+    Raises `ValueError` if the fields do not fit the schema or a field is not in it. The error quotes no value.
     """
     stream = BytesIO()
     stream.write(WRITERS[name].header)
@@ -35,7 +36,7 @@ def encode(name: str, fields: Mapping[str, Any]) -> bytes:
 
 
 def canonical(name: str, fields: Mapping[str, Any]) -> bytes:
-    """Return the body alone, the same for the same fields under the present schema: what is signed."""
+    """Return the body without its header, for signatures. Equal fields give equal bytes under the present schema."""
     stream = BytesIO()
     _write(stream, name, fields)
     return stream.getvalue()
@@ -48,12 +49,12 @@ def _write(stream: BytesIO, name: str, fields: Mapping[str, Any]) -> None:
             fields = _name_branches(fields, path, writer.branches)
         schemaless_writer(stream, writer.schema, fields, strict_allow_default=True)
     except (ValueError, LookupError, ArithmeticError, TypeError, AttributeError):
-        # `from None`: fastavro's message quotes the value it could not write.
+        # `from None`: fastavro's message quotes the value that it could not write.
         raise ValueError(f"the fields do not fit the schema {name}") from None
 
 
 def _name_branches(fields: Mapping[str, Any], path: tuple[str, ...], branches: Mapping[str, str]) -> dict[str, Any]:
-    # fastavro would validate each concern against the records of all nine kinds; a named branch is taken at once.
+    # With a named branch fastavro writes it directly. Without, it validates each concern against all nine kinds.
     head, *rest = path
     if rest:
         return {**fields, head: _name_branches(fields[head], tuple(rest), branches)}
@@ -61,9 +62,10 @@ def _name_branches(fields: Mapping[str, Any], path: tuple[str, ...], branches: M
 
 
 def decode(data: bytes, *names: str) -> tuple[str, dict[str, Any]]:
-    """Return the name and fields of a single-object encoded value, in the present version of its schema.
+    """Return the name and the fields of a single-object encoded value, in the present version of its schema.
 
-    `names` are the records expected; `Unreadable` names what is wrong with anything else, and quotes nothing of it.
+    `names` are the records that the caller expects. Raises `Unreadable` for any other bytes; the error names the fault
+    and quotes no byte.
     """
     if not data:
         raise _unreadable("is empty")
@@ -83,13 +85,13 @@ def decode(data: bytes, *names: str) -> tuple[str, dict[str, Any]]:
     except EOFError:
         raise _unreadable("is cut off") from None
     except IndexError:
-        # Either an index that its enum or union does not have, or an end in the middle of a number.
+        # The bytes end inside a number, or contain an index that the enum or union does not have.
         raise _unreadable("is cut off" if stream.tell() == len(data) else "cannot be read") from None
     except _UNFIT:
         raise _unreadable("cannot be read") from None
     if stream.tell() != len(data):
         raise _unreadable("has bytes left over")
-    # What an older writer lacked comes from the schema itself, which nobody may change.
+    # Fields that an older writer lacked get the default objects of the schema: copied, so that no caller changes them.
     return reader.name, fields if reader.wanted is None else copy.deepcopy(fields)
 
 

@@ -1,11 +1,12 @@
 """Unpacks compressed record batches into bounded memory.
 
-Kafka's producers may compress a batch as they like, and neither broker nor client states how large it is unpacked: with
-zstd, 1 MiB on the wire can be 32 GiB. aiokafka and kafka-python unpack without a bound; their readers of ours unpack
-here instead (`streams.runtime.fetcher_patch`, `services.sdk.reading`). See decision 0019.
+A Kafka producer may compress a batch with any codec, and no field of the batch gives its unpacked size: with zstd,
+1 MiB on the wire can become 32 GiB. aiokafka and kafka-python unpack without a limit and could take all memory. So
+Confide's readers on both clients (`streams.runtime.fetcher_patch`, `services.committed_reader`) unpack here. See
+decision 0019.
 
-Format: https://kafka.apache.org/documentation/#recordbatch. Kafka 4 accepts no older one, so all are
-read as of format 2, whose checksum tells.
+Format: https://kafka.apache.org/documentation/#recordbatch. Kafka 4 accepts no older format, so every batch is read as
+format 2; its checksum shows damage.
 """
 
 import hashlib
@@ -16,18 +17,19 @@ from typing import Any
 
 import cramjam
 
-#: Bytes that the records of one batch may unpack to. Our topics take batches of 4 MiB + 64 KiB at most, and the
-#: services' own store nothing compressed; so this counts only for topics with other settings. There, 1 MiB of text
-#: unpacks to about 10 MiB at the most: 16 MiB refuses no honest sender, and a lane's queue can pay for it.
+#: Most bytes that the records of one batch may unpack to. The topics of the catalogue take batches of at most
+#: 4 MiB + 64 KiB, and the services' topics store nothing compressed: so the limit matters only for topics with other
+#: settings. 1 MiB of compressed text unpacks to at most about 10 MiB, so 16 MiB refuses no honest sender, and a lane's
+#: queue has room for it.
 MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 
-#: Records of one compressed batch: about as many as an uncompressed batch of 1 MiB can hold (7 bytes each).
+#: Most records of one compressed batch: about as many as fit into an uncompressed batch of 1 MiB (7 bytes each).
 MAX_UNPACKED_RECORDS = 128 * 1024
 
-#: Bytes that are kept of a batch that cannot be unpacked.
+#: Bytes that are kept of a batch that cannot be read.
 FIRST_PART_BYTES = 64 * 1024
 
-#: Bytes of a record's Python objects beside its key and value (measured: 360).
+#: Bytes of a record's Python objects, without its key and value (measured: 360).
 _RECORD_BYTES = 400
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
@@ -47,31 +49,31 @@ _MAX_TIMESTAMP = 1 << 42
 
 
 class UnreadableBatch(bytes):
-    """The value handed on for a batch that cannot be read: the first part of its bytes, as they were fetched.
+    """The value that replaces a batch that cannot be read: the first part of the batch's bytes, as fetched.
 
-    Begins with the batch's offset, so it is never taken for a value of ours (those begin with C3 01).
+    It begins with the batch's offset, so no reader takes it for a value of Confide (those begin with C3 01).
     """
 
     #: Bytes of the whole batch on the wire.
     length: int
     #: Hexadecimal SHA-256 of the whole batch.
     sha256: str
-    #: Offset behind the batch.
+    #: Offset of the first record after the batch.
     next_offset: int
-    #: Its bytes are not those that were written.
+    #: The bytes changed after they were written.
     is_corrupt: bool
 
 
 class CannotRead(Exception):
-    """A batch cannot be read: in the place of its records its reader hands on one, `value`, and goes on behind it."""
+    """A batch that cannot be read. Its reader returns one record with `value` instead, and continues after it."""
 
     is_corrupt: bool
 
     def __init__(self, batch: _Bytes, *ends: int) -> None:
-        """`ends` are offsets behind the batch; each may be wrong."""
+        """`ends` are guesses of the offset after the batch; each may be wrong."""
         self._ends = ends
         self.base_offset, timestamp = _header(batch)[0], _header(batch)[8]
-        #: Milliseconds since 1970, UTC: of the batch's last record; 0 where it says none that can be.
+        #: Timestamp of the batch's last record, in milliseconds since 1970, UTC; 0 if the header has no possible one.
         self.timestamp: int = timestamp if 0 <= timestamp < _MAX_TIMESTAMP else 0
         super().__init__(f"the batch at offset {self.base_offset} cannot be read")
         self.value = UnreadableBatch(bytes(memoryview(batch)[:FIRST_PART_BYTES]))
@@ -80,14 +82,14 @@ class CannotRead(Exception):
         self.value.is_corrupt = self.is_corrupt
 
     def place(self, position: int) -> tuple[int, int]:
-        """Return the offset of the record in its place for a reader at `position`, and where that reads on."""
+        """Return the offset of the replacing record for a reader at `position`, and the offset to continue at."""
         offset = max(self.base_offset, position)
         self.value.next_offset = min((end for end in self._ends if end > offset), default=offset + 1)
         return offset, self.value.next_offset
 
 
 class CannotUnpack(CannotRead):
-    """A batch exceeds MAX_UNPACKED_BYTES or MAX_UNPACKED_RECORDS, or its compression is broken or unknown."""
+    """A batch that exceeds MAX_UNPACKED_BYTES or MAX_UNPACKED_RECORDS, or whose compression is broken or unknown."""
 
     is_corrupt = False
 
@@ -97,10 +99,10 @@ class CannotUnpack(CannotRead):
 
 
 class Corrupt(CannotRead):
-    """The checksum of a batch does not fit, or its records cannot be parsed: bytes rotted, in its header maybe.
+    """A batch whose checksum does not match, or whose records cannot be parsed: bytes changed, maybe in its header.
 
-    `behind` is the offset of the batch behind it in the fetch. Where there is none, the two numbers in the header are
-    tried, the smaller one first: a number too small costs another fetch, one too large would pass good records over.
+    `behind` is the offset of the next batch in the fetch. Without one, the two counts in the header are tried, the
+    smaller first: too small a count costs another fetch, too large a count would skip good records.
     """
 
     is_corrupt = True
@@ -115,9 +117,9 @@ class Corrupt(CannotRead):
 
 
 class Allowance:
-    """Bytes that the compressed batches of one fetch may take together; a fetch ends early once it is used up.
+    """Memory that the compressed batches of one fetch may use together; the fetch ends early when it is used up.
 
-    Without it, a fetch of 1 MiB could hold 500 batches that each unpack to the bound.
+    Without it, a fetch of 1 MiB could contain 500 batches that each unpack to the limit.
     """
 
     def __init__(self) -> None:
@@ -125,11 +127,11 @@ class Allowance:
 
     @property
     def is_used_up(self) -> bool:
-        """Return whether the rest of the fetch is to be left for the next one."""
+        """Return whether the rest of this fetch must wait for the next fetch."""
         return self._left <= 0
 
     def unpack(self, batch: _Bytes) -> bytes:
-        """Return the records of a compressed batch, unpacked; raise `CannotUnpack`, which is to end the fetch too."""
+        """Return the unpacked records of a compressed batch. `CannotUnpack` must end the fetch too."""
         records = unpack(batch)
         self._left -= len(records) + _HEADER.unpack_from(batch)[12] * _RECORD_BYTES
         return records
@@ -145,23 +147,23 @@ def is_compressed(batch: _Bytes) -> bool:
 
 
 def unpack(batch: _Bytes) -> bytes:
-    """Return the records of a compressed batch of format 2, unpacked; raise `CannotUnpack`."""
+    """Return the unpacked records of a compressed batch of format 2; raise `CannotUnpack` if they exceed the limits."""
     decoder = _DECODERS.get(batch[_ATTRIBUTES_AT + 1] & _CODEC_MASK)
     count = _HEADER.unpack_from(batch)[12]
     if decoder is None or not 0 <= count <= MAX_UNPACKED_RECORDS:
         raise CannotUnpack(batch)
-    # Anonymous pages: untouched ones take no memory, and all go back to the system at once.
+    # Anonymous pages: untouched pages take no memory, and the system gets all of them back at once.
     with mmap.mmap(-1, MAX_UNPACKED_BYTES) as room:
         try:
             length = decoder(bytes(memoryview(batch)[_HEADER.size :]), room)
         except (cramjam.DecompressionError, ValueError, struct.error):
-            # cramjam has one class for "does not fit" and "is broken". Both end the same.
+            # cramjam has one class for "does not fit" and "is broken"; both are handled alike.
             raise CannotUnpack(batch) from None
         return room[:length]
 
 
 def uncompressed(batch: _Bytes, records: bytes) -> bytes:
-    """Return the batch with `records` in the place of its compressed ones; its checksum no longer fits."""
+    """Return the batch with `records` instead of its compressed records; its checksum no longer matches."""
     made = bytearray(bytes(memoryview(batch)[: _HEADER.size]) + records)
     made[_ATTRIBUTES_AT + 1] &= ~_CODEC_MASK & 0xFF
     struct.pack_into(">i", made, _LENGTH_AT, len(made) - _LENGTH_INCLUDED)
@@ -169,7 +171,7 @@ def uncompressed(batch: _Bytes, records: bytes) -> bytes:
 
 
 def _snappy(packed: bytes, room: mmap.mmap) -> int:
-    """Unpack raw snappy, or the blocks of xerial's, which Java's and Python's clients write; return the length."""
+    """Unpack raw snappy, or xerial's blocks, which Java's and Python's clients write; return the unpacked length."""
     if not packed.startswith(_XERIAL_MAGIC):
         return cramjam.snappy.decompress_raw_into(packed, room)
     at, length = _XERIAL_HEADER_BYTES, 0
@@ -185,7 +187,7 @@ def _snappy(packed: bytes, room: mmap.mmap) -> int:
     return length
 
 
-#: By the number in a batch's attributes. Each writes into the room and raises where that is too small.
+#: Decoders by the codec's number in a batch's attributes. Each writes into the given memory, and raises if it is small.
 _DECODERS: dict[int, Callable[[bytes, Any], int]] = {
     1: cramjam.gzip.decompress_into,
     2: _snappy,

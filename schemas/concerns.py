@@ -1,5 +1,7 @@
-"""What a disclosure may be about: one model for each kind of concern, with the facts that the policy asks of it."""
+"""The concerns of a disclosure: one model for each kind, with the facts that the policy asks about it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -83,18 +85,21 @@ class CaringResponsibilities(_Concern):
     impact_on_cared_for: TriState = None
 
 
-#: The kinds of concern, each a row of the contract's table.
-CONCERNS: tuple[type[Model], ...] = (
-    Suicide,
-    SelfHarm,
-    Medication,
-    Abuse,
-    SexualAbuse,
-    HarmToOthers,
-    Homelessness,
-    Pregnancy,
-    CaringResponsibilities,
+#: The model of each kind of concern, in the order of the contract's table.
+CONCERN_MODELS: Mapping[ConcernKind, type[Model]] = MappingProxyType(
+    {
+        ConcernKind.SUICIDE: Suicide,
+        ConcernKind.SELF_HARM: SelfHarm,
+        ConcernKind.MEDICATION: Medication,
+        ConcernKind.ABUSE: Abuse,
+        ConcernKind.SEXUAL_ABUSE: SexualAbuse,
+        ConcernKind.HARM_TO_OTHERS: HarmToOthers,
+        ConcernKind.HOMELESSNESS: Homelessness,
+        ConcernKind.PREGNANCY: Pregnancy,
+        ConcernKind.CARING_RESPONSIBILITIES: CaringResponsibilities,
+    }
 )
+CONCERNS: tuple[type[Model], ...] = tuple(CONCERN_MODELS.values())
 Concern = Annotated[
     Suicide
     | SelfHarm
@@ -111,7 +116,7 @@ Concerns = Annotated[tuple[Concern, ...], Field(min_length=1, max_length=50)]
 
 
 def may_be_immediate(concern: Concern) -> bool:
-    """Return whether any immediate-risk fact of the concern is not ruled out."""
+    """Return whether any immediate-risk fact of the concern is not ruled out (true or unknown)."""
     if concern.immediate_danger is not ImmediateDanger.NONE:
         return True
     match concern:

@@ -1,4 +1,4 @@
-"""The disclosure of the contract, whole as the services send it and readable as it is after ADMIT."""
+"""The disclosure of the contract: the whole one, as a service sends it, and its readable half behind ADMIT."""
 
 import json
 from typing import Annotated, Any
@@ -19,19 +19,19 @@ from schemas.vocabulary import (
     Service,
 )
 
-#: Values larger than this are refused on the services' topics (contract, *Topics*), in bytes.
+#: Largest value on the services' topics, in bytes (contract, *Topics*); a larger one is rejected.
 MAX_DISCLOSURE_BYTES = 256 * 1024
 
 
 class Channel(Model):
-    """Where the disclosure was made; the reference leads back to the conversation."""
+    """The channel of the disclosure; `reference` leads back to the conversation."""
 
     kind: ChannelKind
     reference: ShortText | None = None
 
 
 class Assessment(Model):
-    """Who assessed the disclosure, when, and who confirmed it (CASE-1)."""
+    """When the disclosure was assessed, by which role, and which role confirmed it (CASE-1)."""
 
     assessed_at: Time
     assessor: Role
@@ -39,7 +39,7 @@ class Assessment(Model):
 
 
 class AdultAtRisk(Model):
-    """The three facts of AR-1, judged anew each time."""
+    """The three facts of AR-1; each disclosure is assessed anew."""
 
     care_or_support_needs: TriState = None
     at_risk_of_harm: TriState = None
@@ -47,7 +47,7 @@ class AdultAtRisk(Model):
 
 
 class Location(Model):
-    """Where the person is, as far as it is known; degrees in WGS 84."""
+    """Location of the person, as far as it is known; degrees in WGS 84."""
 
     text: ShortText | None = None
     postcode: Annotated[str, Field(max_length=16)] | None = None
@@ -56,7 +56,7 @@ class Location(Model):
 
 
 class Professional(Model):
-    """Somebody involved in the person's care (WHO-2)."""
+    """A professional who is involved in the person's care (WHO-2)."""
 
     role: ProfessionalRole
     name: ShortText | None = None
@@ -68,7 +68,7 @@ Age = Annotated[StrictInt, Field(ge=0, le=130)]
 
 
 class Subject(Model):
-    """Whom the disclosure is about."""
+    """The person whom the disclosure is about."""
 
     account: Identifier | None = None
     phone: Phone | None = None
@@ -88,7 +88,7 @@ class Subject(Model):
 
 
 class Safety(Model):
-    """What is known of "I'm safe"; an absent flag is false."""
+    """Flags about the person's statement "I'm safe"; an absent flag is false."""
 
     says_safe: StrictBool = False
     contradicted: StrictBool = False
@@ -96,7 +96,7 @@ class Safety(Model):
 
 
 class Contact(Model):
-    """How the person can be told (TELL-1); `safe_to_contact` is about the channels listed here."""
+    """The channels on which the person can be notified (TELL-1); `safe_to_contact` covers the listed channels."""
 
     channels: Annotated[tuple[ContactChannel, ...], Field(max_length=20)] = ()
     preferred: ContactChannel | None = None
@@ -104,7 +104,7 @@ class Contact(Model):
 
 
 class Involvement(Model):
-    """Whether the person was part of the decision (TELL-2)."""
+    """The person's part in the decision (TELL-2)."""
 
     told: TriState = None
     view: InvolvementView | None = None
@@ -112,7 +112,7 @@ class Involvement(Model):
 
 
 class Disclosure(Model):
-    """What a service says of a conversation, as `contract.md` gives it."""
+    """A service's record of one conversation, with the fields of the contract."""
 
     disclosure_id: DisclosureId
     service: Service
@@ -142,7 +142,7 @@ _MODELS: tuple[type[Model], ...] = (
 
 
 class ReadableSubject(Model):
-    """What the policy needs to know of the person; nothing that identifies."""
+    """The facts about the person that the policy needs; none identifies the person."""
 
     date_of_birth: Date | None = None
     age: Age | None = None
@@ -152,7 +152,7 @@ class ReadableSubject(Model):
 
 
 class ReadableDisclosure(Model):
-    """The half of a disclosure that stays readable behind ADMIT: the facts that the policy needs."""
+    """The readable half of a disclosure behind ADMIT: the facts that the policy needs."""
 
     disclosure_id: Identifier
     service: Service
@@ -178,20 +178,20 @@ _MAY_BE_LEFT_OUT = frozenset(
 
 
 def parse_json(raw: bytes | str) -> Disclosure:
-    """Return the disclosure that a JSON line holds; raise `Invalid`, naming each field and never a refused value."""
+    """Return the disclosure of a JSON line; raise `Invalid`, which names each wrong field and quotes no value."""
     try:
         disclosure = Disclosure.model_validate_json(raw)
     except ValidationError as error:
         if any(found["type"] == "json_invalid" for found in error.errors(include_input=False, include_url=False)):
             raise Invalid.from_validation(error) from None
-        # Some writers give null for what they leave out; what is wrong besides is found again.
+        # Some writers send null for an absent field: the fields are read again without such nulls.
         return validate(json.loads(raw, object_pairs_hook=_given))
     json.loads(raw, object_pairs_hook=_given)
     return disclosure
 
 
 def validate(fields: dict[str, Any]) -> Disclosure:
-    """Return the disclosure that decoded fields make; raise `Invalid`, naming each field and never a refused value."""
+    """Return the disclosure of decoded fields; raise `Invalid`, which names each wrong field and quotes no value."""
     try:
         return Disclosure.model_validate(fields)
     except ValidationError as error:
@@ -201,21 +201,21 @@ def validate(fields: dict[str, Any]) -> Disclosure:
 def disclosure_key(disclosure_id: str) -> bytes:
     """Return the key of a disclosure's record on its service's topic: the id in lower case (RFC 9562).
 
-    One id always has one key, so it always meets one lane of ADMIT, which knows what came before under it.
+    One id always has one key, so all records of the id reach one lane of ADMIT, which knows the earlier ones.
     """
     return disclosure_id.lower().encode()
 
 
 def is_urgent(disclosure: Disclosure | ReadableDisclosure) -> bool:
-    """Return whether any immediate-risk fact is not ruled out: what may be an emergency goes the urgent way.
+    """Return whether any immediate-risk fact is not ruled out: the disclosure then takes the urgent topics.
 
-    Wider than the policy on purpose: a routine record waits, so only facts that were denied make a record routine.
+    Wider than the policy on purpose: a routine record may wait, so a record is routine only if the facts were denied.
     """
     return any(may_be_immediate(concern) for concern in disclosure.concerns)
 
 
 def _given(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # A JSON reader keeps the last of two equal names without a word, and the first may have been the risk.
+    # Python's JSON reader silently keeps the last of two equal names, and the first may have been the risk.
     names = [name for name, _ in pairs]
     if len(names) != len(set(names)):
         twice = next(name for name in names if names.count(name) > 1)

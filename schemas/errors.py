@@ -1,13 +1,13 @@
 """The errors that every package shares.
 
     ValueError
-    └── Invalid            a record that cannot be understood; it names each field and the reason, never the value
+    └── Invalid            a record with wrong fields; the error names each field and the reason, never the value
         └── Unreadable     bytes that are not a record of an expected schema
     Exception
     └── KafkaUnavailable   Kafka did not answer in time
 
-An `Invalid` record is not retried: it goes whole to its `.rejected` topic. After `KafkaUnavailable` the same call may
-be made again.
+An `Invalid` record is not retried: the whole record goes to its `.rejected` topic. After `KafkaUnavailable` the same
+call may be made again.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
-#: What is said of a fault that pydantic names, without the value that it quotes.
+#: The reason for each of pydantic's error types. pydantic's own messages quote the value.
 _REASONS = {
     "missing": "is required",
     "extra_forbidden": "is not a field of this record",
@@ -55,16 +55,17 @@ _REASONS = {
     "string_unicode": "is not UTF-8 text",
 }
 
-#: How like a name of the contract an unknown one must be to be shown; another might be a person's own word or number.
+#: Least similarity (0 to 1) of an unknown field name to a name of the contract, so that an error shows it: any other
+#: name may be a person's word or number.
 _LIKENESS = 0.7
 
-#: A tagged union puts its tag into the location; the contract's paths have none.
+#: The field at fault in errors about the tag of a union: pydantic's location does not name it.
 _TAG_ERRORS = {"union_tag_invalid": "kind", "union_tag_not_found": "kind"}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault: the field's path in the contract's names (`concerns[0].kind`) and the reason, without the value."""
+    """One fault: the field's path in the contract's names (`concerns[0].kind`), and the reason without the value."""
 
     field: str
     reason: str
@@ -75,11 +76,11 @@ class Problem:
 
 
 class KafkaUnavailable(Exception):
-    """Kafka did not answer in time. Whether it has the record is unknown; the same record may be sent again."""
+    """Kafka did not answer in time. It may have the record or not; the same record may be sent again."""
 
 
 class Invalid(ValueError):
-    """A record that cannot be understood, with each of its problems."""
+    """A record with wrong fields, and each of its problems."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -94,10 +95,10 @@ class Invalid(ValueError):
     def from_validation(
         cls, error: ValidationError, tags: frozenset[str] = frozenset(), names: frozenset[str] = frozenset()
     ) -> "Invalid":
-        """Return pydantic's findings in the contract's paths, without the values that pydantic quotes.
+        """Return pydantic's errors with the contract's paths, without the values that pydantic quotes.
 
-        `tags` are the discriminator values that a location may contain and a path must not; `names` are the fields of
-        the contract: an unknown field is named only where it looks like one of them misspelt.
+        `tags` are the discriminator values that pydantic puts into a location; a path of the contract has none.
+        `names` are the field names of the contract: an unknown field is shown only if it is similar to one of them.
         """
         problems: list[Problem] = []
         for found in error.errors(include_url=False, include_context=True, include_input=False):
@@ -112,7 +113,7 @@ class Invalid(ValueError):
             if kind == "extra_forbidden" and not get_close_matches(str(location[-1]), names, 1, _LIKENESS):
                 location[-1] = "(a name that is not shown)"
             problems.append(Problem(_path(location) or "line", _REASONS.get(kind, "is not valid")))
-        # pydantic also calls a list too short whose entries were refused; that is no fault of its own.
+        # pydantic also calls a list too short if its entries were refused; that is no separate fault.
         return cls(
             problem
             for problem in problems

@@ -1,22 +1,23 @@
-"""Names of record headers that are no text: made readable where they lie in a fetched batch.
+"""Makes header names that are not UTF-8 readable, in place, in a fetched batch.
 
-Kafka's protocol says that a header's name is UTF-8, and no broker checks it: Java's clients put U+FFFD for what is not,
-and Python's raise in the fetch, at the same record for ever, so that one record stops its partition for good.
+Kafka's protocol demands UTF-8 for the name of a header, and no broker checks it. Java's clients replace wrong bytes
+by U+FFFD. Python's clients raise in the fetch, each time at the same record: one such record stops its partition for
+ever.
 """
 
-#: Every byte beyond ASCII as a question mark.
+#: Maps every byte beyond ASCII to a question mark.
 _LEGIBLE = bytes(byte if byte < 0x80 else ord("?") for byte in range(256))
 
 
 def make_names_readable(batch: bytearray, start: int) -> None:
-    """Put `?` for each byte beyond ASCII in those header names that are not UTF-8, of the record at `start` bytes.
+    """Replace each byte beyond ASCII by `?` in the header names that are not UTF-8, of the record at byte `start`.
 
-    `batch` holds records of format 2, decompressed. Key, value, header values and readable names stay as they are.
-    A record that breaks off raises IndexError, one with a number beyond 64 bits ValueError.
+    `batch` has unpacked records of format 2. Key, value, header values and readable names do not change. Raises
+    IndexError for a record that is cut off, ValueError for a number of more than 64 bits.
     """
-    # One byte for one keeps every length right, unlike U+FFFD, which takes three; and unlike a lone surrogate it can
-    # be written again, to a rejected topic. A name is not dropped with its value: what was sent stays countable, and
-    # no name that is looked up has a question mark, so nothing passes for one.
+    # `?` is one byte, so every length stays right; U+FFFD has three bytes. A lone surrogate could not be written again
+    # to a rejected topic. The header is not dropped, so that the number of headers stays as sent. No name that Confide
+    # looks up has a question mark, so a changed name never matches one.
     at = _varint(batch, start)[1]
     for _ in ("attributes", "timestamp", "offset"):
         at = _varint(batch, at)[1]
@@ -40,13 +41,13 @@ def _is_text(name: bytearray) -> bool:
 
 
 def _behind(batch: bytearray, at: int) -> int:
-    """Return where the bytes end that begin at `at` with their length; -1 stands for null."""
+    """Return the position after the bytes whose length is at `at`; the length -1 means null."""
     length, at = _varint(batch, at)
     return at + max(length, 0)
 
 
 def _varint(batch: bytearray, at: int) -> tuple[int, int]:
-    """Return the zigzag number at `at` and where it ends."""
+    """Return the zigzag number at `at` and the position after it."""
     raw = shift = 0
     while (byte := batch[at]) & 0x80:
         raw |= (byte & 0x7F) << shift

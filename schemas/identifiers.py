@@ -1,4 +1,4 @@
-"""One type for each kind of identifier, so that no two are mistaken for each other."""
+"""One type for each kind of identifier, so that mypy finds an id that is used as an id of another kind."""
 
 from typing import NewType
 

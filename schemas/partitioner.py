@@ -1,4 +1,4 @@
-"""The one partitioner of all producers: murmur2 as Kafka's Java clients have it."""
+"""The partitioner of all producers: murmur2, as in Kafka's Java clients."""
 
 from functools import lru_cache
 from struct import Struct
@@ -10,7 +10,7 @@ _WORDS = [Struct(f"<{count}I") for count in range(65)]
 
 
 def murmur2(data: bytes) -> int:
-    """Return the 32-bit murmur2 of the data with Kafka's seed, unsigned."""
+    """Return the murmur2 hash of the data with Kafka's seed: 32 bits, unsigned."""
     length = len(data)
     whole = length >> 2
     words = _WORDS[whole] if whole < len(_WORDS) else Struct(f"<{whole}I")
@@ -26,5 +26,5 @@ def murmur2(data: bytes) -> int:
 
 @lru_cache(maxsize=65_536)
 def partition_for(key: bytes, partitions: int) -> int:
-    """Return the partition of a key among that many, as Kafka's Java default gives it."""
+    """Return the partition of a key on a topic with `partitions` partitions, as Kafka's default partitioner in Java."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -1,7 +1,7 @@
-"""What our readers on aiokafka and on kafka-python have a batch do that its class there does not.
+"""A mixin for the batch classes of aiokafka and kafka-python, which makes every batch readable or replaces it.
 
-Both clients have a class for batches of format 2 in Python, with the same parts: their names begin with `_` and may
-change with each release, which the tests of the two readers notice.
+Both clients have a Python class for batches of format 2, with the same private methods. Their names begin with `_` and
+may change in any release; the tests of both readers fail then.
 """
 
 from typing import Any
@@ -11,23 +11,23 @@ from schemas.header_names import make_names_readable
 
 
 class ReadableBatch:
-    """Before a client's class: unpacks within bounds, makes header names readable, says where bytes have rotted."""
+    """Mixin before a client's batch class: unpacks within limits, makes header names readable, raises for damage."""
 
     _buffer: bytearray
     _pos: int
     _decompressed: bool
 
     def __init__(self, stored: memoryview, allowance: Allowance, behind: int | None) -> None:
-        """`behind` is the offset of the batch behind it in the fetch, None: of none."""
+        """`behind` is the offset of the next batch in the fetch; None if this is the last."""
         clients: Any = super()
-        # What is too short for a batch becomes one whose checksum does not fit.
+        # Bytes too short for a batch are padded to one; its checksum does not match.
         clients.__init__(stored if len(stored) >= HEADER_BYTES else bytes(stored).ljust(HEADER_BYTES, b"\0"))
         self._stored = stored
         self._allowance = allowance
         self._behind = behind
 
     def validate_crc(self) -> bool:
-        """Return True; raise `Corrupt` where the checksum does not fit."""
+        """Return True; raise `Corrupt` if the checksum does not match."""
         clients: Any = super()
         if not clients.validate_crc():
             raise self._corrupt()
@@ -40,7 +40,7 @@ class ReadableBatch:
         except (StopIteration, CannotRead):
             raise
         except Exception as error:
-            # The checksum fits, and what it is of is no batch.
+            # The checksum matches, but the bytes are no batch.
             raise self._corrupt() from error
 
     def _corrupt(self) -> Corrupt:
@@ -56,6 +56,6 @@ class ReadableBatch:
         try:
             return clients._read_msg()  # noqa: SLF001 - the client's own part
         except UnicodeDecodeError:
-            # The position moves with a record that was read; it is still at the beginning of this one.
+            # The client moves its position only after a whole record, so it is still at the start of this one.
             make_names_readable(self._buffer, self._pos)
             return clients._read_msg()  # noqa: SLF001

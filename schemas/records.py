@@ -1,4 +1,4 @@
-"""The records behind ADMIT: what each topic of the contract carries, besides the disclosure itself."""
+"""The records of the topics behind ADMIT, besides the disclosure itself."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -26,18 +26,17 @@ from schemas.vocabulary import (
     WithheldBecause,
 )
 
-#: Facts of a clause as they settled it: yes, no, unknown, or a value of a closed set.
+#: The facts that settled a clause, by name: yes, no, unknown, or a value of a closed set.
 Facts = dict[str, StrictBool | str | None]
 
-
-#: How often a report may be sent, the first time included: more would be a defect of whoever counts.
+#: Most times that a report may be sent, the first time included. A higher number is a defect of the program.
 MOST_SENDINGS = 1_000
-#: Which sending of a report something is about, from 1.
+#: Number of the sending of a report, from 1: staff may have a report sent again.
 Generation = Annotated[StrictInt, Field(ge=1, le=MOST_SENDINGS)]
 
 
 class SealedSection(Model):
-    """What identifies a person, as AES-256-GCM ciphertext; `disclosure_id` and `key_id` are its associated data."""
+    """The identifying fields, as AES-256-GCM ciphertext; `disclosure_id` and `key_id` are its associated data."""
 
     key_id: Identifier
     nonce: bytes
@@ -45,7 +44,7 @@ class SealedSection(Model):
 
 
 class SealedDetails(Model):
-    """What a sealed section holds when opened: identifiers, places, names, the reference and the free text."""
+    """The content of a sealed section: identifiers, places, names, the reference and the free text."""
 
     account: str | None = None
     phone: str | None = None
@@ -58,15 +57,15 @@ class SealedDetails(Model):
 
 
 class SealedComment(Model):
-    """What staff say beside a review's outcome, and whom they spoke to: free text, sealed."""
+    """The comment of staff on a review's outcome, and the person at the agency they spoke to: free text, sealed."""
 
     comment: Annotated[str, Field(max_length=4_000)] | None = None
-    #: Who at the agency was told by phone.
+    #: The person at the agency who took the report by phone.
     who: Annotated[str, Field(max_length=200)] | None = None
 
 
 class Admitted(Model):
-    """A disclosure behind ADMIT: readable facts, tokens and a sealed section; `person` is null until IDENTITY says."""
+    """A disclosure behind ADMIT: readable facts, tokens, sealed section; `person` is null until IDENTITY assigns it."""
 
     person: str | None
     disclosure: ReadableDisclosure
@@ -74,32 +73,32 @@ class Admitted(Model):
     tokens: tuple[str, ...]
     urgent: StrictBool
     section: SealedSection
-    #: The data key of the section, wrapped; only on its way to IDENTITY, which publishes it once the person is known.
+    #: The wrapped data key of the section. Only records for IDENTITY have it: IDENTITY publishes it with the person.
     wrapped_key: bytes | None = None
-    #: The check value of the master key that wrapped it; null where nothing is wrapped or an older writer left it out.
+    #: The check value of the master key that wrapped it; null without a wrapped key, and from an older writer.
     master_check: bytes | None = None
     admitted_at: Time
 
 
 class KeyRecord(Model):
-    """A data key wrapped by the master key; a tombstone under its `key_id` erases what it sealed."""
+    """A data key, wrapped by the master key. A tombstone for its `key_id` erases the data that it sealed."""
 
     key_id: Identifier
     person: str
     wrapped_key: bytes
-    #: The check value of the master key that wrapped it; null where an older writer left it out.
+    #: The check value of the master key that wrapped it; null from an older writer.
     master_check: bytes | None = None
 
 
 class TokenOwner(Model):
-    """Which person a token belongs to."""
+    """The person that a token belongs to."""
 
     token: str
     person: str
 
 
 class Edge(Model):
-    """Two tokens that one disclosure brought together."""
+    """A link between two tokens that one disclosure has both of."""
 
     tokens: tuple[str, str]
     state: Literal["link"]
@@ -107,15 +106,15 @@ class Edge(Model):
 
 
 class Finding(Model):
-    """One clause that was looked at, what was found, and the facts that settled it."""
+    """One clause that DECIDE evaluated: its state, and the facts that settled it."""
 
     id: str
     state: ClauseState
-    facts: Facts = {}  # noqa: RUF012 - pydantic gives each its own
+    facts: Facts = {}  # noqa: RUF012 - pydantic copies the default for each instance
 
 
 class AgencyToTell(Model):
-    """Who is told, or would be, and the clauses it rests on."""
+    """An agency that gets a report (or is proposed to), and the clauses that the report rests on."""
 
     agency: Agency
     service: EmergencyService | None = None
@@ -123,7 +122,7 @@ class AgencyToTell(Model):
 
 
 class ReviewAsked(Model):
-    """What a person is asked to settle, and by when."""
+    """A question to a trained person: the reason, the facts asked for, and the deadline."""
 
     reason: ReviewReason
     asks: tuple[str, ...] = ()
@@ -131,7 +130,7 @@ class ReviewAsked(Model):
 
 
 class Notify(Model):
-    """Whether and how the person is told (TELL-1)."""
+    """Whether the person gets a notice, and on which channels (TELL-1)."""
 
     due: StrictBool
     by: tuple[ContactChannel, ...] = ()
@@ -139,7 +138,7 @@ class Notify(Model):
 
 
 class Decision(Model):
-    """What was decided of a disclosure, and why."""
+    """The decision about a disclosure, with every clause that was evaluated."""
 
     decision_id: Identifier
     disclosure_id: Identifier
@@ -154,12 +153,12 @@ class Decision(Model):
     agencies: tuple[AgencyToTell, ...] = ()
     review: ReviewAsked | None = None
     notify: Notify
-    #: What was inconsistent in the disclosure and how it was read.
+    #: Inconsistencies in the disclosure, and how DECIDE read them.
     notes: tuple[str, ...] = ()
 
 
 class IdUsedBefore(Model):
-    """The disclosure that first came under an id of its service, and stands: where it lies and what was decided."""
+    """The first disclosure under an id of its service, which stays valid: its position and its decision."""
 
     disclosure_id: DisclosureId
     decision_id: Identifier
@@ -169,7 +168,7 @@ class IdUsedBefore(Model):
 
 
 class UrgentRejected(Model):
-    """A rejected record that a person has to look at: where it lies, and why, without any of its values."""
+    """A rejected record that a person must look at: its position and the reason, without any of its values."""
 
     review_id: Identifier
     topic: str
@@ -178,20 +177,20 @@ class UrgentRejected(Model):
     field: str
     reason: str
     rejected_at: Time
-    #: The first disclosure under the same id, where that is why.
+    #: The first disclosure under the same id, if the id is the reason.
     conflict: IdUsedBefore | None = None
 
 
 class Undelivered(Model):
-    """A report that no agency acknowledged: which, to whom, and how far it came."""
+    """A report that its agency did not acknowledge: its id, agency, sending and failure."""
 
     report_id: Identifier
     agency: Agency
     generation: Generation = 1
-    #: Why it failed: a code of ours, never the agency's text.
+    #: Why it failed: one of Confide's codes, never the agency's text.
     failure: str
     clauses: tuple[str, ...] = ()
-    #: Null where the report itself cannot be read.
+    #: Null if the report itself cannot be read.
     reported_at: Time | None = None
 
 
@@ -208,19 +207,19 @@ class ReviewRequested(Model):
     deadline: Time
     proposed: Outcome | None = None
     agencies: tuple[AgencyToTell, ...] = ()
-    #: Step of the duty rota that is asked now; 0 is the first on duty.
+    #: Step of the duty rota that is asked now; 0 is the first person on duty.
     escalation: Annotated[StrictInt, Field(ge=0)] = 0
     section: SealedSection | None = None
-    #: Who is asked now: an id of the duty rota.
+    #: The person who is asked now: an id of the duty rota.
     on_duty: str | None = None
-    #: The record that is asked about, where one was rejected.
+    #: The record in question, if the reason is a rejected record.
     rejected: UrgentRejected | None = None
-    #: The report that is asked about, where none was acknowledged.
+    #: The report in question, if the reason is an undelivered report.
     undelivered: Undelivered | None = None
 
 
 class Withheld(Model):
-    """A field that an agency is not given, and why."""
+    """A field that an agency does not get, and the reason."""
 
     field: str
     reason: str
@@ -234,12 +233,12 @@ class ReportSection(Model):
 
 
 class Report(Model):
-    """What an agency is told: by reference to sealed sections, of which its connector takes its own projection."""
+    """A report to an agency. It refers to sealed sections; the agency's connector sends its own projection of them."""
 
     report_id: Identifier
     decision_id: Identifier
     agency: Agency
-    #: For 999: the service asked for first; `services` has all of them.
+    #: For 999: the emergency service to ask for first; `services` has all of them.
     service: EmergencyService | None = None
     services: tuple[EmergencyService, ...] = ()
     kind: ReportKind
@@ -247,7 +246,7 @@ class Report(Model):
     person: str
     disclosures: tuple[Identifier, ...]
     clauses: tuple[str, ...]
-    #: Readable facts an agency needs and that identify nobody: kinds of concern, age in years, who is involved.
+    #: Readable facts that the agency needs and that identify no person: kinds of concern, age in years, professionals.
     concerns: tuple[str, ...]
     age: StrictInt | None = None
     professionals: tuple[ProfessionalRole, ...] = ()
@@ -258,19 +257,19 @@ class Report(Model):
     sections: tuple[ReportSection, ...]
     withheld: tuple[Withheld, ...] = ()
     reported_at: Time
-    #: Which sending of this report it is: staff may have it sent again, under the same id.
+    #: Number of this sending: staff may have the report sent again, under the same id.
     generation: Generation = 1
     #: When it was sent again; null the first time.
     again_at: Time | None = None
 
     @property
     def limit_from(self) -> datetime:
-        """From when its agency's limit is counted."""
+        """Time from which the agency's limit is counted."""
         return self.reported_at if self.again_at is None else self.again_at
 
 
 class ReportStopped(Model):
-    """No further attempt of a report is to be made: staff told the agency themselves, or took the report back."""
+    """An order to make no further attempt of a report: staff told the agency by phone, or withdrew the report."""
 
     report_id: Identifier
     generation: Generation
@@ -281,46 +280,46 @@ class ReportStopped(Model):
 
 
 class OpenReport(Model):
-    """A report that is not acknowledged yet, as DECIDE's lane keeps it."""
+    """A report that is not acknowledged yet, in the state of DECIDE's lane."""
 
-    #: The `Report` as it was sent last, and the `NotificationDue` of it.
+    #: The `Report` of the last sending, encoded, and its `NotificationDue`.
     report: bytes
     notice: bytes | None = None
     generation: Generation = 1
-    #: Seconds that the lane had been at work in all when the limit began.
+    #: Seconds of work that the lane had done in total when the limit began.
     worked: float = 0.0
     is_withdrawn: StrictBool = False
 
 
 class DeliveryChanged(Model):
-    """One step in the life of a report at its agency."""
+    """One change of the delivery state of a report."""
 
     report_id: Identifier
     agency: Agency
     person: str
     state: DeliveryState
-    #: Which attempt this is about; 0 before the first.
+    #: Number of the attempt, from 1; 0 before the first attempt.
     attempt: Annotated[StrictInt, Field(ge=0)]
     changed_at: Time
-    #: The agency's own reference, once it gave one.
+    #: The agency's own reference, after the agency gave one.
     reference: str | None = None
-    #: Why it failed, or failed this time: a code of ours, never the agency's text.
+    #: Why the report or this attempt failed: one of Confide's codes, never the agency's text.
     reason: str | None = None
-    #: The request as it is sent, sealed; on the record of an attempt.
+    #: The sealed bytes of the request; only on the record of an attempt.
     request: ReportSection | None = None
-    #: Which sending of the report this is about.
+    #: Number of the sending of the report.
     generation: Generation = 1
 
 
 class ServiceDisclosure(Model):
-    """A disclosure by the id that its own service knows it by."""
+    """A disclosure, by its service and the service's own id."""
 
     service: Service
     disclosure_id: Identifier
 
 
 class NotificationDue(Model):
-    """Somebody is to be told that they were reported, to whom and why (TELL-1, TELL-3)."""
+    """An order to notify a person that they were reported, to which agency and why (TELL-1, TELL-3)."""
 
     notification_id: Identifier
     report_id: Identifier
@@ -331,14 +330,14 @@ class NotificationDue(Model):
     channels: tuple[ContactChannel, ...] = ()
     withheld_because: WithheldBecause | None = None
     due_at: Time
-    #: Where the report stands. DECIDE sends the notice again, with all its fields, when this changes.
+    #: State of the report. DECIDE sends this record again, with all its fields, when it changes.
     stands: NoticeStands = NoticeStands.TELLING
-    #: When the person is told that we are telling, if the agency has not acknowledged by then.
+    #: When the person is notified that Confide is telling the agency, if the agency has not acknowledged before.
     tell_by: Time | None = None
 
 
 class NotificationSettled(Model):
-    """How telling the person ended."""
+    """The end of a notice to the person."""
 
     notification_id: Identifier
     report_id: Identifier
@@ -347,8 +346,8 @@ class NotificationSettled(Model):
     state: NoticeState
     channel: ContactChannel | None = None
     reason: str | None = None
-    #: When a deferred notice is looked at again.
+    #: When a deferred notice is reviewed.
     review_at: Time | None = None
     settled_at: Time
-    #: What was said; None where nothing was said.
+    #: The statement of the notice that was sent; None if none was sent.
     says: NoticeSays | None = None

@@ -1,6 +1,6 @@
-"""The table of reviews as data (architecture, *Reviews*): who opens one, by when, who settles it, and how.
+"""The table of reviews as data (architecture, *Reviews*): per reason, the cause, deadlines, role and decisions.
 
-A reason that is not here is opened by nothing yet.
+Nothing opens a review for a reason that is not in the table yet.
 """
 
 from collections.abc import Mapping
@@ -15,25 +15,25 @@ from schemas.vocabulary import Refusal, ReviewDecision, ReviewReason
 if TYPE_CHECKING:
     from schemas.reviews import ReviewOutcome
 
-#: The fields of a `ReviewOutcome` that belong to some decisions and not to others.
+#: The fields of a `ReviewOutcome` that only some decisions have.
 OutcomeField = Literal["refusal", "facts", "agencies", "ask_again_at", "entered_as", "told_at", "reference"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """One way to settle a review: what it does, the fields it needs, and those that it may have besides."""
+    """One decision that settles a review: its words for staff, the fields it needs, and the optional ones."""
 
     decision: ReviewDecision
     words: str
     needs: tuple[OutcomeField, ...] = ()
     may_have: tuple[OutcomeField, ...] = ()
-    #: The reasons that it may give, where it needs one.
+    #: The allowed values of `refusal`, if the decision needs it.
     refusals: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long a review waits before the next person on duty is asked; None: the policy's or the rota's parameter."""
+    """Time until the next person on duty is asked, for urgent and other reviews; None: the policy's or rota's value."""
 
     urgent: timedelta | None = None
     other: timedelta | None = None
@@ -41,7 +41,7 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One reason: what opens such a review, its deadlines and steps of the rota, its rank, and how it is settled."""
+    """One reason for a review: its cause, the decisions that settle it, the role that may settle it, its deadlines."""
 
     opened_by: str
     settlings: tuple[Settling, ...]
@@ -49,7 +49,7 @@ class ReviewRow:
     deadlines: Deadlines = Deadlines()
 
     def settling(self, decision: ReviewDecision) -> Settling:
-        """Return how this decision settles it; raise `Invalid` where it may not."""
+        """Return the entry of a decision; raise `Invalid` if the decision does not settle such a review."""
         for each in self.settlings:
             if each.decision is decision:
                 return each
@@ -57,16 +57,16 @@ class ReviewRow:
         raise Invalid.of("decision", f"does not settle such a review; allowed: {allowed}")
 
     def check(self, outcome: "ReviewOutcome") -> None:
-        """Raise `Invalid` for an outcome that does not settle such a review, or lacks what it needs here."""
-        way = self.settling(outcome.decision)
+        """Raise `Invalid` for an outcome that does not settle such a review, or has wrong or missing fields."""
+        settling = self.settling(outcome.decision)
         for field in get_args(OutcomeField):
             is_given = getattr(outcome, field) not in (None, ())
-            if is_given and field not in (*way.needs, *way.may_have):
+            if is_given and field not in (*settling.needs, *settling.may_have):
                 raise Invalid.of(field, f"does not belong to {outcome.decision} here")
-            if not is_given and field in way.needs:
+            if not is_given and field in settling.needs:
                 raise Invalid.of(field, f"is required by {outcome.decision} here")
-        if outcome.refusal is not None and outcome.refusal not in way.refusals:
-            raise Invalid.of("refusal", f"allowed here: {', '.join(way.refusals)}")
+        if outcome.refusal is not None and outcome.refusal not in settling.refusals:
+            raise Invalid.of("refusal", f"allowed here: {', '.join(settling.refusals)}")
 
 
 _R = Refusal
@@ -142,9 +142,9 @@ REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
 
 
 def fields_of(decision: ReviewDecision) -> tuple[frozenset[OutcomeField], frozenset[OutcomeField]]:
-    """Return the fields that a decision needs whatever the reason, and all those that it may have."""
-    ways = [each for row in REVIEW_TABLE.values() for each in row.settlings if each.decision is decision]
-    if not ways:
+    """Return the fields that a decision needs for every reason, and all fields that it may have for any reason."""
+    settlings = [each for row in REVIEW_TABLE.values() for each in row.settlings if each.decision is decision]
+    if not settlings:
         return frozenset(), frozenset()
-    needed = frozenset.intersection(*(frozenset(each.needs) for each in ways))
-    return needed, frozenset(field for each in ways for field in (*each.needs, *each.may_have))
+    needed = frozenset.intersection(*(frozenset(each.needs) for each in settlings))
+    return needed, frozenset(field for each in settlings for field in (*each.needs, *each.may_have))

@@ -1,4 +1,4 @@
-"""The records of a review's life behind its request: what a trained person made of it, and what DECIDE keeps of it."""
+"""The records of a review after its request: the outcome, the settlement, and DECIDE's state of an open review."""
 
 import re
 from typing import Annotated, get_args
@@ -22,7 +22,7 @@ from schemas.vocabulary import (
     Timeframe,
 )
 
-#: The paths that a policy's `asks` may name; whoever answers may say more than was asked, and nothing else.
+#: The paths of facts that a review may ask for. An answer may give more of these facts than were asked, and no others.
 _PATH = re.compile(
     r"subject\.(age|professionals|adult_at_risk\.(care_or_support_needs|at_risk_of_harm|cannot_protect_self))"
     r"|safety\.(says_safe|contradicted|unclear)"
@@ -34,7 +34,7 @@ _WORDS = frozenset(
 _STAFF = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _REFERENCE = re.compile(r"(?=.{1,64}$)[0-9A-Za-z]+(?:[-/. ]{1,2}[0-9A-Za-z]+)*")
 _MAX_LETTERS = 12
-#: Digits as a phone number groups them, and a UK one without its separators.
+#: A run of digits with the separators of a phone number; and a UK phone number without separators.
 _DIGITS = re.compile(r"[0-9]+(?:[-. ]{1,2}[0-9]+)*")
 _PHONE = re.compile(r"(?:0|(?:00)?44)[1-9][0-9]{9}")
 
@@ -52,16 +52,16 @@ def _check_value(value: bool | int | str) -> bool | int | str:
 
 
 def check_staff(name: str) -> str:
-    """Return the id of a member of staff; raise `Invalid` for what is none: ids stand in topics, names must not."""
+    """Return the id of a member of staff; raise `Invalid` for other text: topics may have ids of staff, never names."""
     if not _STAFF.fullmatch(name):
         raise Invalid.of("", "takes up to 64 small letters, digits and dashes")
     return name
 
 
 def check_reference(text: str) -> str:
-    """Return the reference that an agency gave; raise `Invalid` for another text: it is not sealed and names nobody.
+    """Return an agency's reference; raise `Invalid` for other text: it is not sealed, so it must name no person.
 
-    A police log number has few letters ("CAD 1234/03FEB26"): more of them are words. A UK phone number is refused.
+    A police log number has few letters ("CAD 1234/03FEB26"); more letters are words. A UK phone number is refused.
     """
     letters = sum(each.isalpha() for each in text)
     has_digit = any(each.isdigit() for each in text)
@@ -78,21 +78,21 @@ def _holds_phone(text: str) -> bool:
     return any(_PHONE.fullmatch(re.sub("[^0-9]", "", run)) for run in _DIGITS.findall(text))
 
 
-#: A member of staff, by an id that the duty rota knows.
+#: Id of a member of staff on the duty rota.
 StaffId = Annotated[str, AfterValidator(check_staff)]
-#: The reference that an agency gave on the phone.
+#: The reference that an agency gave by phone.
 PhoneReference = Annotated[str, AfterValidator(check_reference)]
 
 
 class ReviewFact(Model):
-    """A fact that somebody found out: yes, no, an age in years, or a word of a closed set."""
+    """A fact that a member of staff found out: yes, no, an age in years, or a word of a closed set."""
 
     path: Annotated[str, AfterValidator(_check_path)]
     value: Annotated[StrictBool | StrictInt | str, AfterValidator(_check_value)]
 
 
 class AddedAgency(Model):
-    """An agency that whoever confirms wants told as well; 999 with its service."""
+    """An agency that the person who confirms adds to the report's agencies; for 999 with its service."""
 
     agency: Agency
     service: EmergencyService | None = None
@@ -105,7 +105,7 @@ class AddedAgency(Model):
 
 
 class ReviewOutcome(Model):
-    """What a trained person made of a review, signed with their own key."""
+    """A trained person's decision on a review, signed with their own key."""
 
     review_id: Identifier
     by: StaffId
@@ -115,16 +115,16 @@ class ReviewOutcome(Model):
     refusal: Refusal | None = None
     facts: Annotated[tuple[ReviewFact, ...], Field(max_length=100)] = ()
     agencies: Annotated[tuple[AddedAgency, ...], Field(max_length=20)] = ()
-    #: When somebody is asked again, where the person was not reached.
+    #: When the review is asked again, if the person was not reached.
     ask_again_at: Time | None = None
-    #: The id under which what was rejected was entered again.
+    #: The id of the new disclosure that replaces the rejected record.
     entered_as: DisclosureId | None = None
-    #: When the agency was told by phone, and the reference that it gave.
+    #: When staff told the agency by phone, and the reference that the agency gave.
     told_at: Time | None = None
     reference: PhoneReference | None = None
     #: A `SealedComment`, under the data key of the disclosure.
     section: SealedSection | None = None
-    #: HMAC-SHA-256 of the other fields under the key of whom `by` names.
+    #: HMAC-SHA-256 of the other fields, with the key of the person `by`.
     signature: bytes
 
     @model_validator(mode="after")
@@ -140,12 +140,12 @@ class ReviewOutcome(Model):
 
 
 class ReviewSettled(Model):
-    """The end of a review: who settled it and how, and what followed: a decision, or the next sending of a report."""
+    """The end of a review: by whom and how it was settled, and the decision or the next sending that followed."""
 
     review_id: Identifier
     person: str | None
     decision_id: str | None
-    #: Both null where the agency acknowledged the report that the review was about.
+    #: Both null if the agency acknowledged the report in question, which ends the review without a person.
     by: StaffId | None
     role: Role | None
     decision: ReviewDecision
@@ -156,14 +156,14 @@ class ReviewSettled(Model):
     ask_again_at: Time | None = None
     entered_as: str | None = None
     told_at: Time | None = None
-    #: The agency's, given on the phone or with its acknowledgement.
+    #: The agency's reference, given by phone or with its acknowledgement.
     reference: str | None = None
     section: SealedSection | None = None
     settled_at: Time
 
 
 class ToldBefore(Model):
-    """What an agency was told of a disclosure, and by which report."""
+    """What an agency was told about a disclosure, and by which report."""
 
     agency: Agency
     services: tuple[EmergencyService, ...] = ()
@@ -172,15 +172,15 @@ class ToldBefore(Model):
 
 
 class OpenReview(Model):
-    """A review that waits for somebody, as DECIDE's lane keeps it."""
+    """A review that waits for a person, in the state of DECIDE's lane."""
 
-    #: As it was last asked, without its section, which the disclosure has.
+    #: The last request, without its sealed section: the disclosure has it.
     request: ReviewRequested
-    #: The disclosure it is about as its topic carried it, an `Admitted`; null for a rejected record.
+    #: The disclosure in question: the value of its `Admitted` record; null for a rejected record.
     admitted: bytes | None = None
-    #: Of the decision that asks: its policy version, and its outcome where somebody was told already.
+    #: The policy version of the decision that asks, and the decision's outcome if an agency was told already.
     policy_version: str | None = None
     sent: Outcome | None = None
     told: tuple[ToldBefore, ...] = ()
-    #: It has the emergency deadline, and escalates as such.
+    #: Whether it has the emergency deadline and the emergency steps of the rota.
     pressing: StrictBool

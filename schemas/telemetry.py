@@ -1,10 +1,10 @@
-"""Names of spans, attributes and metrics; nothing that identifies a person may be a value of any of them."""
+"""Names of spans, attributes and metrics. No value of them may identify a person."""
 
 from enum import StrEnum
 
 
 class Span(StrEnum):
-    """Names of spans, in the order a disclosure meets them."""
+    """Names of spans, in the order of a disclosure's steps."""
 
     GATEWAY = "POST /v1/disclosures"
     PUBLISH = "disclosures publish"
@@ -32,61 +32,57 @@ class Attribute(StrEnum):
     DELIVERY_STATE = "confide.delivery.state"
     REVIEW_ID = "confide.review_id"
     REVIEW_REASON = "confide.review.reason"
-    #: What a trained person decided, or `late` where another had settled the review before.
+    #: The decision of a trained person, or `late` if the review was settled before.
     REVIEW_DECISION = "confide.review.decision"
-    #: Which kind of file of the staff directory: `rota`, `staff_key`, `staff_folder` or `fixed_key`.
+    #: Kind of a file of the staff directory: `rota`, `staff_key`, `staff_folder` or `fixed_key`.
     STAFF_FILE = "confide.staff.file"
     HTTP_STATUS = "http.response.status_code"
     ERROR = "error.type"
 
 
 class Metric(StrEnum):
-    """Names of metrics: counters first, then what the lanes of a process measure."""
+    """Names of metrics: counters first, then the measurements of a process's lanes."""
 
     REJECTED = "confide.rejected"
     PROCESSED = "confide.processed"
-    #: Disclosures that came again under the same id with the same content, and changed nothing.
+    #: Disclosures that arrived again with the same id and content, and changed nothing.
     REPEATED = "confide.disclosures.repeated"
-    #: Disclosures that lay in another partition than their id's, and were moved there.
+    #: Disclosures that were in another partition than that of their id, and were moved there.
     MOVED = "confide.disclosures.moved"
-    #: Records that ended every turn they were in, and were rejected for it.
+    #: Records that made every turn fail that contained them, and were rejected for it.
     ISOLATED = "confide.isolated"
-    #: Records of followed topics that could not be read and were passed over.
+    #: Records of followed topics that could not be read and were skipped.
     FOLLOWER_PASSED_OVER = "confide.follower.passed_over"
     ATTEMPTS = "confide.delivery.attempts"
-    #: Exceptions of the HTTP library that it does not document, by class.
+    #: Undocumented exceptions of the HTTP library, by class.
     CLIENT_ERRORS = "confide.delivery.client_errors"
-    #: Endpoints of agencies whose breaker is open: nothing but probes goes out.
+    #: Endpoints of agencies with an open breaker: only probes go out.
     BREAKERS_OPEN = "confide.delivery.breakers_open"
-    #: Records, timers, effects and state entries that a connector cannot carry out and hands to a human.
+    #: Records, timers, effects and state entries that a connector cannot process and hands to a human.
     HANDED_OVER = "confide.delivery.handed_over"
     NOTICES = "confide.notices"
-    #: Deadlines of reviews that nobody met, each of which asked the next person on duty.
+    #: Missed deadlines of reviews; after each one the next person on duty is asked.
     REVIEWS_ESCALATED = "confide.reviews.escalated"
-    #: What trained persons made of reviews, late outcomes that changed nothing among them.
+    #: Outcomes of reviews, including late ones that changed nothing.
     REVIEW_OUTCOMES = "confide.reviews.outcomes"
-    #: Changes of the duty rota or of key files that a running worker did not take over.
+    #: Changes of the duty rota or of key files that a running worker refused.
     STAFF_FILES_REFUSED = "confide.staff.files_refused"
-    #: Calls of the alarm's receiver, by `delivered` or the code of why it was not.
+    #: Calls of the alarm receiver, by `delivered` or the code of the failure.
     ALARM_CALLS = "confide.alarms.calls"
-    #: How often the machine's clock was set while a process of lanes ran.
+    #: Number of times that the machine's clock was set while a process of lanes ran.
     CLOCK_STEPS = "confide.clock.steps"
     BATCH_SIZE = "confide.turn.records"
     TURN_SECONDS = "confide.turn.duration"
     TRANSACTION_SECONDS = "confide.transaction.duration"
     LAG = "confide.lane.lag"
-    #: Bytes fetched and not yet worked off.
+    #: Bytes fetched and not yet processed.
     WAITING = "confide.lane.waiting"
     OLDEST_AGE = "confide.lane.oldest_age"
     RESTORED = "confide.lane.restore.records"
     RESTORE_LEFT = "confide.lane.restore.left"
     RESTORE_RATE = "confide.lane.restore.rate"
     OPEN = "confide.lane.open"
-    #: 1 while a lane refuses to work because its state and its offsets do not fit: somebody must look.
+    #: 1 while a lane refuses to work because its state and its offsets do not match: a human must act.
     REFUSED = "confide.lane.refused"
     ENTRIES = "confide.lane.entries"
     TIMERS = "confide.lane.timers"
-
-
-#: W3C Trace Context, the one header that every record carries.
-TRACEPARENT = "traceparent"

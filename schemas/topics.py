@@ -1,36 +1,36 @@
-"""The catalogue of every topic: name, partitions, what it carries, for how long, and how large a value may be."""
+"""The catalogue of all topics: name, partitions, records, retention and largest batch of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from schemas.vocabulary import Agency, Service
+from schemas.vocabulary import Service
 
 _KIB = 1024
 _MIB = 1024 * _KIB
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 
-#: The largest value of a topic behind the services' own, rejected ones too, in bytes (contract, *Topics*).
+#: Largest value on a topic behind the services' topics, and on a `.rejected` topic, in bytes (contract, *Topics*).
 MAX_VALUE_BYTES = 4 * _MIB
 
-#: A batch of one such value, with its key, headers and the batch's own fields, in bytes.
+#: Bytes of a batch with one such value, its key, its headers and the batch's own fields.
 MAX_BATCH_BYTES = MAX_VALUE_BYTES + 64 * _KIB
 
-#: Bytes of one batch of the services' own topics, unpacked. They take more than the 256 KiB that a disclosure may have,
-#: so that a larger one is found there and rejected whole instead of failing in its producer alone.
+#: Most bytes of a batch on the services' topics, unpacked. It is more than the 256 KiB of the largest disclosure, so
+#: that a larger one arrives and is rejected whole; otherwise only its producer would see an error.
 MAX_SOURCE_BATCH_BYTES = 1 * _MIB
 
 
-#: The broker stamps every record when it appends it. What a writer claims counts for nothing: neither for how long the
-#: record is kept, nor for when it arrived, nor is a writer refused whose clock is more than an hour ahead.
-#: See decision 0024.
+#: The broker sets the timestamp of every record when it appends it, and ignores the writer's. So the wrong clock of a
+#: writer changes neither the retention nor the arrival time of a record, and a writer whose clock is more than an hour
+#: ahead is not refused. See decision 0024.
 STAMPED: Mapping[str, str] = MappingProxyType({"message.timestamp.type": "LogAppendTime"})
 
 
 class TopicName(StrEnum):
-    """The topics of the contract's table; each has `rejected(topic)` beside it."""
+    """The topics of the contract's table. Each has a second topic `rejected(topic)`."""
 
     FORUM_DISCLOSURES = "forum.disclosures.v1"
     FORUM_DISCLOSURES_URGENT = "forum.disclosures.urgent.v1"
@@ -55,7 +55,7 @@ class TopicName(StrEnum):
     ALARMS = "safeguarding.alarms.v1"
 
 
-#: What may be an emergency: a record that is rejected here is looked at by a person.
+#: Topics of records that may be emergencies: a person must look at each record that is rejected from them.
 URGENT = frozenset(
     {
         TopicName.FORUM_DISCLOSURES_URGENT,
@@ -67,7 +67,7 @@ URGENT = frozenset(
 
 
 class Group(StrEnum):
-    """The lane groups, each of which keeps its state in a changelog."""
+    """The lane groups. Each keeps its state in a changelog topic."""
 
     ADMIT = "admit"
     IDENTITY = "identity"
@@ -82,26 +82,26 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic as it is declared."""
+    """The declaration of one topic."""
 
     name: str
-    #: Null is the deployment's one count, which all topics of persons share and which never changes.
+    #: None: the deployment's partition count, which all topics keyed by person share and which never changes.
     partitions: int | None
     config: Mapping[str, str]
-    #: Names of the records that may be its values; empty where they are bytes of another kind.
+    #: Names of the records that may be its values; empty if the values are other bytes.
     carries: tuple[str, ...] = ()
 
     def count(self, deployment: int) -> int:
-        """Return the number of partitions where the deployment's count is the given one."""
+        """Return the topic's number of partitions in a deployment with the given count."""
         return deployment if self.partitions is None else self.partitions
 
     def settings(self, replication: int) -> dict[str, str]:
-        """Return the topic's configuration at that replication: all copies but one must have what is acknowledged."""
+        """Return the topic's configuration at that replication. A write needs all replicas but one."""
         return {**self.config, **STAMPED, "min.insync.replicas": str(max(1, replication - 1))}
 
 
 def disclosures(service: Service, urgent: bool) -> TopicName:
-    """Return the topic that a service sends its disclosures to."""
+    """Return the topic for a service's disclosures."""
     match service:
         case Service.FORUM:
             return TopicName.FORUM_DISCLOSURES_URGENT if urgent else TopicName.FORUM_DISCLOSURES
@@ -109,45 +109,19 @@ def disclosures(service: Service, urgent: bool) -> TopicName:
             return TopicName.TEXT_LINE_DISCLOSURES_URGENT if urgent else TopicName.TEXT_LINE_DISCLOSURES
 
 
-#: Whose disclosures each of the services' own topics carries: the topic says who wrote a record, not the record.
+#: The service that writes each of the services' topics. The topic decides the service of a record, not its field.
 SERVICE_OF: Mapping[str, Service] = MappingProxyType(
     {disclosures(service, urgent): service for service in Service for urgent in (True, False)}
 )
 
 
-def reports(agency: Agency) -> TopicName:
-    """Return the topic of an agency's reports."""
-    match agency:
-        case Agency.EMERGENCY_999:
-            return TopicName.REPORTS_999
-        case Agency.POLICE_101:
-            return TopicName.REPORTS_101
-        case Agency.SOCIAL_WORKER:
-            return TopicName.REPORTS_SOCIAL_WORKER
-        case Agency.CARE_TEAM:
-            return TopicName.REPORTS_CARE_TEAM
-
-
-def connector(agency: Agency) -> Group:
-    """Return the lane group of an agency's connector."""
-    match agency:
-        case Agency.EMERGENCY_999:
-            return Group.CONNECTOR_999
-        case Agency.POLICE_101:
-            return Group.CONNECTOR_101
-        case Agency.SOCIAL_WORKER:
-            return Group.CONNECTOR_SOCIAL_WORKER
-        case Agency.CARE_TEAM:
-            return Group.CONNECTOR_CARE_TEAM
-
-
 def rejected(topic: str) -> str:
-    """Return the topic that takes what cannot be read or handled on the given one, as the original bytes."""
+    """Return the topic for the original bytes of records of `topic` that cannot be read or processed."""
     return f"{topic}.rejected"
 
 
 def changelog(group: str) -> str:
-    """Return the topic that holds the state of a lane group."""
+    """Return the topic with the state of a lane group."""
     return f"safeguarding.{group}-changelog.v1"
 
 
@@ -171,55 +145,58 @@ _FOREVER = {
 
 _COMPACTED = {
     "cleanup.policy": "compact",
-    # What a tombstone erases is gone from every disk within a day, however little is written after it.
+    # The data that a tombstone erases leaves every disk within a day, even if little is written after it.
     "max.compaction.lag.ms": str(_DAY),
     "segment.ms": str(_HOUR),
-    # Small segments and an early clean-up keep short what a lane or a follower reads before it may start.
+    # Small segments and early compaction keep the log short that a lane or a follower must read before it starts.
     "segment.bytes": str(64 * _MIB),
     "min.cleanable.dirty.ratio": "0.1",
-    # A reader that began before a tombstone has a week to reach it.
+    # A reader that began before a tombstone was written has a week to reach it.
     "delete.retention.ms": str(7 * _DAY),
     "max.message.bytes": str(MAX_BATCH_BYTES),
     "unclean.leader.election.enable": "false",
 }
 
-#: Raw identifiers and free text, in clear: as long as Kafka remembers an idle group's place, so that an outage over a
-#: long weekend loses nothing, and no longer.
+#: Retention of raw identifiers and free text in clear, in days: as long as Kafka keeps the offsets of an idle consumer
+#: group, so that an outage over a long weekend loses nothing; and no longer.
 SOURCE_DAYS = 7
 
-#: The same in clear where it came from a service; a person needs the time to look, correct and send it again.
+#: Retention of rejected records, in days. They are in clear if a service sent them; a person needs the time to look at
+#: one, correct it and send it again.
 REJECTED_DAYS = 30
 
-#: On its way between two agents and sealed; kept for an outage and for looking into one.
+#: Retention of sealed records between two agents, in days: for an outage and its investigation.
 PASSING_DAYS = 30
 
-#: What was decided and done, sealed: for as long as the services and the desk may ask about a case.
+#: Retention of sealed decisions and deliveries, in days: as long as the services and the duty desk ask about a case.
 OUTCOME_DAYS = 90
 
-#: A segment is closed after at most a day and deleted whole: so much longer than stated may its first record be read.
+#: A segment is closed after at most a day, and deleted as a whole: its first record stays readable up to a day longer
+#: than the retention.
 SEGMENT_DAYS = 1
 
-#: How long a report or a notice that was settled is known as such, counted from when it was asked for. Its record can
-#: be read again (by a lane that was told to begin where its log does) until its segment is gone; a day to spare is for
-#: clocks that differ. Later only DECIDE could bring it, and DECIDE knows its disclosure for longer.
+#: Days that a lane keeps the mark of a settled report or notice, counted from its request. A lane that is set to begin
+#: at the start of its log can read the record again until its segment is deleted; one more day covers clocks that
+#: differ. After that only DECIDE could send it again, and DECIDE remembers its disclosure for longer.
 SETTLED_DAYS = OUTCOME_DAYS + SEGMENT_DAYS + 1
 
-#: How long the id of a disclosure is known after it was first seen: what comes again under it in that time changes
-#: nothing, or is rejected where it says something else. Longer than what a service sent (SOURCE_DAYS) or an operator
-#: may correct and send again (REJECTED_DAYS) is kept, longer than a decision can be read, and a day longer than
-#: SETTLED_DAYS: no report of other content under the same id ever meets the mark of the first and is taken for told.
+#: Days that ADMIT remembers the id of a disclosure after its first record. In that time a record with the same id and
+#: content changes nothing, and one with other content is rejected. It is longer than a service's record (SOURCE_DAYS)
+#: or a rejected record (REJECTED_DAYS) is kept, longer than a decision can be read, and a day longer than SETTLED_DAYS:
+#: otherwise a report with other content under the same id could meet the mark of the first, and count as told.
 #:
-#: What comes again later still (an old file, sent again) is decided again, which is harmless: all ids follow from the
-#: disclosure's, so the agency is asked under the report's old id as idempotency key, and answers that it has it (200),
-#: or another one (409), which a person then looks at. The person may be told of it a second time.
+#: A record that arrives again even later (an old file that is sent again) is decided again. That is harmless: all ids
+#: derive from the disclosure's id, so the connector sends the report with its old id as idempotency key. The agency
+#: answers that it has the report (200) or another one (409); then a person looks at it. The person may get a second
+#: notice.
 KNOWN_DAYS = SETTLED_DAYS + 1
 
 _ONE_LANE = 1
 
 
 def _source(name: TopicName) -> Topic:
-    # Has the broker unpack what a service compressed, so that `max.message.bytes` counts for the unpacked batch: a few
-    # KiB could otherwise become gigabytes in each of our processes that reads them (see decision 0019).
+    # The broker unpacks a service's batches, so that `max.message.bytes` limits the unpacked batch. Otherwise a few KiB
+    # could become gigabytes in each process that reads them (see decision 0019).
     unpacked = {"compression.type": "uncompressed"}
     return Topic(name, None, _kept(SOURCE_DAYS, MAX_SOURCE_BATCH_BYTES) | unpacked, ("Disclosure",))
 
@@ -245,8 +222,8 @@ _CONTRACT = (
     Topic(TopicName.DELIVERIES, None, _kept(OUTCOME_DAYS), ("DeliveryChanged",)),
     Topic(TopicName.NOTIFICATIONS, None, _kept(OUTCOME_DAYS), ("NotificationDue", "NotificationSettled")),
     Topic(TopicName.LEDGER, None, _FOREVER),
-    # One partition, so that one lane sees every alarm and the receiver gets one call at a time. Not compacted: every
-    # review is a cause of its own, and the last record of each would stay for ever.
+    # One partition, so that one lane sees every alarm and the receiver gets one call at a time. Not compacted: each
+    # review is a separate cause, and the last record of each would stay for ever.
     Topic(TopicName.ALARMS, _ONE_LANE, _kept(PASSING_DAYS), ("AlarmChanged",)),
 )
 #: Lane groups whose topics have one partition.
@@ -260,9 +237,9 @@ def _catalogue() -> Iterable[Topic]:
     for group in Group:
         partitions = _ONE_LANE if group in _SINGLE_LANES else None
         yield Topic(changelog(group), partitions, _COMPACTED)
-        # Timers, effects and entries of the lane's state that were put aside.
+        # For timers, effects and state entries of the lane that were put aside.
         yield Topic(rejected(changelog(group)), partitions, _kept(REJECTED_DAYS))
 
 
-#: Every topic by its name, in the order in which they are made.
+#: Every topic by its name, in the order of their creation.
 CATALOGUE: Mapping[str, Topic] = MappingProxyType({str(topic.name): topic for topic in _catalogue()})

@@ -1,4 +1,4 @@
-"""The closed sets of the contract (`Disclosure`, `Decision` and the other records)."""
+"""The closed sets of the contract: values of fields of `Disclosure`, `Decision` and the other records."""
 
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ class Service(StrEnum):
 
 
 class ChannelKind(StrEnum):
-    """Where a disclosure was made."""
+    """Kinds of channel on which a disclosure is made."""
 
     THREAD = "thread"
     DIRECT_MESSAGE = "direct_message"
@@ -22,7 +22,7 @@ class ChannelKind(StrEnum):
 
 
 class ContactChannel(StrEnum):
-    """How a person can be reached: any kind of channel, and email."""
+    """Channels on which a person can be reached: every kind of channel, and email."""
 
     THREAD = "thread"
     DIRECT_MESSAGE = "direct_message"
@@ -34,7 +34,7 @@ class ContactChannel(StrEnum):
 
 
 class Role(StrEnum):
-    """Who assessed or confirmed; only the last two are trained to make or confirm a report (CASE-1)."""
+    """Roles that assess or confirm a disclosure; only the last two may make or confirm a report (CASE-1)."""
 
     AUTOMATED_FILTER = "automated_filter"
     VOLUNTEER = "volunteer"
@@ -45,7 +45,7 @@ class Role(StrEnum):
 
 
 class AgeBand(StrEnum):
-    """The age as far as it is known when no year is."""
+    """Age bands, for a person whose age in years is unknown."""
 
     UNDER_16 = "under_16"
     SIXTEEN_SEVENTEEN = "16_17"
@@ -53,14 +53,14 @@ class AgeBand(StrEnum):
 
 
 class ProfessionalRole(StrEnum):
-    """Who is involved in a person's care (WHO-2)."""
+    """Professionals who may be involved in a person's care (WHO-2)."""
 
     SOCIAL_WORKER = "social_worker"
     CARE_PROFESSIONAL = "care_professional"
 
 
 class ImmediateDanger(StrEnum):
-    """How immediate a danger is, on every kind of concern (IR-0)."""
+    """Immediate danger, a fact of every kind of concern (IR-0)."""
 
     NONE = "none"
     HARM = "harm"
@@ -68,7 +68,7 @@ class ImmediateDanger(StrEnum):
 
 
 class Timeframe(StrEnum):
-    """When an intention to end one's life would be acted on (IR-1, LT-1)."""
+    """Time until the person would act on an intention to end their life (IR-1, LT-1)."""
 
     IMMEDIATE = "immediate"
     WITHIN_30_DAYS = "within_30_days"
@@ -77,7 +77,7 @@ class Timeframe(StrEnum):
 
 
 class ConcernKind(StrEnum):
-    """What a concern is about."""
+    """Kinds of concern."""
 
     SUICIDE = "suicide"
     SELF_HARM = "self_harm"
@@ -91,14 +91,14 @@ class ConcernKind(StrEnum):
 
 
 class HousingState(StrEnum):
-    """Where somebody stands with a home (LT-4)."""
+    """The person's housing (LT-4)."""
 
     HOMELESS = "homeless"
     AT_RISK = "at_risk"
 
 
 class InvolvementView(StrEnum):
-    """What the person thinks of a report (TELL-2)."""
+    """The person's view of a report (TELL-2)."""
 
     AGREES = "agrees"
     DISAGREES = "disagrees"
@@ -114,9 +114,14 @@ class Outcome(StrEnum):
     CONFIDENTIAL = "confidential"
     OUT_OF_SCOPE = "out_of_scope"
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether agencies get a report: of an emergency or a referral, and of no other outcome."""
+        return self is Outcome.EMERGENCY or self is Outcome.REFER
+
 
 class ClauseState(StrEnum):
-    """What was found of a clause (Kleene's three values)."""
+    """The state of a clause for a disclosure (Kleene's three values)."""
 
     HOLDS = "holds"
     OPEN = "open"
@@ -124,7 +129,7 @@ class ClauseState(StrEnum):
 
 
 class ReviewReason(StrEnum):
-    """Why a person has to look."""
+    """Why a trained person must review a case."""
 
     CONFIRMATION = "confirmation"
     SAFEGUARDING_LEAD = "safeguarding_lead"
@@ -138,7 +143,7 @@ class ReviewReason(StrEnum):
 
 
 class ReviewDecision(StrEnum):
-    """What a trained person made of a review; which of them a reason allows is in `schemas.review_table`."""
+    """Decisions that settle a review; `schemas.review_table` has the decisions that each reason allows."""
 
     CONFIRM = "confirm"
     REFUSE = "refuse"
@@ -149,12 +154,12 @@ class ReviewDecision(StrEnum):
     TOLD_BY_PHONE = "told_by_phone"
     SEND_AGAIN = "send_again"
     WITHDRAWN = "withdrawn"
-    #: Nobody's word: the agency acknowledged the report after all.
+    #: No person decided: the agency acknowledged the report after all.
     ACKNOWLEDGED = "acknowledged"
 
 
 class Refusal(StrEnum):
-    """Why a proposal or a question was refused; a closed set, so that nobody's words stand in a topic."""
+    """Why a proposal or a question was refused; a closed set, so that no free text of a person is in a topic."""
 
     NO_CLAUSE_HOLDS = "no_clause_holds"
     SAFE_AFTER_CONVERSATION = "safe_after_conversation"
@@ -164,7 +169,7 @@ class Refusal(StrEnum):
 
 
 class Agency(StrEnum):
-    """Who is told (WHO-1, WHO-2)."""
+    """The agencies that get reports (WHO-1, WHO-2)."""
 
     EMERGENCY_999 = "999"
     POLICE_101 = "101"
@@ -173,14 +178,14 @@ class Agency(StrEnum):
 
 
 class EmergencyService(StrEnum):
-    """Which service of 999 is asked for."""
+    """The emergency service to ask for at 999."""
 
     POLICE = "police"
     AMBULANCE = "ambulance"
 
 
 class CausedBy(StrEnum):
-    """What brought a decision about."""
+    """The cause of a decision."""
 
     DISCLOSURE = "disclosure"
     REVIEW_OUTCOME = "review_outcome"
@@ -188,7 +193,7 @@ class CausedBy(StrEnum):
 
 
 class ReportKind(StrEnum):
-    """What a report is to those that went before it."""
+    """Kinds of report, in relation to earlier reports."""
 
     NEW = "new"
     SUPPLEMENT = "supplement"
@@ -197,7 +202,7 @@ class ReportKind(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """The life of a report at its agency; the four that follow sending are kept apart (`formats.md`)."""
+    """The states of a report at its agency. Sent, received, acknowledged and outcome known are separate facts."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -215,22 +220,22 @@ class StopReason(StrEnum):
 
 
 class NoticeStands(StrEnum):
-    """Where the report of a notice stands, as far as DECIDE knows; each outweighs those before it."""
+    """The state of a notice's report, as DECIDE knows it. A later value replaces an earlier one, never the reverse."""
 
     #: The agency has not acknowledged the report yet.
     TELLING = "telling"
     #: Staff withdrew the report before any attempt could reach the agency.
     NOT_TOLD = "not_told"
-    #: Staff withdrew the report after an attempt of which nobody knows whether it reached the agency.
+    #: Staff withdrew the report after an attempt that may have reached the agency.
     MAYBE_TOLD = "maybe_told"
-    #: Staff withdrew the report because the agency had been told otherwise.
+    #: Staff withdrew the report because the agency already knew by another path.
     ALREADY_TOLD = "already_told"
-    #: The agency acknowledged the report, or a human told the agency by phone.
+    #: The agency acknowledged the report, or a member of staff told the agency by phone.
     TOLD = "told"
 
 
 class NoticeSays(StrEnum):
-    """What a notice says of its report."""
+    """The statement that a notice makes about its report."""
 
     HAVE_TOLD = "have_told"
     ARE_TELLING = "are_telling"
@@ -240,26 +245,26 @@ class NoticeSays(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """How telling the person ended (TELL-1)."""
+    """The final state of a notice (TELL-1)."""
 
     TOLD = "told"
     DEFERRED = "deferred"
     UNREACHABLE = "unreachable"
-    #: Staff withdrew the report before the person heard of it: nothing was said.
+    #: Staff withdrew the report before the person was notified: no notice was sent.
     WITHDRAWN = "withdrawn"
-    #: A crash hid whether the notice left, and it is no longer true: a follow-up says where the report stands now.
+    #: Unknown after a crash whether the notice was sent, and it is no longer true: a follow-up gives the present state.
     UNKNOWN = "unknown"
 
 
 class WithheldBecause(StrEnum):
-    """Why a person is not told now (TELL-1)."""
+    """Why a person gets no notice now (TELL-1)."""
 
     NOT_SAFE_TO_CONTACT = "not_safe_to_contact"
     NO_CHANNEL = "no_channel"
 
 
 class AlarmKind(StrEnum):
-    """What an alarm is about."""
+    """Kinds of alarm."""
 
     #: A lane refuses to work.
     LANE = "lane"
@@ -276,7 +281,7 @@ class AlarmKind(StrEnum):
 
 
 class AlarmState(StrEnum):
-    """Whether the cause of an alarm is there."""
+    """Whether the cause of an alarm exists."""
 
     RAISED = "raised"
     CLEARED = "cleared"

@@ -1,11 +1,11 @@
 """Follows the duty rota and the keys of staff on disk, so that a change of staff needs no restart of a worker.
 
-| on disk | what follows |
+| change on disk | effect |
 |---|---|
-| the rota changes | those on it now are asked, and may sign |
-| `staff/ID.key` appears, changes or goes | ID signs with it from then on, or no longer |
-| the rota or `staff` is missing, or a file is wrong | what was known counts; an alarm, logged, counted, tried again |
-| the master or token key changes | it is ignored, logged and counted: what was sealed with the first would be lost |
+| the rota changes | the staff on it now are asked and may sign |
+| `staff/ID.key` appears, changes or goes | ID signs with the new key from then on, or no longer signs |
+| the rota or `staff` is missing, or a file is wrong | the last good content counts; alarm, log, counter; read again |
+| the master or token key changes | ignored, logged and counted: sections sealed with the first key would be lost |
 """
 
 import time
@@ -31,7 +31,7 @@ from streams.domain.staff import StaffDirectory
 
 #: Shortest time between two looks at the files, in seconds.
 LOOK_EVERY = 1.0
-#: How often the alarm is raised again while a file is wrong, in seconds: it ends an hour after the last time.
+#: How often the alarm is raised again while a file is wrong, in seconds. It ends an hour after the last time.
 ALARM_EVERY = 60.0
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ _refused = metrics.get_meter("confide.decide").create_counter(Metric.STAFF_FILES
 
 
 class StaffFile(StrEnum):
-    """The kinds of files that are followed, as the metric has them."""
+    """Kinds of followed files, as values of the metric's attribute."""
 
     ROTA = "rota"
     STAFF_KEY = "staff_key"
@@ -50,14 +50,14 @@ class StaffFile(StrEnum):
 
 
 class FixedKeyChanged(SettingsError):
-    """The file of a key that must not change under a running process holds another one."""
+    """The file of the master or token key holds another key than the one that the process started with."""
 
 
 class StaffFiles:
-    """Returns the current staff directory when it is called; it looks at the files once a second at most.
+    """Returns the current staff directory when it is called; it checks the files at most once a second.
 
-    It starts with `keys.staff`, which the process read at its start. All lanes of a worker share one, on one thread.
-    Raises `SettingsError` for a wrong rota, which a running process would not take over.
+    It starts with `keys.staff`, which the process read at its start. All lanes of a worker share one, in one thread.
+    Raises `SettingsError` for a wrong rota at the start; a running process keeps its last good rota.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class StaffFiles:
         self._monotonic = monotonic
         self._now = now
         self._alarm = alarm
-        #: When the alarm of each kind of wrong file was raised last.
+        #: When the alarm for each kind of wrong file was last raised.
         self._alarmed: dict[StaffFile, float] = {}
         self._looked = float("-inf")
         read_rota = partial(load_duty, trained=trained)
@@ -89,7 +89,7 @@ class StaffFiles:
         self._keys: dict[Path, WatchedFile[bytes | None]] = {}
 
     def __call__(self) -> StaffDirectory:
-        """Return who is on the duty rota and who has a key, as of a second ago at most."""
+        """Return the staff on the duty rota and those with a key, at most a second old."""
         at = self._monotonic()
         if at - self._looked >= LOOK_EVERY:
             self._looked = at
@@ -108,7 +108,7 @@ class StaffFiles:
             _log.info("staff changed", on_rota=len(duty.staff), keys=len(keys))
 
     def _alarm_of_refused(self) -> None:
-        """Raise the alarm of each kind of file that is wrong: an emptied key file of staff still signs, for example."""
+        """Raise the alarm for each kind of wrong file: its old content still counts, so an emptied key still signs."""
         refused = {
             StaffFile.ROTA: self._rota is not None and self._rota.is_refused,
             StaffFile.STAFF_FOLDER: self._folder_refused,
@@ -127,8 +127,8 @@ class StaffFiles:
         try:
             paths = sorted(path for path in self._folder.iterdir() if path.suffix == ".key" and path.is_file())
         except OSError as error:
-            # Where no member of staff ever had a key there is no folder. That it went may be a mount that is away,
-            # so no key is taken from anybody for it.
+            # There is no folder before the first key of staff. A folder that disappears may be a missing mount, so no
+            # member of staff loses a key because of it.
             if known and not self._folder_refused:
                 self._folder_refused = True
                 _refuse(StaffFile.STAFF_FOLDER, self._folder, error)
@@ -144,14 +144,14 @@ def _watched(kind: StaffFile, path: Path, read: Callable[[Path], T]) -> WatchedF
 
 
 def _same(key: bytes, path: Path) -> bytes:
-    """Return the key that the process started with; raise `FixedKeyChanged` where its file holds another."""
+    """Return the key that the process started with; raise `FixedKeyChanged` if its file holds another."""
     if read_key(path) != key:
         raise FixedKeyChanged("this process keeps the key that it started with: start all processes again together")
     return key
 
 
 def _refuse(kind: StaffFile, path: Path, error: Exception) -> None:
-    """Log and count one change that is not taken over; nothing of the file is said, and of its place only the name."""
+    """Log and count one refused change, with the name of the file and nothing of its content or folder."""
     _refused.add(1, {Attribute.STAFF_FILE: kind.value})
     _log.error(
         "a change of a staff or key file is not taken over, what it held before still counts",
@@ -180,7 +180,7 @@ def _reason(error: Exception) -> str:
         case ConfigFileError(__cause__=OSError() as cause):
             return _reason(cause)
         case ConfigFileError():
-            # The reason may quote the line.
+            # Log line numbers only: a fault may quote its line.
             lines = dict.fromkeys(str(fault.line) for fault in error.faults if fault.line is not None)
             return f"is wrong in line {', '.join(lines)}" if lines else "is incomplete"
         case OSError():

@@ -1,4 +1,4 @@
-"""A file that is read again when it changes; what it held last counts while it cannot be used."""
+"""A file that is read again when it changes. While it cannot be used, its last good content counts."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +13,7 @@ SETTLES_AFTER = 1.0
 
 
 class Signature(NamedTuple):
-    """What differs between two states of a file; `changed` also tells one whose time of writing was set back."""
+    """Fields that differ between two states of a file. `changed` differs even if the time of writing was set back."""
 
     written: int
     changed: int
@@ -22,9 +22,9 @@ class Signature(NamedTuple):
 
 
 class WatchedFile(Generic[T]):
-    """One file, and what it held when it could last be used.
+    """One file, read again when it changes.
 
-    `refused` is called once for each change of the file that cannot be used. Such a file is read again at each look.
+    `refused` is called once for each change that cannot be used. Such a file is read again at each look.
     """
 
     def __init__(self, path: Path, read: Callable[[Path], T], refused: Callable[[Path, Exception], None]) -> None:
@@ -32,29 +32,29 @@ class WatchedFile(Generic[T]):
         self._read = read
         self._refused = refused
         self._taken: Signature | None = None
-        # The signature of the file that is refused at the moment, None for a missing one; empty while it is usable.
+        # Signature of the file while it is refused, None for a missing file; empty while the file is usable.
         self._refusals: set[Signature | None] = set()
 
     @property
     def is_refused(self) -> bool:
-        """Whether what the file holds at the moment cannot be used."""
+        """Whether the current content of the file cannot be used."""
         return bool(self._refusals)
 
     def look(self, held: T, now: datetime) -> T:
-        """Return what the file holds, `held` where it has not changed or cannot be used."""
+        """Return the content of the file, or `held` if it has not changed or cannot be used."""
         seen = signature(self._path)
         if seen is not None:
             age = now.timestamp() - seen.written / 1e9
-            # A time in the future is another machine's clock, and says nothing of whether the file is complete.
+            # A time in the future comes from another machine's clock, and does not show whether the file is complete.
             if seen == self._taken or 0 <= age < SETTLES_AFTER:
                 return held
         try:
             held = self._read(self._path)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with an operator's file, the worker goes on
+        except Exception as error:  # noqa: BLE001 - no fault of an operator's file may stop the worker
             if seen not in self._refusals:
                 self._refusals = {seen}
                 self._refused(self._path, error)
-            # A file that comes back as it was is read as well: that ends the refusal.
+            # Read the file again even if its old state comes back: that ends the refusal.
             self._taken = None
         else:
             self._taken = seen
@@ -63,7 +63,7 @@ class WatchedFile(Generic[T]):
 
 
 def signature(path: Path) -> Signature | None:
-    """Return the signature of a file or folder, None where there is none that can be looked at."""
+    """Return the signature of a file or folder, None if there is none or it cannot be accessed."""
     try:
         found = path.stat()
     except OSError:

@@ -1,1 +1,1 @@
-"""The pipeline: the pure domain, the record-batch runtime, and the agents that join them."""
+"""The pipeline: a pure domain, a runtime that works on record batches, and the agents that connect both."""

@@ -1,4 +1,4 @@
-"""The workers' composition: which lanes there are, and what their agents are given."""
+"""The composition of the workers: their lanes, and what each agent gets."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,8 +16,9 @@ from streams.agents.identity import Identity
 from streams.domain.staff import StaffDirectory
 from streams.runtime import Follower, LaneContext, LaneGroup
 
-#: How long ADMIT works on routine disclosures before it delivers them (seconds). One lane takes urgent ones too, as an
-#: id that came on one topic must be known on the other: see decision 0025. Turns of 3 ms halve the rate of a backlog.
+#: How long ADMIT works on routine disclosures before it sends them on (seconds). Urgent disclosures share the lane,
+#: because an id that came on one topic must be known on the other: see decision 0025. Turns of 3 ms would halve the
+#: rate of a backlog.
 _ADMIT_ROUTINE_TURN_SECONDS = 0.02
 _URGENT_DISCLOSURES = (TopicName.FORUM_DISCLOSURES_URGENT, TopicName.TEXT_LINE_DISCLOSURES_URGENT)
 
@@ -27,7 +28,7 @@ APPLICATION = "confide-worker"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WorkerKeys:
-    """The secrets that ADMIT needs: never printed."""
+    """The secrets that ADMIT needs; their `repr` shows none of them."""
 
     master: bytes
     token: bytes
@@ -35,17 +36,17 @@ class WorkerKeys:
 
 
 class IdentityLinks:
-    """This worker's copy of token → person."""
+    """This worker's copy of the identity links: the person of each token."""
 
     def __init__(self) -> None:
         self._owners: dict[Token, PersonId] = {}
 
     def owner(self, token: Token) -> PersonId | None:
-        """Return whom the token belongs to, as far as this copy has read."""
+        """Return the person of a token, None if this copy has not read its link yet."""
         return self._owners.get(token)
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
-        """Take over one record of the identity-links topic; edges are IDENTITY's concern."""
+        """Apply one record of the identity-links topic. Edges are skipped: only IDENTITY uses them."""
         if key is None:
             raise Unreadable.of("key", "is required")
         if value is None:
@@ -66,9 +67,10 @@ def lane_groups(
 ) -> tuple[LaneGroup, ...]:
     """Return the workers' lanes.
 
-    DECIDE calls `staff` whenever it asks a member of staff or checks who settled a review. The alarms' lane has the
-    first rank of routine work. It is not urgent: it would stop a backlog for nothing, because the receiver takes longer
-    than any turn.
+    Their order ranks their routine turns, the last stage first (`runtime/lane/urgency.py`). DECIDE calls `staff` each
+    time it opens or escalates a review, and each time it checks an outcome. The alarms' lane has the first rank of
+    routine work. It is not urgent: that would stop a backlog without a gain, because the receiver takes longer than any
+    turn.
     """
 
     def admit(lane: LaneContext) -> Admit:
@@ -89,6 +91,7 @@ def lane_groups(
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),
             is_last=True,
+            # Otherwise, after an outage, limits and deadlines would pass before the records that end them are read.
             timers_follow=frozenset((TopicName.REVIEW_OUTCOMES, TopicName.DELIVERIES)),
         ),
         LaneGroup(
@@ -110,7 +113,7 @@ def lane_groups(
 
 
 def following(bootstrap: str, links: IdentityLinks) -> Callable[[], AbstractAsyncContextManager[None]]:
-    """Return what keeps `links` up to date while the worker runs."""
+    """Return a context manager that keeps `links` up to date while the worker runs."""
 
     @asynccontextmanager
     async def follow() -> AsyncIterator[None]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from schemas.vocabulary import Agency
 from services.agencies import AgencyLog, Fault, Faults, create_app
-from services.sdk.serving import listen, port_of, running
+from services.http_server import listen, port_of, running
 
 
 @dataclass(frozen=True)
 class AgencyServer:
-    """Where the agency is, what it is made to do wrong, and what it saw."""
+    """URL of the agency, its faults, and the requests that it saw."""
 
     url: str
     faults: Faults

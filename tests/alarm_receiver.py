@@ -1,4 +1,4 @@
-"""A webhook as a test's own HTTP server: keeps every call it saw, and answers as it is told."""
+"""A webhook as a test's own HTTP server: it records every call, and the test sets its answers."""
 
 import json
 import threading
@@ -11,17 +11,17 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """What it saw; what it answers next, 204 once that is used up."""
+    """Recorded calls, and the next answers; 204 when these are used up."""
 
     url: str = ""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
-    #: Set: it reads a call and does not answer until this is set.
+    #: If given: it reads a call and does not answer until this event is set.
     held: threading.Event | None = None
     _came: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, key: str, body: bytes) -> int:
-        """Keep a call and return its answer."""
+        """Record a call and return its answer."""
         with self._came:
             self.calls.append((key, json.loads(body)))
             self._came.notify_all()
@@ -31,12 +31,12 @@ class Receiver:
         return status
 
     def until(self, holds: Any, seconds: float = 60.0) -> None:
-        """Wait until `holds(self)`, asked after each call."""
+        """Wait until `holds(self)` is true, checked after each call."""
         with self._came:
             assert self._came.wait_for(lambda: holds(self), seconds), self.heard()
 
     def heard(self) -> list[tuple[str, str, int | None]]:
-        """Return what it heard, `("alarm" | "all-clear", cause, step)`, calls under a key it knows left out."""
+        """Return `("alarm" | "all-clear", cause, step)` of each call, without those under a known key."""
         said: list[tuple[str, str, int | None]] = []
         for body in dict(self.calls).values():
             said += [("alarm", each["cause"], each["step"]) for each in body["alarms"]]
@@ -44,7 +44,7 @@ class Receiver:
         return said
 
     def of(self, kind: str) -> list[tuple[str, str, int | None]]:
-        """Return what it heard of causes of one kind."""
+        """Return the calls about causes of one kind."""
         return [each for each in self.heard() if each[1].startswith(f"{kind}/")]
 
     def facts(self, kind: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Receiver:
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """Serve a webhook on a port of its own."""
+    """Serve a webhook on a free port."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver.url = f"http://127.0.0.1:{server.server_port}/hook"

@@ -1,4 +1,4 @@
-"""What others can read of topics, read_committed, and whether it is what counting lanes were to make of them."""
+"""Committed records of topics, as others read them, and checks of a counting lane's outputs."""
 
 import asyncio
 from collections import Counter
@@ -30,7 +30,7 @@ class Counted:
 
 
 class Committed:
-    """What others can read of topics, read_committed, from their beginning; grows as it reads on."""
+    """The committed records of topics from their beginning; it grows as it reads on."""
 
     def __init__(self, consumer: AIOKafkaConsumer, sources: Sequence[TopicPartition]) -> None:
         self._consumer = consumer
@@ -49,12 +49,12 @@ class Committed:
         return self.records
 
     async def at_least(self, count: int, seconds: float = 30.0) -> list[ConsumerRecord]:
-        """Read until there are that many, then to the end, so that too many show too."""
+        """Read until there are `count` records, then to the end, so that a surplus shows too."""
         await self.until(lambda records: len(records) >= count, seconds)
         return await self.to_end()
 
     async def during(self, seconds: float) -> None:
-        """Read for so long."""
+        """Read for `seconds`."""
         deadline = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < deadline:
             await self._read()
@@ -73,7 +73,7 @@ class Committed:
         return self.counted_from(0)
 
     def counted_from(self, place: int) -> list[Counted]:
-        """Return what was read after the first `place` records."""
+        """Return the records that were read after the first `place` records."""
         return [Counted.of(record.value) for record in self.records[place:]]
 
 
@@ -86,7 +86,7 @@ async def reading(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Commit
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8 * 2**20,
-        # As the workers do: a broker that hangs holds nothing up for longer.
+        # As in the workers: a broker that hangs delays nothing for longer.
         request_timeout_ms=REQUEST_MS,
     )
     await consumer.start()
@@ -97,7 +97,7 @@ async def reading(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Commit
 
 
 def assert_exactly_once(counted: Sequence[Counted], written: Iterable[Made]) -> None:
-    """Each record has one output, and each key's totals are 1, 2, 3, … in this order: the state is right."""
+    """Assert that each record has one output, and that each key's totals are 1, 2, 3, … in this order."""
     expected = {(value or b"").decode(): (key or b"").decode() for key, value, _ in written}
     seen = Counter(one.word for one in counted)
     lost = expected.keys() - seen.keys()
@@ -112,7 +112,7 @@ def assert_exactly_once(counted: Sequence[Counted], written: Iterable[Made]) -> 
 
 
 def state_of(changelog: Iterable[ConsumerRecord]) -> Mapping[bytes, bytes]:
-    """Return what a changelog's entries come to, without the lanes' own offsets."""
+    """Return the state that a changelog's entries lead to, without the lanes' own offsets."""
     state: dict[bytes, bytes] = {}
     for record in changelog:
         if record.key[:1] != b"s":

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 from schemas.records import DeliveryChanged
 from schemas.vocabulary import Agency
+from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.effects import Effect, Result
 from services.connectors.endpoint import Endpoint
-from services.connectors.process import PROJECTIONS
 from streams.domain.delivery import RetryPolicy
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 from tests.reports import Keys
@@ -169,8 +169,8 @@ class ConnectorFixture:
                 await asyncio.wait([settling], timeout=0)
         await settling
 
-    def _open(self, changelog: Sequence[Entry]) -> Lane:
-        composer = Composer(self.keys, PROJECTIONS[Agency.EMERGENCY_999])
+    def _open(self, changelog: Sequence[ChangelogRecord]) -> Lane:
+        composer = Composer(self.keys, AGENCY_PROFILES[Agency.EMERGENCY_999].project)
         attempts = Attempts(Agency.EMERGENCY_999, composer, self.client, self.endpoint)
         agent = Connector(
             Agency.EMERGENCY_999, composer, attempts, self.policy, jitter=lambda: 0.5, partition=PARTITION

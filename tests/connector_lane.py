@@ -1,4 +1,4 @@
-"""A connector's lane in the test's own process, on a real broker, with a policy that a test can wait for."""
+"""A connector's lane in the test's own process, on a real broker, with limits short enough for a test."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,12 +10,12 @@ from schemas.codec import decode
 from schemas.records import DeliveryChanged, Report
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency
+from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.endpoint import CONNECTIONS, Endpoint
-from services.connectors.process import PROJECTIONS
 from streams.domain.delivery import RetryPolicy
 from streams.runtime import Record
 from streams.runtime.lane.batches import Batch
@@ -25,26 +25,26 @@ from tests.counting import Run
 from tests.one_lane import lane_of
 from tests.reports import Keys, encoded, report
 
-#: How long after its limit a report may be failed at the latest: the lane's turns, on a machine that is shared.
+#: Latest time after its limit at which a report may fail: the lane's turns take that long on a shared machine.
 LATEST = timedelta(seconds=2)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
 class ConnectorLane:
-    """A lane, and the reports that a test gave it."""
+    """A lane, and the reports that the test fed it."""
 
     lane: Lane
     run: Run
     agency: Agency
     endpoint: Endpoint
-    #: What the breaker became, in order.
+    #: Changes of the breaker, in order.
     changes: list[bool]
     reports: dict[str, Report]
     _next: int = 0
 
     def put(self, count: int, *, reported_at: datetime | None = None) -> list[Report]:
-        """Give it reports of now, and return them."""
+        """Write reports with the current time, and return them."""
         first = self._next
         self._next += count
         made = [
@@ -75,13 +75,13 @@ async def connector_lane(
     connections: int = CONNECTIONS,
     jitter: Callable[[], float] = lambda: 0.5,
 ) -> AsyncIterator[ConnectorLane]:
-    """Yield a lane of the agency's connector that takes reports."""
+    """Yield a running lane of the agency's connector."""
     changes: list[bool] = []
     async with AgencyClient(url, policy.attempt_timeout) as client:
         endpoint = Endpoint(
             agency, policy, connections=connections, on_change=lambda why_open: changes.append(why_open is not None)
         )
-        composer = Composer(Keys(), PROJECTIONS[agency])
+        composer = Composer(Keys(), AGENCY_PROFILES[agency].project)
         attempts = Attempts(agency, composer, client, endpoint)
         async with lane_of(run, lambda: Connector(agency, composer, attempts, policy, jitter=jitter)) as lane:
             await lane.resolved.wait()
@@ -89,7 +89,7 @@ async def connector_lane(
 
 
 class Deliveries:
-    """What is committed of the deliveries of some reports, by report."""
+    """Committed deliveries of some reports, by report."""
 
     def __init__(self, committed: Committed, reports: dict[str, Report]) -> None:
         self._committed = committed
@@ -98,7 +98,7 @@ class Deliveries:
         self._read = 0
 
     def of(self) -> dict[str, list[DeliveryChanged]]:
-        """Return what was read so far."""
+        """Return the deliveries that were read so far."""
         for record in self._committed.records[self._read :]:
             change = DeliveryChanged.model_validate(decode(record.value, "DeliveryChanged")[1])
             self._decoded[change.report_id].append(change)
@@ -108,7 +108,7 @@ class Deliveries:
     async def until(
         self, enough: Callable[[Sequence[DeliveryChanged]], bool], seconds: float = 30.0
     ) -> dict[str, list[DeliveryChanged]]:
-        """Read until there is enough of every report; return what there is then."""
+        """Read until there is enough of every report; return the deliveries."""
 
         def is_enough(_: Sequence[object]) -> bool:
             found = self.of()
@@ -120,7 +120,7 @@ class Deliveries:
 
 @asynccontextmanager
 async def deliveries_of(run: Run, reports: dict[str, Report]) -> AsyncIterator[Deliveries]:
-    """Read the deliveries of reports, of those too that are put into the dictionary later."""
+    """Read the deliveries of reports, also of those that are added to the dictionary later."""
     async with run.reading(TopicName.DELIVERIES) as committed:
         yield Deliveries(committed, reports)
 
@@ -131,12 +131,12 @@ def was_in(state: str) -> Callable[[Sequence[DeliveryChanged]], bool]:
 
 
 def first(changes: Sequence[DeliveryChanged], state: str) -> datetime:
-    """Return when a report was in a state first; the end of time where it never was."""
+    """Return when a report was first in a state; the end of time if it never was."""
     return next((change.changed_at for change in changes if change.state == state), _NEVER)
 
 
 def attempts(changes: Sequence[DeliveryChanged]) -> list[int]:
-    """Return the numbers of the attempts on record: of those alone the request is there."""
+    """Return the numbers of the recorded attempts: only these have a request."""
     return [change.attempt for change in changes if change.request is not None]
 
 

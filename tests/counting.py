@@ -1,6 +1,6 @@
 """A run of counting workers on a real broker: its topics and its processes.
 
-Everything is judged by what stands in the topics, read_committed, never by what a worker says of itself.
+Every check reads the topics, read_committed; no check trusts a worker's own output.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ EXIT_BROKEN = 70
 
 
 class Worker:
-    """One process of lanes; its standard output and error are one file, and it has a temporary folder of its own.
+    """One process of lanes, with a temporary folder of its own; its standard output and error go to one file.
 
     `launcher` is the program that starts it, with its arguments.
     """
@@ -62,7 +62,7 @@ class Worker:
         self.process.send_signal(number)
 
     async def ended(self, seconds: float = 20.0) -> int:
-        """Return its exit status once it has ended; fail if that takes longer."""
+        """Return the exit status of the process once it has ended; fail if that takes longer than `seconds`."""
         return await asyncio.to_thread(self.process.wait, seconds)
 
     def kill(self) -> None:
@@ -72,7 +72,7 @@ class Worker:
 
 
 class Run:
-    """The topics of one test and the workers on them; all names are the run's own."""
+    """The topics of one test and the workers on them; all names belong to this run."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Run:
             }
             admin.create_topics(declared)
             if replication > 1:
-                # Each broker hears of them by itself.
+                # Each broker learns of the topics by itself.
                 admin.wait_for_topics(list(declared))
 
     def topic(self, name: str) -> str:
@@ -152,7 +152,7 @@ class Run:
         return path.read_text().split() if path.exists() else []
 
     async def until(self, holds: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-        """Wait for what is seen from outside Kafka: a file that a worker wrote, a process that ended."""
+        """Wait for a condition outside Kafka: a file that a worker wrote, a process that ended."""
         async with asyncio.timeout(seconds):
             while not holds():  # noqa: ASYNC110 - a file of another process sets no event
                 await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Reviews of DECIDE: asked for by a disclosure or a rejected record, answered, and what is read of them."""
+"""Helpers for reviews of DECIDE: open one by a disclosure or a rejected record, answer it, read its records."""
 
 from datetime import timedelta
 from typing import Any
@@ -26,7 +26,7 @@ def decide_with(staff: StaffDirectory) -> Decide:
 
 
 def asked(lane: Lane, **changes: Any) -> dict[str, Any]:
-    """Have a disclosure ask for its one review and return that."""
+    """Decide a disclosure that asks for one review, and return the review."""
     (review,) = on(lane.work(admitted(**changes)), TopicName.REVIEWS)
     return review
 
@@ -36,7 +36,7 @@ def answered(lane: Lane, *values: bytes) -> Turn:
 
 
 def unconfirmed(lane: Lane) -> dict[str, Any]:
-    """An emergency that a volunteer assessed (CASE-1)."""
+    """Return the review of an emergency that a volunteer assessed (CASE-1)."""
     return asked(lane, assessment=VOLUNTEER)
 
 
@@ -60,7 +60,7 @@ def rejected_review(lane: Lane) -> dict[str, Any]:
 
 
 def conflict_review(lane: Lane) -> dict[str, Any]:
-    """Return the review of other content under an id, as ADMIT tells of it twice."""
+    """Return the review of other content with one id, which ADMIT reports twice."""
     admit = admit_lane(lambda _: None)
     turn = admit.work(*(disclosed(summary=words) for words in ("First.", "Other.", "Other.")))
     told = [output.value for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT]

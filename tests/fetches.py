@@ -8,7 +8,7 @@ from aiokafka.consumer import fetcher
 from kafka.consumer.fetcher import IsolationLevel
 from kafka.record.memory_records import MemoryRecords
 
-from services.sdk import reading
+from services import committed_reader
 from streams.runtime.fetcher_patch import CommittedRecords, FetchedRecords
 
 SOURCE = TopicPartition("topic", 0)
@@ -37,7 +37,7 @@ def of_aiokafka(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start
 
 def of_kafka_python(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start: int = 0) -> tuple[list[Any], int]:
     """Return the records that one fetch hands on, and the position behind it."""
-    records = reading.CommittedRecords(
+    records = committed_reader.CommittedRecords(
         start,
         SOURCE,
         MemoryRecords(b"".join(batches)),

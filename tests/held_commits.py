@@ -1,4 +1,4 @@
-"""Transactions that a test holds back before they begin, or has fail."""
+"""Transactions that a test delays before they begin, or lets fail."""
 
 import asyncio
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 
 from streams.runtime.lane.transaction import TransactionalWriter
 
-#: How long a transaction is held at most (seconds).
+#: Longest delay of a transaction (seconds).
 _HELD_SECONDS = 10.0
 
 
 class HeldCommits:
-    """While `held`, every lane's transaction waits before it begins; with an `error` it fails instead of going on."""
+    """While `held`, every lane's transaction waits before it begins; with an `error` it fails instead."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.held = False
@@ -25,7 +25,7 @@ class HeldCommits:
         async def wait_and_deliver(writer: TransactionalWriter, *args: Any) -> None:
             if self.held:
                 self.waiting.set()
-                # Not for ever: a lane closes once its turn has ended, also where the test fails.
+                # Not for ever: a lane closes once its turn has ended, even if the test fails.
                 async with asyncio.timeout(_HELD_SECONDS):
                     await self._released.wait()
                 if self.error is not None:

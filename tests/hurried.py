@@ -13,7 +13,7 @@ from streams.domain import delivery, hand_over, reviews
 
 
 def hurry(seconds: float, **waits: timedelta) -> None:
-    """Have every agency's limit, and each step of the rota of an undelivered report, be that many seconds.
+    """Set every agency's limit, and each step of the rota of an undelivered report, to `seconds`.
 
     `waits` are other fields of each agency's `RetryPolicy`.
     """

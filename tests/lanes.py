@@ -1,6 +1,6 @@
-"""A lane for the tests of an agent's logic: turns in order, effects and what is due when asked, without Kafka.
+"""A lane for the tests of an agent's logic: turns in order, effects and due timers on request, without Kafka.
 
-Its state is the runtime's own, restored from what its turns would have written to the changelog.
+Its state is the runtime's own, restored from the records that its turns would have written to the changelog.
 """
 
 from collections import deque
@@ -14,14 +14,14 @@ from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.rejection import REJECTED_SUFFIX, rejected
-from streams.runtime.lane.state import Entry, LaneState, changed
+from streams.runtime.lane.state import ChangelogRecord, LaneState, turn_records
 from tests.fakes.clocks import Clock
 
 
 class Lane:
-    """One lane of an agent; `changelog` outlives a crash, effects do not."""
+    """One lane of an agent. `changelog` survives a crash, effects do not."""
 
-    def __init__(self, agent: Agent[Any, Any, Any], clock: Clock, changelog: Sequence[Entry] = ()) -> None:
+    def __init__(self, agent: Agent[Any, Any, Any], clock: Clock, changelog: Sequence[ChangelogRecord] = ()) -> None:
         self.agent = agent
         self.clock = clock
         self.changelog = list(changelog)
@@ -45,7 +45,7 @@ class Lane:
         traceparent: bytes | None = None,
         stamp: datetime | None = None,
     ) -> None:
-        """Work off one batch of these values; the broker stamped them so, if it did."""
+        """Handle one batch of these values in one turn. `stamp` is the broker's stamp, if it set one."""
         turn = self._turn()
         decoded = []
         headers = () if traceparent is None else (("traceparent", traceparent),)
@@ -69,7 +69,7 @@ class Lane:
         return effect
 
     async def perform(self) -> Callable[[], None]:
-        """Perform the oldest effect; return what commits its result, which a crash never calls."""
+        """Perform the oldest effect; return the function that commits its result. After a crash, no test calls it."""
         effect, cause = self.effects.popleft()
         slot = self.agent.slot(effect)
         async with slot or nullcontext():
@@ -79,13 +79,13 @@ class Lane:
 
         def commit() -> None:
             turn = self._turn()
-            self.agent.settled(effect, result, turn, cause)
+            self.agent.effect_done(effect, result, turn, cause)
             self._commit(turn)
 
         return commit
 
     def begin(self) -> None:
-        """Begin the oldest effect, and lose it before it is performed: a crash."""
+        """Begin the oldest effect, and lose it before it is performed, as in a crash."""
         self._begins(*self.effects.popleft())
 
     def _begins(self, effect: Any, cause: Cause) -> bool:
@@ -95,7 +95,7 @@ class Lane:
         return begins
 
     def put_aside(self, work: PutAside) -> None:
-        """Have the agent hand over work that the runtime has put aside, as a real lane does."""
+        """Have the agent ask a human to look at work that the runtime has put aside, as a real lane does."""
         turn = self._turn()
         if work.timer is not None:
             turn.unschedule(work.timer)
@@ -106,16 +106,16 @@ class Lane:
 
     @property
     def state(self) -> dict[bytes, bytes]:
-        """The entries of the lane's state, those that have ended and are not swept yet too."""
+        """The entries of the lane's state, ended entries that are not dropped yet included."""
         return self._kept.entries
 
     @property
     def timers(self) -> dict[bytes, datetime]:
-        """When each timer of the lane is due."""
+        """The time at which each timer of the lane is due."""
         return {name: timer.at for name, timer in self._kept.timers.items()}
 
     def pass_time(self) -> None:
-        """Work off what is due by the clock: timers, and entries that have ended."""
+        """Do what is due by the clock: timers, and entries that have ended."""
         turn = self._turn()
         for key in self._kept.take_ended(turn.now, 1_000):
             turn.drop(key)
@@ -125,26 +125,26 @@ class Lane:
         self._commit(turn)
 
     async def settle_all(self) -> None:
-        """Settle until nothing is owed."""
+        """Perform effects until none is left."""
         while self.effects:
             await self.settle()
 
     def written(self, name: str) -> list[dict[str, Any]]:
-        """Return the records of one name that were written, in order."""
+        """Return the written records of one name, in order."""
         written = [output for output in self.outputs if not output.topic.endswith(REJECTED_SUFFIX)]
         decoded = [decode(output.value, *_NAMES) for output in written if output.value is not None]
         return [fields for found, fields in decoded if found == name]
 
     def _turn(self) -> Turn:
         now = self.clock()
-        # The broker has the same time.
+        # The broker's clock shows the same time.
         self._kept.stamp = max(self._kept.stamp, micros(now))
         return self._kept.turn(now)
 
     def _commit(self, turn: Turn) -> None:
         self.outputs += turn.outputs
         self.outputs += (rejected(record, invalid, by="test", now=turn.now) for record, invalid in turn.rejects)
-        self.changelog += changed(turn)
+        self.changelog += turn_records(turn)
         self._kept.commit(turn)
         self.effects.extend(turn.effects)
 

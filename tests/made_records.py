@@ -1,4 +1,4 @@
-"""Records that a test makes, and their way to a topic: in order, each to its key's partition."""
+"""Records that a test makes and writes to a topic: in order, each to the partition of its key."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.partitioner import partition_for
 from streams.runtime.timeouts import REQUEST_MS
 
-#: How long what is written waits for a partition to have a leader (seconds).
+#: Longest wait of a written record until its partition has a leader (seconds).
 _NO_LEADER_SECONDS = 90.0
 
 #: Key, value and headers.
@@ -17,7 +17,7 @@ Made = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
 
 
 def words(count: int, keys: int = 50, start: int = 0, prefix: str = "w") -> list[Made]:
-    """Return records of distinct values over that many keys."""
+    """Return records of distinct values over `keys` keys."""
     return [(b"key-%d" % (n % keys), b"%s-%d" % (prefix.encode(), n), ()) for n in range(start, start + count)]
 
 
@@ -32,7 +32,7 @@ Write = Callable[[str, int, Iterable[Made]], Awaitable[None]]
 
 @asynccontextmanager
 async def writing(bootstrap: str) -> AsyncIterator[Write]:
-    """Give what writes as `write` does, through one producer."""
+    """Yield a function that writes as `write` does, through one producer."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         enable_idempotence=True,
@@ -40,8 +40,8 @@ async def writing(bootstrap: str) -> AsyncIterator[Write]:
         request_timeout_ms=REQUEST_MS,
     )
 
-    # aiokafka gives a batch up whose partition has no leader for as long as a request may take; a broker that starts
-    # again on a slow machine takes longer. There is no setting for it.
+    # aiokafka gives up a batch whose partition has no leader after one request timeout. A broker that starts again on a
+    # slow machine takes longer, and aiokafka has no setting for it.
     producer._message_accumulator._batch_ttl = _NO_LEADER_SECONDS
 
     async def write_to(topic: str, partitions: int, records: Iterable[Made]) -> None:

@@ -1,4 +1,4 @@
-"""One lane of the runtime in the test's own process, on a real broker, fed by hand."""
+"""One lane of the runtime in the test's own process, on a real broker; the test passes it its batches."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
@@ -10,13 +10,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from streams.runtime import Agent, Clock, LaneGroup
 from streams.runtime.lane.groups import LaneHost
 from streams.runtime.lane.lane import Lane
-from streams.runtime.lane.lane_events import LaneEvent, unheard
+from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.trials import Trials
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.steps import AtStep, ignore_step
 from tests.counting import Run
 
-#: Records in the log of a topic from which a lane is fed by hand: beyond the offsets that any test makes up.
+#: Records in the log of a topic whose lane gets its batches from a test: more than the offsets that any test uses.
 _LOG_RECORDS = 40_000
 
 
@@ -27,22 +27,22 @@ async def lane_of(
     *,
     accepted: frozenset[str] = frozenset(),
     urgency: UrgencyGate | None = None,
-    at_step: AtStep = unwatched,
+    at_step: AtStep = ignore_step,
     trials: Trials | None = None,
-    on_lane: Callable[[LaneEvent], None] = unheard,
+    on_lane: Callable[[LaneEvent], None] = ignore_event,
     clock: Clock | None = None,
     fill: bool = True,
     routine_turn_seconds: float | None = None,
     timers_follow: Collection[str] = (),
 ) -> AsyncIterator[Lane]:
-    """Yield lane `lane-0` of the run; what it is `put` it works off, and `Lane.resolved` says when it can.
+    """Yield lane `lane-0` of the run. It handles the batches that a test enqueues, once `Lane.resolved` is set.
 
-    With a `urgency` of other lanes too, its urgent topic comes before their routine ones. `at_step` is called after
-    each step of its work. `trials` are those of its process. `on_lane` hears what it says of itself. `clock` tells it
-    the time. The logs are filled, unless not to `fill` them: a lane takes no offset beyond the end of its log. It works
-    on routine records for `routine_turn_seconds` in a turn. Its timers follow the topics `timers_follow`.
+    With an `urgency` that it shares with other lanes, its urgent topic comes before their routine ones. `at_step` is
+    called after each step, `on_lane` with each event of the lane. `trials` and `clock` are those of its process. Unless
+    `fill` is False, the logs are filled first: a lane takes no offset beyond the end of its log. A routine turn takes
+    `routine_turn_seconds` at most. The lane's timers follow the topics `timers_follow`.
     """
-    # A worker's consumer has found the group's coordinator before its lanes open; a new broker has to make one first.
+    # A worker's consumer finds the group's coordinator before its lanes open. A new broker must make one first.
     consumer = AIOKafkaConsumer(bootstrap_servers=run.bootstrap, group_id=run.name, enable_auto_commit=False)
     await consumer.start()
     try:
@@ -82,7 +82,7 @@ async def lane_of(
 
 
 async def fill_logs(run: Run, topics: Iterable[str], count: int = _LOG_RECORDS) -> None:
-    """Write so many records without key and value to partition 0 of each topic, in one batch."""
+    """Write `count` records without key and value to partition 0 of each topic, in one batch."""
     producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap, max_batch_size=1 << 20)
     await producer.start()
     try:

@@ -1,4 +1,4 @@
-"""Transactions that their writer leaves open: what others commit behind them is hidden from read_committed readers."""
+"""Transactions that their writer leaves open: they hide later commits of others from read_committed readers."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterable
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
 
-#: After which the broker aborts what a dead writer left open, as for a lane (milliseconds).
+#: Time after which the broker aborts the transaction of a dead writer, as for a lane (milliseconds).
 TIMEOUT_MS = 6_000
 
 #: Partition, key and value.
@@ -17,7 +17,7 @@ Entry = tuple[int, bytes | None, bytes | None]
 async def open_transaction(
     bootstrap: str, topic: str, entries: Iterable[Entry], timeout_ms: int = TIMEOUT_MS
 ) -> AsyncIterator[AIOKafkaProducer]:
-    """Write the entries in a transaction and give its producer; it is left open unless the caller ends it."""
+    """Write the entries in a transaction and return its producer; the transaction is open until the caller ends it."""
     writer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, transactional_id=f"dead-{secrets.token_hex(4)}", transaction_timeout_ms=timeout_ms
     )
@@ -32,6 +32,6 @@ async def open_transaction(
 
 
 async def leave_open(bootstrap: str, topic: str, entries: Iterable[Entry]) -> None:
-    """Leave a transaction open as a process does that is killed before it commits: 6 to 7 s, then it is aborted."""
+    """Leave a transaction open as a process that is killed before it commits: it is aborted after 6 to 7 s."""
     async with open_transaction(bootstrap, topic, entries):
         pass

@@ -97,7 +97,7 @@ class Fragile(Agent[tuple[str, str], str, str]):
         self._state.check("perform", effect)
         return "done"
 
-    def settled(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
         self._state.settled.append(effect)
         if self._state.streams:
             turn.start(effect, cause=cause)

@@ -1,4 +1,4 @@
-"""An agency as a bare TCP server, which can do what an HTTP server does not: accept and never answer, or be away."""
+"""An agency as a bare TCP server: unlike an HTTP server it can accept and never answer, or not listen."""
 
 import asyncio
 import json
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-#: How long a connection that never gets its answer is held (seconds): longer than any test.
+#: How long a connection without an answer is held (seconds): longer than any test.
 _FOREVER = 600.0
 
 
 class Mode(StrEnum):
-    """What it does with a request."""
+    """Behaviour towards a request."""
 
     #: Accepts it: 201 with a reference the first time, 200 afterwards.
     UP = "up"
@@ -29,7 +29,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it was seen whole."""
+    """A request that was read to its end."""
 
     report_id: str
     attempt: int
@@ -38,13 +38,13 @@ class Request:
 
 @dataclass
 class RawAgency:
-    """What it saw, and how many connections it had."""
+    """Requests that the agency saw, and the number of its connections."""
 
     mode: Mode = Mode.UP
     port: int = 0
     requests: list[Request] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
-    #: When it ceased to listen and when it began again, in turn.
+    #: Times at which it began and stopped listening, in turn.
     switched: list[datetime] = field(default_factory=list)
     connections: int = 0
     most_connections: int = 0
@@ -56,13 +56,13 @@ class RawAgency:
         return f"http://127.0.0.1:{self.port}"
 
     def was_away(self, at: datetime, near: timedelta) -> bool:
-        """Return whether it did not listen at that time, or so near it."""
-        # The first switch is its beginning.
+        """Return whether it did not listen at some time within `near` of `at`."""
+        # The first entry is its start.
         times = [*self.switched[1:], datetime.now(UTC)]
         return any(left - near <= at <= back + near for left, back in zip(times[::2], times[1::2], strict=False))
 
     async def become(self, mode: Mode) -> None:
-        """Do this from now on; requests that were seen and have no answer yet lose their connections."""
+        """Behave like this from now on; requests without an answer lose their connections."""
         self.mode = mode
         for writer in list(self._held):
             writer.close()
@@ -96,7 +96,7 @@ class RawAgency:
         self._held.add(writer)
         match self.mode:
             case Mode.HANG:
-                # Nothing comes until the client closes.
+                # No byte arrives until the client closes.
                 await asyncio.wait_for(reader.read(1), _FOREVER)
             case Mode.UP:
                 status = 200 if report_id in self.accepted else 201

@@ -1,4 +1,4 @@
-"""Record batches that no well-behaved client writes: names of headers that are no text, markers by hand."""
+"""Record batches that no well-behaved client writes: header names that are not text, markers made by hand."""
 
 import struct
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _MAX_BYTES = 1 << 30
 
 
 class _Name(str):
-    """The name of a header that is these very bytes when it is written."""
+    """A header name that is exactly these bytes when it is written."""
 
     __slots__ = ("raw",)
 
@@ -36,7 +36,7 @@ class _Name(str):
 
 
 def builder(entries: Iterable[Entry], codec: str = "none", producer: int = -1, *, transactional: bool = False) -> Any:
-    """Return aiokafka's builder in Python, filled; the one in C takes no name but a real text."""
+    """Return aiokafka's builder in Python, with the entries; the builder in C takes only header names that are text."""
     made = _DefaultRecordBatchBuilderPy(2, CODECS[codec], int(transactional), producer, 0, 0, _MAX_BYTES)
     for offset, (key, value, headers) in enumerate(entries):
         made.append(offset, 1_700_000_000_000, key, value, [(_Name(name), held) for name, held in headers])
@@ -44,7 +44,7 @@ def builder(entries: Iterable[Entry], codec: str = "none", producer: int = -1, *
 
 
 async def write(bootstrap: str, topic: str, codec: str, entries: Iterable[Entry]) -> None:
-    """Write the entries as one batch to partition 0; they must be worth compressing."""
+    """Write the entries as one batch to partition 0. They must be large enough that compression makes them smaller."""
     entries = list(entries)
     assert builder(entries, codec).build()[_DefaultRecordBatchPy.ATTRIBUTES_OFFSET + 1] == CODECS[codec]
     sender = AIOKafkaProducer(bootstrap_servers=bootstrap)
@@ -60,7 +60,7 @@ async def write(bootstrap: str, topic: str, codec: str, entries: Iterable[Entry]
 def stored(
     entries: Iterable[Entry], base_offset: int, producer: int = -1, *, control: bool = False, codec: str = "none"
 ) -> bytes:
-    """Return a batch as a broker has it, at that offset, its checksum right; transactional where it has a producer."""
+    """Return a batch as a broker stores it at `base_offset`, its checksum right; transactional if it has a producer."""
     batch = builder(entries, codec, producer, transactional=producer >= 0).build()
     struct.pack_into(">q", batch, 0, base_offset)
     if control:
@@ -72,6 +72,6 @@ def stored(
 
 
 def as_aiokafka_has_it(patch: pytest.MonkeyPatch) -> None:
-    """Take back what fetcher_patch.patch_aiokafka_fetcher() did, for as long as the patch lasts."""
+    """Undo `fetcher_patch.patch_aiokafka_fetcher()` for as long as the monkeypatch lasts."""
     patch.setattr(fetcher, "PartitionRecords", CommittedRecords.__base__)
     patch.setattr(fetcher, "MemoryRecords", FetchedRecords.__base__)

@@ -29,9 +29,9 @@ DETAILS = SealedDetails(
 
 
 class Keys:
-    """A keyring in memory; a key that is not in it was erased, unless the field `absent` says otherwise.
+    """A keyring in memory. A key that is not in it counts as `absent` says: erased by default.
 
-    While it is `late` no key is at hand; it is once one was waited for.
+    While it is `late` no key is at hand, until a caller has waited for one.
     """
 
     def __init__(self, data_key: bytes = DATA_KEY, *, late: bool = False) -> None:

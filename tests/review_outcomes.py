@@ -1,4 +1,4 @@
-"""Outcomes of reviews as the console signs them, of an invented staff."""
+"""Outcomes of reviews as the console signs them, by invented staff."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,7 +10,7 @@ from schemas.reviews import ReviewOutcome
 from streams.domain.reviews import signature
 from tests.turns import NOW
 
-#: On the policy's own rota, on duty in the evening; one on it whose key the worker has not; and nobody it knows.
+#: Two on the policy's own rota, on duty in the evening; one on it without a key at the worker; one not on the rota.
 LEAD, SUPERVISOR = "safeguarding-lead-2", "clinical-supervisor-2"
 KEYLESS, STRANGER = "safeguarding-lead-1", "somebody-else"
 STAFF_KEYS: Mapping[str, bytes] = {LEAD: bytes([5]) * 32, SUPERVISOR: bytes([6]) * 32, STRANGER: bytes([7]) * 32}
@@ -19,7 +19,7 @@ STAFF_KEYS: Mapping[str, bytes] = {LEAD: bytes([5]) * 32, SUPERVISOR: bytes([6])
 def outcome(
     review_id: str, decision: str = "confirm", *, by: str = LEAD, key: bytes | None = None, **said: Any
 ) -> bytes:
-    """Return the outcome as its topic carries it, signed by whom it names unless another key is given."""
+    """Return the outcome as its topic carries it, signed with the key of `by` unless another key is given."""
     fields = {
         "review_id": review_id,
         "by": by,
@@ -43,7 +43,7 @@ def _path(name: str) -> str:
 
 
 def quick_duty(every: timedelta) -> Duty:
-    """Return the policy's own rota with so much between two escalations."""
+    """Return the policy's own rota with this interval between two escalations."""
     duty = load_duty(None)
     return duty.model_copy(
         update={"escalate_every": duty.escalate_every.model_copy(update={"emergency": every, "other": every})}

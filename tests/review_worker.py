@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from infra.telemetry import configure, shutdown
 from schemas.policy import Policies, load_policy
+from services.alarm.alarm_writer import AlarmWriter
+from services.alarm.lane_alarms import LaneAlarms
 from services.alarm.ports import alarm_port
 from services.cli.ready import ready
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import LaneAlarms
 from services.settings import Settings
 from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
 from streams.domain.staff import StaffDirectory
@@ -35,7 +35,7 @@ def main(seconds: str) -> int:
         background=(writer.running, following(settings.bootstrap, links)),
         instance=f"{APPLICATION}-1",
         opened=ready("worker"),
-        on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+        on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
         clock=clock,
     )
     shutdown()

@@ -1,9 +1,9 @@
 """A worker of simple agents, run by the tests as a real process: `python -m tests.runtime_worker PLAN`.
 
-PLAN is a JSON file (`Plan`); the worker's logs are set up as in every process of the project. What a record's value
-says before its first colon makes the agent fail at that place, until a file `mended` lies in the plan's folder; with
-`-once` behind the place it fails the first time only. A file `clock` says by how many seconds the machine's wall clock
-is wrong, and what is noticed of it is in the file `clock-events`.
+PLAN is a JSON file (`Plan`). The worker logs as every process of the project does. The part of a record's value before
+its first colon names a place at which the agent fails, until a file `mended` is in the plan's folder; with `-once`
+after the place it fails the first time only. A file `clock` holds the number of seconds by which the machine's wall
+clock is wrong. The worker writes the clock's events to the file `clock-events`.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ from streams.runtime import (
     Turn,
     run_worker,
 )
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from streams.runtime.transport.batching_thread import BatchingThread
 from tests.poison_agent import Fragile, FragileState
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker is to run; files in `folder` tell it what to do while it runs."""
+    """The settings of a worker; files in `folder` control it while it runs."""
 
     application: str
     bootstrap: str
@@ -56,16 +56,16 @@ class Plan:
     output: str
     #: Name, sources in order of urgency, changelog, and `count` or `effects`.
     groups: tuple[tuple[str, tuple[str, ...], str, str], ...]
-    #: Seconds that a counting lane takes for each record at least.
+    #: Shortest time that a counting lane takes for each record (seconds).
     record_seconds: float = 0.0
-    #: Followed in the background by a copy that fails on a value marked `follow`.
+    #: A topic that a follower copies in the background; it fails on a value marked `follow`.
     follow: str | None = None
     instance: str | None = None
-    #: The step of a lane's work at whose so manieth passing, over all lanes, the process kills itself; it notes so.
+    #: The step and the count of its passings, over all lanes, at which the process kills itself; it notes that first.
     kill: tuple[Step, int] | None = None
-    #: Lanes that were refused and are to begin where their logs do.
+    #: Lanes that refused and now begin where their logs do.
     accepted: tuple[str, ...] = ()
-    #: How long a call into an agent may last (seconds).
+    #: Longest call into an agent (seconds).
     stuck_seconds: float = 30.0
 
     def says(self, name: str) -> bool:
@@ -73,12 +73,12 @@ class Plan:
         return (Path(self.folder) / name).exists()
 
     def wall(self) -> float:
-        """Return what the machine's wall clock says, in seconds since 1970."""
+        """Return the time of the machine's wall clock, in seconds since 1970."""
         file = Path(self.folder) / "clock"
         return time.time() + (float(file.read_text()) if file.exists() else 0.0)
 
     def hear(self, event: LaneEvent) -> None:
-        """Note what the process says of its clock."""
+        """Write an event of the process's clock to the file `clock-events`."""
         if isinstance(event, ClockStepped | ClockAgrees | BrokerAhead | BrokerAgrees):
             self.note("clock-events", type(event).__name__)
 
@@ -88,7 +88,7 @@ class Plan:
             file.write(f"{line}\n")
 
     def fail(self, place: str, word: str) -> None:
-        """Fail with the word in the error, as code that meets what it did not expect does."""
+        """Raise an error that quotes the word, as code does that meets an unexpected value."""
         if word.startswith(f"{place}:") and not self.says("mended"):
             raise KeyError(word)
         if word.startswith(f"{place}-once:") and not self.says("raised"):
@@ -105,7 +105,7 @@ def _decode(plan: Plan, record: Record) -> str:
 
 
 class Count(Agent[str, None, None]):
-    """Counts the records of each key, and says for each who counted it and how many there were."""
+    """Counts the records of each key, and writes for each record which lane counted it and how many there were."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -130,7 +130,7 @@ class Count(Agent[str, None, None]):
                 threading.Event().wait(0.01)
 
     def _hang_or_die(self, word: str) -> None:
-        """Hang, in Python or in native code, or end the process as a lack of memory does."""
+        """Hang, in Python or in native code, or end the process as the kernel does when memory runs out."""
         if self._plan.says("mended"):
             return
         while word.startswith("hang:"):
@@ -142,7 +142,7 @@ class Count(Agent[str, None, None]):
 
 
 class Effects(Agent[str, bool, bool]):
-    """Owes an effect for each record, until it is settled; the result is whether its cause was visible to others."""
+    """Owes an effect for each record until it is done. Its result: could others see the record that caused it?"""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -170,14 +170,14 @@ class Effects(Agent[str, bool, bool]):
         self._plan.fail("perform", effect)
         return visible
 
-    def settled(self, effect: Any, result: bool, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: Any, result: bool, turn: Turn, cause: Cause) -> None:
         turn.drop(b"owed " + effect.encode())
         turn.send(self._plan.output, effect.encode(), f"settled|{effect}|{result}".encode(), cause=cause)
         self._plan.fail("settled", effect)
 
 
 class Waits(Agent[str, None, None]):
-    """`wait:SECONDS` sets a timer, which says `due`; `know:DAYS` says `new`, or `known` where it knew the key."""
+    """`wait:SECONDS` sets a timer that writes `due`; `know:DAYS` writes `new`, or `known` if it knew the key before."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -258,7 +258,7 @@ def _with_slots(plan: Plan) -> Agent[Any, Any, Any]:
     return Fragile(state)
 
 
-def _fail_fetches_when_told(plan: Plan) -> None:
+def _let_fetches_fail(plan: Plan) -> None:
     threads: Any = BatchingThread
     fetch_records = threads._fetch_records
 
@@ -272,7 +272,7 @@ def _fail_fetches_when_told(plan: Plan) -> None:
 
 def _killing(plan: Plan) -> AtStep:
     if plan.kill is None:
-        return unwatched
+        return ignore_step
     step, nth = plan.kill
     passed = 0
 
@@ -290,7 +290,7 @@ def main(path: str) -> int:
     """Run the plan until SIGTERM."""
     plan = Plan(**json.loads(Path(path).read_bytes()))
     configure("runtime-worker")
-    _fail_fetches_when_told(plan)
+    _let_fetches_fail(plan)
     status = run_worker(
         plan.application,
         [LaneGroup(name, tuple(sources), _agent(kind, plan), log) for name, sources, log, kind in plan.groups],

@@ -1,4 +1,4 @@
-"""What is written to topics from now on, read back as it lies there."""
+"""Records that are written to topics from now on, read back."""
 
 import time
 from types import TracebackType
@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from kafka import TopicPartition
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 
 
 class Tail:
-    """Follows topics from their present end, read_committed; records come in the order they are read."""
+    """Follows topics from their present end, read_committed; returns records in the order in which they are read."""
 
     def __init__(self, bootstrap: str, *topics: str) -> None:
         self._consumer = committed_reader(bootstrap)
@@ -25,7 +25,7 @@ class Tail:
             self._consumer.position(source)
 
     def take(self, count: int, seconds: float = 20.0) -> list[Any]:
-        """Return the next `count` records; fewer only once the time has passed."""
+        """Return the next `count` records; fewer only if the time has passed."""
         found: list[Any] = []
         deadline = time.monotonic() + seconds
         while len(found) < count and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Agents driven turn by turn, with the runtime's own Turn and the real codec, and no Kafka."""
+"""Agents that run turn by turn, with the runtime's own Turn and the real codec, without Kafka."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from streams.agents.admit import Admit
 from streams.runtime import Agent, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.rejection import rejected
-from streams.runtime.lane.state import Entry, LaneState, changed
+from streams.runtime.lane.state import ChangelogRecord, LaneState, turn_records
 from tests.disclosures import KEYS, disclosure
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
@@ -23,7 +23,7 @@ TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 PARTITION = 3
 ADA = PersonId("person-ada")
 
-#: What identifies a person or was written by one, in every field that may hold such.
+#: Markers of a person: one in every field that may identify a person or contain a person's words.
 MARKERS = (
     "account-39117",
     "7700900123",
@@ -59,20 +59,20 @@ IDENTIFYING: Mapping[str, Any] = {
 
 @dataclass
 class Lane:
-    """One agent's lane: its state, and everything it wrote."""
+    """The lane of one agent: its state, and everything it wrote."""
 
     agent: Agent[Any, Any, Any]
     partition: int = PARTITION
-    #: Of the records of a batch whose topic is not said.
+    #: The topic of a batch for which no topic is given.
     topic: str = "source"
     outputs: list[Output] = field(default_factory=list)
     _kept: LaneState = field(default_factory=LaneState)
     _offsets: Any = field(default_factory=count)
-    _changelog: list[Entry] = field(default_factory=list)
+    _changelog: list[ChangelogRecord] = field(default_factory=list)
 
     @property
     def state(self) -> dict[bytes, bytes]:
-        """The entries of the lane's state, those that have ended and are not swept yet too."""
+        """The entries of the lane's state, including those that have ended and are not swept yet."""
         return self._kept.entries
 
     def sweep(self, now: datetime) -> None:
@@ -85,7 +85,7 @@ class Lane:
     def work(
         self, *values: bytes | None, topic: str | None = None, now: datetime = NOW, stamp: datetime | None = None
     ) -> Turn:
-        """Work off one batch of these values in one turn, and commit it; the broker stamped them so, if it did."""
+        """Handle one batch of these values in one turn, and commit it."""
         turn = self._turn(now)
         decoded = []
         for value in values:
@@ -105,11 +105,11 @@ class Lane:
 
     @property
     def timers(self) -> dict[bytes, datetime]:
-        """When each timer of the lane is due."""
+        """The time at which each timer of the lane is due."""
         return {name: timer.at for name, timer in self._kept.timers.items()}
 
     def pass_time(self, now: datetime) -> Turn:
-        """Work off the timers that are due at that time."""
+        """Run the timers that are due at that time."""
         turn = self._turn(now)
         for name, timer in self._kept.take_due(now, 1_000):
             turn.unschedule(name)
@@ -117,7 +117,7 @@ class Lane:
         return self._commit(turn)
 
     def put_aside(self, timer: bytes, now: datetime) -> Turn:
-        """Put a timer aside as the runtime does where it raises, with the entry that it belongs to."""
+        """Put a timer aside, with its entry, as the runtime does if it raises."""
         turn = self._turn(now)
         entry = self.agent.entry_of(timer)
         assert entry is not None
@@ -128,7 +128,7 @@ class Lane:
         return self._commit(turn)
 
     def restarted(self, agent: Agent[Any, Any, Any], now: datetime | None = None) -> "Lane":
-        """Return the lane with another agent over the changelog's state, opened at `now` if one is given."""
+        """Return the lane with another agent and the state of the changelog, opened at `now` if it is given."""
         lane = Lane(agent, self.partition, self.topic, _offsets=self._offsets)
         for entry in self._changelog:
             lane._kept.apply(*entry)
@@ -140,27 +140,27 @@ class Lane:
         return lane
 
     def turn(self, now: datetime) -> Turn:
-        """Return a turn, for a test that changes the state by itself."""
+        """Return a turn, for a test that changes the state directly."""
         return self._turn(now)
 
     def commit(self, turn: Turn) -> None:
-        """Take a turn over."""
+        """Commit a turn: apply its changes to the state."""
         self._commit(turn)
 
     def _turn(self, now: datetime) -> Turn:
-        # The broker has the same time.
+        # The broker's clock has the same time.
         self._kept.stamp = max(self._kept.stamp, micros(now))
         return self._kept.turn(now)
 
     def _commit(self, turn: Turn) -> Turn:
-        self._changelog += changed(turn)
+        self._changelog += turn_records(turn)
         self._kept.commit(turn)
         self.outputs += turn.outputs
         return turn
 
 
 def admit_lane(owner: Callable[[Token], PersonId | None], partitions: int = 1, partition: int = 0) -> Lane:
-    """Return a lane of ADMIT, of so many, that asks `owner` whose a token is."""
+    """Return one of several lanes of ADMIT; `owner` gives the person of a token."""
     agent = Admit(
         master_key=KEYS.master,
         token_key=KEYS.token,
@@ -172,17 +172,17 @@ def admit_lane(owner: Callable[[Token], PersonId | None], partitions: int = 1, p
 
 
 def disclosed(name: str = "d-1", **changes: Any) -> bytes:
-    """Return a disclosure as a service writes it, with a marker wherever a person might be named."""
+    """Return a disclosure as a service writes it, with a marker in each field that may name a person."""
     return encode("Disclosure", disclosure(name, **{**IDENTIFYING, **changes}).model_dump())
 
 
 def source_of(service: str = "forum", **_: Any) -> TopicName:
-    """Return the topic on which a service writes what it calls routine."""
+    """Return the topic of a service for routine disclosures."""
     return disclosures(Service(service), urgent=False)
 
 
 def admitted(name: str = "d-1", person: str | None = ADA, now: datetime = NOW, **changes: Any) -> bytes:
-    """Return what DECIDE reads, as ADMIT writes it of a known person at `now`."""
+    """Return the record that ADMIT writes at `now` for DECIDE, of a known person."""
     topic = source_of(**changes)
     turn = admit_lane(lambda _: ADA).work(disclosed(name, **changes), topic=topic, now=now)
     value = turn.outputs[-1].value
@@ -191,7 +191,7 @@ def admitted(name: str = "d-1", person: str | None = ADA, now: datetime = NOW, *
 
 
 def read(output: Output) -> tuple[str, dict[str, Any]]:
-    """Return what an output says: only what its topic may carry can be read."""
+    """Return the schema and the fields of an output; a schema that its topic does not allow raises."""
     assert output.value is not None
     return decode(output.value, *CATALOGUE[output.topic].carries)
 
@@ -202,15 +202,15 @@ def on(turn: Turn, topic: str) -> list[dict[str, Any]]:
 
 
 def why(turn: Turn) -> list[str]:
-    """Return why the turn rejected what it did."""
+    """Return the reasons of the records that the turn rejected."""
     return [str(invalid) for _, invalid in turn.rejects]
 
 
 def assert_names_nobody(turn: Turn) -> None:
-    """No marker stands in a value, key or header that the turn writes, nor in the lane's state or why it rejected."""
+    """Assert that no marker is in any value, key or header of the turn, in the lane's state, or in a reason."""
     written = [*turn.outputs]
     for record, invalid in turn.rejects:
-        # The rejected record itself is whole, and stands where only its service and the desk may read.
+        # A rejected record is kept whole, on a topic that only its service and the duty desk may read.
         written.append(rejected(record, invalid, by="test", now=turn.now)._replace(key=None, value=None))
     places = [(output.topic, part) for output in written for part in _parts(output)]
     places += [("state", part) for change in turn.changes.items() for part in change if part is not None]

@@ -1,6 +1,6 @@
-"""A local Apache Kafka that needs nothing installed: one node or several, KRaft, Java from a wheel, jars of Maven."""
+"""A local Apache Kafka without installation: one node or several, KRaft, Java from a wheel, jars from Maven Central."""
 
-from infra.broker.cluster import LocalCluster, Place
+from infra.broker.cluster import LocalCluster, NodeLocation
 from infra.broker.discovery import find_bootstrap
 from infra.broker.errors import (
     BrokerDied,
@@ -28,7 +28,7 @@ __all__ = [
     "JarsUnavailable",
     "LocalBroker",
     "LocalCluster",
-    "Place",
+    "NodeLocation",
     "PortTaken",
     "StaleFolder",
     "answers",

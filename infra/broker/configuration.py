@@ -1,4 +1,4 @@
-"""Settings of the local brokers: each node is broker and controller, and listens on this machine alone."""
+"""Settings of the local brokers. Each node is broker and controller, and listens only on this machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ appender.out.layout.type=PatternLayout
 appender.out.layout.pattern=%d{ISO8601} %p %c: %m%n%throwable
 rootLogger.level=WARN
 rootLogger.appenderRef.out.ref=OUT
-# Says when the broker is ready.
+# Logs when the broker is ready.
 logger.ready.name=kafka.server.KafkaRaftServer
 logger.ready.level=INFO
 """
 READY = "Kafka Server started"
 
-#: The broker's limit for transactions, and how long one may stay open (milliseconds): a stranger's open transaction
-#: hides from our readers what was committed behind it, an emergency too. Our lanes ask for 6 s.
+#: The broker's limit for the time-out of transactions, and our value (milliseconds). An open transaction of another
+#: program hides the records committed after it from our readers, emergencies too. Our lanes ask for a time-out of 6 s.
 MAX_TRANSACTION = "transaction.max.timeout.ms"
 MAX_TRANSACTION_MS = 10_000
 
-#: What any single broker of Confide is told, in a container too.
+#: Settings of every single broker of Confide, also in a container.
 SINGLE_NODE: Mapping[str, str] = MappingProxyType(
     {
-        # Topics come from the catalogue, with their own settings; a typing error must not make one.
+        # Topics come from the catalogue, with their own settings; a typing error must not create one.
         "auto.create.topics.enable": "false",
         "default.replication.factor": "1",
         "min.insync.replicas": "1",
@@ -37,20 +37,20 @@ SINGLE_NODE: Mapping[str, str] = MappingProxyType(
         "transaction.state.log.min.isr": "1",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        # 50 each unless told, all of them opened at the first transaction and group.
+        # The default is 50 each, and the broker opens all of them at the first transaction and group.
         "offsets.topic.num.partitions": "4",
         "transaction.state.log.num.partitions": "4",
         "group.initial.rebalance.delay.ms": "0",
-        # An open transaction of a killed worker hides what others committed behind it until it is aborted: at most
-        # its own time-out (6 s for lanes) and this. A writer that asks for longer than 10 s is refused.
+        # An open transaction of a killed worker hides the records committed after it until the broker aborts it: after
+        # its own time-out (6 s for lanes) plus this interval at most. A writer that asks for more than 10 s is refused.
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
         MAX_TRANSACTION: str(MAX_TRANSACTION_MS),
         "message.max.bytes": str(MAX_BATCH_BYTES),
         "replica.fetch.max.bytes": str(MAX_BATCH_BYTES),
-        # After a SIGKILL the controller holds the old registration against the new one for as long (9 s unless told).
+        # After a SIGKILL the controller refuses the new process until the old registration ends (default 9 s).
         "broker.session.timeout.ms": "3000",
         "broker.heartbeat.interval.ms": "500",
-        # The default asks for a thread a core of a big machine, and 128 MiB for the cleaner.
+        # The defaults suit a big machine: more threads, and 128 MiB for the cleaner.
         "num.network.threads": "2",
         "num.io.threads": "4",
         "log.cleaner.dedupe.buffer.size": str(16 * 2**20),
@@ -58,14 +58,14 @@ SINGLE_NODE: Mapping[str, str] = MappingProxyType(
 )
 
 
-#: Followers that are behind for this long leave the in-sync replicas (30 s unless set): so long a partition that one
-#: follower cannot reach takes no acknowledged write.
+#: Time after which a follower that is behind leaves the in-sync replicas, in milliseconds (default 30 s). Until then a
+#: partition acknowledges no write if one of its followers cannot be reached.
 _LAG_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One node of a cluster of several. `voters` are the controllers' addresses (`host:port`) by node id."""
+    """One node of a cluster. `voters` are the controllers' addresses (`host:port`) by node id."""
 
     node_id: int
     cluster_id: str
@@ -73,14 +73,14 @@ class Member:
     voters: Mapping[int, str]
     is_broker: bool = True
     host: str = "127.0.0.1"
-    #: The address that clients and the other brokers get (`host:port`), where it is not the one it listens at.
+    #: The address (`host:port`) that clients and the other brokers get; None: the one that the node listens on.
     advertised: str | None = None
-    #: The program that starts Java, with its arguments: `ip netns exec NAME`, for instance.
+    #: The program that starts Java, with its arguments, for example `ip netns exec NAME`.
     launcher: tuple[str, ...] = ()
 
 
 def cluster_settings(brokers: int) -> dict[str, str]:
-    """Return what each of several brokers is told: every record on all of them, acknowledged by all but one."""
+    """Return the settings of a cluster's brokers: each record is on all of them, and all but one acknowledge it."""
     copies, in_sync = str(brokers), str(max(1, brokers - 1))
     return {
         **SINGLE_NODE,
@@ -96,7 +96,7 @@ def cluster_settings(brokers: int) -> dict[str, str]:
 
 
 def server_properties(data: Path, port: int, controller_port: int, member: Member | None = None) -> str:
-    """Return a broker's properties file for its data folder and its two ports; `member` where it is one of several."""
+    """Return a broker's properties file, for its data folder and two ports; with `member`, for a node of a cluster."""
     if member is None:
         settings = _node(data, 1, {1: f"127.0.0.1:{controller_port}"})
         settings |= _listening(f"127.0.0.1:{port}", f"127.0.0.1:{controller_port}", f"127.0.0.1:{port}")
@@ -120,7 +120,7 @@ def _node(data: Path, node_id: int, voters: Mapping[int, str]) -> dict[str, str]
 
 
 def _listening(broker: str | None, controller: str | None, advertised: str | None) -> dict[str, str]:
-    """Return the roles of a node and where it listens as which; None where it has not that role."""
+    """Return the roles of a node and its address in each role; None: the node does not have the role."""
     settings = {"process.roles": ",".join(["broker"] * bool(broker) + ["controller"] * bool(controller))}
     listeners = [f"PLAINTEXT://{broker}"] * bool(broker) + [f"CONTROLLER://{controller}"] * bool(controller)
     settings["listeners"] = ",".join(listeners)

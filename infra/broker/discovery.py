@@ -1,4 +1,4 @@
-"""Which broker is to be used?"""
+"""Finds the broker that a command must use."""
 
 import os
 
@@ -8,9 +8,10 @@ from infra.broker.probe import answers
 
 
 def find_bootstrap() -> str | None:
-    """KAFKA_BOOTSTRAP, else the broker that `confide broker start` left running, else None.
+    """Return KAFKA_BOOTSTRAP, else the address of the broker that `confide broker start` started, else None.
 
-    Raises BrokerUnreachable where KAFKA_BOOTSTRAP names one that does not answer: quietly using another would mislead.
+    Raises BrokerUnreachable if KAFKA_BOOTSTRAP names a broker that does not answer: using another one silently would
+    mislead.
     """
     if named := os.environ.get("KAFKA_BOOTSTRAP", "").strip():
         if not answers(named):

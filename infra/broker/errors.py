@@ -1,20 +1,23 @@
-"""Why there is no broker, each in one line that says what to do.
+"""The errors of the local broker. Each message is one line with the reason and the remedy.
 
-BrokerError
-├── JarsUnavailable    Kafka's jars are not in the cache and cannot be fetched
-├── JarMismatch        a fetched jar is not the one that is pinned
-├── PortTaken          something else listens on the port that was asked for
-├── DiskFull           too little space left where the broker keeps its data
-├── StaleFolder        the folder holds the data of another Kafka version, or of something else
-├── BrokerDied         the broker ended, or did not come up in time; its last words are quoted
-└── BrokerUnreachable  the broker that KAFKA_BOOTSTRAP names does not answer
+    Exception
+    └── BrokerError            there is no broker to use
+        ├── JarsUnavailable    Kafka's jars are not in the cache and cannot be fetched
+        ├── JarMismatch        a fetched jar differs from the pinned one
+        ├── PortTaken          another program listens on the requested port
+        ├── DiskFull           the disk of the broker's folder has too little space
+        ├── StaleFolder        the folder has data of another Kafka version or of another program
+        ├── BrokerDied         the broker ended or did not start in time; its last log lines are quoted
+        └── BrokerUnreachable  the broker that KAFKA_BOOTSTRAP names does not answer
+
+No error is retried, except `PortTaken` of a port that `LocalBroker` chose itself: it then takes another one.
 """
 
 from pathlib import Path
 
 
 class BrokerError(Exception):
-    """There is no broker; the message is one line with the reason and what to do."""
+    """There is no broker to use. The message is one line with the reason and the remedy."""
 
 
 class JarsUnavailable(BrokerError):
@@ -28,17 +31,17 @@ class JarsUnavailable(BrokerError):
 
 
 class JarMismatch(BrokerError):
-    """A fetched jar is not the one that is pinned."""
+    """A fetched jar differs from the pinned one."""
 
     def __init__(self, jar: str, expected: str, found: str) -> None:
         super().__init__(
             f"{jar} has SHA-256 {found[:16]}… where {expected[:16]}… is pinned; it was not used: "
-            "check what stands between this machine and Maven Central"
+            "check the proxy or mirror between this machine and Maven Central"
         )
 
 
 class PortTaken(BrokerError):
-    """Something else listens on the port that was asked for."""
+    """Another program listens on the requested port."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"port {port} is taken; stop what listens there, name another port, or none for a free one")
@@ -46,7 +49,7 @@ class PortTaken(BrokerError):
 
 
 class DiskFull(BrokerError):
-    """Too little space left where the broker keeps its data."""
+    """The disk of the broker's folder has too little space."""
 
     def __init__(self, folder: Path, free: int, needed: int) -> None:
         super().__init__(
@@ -56,17 +59,17 @@ class DiskFull(BrokerError):
 
 
 class StaleFolder(BrokerError):
-    """The folder holds the data of another Kafka version, or of something else."""
+    """The folder has data of another Kafka version or of another program."""
 
     def __init__(self, folder: Path, found: str, wanted: str) -> None:
         super().__init__(f"{folder} holds {found}, this is Kafka {wanted}; remove the folder or choose another")
 
 
 class BrokerDied(BrokerError):
-    """The broker ended, or did not come up in time; its last words are quoted."""
+    """The broker ended or did not start in time; its last log lines are quoted."""
 
     def __init__(self, how: str, last_words: str, log: Path) -> None:
-        super().__init__(f"the broker {how}: {last_words or 'it said nothing'} (all of it: {log})")
+        super().__init__(f"the broker {how}: {last_words or 'it logged nothing'} (the whole log: {log})")
 
 
 class BrokerUnreachable(BrokerError):

@@ -1,6 +1,6 @@
-"""Apache Kafka's jars: fetched once through jgo, each checked against the SHA-256 pinned beside this module.
+"""Fetches Apache Kafka's jars once, through jgo, and checks each against its SHA-256 in `jars.sha256`.
 
-Why jars, and not a Kafka that is installed: see decision 0001.
+Decision 0001 says why Kafka runs from jars and not from an installation.
 """
 
 import errno
@@ -33,12 +33,12 @@ class Jar(NamedTuple):
 
     @property
     def filename(self) -> str:
-        """As Maven Central calls it."""
+        """Name of the file on Maven Central."""
         return f"{self.artifact}-{self.version}.jar"
 
 
 def pinned(pins: Path = _PINS) -> tuple[Jar, ...]:
-    """The jars of `pins`, lines of `sha256  group:artifact:version`."""
+    """Return the jars of the file `pins`, whose lines are `sha256  group:artifact:version`."""
     jars = []
     for line in pins.read_text().splitlines():
         sha256, coordinates = line.split()
@@ -48,9 +48,10 @@ def pinned(pins: Path = _PINS) -> tuple[Jar, ...]:
 
 
 def class_path(folder: Path | None = None, repository: str | None = None) -> str:
-    """Java's class path of the whole of Kafka in `folder` (the cache unless told), fetching what is missing or damaged.
+    """Return Java's class path of all Kafka jars in `folder` (default: the cache); fetch missing or damaged jars first.
 
-    `repository` is another Maven repository's address than Central's. Raises JarsUnavailable, JarMismatch or DiskFull.
+    `repository` is the address of a Maven repository; default: Maven Central. Raises JarsUnavailable, JarMismatch or
+    DiskFull.
     """
     folder = folder or xdg_folders.cache() / f"kafka-{KAFKA_VERSION}"
     jars = pinned()
@@ -80,7 +81,7 @@ def _fetch(jars: list[Jar], folder: Path, repository: str | None) -> None:
     shutil.rmtree(arriving, ignore_errors=True)
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            # Each is renamed into place when it is whole and checked, so the folder never holds half a jar.
+            # A jar is moved into the folder after its check, so the folder never has half a jar.
             for jar, path in zip(jars, pool.map(lambda jar: _download(jar, arriving, repository), jars), strict=True):
                 path.replace(folder / jar.filename)
     finally:
@@ -88,7 +89,7 @@ def _fetch(jars: list[Jar], folder: Path, repository: str | None) -> None:
 
 
 def _download(jar: Jar, into: Path, repository: str | None) -> Path:
-    # Imported here: every start of the command line would otherwise pay for it.
+    # Imported here: otherwise every start of the command line would take longer.
     import requests
     from jgo.constants import default_maven_repo
     from jgo.maven import MavenContext
@@ -108,7 +109,7 @@ def _download(jar: Jar, into: Path, repository: str | None) -> Path:
         path: Path = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     except requests.RequestException as problem:
         raise JarsUnavailable(jar.filename, type(problem).__name__) from problem
-    except RuntimeError as problem:  # jgo's word for "no repository has it"
+    except RuntimeError as problem:  # jgo raises it if no repository has the jar
         raise JarsUnavailable(jar.filename, "the repository does not have it") from problem
     except OSError as problem:
         if problem.errno == errno.ENOSPC:

@@ -1,4 +1,4 @@
-"""One broker as a process of this machine, in a folder of its own."""
+"""One broker as a process of this machine, with its own folder."""
 
 import atexit
 import base64
@@ -21,29 +21,30 @@ from infra.broker.errors import BrokerDied, DiskFull, PortTaken, StaleFolder
 from infra.broker.jars import KAFKA_VERSION, class_path
 from infra.broker.probe import free_port, port_free
 
-#: Java's options for a broker of minutes: code compiled once and quickly, which leaves the cores to the workers.
-#: Why no ahead-of-time cache: see decision 0009.
+#: Java's options for a broker that runs for minutes: Java compiles its code only once and quickly, which leaves the CPU
+#: to the workers. Decision 0009 says why no ahead-of-time cache is used.
 SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-Xms256m", "-Xmx512m")
-#: And for one that is measured or stays.
+#: Java's options for a broker of a benchmark, and for one that keeps running.
 LONG_LIVED = ("-Xms512m", "-Xmx1g")
 
-_BOUND = Path(__file__).with_name("bound.py")
+_DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 _NEEDED = 200 * 2**20  # bytes free to start with: Kafka allocates its indexes ahead
 _SECONDS_TO_START = 90.0
 _SECONDS_TO_STOP = 20.0
-#: Starts with ports of its own choice, should another process take one of them meanwhile.
+#: Most attempts to start with free ports: another process may take a free port before the broker listens on it.
 _TRIES = 3
-_QUOTED = 300  # characters of its last words
+_QUOTED = 300  # characters of the log in an error
 _QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Djava.awt.headless=true")
 
 
 class LocalBroker:
-    """Kafka in `folder`: data, properties, log; start, kill and start again as often as you like.
+    """A Kafka broker in `folder`, with data, properties and log. It can be started and killed any number of times.
 
-    Ports are those asked for, else those of the last time, else free ones. `dies_with_parent` holds on Linux for any
-    end of the parent, SIGKILL too; call start() from a thread that lives as long as the broker should, because the
-    system counts the starting thread as the parent. Everything that can go wrong at start is a BrokerError.
-    `member` makes it one of several, which serves once most of them run: `launch` all, then `wait_until_ready`.
+    Ports: the given ones, else those of the last start, else free ones. With `dies_with_parent` the broker ends with
+    the parent process, on Linux even after SIGKILL. Call start() from a thread that lives as long as the broker must,
+    because the system takes that thread for the parent. Every failure of a start is a BrokerError.
+    `member` makes the broker a node of a cluster, which serves after most nodes run: `launch` all nodes, then call
+    `wait_until_ready` of each.
     """
 
     def __init__(
@@ -63,11 +64,12 @@ class LocalBroker:
         self._java_options = tuple(java_options)
         self._member = member
         self._process: subprocess.Popen[bytes] | None = None
-        self._said_before = 0
+        #: Bytes of the log from earlier starts.
+        self._log_start = 0
 
     @property
     def bootstrap(self) -> str:
-        """The address clients are given."""
+        """The address for clients (`host:port`)."""
         if self._ports["port"] is None:
             raise RuntimeError("the broker was never started, so it has no address")
         if self._member is not None:
@@ -76,11 +78,11 @@ class LocalBroker:
 
     @property
     def pid(self) -> int | None:
-        """The broker's process id while it lives."""
+        """The process id of the broker while it runs, else None."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def start(self) -> Self:
-        """Start and wait until the broker serves; nothing happens if it does already."""
+        """Start the broker and wait until it serves; do nothing if it runs."""
         if self.pid is not None:
             return self
         own = [name for name, port in self._ports.items() if port is None]
@@ -90,7 +92,7 @@ class LocalBroker:
                 self.wait_until_ready()
                 break
             except PortTaken as taken:
-                # One that was free when we chose it, and somebody else's by the time the broker came to it.
+                # The port was free when it was chosen, and another process took it before the broker.
                 lost = [name for name in own if self._ports[name] == taken.port]
                 if not (lost and tries_left):
                     raise
@@ -98,7 +100,7 @@ class LocalBroker:
         return self
 
     def launch(self) -> None:
-        """Start its process, its folder formatted; `wait_until_ready` has to follow."""
+        """Format the folder if needed and start the process; call `wait_until_ready` next."""
         classes = class_path()
         self._prepare_folder()
         port, controller_port = self._settle_ports()
@@ -110,21 +112,21 @@ class LocalBroker:
         self._stamp()
         if not (self.folder / "data" / "meta.properties").exists():
             self._format(classes, properties)
-        self._said_before = self.log.stat().st_size if self.log.exists() else 0
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         launcher = () if self._member is None else self._member.launcher
-        self._process = self._bound(
+        self._process = self._spawn(
             [*launcher, *self._java(classes, self._java_options, "kafka.Kafka", str(properties))]
         )
 
     def wait_until_ready(self) -> None:
-        """Wait until the launched broker serves; raise a BrokerError where it ends or takes too long."""
+        """Wait until the launched broker serves; raise a BrokerError if it ends or takes too long."""
         process = self._process
         if process is None:
             raise RuntimeError("the broker was not launched")
         deadline = time.monotonic() + _SECONDS_TO_START
         while True:
             ended = process.poll()
-            words = self._words_since(self._said_before)
+            words = self._log_since(self._log_start)
             if configuration.READY in words:
                 return
             if ended is not None:
@@ -136,7 +138,7 @@ class LocalBroker:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it cleanly, by force if it takes longer than 20 s."""
+        """Stop the broker cleanly; kill it if it takes longer than 20 s."""
         if self._process is None:
             return
         self._process.terminate()
@@ -148,7 +150,7 @@ class LocalBroker:
         self._forget()
 
     def kill(self) -> None:
-        """End it as a power cut would (SIGKILL)."""
+        """Kill the broker (SIGKILL), as a power cut would."""
         if self._process is None:
             return
         self._process.kill()
@@ -225,17 +227,17 @@ class LocalBroker:
             self.log.write_text(words)
             raise self._death("could not format its folder", words)
 
-    def _bound(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         if self._dies_with_parent:
-            # A tiny program between, not preexec_fn, which is unsafe where there are threads.
-            command = [sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), *command]
+            # A small script in between, not preexec_fn, which is unsafe in a process with threads.
+            command = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid()), *command]
             atexit.register(self.kill)
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=not self._dies_with_parent
             )
 
-    def _words_since(self, position: int) -> str:
+    def _log_since(self, position: int) -> str:
         with self.log.open("rb") as log:
             log.seek(position)
             return log.read().decode(errors="replace")
@@ -244,7 +246,7 @@ class LocalBroker:
         if "No space left on device" in words:
             return DiskFull(self.folder, shutil.disk_usage(self.folder).free, _NEEDED)
         if "Address already in use" in words:
-            # Taken between our look and the broker's.
+            # Another process took the port after our check and before the broker.
             taken = [port for port in self._ports.values() if port is not None and not port_free(port)]
             if taken:
                 return PortTaken(taken[0])
@@ -253,10 +255,11 @@ class LocalBroker:
 
 def new_cluster_id() -> str:
     """Return an id for a new cluster."""
-    # As Kafka's Uuid, 16 bytes in the base64 of addresses; never with a dash in front, which would look like an option.
+    # Like Kafka's Uuid: 16 bytes in URL-safe base64. The first byte is 0, so that the id never begins with a dash: it
+    # would look like an option.
     return base64.urlsafe_b64encode(b"\0" + os.urandom(15)).decode().rstrip("=")
 
 
 def _last_words(words: str) -> str:
-    said = [line.strip() for line in words.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
-    return " | ".join(said[-3:])[-_QUOTED:]
+    lines = [line.strip() for line in words.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
+    return " | ".join(lines[-3:])[-_QUOTED:]

@@ -1,4 +1,4 @@
-"""One process at a time, by a lock the system takes back when its holder dies."""
+"""A lock between processes. The system releases it when the process that has it ends."""
 
 import fcntl
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, made if need be; waits for whoever holds it."""
+    """Hold the lock of the file `path` (created if missing); wait while another process has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,7 @@
-"""Does a Kafka answer there? Asked with Kafka's own first request, which every broker answers to anyone."""
+"""Checks whether a Kafka broker answers, and whether ports are free.
+
+The check uses ApiVersions, the first request of every Kafka client: a broker answers it without authentication.
+"""
 
 import secrets
 import socket
@@ -11,7 +14,7 @@ _PORTS = range(20_000, 32_000)
 
 
 def answers(bootstrap: str, seconds: float = 5.0) -> bool:
-    """Whether any address of `bootstrap` ("host:port,host:port") is a Kafka broker's that answers in time."""
+    """Return whether a Kafka broker at any address of `bootstrap` ("host:port,host:port") answers within `seconds`."""
     return any(_answers(address.strip(), seconds) for address in bootstrap.split(",") if address.strip())
 
 
@@ -34,9 +37,9 @@ def _answers(address: str, seconds: float) -> bool:
 
 
 def port_free(port: int) -> bool:
-    """Whether a broker could listen on `port` of the loopback address."""
+    """Return whether a broker could listen on `port` of the loopback address."""
     with socket.socket() as attempt:
-        # As Java does: a port in TIME_WAIT after its last owner was killed is free.
+        # As in Java: a port in TIME_WAIT, after its last owner was killed, counts as free.
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             attempt.bind(("127.0.0.1", port))
@@ -46,10 +49,10 @@ def port_free(port: int) -> bool:
 
 
 def free_port(but: Collection[int] = ()) -> int:
-    """A port of the loopback address that nobody listens on at the moment, none of `but`.
+    """Return a port of the loopback address that is free now and not in `but`.
 
-    Below the range that the system takes outgoing connections' ports from: clients that keep reconnecting while their
-    broker is down could else take its port, even by connecting to themselves.
+    The port is below the range of the system's ports for outgoing connections. Otherwise a client that reconnects while
+    its broker is down could take the broker's port, even by a connection to itself.
     """
     candidates = (secrets.choice(_PORTS) for _ in range(1000))
     return next(port for port in candidates if port not in but and port_free(port))

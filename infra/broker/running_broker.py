@@ -1,4 +1,4 @@
-"""The broker that `confide broker start` leaves running, found again by a record of its process."""
+"""Starts, finds and stops the broker of `confide broker start`, by a record of its process in a file."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _SECONDS_TO_STOP = 20.0
 
 @dataclass(frozen=True)
 class RunningBroker:
-    """A running broker: its process (and when that began, in seconds since 1970), address, folder, Kafka version."""
+    """A running broker: process id, start of the process (seconds since 1970), address, folder, Kafka version."""
 
     pid: int
     began: float
@@ -29,14 +29,14 @@ class RunningBroker:
 
     @classmethod
     def of(cls, broker: LocalBroker) -> Self:
-        """The record of a broker that runs."""
+        """Return the record of a running broker; raise `RuntimeError` if it does not run."""
         if broker.pid is None:
             raise RuntimeError("the broker does not run")
         began = psutil.Process(broker.pid).create_time()
         return cls(broker.pid, began, broker.bootstrap, str(broker.folder), KAFKA_VERSION)
 
     def process(self) -> psutil.Process | None:
-        """Its process, unless that ended (another process may have its id by now)."""
+        """Return the broker's process; None if it ended (another process may have its id now)."""
         try:
             process = psutil.Process(self.pid)
             alive = process.create_time() == self.began and process.status() != psutil.STATUS_ZOMBIE
@@ -50,24 +50,27 @@ def _record() -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _locked() -> Iterator[None]:
     with held(xdg_folders.state() / "broker.lock"):
         yield
 
 
 def running() -> RunningBroker | None:
-    """The broker that was started and still lives."""
+    """Return the broker that was started and still runs; None if there is none."""
     try:
         found = RunningBroker(**json.loads(_record().read_text()))
     except (FileNotFoundError, ValueError, TypeError):
-        # No record, or one that says nothing (cut off by a full disk, or of another version): finds nobody.
+        # No record, or an unreadable one (cut off by a full disk, or of another version): no broker is found.
         return None
     return found if found.process() else None
 
 
 def start(folder: Path | None = None, port: int | None = None) -> tuple[RunningBroker, bool]:
-    """Start a broker that outlives this process, and whether it is a new one; errors are BrokerError."""
-    with _alone():
+    """Start a broker that outlives this process, unless one runs; return it, and whether it is new.
+
+    Raises BrokerError.
+    """
+    with _locked():
         if already := running():
             return already, False
         broker = LocalBroker(
@@ -81,8 +84,8 @@ def start(folder: Path | None = None, port: int | None = None) -> tuple[RunningB
 
 
 def stop() -> RunningBroker | None:
-    """Stop the broker that runs, by force if it takes longer than 20 s, and say which that was; its data stays."""
-    with _alone():
+    """Stop the running broker and return it; kill it if it takes longer than 20 s. Its data stays."""
+    with _locked():
         found = running()
         process = found.process() if found else None
         if process is not None:

@@ -1,1 +1,1 @@
-"""What containers are built from, and what their health checks run."""
+"""The container image, and the script of its health checks."""

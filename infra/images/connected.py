@@ -1,8 +1,8 @@
-"""Run as a script by health checks: is process 1 connected to Kafka?
+"""A health check as a script: exits with 0 if process 1 is connected to Kafka, else with 1.
 
     python connected.py [PORT]
 
-The processes without a port of their own have nothing else to ask; one that lost Kafka ends or waits, and is not
+Processes without a port of their own offer nothing else to check. A process without Kafka ends or waits, and is not
 healthy.
 """
 
@@ -12,7 +12,7 @@ import psutil
 
 
 def connected(pid: int, port: int) -> bool:
-    """Whether the process has an open connection to that port of any host."""
+    """Return whether the process has an open connection to that port of any host."""
     return any(
         connection.status == psutil.CONN_ESTABLISHED and connection.raddr.port == port
         for connection in psutil.Process(pid).net_connections("tcp")

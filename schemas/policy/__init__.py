@@ -1,4 +1,4 @@
-"""The Confidentiality Policy as data: its clauses' words, parameters with units, routes, and versions by date."""
+"""The Confidentiality Policy as data: the text of its clauses, its parameters, its routes, and its versions by date."""
 
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM, ClauseId
 from schemas.policy.document import Addressee, Clause, Deadlines, Policy, Route, Share, ShareField

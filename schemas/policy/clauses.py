@@ -1,4 +1,4 @@
-"""The ids of the policy's clauses, and which of them judge what was disclosed."""
+"""The ids of the policy's clauses, and the two groups of them that lead to a report."""
 
 from enum import StrEnum
 
@@ -39,7 +39,7 @@ class ClauseId(StrEnum):
     TELL_5 = "TELL-5"
 
 
-#: Immediate risk: emergency services are told.
+#: Immediate risk: the report goes to the emergency services.
 IMMEDIATE_RISK = tuple(clause for clause in ClauseId if clause.startswith("IR-"))
-#: Possible long-term impact: other services are told.
+#: Possible long-term impact: the report goes to other agencies.
 LONG_TERM = tuple(clause for clause in ClauseId if clause.startswith("LT-"))

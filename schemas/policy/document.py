@@ -1,4 +1,4 @@
-"""What a policy file holds, and what is refused in one; a wrong value is named with its place in the file."""
+"""The model of a policy file, with all its checks. Each error names the position of the wrong value in the file."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM, ClauseId
-from schemas.policy.lines import Place
+from schemas.policy.lines import TomlPath
 from schemas.vocabulary import Agency, ConcernKind, EmergencyService, Role
 
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
@@ -42,26 +42,26 @@ def _read_addressee(value: Any) -> "Addressee":
 
 
 class ConfigProblems(ValueError):
-    """What is wrong with a file as a whole: for each fault its place in the file and the reason."""
+    """The faults of a file as a whole: for each, its path in the file and the reason."""
 
-    def __init__(self, found: Iterable[tuple[Place, str]]) -> None:
+    def __init__(self, found: Iterable[tuple[TomlPath, str]]) -> None:
         self.found = tuple(found)
         super().__init__("; ".join(reason for _, reason in self.found))
 
 
 class Addressee(NamedTuple):
-    """An agency, for 999 with the service that is asked for."""
+    """An agency; for 999 with the emergency service to ask for."""
 
     agency: Agency
     service: EmergencyService | None
 
     def __str__(self) -> str:
-        """Return it as the file writes it."""
+        """Return the addressee as a policy file has it, for example `999 police`."""
         return self.agency if self.service is None else f"{self.agency} {self.service}"
 
 
 class ShareField(StrEnum):
-    """What of a disclosure may be shared with an agency or withheld, by the contract's names."""
+    """Fields of a disclosure that an agency gets or does not get, by the contract's names."""
 
     ACCOUNT = "subject.account"
     PHONE = "subject.phone"
@@ -74,7 +74,7 @@ class ShareField(StrEnum):
     SUMMARY = "summary"
 
 
-#: A length of time, written with its unit.
+#: A length of time, with its unit: "5 minutes", "24 hours", "30 days".
 Length = Annotated[timedelta, BeforeValidator(_read_length)]
 Text = Annotated[str, Field(min_length=1)]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
@@ -85,19 +85,20 @@ class _Part(BaseModel):
 
 
 class Clause(_Part):
-    """One clause: its words as published, for a young person and for staff, and the concern it judges, if any."""
+    """One clause: its published text, its words for a young person and for staff, and the kind of concern it judges."""
 
     id: ClauseId
     text: Text
-    #: As a young person is told of it (TELL-3).
+    #: The clause in words for a young person (TELL-3).
     plain: Text
-    #: What those who assess look for, and what is easily got wrong.
+    #: Advice for staff who assess: what to look for, and common mistakes.
     staff: Text
+    #: None: the clause judges the case, not a concern.
     concern: ConcernKind | Literal["any"] | None = None
 
 
 class Route(_Part):
-    """Who is told when one of these clauses holds: everybody listed, or the first who can be told."""
+    """The addressees of a report when one of the clauses holds: all of them, or the first that can be told."""
 
     clauses: Annotated[tuple[ClauseId, ...], Field(min_length=1)]
     tell: Literal["all", "first"]
@@ -105,7 +106,7 @@ class Route(_Part):
 
 
 class Share(_Part):
-    """What one agency is given: the least it needs."""
+    """The data that one agency gets: the least that it needs."""
 
     gets: Text
     concerns: Literal["all", "reported"]
@@ -113,12 +114,12 @@ class Share(_Part):
 
     @property
     def withheld(self) -> tuple[ShareField, ...]:
-        """What it is not given."""
+        """Fields that the agency does not get."""
         return tuple(field for field in ShareField if field not in self.fields)
 
 
 class Deadlines(_Part):
-    """How long a person has to settle a review, counted from the decision."""
+    """Time that a person has to settle a review, counted from the decision."""
 
     emergency: Length
     other: Length
@@ -131,7 +132,7 @@ class Deadlines(_Part):
 
 
 class Policy(_Part):
-    """The whole policy: parameters, routes, what is shared, and the clauses' text."""
+    """One version of the policy: parameters, routes, shared fields, and the text of the clauses."""
 
     version: Text
     effective_from: Moment
@@ -149,36 +150,36 @@ class Policy(_Part):
     _in_scope_from: datetime | None = PrivateAttr(None)
 
     def __hash__(self) -> int:
-        # Policies are keys of the caches on the hot path: the version tells them apart nearly always, equality always.
+        # Policies are keys of caches on the hot path. Nearly always the version differs; equality compares the rest.
         return hash(self.version)
 
     @property
     def in_scope_from(self) -> datetime:
-        """When the first version of the policy took effect: what was disclosed before is out of scope (SCOPE-1)."""
+        """When the first version of the policy took effect; earlier disclosures are out of scope (SCOPE-1)."""
         return self.effective_from if self._in_scope_from is None else self._in_scope_from
 
     def within_scope_from(self, first: datetime) -> "Policy":
-        """Return the policy as a version of a set whose first took effect then."""
+        """Return a copy of this policy for a set of versions of which the first took effect at `first`."""
         policy = self.model_copy()
-        policy._in_scope_from = first  # noqa: SLF001 - a copy of this very class
+        policy._in_scope_from = first  # noqa: SLF001 - an object of the same class
         return policy
 
     def words_of(self, clause: str) -> Clause:
-        """Return a clause with its words; `LookupError` for an id that this version has not."""
+        """Return a clause with its texts; raise `LookupError` for an id that this version does not have."""
         for each in self.clauses:
             if each.id == clause:
                 return each
         raise LookupError(f"{clause} is no clause of version {self.version}")
 
     def route_of(self, clause: ClauseId) -> Route:
-        """Return who is told when this clause holds; `LookupError` for a clause that tells nobody."""
+        """Return the route of a clause; raise `LookupError` for a clause that leads to no report."""
         for route in self.routes:
             if clause in route.clauses:
                 return route
         raise LookupError(f"{clause} has no route")
 
     def judging(self, kind: ConcernKind) -> tuple[ClauseId, ...]:
-        """Return the clauses that judge a kind of concern, IR-0 among them."""
+        """Return the clauses that judge a kind of concern, including IR-0."""
         return tuple(clause.id for clause in self.clauses if clause.concern in (kind, "any"))
 
     @model_validator(mode="after")
@@ -191,7 +192,7 @@ class Policy(_Part):
         return self
 
 
-_Faults = Iterable[tuple[Place, str]]
+_Faults = Iterable[tuple[TomlPath, str]]
 
 
 def _faults_of_dates(policy: Policy) -> _Faults:
@@ -218,11 +219,11 @@ def _faults_of_routes(policy: Policy) -> _Faults:
     first: dict[ClauseId, int] = {}
     for index, route in enumerate(policy.routes):
         for position, clause in enumerate(route.clauses):
-            place = ("routes", index, "clauses", position)
+            path = ("routes", index, "clauses", position)
             if clause not in (*IMMEDIATE_RISK, *LONG_TERM):
-                yield place, f"{clause} is no clause that tells anybody"
+                yield path, f"{clause} leads to no report, so it has no route"
             elif clause in first:
-                yield place, f"{clause} is routed more than once: routes[{first[clause]}] has it too"
+                yield path, f"{clause} is routed more than once: routes[{first[clause]}] has it too"
             first.setdefault(clause, index)
         for position, addressee in enumerate(route.agencies):
             if addressee in route.agencies[:position]:

@@ -1,4 +1,4 @@
-"""The duty rota as data: who is asked to settle a review, and how soon the next one is; refused where it is wrong."""
+"""The duty rota as data: the staff who settle reviews, and the time until the next one is asked; with all checks."""
 
 import re
 from collections.abc import Collection
@@ -26,7 +26,7 @@ _HOURS = re.compile(
 
 
 class Hours(NamedTuple):
-    """Hours of the week as minutes from Monday 00:00, London's clock: from `begin` to `end`, exclusive."""
+    """Hours of the week, as minutes from Monday 00:00 in London: from `begin` to `end`, `end` excluded."""
 
     begin: int
     end: int
@@ -56,22 +56,22 @@ class _Part(BaseModel):
 
 
 class Staff(_Part):
-    """A member of staff who settles reviews, and when they are on duty."""
+    """A member of staff who settles reviews, with role and hours on duty."""
 
     id: StaffId
     role: Role
     on_duty: Annotated[tuple[Annotated[tuple[Hours, ...], BeforeValidator(_read_hours)], ...], Field(min_length=1)]
 
     def is_on_duty(self, minute: int) -> bool:
-        """Return whether they are on duty at a minute of the week."""
-        # Hours that begin on Sunday may end in the week that follows.
+        """Return whether the member of staff is on duty at a minute of the week."""
+        # Hours that begin on Sunday may end in the next week.
         return any(
             hours.begin <= at < hours.end for part in self.on_duty for hours in part for at in (minute, minute + _WEEK)
         )
 
 
 class EscalateEvery(_Part):
-    """How long after a missed deadline the next person is asked."""
+    """Time after a missed deadline until the next person is asked."""
 
     emergency: Length
     other: Length
@@ -84,23 +84,23 @@ class EscalateEvery(_Part):
 
 
 class Duty(_Part):
-    """Who settles reviews, in the order in which they are asked."""
+    """The rota: staff who settle reviews, in the order in which they are asked."""
 
     escalate_every: EscalateEvery
     staff: Annotated[tuple[Staff, ...], Field(min_length=1)]
 
     _by_id: dict[str, Staff] = PrivateAttr(default_factory=dict)
-    #: Who is on duty by the minute of the week, of all or of leads alone.
+    #: Staff on duty, by the minute of the week, and by whether only safeguarding leads count.
     _on_duty: dict[tuple[int, bool], tuple[Staff, ...]] = PrivateAttr(default_factory=dict)
 
     def named(self, staff: str) -> Staff | None:
-        """Return the member of staff of that id, None where there is none."""
+        """Return the member of staff with that id; None if the rota has none."""
         return self._by_id.get(staff)
 
     def asked(self, at: datetime, step: int, *, lead: bool) -> Staff:
-        """Return who is asked at that time when `step` others were before; of leads alone where it takes a `lead`.
+        """Return the person to ask at a time, after `step` persons were asked; with `lead`, a safeguarding lead.
 
-        In the rota's order, from the beginning again after the last. Where no lead is on duty, one who is not is asked.
+        The order is that of the rota, and begins again after the last. If no lead is on duty, leads off duty are asked.
         """
         local = at.astimezone(_ZONE)
         minute = local.weekday() * _DAY + local.hour * 60 + local.minute
@@ -109,7 +109,7 @@ class Duty(_Part):
 
     def _look_up(self, minute: int, lead: bool) -> tuple[Staff, ...]:
         able = tuple(each for each in self.staff if not lead or each.role is Role.SAFEGUARDING_LEAD)
-        # Every review asks, and a week has few minutes.
+        # Cached: every review asks, and a week has only 10,080 minutes.
         found = self._on_duty[minute, lead] = tuple(each for each in able if each.is_on_duty(minute)) or able
         return found
 
@@ -122,16 +122,16 @@ class Duty(_Part):
         if all(each.role is not Role.SAFEGUARDING_LEAD for each in self.staff):
             faults.append((("staff",), "there is no safeguarding_lead, who alone decides where AD-2 applies"))
         if (gap := _first_gap(self.staff)) is not None:
-            faults.append((("staff",), f"nobody is on duty from {_said(gap.begin)} to {_said(gap.end)}"))
+            faults.append((("staff",), f"no member of staff is on duty from {_hour(gap.begin)} to {_hour(gap.end)}"))
         if faults:
             raise ConfigProblems(faults)
         return self
 
 
 def load_duty(path: Path | None = None, *, trained: Collection[Role] | None = None) -> Duty:
-    """Return the rota of a TOML file, by default the policy's own; raise `ConfigFileError` for what is wrong in it.
+    """Return the rota of a TOML file, by default `duty.toml` of this package; raise `ConfigFileError` for its faults.
 
-    With `trained`, whoever may not settle a review has no place on it.
+    With `trained`, a member of staff with another role is a fault.
     """
     source = resources.files("schemas.policy") / "duty.toml" if path is None else path
     name = "duty.toml" if path is None else str(path)
@@ -159,6 +159,6 @@ def _first_gap(staff: Collection[Staff]) -> Hours | None:
     return Hours(begin, end)
 
 
-def _said(minute: int) -> str:
+def _hour(minute: int) -> str:
     day, rest = divmod(minute, _DAY)
     return f"{_DAYS[day % 7]} {rest // 60:02}:{rest % 60:02}"

@@ -1,7 +1,7 @@
-"""On which line of a TOML file each key and each value of a list stands, so that an error can say where it is.
+"""Finds the line of each key and list value in a TOML file, so that an error can name the line.
 
-The reader of the standard library keeps no positions. This one is given text that it has accepted already, so it looks
-for where things begin and judges nothing.
+The standard library's reader keeps no positions. This reader gets only text that the standard one has accepted, so it
+looks for the start of each part and checks nothing.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 #: Keys and indexes from the top of the file to a value.
-Place: TypeAlias = tuple[str | int, ...]
+TomlPath: TypeAlias = tuple[str | int, ...]
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _KEY = re.compile(r"""[ \t]*(?:([A-Za-z0-9_-]+)|"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)')[ \t]*""")
@@ -20,15 +20,15 @@ _TEXT = re.compile(
 _BARE = re.compile(r"[^,\]}#\n]+")
 
 
-def lines_of(text: str) -> Mapping[Place, int]:
-    """Return the line, from 1, of every table, key and value of a list in TOML that was found to be well-formed."""
+def lines_of(text: str) -> Mapping[TomlPath, int]:
+    """Return the line (from 1) of every table, key and list value in well-formed TOML."""
     return _Reader(text).read()
 
 
-def line_at(lines: Mapping[Place, int], place: Place) -> int | None:
-    """Return the line of a place, or of the nearest thing around it that stands in the file; None where none does."""
-    for end in range(len(place), 0, -1):
-        if (line := lines.get(place[:end])) is not None:
+def line_at(lines: Mapping[TomlPath, int], path: TomlPath) -> int | None:
+    """Return the line of a path, or of the nearest part around it that the file has; None if it has no such part."""
+    for end in range(len(path), 0, -1):
+        if (line := lines.get(path[:end])) is not None:
             return line
     return None
 
@@ -37,13 +37,13 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
-        self._lines: dict[Place, int] = {}
-        #: How many tables each list of tables has so far.
-        self._tables: dict[Place, int] = {}
+        self._lines: dict[TomlPath, int] = {}
+        #: Number of tables that each list of tables has so far.
+        self._tables: dict[TomlPath, int] = {}
 
-    def read(self) -> dict[Place, int]:
-        """Return the lines of everything in the text."""
-        table: Place = ()
+    def read(self) -> dict[TomlPath, int]:
+        """Return the lines of all parts of the text."""
+        table: TomlPath = ()
         while not self._ended():
             table = self._header() if self._text[self._at] == "[" else self._entry(table)
         return self._lines
@@ -56,8 +56,8 @@ class _Reader:
         if found := pattern.match(self._text, self._at):
             self._at = found.end()
 
-    def _mark(self, place: Place, at: int) -> None:
-        self._lines.setdefault(place, self._text.count("\n", 0, at) + 1)
+    def _mark(self, path: TomlPath, at: int) -> None:
+        self._lines.setdefault(path, self._text.count("\n", 0, at) + 1)
 
     def _keys(self) -> tuple[str, ...]:
         keys = []
@@ -69,62 +69,62 @@ class _Reader:
             self._at += 1
         return tuple(keys)
 
-    def _header(self) -> Place:
+    def _header(self) -> TomlPath:
         begun, listed = self._at, self._text.startswith("[[", self._at)
         self._at += 2 if listed else 1
-        place: Place = ()
+        path: TomlPath = ()
         keys = self._keys()
         for key in keys[:-1]:
-            place = (*place, key)
-            self._mark(place, begun)
-            if place in self._tables:
-                place = (*place, self._tables[place] - 1)
-        place = (*place, keys[-1])
-        self._mark(place, begun)
+            path = (*path, key)
+            self._mark(path, begun)
+            if path in self._tables:
+                path = (*path, self._tables[path] - 1)
+        path = (*path, keys[-1])
+        self._mark(path, begun)
         if listed:
-            self._tables[place] = self._tables.get(place, 0) + 1
-            place = (*place, self._tables[place] - 1)
-            self._mark(place, begun)
+            self._tables[path] = self._tables.get(path, 0) + 1
+            path = (*path, self._tables[path] - 1)
+            self._mark(path, begun)
         self._at += 2 if listed else 1
-        return place
+        return path
 
-    def _entry(self, table: Place) -> Place:
+    def _entry(self, table: TomlPath) -> TomlPath:
         begun = self._at
-        place = table
+        path = table
         for key in self._keys():
-            place = (*place, key)
-            self._mark(place, begun)
+            path = (*path, key)
+            self._mark(path, begun)
         self._at += 1  # the equals sign
-        self._value(place)
+        self._value(path)
         return table
 
-    def _value(self, place: Place) -> None:
+    def _value(self, path: TomlPath) -> None:
         self._skip(_BLANK)
         match self._text[self._at]:
             case "[":
-                self._list(place)
+                self._list(path)
             case "{":
-                self._inline_table(place)
+                self._inline_table(path)
             case '"' | "'":
                 self._skip(_TEXT)
             case _:
                 self._skip(_BARE)
 
-    def _list(self, place: Place) -> None:
+    def _list(self, path: TomlPath) -> None:
         self._at += 1
         index = 0
         while not self._closed("]"):
-            self._mark((*place, index), self._at)
-            self._value((*place, index))
+            self._mark((*path, index), self._at)
+            self._value((*path, index))
             index += 1
 
-    def _inline_table(self, place: Place) -> None:
+    def _inline_table(self, path: TomlPath) -> None:
         self._at += 1
         while not self._closed("}"):
-            self._entry(place)
+            self._entry(path)
 
     def _closed(self, by: str) -> bool:
-        """Pass what stands between two values; return whether the list or table ends here."""
+        """Skip the comma, blanks and comments between two values; return whether the list or table ends here."""
         self._skip(_BLANK)
         if self._text[self._at] == ",":
             self._at += 1

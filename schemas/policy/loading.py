@@ -1,4 +1,4 @@
-"""Policy files read and checked, each alone and all together; what is wrong is named by file, line and reason."""
+"""Reads policy files and checks each one, and all together. Each fault is named by file, line and reason."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.policy.document import ConfigProblems, Policy
-from schemas.policy.lines import Place, line_at, lines_of
+from schemas.policy.lines import TomlPath, line_at, lines_of
 from schemas.policy.policies import Policies
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,7 +25,7 @@ _LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: the file, the line where it stands (None where nothing stands), and the reason."""
+    """One fault of a file: the file, the line (None if a whole file or an absent part is wrong), and the reason."""
 
     file: str
     line: int | None
@@ -37,7 +37,7 @@ class Fault:
 
 
 class ConfigFileError(ValueError):
-    """Policy files that cannot be used, with each fault."""
+    """Policy or rota files that cannot be used, with every fault."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
@@ -46,11 +46,11 @@ class ConfigFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A version with the file it came from."""
+    """A version of the policy, with its file and the lines of the file's parts."""
 
     file: str
     policy: Policy
-    lines: Mapping[Place, int]
+    lines: Mapping[TomlPath, int]
 
     def fault(self, key: str, reason: str) -> Fault:
         return Fault(self.file, line_at(self.lines, (key,)), f"{key}: {reason}")
@@ -61,15 +61,15 @@ class _Read:
 
 
 def load_policy(path: Path | None = None) -> Policy:
-    """Return the policy of one TOML file, by default the latest version; raise `ConfigFileError` with what is wrong."""
+    """Return the policy of one TOML file, by default the latest version; raise `ConfigFileError` for its faults."""
     return load_policies().latest if path is None else _read(path, str(path)).policy
 
 
 def load_policies(path: Path | None = None) -> Policies:
-    """Return every version in a folder of TOML files (by default the policy's own), or the one version of a file.
+    """Return every version in a folder of TOML files (by default this package's), or the one version of a file.
 
-    Raises `ConfigFileError` for a wrong file, for equal versions, and for dates that overlap or leave a gap: each
-    version ends (`effective_until`, exclusive) when the next takes effect, and the last has no end.
+    Raises `ConfigFileError` for a wrong file, for two files of one version, and for dates that overlap or have a gap:
+    each version ends (`effective_until`, exclusive) when the next takes effect, and the last has no end.
     """
     if path is not None and not path.is_dir():
         return Policies((load_policy(path),))
@@ -101,9 +101,9 @@ def _read(source: Traversable, name: str) -> _Read:
     return _Read(name, policy, lines)
 
 
-def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mapping[Place, int]]:
-    """Return what a TOML file holds, and the lines of its parts; raise `ConfigFileError` for each thing wrong in it."""
-    lines: Mapping[Place, int] = {}
+def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mapping[TomlPath, int]]:
+    """Return the model of a TOML file, and the lines of its parts; raise `ConfigFileError` with each of its faults."""
+    lines: Mapping[TomlPath, int] = {}
     try:
         text = source.read_text(encoding="utf-8")
         fields = tomllib.loads(text)
@@ -121,7 +121,7 @@ def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mappin
         ) from error
     except ValidationError as error:
         found = error.errors()
-        # A list whose only value is wrong is not empty besides.
+        # pydantic also calls a list too short if its only value is wrong; that is no separate fault.
         wrong = {each["loc"][:-1] for each in found}
         raise ConfigFileError(
             fault
@@ -131,26 +131,26 @@ def read_file(source: Traversable, name: str, model: type[M]) -> tuple[M, Mappin
         ) from None
 
 
-def _faults(found: ErrorDetails, file: str, lines: Mapping[Place, int]) -> list[Fault]:
+def _faults(found: ErrorDetails, file: str, lines: Mapping[TomlPath, int]) -> list[Fault]:
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, ConfigProblems):
-        return [_fault(file, lines, (*found["loc"], *place), reason) for place, reason in cause.found]
-    # An error of the contract's own kind says where it is, which is said here already.
+        return [_fault(file, lines, (*found["loc"], *path), reason) for path, reason in cause.found]
+    # The text of an `Invalid` begins with its field (empty here) and a colon: the path is added below.
     reason = found["msg"].removeprefix("Value error, ").removeprefix(": ")
     given = repr(found["input"]) if isinstance(found["input"], str | int | float) else ""
     quoted = "" if given in reason else f" (given: {given})"
     return [_fault(file, lines, found["loc"], reason + quoted)]
 
 
-def _fault(file: str, lines: Mapping[Place, int], place: Place, reason: str) -> Fault:
-    path = ""
-    for part in place:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return Fault(file, line_at(lines, place), f"{path}: {reason}" if path else reason)
+def _fault(file: str, lines: Mapping[TomlPath, int], path: TomlPath, reason: str) -> Fault:
+    name = ""
+    for part in path:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
+    return Fault(file, line_at(lines, path), f"{name}: {reason}" if name else reason)
 
 
 def _faults_between(versions: list[_Read]) -> list[Fault]:
-    """Return what is wrong with the versions together."""
+    """Return the faults of the versions as a set."""
     faults = []
     named: dict[str, _Read] = {}
     for each in versions:
@@ -162,7 +162,7 @@ def _faults_between(versions: list[_Read]) -> list[Fault]:
         faults.extend(_faults_of_dates(earlier, later))
     last = in_order[-1]
     if last.policy.effective_until is not None:
-        reason = f"no policy would be in force after {_said(last.policy.effective_until)}: the last version has no end"
+        reason = f"no policy would be in force after {_iso(last.policy.effective_until)}: the last version has no end"
         faults.append(last.fault("effective_until", reason))
     return faults
 
@@ -170,22 +170,22 @@ def _faults_between(versions: list[_Read]) -> list[Fault]:
 def _faults_of_dates(earlier: _Read, later: _Read) -> list[Fault]:
     start, end = later.policy.effective_from, earlier.policy.effective_until
     if end is None:
-        said = f"is required: {later.file} takes effect at {_said(start)}, and two versions cannot be in force at once"
-        # Nothing stands where something is missing: the line it belongs beside is the next best.
-        return [Fault(earlier.file, line_at(earlier.lines, ("effective_from",)), f"effective_until: {said}")]
+        reason = f"is required: {later.file} takes effect at {_iso(start)}, and two versions cannot be in force at once"
+        # A missing key has no line: the line of `effective_from`, beside which it belongs, is named instead.
+        return [Fault(earlier.file, line_at(earlier.lines, ("effective_from",)), f"effective_until: {reason}")]
     if start < end:
         reason = (
-            f"overlap: {_said(start)} is before the version before it ends, {_said(end)} "
+            f"overlap: {_iso(start)} is before the version before it ends, {_iso(end)} "
             f"({earlier.where('effective_until')})"
         )
         return [later.fault("effective_from", reason)]
     if start > end:
         reason = (
-            f"gap: no policy would be in force from {_said(end)} ({earlier.where('effective_until')}) to {_said(start)}"
+            f"gap: no policy would be in force from {_iso(end)} ({earlier.where('effective_until')}) to {_iso(start)}"
         )
         return [later.fault("effective_from", reason)]
     return []
 
 
-def _said(at: datetime) -> str:
+def _iso(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""All versions of the policy, and which of them a disclosure is decided under."""
+"""All versions of the policy, and the choice of the version for a disclosure."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -8,9 +8,9 @@ from schemas.policy.document import Policy
 
 
 class Policies:
-    """The versions of the policy in the order in which they took effect, at least one; never changed.
+    """An immutable set of at least one version of the policy, in the order in which they took effect.
 
-    SCOPE-1 has one limit for all of them: when the first took effect.
+    SCOPE-1 has one limit for all versions: when the first took effect.
     """
 
     __slots__ = ("_last", "_last_from", "_starts", "_versions")
@@ -32,14 +32,14 @@ class Policies:
         return len(self._versions)
 
     def in_force(self, at: datetime) -> Policy:
-        """Return the version in force at a time; before the first it is the first, whose SCOPE-1 excludes that time."""
-        # Nearly everything is disclosed under the last version, and this is on the hot path.
+        """Return the version in force at a time; for a time before the first, the first, whose SCOPE-1 excludes it."""
+        # Hot path: nearly every disclosure belongs to the last version.
         if at >= self._last_from:
             return self._last
         return self._versions[max(bisect_right(self._starts, at) - 1, 0)]
 
     def named(self, version: str) -> Policy:
-        """Return the version of that name; `LookupError` where there is none."""
+        """Return the version with that name; raise `LookupError` if there is none."""
         for each in self._versions:
             if each.version == version:
                 return each

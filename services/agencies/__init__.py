@@ -1,4 +1,4 @@
-"""The four agencies, simulated: real HTTP servers that keep what they were told before they answer."""
+"""The four agencies, simulated: real HTTP servers that store each report before they answer."""
 
 from services.agencies.app import create_app
 from services.agencies.faults import Fault, Faults

@@ -1,6 +1,6 @@
-"""An agency's HTTP interface: `POST /reports` with an `Idempotency-Key`, and faults on demand.
+"""HTTP interface of a simulated agency: `POST /reports` with an `Idempotency-Key`, and faults on demand.
 
-A first report gets 201 and a reference, the same again 200 and the same reference, another one under the same key 409.
+The first report gets 201 and a reference, a repeat 200 and the same reference, another report under the same key 409.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from opentelemetry.trace import SpanKind
 from pydantic import BaseModel, ConfigDict
 from starlette.types import Receive, Scope, Send
 
-from schemas.telemetry import TRACEPARENT, Attribute
+from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
+from schemas.trace_context import TRACEPARENT, parent_from_request
 from schemas.vocabulary import Agency
 from services.agencies.faults import Fault, Faults
 from services.agencies.log import AgencyLog, Attempt, Seen, reference
-from services.sdk.serving import NO_TELEMETRY
-from services.sdk.tracing import context_from
+from services.http_server import NO_TELEMETRY
 
-#: The largest request an agency reads, in bytes: more than any report of ours.
+#: Largest request that an agency reads, in bytes: larger than any report.
 MAX_BODY_BYTES = 4 * 1024 * 1024
 _MAX_KEY = 200
-#: How long a made time-out keeps a patient sender waiting, in seconds.
+#: How long a simulated time-out keeps a sender waiting, in seconds.
 _SILENCE_SECONDS = 120.0
 
 
@@ -44,7 +44,7 @@ class _Dropped(Response):
     """Ends the connection in the middle of an answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the ASGI interface
-        # A promised body that never comes: the server then closes the connection.
+        # The promised body is never sent, so the server closes the connection.
         await send({"type": "http.response.start", "status": 201, "headers": [(b"content-length", b"2")]})
 
 
@@ -54,7 +54,7 @@ def create_app(
     faults: Faults | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
-    """Return the application of one agency over its log, which the caller opens and closes."""
+    """Return the application of one agency with its log, which the caller opens and closes."""
     app = FastAPI(title=f"Simulated agency {agency}", docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     coming = faults or Faults()
 
@@ -63,7 +63,7 @@ def create_app(
         """Take a report."""
         with trace.get_tracer("confide.agencies").start_as_current_span(
             SpanName.AGENCY_RECEIVE,
-            context=context_from(request.headers.get(TRACEPARENT)),
+            context=parent_from_request(request.headers.get(TRACEPARENT)),
             kind=SpanKind.SERVER,
             attributes={Attribute.AGENCY: agency.value},
             record_exception=False,
@@ -95,7 +95,7 @@ def create_app(
         except OSError:
             return JSONResponse({"error": "cannot be stored"}, status_code=503)
         if fault is not None:
-            return await _go_wrong(fault, request)
+            return await _fail_with(fault, request)
         return problem or _answer(agency, attempt, seen)
 
     return app
@@ -111,7 +111,7 @@ async def _read(request: Request) -> bytes | None:
 
 
 def _attempt(request: Request, raw: bytes) -> tuple[Attempt, Response | None]:
-    """Return the attempt as it was received, and the answer to it where it is malformed."""
+    """Return the attempt as it was received, and the error response if it is malformed."""
     key = request.headers.get("idempotency-key", "")
     number = request.headers.get("confide-attempt", "")
     count = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
@@ -119,7 +119,7 @@ def _attempt(request: Request, raw: bytes) -> tuple[Attempt, Response | None]:
     body: Any
     try:
         body = json.loads(raw, parse_constant=_no_number)
-        json.dumps(body)  # what nests too deeply to be written down again cannot be kept either
+        json.dumps(body)  # JSON that nests too deeply to be written cannot be stored
     except (ValueError, RecursionError):
         text = raw.decode("utf-8", "backslashreplace")
         return Attempt(None, count, text, repeat), JSONResponse({"error": "is not JSON"}, status_code=400)
@@ -135,13 +135,13 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-async def _go_wrong(fault: int | Fault, request: Request) -> Response:
+async def _fail_with(fault: int | Fault, request: Request) -> Response:
     match fault:
         case Fault.DROP | Fault.DROP_AFTER_ACCEPT:
             return _Dropped()
         case Fault.TIMEOUT | Fault.TIMEOUT_AFTER_ACCEPT:
             with contextlib.suppress(TimeoutError):
-                # The next that comes of a request whose body was read is that its sender left.
+                # After the body the next message is the disconnection of the sender.
                 await asyncio.wait_for(request.receive(), _SILENCE_SECONDS)
             return JSONResponse({"error": "was made to fail"}, status_code=504)
         case _:

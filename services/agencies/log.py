@@ -1,14 +1,13 @@
-"""An agency's own log: a JSON line for every attempt it saw, on disk before it answers.
+"""Log of a simulated agency: a JSON line for each attempt, on disk before the agency answers.
 
     at, report_id, kind, refers_to, attempt, possible_repeat, accepted, body
 
-Exactly one line of a report says `accepted: true`, whenever the process is killed: what was accepted is read back
-from the log, and a line that was cut off while it was written counts as never written, as its sender had no answer.
+Exactly one line of a report has `accepted: true`, even if the process is killed. Accepted reports are read back from
+the log at the start. A line that was cut off while it was written is removed, because its sender had no answer.
 """
 
 import hashlib
 import json
-import os
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,61 +15,58 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import structlog
-
-_log = structlog.get_logger("confide.agencies")
+from services.json_lines_file import JsonLinesFile
 
 
 class Seen(StrEnum):
-    """What an attempt was to the agency."""
+    """How the agency judged an attempt."""
 
     ACCEPTED = "accepted"
     #: The same report again.
     REPEAT = "repeat"
     #: Another report under an id that was accepted before.
     CONFLICT = "conflict"
-    #: Not taken: malformed, or the agency was made to refuse it.
+    #: Not accepted: malformed, or refused by a fault.
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request as it was received; `report_id` None and `attempt` 0 where it does not say."""
+    """A request as it was received; `report_id` is None and `attempt` 0 if the request has none."""
 
     report_id: str | None
     attempt: int
-    #: The JSON that came, or the text of what was not JSON.
+    #: The JSON of the body, or its text if it is not JSON.
     body: Any
-    #: Its sender says that it may be a repeat.
+    #: The sender marked it as a possible repeat.
     possible_repeat: bool = False
 
 
 class AgencyLog:
-    """The log of one agency in one file; threads may share it."""
+    """Log of one agency in one file; threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._lock = threading.Lock()
+        #: Digest of each accepted report. A damaged line does not show its report: a resend of that is accepted as new.
         self._accepted: dict[str, str] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        self._size = self._read_back()
+        self._file = JsonLinesFile(path)
+        self._file.read_back(self._take_accepted)
 
     def record(self, attempt: Attempt, at: datetime, *, refuse: bool = False) -> Seen:
-        """Write the attempt down, on disk before this returns, and say what it was.
+        """Write the attempt to disk before this returns, and return how it was judged.
 
-        Raises `OSError` where it cannot be written; the log is then as it was before.
+        Raises `OSError` if it cannot be written; the log is then unchanged.
         """
         with self._lock:
             seen = self._judge(attempt, refuse)
-            self._append(_line(attempt, at, accepted=seen is Seen.ACCEPTED))
+            self._file.append(_fields(attempt, at, accepted=seen is Seen.ACCEPTED))
             if seen is Seen.ACCEPTED and attempt.report_id is not None:
                 self._accepted[attempt.report_id] = _digest(attempt.body)
             return seen
 
     def close(self) -> None:
-        """Give the file back."""
-        os.close(self._file)
+        """Close the file."""
+        self._file.close()
 
     def _judge(self, attempt: Attempt, refuse: bool) -> Seen:
         if refuse or attempt.report_id is None:
@@ -80,51 +76,19 @@ class AgencyLog:
             return Seen.ACCEPTED
         return Seen.REPEAT if before == _digest(attempt.body) else Seen.CONFLICT
 
-    def _append(self, line: bytes) -> None:
-        try:
-            written = 0
-            while written < len(line):
-                written += os.write(self._file, line[written:])
-            os.fsync(self._file)
-        except OSError:
-            os.ftruncate(self._file, self._size)
-            raise
-        self._size += len(line)
-
-    def _read_back(self) -> int:
-        content = self._path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            # Its sender had no answer and sends it again.
-            os.ftruncate(self._file, whole)
-            os.fsync(self._file)
-            _log.warning(
-                "cut off a line that was not written to its end", log=self._path.name, bytes=len(content) - whole
-            )
-        for number, line in enumerate(content[:whole].split(b"\n")[:-1], start=1):
-            try:
-                entry = json.loads(line)
-                if entry["accepted"]:
-                    self._accepted[entry["report_id"]] = _digest(entry["body"])
-            except (ValueError, LookupError, TypeError, RecursionError) as error:
-                # What it accepted by a damaged line is not known: a resend of that report is accepted as new.
-                _log.error(
-                    "passed over a line that cannot be read",
-                    log=self._path.name,
-                    line=number,
-                    error=type(error).__name__,
-                )
-        return whole
+    def _take_accepted(self, entry: Any) -> None:
+        if entry["accepted"]:
+            self._accepted[entry["report_id"]] = _digest(entry["body"])
 
 
 def reference(agency: str, report_id: str) -> str:
-    """Return the agency's own reference of a report, the same whenever it is asked."""
+    """Return the agency's reference of a report, always the same for the same report."""
     return f"{agency}-{hashlib.sha256(report_id.encode()).hexdigest()[:12].upper()}"
 
 
-def _line(attempt: Attempt, at: datetime, *, accepted: bool) -> bytes:
+def _fields(attempt: Attempt, at: datetime, *, accepted: bool) -> dict[str, Any]:
     body = attempt.body if isinstance(attempt.body, dict) else {}
-    fields = {
+    return {
         "at": at.isoformat(),
         "report_id": attempt.report_id,
         "kind": body.get("kind"),
@@ -134,9 +98,8 @@ def _line(attempt: Attempt, at: datetime, *, accepted: bool) -> bytes:
         "accepted": accepted,
         "body": attempt.body,
     }
-    return json.dumps(fields).encode("ascii") + b"\n"
 
 
 def _digest(body: Any) -> str:
-    # Of the content: a sender may write the same JSON in another order.
+    # Sorted keys: a sender may write the same JSON in another order.
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode("ascii")).hexdigest()

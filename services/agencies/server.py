@@ -1,4 +1,4 @@
-"""The process of the four agencies, each on a port of its own."""
+"""Process of the four simulated agencies, each on its own port."""
 
 import asyncio
 import json
@@ -10,13 +10,13 @@ from pathlib import Path
 from schemas.vocabulary import Agency
 from services.agencies.app import create_app
 from services.agencies.log import AgencyLog
-from services.sdk.serving import listen, port_of, serve
+from services.http_server import listen, port_of, serve
 
 
 def run(folder: Path, ports: Mapping[Agency, int], host: str) -> None:
-    """Serve every agency until SIGTERM; print the ports as one JSON line once all answer. A port of 0 is a free one.
+    """Serve every agency until SIGTERM; when all answer, print the ports as one JSON line. Port 0 is a free port.
 
-    Raises `OSError` where a port is taken or the folder cannot be written.
+    Raises `OSError` if a port is taken or the folder cannot be written.
     """
     with ExitStack() as closing:
         bound: dict[Agency, socket.socket] = {}
@@ -28,4 +28,4 @@ def run(folder: Path, ports: Mapping[Agency, int], host: str) -> None:
             closing.callback(log.close)
             apps.append((create_app(agency, log), listening))
         chosen = {agency.value: port_of(listening) for agency, listening in bound.items()}
-        asyncio.run(serve(apps, lambda: print(json.dumps(chosen), flush=True)))  # noqa: T201 - whoever starts it reads it
+        asyncio.run(serve(apps, lambda: print(json.dumps(chosen), flush=True)))  # noqa: T201 - the parent process reads it

@@ -1,1 +1,1 @@
-"""Who is called when something needs a human at once: a webhook, a command, or the log alone."""
+"""Alarms: our processes write them to their topic, and calls deliver them to a webhook, a command or the log."""

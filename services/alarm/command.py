@@ -1,4 +1,4 @@
-"""A command: each call is one run of it, with the JSON on its standard input."""
+"""A command as receiver: it runs once for each call, with the JSON on its standard input."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,9 @@ TIMEOUT, CANNOT_START = "timeout", "cannot_start"
 
 
 class CommandAlarm:
-    """Runs a program for each call, without a shell; exit status 0 means that it is delivered.
+    """Runs a program for each call, without a shell; exit status 0 means that the call is delivered.
 
-    What it prints is dropped. After its time limit it is killed, with everything that it started.
+    Its output is discarded. After its time limit it is killed together with all processes that it started.
     """
 
     def __init__(self, command: Sequence[str], seconds: float = RUN_SECONDS) -> None:
@@ -26,7 +26,7 @@ class CommandAlarm:
         self._seconds = seconds
 
     async def deliver(self, call: Call) -> str | None:
-        """Run the command once; return None where it was delivered, else why not."""
+        """Run the command once; return None if the call was delivered, else a code for the failure."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -34,14 +34,14 @@ class CommandAlarm:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                # A group of its own, which can be killed as a whole.
+                # A separate process group, which can be killed as a whole.
                 start_new_session=True,
             )
         except OSError:
             return CANNOT_START
         try:
             async with asyncio.timeout(self._seconds):
-                # A command that does not read its input is content with what it knows.
+                # A command does not have to read its input.
                 await process.communicate(call.body.encode())
         except TimeoutError:
             return TIMEOUT

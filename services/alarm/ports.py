@@ -17,7 +17,7 @@ _WEB = ("http", "https")
 
 
 def alarm_port(setting: str | None) -> WebhookAlarm | CommandAlarm | ConsoleAlarm:
-    """Return the receiver; without a setting, the log. Raises `SettingsError`, which never quotes the setting."""
+    """Return the receiver; without a setting, the log. Raise `SettingsError`, which never quotes the setting."""
     if setting is None:
         return ConsoleAlarm()
     if _is_url(setting):

@@ -1,4 +1,4 @@
-"""A webhook: each call is one POST of JSON."""
+"""A webhook as receiver: each call is one POST of JSON."""
 
 import asyncio
 
@@ -12,9 +12,9 @@ TIMEOUT, NO_CONNECTION, CONNECTION_LOST = "timeout", "no_connection", "connectio
 
 
 class WebhookAlarm:
-    """Posts each call to a URL; any 2xx means that it is delivered.
+    """Posts each call to a URL; any 2xx status means that the call is delivered.
 
-    Calls are rare, so each has a connection of its own. Neither the URL, which may hold a secret, nor an answer is
+    Calls are rare, so each opens a new connection. Neither the URL, which may contain a secret, nor the answer is
     logged.
     """
 
@@ -23,7 +23,7 @@ class WebhookAlarm:
         self._seconds = seconds
 
     async def deliver(self, call: Call) -> str | None:
-        """Post the call once; return None where it was delivered, else why not."""
+        """Post the call once; return None if it was delivered, else a code for the failure."""
         try:
             async with asyncio.timeout(self._seconds):
                 status = await self._post(call)
@@ -44,5 +44,5 @@ class WebhookAlarm:
             httpx2.AsyncClient(timeout=self._seconds, follow_redirects=False, trust_env=False) as client,
             client.stream("POST", self._url, content=call.body.encode(), headers=headers) as response,
         ):
-            # The status says it all; the body, of whatever length, is not read.
+            # The status is enough; the body, which may be of any length, is not read.
             return response.status_code

@@ -11,7 +11,7 @@ from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
 from services.cli.ready import ready
 from services.connectors.process import run
-from services.sdk.master_key import check_master_key
+from services.master_key import check_master_key
 
 
 class AgencyName(StrEnum):

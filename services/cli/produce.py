@@ -17,11 +17,11 @@ from schemas.disclosure import parse_json
 from schemas.errors import Invalid, KafkaUnavailable
 from schemas.telemetry import Attribute, Span
 from schemas.topics import MAX_VALUE_BYTES
+from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Service
 from services.cli.environment import settings as find_settings
 from services.sdk.addressing import topic_of
 from services.sdk.producer import DisclosureProducer, Underway, too_large
-from services.sdk.tracing import traceparent_of
 from services.settings import SettingsError
 
 #: Exit status if Kafka does not answer, or the file cannot be read.

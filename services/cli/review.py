@@ -9,9 +9,9 @@ import typer
 from services.cli.paragraphs import broken
 from services.cli.review_decide import decide
 from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
-from services.review.reading import KeyMissing
+from services.review.errors import KeyMissing
 from services.review.sealed_words import as_it_came, commented, disclosed
-from services.review.words import described, fields_of, table, ways_to_settle
+from services.review.words import described, fields_of, settling_options, table
 from services.settings import SettingsError
 from streams.domain.sealing import CannotOpen
 
@@ -35,7 +35,7 @@ def list_(
     _, settings = policies_and_settings()
     now = datetime.now(UTC)
     with topics_of(settings) as topics:
-        reviews = topics.book().reviews(now, settled_too=all_)
+        reviews = topics.review_index().reviews(now, settled_too=all_)
     if as_json:
         for known in reviews:
             typer.echo(json.dumps(fields_of(known, now)))
@@ -78,7 +78,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         return
     lines = [
         *described(known, decision, policies, now, reports),
-        *ways_to_settle(known, decision, policies, now),
+        *settling_options(known, decision, policies, now),
     ]
     if comment is not None:
         lines += ["", *commented(comment)]

@@ -18,16 +18,17 @@ from schemas.records import SealedComment
 from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import ReviewOutcome
 from schemas.telemetry import Attribute, Span
+from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Refusal, ReviewDecision
 from services.cli.review_facts import read_fact
 from services.cli.review_moments import future, past
 from services.cli.review_result import print_result, print_settled_before
 from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
 from services.review.answering import answer, signed
+from services.review.errors import KeyMissing
 from services.review.options import OPTIONS, as_options, option_words
-from services.review.reading import KeyMissing, Topics
+from services.review.reading import Topics
 from services.review.review_index import Known
-from services.sdk.tracing import traceparent_of
 from services.settings import Settings, SettingsError
 from streams.domain.hand_over import check_told_at
 from streams.domain.moments import Arrival, as_entered

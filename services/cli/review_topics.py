@@ -10,9 +10,10 @@ from kafka.errors import KafkaError
 
 from services.cli.environment import settings, settings_with_kafka
 from services.cli.policies import policies
+from services.master_key import check_master_key
+from services.review.errors import NoSuchReview
 from services.review.reading import Topics
-from services.review.review_index import Known, NoSuchReview
-from services.sdk.master_key import check_master_key
+from services.review.review_index import Known
 from services.settings import Settings, SettingsError
 
 
@@ -67,7 +68,7 @@ def _report_unread(topics: Topics) -> None:
 def find(topics: Topics, given: str) -> Known:
     """Return the review with that id, or the only one whose id begins so; raise `SettingsError` if there is none."""
     try:
-        return topics.book().find(given)
+        return topics.review_index().find(given)
     except NoSuchReview as error:
         raise SettingsError(str(error)) from error
 

@@ -4,14 +4,14 @@ import typer
 
 from infra.telemetry import configure, shutdown
 from schemas.policy import load_policies
+from services.alarm.alarm_writer import AlarmWriter
 from services.alarm.console import ConsoleAlarm
+from services.alarm.lane_alarms import FileAlarm, LaneAlarms
 from services.alarm.ports import alarm_port
 from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
 from services.cli.ready import ready
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import FileAlarm, LaneAlarms
-from services.sdk.master_key import check_master_key
+from services.master_key import check_master_key
 from services.staff_files import StaffFiles
 from streams.app import APPLICATION, IdentityLinks, WorkerKeys, following, lane_groups
 from streams.runtime import Clock, run_worker
@@ -48,7 +48,7 @@ def worker(slot: Slot = None, accept: Accept = None) -> None:
             instance=slot and f"{APPLICATION}-{slot}",
             opened=ready("worker"),
             accepted=losses,
-            on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+            on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
             clock=clock,
         )
     finally:

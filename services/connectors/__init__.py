@@ -1,1 +1,1 @@
-"""One process an agency: it takes the agency's reports, tells the agency, and says what became of each."""
+"""Connectors, one process an agency: each sends the reports of its agency and records the delivery of each."""

@@ -1,4 +1,4 @@
-"""Making an attempt: its slot at the endpoint, the request in it, its span, and what the breaker hears of it."""
+"""One attempt: slot of the endpoint, request, span, and the notes for the breaker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from schemas.telemetry import Attribute, Span
 from schemas.vocabulary import Agency
 from services.connectors.client import AgencyClient
 from services.connectors.composer import CannotCompose, Composer
-from services.connectors.effects import Answered, Attempt
+from services.connectors.effects import Attempt, AttemptEnded
 from services.connectors.endpoint import Endpoint
 from streams.domain.delivery import UNANSWERED, Failure, Reading, read_answer
 from streams.runtime.lane.tracing import cause_of, context_of
@@ -27,14 +27,14 @@ class Attempts:
 
     @asynccontextmanager
     async def slot(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Wait for the slot of an attempt and hold it."""
-        # A key that is not at hand is waited for before the slot, which another report can use.
+        """Wait for the slot of an attempt and hold it while the context is open."""
+        # Wait for a missing key before the slot, so that another report can use the slot meanwhile.
         await self._composer.open(attempt.request)
         async with self._endpoint.slot(attempt.report_id, attempt.time_left, is_first=attempt.is_first):
             yield
 
-    async def make(self, attempt: Attempt) -> Answered | CannotCompose:
-        """Send the request, which has its slot, and return what came of it."""
+    async def make(self, attempt: Attempt) -> AttemptEnded | CannotCompose:
+        """Send the request, whose slot is held, and return how the attempt ended."""
         body = await self._composer.open(attempt.request)
         if isinstance(body, CannotCompose):
             return body
@@ -51,14 +51,14 @@ class Attempts:
             set_status_on_exception=False,
         ) as span:
             within = cause_of(span, attempt.cause)
-            answer = await self._client.post(
+            response = await self._client.post(
                 body,
                 report_id=attempt.report_id,
                 attempt=attempt.number,
                 is_possible_repeat=attempt.is_possible_repeat,
                 traceparent=within.traceparent,
             )
-            outcome = answer.outcome
+            outcome = response.outcome
             reading, _ = read_answer(outcome)
             if outcome in UNANSWERED:
                 self._endpoint.unanswered(attempt.report_id)
@@ -72,4 +72,4 @@ class Attempts:
             span.set_attribute(name, outcome)
             if reading is not Reading.ACKNOWLEDGED:
                 span.set_status(StatusCode.ERROR)
-            return Answered(answer, within)
+            return AttemptEnded(response, within)

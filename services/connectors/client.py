@@ -1,4 +1,4 @@
-"""One attempt over HTTP: the request as it stands, and what its answer was, as a value. httpx2: see decision 0004."""
+"""HTTP client of an agency: sends a request once and returns the outcome as a value. httpx2: see decision 0004."""
 
 import asyncio
 import json
@@ -11,7 +11,8 @@ import httpx2
 import structlog
 from opentelemetry import metrics
 
-from schemas.telemetry import TRACEPARENT, Attribute, Metric
+from schemas.telemetry import Attribute, Metric
+from schemas.trace_context import TRACEPARENT
 from services.connectors.endpoint import CONNECTIONS
 from streams.domain.delivery import STATUS_READINGS, Failure, Reading
 
@@ -24,7 +25,7 @@ _client_errors = metrics.get_meter("confide.connectors").create_counter(Metric.C
 
 @dataclass(frozen=True, slots=True)
 class AgencyResponse:
-    """What came of an attempt: an HTTP status, or how it failed; the agency's reference where it gave one."""
+    """Outcome of an attempt: an HTTP status or a failure, and the agency's reference if it gave one."""
 
     outcome: int | Failure
     reference: str | None = None
@@ -33,7 +34,7 @@ class AgencyResponse:
 class AgencyClient:
     """The HTTP client of one agency, shared by all lanes of its connector.
 
-    Each attempt has its own time limit. How many go out at once, and when, is the endpoint's matter.
+    Each attempt has its own time limit. `Endpoint` decides how many attempts run at once, and when.
     """
 
     def __init__(self, url: str, attempt_timeout: timedelta) -> None:
@@ -43,7 +44,7 @@ class AgencyClient:
             timeout=self._timeout,
             limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             follow_redirects=False,
-            # A proxy of the environment must not come to see reports.
+            # A proxy that the environment names must not see reports.
             trust_env=False,
         )
 
@@ -66,9 +67,9 @@ class AgencyClient:
         is_possible_repeat: bool = False,
         traceparent: bytes | None = None,
     ) -> AgencyResponse:
-        """Send a report under its id as idempotency key, once, and return what came of it.
+        """Send a report once, with its id as idempotency key, and return the outcome.
 
-        `is_possible_repeat` is said in a header: the body of a report stays the same, as its key asks.
+        A header carries `is_possible_repeat`, because the body must stay the same under one idempotency key.
         """
         headers = {
             "Content-Type": "application/json",
@@ -91,7 +92,7 @@ class AgencyClient:
             return AgencyResponse(Failure.TIMEOUT)
         except (httpx2.NetworkError, httpx2.RemoteProtocolError):
             return AgencyResponse(Failure.CONNECTION_LOST)
-        except Exception as error:  # noqa: BLE001 - counted and sent again: the process and its other reports go on
+        except Exception as error:  # noqa: BLE001 - counted, and the report is sent again: other reports must not stop
             kind = type(error).__name__
             _client_errors.add(1, {Attribute.ERROR: kind})
             _log.error("HTTP library raised an error that it does not document", error=kind)
@@ -111,9 +112,9 @@ class AgencyClient:
         return AgencyResponse(Failure.NO_REFERENCE) if reference is None else AgencyResponse(status, reference)
 
 
-def _reference(answer: bytes) -> str | None:
+def _reference(body: bytes) -> str | None:
     try:
-        fields = json.loads(answer)
+        fields = json.loads(body)
     except (ValueError, RecursionError):
         return None
     reference = fields.get("reference") if isinstance(fields, dict) else None

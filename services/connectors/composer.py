@@ -1,4 +1,4 @@
-"""Opening what a report rests on, and sealing the request that is made of it."""
+"""Opens the sealed sections of a report, makes the agency's request of them, and seals it."""
 
 import json
 import os
@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from schemas.records import Report, ReportSection, SealedSection
+from services.agency_profiles.projection import Projection, without_withheld
 from services.connectors.keyring import Keyring, NoKey
-from services.connectors.projection import Projection, without_withheld
 from streams.domain.sealing import NONCE_BYTES, CannotOpen, open_bytes, seal_bytes, unseal
 
-#: Reasons for which a report cannot be told: its key was erased, is absent or wrapped by another master key, or its
-#: section is not what it was.
+#: Reasons for which a report cannot be composed: its key is erased, missing or wrapped by another master key, its
+#: section was changed, or it has no section.
 KEY_ERASED = NoKey.ERASED.value
 KEY_MISSING = NoKey.MISSING.value
 KEY_OF_OTHER_MASTER = NoKey.OF_OTHER_MASTER.value
@@ -21,13 +21,13 @@ NO_SECTION = "no_section"
 
 @dataclass(frozen=True, slots=True)
 class CannotCompose:
-    """What was sealed cannot be opened, with the reason as a code."""
+    """A request that cannot be composed or opened, with the reason as a code."""
 
     reason: str
 
 
 class Composer:
-    """Makes an agency's request of a report: opens its sections, takes the agency's projection, seals the result."""
+    """Makes an agency's request of a report: opens its sections, applies the agency's projection, seals the result."""
 
     def __init__(
         self, keyring: Keyring, project: Projection, nonce: Callable[[], bytes] = lambda: os.urandom(NONCE_BYTES)
@@ -37,7 +37,7 @@ class Composer:
         self._nonce = nonce
 
     def compose_at_once(self, report: Report) -> ReportSection | CannotCompose | None:
-        """Return what `compose` would; None where a key is not at hand and may yet come."""
+        """Return the result of `compose` without waiting; None if a key is not at hand and may still come."""
         keys = []
         for each in report.sections:
             key = self._keyring.at_hand(each.section.key_id)
@@ -49,9 +49,9 @@ class Composer:
         return self._composed(report, keys)
 
     async def compose(self, report: Report) -> ReportSection | CannotCompose:
-        """Return the request, sealed under the key of the newest section it rests on.
+        """Return the request, sealed under the key of the report's newest section.
 
-        Waits while an open transaction may hide a key; the agency's limit bounds that.
+        Waits while an open transaction may hide a key; the agency's limit bounds the wait.
         """
         keys = []
         for each in report.sections:
@@ -83,12 +83,12 @@ class Composer:
         return ReportSection(disclosure_id=newest.disclosure_id, section=SealedSection.model_validate(sealed))
 
     def open_at_once(self, request: ReportSection) -> bytes | CannotCompose | None:
-        """Return what `open` would; None where its key is not at hand."""
+        """Return the result of `open` without waiting; None if the key is not at hand."""
         key = self._keyring.at_hand(request.section.key_id)
         return None if key is None else _opened(request, key)
 
     async def open(self, request: ReportSection) -> bytes | CannotCompose:
-        """Return the request as it is sent."""
+        """Return the request in the clear, as it is sent."""
         return _opened(request, await self._keyring.data_key(request.section.key_id))
 
 

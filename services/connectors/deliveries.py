@@ -1,4 +1,4 @@
-"""The records of what becomes of reports: one for each step, also for what a connector cannot carry out."""
+"""Writes a `DeliveryChanged` record for each step of a report, and for work that the connector cannot do."""
 
 import re
 
@@ -12,7 +12,7 @@ from schemas.errors import Invalid
 from schemas.records import DeliveryChanged, Report, ReportSection
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
-from services.connectors import report_progress as kept
+from services.connectors import report_store
 from services.connectors.effects import Compose
 from services.connectors.report_progress import ReportProgress
 from streams.domain.ids import rejected_report_id
@@ -21,12 +21,12 @@ from streams.runtime.lane.poison_errors import PoisonRecord
 
 #: The reason given for a record that is no report of this agency.
 REJECTED = "rejected"
-#: The reason given for a record, a timer, an effect or an entry on which the connector raised also when it was alone.
+#: The reason given for a record, timer, effect or entry on which the connector raised again when it ran alone.
 PUT_ASIDE = "put_aside"
 #: The person of a report that cannot be read.
 NO_PERSON = ""
 
-#: Ids of ours are UUIDs. Text of another form in a record that is no report might be anything, a person's name too.
+#: Our ids are UUIDs. Other text in a record that is no report may be anything, a name for example: it goes no further.
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _log = structlog.get_logger("confide.connectors")
@@ -42,7 +42,7 @@ def record_step(
     reference: str | None = None,
     request: ReportSection | None = None,
 ) -> None:
-    """Write a step in the life of a report."""
+    """Write one step of a report."""
     _write(
         turn,
         DeliveryChanged(
@@ -62,16 +62,17 @@ def record_step(
 
 
 def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agency) -> None:
-    """Write that a record of the agency's topic was rejected, or put aside by the runtime, and is a human's now.
+    """Hand over to a human a record of the agency's topic that was rejected, or put aside by the runtime.
 
-    It is about the report that the record holds, as far as that can be read; else its id follows from its place. A
-    report that the connector knows already has its own record of how it goes, which this one must not contradict. It
-    goes to the partition of its record, where DECIDE keeps the report, also where nobody's key can be read.
+    The `DeliveryChanged` names the report in the record if it can be read; otherwise its id follows from the record's
+    topic, partition and offset. For a report that the connector knows, nothing is written, because that would
+    contradict its own steps. The record goes to the partition of its source, in which DECIDE has the report, even if
+    the key cannot be read.
     """
     reason = PUT_ASIDE if isinstance(invalid, PoisonRecord) else REJECTED
     report = _readable(record.value)
     generation = 1 if report is None else report.generation
-    if report is not None and kept.is_known(turn, report.report_id, generation):
+    if report is not None and report_store.is_known(turn, report.report_id, generation):
         return
     if report is not None:
         agency, report_id, person = report.agency, report.report_id, report.person
@@ -81,38 +82,38 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
         person = person if _ID.fullmatch(person) else NO_PERSON
     failed = _failed(turn, report_id, agency, person, reason, generation=generation)
     _write(turn, failed, Cause.of(record), record.partition)
-    _note(agency, reason, topic=record.topic, partition=record.partition, offset=record.offset)
+    _count_and_log(agency, reason, topic=record.topic, partition=record.partition, offset=record.offset)
 
 
 def hand_over_work(
     turn: Turn, work: PutAside, report_id: str, agency: Agency, cause: Cause, partition: int | None
 ) -> None:
-    """Write that the runtime put aside a timer, an effect or an entry of a report, and settle that report.
+    """Hand over to a human a report whose timer, effect or entry the runtime put aside, and finish the report.
 
-    The entries of the report may be what cannot be read: then less is known of it, and its mark is kept for longer.
-    The agency may have the report where an attempt ended without a known outcome, or where that cannot be read.
-    `partition` is the lane's own, where DECIDE keeps the report, also where its person cannot be read here.
+    If the entries of the report cannot be read, its person and time are unknown, and its mark stays longer. The agency
+    may have the report if an attempt ended without a known outcome, or if that cannot be read. `partition` is that of
+    the lane, in which DECIDE has the report, even if its person cannot be read here.
     """
-    progress = _standing_of(turn, report_id)
-    stored = work.value or turn.get(kept.entry_of(report_id))
-    if progress is None and stored is None and kept.is_settled(turn, report_id):
-        # Another timer or effect of it was at work when it was settled: a human has it, or the agency.
-        _log.error("work of a settled report was put aside", agency=agency.value, error=work.error)
+    progress = _readable_progress(turn, report_id)
+    stored = work.value or turn.get(report_store.report_key(report_id))
+    if progress is None and stored is None and report_store.is_finished(turn, report_id):
+        # The report finished while this timer or effect was at work: a human or the agency has it.
+        _log.error("work of a finished report was put aside", agency=agency.value, error=work.error)
         return
-    report = _readable(work.value) or _readable(turn.get(kept.entry_of(report_id)))
+    report = _readable(work.value) or _readable(turn.get(report_store.report_key(report_id)))
     if report is None and isinstance(work.effect, Compose):
         report = work.effect.report
     if report is None:
-        person, since, generation = NO_PERSON, turn.now, kept.next_generation(turn, report_id)
+        person, since, generation = NO_PERSON, turn.now, report_store.next_generation(turn, report_id)
     else:
         person, since, generation = report.person, report.limit_from, report.generation
     attempt = 0 if progress is None else progress.attempt
     generation = generation if progress is None else progress.generation
     _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), cause, partition)
-    turn.unschedule(kept.retry_timer(report_id))
+    turn.unschedule(report_store.retry_timer(report_id))
     is_unsure = progress is None or progress.may_have_reached
-    kept.forget(turn, report_id, DeliveryState.FAILED, since, generation, is_unsure=is_unsure)
-    _note(agency, PUT_ASIDE, report_id=report_id)
+    report_store.finish_by_id(turn, report_id, DeliveryState.FAILED, since, generation, is_unsure=is_unsure)
+    _count_and_log(agency, PUT_ASIDE, report_id=report_id)
 
 
 def _failed(
@@ -136,20 +137,20 @@ def _write(turn: Turn, changed: DeliveryChanged, cause: Cause, partition: int | 
 
 
 def _readable(value: bytes | None) -> Report | None:
-    """Return the report that a value holds; None where it holds none, whatever else."""
+    """Return the report in a value, None if it holds no readable report."""
     try:
         return None if value is None else Report.model_validate(decode(value, "Report")[1])
     except (Invalid, ValidationError):
         return None
 
 
-def _standing_of(turn: Turn, report_id: str) -> ReportProgress | None:
+def _readable_progress(turn: Turn, report_id: str) -> ReportProgress | None:
     try:
-        return kept.progress_of(turn, report_id)
+        return report_store.progress_of(turn, report_id)
     except ValidationError:
         return None
 
 
-def _note(agency: Agency, reason: str, **place: str | int) -> None:
+def _count_and_log(agency: Agency, reason: str, **location: str | int) -> None:
     _handed_over.add(1, {Attribute.AGENCY: agency.value, Attribute.ERROR: reason})
-    _log.error("handed to a human", agency=agency.value, reason=reason, **place)
+    _log.error("handed over to a human", agency=agency.value, reason=reason, **location)

@@ -1,4 +1,4 @@
-"""Work of a connector outside its turns, and the results of it."""
+"""Effects of a connector, which run outside its turns, and their results."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ from streams.runtime import Cause
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """Make the request of a report."""
+    """Effect: make the request of a report."""
 
     report: Report
 
@@ -23,13 +23,13 @@ class Compose:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Send a request, for the `number`th time, once it has its slot."""
+    """Effect: send a request as attempt `number`, when it has its slot."""
 
     report_id: str
     number: int
     request: ReportSection
     cause: Cause
-    #: Until the limit of the report, when the attempt began to wait; negative behind it.
+    #: Time until the limit of the report when the attempt began to wait; negative after the limit.
     time_left: timedelta
     #: No attempt of this sending was made before.
     is_first: bool = False
@@ -38,12 +38,12 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What came of an attempt, and the span it was made in."""
+class AttemptEnded:
+    """How an attempt ended, and the span in which it was made."""
 
-    answer: AgencyResponse
+    response: AgencyResponse
     cause: Cause
 
 
 Effect = Compose | Attempt
-Result = ReportSection | CannotCompose | Answered
+Result = ReportSection | CannotCompose | AttemptEnded

@@ -1,21 +1,21 @@
-"""One endpoint of an agency, its URL: how many attempts go out at once, and a circuit breaker.
+"""One endpoint of an agency, its URL: limits the attempts at once, and has a circuit breaker.
 
     closed ── FAILURES_TO_OPEN attempts in a row without an answer ──► open: one probe at a time, after a growing wait
       ▲                                                                  │
       └────────────────────────── any answer ───────────────────────────┘
 
-An attempt waits for its slot and holds it until it is over. While the breaker is open the others wait too, so nothing
-that waits counts as an attempt. Waiters go by the limit of their report, earliest first; those behind their limit come
-last, because a human has them already.
+An attempt waits for its slot and holds it until it ends. While the breaker is open, all but the probe wait; a waiting
+attempt does not count as an attempt. Waiters are ordered by the limit of their report, earliest first. Those past their
+limit come last, because a human has them already.
 
-Only attempts without an answer open the breaker. A status, also of 5xx, is an answer: it comes quickly, so it blocks no
-slot, and the retry of its report waits by itself. If it opened the breaker, an overloaded agency that takes one report
-in ten would get probes only. For the alarm every attempt counts that did not end with the agency taking its report:
-FAILURES_TO_ALARM of them in a row, of whatever kind, and a human hears. By 401 and 403 the agency says that this
-deployment may not report to it: they open the breaker at once, and the probes show when that is mended.
+Only attempts without an answer open the breaker. A status is an answer, 5xx too: it arrives quickly, so it blocks no
+slot, and the retry of its report has its own wait. If it opened the breaker, an overloaded agency that accepts one
+report in ten would get probes only. For the alarm every attempt counts that did not deliver its report:
+FAILURES_TO_ALARM of them in a row, of any kind, raise the alarm. 401 and 403 mean that this deployment may not report
+to the agency: they open the breaker at once, and the probes show when the access works again.
 
-An attempt that has its slot when the breaker opens still goes out. The library purgatory rejects a call while it is
-open; here the call has to wait for its turn (see decision 0020).
+An attempt that has its slot when the breaker opens still goes out. The library purgatory rejects a call while its
+breaker is open; here the call must wait (see decision 0020).
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from streams.domain.delivery import RetryPolicy
 CONNECTIONS = 64
 #: Attempts in a row without an answer that open the breaker.
 FAILURES_TO_OPEN = 5
-#: Attempts in a row, of whatever reports, with which the agency took none: the alarm.
+#: Attempts in a row, of any reports, without an accepted report that raise the alarm.
 FAILURES_TO_ALARM = 5
 
 _log = structlog.get_logger("confide.connectors")
@@ -46,20 +46,20 @@ _breakers_open = metrics.get_meter("confide.connectors").create_up_down_counter(
 
 
 class Cancellable(Protocol):
-    """A call that is to come."""
+    """A scheduled call."""
 
     def cancel(self) -> None:
-        """Take the call back."""
+        """Cancel the call."""
 
 
 class Clock(Protocol):
-    """A monotonic clock in seconds that calls back, as an event loop is."""
+    """A monotonic clock in seconds with scheduled calls, such as an event loop."""
 
     def time(self) -> float:
-        """Return the time."""
+        """Return the time in seconds."""
 
     def call_at(self, when: float, callback: Callable[[], object], /) -> Cancellable:
-        """Call back at that time."""
+        """Call `callback` at the time `when`."""
 
 
 @dataclass(order=True, slots=True)
@@ -71,16 +71,16 @@ class _Waiter:
     is_first: bool = field(compare=False)
 
 
-def _unheard(why_open: BreakerReason | None) -> None:
-    """Do nothing at a change of the breaker: no alarm is connected."""
+def _no_alarm(why_open: BreakerReason | None) -> None:
+    """Do nothing: no alarm is connected."""
 
 
 class Endpoint:
-    """The slots and the breaker of one endpoint, shared by all lanes of its connector.
+    """Slots and breaker of one endpoint, shared by all lanes of its connector.
 
-    `on_change` is called with a reason once the breaker opens or attempts in a row failed, and with None once the
-    agency takes a report again and the breaker is closed: the place for an alarm. `on_first_taken` is called once, when
-    it takes the first report: the process before this one may have raised the alarm.
+    `on_change` raises or clears the alarm. It is called with a reason when the breaker opens or too many attempts in a
+    row failed, and with None when the agency accepts a report again. `on_first_taken` is called once, when the agency
+    accepts the first report: the previous process may have raised the alarm.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Endpoint:
         *,
         clock: Clock | None = None,
         connections: int = CONNECTIONS,
-        on_change: Callable[[BreakerReason | None], None] = _unheard,
+        on_change: Callable[[BreakerReason | None], None] = _no_alarm,
         on_first_taken: Callable[[], None] = lambda: None,
     ) -> None:
         self._agency = agency
@@ -100,20 +100,20 @@ class Endpoint:
         self._on_change = on_change
         self._on_first_taken = on_first_taken
         self._was_taken = False
-        #: Attempts in a row with which the agency took no report, and whether the alarm is raised.
+        #: Attempts in a row without an accepted report, and whether the alarm is raised.
         self._failed = 0
         self._is_alarmed = False
         self._is_open = False
         #: Attempts in a row without an answer.
         self._unanswered = 0
-        #: The last answer was that we may not report to it.
+        #: The last answer was 401 or 403.
         self._is_denied = False
         self._failed_probes = 0
-        #: The attempt that probes now, and when the next probe may begin.
+        #: The attempt that probes now, and the time at which the next probe may begin.
         self._probe: str | None = None
         self._probe_at = 0.0
         self._number = 0
-        #: Waiters within the limit of their report, and those behind it; both are heaps.
+        #: Waiters within the limit of their report, and those past it; both are heaps.
         self._waiting: list[_Waiter] = []
         self._late: list[_Waiter] = []
         self._wakes: Cancellable | None = None
@@ -125,11 +125,11 @@ class Endpoint:
 
     @asynccontextmanager
     async def slot(self, attempt: str, time_left: timedelta, *, is_first: bool = False) -> AsyncIterator[None]:
-        """Wait for a slot and hold it; `time_left`: until the limit of the report, negative behind it.
+        """Wait for a slot and hold it. `time_left` is the time until the limit of the report, negative after it.
 
-        `is_first`: no attempt of this sending of its report was made yet. Where reports are tried on after a human has
-        them, such a one goes out although the agency denies us access, so that a human has its report at once.
-        `attempt` is the name by which `answered` and `unanswered` know it, unlike that of any other in a slot.
+        `attempt` names the attempt for `unanswered` and `denied`; no other attempt in a slot has the same name.
+        `is_first`: no attempt of this sending was made yet. If the agency denies us access and its reports are tried on
+        after the hand-over, such an attempt still goes out, so that a human has the report at once.
         """
         await self._acquire(attempt, self._clock.time() + time_left.total_seconds(), is_first=is_first)
         try:
@@ -138,9 +138,9 @@ class Endpoint:
             self._release(attempt)
 
     def answered(self, *, is_taken: bool = True) -> None:
-        """Take note that the agency answered an attempt: an open breaker closes, and its slot lets the others go.
+        """Note that the agency answered an attempt, which closes an open breaker.
 
-        `is_taken`: the agency has the report.
+        `is_taken`: the agency accepted the report.
         """
         self._unanswered = 0
         self._is_denied = False
@@ -156,13 +156,13 @@ class Endpoint:
         self._alarm(None)
 
     def failed(self) -> None:
-        """Take note that an attempt failed, for whatever reason: too many in a row raise the alarm."""
+        """Note that an attempt failed for any reason: too many in a row raise the alarm."""
         self._failed += 1
         if self._failed >= FAILURES_TO_ALARM:
             self._alarm(BreakerReason.TAKES_NO_REPORTS)
 
     def unanswered(self, attempt: str) -> None:
-        """Take note that an attempt had no answer: the breaker opens, or the wait for the next probe grows."""
+        """Note that an attempt had no answer: the breaker may open, or the wait for the next probe grows."""
         self._unanswered += 1
         if not self._is_open:
             if self._unanswered >= FAILURES_TO_OPEN:
@@ -172,11 +172,11 @@ class Endpoint:
         elif attempt == self._probe:
             self._failed_probes += 1
             self._wait_for_probe()
-        # Behind the breaker, which says more of the reason.
+        # After the breaker has changed, because its reason says more than this one.
         self.failed()
 
     def denied(self, attempt: str) -> None:
-        """Take note that the agency denies us access: the breaker opens at once, or the next probe waits longer."""
+        """Note that the agency denies us access: the breaker opens at once, or the next probe waits longer."""
         self._is_denied = True
         self._unanswered = max(self._unanswered, FAILURES_TO_OPEN - 1)
         self.unanswered(attempt)
@@ -190,7 +190,7 @@ class Endpoint:
             await granted
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled():
-                # It had its slot in the moment in which it was given up.
+                # The slot was granted at the moment of the cancellation.
                 self._release(attempt)
             else:
                 self._grant()
@@ -199,12 +199,12 @@ class Endpoint:
     def _release(self, attempt: str) -> None:
         self._free += 1
         if attempt == self._probe:
-            # One that was left out, or cut off, says nothing: the next may probe at once.
+            # A probe that was dropped or cut off shows nothing, so the next may begin at once.
             self._probe = None
         self._grant()
 
     def _grant(self) -> None:
-        """Give slots to waiters for as long as the breaker and the number of connections allow it."""
+        """Give slots to waiters as long as the breaker and the number of connections allow it."""
         while self._free and self._may_begin() and (waiter := self._first()) is not None:
             if self._is_open:
                 self._probe = waiter.attempt
@@ -218,7 +218,7 @@ class Endpoint:
         self._wake_for_probe()
 
     def _first_attempt(self) -> _Waiter | None:
-        """Return a waiter that goes out although the agency denies us access; None without any."""
+        """Return the waiter that goes out although the agency denies us access, None if there is none."""
         waiting = (waiter for waiter in self._waiting if waiter.is_first and not waiter.granted.done())
         return min(waiting, default=None)
 
@@ -226,7 +226,7 @@ class Endpoint:
         return not self._is_open or (self._probe is None and self._clock.time() >= self._probe_at)
 
     def _first(self) -> _Waiter | None:
-        """Take the next waiter out of the queue; None without any."""
+        """Remove and return the next waiter, None if there is none."""
         now = self._clock.time()
         while self._waiting:
             waiter = heapq.heappop(self._waiting)
@@ -245,7 +245,7 @@ class Endpoint:
         self._probe_at = self._clock.time() + self._policy.probe_wait(self._failed_probes).total_seconds()
 
     def _wake_for_probe(self) -> None:
-        """Set one call for the next probe, if one is waited for; no task of the endpoint outlives its waiters."""
+        """Schedule the next probe if an attempt waits for it; no call of the endpoint outlives its waiters."""
         if self._wakes is not None:
             self._wakes.cancel()
             self._wakes = None

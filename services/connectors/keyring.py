@@ -1,4 +1,4 @@
-"""Data keys by id: a copy of the keys topic in this process, unwrapped by the master key when asked for."""
+"""Data keys by id: a copy of the keys topic in this process. The master key unwraps each key when it is used."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,24 +14,24 @@ from streams.runtime import Follower
 
 
 class NoKey(StrEnum):
-    """Why there is no data key: the reason that a failed report carries."""
+    """Why there is no data key: the reason of a failed report."""
 
-    #: Its tombstone was read.
+    #: The tombstone of the key was read.
     ERASED = "key_erased"
     #: Neither key nor tombstone lies before the high watermark of the call: never written, or compacted away.
     MISSING = "key_missing"
-    #: Its record was read, and this process's master key does not unwrap it.
+    #: Its record was read, and the master key of this process does not unwrap it.
     OF_OTHER_MASTER = "key_of_other_master"
 
 
 class Keyring(Protocol):
-    """Looks data keys up by their ids."""
+    """Data keys by their ids."""
 
     def at_hand(self, key_id: str) -> bytes | NoKey | None:
-        """Return the data key or why there is none, as far as this process has read; None: it may yet come."""
+        """Return the data key, or why there is none, from what this process has read; None if it may still come."""
 
     async def data_key(self, key_id: str) -> bytes | NoKey:
-        """Return the data key or why there is none; waits while an open transaction may hide it."""
+        """Return the data key, or why there is none; wait while an open transaction may hide it."""
 
 
 class TopicKeyring:
@@ -40,12 +40,12 @@ class TopicKeyring:
     def __init__(self, bootstrap: str, master_key: bytes) -> None:
         self._master_key = master_key
         self._wrapped: dict[str, bytes] = {}
-        #: Ids of the tombstones that were read: absence alone never means that a key was erased.
+        #: Ids of the tombstones that were read. A missing key alone never means that it was erased.
         self._erased: set[str] = set()
         self._follower = Follower(bootstrap, (topics.TopicName.KEYS,), self._apply)
 
     def at_hand(self, key_id: str) -> bytes | NoKey | None:
-        """Return the data key or why there is none, as far as the topic was read; None: it may yet come."""
+        """Return the data key, or why there is none, from what was read of the topic; None if it may still come."""
         if key_id in self._erased:
             return NoKey.ERASED
         wrapped = self._wrapped.get(key_id)
@@ -57,10 +57,10 @@ class TopicKeyring:
             return NoKey.OF_OTHER_MASTER
 
     async def data_key(self, key_id: str) -> bytes | NoKey:
-        """Return the data key or why there is none.
+        """Return the data key, or why there is none.
 
-        `MISSING` only once the last stable offset of the topic has passed the high watermark of this call: before, an
-        open transaction may hide the key. The caller's time limit bounds the wait.
+        Returns `MISSING` only after the last stable offset of the topic has passed the high watermark of this call:
+        before that, an open transaction may hide the key. The caller's time limit bounds the wait.
         """
         if not self._is_known(key_id):
             await self._follower.catch_up_beyond_open_transactions(lambda: self._is_known(key_id))

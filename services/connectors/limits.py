@@ -1,4 +1,4 @@
-"""A report's limit at its connector: a timer, what follows when it has passed, and how a report is handed over."""
+"""Limit of a report at its connector: its timer, the end of the limit, and the hand-over to a human."""
 
 from datetime import datetime, timedelta
 
@@ -8,15 +8,15 @@ from opentelemetry import metrics
 from schemas.records import Report
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
-from services.connectors import report_progress as kept
+from services.connectors import report_store
 from services.connectors.deliveries import record_step
 from services.connectors.report_progress import ReportProgress
 from streams.domain.delivery import DeliveryEvent, RetryPolicy, advance
 from streams.runtime import Cause, Turn
 
-#: For how long a report is tried that its connector sees, or sees again, only behind its limit: long enough for one
-#: attempt, with its key and its slot. Without it an outage would fail a report that can be delivered at once. DECIDE
-#: counts for itself, so this delays no human.
+#: How long a report is tried if its connector first sees it, or resumes it, after its limit: long enough for one
+#: attempt with its key and its slot. Without this an outage would fail a report that can be delivered at once. DECIDE
+#: counts the limit separately, so this delays no human.
 FIRST_SIGHT = timedelta(seconds=30)
 
 _log = structlog.get_logger("confide.connectors")
@@ -31,58 +31,58 @@ class Limits:
         self._policy = policy
 
     def watch(self, turn: Turn, report: Report, progress: ReportProgress, latest: datetime | None = None) -> None:
-        """Set the timer of a report's limit; of one that is handed over, of when it is tried on no more.
+        """Set the timer of a report's limit; for a report that is handed over, of the end of its further attempts.
 
-        `latest`: it is due then at the latest.
+        `latest`: the timer is due at this time at the latest.
         """
         if progress.is_handed_over:
             at = self._policy.ends_at(_counted_from(turn, report))
         else:
             at = turn.now + self.time_left(turn, report, progress)
         at = at if latest is None else min(at, latest)
-        turn.schedule(kept.limit_timer(report.report_id), at, cause=progress.cause)
+        turn.schedule(report_store.limit_timer(report.report_id), at, cause=progress.cause)
 
     def time_left(self, turn: Turn, report: Report, progress: ReportProgress) -> timedelta:
-        """Return how long it is to the limit of a report; negative where a human has it."""
+        """Return the time until the limit of a report; negative only if a human has the report."""
         left = self._policy.limit_at(_counted_from(turn, report)) - turn.now
         return left if progress.is_handed_over or left > timedelta(0) else FIRST_SIGHT
 
     def is_late(self, turn: Turn, report: Report, progress: ReportProgress) -> bool:
-        """Return whether the limit of a report has passed before it was handed over: its connector was away."""
+        """Return whether the limit has passed without a hand-over: the connector was not running."""
         return not progress.is_handed_over and turn.now >= self._policy.limit_at(_counted_from(turn, report))
 
     def is_over(self, turn: Turn, report: Report, progress: ReportProgress) -> bool:
-        """Return whether a report is handed over, and is not tried on either."""
+        """Return whether a report is handed over and the time of its further attempts is over."""
         return progress.is_handed_over and turn.now >= self._policy.ends_at(_counted_from(turn, report))
 
     def passed(self, turn: Turn, report: Report, progress: ReportProgress, reason: str) -> None:
-        """Hand a report over whose limit has passed, or end the time in which it was tried on after that.
+        """Hand over a report whose limit has passed, or end the further attempts of one that is handed over.
 
-        The timer has said that the time has passed. The clock is not asked: it may be behind the one of the process
-        before.
+        The timer alone decides that the time has passed. The clock does not: it may be behind the clock of the previous
+        process.
         """
         if not progress.is_handed_over:
             progress = self.hand_over(turn, report, progress, reason, progress.cause)
-            kept.keep(turn, report.report_id, progress)
+            report_store.save_progress(turn, report.report_id, progress)
             if not self.is_over(turn, report, progress):
                 self.watch(turn, report, progress, latest=turn.now + self._policy.tries_on)
                 return
         if progress.is_under_way:
-            # Its answer settles it: the agency may have taken it.
-            kept.keep(turn, report.report_id, progress.model_copy(update={"is_stopped": True}))
+            # The answer will finish the report: the agency may have accepted it.
+            report_store.save_progress(turn, report.report_id, progress.model_copy(update={"is_stopped": True}))
             return
-        turn.unschedule(kept.retry_timer(report.report_id))
-        kept.settle(turn, report, progress.state)
+        turn.unschedule(report_store.retry_timer(report.report_id))
+        report_store.finish(turn, report, progress.state)
 
     def give_up(self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause) -> None:
-        """Hand a report over for which no attempt can help, and settle it: no attempt of it is under way any more."""
+        """Hand over and finish a report for which no further attempt can help; none of its attempts is under way."""
         failed = self.hand_over(turn, report, progress, reason, cause)
-        kept.settle(turn, report, failed.state, is_unsure=progress.is_unsure)
+        report_store.finish(turn, report, failed.state, is_unsure=progress.is_unsure)
 
     def hand_over(
         self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause
     ) -> ReportProgress:
-        """Record that a human has the report now; return its progress, with the reason of its last attempt."""
+        """Record that a human has the report, for `reason`; return its progress with the last attempt's reason."""
         failed = progress.model_copy(update={"state": advance(progress.state, DeliveryEvent.GIVEN_UP)})
         record_step(turn, report, failed.model_copy(update={"reason": reason}), cause)
         self.count(failed.state)
@@ -96,10 +96,10 @@ class Limits:
         return failed
 
     def count(self, state: DeliveryState) -> None:
-        """Count an attempt by the state that it led to: sent is one that is made again, failed one that a human has."""
+        """Count an attempt by the resulting state: `sent` if it is made again, `failed` if a human has the report."""
         _attempts.add(1, {Attribute.AGENCY: self._agency.value, Attribute.DELIVERY_STATE: state.value})
 
 
 def _counted_from(turn: Turn, report: Report) -> datetime:
-    """Return when a report's limit began; never later than now, whatever the clock of its writer said."""
+    """Return the start of a report's limit; never later than now, because the clock of its writer may be ahead."""
     return min(report.limit_from, turn.now)

@@ -1,35 +1,25 @@
-"""The process of one agency's connector."""
+"""Process of one agency's connector."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from schemas import topics
+from schemas.agencies import AGENCIES
 from schemas.vocabulary import Agency
-from services.connectors import care_team, emergency_999, police_101, social_worker
+from services.agency_profiles import AGENCY_PROFILES
+from services.alarm.alarm_writer import AlarmWriter
+from services.alarm.lane_alarms import BreakerAlarm, LaneAlarms
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
 from services.connectors.connector import Connector
 from services.connectors.endpoint import Endpoint
 from services.connectors.keyring import TopicKeyring
-from services.connectors.projection import Projection
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import BreakerAlarm, LaneAlarms
 from services.settings import Keys, SettingsError
-from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
+from streams.domain.delivery import RetryPolicy
 from streams.runtime import Clock, LaneContext, LaneEvent, LaneGroup, run_worker
-
-PROJECTIONS: Mapping[Agency, Projection] = MappingProxyType(
-    {
-        Agency.EMERGENCY_999: emergency_999.project,
-        Agency.POLICE_101: police_101.project,
-        Agency.SOCIAL_WORKER: social_worker.project,
-        Agency.CARE_TEAM: care_team.project,
-    }
-)
 
 
 def run(  # noqa: PLR0913 - by keyword, and most have a default
@@ -43,19 +33,20 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     opened: Callable[[], None] | None = None,
     accepted: Collection[str] = (),
 ) -> int:
-    """Tell `agency`, whose server is at `url`, of its reports until SIGTERM; return the exit status.
+    """Send the reports of `agency` to its server at `url` until SIGTERM; return the exit status.
 
-    `slot` is a name of this process that stays over restarts; `opened` is called once its lanes are open; `accepted`
-    are refused lanes that are to begin where their logs do. Raises `SettingsError` where the address is not one of a
-    server.
+    `slot` is a name of this process that stays the same over restarts. `opened` is called when the lanes are open.
+    `accepted` are refused lanes that must begin at the start of their logs. Raises `SettingsError` if `url` is not the
+    address of a server.
     """
     _check(url)
-    policy = policy or RETRY_POLICIES[agency]
+    profile = AGENCY_PROFILES[agency]
+    policy = policy or profile.retry
     keyring = TopicKeyring(bootstrap, keys.master)
-    composer = Composer(keyring, PROJECTIONS[agency])
-    # Made in the event loop, once; all lanes share them. An endpoint is one URL.
+    composer = Composer(keyring, profile.project)
+    # Created once, in the event loop; all lanes share it. An endpoint is one URL.
     attempts: list[Attempts] = []
-    name = topics.connector(agency)
+    name = AGENCIES[agency].connector
     application = f"confide-{name}"
     writer = AlarmWriter(bootstrap)
     clock = Clock()
@@ -73,11 +64,11 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
 
     lanes = LaneAlarms(writer, application, clock.now)
 
-    def heard(event: LaneEvent) -> None:
-        lanes.hear(event)
-        breaker.hear(event)
+    def on_lane(event: LaneEvent) -> None:
+        lanes.on_event(event)
+        breaker.on_event(event)
 
-    group = LaneGroup(name=name, sources=(topics.reports(agency),), agent=agent, changelog=topics.changelog(name))
+    group = LaneGroup(name=name, sources=(AGENCIES[agency].reports,), agent=agent, changelog=topics.changelog(name))
     return run_worker(
         application,
         [group],
@@ -86,7 +77,7 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
         instance=slot and f"{application}-{slot}",
         opened=opened,
         accepted=accepted,
-        on_lane=heard,
+        on_lane=on_lane,
         clock=clock,
     )
 

@@ -1,4 +1,4 @@
-"""The HTTP door for disclosures: accepted once Kafka has acknowledged, refused by naming the field."""
+"""The HTTP gateway for disclosures: it accepts them after Kafka acknowledged, and refuses them by naming the field."""
 
 from services.gateway.app import create_app
 

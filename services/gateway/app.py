@@ -1,4 +1,4 @@
-"""The gateway's application: `POST /v1/disclosures`, and whether it is alive and ready."""
+"""The gateway's application: `POST /v1/disclosures`, `/healthz` and `/readyz`."""
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -6,9 +6,9 @@ from fastapi.responses import JSONResponse
 
 from services.gateway.document import REQUEST_BODY, RESPONSES, Health, NotNow, describe
 from services.gateway.request_handler import Publisher, RequestHandler, not_now
-from services.sdk.serving import NO_TELEMETRY
+from services.http_server import NO_TELEMETRY
 
-#: Of the interface, not of the program: it changes when a sender has to.
+#: Version of the interface, not of the program: it changes if senders must change.
 API_VERSION = "1.0.0"
 
 _log = structlog.get_logger("confide.gateway")

@@ -1,4 +1,4 @@
-"""Reading a request's body with a bound in bytes and in time, whatever its headers claim."""
+"""Reads the body of a request with a limit in bytes and in time, whatever its headers claim."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from fastapi import Request
 
 from schemas.topics import MAX_VALUE_BYTES
 
-#: How long a sender may take over its body, in seconds.
+#: Time limit for the body of a request, in seconds.
 BODY_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body as it came; `whole` is false where it went on beyond what can be kept."""
+    """The body of a request; `whole` is false if it was longer than the limit."""
 
     raw: bytes
     whole: bool
 
 
 async def read_body(request: Request, limit: int = MAX_VALUE_BYTES) -> Body:
-    """Return the body, at most `limit` bytes of it; raise `TimeoutError` where it does not come."""
+    """Return the body, at most `limit` bytes of it; raise `TimeoutError` if it does not arrive in time."""
     claimed = request.headers.get("content-length", "")
-    # A claim is only believed where it spares the reading; a body without one, or with a false one, is counted.
+    # The claimed length is used only to refuse a body unread; the bytes that arrive are counted in any case.
     if claimed.isascii() and claimed.isdigit() and int(claimed[:20]) > limit:
         return Body(b"", whole=False)
     received = bytearray()

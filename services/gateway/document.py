@@ -1,4 +1,4 @@
-"""The gateway's OpenAPI document: the disclosure of the contract as the body, an example, and every answer."""
+"""The gateway's OpenAPI document: the contract's disclosure as the body, an example, and every response."""
 
 from typing import Any
 
@@ -91,16 +91,16 @@ REQUEST_BODY: dict[str, Any] = {
 
 
 def describe(app: FastAPI) -> None:
-    """Give the application its document; the body is read by hand, so its model has to be added by hand."""
+    """Set the document of the application. The handler reads the body itself, so FastAPI does not know its model."""
 
-    def document() -> dict[str, Any]:
+    def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schema = Disclosure.model_json_schema(ref_template=_REF)
-            models = made.setdefault("components", {}).setdefault("schemas", {})
+            models = document.setdefault("components", {}).setdefault("schemas", {})
             models.update(schema.pop("$defs"))
             models["Disclosure"] = schema
-            app.openapi_schema = made
+            app.openapi_schema = document
         return app.openapi_schema
 
-    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this assignment

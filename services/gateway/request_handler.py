@@ -1,4 +1,4 @@
-"""What is done with one request: read, understood, handed to Kafka, answered."""
+"""Handles one POST: read, validate, publish, respond."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from starlette.requests import ClientDisconnect
 
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, parse_json
 from schemas.errors import Invalid, KafkaUnavailable
-from schemas.telemetry import TRACEPARENT, Attribute
+from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
+from schemas.trace_context import TRACEPARENT, parent_from_request, traceparent_of
 from schemas.vocabulary import Service
 from services.gateway.body import Body, read_body
 from services.gateway.document import Accepted, FieldProblem, NotNow, ValidationErrors
 from services.sdk.addressing import topic_of
 from services.sdk.producer import Acknowledged, too_large
-from services.sdk.tracing import context_from, traceparent_of
 
-#: Seconds after which a sender is asked to come back.
+#: Value of `Retry-After` in a 503, in seconds.
 RETRY_AFTER = 5
-#: How many requests wait for Kafka at once; the rest wait for one of them, so long at most (seconds).
+#: How many requests may wait for Kafka at once, and how long another waits to be one of them (seconds).
 _WAITING = 64
 _WAIT_SECONDS = 5.0
 _SOURCE = "gateway"
@@ -33,22 +33,22 @@ T = TypeVar("T")
 
 
 class Publisher(Protocol):
-    """What the gateway needs of the producer SDK; its calls block."""
+    """The part of the producer SDK that the gateway uses; its calls block."""
 
     def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
-        """Return once Kafka has acknowledged."""
+        """Publish the disclosure and return its acknowledgement."""
 
     def reject(
         self, raw: bytes, invalid: Invalid, service: Service | None, source: str, traceparent: bytes | None = None
     ) -> Acknowledged | None:
-        """Keep what could not be understood; None where it is too large to keep."""
+        """Write rejected bytes to their `.rejected` topic; return None if they are too large for it."""
 
     def ready(self) -> bool:
-        """Return whether Kafka answers."""
+        """Return whether Kafka answers and has the topics."""
 
 
 class RequestHandler:
-    """Takes disclosures one request at a time, many at once."""
+    """Handles the requests of the gateway, many at once."""
 
     def __init__(self, producer: Publisher) -> None:
         self._producer = producer
@@ -56,24 +56,24 @@ class RequestHandler:
         self._free = asyncio.Semaphore(_WAITING)
 
     async def take(self, request: Request) -> Response:
-        """Answer `POST /v1/disclosures`, in the trace that the request belongs to."""
+        """Respond to `POST /v1/disclosures`, in the trace of the request."""
         with trace.get_tracer("confide.gateway").start_as_current_span(
             SpanName.GATEWAY,
-            context=context_from(request.headers.get(TRACEPARENT)),
+            context=parent_from_request(request.headers.get(TRACEPARENT)),
             kind=SpanKind.SERVER,
             # An exception's text may quote what a person wrote.
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
             try:
-                response = await self._answer(request, traceparent_of(span))
+                response = await self._handle(request, traceparent_of(span))
             except (KafkaUnavailable, asyncio.CancelledError):
-                # The server cancels what is still open at the end of a stop: whether Kafka has it is not known.
+                # At the end of a stop the server cancels open requests: whether Kafka has the record is unknown.
                 response = not_now()
             except TimeoutError:
                 response = _refuse(408, Invalid.of("body", "did not come in time"))
             except ClientDisconnect:
-                # Nobody is left to read it.
+                # The sender has disconnected and does not read this.
                 response = _refuse(400, Invalid.of("body", "was cut off"))
             span.set_attribute(Attribute.HTTP_STATUS, response.status_code)
             if response.status_code >= 500:
@@ -87,12 +87,12 @@ class RequestHandler:
         except KafkaUnavailable:
             return False
 
-    async def _answer(self, request: Request, traceparent: bytes | None) -> Response:
+    async def _handle(self, request: Request, traceparent: bytes | None) -> Response:
         body = await read_body(request)
         if not body.whole or len(body.raw) > MAX_DISCLOSURE_BYTES:
             return await self._reject(413, body, too_large(), traceparent)
         try:
-            # Whatever its Content-Type says: an emergency is not sent back for a header when it can be understood.
+            # The Content-Type is not checked: an emergency that can be read is not refused for a header.
             disclosure = parse_json(body.raw)
             await self._publish(disclosure)
         except Invalid as invalid:
@@ -112,16 +112,16 @@ class RequestHandler:
 
     async def _reject(self, status: int, body: Body, invalid: Invalid, traceparent: bytes | None) -> Response:
         if body.whole:
-            # ValidationErrors only once the original is safe: somebody may be in danger behind a malformed line.
+            # Respond only after the original is stored: a malformed disclosure may be about a person in danger.
             await self._in_thread(
                 partial(self._producer.reject, body.raw, invalid, None, _SOURCE, traceparent),
             )
         return _refuse(status, invalid)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        """Return what the call returns; `KafkaUnavailable` where no thread is free in time.
+        """Return the result of the call; raise `KafkaUnavailable` if no thread is free in time.
 
-        Without this bound, requests whose senders have long gone would be worked off before those that wait.
+        Without this limit, requests whose senders have disconnected would be handled before those that still wait.
         """
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
@@ -135,7 +135,7 @@ class RequestHandler:
 
 
 def not_now() -> Response:
-    """Return the answer of a gateway whose Kafka does not acknowledge."""
+    """Return the 503 response for a Kafka that does not acknowledge."""
     return JSONResponse(NotNow().model_dump(), status_code=503, headers={"Retry-After": str(RETRY_AFTER)})
 
 

@@ -1,22 +1,22 @@
-"""The gateway's process."""
+"""Process of the gateway."""
 
 import asyncio
 import json
 
 from services.gateway.app import create_app
+from services.http_server import listen, port_of, serve
 from services.sdk.producer import DisclosureProducer
-from services.sdk.serving import listen, port_of, serve
 
 
 def run(host: str, port: int, *, bootstrap: str) -> None:
-    """Serve until SIGTERM, then finish what was begun; print the port as a JSON line once it answers (0: a free one).
+    """Serve until SIGTERM, then finish open requests. When it answers, print its port as a JSON line (0: a free port).
 
-    Raises `OSError` where the port is taken.
+    Raises `OSError` if the port is taken.
     """
     producer = DisclosureProducer(bootstrap)
     with listen(host, port) as bound:
         chosen = {"port": port_of(bound)}
         try:
-            asyncio.run(serve([(create_app(producer), bound)], lambda: print(json.dumps(chosen), flush=True)))  # noqa: T201 - whoever starts it reads it
+            asyncio.run(serve([(create_app(producer), bound)], lambda: print(json.dumps(chosen), flush=True)))  # noqa: T201 - the parent process reads it
         finally:
             producer.close()

@@ -9,10 +9,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
-from schemas.topics import CATALOGUE, TopicName, rejected, reports
-from schemas.vocabulary import Agency, CausedBy, DeliveryState, Outcome
+from schemas.topics import CATALOGUE, TopicName, rejected
+from schemas.vocabulary import CausedBy, DeliveryState, Outcome
 from services.load import json_lines
 from services.load.latency import Latencies
 from services.load.plan import Kind, Options, Plan
@@ -23,7 +24,7 @@ from streams.runtime import fetcher_patch
 #: Interval of the samples of the lag (seconds). Percentiles take time: only every fourth sample comes with latencies.
 SAMPLE_SECONDS = 0.25
 _LATENCY_EVERY = 4
-_OUTCOMES = (str(TopicName.DECISIONS), str(TopicName.DELIVERIES), *(str(reports(agency)) for agency in Agency))
+_OUTCOMES = (str(TopicName.DECISIONS), str(TopicName.DELIVERIES), *(str(entry.reports) for entry in AGENCIES.values()))
 _REJECTED = tuple(topic for name in CATALOGUE if (topic := rejected(name)) in CATALOGUE)
 #: Longest fetch request for outcomes (ms). A record may be seen this much late, while a request waits at the broker.
 _PROMPT_MILLISECONDS = 10

@@ -107,7 +107,7 @@ class Reconciliation:
             self._fault(Fault.DECIDED_AGAIN, disclosure_id)
         else:
             self._later.add(decision_id)
-        if outcome in (Outcome.EMERGENCY, Outcome.REFER):
+        if outcome.is_reported:
             for agency in agencies:
                 expected = self._expected.setdefault((decision_id, agency), _ExpectedReport(decision_id))
                 expected.index, expected.first = index, first

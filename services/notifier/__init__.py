@@ -1,1 +1,1 @@
-"""Tells the person that they were reported, to whom and why (TELL-1, TELL-3), and where other support is (TELL-5)."""
+"""The notifier tells a person that they were reported, to whom, why (TELL-1, TELL-3), and where support is (TELL-5)."""

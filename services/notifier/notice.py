@@ -1,26 +1,18 @@
-"""A notice: what the person is told, in plain words and with nothing that identifies them."""
+"""The notice to a young person, in plain words and with nothing that identifies them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from schemas.agencies import AGENCIES
 from schemas.policy import ClauseId, Policy
 from schemas.records import NotificationDue
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
+from services.agency_profiles import AGENCY_PROFILES
 from streams.domain.ids import notice_reference
 
-#: What each agency is called to the person it was told of.
-AGENCY_NAMES: Mapping[Agency, str] = MappingProxyType(
-    {
-        Agency.EMERGENCY_999: "the emergency services (999)",
-        Agency.POLICE_101: "the police, on their non-emergency line",
-        Agency.SOCIAL_WORKER: "your social worker",
-        Agency.CARE_TEAM: "the people involved in your care",
-    }
-)
-
-#: What a notice says of its report, to `whom`; `now` is "now " where another notice went before. Each holds whatever is
-#: not known: after *may have told* the agency may have the report or not, after *had been told* too.
+#: Statement of a notice about its report to `whom`; `now` is "now " if another notice was sent before. Each is true
+#: whatever is unknown: with *may have told* and with *had been told* the agency may or may not have the report.
 STATEMENTS: Mapping[NoticeSays, str] = MappingProxyType(
     {
         NoticeSays.HAVE_TOLD: "We have {now}told {whom}.",
@@ -37,10 +29,8 @@ STATEMENTS: Mapping[NoticeSays, str] = MappingProxyType(
         ),
     }
 )
-#: What was passed on, or is on its way, has its reasons in the notice: what was stopped needs none.
+#: Notices with reasons: those about a report that was or is being passed on. A stopped report needs none.
 _WITH_REASONS = (NoticeSays.HAVE_TOLD, NoticeSays.ARE_TELLING)
-
-_NO_BLAME = "This does not mean you've done anything wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +43,34 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is told to whom: each service finds its own person by its own `disclosure_id`."""
+    """A notice and its addressee: each service finds its own person by its own `disclosure_id`."""
 
     notification_id: str
     disclosures: tuple[tuple[Service, str], ...]
-    #: Ways that are safe, the preferred one first.
+    #: Safe channels, the preferred one first.
     channels: tuple[ContactChannel, ...]
     agency: str
     says: NoticeSays
-    #: Where the report stands, in words.
+    #: State of the report, in words.
     statement: str
     reasons: tuple[Reason, ...]
-    #: That they may ask (TELL-3), what to ask with, and where other support is (TELL-5).
+    #: That they may ask (TELL-3), the reference to quote, and where other support is (TELL-5).
     rights: str
     reference: str
     support: str
 
     def text(self) -> str:
-        """Return the notice as it is read to somebody."""
+        """Return the notice as the person reads it."""
         why = ["Why:", *(f"  - {reason.text}" for reason in self.reasons)] if self.reasons else []
         asking = f"{self.rights} Your reference is {self.reference}."
         return "\n".join([self.statement, *why, asking, self.support])
 
 
 def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification_id: str | None = None) -> Notice:
-    """Return the notice that says this of its report, in the policy's words.
+    """Return the notice that says `says` about its report, in the policy's words.
 
-    `notification_id` is the notice's own where it follows the first one. A follow-up is true alone: after a crash it is
-    not known whether the first one left.
+    `notification_id` is the id of a follow-up; None, or the id in `due`, is the first notice. A follow-up must be true
+    without the first one: after a crash it is unknown whether the first one was sent.
     """
     plain = {clause.id.value: clause.plain for clause in policy.clauses}
     follows = notification_id not in (None, due.notification_id)
@@ -89,10 +79,10 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
         notification_id=notification_id or due.notification_id,
         disclosures=tuple((each.service, each.disclosure_id) for each in due.disclosures),
         channels=due.channels,
-        agency=AGENCY_NAMES[due.agency],
+        agency=AGENCIES[due.agency].name_for_person,
         says=says,
         statement=_statement(due.agency, says, follows=follows),
-        # A clause of a later policy is cited by its id: somebody who asks is told.
+        # A clause of a later policy is cited by its id, so that the person can ask about it.
         reasons=tuple(Reason(clause, plain.get(clause, f"Part {clause} of our policy.")) for clause in clauses),
         rights=plain[ClauseId.TELL_3],
         reference=notice_reference(due.notification_id),
@@ -101,6 +91,6 @@ def compose(due: NotificationDue, says: NoticeSays, policy: Policy, notification
 
 
 def _statement(agency: Agency, says: NoticeSays, *, follows: bool) -> str:
-    said = STATEMENTS[says].format(whom=AGENCY_NAMES[agency], now="now " if follows else "")
-    is_of_police = agency is Agency.POLICE_101 and says in _WITH_REASONS
-    return f"This is about what you shared with us. {said}" + (f" {_NO_BLAME}" if is_of_police else "")
+    said = STATEMENTS[says].format(whom=AGENCIES[agency].name_for_person, now="now " if follows else "")
+    reassurance = AGENCY_PROFILES[agency].reassurance if says in _WITH_REASONS else None
+    return f"This is about what you shared with us. {said}" + ("" if reassurance is None else f" {reassurance}")

@@ -1,89 +1,60 @@
-"""The notifier: says to the person where the report on them stands (`progress.py` has the table).
+"""The notifier: tells a young person the state of the report about them (`notice_progress.py` has the table).
 
-    NotificationDue, telling   → kept, timer at `tell_by`
-    told, not_told             → what the table says; deferred or unreachable where the notice is withheld
-    DeliveryChanged            → where the agency has the report: nothing less than *we have told* is said from now on
-    timer: `tell_by`           → the notice again on its own topic: the question whether anything else was written
-    that question read         → we are telling; where the agency has the report, we have told
-    effect begins              → says what the table says then, else it is left out and the next one is started
-    effect ends                → NotificationSettled, and what the table says then
+    NotificationDue, telling   → stored, timer at `tell_by`
+    told, not_told             → the words of the table; deferred or unreachable if the notice is withheld
+    DeliveryChanged            → if the agency has the report: nothing less than *we have told* from now on
+    timer: `tell_by`           → the notice again on its own topic, as a question: was anything else written before it?
+    that question read         → we are telling; if the agency has the report, we have told
+    effect begins              → the words that the table gives now; if they changed, this effect is dropped for another
+    effect ends                → NotificationSettled, then the next words of the table
 
-Why the notifier asks: the timer may be due while records wait that were written before, after an outage for example.
-Its own record comes behind them, so *we are telling* is said only where no earlier record knows more. Why it reads
-acknowledgements itself: DECIDE may be late after an outage. The timer waits until those are read that had come by then
-(`timers_follow`). As a rule DECIDE says within moments that the report was acknowledged, by the channels that are safe.
+Why the notifier writes a question: when the timer is due, earlier records may still be unread, after an outage for
+example. The question is read after them, so *we are telling* is sent only if no earlier record says more. Why it reads
+acknowledgements itself: DECIDE may be late after an outage. The timer waits until the acknowledgements that had arrived
+by then are read (`timers_follow`). Usually DECIDE writes within moments that the report was acknowledged, with the safe
+channels.
 
-A crash while the channel works leaves it unknown whether the notice left. Where it is still true it is said again
-under the same id; where it is not, it is settled as unknown, and a follow-up says what is true now.
+After a crash during the effect it is unknown whether the notice left. If it is still true it is sent again under the
+same id; if not, it is settled as unknown, and a follow-up says what is true now.
+
+The trip of one notice, top-down: `handle` → `_take` or `_take_acknowledged` → `_proceed` → the effect (`starting`,
+`perform`, `settled`) → `_proceed` again; a wait ends with `due` → `_ask`. Then come `resume` after a restore and the
+hand-over to a human.
 """
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
-from opentelemetry import metrics, trace
-from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import ValidationError
 
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
 from schemas.policy import Policy
-from schemas.records import DeliveryChanged, NotificationDue, NotificationSettled
-from schemas.telemetry import Attribute, Metric, Span
-from schemas.vocabulary import NoticeSays, NoticeStands, NoticeState
-from services.notifier import kept
+from schemas.records import DeliveryChanged, NotificationDue
+from schemas.vocabulary import NoticeStands, NoticeState
+from services.notifier import notice_store, settlements
 from services.notifier.channels import ChannelPort, Told, Unreachable
-from services.notifier.handed_over import UnknownNotice
-from services.notifier.notice import compose
-from services.notifier.progress import Ended, NoticeProgress, reopened, withheld_end
+from services.notifier.notice_progress import Ended, NoticeProgress, reopened, withheld_end
+from services.notifier.settlements import record_settled
+from services.notifier.telling import Outcome, Tell, tell
 from streams.domain.hand_over import ACKNOWLEDGED
 from streams.domain.ids import notification_id as notice_of
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
-from streams.runtime.lane.poison_errors import PoisonRecord
-from streams.runtime.lane.tracing import cause_of, context_of
 
-#: When a notice that was withheld is looked at again.
+#: When staff look at a withheld notice again.
 REVIEW_AFTER = timedelta(hours=24)
 
-#: The reason given for a notice on which the notifier raised also when it was alone.
-PUT_ASIDE = "put_aside"
-#: The reason given for a record that is no notice.
-REJECTED = "rejected"
-
-_log = structlog.get_logger("confide.notifier")
-_notices = metrics.get_meter("confide.notifier").create_counter(Metric.NOTICES, unit="{notice}")
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Say this of a report, as the notice of this id."""
-
-    due: NotificationDue
-    notification_id: str
-    says: NoticeSays
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of telling it, and the span it was told in."""
-
-    result: Told | Unreachable
-    cause: Cause
-
-
-#: What the notifier works on; None: a record from which nothing follows.
+#: A message of the notifier; None: a record from which nothing follows.
 Message = NotificationDue | DeliveryChanged | None
 
 
 class Notifier(Agent[Message, Tell, Outcome]):
-    """One lane of the notifier; `partition` is where its own questions go, None: by the person."""
+    """One lane of the notifier; `partition` is the partition of its own questions, None: it follows from the person."""
 
-    unfinished = kept.PENDING
-    #: A channel tries again by itself, while the disk is full for instance.
+    unfinished = notice_store.PENDING
+    #: A channel tries again by itself, while the disk is full for example.
     effect_seconds = 900.0
 
     def __init__(
@@ -99,7 +70,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
         self._partition = partition
 
     def decode(self, record: Record) -> Message:
-        """Return the notice that is due or the acknowledgement, None where nothing follows.
+        """Return the notice that is due or the acknowledgement, None if nothing follows.
 
         Raises `Invalid` for a record of the notices' topic that is no notice. Returns None for an unreadable delivery:
         DECIDE rejects it.
@@ -117,128 +88,152 @@ class Notifier(Agent[Message, Tell, Outcome]):
             raise Invalid.from_validation(error) from None
 
     def handle(self, batch: Sequence[tuple[Record, Message]], turn: Turn) -> None:
-        """Take in where reports stand, and begin to say what follows."""
+        """Update the progress of each notice by its records, and start the words that follow."""
         for record, message in batch:
             if isinstance(message, NotificationDue):
                 self._take(record, message, turn)
             elif message is not None:
                 self._take_acknowledged(record, message, turn)
 
-    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - the value has all of it
-        """Take up a notice whose effect, if it had one, ended with the process."""
-        progress = NoticeProgress.model_validate_json(value).but(queued=False)
-        if progress.asked and progress.due.stands is NoticeStands.TELLING and not progress.acknowledged:
-            # Time has passed: records may wait that say more. The question may be read before those on the other topic.
-            kept.keep(turn, progress.but(asked=False, late=False))
-            turn.schedule(progress.due.notification_id.encode(), turn.now, cause=_cause(progress))
-        else:
-            self._go_on(turn, progress)
+    def _take(self, record: Record, due: NotificationDue, turn: Turn) -> None:
+        traceparent = _traceparent(record, turn)
+        progress = notice_store.progress_of(turn, due.notification_id)
+        if progress is not None:
+            updated = progress.updated_by(due, traceparent)
+            if updated != progress:
+                self._proceed(turn, updated)
+            return
+        marked = turn.get(notice_store.done_key(due.notification_id))
+        if marked is not None:
+            follow_up = reopened(marked, due, traceparent)
+            if follow_up is not None:
+                turn.drop(notice_store.done_key(due.notification_id))
+                self._proceed(turn, follow_up)
+            return
+        acknowledged = notice_store.take_acknowledged(turn, due)
+        first = NoticeProgress(due=due, traceparent=traceparent, acknowledged=acknowledged)
+        if withheld_end(due) is None and first.waits:
+            tell_by = due.tell_by or due.due_at
+            # The wait keeps its intended length, even if the clock of DECIDE's process is ahead of this one.
+            at = min(tell_by, turn.now + max(timedelta(0), tell_by - due.due_at))
+            turn.schedule(due.notification_id.encode(), at, cause=_cause(first))
+        self._proceed(turn, first)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the progress has it too
-        """Ask whether a report that was not acknowledged by `tell_by` stands otherwise by now."""
-        progress = kept.progress_of(turn, timer.decode())
-        if progress is not None and progress.waits:
-            self._ask(turn, progress)
+    def _take_acknowledged(self, record: Record, changed: DeliveryChanged, turn: Turn) -> None:
+        notification_id = notice_of(changed.report_id)
+        progress = notice_store.progress_of(turn, notification_id)
+        if progress is None:
+            # For a settled notice, DECIDE writes what follows.
+            if turn.get(notice_store.done_key(notification_id)) is None:
+                notice_store.note_acknowledged(turn, notification_id, changed.agency)
+        elif progress.due.agency is changed.agency and not progress.acknowledged:
+            known = progress.replaced(acknowledged=True, traceparent=_traceparent(record, turn))
+            if progress.waits and not progress.asked:
+                # Its timer is not due yet.
+                notice_store.save(turn, known)
+            elif progress.due.stands is not NoticeStands.TOLD:
+                self._ask(turn, known)
+
+    def _proceed(self, turn: Turn, progress: NoticeProgress) -> None:
+        """Save the notice, and start or settle what is next, unless an effect of it waits or runs."""
+        due, says, cause = progress.due, progress.next_words, _cause(progress)
+        withheld = withheld_end(due)
+        if progress.queued or (progress.waits and withheld is None):
+            notice_store.save(turn, progress)
+        elif progress.saying is not None and (progress.saying is not says or withheld is not None):
+            # A crash cut it off, and it is no longer true or may not be sent again.
+            cut_off = Ended(NoticeState.UNKNOWN, progress.saying)
+            record_settled(turn, due, progress.id_of(progress.saying), cause, cut_off)
+            self._proceed(turn, progress.after_saying(progress.saying))
+        elif withheld is not None and (says is not None or progress.said is None):
+            review_at = turn.now + self._review_after if withheld.state is NoticeState.DEFERRED else None
+            record_settled(turn, due, progress.id_of(says), cause, withheld, review_at)
+            notice_store.finish(turn, due, withheld.state, progress.said)
+        elif says is not None:
+            notice_store.save(turn, progress.replaced(queued=True))
+            turn.start(Tell(due, progress.id_of(says), says, cause), cause=cause)
+        elif progress.said is not None:
+            notice_store.finish(turn, due, NoticeState.TOLD, progress.said)
+        else:
+            record_settled(turn, due, due.notification_id, cause, Ended(NoticeState.WITHDRAWN))
+            notice_store.finish(turn, due, NoticeState.WITHDRAWN, None)
 
     def slot(self, effect: Tell) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - all are alike
         """Return a slot without a limit, so that `starting` is called when the effect begins."""
         return nullcontext()
 
     def starting(self, effect: Tell, turn: Turn, cause: Cause) -> bool:  # noqa: ARG002 - the effect has it too
-        """Record what the channel is given; where something else is to be said by now, start that instead."""
-        progress = kept.progress_of(turn, effect.due.notification_id)
+        """Record the words that the channel gets; if other words are due by now, start those and return False."""
+        progress = notice_store.progress_of(turn, effect.due.notification_id)
         if progress is None:
             return False
         if progress.next_words is not effect.says or progress.due != effect.due:
-            self._go_on(turn, progress.but(queued=False))
+            self._proceed(turn, progress.replaced(queued=False))
             return False
-        kept.keep(turn, progress.but(saying=effect.says))
+        notice_store.save(turn, progress.replaced(saying=effect.says))
         return True
 
     async def perform(self, effect: Tell) -> Outcome:
-        """Tell the notice through the channel."""
-        with trace.get_tracer("confide.notifier").start_as_current_span(
-            Span.NOTICE_TELL,
-            context=context_of(effect.cause),
-            kind=SpanKind.CLIENT,
-            attributes={
-                Attribute.NOTIFICATION_ID: effect.notification_id,
-                Attribute.AGENCY: effect.due.agency.value,
-            },
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            notice = compose(effect.due, effect.says, self._policy, effect.notification_id)
-            result = await self._channel.tell(notice)
-            if isinstance(result, Unreachable):
-                span.set_status(StatusCode.ERROR)
-            return Outcome(result, cause_of(span, effect.cause))
+        """Give the notice to the channel."""
+        return await tell(effect, self._channel, self._policy)
 
-    def settled(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
-        """Record how it ended, and go on with what is known by now."""
-        progress = kept.progress_of(turn, effect.due.notification_id)
+    def effect_done(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
+        """Record how the notice ended, and proceed with the progress as it is now."""
+        progress = notice_store.progress_of(turn, effect.due.notification_id)
         if progress is None:
             return
         match result.result:
             case Told(channel):
-                self._settle(
-                    turn,
-                    effect.due,
-                    effect.notification_id,
-                    result.cause,
-                    Ended(NoticeState.TOLD, effect.says, channel),
-                )
-                self._go_on(turn, progress.heard(effect.says))
+                ended = Ended(NoticeState.TOLD, effect.says, channel)
+                record_settled(turn, effect.due, effect.notification_id, result.cause, ended)
+                self._proceed(turn, progress.after_saying(effect.says))
             case Unreachable(reason):
                 ended = Ended(NoticeState.UNREACHABLE, reason=reason)
-                self._settle(turn, effect.due, effect.notification_id, result.cause, ended)
-                kept.finish(turn, progress.due, NoticeState.UNREACHABLE, progress.said)
+                record_settled(turn, effect.due, effect.notification_id, result.cause, ended)
+                notice_store.finish(turn, progress.due, NoticeState.UNREACHABLE, progress.said)
+
+    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the progress has it too
+        """Write the question for a report that was not acknowledged by `tell_by`."""
+        progress = notice_store.progress_of(turn, timer.decode())
+        if progress is not None and progress.waits:
+            self._ask(turn, progress)
+
+    def _ask(self, turn: Turn, progress: NoticeProgress) -> None:
+        """Write the notice again after all earlier records; a record that is read before it may say more."""
+        notice_store.save(turn, progress.replaced(asked=True, late=False))
+        value = encode("NotificationDue", progress.due.model_dump())
+        key = progress.due.person.encode()
+        turn.send(topics.TopicName.NOTIFICATIONS, key, value, cause=_cause(progress), partition=self._partition)
+
+    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - the value has all of it
+        """Resume a notice after the lane's state was restored; its effect, if any, ended with the process."""
+        progress = NoticeProgress.model_validate_json(value).replaced(queued=False)
+        if progress.asked and progress.due.stands is NoticeStands.TELLING and not progress.acknowledged:
+            # Time has passed, so ask anew: the first question may be read before records of the other topic that say
+            # more.
+            notice_store.save(turn, progress.replaced(asked=False, late=False))
+            turn.schedule(progress.due.notification_id.encode(), turn.now, cause=_cause(progress))
+        else:
+            self._proceed(turn, progress)
 
     def entry_of(self, work: bytes | Tell) -> bytes | None:
         """Return the key of the entry of the notice that a timer (by its name) or an effect belongs to."""
-        return kept.PENDING + work if isinstance(work, bytes) else kept.pending(work.due.notification_id)
+        if isinstance(work, bytes):
+            return notice_store.PENDING + work
+        return notice_store.pending_key(work.due.notification_id)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
-        """Settle a notice whose record was rejected, or put aside, as unreachable: staff have to tell the person.
+        """Hand over to a human a notice whose record was rejected or put aside.
 
-        It is the notice that the record holds, as far as that can be read; else its ids follow from the record's place.
+        The notice is the one in the record if it can be read; otherwise its ids follow from the record's topic,
+        partition and offset. A delivery is left to DECIDE, which reads it too and hands it over.
         """
-        if record.topic == topics.TopicName.DELIVERIES:
-            # DECIDE reads it too, and hands it over.
-            return
-        reason, cause = PUT_ASIDE if isinstance(invalid, PoisonRecord) else REJECTED, Cause.of(record)
-        ended = Ended(NoticeState.UNREACHABLE, reason=reason)
-        due = self._readable(record)
-        if due is not None:
-            before = turn.get(kept.done(due.notification_id))
-            if before is not None and reopened(before, due, None) is None:
-                # It says nothing that did not count when the notice was settled.
-                return
-            self._settle(turn, due, due.notification_id, cause, ended)
-            kept.finish(turn, due, NoticeState.UNREACHABLE, None)
-        else:
-            unknown = UnknownNotice.of(record)
-            self._settle(turn, unknown, unknown.notification_id, cause, ended)
-        _log.error(
-            "a notice is handed to a human",
-            reason=reason,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-        )
+        if record.topic != topics.TopicName.DELIVERIES:
+            settlements.hand_over_record(turn, record, invalid, self._readable(record))
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
-        """Settle a notice on which the notifier raised as unreachable: staff have to tell the person."""
-        found = _notice_of(work)
-        if found is None:
-            # The entry is whole in the changelog's `.rejected` topic.
-            _log.critical("a notice that cannot be read was put aside, the person is not told", error=work.error)
-            return
-        due, notification_id = found
-        # Other work of it was there still when it was settled.
-        if turn.get(kept.done(due.notification_id)) is None:
-            self._settle(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))
-            kept.finish(turn, due, NoticeState.UNREACHABLE, None)
+        """Hand over to a human a notice on which the notifier raised."""
+        settlements.hand_over_work(turn, work, cause)
 
     def _readable(self, record: Record) -> NotificationDue | None:
         try:
@@ -247,93 +242,6 @@ class Notifier(Agent[Message, Tell, Outcome]):
             return None
         return message if isinstance(message, NotificationDue) else None
 
-    def _take_acknowledged(self, record: Record, changed: DeliveryChanged, turn: Turn) -> None:
-        notification_id = notice_of(changed.report_id)
-        progress = kept.progress_of(turn, notification_id)
-        if progress is None:
-            # Of a notice that is settled, DECIDE says what follows.
-            if turn.get(kept.done(notification_id)) is None:
-                kept.note_acknowledged(turn, notification_id, changed.agency)
-        elif progress.due.agency is changed.agency and not progress.acknowledged:
-            known = progress.but(acknowledged=True, traceparent=_traceparent(record, turn))
-            if progress.waits and not progress.asked:
-                # Its timer is to come.
-                kept.keep(turn, known)
-            elif progress.due.stands is not NoticeStands.TOLD:
-                self._ask(turn, known)
-
-    def _take(self, record: Record, due: NotificationDue, turn: Turn) -> None:
-        traceparent = _traceparent(record, turn)
-        progress = kept.progress_of(turn, due.notification_id)
-        if progress is not None:
-            taken = progress.taken(due, traceparent)
-            if taken != progress:
-                self._go_on(turn, taken)
-            return
-        marked = turn.get(kept.done(due.notification_id))
-        if marked is not None:
-            follow_up = reopened(marked, due, traceparent)
-            if follow_up is not None:
-                turn.drop(kept.done(due.notification_id))
-                self._go_on(turn, follow_up)
-            return
-        first = NoticeProgress(due=due, traceparent=traceparent, acknowledged=kept.take_acknowledged(turn, due))
-        if withheld_end(due) is None and first.waits:
-            tell_by = due.tell_by or due.due_at
-            # A wait is as long as was meant, also where the clock of DECIDE's process was ahead of this one.
-            at = min(tell_by, turn.now + max(timedelta(0), tell_by - due.due_at))
-            turn.schedule(due.notification_id.encode(), at, cause=_cause(first))
-        self._go_on(turn, first)
-
-    def _go_on(self, turn: Turn, progress: NoticeProgress) -> None:
-        """Keep the notice, and do what is to be done about it now unless an effect is at it."""
-        due, says, cause = progress.due, progress.next_words, _cause(progress)
-        withheld = withheld_end(due)
-        if progress.queued or (progress.waits and withheld is None):
-            kept.keep(turn, progress)
-        elif progress.saying is not None and (progress.saying is not says or withheld is not None):
-            # A crash cut it off, and it is not true any more, or may not be said again.
-            cut_off = Ended(NoticeState.UNKNOWN, progress.saying)
-            self._settle(turn, due, progress.id_of(progress.saying), cause, cut_off)
-            self._go_on(turn, progress.heard(progress.saying))
-        elif withheld is not None and (says is not None or progress.said is None):
-            self._settle(turn, due, progress.id_of(says), cause, withheld)
-            kept.finish(turn, due, withheld.state, progress.said)
-        elif says is not None:
-            kept.keep(turn, progress.but(queued=True))
-            turn.start(Tell(due, progress.id_of(says), says, cause), cause=cause)
-        elif progress.said is not None:
-            kept.finish(turn, due, NoticeState.TOLD, progress.said)
-        else:
-            self._settle(turn, due, due.notification_id, cause, Ended(NoticeState.WITHDRAWN))
-            kept.finish(turn, due, NoticeState.WITHDRAWN, None)
-
-    def _ask(self, turn: Turn, progress: NoticeProgress) -> None:
-        """Write the notice again behind all that was written before; what is read until then may say more."""
-        kept.keep(turn, progress.but(asked=True, late=False))
-        value = encode("NotificationDue", progress.due.model_dump())
-        key = progress.due.person.encode()
-        turn.send(topics.TopicName.NOTIFICATIONS, key, value, cause=_cause(progress), partition=self._partition)
-
-    def _settle(
-        self, turn: Turn, due: NotificationDue | UnknownNotice, notification_id: str, cause: Cause, ended: Ended
-    ) -> None:
-        settled = NotificationSettled(
-            notification_id=notification_id,
-            report_id=due.report_id,
-            person=due.person,
-            disclosures=due.disclosures,
-            state=ended.state,
-            channel=ended.channel,
-            reason=ended.reason,
-            review_at=turn.now + self._review_after if ended.state is NoticeState.DEFERRED else None,
-            settled_at=turn.now,
-            says=ended.says,
-        )
-        value = encode("NotificationSettled", settled.model_dump())
-        turn.send(topics.TopicName.NOTIFICATIONS, due.person.encode(), value, cause=cause)
-        _notices.add(1, {Attribute.DELIVERY_STATE: ended.state.value})
-
 
 def _acknowledgement(record: Record) -> DeliveryChanged | None:
     try:
@@ -341,17 +249,6 @@ def _acknowledgement(record: Record) -> DeliveryChanged | None:
         return DeliveryChanged.model_validate(fields) if fields["state"] in ACKNOWLEDGED else None
     except (Invalid, ValidationError):
         return None
-
-
-def _notice_of(work: PutAside) -> tuple[NotificationDue, str] | None:
-    """Return the record and the id of a notice that was put aside; None where its entry cannot be read."""
-    if isinstance(work.effect, Tell):
-        return work.effect.due, work.effect.notification_id
-    try:
-        progress = NoticeProgress.model_validate_json(work.value or b"")
-    except ValidationError:
-        return None
-    return progress.due, progress.id_of(progress.saying or progress.next_words)
 
 
 def _traceparent(record: Record, turn: Turn) -> str | None:

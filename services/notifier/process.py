@@ -1,14 +1,14 @@
-"""The notifier's process."""
+"""Process of the notifier."""
 
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from schemas import topics
 from schemas.policy import Policy
+from services.alarm.alarm_writer import AlarmWriter
+from services.alarm.lane_alarms import LaneAlarms
 from services.notifier.channels import ChannelPort
 from services.notifier.notifier import REVIEW_AFTER, Notifier
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import LaneAlarms
 from streams.runtime import Clock, LaneContext, LaneGroup, run_worker
 
 #: The consumer group of all notifiers.
@@ -16,7 +16,7 @@ APPLICATION = "confide-notifier"
 
 
 def lane_group(channel: ChannelPort, policy: Policy, review_after: timedelta = REVIEW_AFTER) -> LaneGroup:
-    """Return the notifier's lanes."""
+    """Return the lane group of the notifier."""
 
     def agent(context: LaneContext) -> Notifier:
         return Notifier(channel, policy, review_after, context.partition)
@@ -40,10 +40,10 @@ def run(
     opened: Callable[[], None] | None = None,
     accepted: Collection[str] = (),
 ) -> int:
-    """Settle notices through `channel` until SIGTERM; return the exit status.
+    """Send notices through `channel` until SIGTERM; return the exit status.
 
-    `slot` is a name of this process that stays over restarts; `opened` is called once its lanes are open; `accepted`
-    are refused lanes that are to begin where their logs do.
+    `slot` is a name of this process that stays the same over restarts. `opened` is called when the lanes are open.
+    `accepted` are refused lanes that must begin at the start of their logs.
     """
 
     group = lane_group(channel, policy, review_after)
@@ -56,6 +56,6 @@ def run(
         instance=slot and f"{APPLICATION}-{slot}",
         opened=opened,
         accepted=accepted,
-        on_lane=LaneAlarms(writer, APPLICATION, clock.now).hear,
+        on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
         clock=clock,
     )

@@ -1,1 +1,1 @@
-"""The review console: what waits for a trained person, what it is about, and what they make of it."""
+"""The review console: lists and shows open reviews for trained staff, and sends their signed outcomes."""

@@ -1,4 +1,4 @@
-"""Sends what a trained person made of a review, signed with their key, and waits until DECIDE says what came of it."""
+"""Sends the outcome of a review, signed with the key of the member of staff, and waits for the result of DECIDE."""
 
 import time
 from collections.abc import Mapping
@@ -13,12 +13,13 @@ from kafka.errors import KafkaError
 
 from schemas.codec import decode, encode
 from schemas.errors import KafkaUnavailable
+from schemas.rejection import REJECTED_OFFSET, REJECTED_REASON
 from schemas.reviews import ReviewOutcome, ReviewSettled
-from schemas.telemetry import TRACEPARENT
 from schemas.topics import TopicName, rejected
+from schemas.trace_context import TRACEPARENT
+from services.committed_reader import RecordLocation, committed_reader, position_of
 from services.review.reading import UNREADABLE
 from services.review.review_index import Known
-from services.sdk.reading import Place, committed_reader, position_of
 from streams.domain.reviews import signature
 
 _MILLISECONDS_TO_ANSWER = 10_000
@@ -28,21 +29,21 @@ _log = structlog.get_logger("confide.review")
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRejected:
-    """DECIDE rejected the outcome: the review is still open."""
+    """DECIDE rejected the outcome, and the review is still open."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class AskedAgain:
-    """The review stays open, and somebody is asked again at that time: the person was not reached."""
+    """The person was not reached: the review stays open, and staff are asked again at that time."""
 
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """DECIDE has said nothing in the time that was waited: no worker is at it, or another settled it before."""
+    """No result within the wait: no worker is running, or another outcome settled the review before."""
 
 
 def signed(outcome: ReviewOutcome, key: bytes) -> ReviewOutcome:
@@ -53,25 +54,25 @@ def signed(outcome: ReviewOutcome, key: bytes) -> ReviewOutcome:
 def answer(
     bootstrap: str, known: Known, outcome: ReviewOutcome, *, wait: float, traceparent: bytes | None = None
 ) -> ReviewSettled | AskedAgain | OutcomeRejected | NotYet:
-    """Send the signed outcome where the review lies and return what came of it, at most `wait` seconds later.
+    """Send the signed outcome to the partition of its review and return its result after at most `wait` seconds.
 
     Raises `KafkaUnavailable`.
     """
-    settled = TopicPartition(TopicName.REVIEWS, known.partition)
-    refused = TopicPartition(rejected(TopicName.REVIEW_OUTCOMES), known.partition)
-    with closing(_from_the_end(bootstrap, settled, refused)) as consumer:
+    reviews = TopicPartition(TopicName.REVIEWS, known.partition)
+    rejects = TopicPartition(rejected(TopicName.REVIEW_OUTCOMES), known.partition)
+    with closing(_consumer_at_end(bootstrap, reviews, rejects)) as consumer:
         sent = _send(bootstrap, known, outcome, traceparent)
         until = time.monotonic() + wait
         while time.monotonic() < until:
             for records in consumer.poll(timeout_ms=100).values():
                 for record in records:
-                    if (came := _came_of(record, outcome, sent)) is not None:
-                        return came
+                    if (result := _result_in(record, outcome, sent)) is not None:
+                        return result
         return NotYet()
 
 
-def _from_the_end(bootstrap: str, *sources: TopicPartition) -> Any:
-    """Return a consumer that stands at the present ends: what comes of an outcome sent later lies behind them."""
+def _consumer_at_end(bootstrap: str, *sources: TopicPartition) -> Any:
+    """Return a consumer at the current ends of `sources`, after which the result of a later outcome will be."""
     try:
         consumer = committed_reader(bootstrap, fetch_max_wait_ms=50, allow_auto_create_topics=False)
         try:
@@ -88,7 +89,7 @@ def _from_the_end(bootstrap: str, *sources: TopicPartition) -> Any:
 
 
 def _send(bootstrap: str, known: Known, outcome: ReviewOutcome, traceparent: bytes | None) -> int:
-    """Return the outcome's offset."""
+    """Send the outcome and return its offset."""
     try:
         producer = KafkaProducer(
             bootstrap_servers=bootstrap,
@@ -114,11 +115,11 @@ def _send(bootstrap: str, known: Known, outcome: ReviewOutcome, traceparent: byt
         finally:
             producer.close(timeout=_MILLISECONDS_TO_ANSWER / 1000)
     except KafkaError as error:
-        # Only the class: a text of the client may quote what it was given.
+        # Log the class only: the client's text may quote the record.
         raise KafkaUnavailable(f"Kafka does not answer ({type(error).__name__})") from error
 
 
-def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | AskedAgain | OutcomeRejected | None:
+def _result_in(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | AskedAgain | OutcomeRejected | None:
     if record.topic == TopicName.REVIEWS:
         try:
             name, fields = decode(record.value, "ReviewRequested", "ReviewSettled")
@@ -129,10 +130,12 @@ def _came_of(record: Any, outcome: ReviewOutcome, sent: int) -> ReviewSettled | 
                 return AskedAgain(at) if at == outcome.ask_again_at else None
         except UNREADABLE as error:
             _log.error(
-                "passed over a record that cannot be read", error=type(error).__name__, **Place.of(record)._asdict()
+                "passed over a record that cannot be read",
+                error=type(error).__name__,
+                **RecordLocation.of(record)._asdict(),
             )
         return None
     headers: Mapping[str, bytes] = dict(record.headers)
-    if headers.get("rejected-offset") == b"%d" % sent:
-        return OutcomeRejected(headers.get("rejected-reason", b"no reason is given").decode(errors="replace"))
+    if headers.get(REJECTED_OFFSET) == b"%d" % sent:
+        return OutcomeRejected(headers.get(REJECTED_REASON, b"no reason is given").decode(errors="replace"))
     return None

@@ -1,4 +1,4 @@
-"""The options of `confide review decide`: which settle a review, and what a refusal calls by other names."""
+"""Options of `confide review decide`: those that settle a review, and refusals in terms of these options."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from schemas.review_table import REVIEW_TABLE, OutcomeField, Settling
 from schemas.vocabulary import ClauseState, Refusal, ReviewDecision
 from streams.domain.reviews import ABUSE
 
-#: The option that says a decision.
+#: Option for each decision.
 OPTIONS: Mapping[ReviewDecision, str] = MappingProxyType(
     {
         ReviewDecision.CONFIRM: "--confirm",
@@ -35,7 +35,7 @@ _FIELDS: Mapping[OutcomeField, tuple[str, ...]] = MappingProxyType(
         "reference": ("--reference REFERENCE",),
     }
 )
-#: The option that says a field of an outcome; `refusal` and `decision` are said by that of the decision.
+#: Option for each field of an outcome. `refusal` and `decision` are given by the option of the decision.
 _OPTION_OF: Mapping[str, str] = MappingProxyType(
     {
         "facts": "--fact",
@@ -52,30 +52,30 @@ _OPTION_OF: Mapping[str, str] = MappingProxyType(
     }
 )
 _FIELD = re.compile(r"(^|; )([a-z_]+)(?=: |\[)")
-#: Where a reason names decisions.
+#: Decisions named in a reason.
 _NAMED = re.compile(r"(?<=; allowed: )[a-z_, ]+|(?<=required by )[a-z_]+|(?<=belong to )[a-z_]+|(?<=decision than )\S+")
 
 
 def settlings(request: ReviewRequested, decision: Decision | None) -> tuple[Settling, ...]:
-    """Return the ways in which DECIDE lets this review be settled; `decision` is the one that asks."""
+    """Return the outcomes by which DECIDE lets this review be settled; `decision` is the one that asks for it."""
     held = {each.id for each in decision.clauses if each.state is ClauseState.HOLDS} if decision is not None else set()
-    return tuple(_here(way, request, held) for way in REVIEW_TABLE[request.reason].settlings)
+    return tuple(_for_review(settling, request, held) for settling in REVIEW_TABLE[request.reason].settlings)
 
 
-def option_words(way: Settling, *, agency: str = "AGENCY") -> str:
-    """Return the options that say one way to settle a review."""
-    words = [OPTIONS[way.decision]]
-    if way.refusals:
-        words[0] += f" {'|'.join(way.refusals)}"
-    for field in way.needs:
+def option_words(settling: Settling, *, agency: str = "AGENCY") -> str:
+    """Return the options for one outcome of a review."""
+    words = [OPTIONS[settling.decision]]
+    if settling.refusals:
+        words[0] += f" {'|'.join(settling.refusals)}"
+    for field in settling.needs:
         words += _FIELDS.get(field, ())
-    for field in way.may_have:
+    for field in settling.may_have:
         words += [f"[{word}]" for word in _FIELDS.get(field, ())]
     return " ".join(words).replace("AGENCY", agency)
 
 
 def agency_choice(decision: Decision | None) -> str:
-    """Return what `--agency` takes: of an adult who is not at risk of harm an emergency alone is passed on (AD-1)."""
+    """Return the values of `--agency`; for an adult who is not at risk only an emergency is passed on (AD-1)."""
     is_adult = decision is not None and any(
         each.id == ClauseId.AD_1 and each.state is ClauseState.HOLDS for each in decision.clauses
     )
@@ -83,15 +83,15 @@ def agency_choice(decision: Decision | None) -> str:
 
 
 def as_options(reason: str, decision: ReviewDecision) -> str:
-    """Return why an outcome was refused, in the words of the options in place of those of the record."""
+    """Return the reason why an outcome was rejected, with options in place of the names of the record's fields."""
     own = OPTIONS[decision]
 
-    def field(found: "re.Match[str]") -> str:
-        name = found[2]
-        return found[1] + (own if name in ("refusal", "decision") else _OPTION_OF.get(name, name))
+    def field(match: "re.Match[str]") -> str:
+        name = match[2]
+        return match[1] + (own if name in ("refusal", "decision") else _OPTION_OF.get(name, name))
 
-    def decisions(found: "re.Match[str]") -> str:
-        return ", ".join(_option_of(word) for word in found[0].split(", "))
+    def decisions(match: "re.Match[str]") -> str:
+        return ", ".join(_option_of(word) for word in match[0].split(", "))
 
     return _FIELD.sub(field, _NAMED.sub(decisions, reason))
 
@@ -100,12 +100,15 @@ def _option_of(word: str) -> str:
     return OPTIONS.get(ReviewDecision(word), word) if word in set(ReviewDecision) else word
 
 
-def _here(way: Settling, request: ReviewRequested, held: set[str]) -> Settling:
-    """Return a way as this review has it: nobody proposed must be named, and abuse is acted on whatever they say."""
+def _for_review(settling: Settling, request: ReviewRequested, held: set[str]) -> Settling:
+    """Return the outcome as this review allows it.
+
+    Without a proposal, agencies must be named. For abuse, *safe after conversation* is no reason to refuse.
+    """
     has_proposal = request.proposed is not None and bool(request.agencies)
-    if way.decision is ReviewDecision.CONFIRM and not has_proposal:
-        way = replace(way, needs=("agencies",), may_have=())
-    if way.decision is ReviewDecision.REFUSE and ABUSE & held:
-        refusals = tuple(each for each in way.refusals if each is not Refusal.SAFE_AFTER_CONVERSATION)
-        way = replace(way, refusals=refusals)
-    return way
+    if settling.decision is ReviewDecision.CONFIRM and not has_proposal:
+        settling = replace(settling, needs=("agencies",), may_have=())
+    if settling.decision is ReviewDecision.REFUSE and ABUSE & held:
+        refusals = tuple(each for each in settling.refusals if each is not Refusal.SAFE_AFTER_CONVERSATION)
+        settling = replace(settling, refusals=refusals)
+    return settling

@@ -1,4 +1,4 @@
-"""What was sealed, or rejected as it came, in words: for staff's eyes alone."""
+"""Sealed details and rejected records as lines of text, for staff only."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from schemas.records import SealedComment, SealedDetails
 
 
 def commented(comment: SealedComment) -> Iterator[str]:
-    """Yield what staff said beside the outcome. For staff's eyes alone."""
+    """Yield the sealed comment of an outcome. For staff only."""
     if comment.who is not None:
         yield f"Who was told: {comment.who}"
     if comment.comment is not None:
@@ -17,26 +17,26 @@ def commented(comment: SealedComment) -> Iterator[str]:
 
 
 def disclosed(details: SealedDetails) -> Iterator[str]:
-    """Yield what was sealed: whom it is about and the assessor's words. For staff's eyes alone."""
+    """Yield the sealed details: the person and the assessor's words. For staff only."""
     yield "Who and where:"
-    place = details.location.model_dump(exclude_none=True)
-    said: dict[str, Any] = {
+    location = details.location.model_dump(exclude_none=True)
+    shown: dict[str, Any] = {
         **details.model_dump(mode="json", include={"account", "phone", "email", "date_of_birth", "reference"}),
-        "location": ", ".join(f"{name} {part}" for name, part in place.items()),
+        "location": ", ".join(f"{name} {part}" for name, part in location.items()),
         "professionals": "; ".join(
             ", ".join(one.model_dump(mode="json", exclude_none=True).values()) for one in details.professionals
         ),
     }
-    yield from (f"  {field.replace('_', ' ')}: {value}" for field, value in said.items() if value)
+    yield from (f"  {field.replace('_', ' ')}: {value}" for field, value in shown.items() if value)
     yield ""
     yield "The assessor's words:"
     yield f"  {details.summary or 'none'}"
 
 
 def as_it_came(value: bytes | None, length: int | None = None) -> Iterator[str]:
-    """Yield a rejected record as text, whatever it is. For staff's eyes alone.
+    """Yield a rejected record as text, even if it is not a record at all. For staff only.
 
-    Where `value` is only the first part, `length` is that of the whole in bytes.
+    If `value` is only the first part, `length` is that of the whole in bytes.
     """
     yield ""
     if value is None:
@@ -49,6 +49,6 @@ def as_it_came(value: bytes | None, length: int | None = None) -> Iterator[str]:
     try:
         yield f"  {decode(value, 'Disclosure')[1]}"
     except Unreadable:
-        # What a terminal would obey is shown, not done.
+        # Control characters are shown escaped, so that the terminal does not execute them.
         text = value.decode("utf-8", "replace")
         yield f"  {''.join(each if each.isprintable() else repr(each)[1:-1] for each in text)}"

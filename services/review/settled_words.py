@@ -1,17 +1,18 @@
-"""How a review was settled, and what came of it, in words; nothing in these lines identifies the person."""
+"""Lines that say how a review was settled and what followed; nothing in them identifies the person."""
 
 from collections.abc import Iterator, Sequence
 
+from schemas.agencies import AGENCIES
 from schemas.reviews import ReviewSettled
 from schemas.vocabulary import DeliveryState, ReviewDecision
 from services.review.reading import Followed
-from streams.domain.plain_english.wording import AGENCIES, time_words
+from streams.domain.plain_english.wording import time_words
 
 _ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
 
 
 def settled_words(settled: ReviewSettled) -> Iterator[str]:
-    """Yield who settled a review, how, and all that they said of it in the clear."""
+    """Yield who settled a review, how, and the parts of the outcome that are not sealed."""
     how = settled.decision.value.replace("_", " ") + ("" if settled.refusal is None else f" ({settled.refusal})")
     yield f"Settled {time_words(settled.settled_at)} by {settler(settled)}: {how}."
     match settled.decision:
@@ -37,9 +38,9 @@ def settler(settled: ReviewSettled) -> str:
 
 
 def reported_words(reports: Sequence[Followed]) -> Iterator[str]:
-    """Yield how far each report that belongs to a settled review is at its agency."""
+    """Yield the state of delivery of each report of a settled review."""
     for report in reports:
-        yield f"Report {report.report_id} to {AGENCIES[report.agency]}: {_progress(report)}."
+        yield f"Report {report.report_id} to {AGENCIES[report.agency].name_for_staff}: {_progress(report)}."
 
 
 def _progress(report: Followed) -> str:

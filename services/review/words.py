@@ -1,9 +1,10 @@
-"""Reviews as they are read: a line in the list, fields as JSON, and the whole of one with its clauses' words."""
+"""Reviews as text: a line in the list, fields as JSON, and a full description with the words of its clauses."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from schemas.agencies import AGENCIES
 from schemas.policy import Policies, Policy
 from schemas.records import Decision, Finding, ReviewRequested, Undelivered, UrgentRejected
 from schemas.vocabulary import Agency, ClauseState, ReviewDecision
@@ -14,7 +15,6 @@ from services.review.settled_words import reported_words, settled_words
 from streams.domain.delivery import RETRY_POLICIES, is_tried_on
 from streams.domain.plain_english.explanation import asked_words
 from streams.domain.plain_english.wording import (
-    AGENCIES,
     REASONS,
     agency_words,
     fact_words,
@@ -31,11 +31,11 @@ _SETTLE_REJECTED = "Look at what came, have its service correct it and send it a
 
 
 def fields_of(known: Known, now: datetime) -> dict[str, Any]:
-    """Return what is known of a review without its section, as JSON fields."""
-    said = known.latest.model_dump(mode="json", exclude={"section"})
+    """Return a review as JSON fields, without its sealed section."""
+    fields = known.latest.model_dump(mode="json", exclude={"section"})
     settled, left_out = known.settled, {"review_id", "person", "section"}
     return {
-        **said,
+        **fields,
         "first_deadline": _json_time(known.first.deadline),
         "due": _json_time(known.due),
         "asked_again_at": None if known.asked_again_at is None else _json_time(known.asked_again_at),
@@ -45,7 +45,7 @@ def fields_of(known: Known, now: datetime) -> dict[str, Any]:
 
 
 def table(reviews: Sequence[Known], now: datetime) -> Iterator[str]:
-    """Yield the lines of the list, in the order of `reviews`."""
+    """Yield the heading and a line for each review, in the order of `reviews`."""
     rows = [_COLUMNS, *(_row(known, now) for known in reviews)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     for row in rows:
@@ -55,9 +55,9 @@ def table(reviews: Sequence[Known], now: datetime) -> Iterator[str]:
 def described(
     known: Known, decision: Decision | None, policies: Policies, now: datetime, reports: Sequence[Followed] = ()
 ) -> Iterator[str]:
-    """Yield what is asked of whom and why; nothing in these lines identifies the person.
+    """Yield the question of a review, who is asked, and why; nothing in these lines identifies the person.
 
-    `reports` are those that belong to a settled review.
+    `reports` are those that followed from a settled review.
     """
     request = known.latest
     yield f"Review {request.review_id}: {REASONS[request.reason]}"
@@ -85,24 +85,24 @@ def described(
         yield from _clauses(decision, _version(policies, decision))
 
 
-def ways_to_settle(known: Known, decision: Decision | None, policies: Policies, now: datetime) -> Iterator[str]:
-    """Yield how a review may be settled: what each way does, and how it is said."""
+def settling_options(known: Known, decision: Decision | None, policies: Policies, now: datetime) -> Iterator[str]:
+    """Yield each outcome that may settle a review: its options and its effect."""
     if known.settled is not None:
         return
     yield ""
     yield f"confide review decide {known.latest.review_id} --as YOU"
-    for way in settlings(known.latest, decision):
-        yield f"  {option_words(way, agency=agency_choice(decision))}"
+    for settling in settlings(known.latest, decision):
+        yield f"  {option_words(settling, agency=agency_choice(decision))}"
         longest = ""
-        if way.decision is ReviewDecision.NOT_REACHED:
+        if settling.decision is ReviewDecision.NOT_REACHED:
             longest = f"; at most {length_words(known.longest_wait(policies.in_force(now).deadlines))} from now"
-        yield f"    {way.words}{longest}"
+        yield f"    {settling.words}{longest}"
     if known.can_seal:
         yield '  Each may have --comment "…", which is sealed.'
 
 
 def _of_undelivered(about: Undelivered) -> Iterator[str]:
-    to = AGENCIES[about.agency]
+    to = AGENCIES[about.agency].name_for_staff
     sent = "" if about.generation == 1 else f", which staff had sent again (sending {about.generation})"
     when = "" if about.reported_at is None else f" of {time_words(about.reported_at)}"
     yield f"Report {about.report_id}{when} to {to}{sent}: {about.failure.replace('_', ' ')}."
@@ -205,5 +205,5 @@ def _version(policies: Policies, decision: Decision) -> Policy:
     try:
         return policies.named(decision.policy_version)
     except LookupError:
-        # A version that is gone from the files; today's words are near enough to go by.
+        # The files no longer have this version; the words of the latest are close enough.
         return policies.latest

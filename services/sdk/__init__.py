@@ -1,4 +1,4 @@
-"""What the two services and our own processes write disclosures with."""
+"""The SDK, which the two services import: the producer of disclosures, and the topic of each."""
 
 from schemas.errors import KafkaUnavailable
 from services.sdk.producer import Acknowledged, DisclosureProducer

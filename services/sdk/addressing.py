@@ -1,4 +1,4 @@
-"""Where a disclosure goes: its topic and its message key; for unreadable bytes the topic that they were meant for."""
+"""Topic of a disclosure; for unreadable bytes, the topic for which they were most likely meant."""
 
 import json
 import re
@@ -14,23 +14,23 @@ from schemas.vocabulary import Service
 
 _CONCERNS: TypeAdapter[Concerns] = TypeAdapter(Concerns)
 _SERVICE = re.compile(rb'"service"\s{0,64}:\s{0,64}"(forum|text_line)"')
-#: How far into unreadable bytes the service is looked for.
+#: Number of unreadable bytes that are searched for the name of the service.
 _SEARCHED_BYTES = 1024 * 1024
 
 
 def topic_of(disclosure: Disclosure) -> TopicName:
-    """Return the topic that the disclosure belongs on."""
+    """Return the topic of a disclosure."""
     return disclosures(disclosure.service, urgent=is_urgent(disclosure))
 
 
-def intended_topic(raw: bytes, told: Service | None) -> TopicName:
-    """Return the topic that unreadable bytes were most likely meant for.
+def intended_topic(raw: bytes, sender: Service | None) -> TopicName:
+    """Return the topic for which unreadable bytes were most likely meant.
 
-    The service they name themselves comes first, then the one that the sender is known to be, then the forum. They are
-    urgent unless their concerns can be read and rule it out: nobody knows what else they say.
+    The service is the one named in the bytes, else `sender`, else the forum. The topic is the urgent one unless the
+    concerns can be read and rule out an immediate risk: the rest of the bytes may hold an emergency.
     """
     fields = _fields(raw)
-    service = _named_service(raw, fields) or told or Service.FORUM
+    service = _named_service(raw, fields) or sender or Service.FORUM
     return disclosures(service, urgent=_may_be_urgent(fields))
 
 
@@ -55,5 +55,5 @@ def _may_be_urgent(fields: dict[str, object]) -> bool:
         concerns = _CONCERNS.validate_python(fields.get("concerns"))
     except ValidationError:
         return True
-    # Urgency rests on the concerns alone; the rest of the record is what could not be read.
+    # Urgency depends on the concerns alone; the rest of the record could not be read.
     return is_urgent(cast("ReadableDisclosure", SimpleNamespace(concerns=concerns)))

@@ -1,6 +1,7 @@
 """The producer of disclosures: idempotent, acknowledged by every in-sync replica, bounded in time.
 
-Built on kafka-python, whose calls block: a process with an event loop calls these in threads. Threads may share one.
+Built on kafka-python, whose calls block: a process with an event loop must call it in threads. Threads may share one
+producer.
 """
 
 import hashlib
@@ -20,17 +21,26 @@ from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key
 from schemas.errors import Invalid, KafkaUnavailable
 from schemas.partitioner import partition_for
-from schemas.telemetry import TRACEPARENT
+from schemas.rejection import (
+    REJECTED_AT,
+    REJECTED_BY,
+    REJECTED_ERROR,
+    REJECTED_FIELD,
+    REJECTED_FROM,
+    REJECTED_REASON,
+    first_field_of,
+    reason_of,
+)
 from schemas.topics import MAX_BATCH_BYTES, MAX_VALUE_BYTES, TopicName, rejected
+from schemas.trace_context import TRACEPARENT
 from schemas.vocabulary import Service
 from services.sdk.addressing import intended_topic, topic_of
 
-#: How long Kafka has to answer before a call ends as `KafkaUnavailable`, in seconds.
+#: How long a call waits for Kafka before it raises `KafkaUnavailable`, in seconds.
 DEFAULT_TIMEOUT = 10.0
-#: How long after a connection that failed nobody tries another (seconds): calls that wait in a queue fail soon then,
-#: not each after the whole timeout.
+#: How long no new connection is tried after one failed (seconds). So queued calls fail soon, and not each after the
+#: whole timeout.
 _REFUSE_SECONDS = 1.0
-_MAX_REASON = 1_000
 _OWN_TOPICS = frozenset(
     {
         TopicName.FORUM_DISCLOSURES,
@@ -43,7 +53,7 @@ _OWN_TOPICS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Where Kafka has the record."""
+    """Topic, partition and offset of an acknowledged record."""
 
     topic: str
     partition: int
@@ -59,9 +69,9 @@ class Underway:
     _on_failure: Callable[[], None]
 
     def acknowledged(self) -> Acknowledged:
-        """Return where Kafka has the record; wait for it, or raise `KafkaUnavailable`."""
+        """Wait for the acknowledgement and return it; raise `KafkaUnavailable` if it does not come in time."""
         try:
-            # The client gives up by itself after its delivery timeout; a little longer lets it say why.
+            # The client itself gives up after its delivery timeout. One second more lets it raise the cause.
             metadata = self._result.get(self._timeout + 1)
         except KafkaError as error:
             self._on_failure()
@@ -70,11 +80,11 @@ class Underway:
 
 
 class DisclosureProducer:
-    """Writes disclosures to their service's topics, and what cannot be read to the `.rejected` ones.
+    """Writes disclosures to their service's topics, and unreadable bytes to the `.rejected` topics.
 
-    It connects with its first record, so that a process may start before Kafka does, and connects anew after a record
+    It connects with its first record, so that a process may start before Kafka does. It connects again after a record
     that was not acknowledged: kafka-python's producer drops its producer id when such a record expires between two
-    tries, never asks for another id, and would send nothing for the rest of its life.
+    attempts, never requests another id, and would never send again.
     """
 
     def __init__(
@@ -87,7 +97,7 @@ class DisclosureProducer:
         self._bootstrap = bootstrap
         self._timeout = timeout
         self._clock = clock
-        #: Held by whoever connects, which may take the whole timeout; `_lock` guards the fields, for moments.
+        #: Held by the thread that connects, perhaps for the whole timeout; `_lock` guards the fields, for moments only.
         self._connecting = threading.Lock()
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -96,9 +106,9 @@ class DisclosureProducer:
         self._failed_at = float("-inf")
 
     def send(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Underway:
-        """Hand the disclosure to Kafka and return before it is acknowledged; what is sent in order stays in order.
+        """Send the disclosure and return before it is acknowledged; disclosures stay in the order of the calls.
 
-        Raises `Invalid` where it is too large for its topic, `KafkaUnavailable` where Kafka does not answer.
+        Raises `Invalid` if it is too large for its topic, and `KafkaUnavailable` if Kafka does not answer.
         """
         value = encode("Disclosure", disclosure.model_dump())
         if len(value) > MAX_DISCLOSURE_BYTES:
@@ -106,9 +116,9 @@ class DisclosureProducer:
         return self._write(topic_of(disclosure), disclosure_key(disclosure.disclosure_id), value, _trace(traceparent))
 
     def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
-        """Return once Kafka has acknowledged the disclosure.
+        """Send the disclosure and return its acknowledgement.
 
-        Raises `Invalid` where it is too large for its topic and `KafkaUnavailable` without an acknowledgement in time.
+        Raises `Invalid` if it is too large for its topic, and `KafkaUnavailable` without an acknowledgement in time.
         """
         return self.send(disclosure, traceparent).acknowledged()
 
@@ -120,24 +130,23 @@ class DisclosureProducer:
         source: str,
         traceparent: bytes | None = None,
     ) -> Acknowledged | None:
-        """Keep the original bytes on the `.rejected` topic they belong to and return where, once acknowledged.
+        """Write the original bytes to their `.rejected` topic and return the acknowledgement.
 
-        `service` is who sent them where that is known, `source` who refused them. None where they are larger than the
-        topic takes. Raises `KafkaUnavailable` where Kafka does not acknowledge in time.
+        `service` is the sender if it is known, `source` the component that rejected the bytes. Returns None if they are
+        larger than the topic accepts. Raises `KafkaUnavailable` if Kafka does not acknowledge in time.
         """
         if len(raw) > MAX_VALUE_BYTES:
             return None
         topic = intended_topic(raw, service)
-        first = invalid.problems[0].field if invalid.problems else ""
         why = [
-            ("rejected-reason", str(invalid)[:_MAX_REASON].encode()),
-            ("rejected-field", first.encode()),
-            ("rejected-error", type(invalid).__name__.encode()),
-            ("rejected-by", source.encode()),
-            ("rejected-from", topic.encode()),
-            ("rejected-at", self._clock().isoformat().encode()),
+            (REJECTED_REASON, reason_of(invalid).encode()),
+            (REJECTED_FIELD, first_field_of(invalid).encode()),
+            (REJECTED_ERROR, type(invalid).__name__.encode()),
+            (REJECTED_BY, source.encode()),
+            (REJECTED_FROM, topic.encode()),
+            (REJECTED_AT, self._clock().isoformat().encode()),
         ]
-        # They have no id that can be read: by their digest the same bytes always come to the same place.
+        # The bytes have no readable id. Keyed by their digest, equal bytes always go to the same partition.
         key = hashlib.sha256(raw).hexdigest().encode()
         return self._write(rejected(topic), key, raw, why + _trace(traceparent)).acknowledged()
 
@@ -151,7 +160,7 @@ class DisclosureProducer:
             return False
 
     def close(self) -> None:
-        """Wait a bounded time for what is under way, and leave Kafka; a later `send` raises `KafkaUnavailable`."""
+        """Wait a bounded time for unacknowledged records and disconnect; a later `send` raises `KafkaUnavailable`."""
         with self._lock:
             self._closed.set()
             producer, self._producer = self._producer, None
@@ -173,7 +182,7 @@ class DisclosureProducer:
         return Underway(result, self._timeout, partial(self._retire, producer))
 
     def _retire(self, producer: Any) -> None:
-        """Have the next record connect anew; what is under way with `producer` keeps its time to be acknowledged."""
+        """Let the next record connect again; records already sent with `producer` keep their time limit."""
         with self._lock:
             if producer is None or self._producer is not producer:
                 return
@@ -190,7 +199,7 @@ class DisclosureProducer:
             if self._closed.is_set():
                 raise KafkaUnavailable("the producer is closed")
             if self._failed_at > asked - _REFUSE_SECONDS:
-                # Another thread tried in vain a moment ago; each trying in turn would take for ever.
+                # Another thread failed to connect a moment ago; if each tried in turn, the last would wait for ever.
                 raise KafkaUnavailable("Kafka does not answer")
             try:
                 made = self._connect()
@@ -208,18 +217,18 @@ class DisclosureProducer:
         raise KafkaUnavailable("the producer is closed")
 
     def _connect(self) -> Any:
-        """Return a new producer; the admin client is made with the first, and then kept."""
+        """Return a new producer; the admin client is created with the first one and reused."""
         limit = int(self._timeout * 1000)
         answering = {
             "bootstrap_servers": self._bootstrap,
             "bootstrap_timeout_ms": limit,
-            # Less than the whole, so that a lost answer is asked for again within it.
+            # Less than the whole limit, so that a lost answer is requested again within it.
             "request_timeout_ms": max(limit // 2, 1),
             "reconnect_backoff_max_ms": 1_000,
         }
         opened: list[KafkaNetClient] = []
 
-        def remembered(**settings: Any) -> KafkaNetClient:
+        def recorded(**settings: Any) -> KafkaNetClient:
             opened.append(KafkaNetClient(**settings))
             return opened[-1]
 
@@ -227,7 +236,7 @@ class DisclosureProducer:
         try:
             producer = KafkaProducer(
                 **answering,
-                kafka_client=remembered,
+                kafka_client=recorded,
                 client_id="confide-disclosures",
                 enable_idempotence=True,
                 acks="all",
@@ -237,13 +246,13 @@ class DisclosureProducer:
                 max_request_size=MAX_BATCH_BYTES,
             )
             if self._admin is None:
-                # Only once Kafka answered: one that fails leaves its thread behind.
-                self._admin = KafkaAdminClient(**answering, kafka_client=remembered)
+                # Only after Kafka answered: an admin client that fails to connect leaves its thread running.
+                self._admin = KafkaAdminClient(**answering, kafka_client=recorded)
         except KafkaError:
             if producer is not None:
                 producer.close(timeout=0)
                 opened.pop(0)
-            # One that could not connect does not give its sockets back.
+            # A client that could not connect does not close its sockets.
             for client in opened:
                 client.close()
             raise
@@ -251,17 +260,17 @@ class DisclosureProducer:
 
 
 def _leave(producer: Any, seconds: float) -> None:
-    """Close a producer after at most that long, twice; what is not acknowledged by then has failed."""
+    """Close a producer within twice `seconds`; records that are not acknowledged by then have failed."""
     try:
         producer.close(timeout=seconds)
     except KafkaError:
-        # It raises where a record is still under way, and leaves its thread running.
-        producer._sender.force_close()  # noqa: SLF001 - kafka-python has no public way to end it
+        # It raises if a record is still unacknowledged, and leaves its thread running.
+        producer._sender.force_close()  # noqa: SLF001 - kafka-python has no public method to end it
         producer.close(timeout=seconds)
 
 
 def too_large() -> Invalid:
-    """Return the error of a disclosure that is larger than its topic takes."""
+    """Return the error for a disclosure that is larger than its topic accepts."""
     return Invalid.of("disclosure", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
 
 
@@ -270,5 +279,5 @@ def _trace(traceparent: bytes | None) -> list[tuple[str, bytes]]:
 
 
 def _unavailable(error: KafkaError) -> KafkaUnavailable:
-    # Only the class: a text of the client may quote what it was given.
+    # Name the class only: the client's text may quote the record.
     return KafkaUnavailable(f"Kafka does not answer ({type(error).__name__})")

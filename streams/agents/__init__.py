@@ -1,1 +1,1 @@
-"""The workers' agents: each decodes, decides by the domain, and delivers."""
+"""The workers' agents: each decodes records, decides by the domain, and sends what follows."""

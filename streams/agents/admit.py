@@ -1,4 +1,4 @@
-"""ADMIT: validates a disclosure, makes tokens of what identifies, seals the rest, and sends it on its way."""
+"""ADMIT: validates a disclosure, makes tokens of its identifiers, seals its details, and sends it on."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from schemas.partitioner import partition_for
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import SERVICE_OF, TopicName
 from streams.agents.known_ids import first_seen
-from streams.agents.rejecting import IdConflict, OtherService, tell_of_rejected
+from streams.agents.rejecting import IdConflict, OtherService, report_rejected
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, master_check, seal, wrap
 from streams.domain.tokens import digest_of, tokens_of
 from streams.runtime import Agent, Cause, Record, Turn
 
-#: Persons whose data key an ADMIT lane remembers; one it has forgotten gets another key.
+#: For how many persons a lane remembers the data key. A forgotten person gets a new key.
 _KEYS_REMEMBERED = 10_000
 
 _meter = metrics.get_meter("confide.admit")
@@ -35,7 +35,7 @@ _moved = _meter.create_counter(Metric.MOVED, unit="{disclosure}")
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A disclosure that was understood, as a model and as the fields it was decoded to, with its tokens and digest."""
+    """A valid disclosure, as a model and as its decoded fields, with its tokens and the digest of its content."""
 
     disclosure: Disclosure
     fields: dict[str, Any]
@@ -44,11 +44,11 @@ class Accepted:
 
 
 class Admit(Agent[Accepted, None, None]):
-    """Splits each disclosure: readable facts and tokens stay, identifiers and free text go under seal.
+    """Splits each disclosure: facts and tokens stay readable, identifiers and free text are sealed.
 
-    Where all tokens are one known person's, it goes straight to that person's lane, else to IDENTITY. Repeats are found
-    before anything is resolved, so no later stage has to know ids: the same id and content again changes nothing, the
-    same id with other content is rejected and a person looks at both. State: `streams.agents.known_ids`.
+    If all tokens belong to one known person, the disclosure goes straight to that person's DECIDE lane, else to
+    IDENTITY. Repeats are found here, so no later stage has to know ids: the same id with the same content changes
+    nothing; the same id with other content is rejected, and a human compares both. State: `streams.agents.known_ids`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Admit(Agent[Accepted, None, None]):
         self._keys: dict[PersonId, tuple[KeyId, bytes]] = {}
 
     def decode(self, record: Record) -> Accepted:
-        """Return the disclosure and its tokens; raise `Invalid`, naming the field and never its value."""
+        """Return the valid disclosure; raise `Invalid`, which names the field at fault and never its value."""
         value = record.value
         if value is None:
             raise Invalid.of("value", "is empty")
@@ -79,7 +79,7 @@ class Admit(Agent[Accepted, None, None]):
         disclosure = validate(fields)
         if disclosure.service is not (own := SERVICE_OF[record.topic]):
             raise OtherService.than(own, disclosure)
-        # Behind ADMIT an id has one form: ids of ours follow from it.
+        # Behind ADMIT a disclosure id has one form, because the ids of decisions and reports are computed from it.
         fields["disclosure_id"] = disclosure.disclosure_id
         key, version = self._token_key, self._token_version
         tokens = tokens_of(disclosure, key=key, version=version)
@@ -87,7 +87,7 @@ class Admit(Agent[Accepted, None, None]):
         return Accepted(disclosure, fields, tokens, digest)
 
     def handle(self, batch: Sequence[tuple[Record, Accepted]], turn: Turn) -> None:
-        """Send each disclosure on once, urgent or not by its own facts, whatever topic it came on."""
+        """Send each disclosure on once: as urgent or routine by its own facts, not by the topic it came on."""
         for record, accepted in batch:
             if not self._is_new(record, accepted, turn):
                 continue
@@ -114,15 +114,15 @@ class Admit(Agent[Accepted, None, None]):
                 turn.send(topic, person.encode(), encode("Admitted", fields), cause=cause)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
-        """Have a person look at what may be an emergency and could not be admitted, and at every conflict."""
-        tell_of_rejected(record, invalid, turn)
+        """Ask DECIDE for a review of a rejected record that may be an emergency, and of every conflict of ids."""
+        report_rejected(record, invalid, turn)
 
     def _is_new(self, record: Record, accepted: Accepted, turn: Turn) -> bool:
-        """Return whether the disclosure is to be sent on; what else it is, is done with here."""
+        """Return whether to send the disclosure on; move, count or reject it here if not."""
         disclosure, attributes = accepted.disclosure, {Attribute.TOPIC.value: record.topic}
         key = disclosure_key(disclosure.disclosure_id)
         if partition_for(key, self._partitions) != record.partition:
-            # Its sender's partitioner is not ours. The right lane knows what came under this id before (decision 0025).
+            # Its sender used another partitioner. Only the lane of the right partition knows its id (decision 0025).
             turn.send(record.topic, key, record.value, cause=Cause.of(record))
             _moved.add(1, attributes)
             return False
@@ -136,10 +136,11 @@ class Admit(Agent[Accepted, None, None]):
         return False
 
     def _data_key(self, person: PersonId | None) -> tuple[KeyId, bytes, bytes | None]:
-        """Return a data key's id, the key, and, where it is new and yet to be published, the key wrapped.
+        """Return the id of a data key, the key, and the wrapped key to publish; None for that if it is published.
 
-        A remembered key was published by this lane in a turn of its own or in this one: a turn that fails ends the
-        process, and what it remembers with it. Why each lane has its own: see decision 0013.
+        A remembered key was published by this lane, in an earlier turn or in this one. It cannot be one that was never
+        published: a turn that fails ends the process, which forgets its keys. Decision 0013 says why each lane has keys
+        of its own.
         """
         if person is not None and (known := self._keys.get(person)) is not None:
             return *known, None

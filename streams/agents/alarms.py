@@ -1,13 +1,13 @@
-"""The alarms' lane: hears of every change, and calls the receiver, one call at a time, until it takes each.
+"""The alarms' lane: reads every change of an alarm, and calls the receiver, one call at a time, until it takes each.
 
-    a change comes    → the cause kept, and whether the receiver is to hear of it
-    something is due  → a call composed and kept                  → effect: the call
-    delivered         → the call dropped, a pause                 → timer: the next call
-    failed            → the call kept with its next attempt       → timer: the same call again
-    given up          → the call dropped, its causes due again    → timers: the next call, and theirs
+    a change is read   → its cause is kept, with whether it is due: the receiver does not know it yet
+    a cause is due     → a call is composed and kept                   → effect: the call
+    call delivered     → the call is dropped, a pause begins           → timer: the next call
+    call failed        → the call is kept with its next attempt        → timer: the same call again
+    call given up      → the call is dropped, its causes are due again → timers: the next call, and a call of these
 
-A call is in the state before it goes out, so a crash repeats it under the same idempotency key, and what it lists is
-listed in no other call until it is given up. What changes meanwhile joins the next one. Why a lane: see decision 0023.
+A call is kept before it is made. So a crash repeats it with the same idempotency key, and no other call lists its
+causes until it is given up. A change that is read meanwhile joins the next call. Why a lane: see decision 0023.
 """
 
 from collections import Counter
@@ -17,14 +17,14 @@ from typing import Protocol
 
 import structlog
 from opentelemetry import metrics
-from pydantic import ValidationError
 
 from schemas.alarms import AlarmChanged
 from schemas.codec import decode
 from schemas.errors import Invalid
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import AlarmState
-from streams.domain.alarm_calls import BETWEEN_CALLS, MAX_LISTED, Call, News, Place, choose, compose, narrower
+from streams.agents.reading import validated
+from streams.domain.alarm_calls import BETWEEN_CALLS, MAX_LISTED, Call, CallPosition, News, choose, compose, narrower
 from streams.domain.alarms import (
     CUT_OFF_AT_MOST,
     LAST_CHANGE_KEPT,
@@ -42,19 +42,19 @@ from streams.runtime import Agent, Cause, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
 _CAUSE = b"cause/"
-#: Cause → its place, for the causes that the receiver is to hear of.
+#: Cause → its order among the causes that are due.
 _DUE = b"due/"
 _CALL = b"call"
-#: There from the end of a call until the next may be made, when the timer of that name is due.
+#: Present from the end of a call until its timer, of the same name, is due: no call is made meanwhile.
 _PAUSE = b"pause"
-#: There while what a given-up call listed waits, until the timer of that name is due.
+#: Present while the causes of a given-up call wait, until its timer, of the same name, is due.
 _HOLD = b"hold"
-#: How many causes the next call lists of those; absent: MAX_LISTED.
+#: How many causes of given-up calls the next call may list; absent: MAX_LISTED.
 _WIDTH = b"width"
-#: There from the end of such a call until the next call: that one is of the others, if any are due.
+#: Present from the end of a given-up call until the next call, which lists the other causes, if any are due.
 _OTHERS_FIRST = b"others"
 _RETRY = b"retry"
-#: Timers: a failing lane was quiet for an hour; a cleared cause was quiet for long enough.
+#: Timers: a lane has reported no failure for an hour; a cleared cause was not raised again for long enough.
 _QUIET = b"quiet/"
 _CALM = b"calm/"
 #: Cause and source → when a process made the last change, for LAST_CHANGE_KEPT.
@@ -68,10 +68,10 @@ _calls = metrics.get_meter("confide.alarms").create_counter(Metric.ALARM_CALLS, 
 
 
 class AlarmPort(Protocol):
-    """Whoever is called: a webhook, a command, the log."""
+    """The receiver of alarms: a webhook, a command or the log."""
 
     async def deliver(self, call: Call) -> str | None:
-        """Make the call once; return None where it was delivered, else a code that says why it was not."""
+        """Make the call once; return None if it was delivered, else a code for the reason."""
 
 
 class Alarms(Agent[AlarmChanged, Call, str | None]):
@@ -83,37 +83,34 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         self._port = port
 
     def decode(self, record: Record) -> AlarmChanged:
-        """Return the change; raise `Invalid` for anything else."""
+        """Return the change of an alarm in the record; raise `Invalid` for any other record."""
         if record.value is None:
             raise Invalid.of("value", "is missing")
         _, fields = decode(record.value, "AlarmChanged")
-        try:
-            return AlarmChanged.model_validate(fields)
-        except ValidationError as error:
-            raise Invalid.from_validation(error) from None
+        return validated(AlarmChanged, fields)
 
     def handle(self, batch: Sequence[tuple[Record, AlarmChanged]], turn: Turn) -> None:
-        """Keep the changes, and call where no call is under way."""
+        """Keep the changes, and start a call unless one is under way."""
         for record, change in batch:
             self._apply(turn, _bounded(change, record))
         self._call_next(turn)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - there is one call
-        """Make the call again that was under way: its outcome is unknown."""
+        """Make a call again that was under way before the restart: its outcome is unknown."""
         call = Call.model_validate_json(value)
-        # Where it failed before, its timer is in the state.
+        # A call that failed before has a timer in the state, which makes it again.
         if call.retry_at is None:
             turn.start(call, cause=_NO_CAUSE)
 
     async def perform(self, effect: Call) -> str | None:
-        """Make the call."""
+        """Make the call, and return what `AlarmPort.deliver` returns."""
         try:
             return await self._port.deliver(effect)
         except Exception as error:  # noqa: BLE001 - an adapter that raises did not deliver: the call is made again
             return type(error).__name__
 
-    def settled(self, effect: Call, result: str | None, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
-        """Pause after a delivered call; have a failed one made again, or give it up."""
+    def effect_done(self, effect: Call, result: str | None, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
+        """Pause after a delivered call; after a failed one schedule the next attempt, or give the call up."""
         _calls.add(1, {Attribute.ERROR: result or _DELIVERED})
         if result is None:
             turn.drop(_CALL)
@@ -132,7 +129,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             turn.schedule(_RETRY, failed.retry_at)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
-        """Repeat a failed call, make the next one, or clear a cause that was quiet for long enough."""
+        """Repeat a failed call, end a pause, or clear a quiet cause; then make the next call."""
         if timer == _RETRY:
             self._repeat(turn)
         elif timer in (_PAUSE, _HOLD):
@@ -147,7 +144,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         self._call_next(turn)
 
     def entry_of(self, work: bytes | Call) -> bytes | None:
-        """Return the key of the call or of the cause that a timer or an effect belongs to."""
+        """Return the key of the call or the cause that a timer or an effect belongs to, None for a pause."""
         if not isinstance(work, bytes) or work == _RETRY:
             return _CALL
         for prefix in (_QUIET, _CALM):
@@ -156,7 +153,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         return None
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
-        """Say in the log, where the port cannot, that an alarm is lost; the others go on after a pause."""
+        """Log that an alarm is lost, as the port cannot report it; the other alarms continue after a pause."""
         _log.critical("alarm was put aside and is not delivered", error=work.error)
         if work.entry is not None:
             turn.drop(_DUE + work.entry.removeprefix(_CAUSE))
@@ -193,7 +190,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             return
         turn.put(_CAUSE + name, status.model_dump_json().encode())
         if status.is_due:
-            turn.put(_DUE + name, Place.of(status).to_bytes())
+            turn.put(_DUE + name, CallPosition.of(status).to_bytes())
         else:
             _drop(turn, _DUE + name)
 
@@ -207,22 +204,24 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         """Compose and start a call of what is due, unless one is under way or the pause goes on."""
         if turn.get(_CALL) is not None or turn.get(_PAUSE) is not None:
             return
-        waiting = [(Place.from_bytes(value), key) for key, value in turn.scan(_DUE)]
-        if not any(place.news is News.AGAIN for place, _ in waiting):
+        waiting = [(CallPosition.from_bytes(value), key) for key, value in turn.scan(_DUE)]
+        if not any(position.news is News.AGAIN for position, _ in waiting):
             _drop(turn, _WIDTH)
             _drop(turn, _OTHERS_FIRST)
-        others_first = turn.get(_OTHERS_FIRST) is not None and any(p.news is not News.AGAIN for p, _ in waiting)
+        others_first = turn.get(_OTHERS_FIRST) is not None and any(
+            position.news is not News.AGAIN for position, _ in waiting
+        )
         is_held = others_first or turn.get(_HOLD) is not None
         chosen = choose(waiting, None if is_held else int(turn.get(_WIDTH) or MAX_LISTED))
         if not chosen:
             return
         _drop(turn, _OTHERS_FIRST)
         listed = []
-        more = Counter(place.kind for place, _ in waiting)
-        for place, key in chosen:
+        more = Counter(position.kind for position, _ in waiting)
+        for position, key in chosen:
             name = key.removeprefix(_DUE)
             status = CauseStatus.model_validate_json(turn.get(_CAUSE + name) or b"")
-            more[place.kind] -= 1
+            more[position.kind] -= 1
             listed.append(status)
             self._keep(turn, name, known(status))
         call = compose(listed, more, turn.now)
@@ -230,7 +229,10 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         turn.start(call, cause=_NO_CAUSE)
 
     def _give_up(self, turn: Turn, call: Call, result: str) -> None:
-        """Have what a call lists said in smaller calls: no other alarm waits behind a body that is never taken."""
+        """Give a call up, and make its causes due again in smaller calls.
+
+        Without it every other alarm would wait behind a body that the receiver never takes.
+        """
         _log.critical(
             "call of alarms is given up, what it lists goes into smaller ones",
             reason=result,
@@ -252,7 +254,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             _drop(turn, _WIDTH)
 
     def _hold(self, turn: Turn, wait: timedelta) -> None:
-        # Ended by its timer: entries end by the broker's stamps.
+        # A timer ends it. The end of an entry would count by the broker's time stamps.
         turn.put(_HOLD, b"")
         turn.put(_OTHERS_FIRST, b"")
         turn.schedule(_HOLD, turn.now + wait)
@@ -275,20 +277,20 @@ def _drop(turn: Turn, key: bytes) -> None:
 
 
 def _bounded(change: AlarmChanged, record: Record) -> AlarmChanged:
-    """Return a change that counts as made no later than the broker appended it: its process's clock may be ahead.
+    """Return the change with a time that is not later than its arrival: the clock of its process may be ahead.
 
-    Without it the process that follows, with a clock that is right, would say nothing that counts.
+    Without it the later changes of the next process, whose clock is right, would count as outdated.
     """
     arrived_at = record.arrived_at(change.changed_at)
     return change if change.changed_at <= arrived_at else change.model_copy(update={"changed_at": arrived_at})
 
 
 def _is_outdated(turn: Turn, change: AlarmChanged) -> bool:
-    """Keep when a process made a change; return whether one that came before it was made later."""
+    """Return whether a change that was read before was made later; if not, keep when this one was made."""
     key = _LAST_CHANGE + b"\0".join((change.cause.encode(), change.source.encode()))
-    made, last = micros(change.changed_at), int(turn.get(key) or 0)
-    # By the machines' own clocks: beyond some minutes they differ, and the change counts.
-    if 0 < last - made <= _CUT_OFF_MICROS:
+    made_at, last_at = micros(change.changed_at), int(turn.get(key) or 0)
+    # Both times are of the machines' own clocks: a larger difference is one of the clocks, so the change counts.
+    if 0 < last_at - made_at <= _CUT_OFF_MICROS:
         return True
-    turn.put(key, b"%d" % made, until=turn.now + LAST_CHANGE_KEPT)
+    turn.put(key, b"%d" % made_at, until=turn.now + LAST_CHANGE_KEPT)
     return False

@@ -1,8 +1,8 @@
-"""The beat of a DECIDE lane: for how long it was at work in all, by which the limits of its reports are counted.
+"""The beat of a DECIDE lane: how long it has been at work in all. The limits of its reports are counted by it.
 
-A limit is counted in time at work and never by the time of day. So it does not matter whether the clock of one process
-is ahead of the next one's or behind it, and no outage makes every limit pass before what waits on `deliveries` is read.
-See decisions 0022 and 0024.
+A limit is counted in time at work, never by the time of day. So it does not matter if the clock of one process is ahead
+of the next one's or behind it. And after an outage the limits have not all passed before the records that wait on
+`deliveries` are read. See decisions 0022 and 0024.
 """
 
 from datetime import timedelta
@@ -11,15 +11,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from streams.runtime import Turn
 
-#: Its entry, and the name of its timer.
+#: The key of its entry, and the name of its timer.
 BEAT = b"h"
-#: How often a lane with open reports notes that it is at work, and how long an absence counts as an outage (seconds).
+#: How often a lane with open reports records that it is at work, and from what silence on it was away (seconds).
 _BEAT_SECONDS = 5.0
 _OUTAGE_SECONDS = 10.0
 
 
 class _Beat(BaseModel):
-    """When the lane was last noted at work, for how long it was in all (seconds), and how many reports are open."""
+    """When the lane last recorded that it was at work, for how long in all (seconds), and how many reports are open."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -29,37 +29,37 @@ class _Beat(BaseModel):
 
 
 class Beat:
-    """The beat of one lane, for as long as this agent has it."""
+    """The beat of one lane, while this agent has the lane."""
 
     def __init__(self) -> None:
-        #: The agent was just made: what lies before its first turn may be an absence.
+        #: No turn has begun yet: the time before the first one may be an absence.
         self._is_new = True
 
     def alive(self, turn: Turn) -> None:
-        """Note that the lane is at work, where reports are open and it was not noted of late."""
+        """Record that the lane is at work, if reports are open and the last beat is 5 s ago or of another process."""
         beat = _read(turn)
         if beat.reports > 0 and (self._is_new or turn.now.timestamp() - beat.alive_at >= _BEAT_SECONDS):
             _keep(turn, self._at(beat, turn))
         self._is_new = False
 
     def worked(self, turn: Turn) -> float:
-        """Return for how long the lane has been at work in all, until now (seconds)."""
+        """Return how long the lane has been at work in all, until now (seconds)."""
         return self._at(_read(turn), turn).worked
 
     def count(self, turn: Turn, change: int) -> None:
-        """Count a report that opens or ends."""
+        """Add `change` to the number of open reports: 1 for a report that opens, -1 for one that ends."""
         beat = self._at(_read(turn), turn)
         if beat.reports == 0:
             schedule(turn)
         _keep(turn, beat.model_copy(update={"reports": max(0, beat.reports + change)}))
 
     def begin_anew(self, turn: Turn, reports: int, worked: float) -> None:
-        """Replace a beat that was lost; `reports`: how many are open, `worked`: for how long the lane was at work."""
+        """Replace a lost beat, given the number of open reports and how long the lane was at work (seconds)."""
         _keep(turn, _Beat(alive_at=turn.now.timestamp(), worked=worked, reports=reports))
         schedule(turn)
 
     def resume(self, turn: Turn) -> None:
-        """Set the next beat, as long as reports are open."""
+        """Schedule the next beat, if reports are open."""
         if _read(turn).reports > 0:
             schedule(turn)
 
@@ -68,17 +68,17 @@ class Beat:
         # Negative: the clock of the process before this one was ahead.
         silence = max(0.0, now - beat.alive_at)
         if beat.reports == 0:
-            # Nothing was open, so nothing was kept waiting.
+            # No report was open, so no limit was running.
             silence = 0.0
         elif silence > _OUTAGE_SECONDS:
-            # The lane was away, for up to a beat at work before that; or its turn waited for the broker, or is slow.
-            # Counting a part gives an end to the limits of a lane that is so again and again.
+            # A new process: the lane was away, and was at work for up to one beat before. The same process: its turn
+            # waited for the broker, or is slow. A part is counted: limits must pass even if that happens often.
             silence = _BEAT_SECONDS if self._is_new else _OUTAGE_SECONDS
         return beat.model_copy(update={"alive_at": now, "worked": beat.worked + silence})
 
 
 def schedule(turn: Turn) -> None:
-    """Set the next beat."""
+    """Schedule the next beat."""
     turn.schedule(BEAT, turn.now + timedelta(seconds=_BEAT_SECONDS))
 
 
@@ -89,7 +89,7 @@ def _read(turn: Turn) -> _Beat:
     try:
         return _Beat.model_validate_json(stored)
     except ValidationError:
-        # No record of the lane is to be put aside for it. How many are open is not known, so the beat goes on.
+        # Raising would put aside records that have nothing to do with it. The count is lost, so the beat continues.
         return _Beat(alive_at=turn.now.timestamp(), reports=1)
 
 

@@ -1,4 +1,4 @@
-"""IDENTITY: one lane that sees every new link in order and says once who a person is."""
+"""IDENTITY: one lane, which reads every new link in order and assigns each person once."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from schemas.identifiers import PersonId, Token
 from schemas.records import Admitted
 from schemas.topics import TopicName
 from streams.agents.reading import read_admitted
-from streams.agents.rejecting import tell_of_rejected
+from streams.agents.rejecting import report_rejected
 from streams.domain.identity import resolve
 from streams.runtime import Agent, Cause, Record, Turn
 
@@ -20,14 +20,16 @@ Unresolved = tuple[Admitted, dict[str, Any]]
 
 
 class Identity(Agent[Unresolved, None, None]):
-    """Assigns persons and sends each disclosure to its person's lane.
+    """Assigns persons, and sends each disclosure to the lane of its person.
 
-    State: `t:` + token → person; `e:` + token + `|` + token → nothing, for the links seen. Both grow with the number
-    of persons alone.
+    State, which grows with the number of persons only:
+
+    - `t:` + token → person.
+    - `e:` + token + `|` + token → empty, for each link that was written.
     """
 
     def decode(self, record: Record) -> Unresolved:
-        """Return the disclosure; raise `Invalid` where it is none."""
+        """Return the disclosure; raise `Invalid` for a record that IDENTITY cannot resolve."""
         unresolved, fields = read_admitted(record)
         if not unresolved.tokens:
             raise Invalid.of("tokens", "needs at least one")
@@ -36,7 +38,7 @@ class Identity(Agent[Unresolved, None, None]):
         return unresolved, fields
 
     def handle(self, batch: Sequence[tuple[Record, Unresolved]], turn: Turn) -> None:
-        """Resolve each in order; what one made known holds for the next. ADMIT lets each disclosure id through once."""
+        """Resolve each disclosure in order, so each uses the links of those before; ADMIT has removed repeats."""
 
         def owner(token: Token) -> PersonId | None:
             person = turn.get(_OWNER + token.encode())
@@ -70,5 +72,5 @@ class Identity(Agent[Unresolved, None, None]):
             turn.send(topic, found.person.encode(), encode("Admitted", resolved), cause=cause)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
-        """Have a person look at what may be an emergency and could not be resolved."""
-        tell_of_rejected(record, invalid, turn)
+        """Ask DECIDE for a review of a rejected record that may be an emergency."""
+        report_rejected(record, invalid, turn)

@@ -1,7 +1,7 @@
-"""The ids of disclosures that an ADMIT lane has seen: what comes again under one is a repeat or a conflict.
+"""The ids of disclosures that an ADMIT lane has seen: a second disclosure with one of them is a repeat or a conflict.
 
-One id always meets one lane, urgent or routine: the services' topics are keyed by it, and ADMIT moves what lies in
-another partition. Ids count per service.
+Every disclosure with one id reaches one lane, urgent or routine: the services' topics are keyed by the id, and ADMIT
+moves a record that is in another partition. The same id of another service is another id.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _URGENT, _ROUTINE = "u", "r"
 
 @dataclass(frozen=True, slots=True)
 class FirstSeen:
-    """The record that first brought an id: the digest of its content, and where it lies."""
+    """The first record with an id: the digest of its content, its topic, partition and offset."""
 
     digest: str
     topic: str
@@ -27,16 +27,16 @@ class FirstSeen:
     offset: int
 
     def is_repeated_by(self, digest: str) -> bool:
-        """Return whether this digest may be of the same content."""
+        """Return whether content with this digest may be the same content."""
         return same_content(self.digest, digest)
 
 
 def first_seen(turn: Turn, record: Record, disclosure_id: str, digest: str) -> FirstSeen | None:
-    """Return the record that brought this id before; None where this one is the first, which is then remembered.
+    """Return the first record with this id; None if this record is the first, which is then remembered.
 
-    The record's own topic says of which service the id is.
+    The service of the id is that of the record's topic.
 
-    State: `d:` + service + `|` + id → digest, `u` or `r` for the urgent or the routine topic, and the offset, for
+    State: `d:` + service + `|` + id → digest, `u` or `r` for the urgent or the routine topic, and the offset; kept for
     KNOWN_DAYS.
     """
     service = SERVICE_OF[record.topic]

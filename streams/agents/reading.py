@@ -1,4 +1,4 @@
-"""What the agents behind ADMIT read, validated as it was written."""
+"""Decodes and validates: the records that agents behind ADMIT read, and the entries of their state."""
 
 from typing import Any, TypeVar
 
@@ -12,47 +12,56 @@ from schemas.vocabulary import DeliveryState
 from streams.domain.hand_over import ACKNOWLEDGED
 from streams.runtime import Record
 
-#: States from which something follows: an attempt begins, or the report may be done with.
-_TELLING = frozenset({*ACKNOWLEDGED, DeliveryState.SENT, DeliveryState.FAILED})
+#: The states that DECIDE acts on: an attempt begins, the agency has the report, or a human must take it over.
+_ACTED_ON = frozenset({*ACKNOWLEDGED, DeliveryState.SENT, DeliveryState.FAILED})
 
 M = TypeVar("M", bound=BaseModel)
 
 
+def stored(model: type[M], value: bytes) -> M:
+    """Return the model that an entry of a lane's state holds; its schema has the model's name.
+
+    Raises `Invalid` or `ValidationError` for an entry that cannot be read.
+    """
+    return model.model_validate(decode(value, model.__name__)[1])
+
+
+def validated(model: type[M], fields: dict[str, Any]) -> M:
+    """Return the model with these fields; raise `Invalid`, naming the fields at fault and never their values."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise Invalid.from_validation(error) from None
+
+
 def read_admitted(record: Record) -> tuple[Admitted, dict[str, Any]]:
-    """Return the admitted disclosure that the record carries, and its fields; raise `Invalid` where it is none."""
+    """Return the admitted disclosure in the record, and its fields; raise `Invalid` for any other record."""
     _, fields = _decoded(record, "Admitted")
-    return _validated(Admitted, fields), fields
+    return validated(Admitted, fields), fields
 
 
 def read_to_decide(record: Record) -> Admitted | UrgentRejected:
-    """Return the admitted disclosure, or the rejected urgent record, that the record is about; raise `Invalid`."""
+    """Return the admitted disclosure, or the notice of a rejected record, in the record; raise `Invalid` otherwise."""
     name, fields = _decoded(record, "Admitted", "UrgentRejected")
-    return _validated(Admitted, fields) if name == "Admitted" else _validated(UrgentRejected, fields)
+    return validated(Admitted, fields) if name == "Admitted" else validated(UrgentRejected, fields)
 
 
 def read_outcome(record: Record) -> tuple[ReviewOutcome, dict[str, Any]]:
-    """Return the review's outcome that the record carries, and its fields; raise `Invalid` where it is none."""
+    """Return the outcome of a review in the record, and the signed fields; raise `Invalid` for any other record."""
     _, fields = _decoded(record, "ReviewOutcome")
-    return _validated(ReviewOutcome, fields), fields
+    return validated(ReviewOutcome, fields), fields
 
 
 def read_delivery(record: Record) -> DeliveryChanged | None:
-    """Return the step of a report that the record carries, None for one from which nothing follows.
+    """Return the delivery step in the record, None for a step that DECIDE does not act on.
 
-    Raises `Invalid` where it is no step of a report.
+    Raises `Invalid` for any other record.
     """
     _, fields = _decoded(record, "DeliveryChanged")
-    return _validated(DeliveryChanged, fields) if fields["state"] in _TELLING else None
+    return validated(DeliveryChanged, fields) if fields["state"] in _ACTED_ON else None
 
 
 def _decoded(record: Record, *names: str) -> tuple[str, dict[str, Any]]:
     if record.value is None:
         raise Invalid.of("value", "is empty")
     return decode(record.value, *names)
-
-
-def _validated(model: type[M], fields: dict[str, Any]) -> M:
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        raise Invalid.from_validation(error) from None

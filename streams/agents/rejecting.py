@@ -1,9 +1,10 @@
-"""What is said of a rejected record so that a person looks at it: where it lies and why, nothing of what it holds."""
+"""Reports of rejected records, for a review: where the record is and why it was rejected, and none of its content."""
 
 from schemas.codec import encode
 from schemas.disclosure import Disclosure, is_urgent
 from schemas.errors import Invalid, Problem
 from schemas.records import IdUsedBefore, UrgentRejected
+from schemas.rejection import first_field_of, reason_of
 from schemas.topics import URGENT, TopicName
 from schemas.vocabulary import Service
 from streams.agents.known_ids import FirstSeen
@@ -11,12 +12,9 @@ from streams.domain.ids import conflict_review_id, decision_id, rejected_review_
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
-#: As in the headers of the rejected record.
-_MOST_OF_A_REASON = 1_000
-
 
 class IdConflict(Invalid):
-    """A service used the id of a disclosure before, with other content: the first stands, a person looks at both."""
+    """A service used a disclosure id again with other content. The first disclosure counts; a human compares both."""
 
     def __init__(self, review_id: str, first: IdUsedBefore) -> None:
         super().__init__((Problem("disclosure_id", "was used before with other content"),))
@@ -25,20 +23,20 @@ class IdConflict(Invalid):
 
     @classmethod
     def between(cls, first: FirstSeen, disclosure: Disclosure, digest: str) -> "IdConflict":
-        """Return the conflict of a disclosure, whose content has that digest, with the first one under its id."""
+        """Return the conflict of a disclosure, whose content has this digest, with the first one of the same id."""
         service, id_ = disclosure.service, disclosure.disclosure_id
-        stands = IdUsedBefore(
+        counts = IdUsedBefore(
             disclosure_id=id_,
             decision_id=decision_id(service, id_),
             topic=first.topic,
             partition=first.partition,
             offset=first.offset,
         )
-        return cls(conflict_review_id(service, id_, digest), stands)
+        return cls(conflict_review_id(service, id_, digest), counts)
 
 
 class OtherService(Invalid):
-    """A record says that it is of another service than the one whose topic it lies on: nobody believes it."""
+    """A record names another service than that of its topic. It may be forged, so it is not admitted."""
 
     def __init__(self, own: Service, *, urgent: bool) -> None:
         super().__init__((Problem("service", f"is not the service of this topic; allowed: {own}"),))
@@ -50,39 +48,38 @@ class OtherService(Invalid):
         return cls(own, urgent=is_urgent(disclosure))
 
 
-def tell_of_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
-    """Have DECIDE ask somebody to look at a rejected record: of an urgent topic, in conflict, or urgent by its facts.
+def report_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
+    """Ask DECIDE for a review of a rejected record from an urgent topic, with a conflict, or with urgent facts.
 
-    The facts of a record of another service can be read, so they count whatever topic it lies on.
+    The facts of an `OtherService` record could be read, so they count on a routine topic too.
     """
-    says_urgent = isinstance(invalid, OtherService) and invalid.is_urgent
-    if record.topic in URGENT or isinstance(invalid, IdConflict) or says_urgent:
-        told = urgent_rejected(record, invalid, turn)
-        value = encode("UrgentRejected", told.model_dump())
-        turn.send(TopicName.ADMITTED_URGENT, told.review_id.encode(), value, cause=Cause.of(record))
+    has_urgent_facts = isinstance(invalid, OtherService) and invalid.is_urgent
+    if record.topic in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts:
+        rejected = urgent_rejected(record, invalid, turn)
+        value = encode("UrgentRejected", rejected.model_dump())
+        turn.send(TopicName.ADMITTED_URGENT, rejected.review_id.encode(), value, cause=Cause.of(record))
 
 
 def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejected:
-    """Return what is said of a rejected record: where it lies and why, and of a conflict where the first one lies."""
-    first = invalid.problems[0].field if invalid.problems else ""
+    """Return the report of a rejected record: where it is and why; for a conflict also where the first record is."""
     conflict = invalid if isinstance(invalid, IdConflict) else None
-    place = record.topic, record.partition, record.offset
+    position = record.topic, record.partition, record.offset
     return UrgentRejected(
-        review_id=rejected_review_id(*place) if conflict is None else conflict.review_id,
+        review_id=rejected_review_id(*position) if conflict is None else conflict.review_id,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        field=first,
-        reason=str(invalid)[:_MOST_OF_A_REASON],
+        field=first_field_of(invalid),
+        reason=reason_of(invalid),
         rejected_at=turn.now,
         conflict=None if conflict is None else conflict.first,
     )
 
 
 def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) -> UrgentRejected:
-    """Return what is said of a review whose escalation raises: where it was put aside, nothing of what it holds.
+    """Return the report of a review that was put aside because its escalation raised: where it is, and no content.
 
-    The runtime gives it the time as its offset (`rejected-offset`).
+    A timer has no offset, so the time is used as one, as in the header `rejected-offset` that the runtime writes.
     """
     offset = micros(turn.now)
     return UrgentRejected(

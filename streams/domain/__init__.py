@@ -1,1 +1,1 @@
-"""Pure functions over frozen values; time, ids, keys and nonces come in as arguments."""
+"""Pure functions over frozen values. Time, ids, keys and nonces are arguments."""

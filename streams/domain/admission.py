@@ -1,9 +1,9 @@
-"""ADMIT's split of a disclosure: facts the policy needs stay readable, all that identifies goes under seal.
+"""ADMIT's split of a disclosure: the facts of the policy stay readable, everything that identifies is sealed.
 
-Both halves are taken from the fields as they were decoded: models of them would be built only to be taken apart again.
+Both halves are made from the decoded fields, not from models: ADMIT would build the models only to take them apart.
 
-A sender's clock may be wrong. No time that it claims counts as later than the arrival of the record: a mark of safety
-from the year 2035 would outweigh every later one, and ages and scope would be judged on a day to come.
+A sender's clock may be wrong, so no time of a disclosure counts as later than its arrival. Otherwise a mark of a safe
+channel from the year 2035 would outweigh every later one, and ages and scope would be judged at a time in the future.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ _SEALED_OF_SUBJECT = ("account", "phone", "email", "date_of_birth", "location", 
 
 
 def readable(disclosure: Disclosure, arrived_at: datetime) -> ReadableDisclosure:
-    """Return the half without identifiers, places, names, reference and free text; its times are bounded."""
+    """Return the half without identifiers, places, names, reference and free text; no time is after the arrival."""
     return ReadableDisclosure.model_validate(readable_fields(disclosure.model_dump(), arrived_at))
 
 
 def readable_fields(fields: Mapping[str, Any], arrived_at: datetime) -> dict[str, Any]:
-    """Return the fields of the `ReadableDisclosure`, given those of the `Disclosure`; its times are bounded."""
+    """Return the fields of the `ReadableDisclosure`, given those of the `Disclosure`; no time is after the arrival."""
     subject, channel, assessment = fields["subject"], fields["channel"], fields["assessment"]
     return {
         **{name: fields[name] for name in _READABLE},
@@ -38,7 +38,7 @@ def readable_fields(fields: Mapping[str, Any], arrived_at: datetime) -> dict[str
 
 
 def details_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the `SealedDetails`: the half that identifies, given those of the `Disclosure`."""
+    """Return the fields of the `SealedDetails`, the half that identifies, given those of the `Disclosure`."""
     subject, channel = fields["subject"], fields["channel"]
     return {
         **{name: subject[name] for name in _SEALED_OF_SUBJECT},

@@ -1,15 +1,15 @@
-"""What a call of the receiver lists, in which order, and what becomes of a call that it does not take.
+"""The content and order of a call of the receiver, and when a call that it does not take is given up.
 
-| is due | its place in a call |
+| due | position in a call |
 |---|---|
-| a cause of which the receiver knows nothing | before the others, by kind, then by how long it is due |
+| a cause that the receiver does not know | before the others, by kind, then by how long it is due |
 | a higher step of a cause that it knows | by how long it is due |
 | an all-clear | by how long it is due |
-| what a call listed that was given up | in calls of its own, which get smaller until they are taken |
+| a cause of a call that was given up | in separate calls, which get smaller until the receiver takes them |
 
-Each of the first three keeps `SHARE` places of a call, so a storm of one of them holds up none of the others. A call
-is given up at once where the receiver refuses it for good, and after `ATTEMPTS` in any case: no alarm waits behind a
-body that the receiver never takes.
+Each of the first three has `SHARE` positions in a call, so many alarms of one sort do not delay the others. A call is
+given up at once if the receiver refuses it for good, and after `ATTEMPTS` in any case. Otherwise all alarms would wait
+behind a body that the receiver never takes.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ from schemas.fields import Time
 from schemas.vocabulary import AlarmKind
 from streams.domain.alarms import CauseStatus
 
-#: Alarms and all-clears that one call lists. The others follow in the next calls.
+#: The most alarms and all-clears in one call. The others follow in the next calls.
 MAX_LISTED = 100
-#: Places of a call that first alarms, higher steps and all-clears keep each, as far as so many are due.
+#: The positions in a call that are kept for first alarms, for higher steps and for all-clears each, if so many are due.
 SHARE = 10
 #: The pause between a call that was delivered or given up and the next call.
 BETWEEN_CALLS = timedelta(seconds=5)
@@ -37,11 +37,11 @@ BETWEEN_CALLS = timedelta(seconds=5)
 ATTEMPTS = 5
 _FIRST_RETRY = timedelta(seconds=1)
 _LONGEST_RETRY = timedelta(minutes=1)
-#: The answers of 4xx with which a receiver asks for the same call again (RFC 9110, 8470 and 6585).
+#: The responses of 4xx by which a receiver asks for the same call again (RFC 9110, 8470 and 6585).
 _ASKS_AGAIN = frozenset({"status_408", "status_425", "status_429"})
 
-#: The most urgent first. A refusing lane, an agency that takes nothing or a failing lane is the reason of many late
-#: reviews, and each of these has few causes.
+#: The most urgent first. A lane that refuses work, an agency that takes no report or a failing lane causes many late
+#: reviews, and each of these kinds has few causes.
 _ORDER: Mapping[AlarmKind, int] = {
     kind: rank
     for rank, kind in enumerate(
@@ -52,17 +52,17 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class News(IntEnum):
-    """What the receiver is to hear of a cause."""
+    """What a call has to report about a cause."""
 
     FIRST = 0
     HIGHER_STEP = 1
     ALL_CLEAR = 2
-    #: A call that listed it was given up.
+    #: It was in a call that was given up.
     AGAIN = 3
 
 
 class Call(BaseModel):
-    """A call of the receiver, as it is made until it is delivered or given up."""
+    """A call of the receiver, kept until it is delivered or given up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,9 +70,9 @@ class Call(BaseModel):
     body: str
     #: Idempotency key: the SHA-256 of the body.
     key: str
-    #: It lists at least one alarm, and not all-clears alone.
+    #: It lists at least one alarm, not only all-clears.
     has_alarms: bool
-    #: The causes that it lists, as they were then.
+    #: The causes that it lists, as they were when it was composed.
     listed: tuple[CauseStatus, ...] = ()
     #: Attempts that failed.
     failures: int = 0
@@ -81,7 +81,7 @@ class Call(BaseModel):
 
     @property
     def is_again(self) -> bool:
-        """Whether it lists what a call listed that was given up."""
+        """Whether it lists causes of a call that was given up."""
         return any(status.given_up for status in self.listed)
 
     def failed(self, now: datetime) -> "Call":
@@ -89,20 +89,20 @@ class Call(BaseModel):
         return self.model_copy(update={"failures": self.failures + 1, "retry_at": now + _wait(self.failures)})
 
     def is_given_up(self, result: str) -> bool:
-        """Return whether no further attempt is made; `failures` counts the one that ended with `result`."""
+        """Return whether this attempt was the last; `failures` already counts it, and `result` is its code."""
         if not self.listed:
-            return False  # of the first version: what it lists could not be said again
+            return False  # A call kept by the first version has no causes to list in another call.
         return is_refusal(result) or self.failures >= ATTEMPTS or self.is_again
 
     @property
     def hold(self) -> timedelta:
-        """How long what it lists waits after it was given up, or for the other calls after it was delivered."""
+        """How long its causes wait after it was given up, and those of other given-up calls after it was delivered."""
         return max(2 * BETWEEN_CALLS, _wait(max((status.given_up for status in self.listed), default=0)))
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """The place of a cause among those that the receiver is to hear of: the smallest comes first."""
+class CallPosition:
+    """The position of a cause among those that are due: the smallest comes first."""
 
     news: News
     given_up: int
@@ -111,39 +111,40 @@ class Place:
     kind: AlarmKind
 
     @classmethod
-    def of(cls, status: CauseStatus) -> "Place":
-        """Return the place of a cause that is due."""
+    def of(cls, status: CauseStatus) -> "CallPosition":
+        """Return the position of a cause that is due."""
         since = status.due_since or status.since
         at = (since - datetime.fromtimestamp(0, since.tzinfo)) // _MICROSECOND
         news = _news(status)
         return cls(news, status.given_up, _ORDER[status.kind] if news is News.FIRST else 0, at, status.kind)
 
     def to_bytes(self) -> bytes:
-        """Return it as the lane's state keeps it."""
+        """Return the position as an entry of the lane's state."""
         return f"{self.news:d} {self.given_up} {self.rank} {self.due_since} {self.kind}".encode()
 
     @classmethod
-    def from_bytes(cls, kept: bytes) -> "Place":
-        """Return a kept place; one of the first version has four fields, and the first says whether it is cleared."""
+    def from_bytes(cls, kept: bytes) -> "CallPosition":
+        """Return the position of an entry; an entry of the first version has four fields, all others five."""
         *numbers, kind = kept.decode().split(" ")
         if len(numbers) == 3:
+            # Its first field was 4 for a cleared cause, and the rank of the kind below that.
             order, _, since = map(int, numbers)
             return cls(News.FIRST if order < 4 else News.ALL_CLEAR, 0, order, since, AlarmKind(kind))
         news, given_up, rank, since = map(int, numbers)
         return cls(News(news), given_up, rank, since, AlarmKind(kind))
 
 
-Waiting = tuple[Place, bytes]
+Waiting = tuple[CallPosition, bytes]
 
 
 def choose(waiting: Sequence[Waiting], width: int | None) -> list[Waiting]:
-    """Return what the next call lists, in its order; nothing where nothing of it is due.
+    """Return the causes that the next call lists, in its order; empty if none may be listed now.
 
-    `width`: how many of those that a given-up call listed may be in one now; None: none of them may be at present.
+    `width`: how many causes of given-up calls the call may list; None: none of them at present.
     """
     by_news: dict[News, list[Waiting]] = {news: [] for news in News}
-    for place, key in waiting:
-        by_news[place.news].append((place, key))
+    for position, key in waiting:
+        by_news[position.news].append((position, key))
     if width is not None and (again := by_news[News.AGAIN]):
         return nsmallest(width, again)
     shared = [nsmallest(MAX_LISTED, by_news[news]) for news in (News.FIRST, News.HIGHER_STEP, News.ALL_CLEAR)]
@@ -153,17 +154,17 @@ def choose(waiting: Sequence[Waiting], width: int | None) -> list[Waiting]:
 
 
 def narrower(call: Call) -> int:
-    """Return how many causes the next call lists of those that a given-up call listed."""
+    """Return how many causes of given-up calls the next call may list: half of this call's."""
     return max(1, len(call.listed) // 2)
 
 
 def is_refusal(result: str) -> bool:
-    """Return whether the receiver refuses this call for good: any 4xx by which it does not ask for it again."""
+    """Return whether the receiver refuses this call for good: by any 4xx that does not ask for it again."""
     return result.startswith("status_4") and result not in _ASKS_AGAIN
 
 
 def compose(listed: Sequence[CauseStatus], more: Mapping[AlarmKind, int], now: datetime) -> Call:
-    """Return the call that lists these causes, in their order; `more` counts those that wait for the next calls."""
+    """Return the call that lists these causes in this order; `more` counts the causes that wait for the next calls."""
     alarms = [_alarm(status) for status in listed if status.is_raised]
     cleared = [_named(status) for status in listed if not status.is_raised]
     fields = {
@@ -190,7 +191,7 @@ def _news(status: CauseStatus) -> News:
 
 
 def _alarm(status: CauseStatus) -> dict[str, Any]:
-    return {**_named(status), "step": status.step, "facts": status.said_facts}
+    return {**_named(status), "step": status.step, "facts": status.call_facts}
 
 
 def _named(status: CauseStatus) -> dict[str, Any]:

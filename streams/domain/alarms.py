@@ -1,15 +1,15 @@
-"""Which alarms the receiver is to hear of: one for each cause and step, and one all-clear for each cause.
+"""The alarms that are due to the receiver: one for each cause and step, and one all-clear for each cause.
 
-| the receiver knows | a change says | it is to hear |
+| the receiver knows | change | due |
 |---|---|---|
 | nothing | raised | the alarm |
-| nothing | raised, then cleared before a call was made of it | nothing |
+| nothing | raised, then cleared before a call listed it | nothing |
 | step n | raised with step n or less | nothing: a repeat |
 | step n | raised with a higher step | the alarm with that step |
 | step n | cleared by each lane that raised it | the all-clear, once the cause was quiet for `QUIET_BEFORE_ALL_CLEAR` |
-| step n | cleared, then raised with step n or less before a call was made of it | nothing: the cause is there again |
+| step n | cleared, then raised with step n or less before a call listed it | nothing: the cause is raised again |
 
-What a call contains counts as known from the moment the call is made (`alarm_calls`).
+The content of a call counts as known from the moment that the call is made (`alarm_calls`).
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,13 @@ from schemas.alarms import AlarmChanged, AlarmFact
 from schemas.fields import Time
 from schemas.vocabulary import AlarmKind, AlarmState
 
-#: What is told again and again while it lasts is over when nothing was told of it for so long. A lane that puts nothing
-#: aside any more writes no `cleared`, and a process on a machine that is gone cannot.
+#: A cause of these kinds is raised again and again while it lasts, and is over once it was not raised for this long. No
+#: `cleared` is written: a lane does not know that it puts nothing aside any more, and a lost machine cannot write.
 QUIET_AFTER = timedelta(hours=1)
 QUIETENS = frozenset((AlarmKind.FAILING, AlarmKind.CLOCK))
-#: How long a cause is quiet before the all-clear. Without it a breaker that opens and closes all the time makes a call
-#: of each change. A settled review does not come back, and a failing lane was quiet for an hour by then.
+#: How long a cause is quiet before its all-clear. Without it a breaker that opens and closes all the time would make a
+#: call of each change. Zero for a review, which is settled only once, and for a failing lane or a clock: both
+#: were quiet for an hour by then.
 QUIET_BEFORE_ALL_CLEAR: Mapping[AlarmKind, timedelta] = {
     AlarmKind.LANE: timedelta(minutes=1),
     AlarmKind.BREAKER: timedelta(minutes=1),
@@ -36,17 +37,17 @@ QUIET_BEFORE_ALL_CLEAR: Mapping[AlarmKind, timedelta] = {
     AlarmKind.CLOCK: timedelta(0),
     AlarmKind.REVIEW: timedelta(0),
 }
-#: Written by processes outside a transaction: a process that was cut off may write a change after the lane's next owner
-#: wrote one. Of these kinds a change counts only if none of its cause and source that was made later came before it.
+#: Kinds that processes write outside a transaction: a process that was cut off may write its change after the lane's
+#: next owner wrote one. A change of these kinds counts only if no later change of its cause and source was read before.
 WRITTEN_BY_PROCESSES = frozenset({AlarmKind.LANE, AlarmKind.BREAKER})
-#: For so long a process may be cut off, at most, before it is ended. What is older was made by another clock.
+#: The longest time that a process may be cut off before it is ended. A larger difference comes from another clock.
 CUT_OFF_AT_MOST = timedelta(minutes=10)
-#: How long the time of the last change is kept for that.
+#: How long the time of the last change is kept, for this comparison.
 LAST_CHANGE_KEPT = timedelta(days=1)
 
 
 class CauseStatus(BaseModel):
-    """A cause that is raised, or of which the receiver has yet to hear that it is not."""
+    """A cause that is raised, or whose all-clear the receiver does not have yet."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,34 +57,34 @@ class CauseStatus(BaseModel):
     step: int
     since: Time
     facts: dict[str, str | int]
-    #: The highest step that the receiver knows; None: it knows nothing of this cause.
+    #: The highest step that the receiver knows; None: it does not know this cause.
     known_step: int | None = None
-    #: The lanes that raised it, each with how many records wait there.
+    #: The lanes that raised it, each with the number of records that wait there.
     sources: dict[str, int] = {}
-    #: It is cleared, and the all-clear waits until the cause was quiet for long enough.
+    #: It is cleared, and its all-clear waits until the cause was quiet for long enough.
     is_held_back: bool = False
-    #: Since when the receiver is to hear of it.
+    #: Since when it is due.
     due_since: Time | None = None
-    #: Calls in a row that listed it and were given up.
+    #: The number of calls in a row that listed it and were given up.
     given_up: int = 0
 
     @property
     def is_due(self) -> bool:
-        """Whether the receiver is to hear of this cause."""
+        """Whether a call has to list this cause."""
         if self.is_held_back:
             return False
         return self.given_up > 0 or not self.is_raised or self.known_step is None or self.step > self.known_step
 
     @property
-    def said_facts(self) -> dict[str, str | int]:
-        """The facts as a call says them; of undelivered reports, how many wait in all lanes together."""
+    def call_facts(self) -> dict[str, str | int]:
+        """The facts in a call; for undelivered reports, `waiting` is the sum over all lanes."""
         if self.kind is AlarmKind.UNDELIVERED:
             return {**self.facts, AlarmFact.WAITING: sum(self.sources.values())}
         return self.facts
 
 
 def advance(status: CauseStatus | None, change: AlarmChanged, now: datetime) -> CauseStatus | None:
-    """Return the status of a cause after a change; None where there is nothing to keep."""
+    """Return the status of a cause after a change; None if there is nothing to keep."""
     match change.state:
         case AlarmState.CLEARED:
             return None if status is None else _cleared(status, change, now)
@@ -94,21 +95,21 @@ def advance(status: CauseStatus | None, change: AlarmChanged, now: datetime) -> 
 
 
 def quiet(status: CauseStatus, now: datetime) -> CauseStatus:
-    """Return the status of a cleared cause that was quiet for long enough: its all-clear is due."""
+    """Return the status of a cleared cause that was quiet for long enough: its all-clear is due now."""
     return status.model_copy(update={"is_held_back": False, "due_since": now})
 
 
 def known(status: CauseStatus) -> CauseStatus | None:
-    """Return the status of a cause once a call tells the receiver of it; None where there is nothing to keep."""
+    """Return the status of a cause once a call lists it; None if there is nothing to keep."""
     if not status.is_raised:
         return None
     return status.model_copy(update={"known_step": status.step, "given_up": 0, "due_since": None})
 
 
 def untold(listed: CauseStatus, status: CauseStatus | None, now: datetime) -> CauseStatus | None:
-    """Return the status of a cause whose call was given up: it is due again, whatever the receiver took of that call.
+    """Return the status of a cause whose call was given up: it is due again, as the receiver may not have it.
 
-    `listed` is the cause as the call listed it, `status` as it is now.
+    `listed` is the cause as the call listed it, `status` the cause as it is now.
     """
     again = {"given_up": listed.given_up + 1, "due_since": listed.due_since or now}
     if not listed.is_raised:

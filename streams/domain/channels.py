@@ -1,4 +1,4 @@
-"""Which of a person's channels are safe: one once marked unsafe stays so until it is marked safe (contract)."""
+"""The marks of a person's channels: an unsafe channel stays unsafe until it is marked safe (contract)."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from schemas.vocabulary import ContactChannel
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What was last said of a channel, by the time it was disclosed: late arrivals change nothing newer."""
+    """The last mark of a channel, by the time of its disclosure: a late arrival does not replace a newer mark."""
 
     safe: bool
     at: datetime
@@ -21,27 +21,28 @@ Marks = Mapping[ContactChannel, Mark]
 
 
 def remember(marks: Marks, disclosed: ReadableDisclosure) -> Marks:
-    """Return the marks with what this disclosure says of the channels it lists; unknown says nothing."""
+    """Return the marks with those of this disclosure's channels added; an unknown safety marks none."""
     contact = disclosed.contact
     if contact.safe_to_contact is None:
         return marks
     new = Mark(contact.safe_to_contact, disclosed.disclosed_at)
     listed = contact.channels if contact.preferred is None else (contact.preferred, *contact.channels)
-    return {**marks, **{c: new for c in listed if c not in marks or _outweighs(new, marks[c])}}
+    added = {channel: new for channel in listed if channel not in marks or _outweighs(new, marks[channel])}
+    return {**marks, **added}
 
 
 def unsafe(marks: Marks) -> frozenset[ContactChannel]:
-    """Return the channels that are not to be used."""
+    """Return the channels that must not be used."""
     return frozenset(channel for channel, mark in marks.items() if not mark.safe)
 
 
 def dump(marks: Marks) -> bytes:
-    """Return the marks as a lane's state keeps them."""
+    """Return the marks as an entry of a lane's state."""
     return json.dumps({channel: [mark.safe, mark.at.isoformat()] for channel, mark in marks.items()}).encode()
 
 
 def load(stored: bytes | None) -> Marks:
-    """Return the marks of a lane's state."""
+    """Return the marks of an entry of a lane's state; none for a missing entry."""
     if stored is None:
         return {}
     return {
@@ -51,5 +52,5 @@ def load(stored: bytes | None) -> Marks:
 
 
 def _outweighs(new: Mark, old: Mark) -> bool:
-    # Said at the same time, unsafe wins.
+    # Of two marks of the same time, unsafe wins.
     return new.at > old.at or (new.at == old.at and not new.safe)

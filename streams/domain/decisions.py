@@ -1,6 +1,6 @@
-"""The records that follow from a ruling, as fields ready for the codec; each is valid for its model too.
+"""The records that follow from a ruling, as fields for the codec; each is valid for its model too.
 
-Plain dicts on purpose: they are built once per disclosure on the hot path and go straight into the encoder.
+They are dicts and not models because they are built for each disclosure and go straight into the encoder.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,15 @@ from schemas.vocabulary import (
     EmergencyService,
     InvolvementView,
     NoticeStands,
-    Outcome,
     ReportKind,
 )
 from streams.domain.ids import decision_id, notification_id, report_id, review_id
 from streams.domain.policy import Ruling
 from streams.domain.policy.age import years_of
+from streams.domain.policy.concern_path import concern_path
 from streams.domain.policy.facts import when_disclosed
 
 Fields = dict[str, Any]
-_TOLD = (Outcome.EMERGENCY, Outcome.REFER)
 _VIEW = {InvolvementView.AGREES: True, InvolvementView.DISAGREES: False, InvolvementView.NOT_ASKED: None, None: None}
 _IMMEDIATE = frozenset(clause.value for clause in IMMEDIATE_RISK)
 
@@ -44,7 +43,7 @@ def decision_fields(
     supersedes: str | None = None,
     id_: str | None = None,
 ) -> Fields:
-    """Return the fields of the `Decision`; `id_` where what caused it is more than `caused_by` says."""
+    """Return the fields of the `Decision`; `id_` replaces the id that follows from `caused_by` alone."""
     review = ruling.review
     return {
         "decision_id": id_ or decision_id(disclosed.service, disclosed.disclosure_id, caused_by.value),
@@ -67,11 +66,11 @@ def decision_fields(
 
 
 def report_fields(admitted: Admitted, ruling: Ruling, decision: str, now: datetime) -> list[tuple[Agency, Fields]]:
-    """Return the fields of one `Report` for each agency that is told, none unless the outcome tells somebody.
+    """Return each agency with the fields of its `Report`; none for an outcome that is not reported.
 
-    Raises `ValueError` for a disclosure whose person IDENTITY has not given yet.
+    Raises `ValueError` for a disclosure that IDENTITY has not assigned to a person yet.
     """
-    if ruling.outcome not in _TOLD:
+    if not ruling.outcome.is_reported:
         return []
     if admitted.person is None:
         raise ValueError("a report needs the person: the disclosure has not been through IDENTITY")
@@ -109,7 +108,7 @@ def notification_fields(
 
 
 def review_fields(admitted: Admitted, ruling: Ruling, decision: str, now: datetime) -> Fields | None:
-    """Return the fields of the `ReviewRequested`, None where nothing is asked of anybody."""
+    """Return the fields of the `ReviewRequested`, None if the ruling asks for no review."""
     review = ruling.review
     if review is None:
         return None
@@ -147,7 +146,7 @@ def _report(
     services = [entry.service for entry in entries if entry.service is not None]
     shown = [share.concerns == "all" or _rests_on(concern, clauses, policy) for concern in disclosed.concerns]
     kinds = [concern.kind.value for concern, show in zip(disclosed.concerns, shown, strict=True) if show]
-    unrelated = [f"concerns[{index}]" for index, show in enumerate(shown) if not show]
+    unrelated = [concern_path(index) for index, show in enumerate(shown) if not show]
     given = share.fields
     return {
         "report_id": report_id(decision, agency.value),
@@ -190,7 +189,7 @@ def _judging(kind: ConcernKind, policy: Policy) -> tuple[str, ...]:
 
 
 def _real_and_immediate(ruling: Ruling, agency: Agency, services: Sequence[EmergencyService]) -> bool | None:
-    """Return what the police are told of the test of Right Care Right Person; None for other agencies."""
+    """Return for the police whether the risk is real and immediate (Right Care Right Person); None for others."""
     if agency is not Agency.POLICE_101 and EmergencyService.POLICE not in services:
         return None
     return any(each.id in _IMMEDIATE and each.state is ClauseState.HOLDS for each in ruling.findings)

@@ -1,10 +1,10 @@
-"""The life of a report at its agency: one table of states, one of answers, and how long is tried for whom.
+"""The life of a report at its agency: a table of its states, one of the agency's responses, one of retries.
 
     queued → sent → received → acknowledged → outcome known
-      └───────┴────────┴→ failed: handed to a human
-                            └→ failed (tried on) → received → acknowledged
+      └───────┴────────┴→ failed: handed over to a human
+                            └→ failed (still tried) → received → acknowledged
 
-Time and jitter come in as arguments; the connectors carry out what is said here.
+Time and jitter are arguments. The connectors act by these tables.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from schemas.vocabulary import Agency, DeliveryState
 
 
 class DeliveryEvent(StrEnum):
-    """What can happen to a report on its way."""
+    """What can happen to a report that is being delivered."""
 
     ATTEMPTED = "attempted"
     RECEIVED = "received"
@@ -28,8 +28,8 @@ class DeliveryEvent(StrEnum):
 
 _S, _E = DeliveryState, DeliveryEvent
 
-#: Everything that may happen to a report; what is not here may not. An attempt may follow an attempt: a resend. A
-#: report that was handed over may be tried on, and the agency may yet acknowledge it: it has the report then.
+#: Every step that a report may take; no other is possible. An attempt after an attempt is a resend. A report that was
+#: handed over to a human may still be tried, and the agency may acknowledge it: it has the report then.
 TRANSITIONS: Mapping[tuple[DeliveryState, DeliveryEvent], DeliveryState] = MappingProxyType(
     {
         (_S.QUEUED, _E.ATTEMPTED): _S.SENT,
@@ -48,7 +48,7 @@ TRANSITIONS: Mapping[tuple[DeliveryState, DeliveryEvent], DeliveryState] = Mappi
 
 
 class ImpossibleStepError(Exception):
-    """An event that a report in this state cannot have; a defect of the caller, never to be retried."""
+    """An event that is impossible in the state of the report; a defect of the caller, so never retried."""
 
     def __init__(self, state: DeliveryState, event: DeliveryEvent) -> None:
         self.state = state
@@ -57,7 +57,7 @@ class ImpossibleStepError(Exception):
 
 
 def advance(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
-    """Return the state after `event`; raise `ImpossibleStepError` where the table has no such row."""
+    """Return the state after `event`; raise `ImpossibleStepError` if the table has no such row."""
     try:
         return TRANSITIONS[state, event]
     except KeyError:
@@ -65,32 +65,32 @@ def advance(state: DeliveryState, event: DeliveryEvent) -> DeliveryState:
 
 
 class Failure(StrEnum):
-    """How an attempt can end without an answer that counts."""
+    """How an attempt can end without a valid response of the agency."""
 
     NO_CONNECTION = "no_connection"
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection_lost"
-    #: An answer that says it was accepted and has no reference in it.
+    #: The response accepts the report and has no reference.
     NO_REFERENCE = "no_reference"
     #: The HTTP library raised an exception that it does not document.
     CLIENT_ERROR = "client_error"
 
 
 class Reading(StrEnum):
-    """What an answer means for the report."""
+    """What a response means for the report."""
 
     ACKNOWLEDGED = "acknowledged"
     #: Send again, with the same idempotency key.
     RETRY = "retry"
-    #: The agency does not accept who we are: the deployment's fault, so nothing is given up for it.
+    #: The agency does not accept our credentials. That is a fault of the deployment, so no report is given up for it.
     DENIED = "denied"
-    #: Sending again cannot help: to a human.
+    #: Sending again cannot help, so a human takes over.
     FAIL = "fail"
 
 
 _R = Reading
 
-#: What each HTTP status of an agency means (RFC 9110). 200 is a report it had already, 409 another report under our id.
+#: What each HTTP status of an agency means (RFC 9110). 200: it had the report already. 409: another report has our id.
 STATUS_READINGS: Mapping[int, Reading] = MappingProxyType(
     {
         200: _R.ACKNOWLEDGED,
@@ -116,7 +116,7 @@ STATUS_READINGS: Mapping[int, Reading] = MappingProxyType(
     }
 )
 
-#: What it means to have no answer. A resend is safe: the agency recognises the idempotency key.
+#: What a missing response means. A resend is safe: the agency recognises the idempotency key.
 FAILURE_READINGS: Mapping[Failure, Reading] = MappingProxyType(
     {
         Failure.NO_CONNECTION: _R.RETRY,
@@ -127,12 +127,12 @@ FAILURE_READINGS: Mapping[Failure, Reading] = MappingProxyType(
     }
 )
 
-#: Failures in which the agency did not answer at all: many in a row open the breaker of its endpoint. A client error is
-#: our own, and tells nothing of the endpoint.
+#: Failures without any response: many in a row open the breaker of the endpoint. A client error is our own and does not
+#: count against the endpoint.
 UNANSWERED = frozenset({Failure.NO_CONNECTION, Failure.TIMEOUT, Failure.CONNECTION_LOST})
 
-#: Reasons for which an attempt failed that leave no doubt that the agency does not have the report. 409 says that it
-#: has another one under this id, so that is no such reason.
+#: The failures after which the agency certainly does not have the report. Not 409: the agency has some report with this
+#: id.
 NOT_TAKEN = frozenset(
     {
         Failure.NO_CONNECTION.value,
@@ -144,16 +144,16 @@ NOT_TAKEN = frozenset(
     }
 )
 
-#: The reason given for a status that the table does not know.
+#: The reason for a status that the table does not have.
 UNKNOWN_STATUS = "unknown_status"
-#: The reason given when the agency's time limit has passed.
+#: The reason when the agency's time limit has passed.
 LIMIT_PASSED = "limit_passed"
 
 
 def read_answer(answer: int | Failure) -> tuple[Reading, str | None]:
-    """Return what an answer means and a code for the reason, None where it was acknowledged.
+    """Return what a response means, and a code for the reason; None if it acknowledges the report.
 
-    A status that no row names is a failure for a human: it is neither taken for success nor sent again.
+    A status without a row fails the report and calls a human: it counts neither as success nor as a reason to resend.
     """
     if isinstance(answer, Failure):
         return FAILURE_READINGS[answer], answer.value
@@ -164,21 +164,21 @@ def read_answer(answer: int | Failure) -> tuple[Reading, str | None]:
 
 
 def is_tried_on(agency: Agency, failure: str) -> bool:
-    """Return whether a report that failed for that reason is tried on while a human has it."""
+    """Return whether a report that failed for this reason is still tried while a human has it."""
     denied = {f"status_{status}" for status, reading in STATUS_READINGS.items() if reading is Reading.DENIED}
     return bool(RETRY_POLICIES[agency].tries_on) and (failure.startswith(LIMIT_PASSED) or failure in denied)
 
 
 def limit_reason(last_reason: str | None) -> str:
-    """Return the reason for which a report is failed at its limit: with that of its last attempt, None without one."""
+    """Return the reason of a report that fails at its limit; it names the failure of the last attempt, if any."""
     return LIMIT_PASSED if last_reason is None else f"{LIMIT_PASSED}_after_{last_reason}"
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long and how often an agency is tried."""
+    """How long and how often a report to one agency is tried."""
 
-    #: Counted from the report's `reported_at`; when it has passed a human is called.
+    #: Counted from the report's `reported_at`. A human takes over when it has passed.
     limit: timedelta
     #: How long one attempt may take.
     attempt_timeout: timedelta
@@ -187,42 +187,44 @@ class RetryPolicy:
     longest_wait: timedelta
     #: The longest wait between two probes of an endpoint whose breaker is open; the first wait is `first_wait`.
     longest_probe_wait: timedelta
-    #: For how long after its limit a report is tried on, although a human has it.
+    #: How long after its limit a report is still tried, although a human has it.
     tries_on: timedelta = timedelta(0)
-    #: The longest wait between two attempts of that time; None: `longest_wait`. Each attempt is a record that is kept.
+    #: The longest wait between two attempts after the limit; None: `longest_wait`. It is longer because every attempt
+    #: leaves a record.
     longest_wait_behind: timedelta | None = None
 
     def limit_at(self, reported_at: datetime) -> datetime:
-        """Return when a report that is not acknowledged is handed to a human."""
+        """Return when a report that is not acknowledged is handed over to a human."""
         return reported_at + self.limit
 
     def ends_at(self, reported_at: datetime) -> datetime:
-        """Return from when on no further attempt of a report begins; never before its limit."""
+        """Return when the last attempt of a report may begin; never before its limit."""
         return self.limit_at(reported_at) + self.tries_on
 
     def wait(self, attempt: int, jitter: float, *, handed_over: bool = False) -> timedelta:
-        """Return how long to wait after attempt `attempt` (from 1); `jitter` in [0, 1) spreads it over a half.
+        """Return how long to wait after attempt number `attempt` (from 1).
 
-        `handed_over`: a human has the report, and it is tried on.
+        `jitter` in [0, 1) puts the wait between half of the full wait and all of it. `handed_over`: a human has the
+        report, and it is still tried.
         """
         longest = self.longest_wait if not handed_over else self.longest_wait_behind or self.longest_wait
         return min(self._doubled(attempt), longest) * (0.5 + jitter / 2)
 
     def next_attempt(self, now: datetime, attempt: int, jitter: float, *, handed_over: bool = False) -> datetime:
-        """Return when to try again after `attempt` failed; the report's limit may come before."""
+        """Return when to try again after attempt number `attempt` failed; the report's limit may be earlier."""
         return now + self.wait(attempt, jitter, handed_over=handed_over)
 
     def probe_wait(self, failed: int) -> timedelta:
-        """Return how long to wait for the next probe after `failed` probes failed (0: the breaker has just opened)."""
+        """Return how long to wait for the next probe, after `failed` failed probes (0: the breaker has just opened)."""
         return min(self._doubled(failed + 1), self.longest_probe_wait)
 
     def _doubled(self, times: int) -> timedelta:
-        # Capped: beyond this every policy is at its longest wait, and a timedelta has an end.
+        # Capped at 2^32: every policy is at its longest wait long before, and a timedelta would overflow.
         return self.first_wait * (1 << min(times - 1, 32))
 
 
-#: 999 gets a human after a minute and is tried on for a day: told twice beats untold. The others answer within hours,
-#: and their waits are longer.
+#: A report to 999 goes to a human after a minute and is still tried for a day: two reports to 999 are better than none.
+#: The others respond within hours, so their waits are longer.
 RETRY_POLICIES: Mapping[Agency, RetryPolicy] = MappingProxyType(
     {
         Agency.EMERGENCY_999: RetryPolicy(

@@ -1,4 +1,4 @@
-"""A report that no agency acknowledged goes to a human (architecture, *Hand-over*): what is asked, and what follows."""
+"""Hand-over of a report that no agency acknowledged to a human (architecture, *Hand-over*)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,34 +14,35 @@ from streams.domain.moments import Arrival, as_entered, to_the_minute
 
 Fields = dict[str, Any]
 
-#: How far the clock of whoever settles a review may be ahead of the worker's.
+#: How far the clock of the console that settles a review may be ahead of the worker's.
 CLOCK_TOLERANCE = timedelta(minutes=1)
-#: The failure given for a report whose limit's timer raised.
+#: The failure of a report whose limit timer raised and was put aside.
 PUT_ASIDE = "put_aside"
-#: Stands for an attempt of an earlier sending; no attempt has this number, nor the one before the first.
+#: In place of an attempt number: an attempt of an earlier sending. No attempt has this number or the next one, 0.
 EARLIER_SENDING = -1
-#: What a report is once its agency has it, whatever the agency does then.
+#: The states of a report that its agency has acknowledged.
 ACKNOWLEDGED = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN})
 
+#: The longest limit of all agencies.
 LONGEST_LIMIT = max(policy.limit for policy in RETRY_POLICIES.values())
 
 
 def limit_of(agency: Agency) -> timedelta:
-    """Return how long a report may go without an acknowledgement before a human has it."""
+    """Return how long a report may be without an acknowledgement before it is handed over to a human."""
     return RETRY_POLICIES[agency].limit
 
 
 def time_left(report: OpenReport, agency: Agency, worked: float) -> timedelta:
-    """Return how long a report has until it is handed over; `worked`: seconds its lane has been at work in all."""
+    """Return the time left until a report is handed over; `worked`: how long its lane was at work in all (seconds)."""
     return limit_of(agency) - timedelta(seconds=worked - report.worked)
 
 
 def unsure_since(before: int | None, changed: DeliveryChanged) -> int | None:
-    """Return from which attempt on it is not known whether the agency has the report, after this step.
+    """Return the number of the first attempt by which the agency may have the report, after this step; None: none.
 
-    `before`: the same before it; None: no attempt can have reached the agency. A step at which an attempt begins says
-    why the one before it failed. A later sending may number its attempts anew: a doubt that an earlier one left is
-    no attempt's of its own, and no answer to these ends it.
+    `before` is the same before the step. A step that begins an attempt carries the reason why the previous attempt
+    failed. A later sending may number its attempts from 1 again. So a doubt left by an earlier sending is kept as
+    `EARLIER_SENDING`, and no response to an attempt of the later sending ends it.
     """
     begins = changed.state is DeliveryState.SENT or changed.request is not None
     not_taken = changed.reason in NOT_TAKEN
@@ -54,7 +55,7 @@ def unsure_since(before: int | None, changed: DeliveryChanged) -> int | None:
 
 
 def review_wait(agency: Agency) -> timedelta:
-    """Return how long the review of a report to that agency waits before the next person on duty is asked."""
+    """Return how long the review of a report to that agency waits before it escalates."""
     waits = REVIEW_TABLE[ReviewReason.UNDELIVERED].deadlines
     wait = waits.urgent if agency is Agency.EMERGENCY_999 else waits.other
     if wait is None:
@@ -63,10 +64,10 @@ def review_wait(agency: Agency) -> timedelta:
 
 
 def check_told_at(told_at: datetime, reported_at: datetime | None, arrival: Arrival) -> None:
-    """Raise `Invalid` unless the agency was told by phone after the report was made, and before now.
+    """Raise `Invalid` unless `told_at`, when staff told the agency by phone, is after the report and not after now.
 
-    Staff enter minutes, so the minute of the report counts whole. A report that was made by a clock which was ahead
-    counts as made when the outcome arrived.
+    Staff enter minutes, so any time in the minute of the report is accepted. A report with a later time than the
+    arrival of the outcome, from a clock that was ahead, counts as made at that arrival.
     """
     latest = arrival.now + CLOCK_TOLERANCE
     if reported_at is None:
@@ -78,7 +79,7 @@ def check_told_at(told_at: datetime, reported_at: datetime | None, arrival: Arri
 
 
 def undelivered_fields(report: Report, failure: str, now: datetime) -> Fields:
-    """Return the fields of the `ReviewRequested` of a report that failed for that reason."""
+    """Return the fields of the `ReviewRequested` of a report that failed for this reason."""
     section = report.sections[0] if report.sections else None
     return _requested(
         report.agency,
@@ -99,23 +100,23 @@ def undelivered_fields(report: Report, failure: str, now: datetime) -> Fields:
 
 
 def unknown_fields(changed: DeliveryChanged, now: datetime) -> Fields:
-    """Return the fields of the `ReviewRequested` of a report of which no more is known than that it failed."""
+    """Return the fields of the `ReviewRequested` of a report that DECIDE does not have, by its failed delivery."""
     failure = changed.reason or LIMIT_PASSED
     about = _unread(changed.report_id, changed.agency, changed.generation, failure)
     return _requested(changed.agency, now, about, person=changed.person or None)
 
 
 def unreadable_fields(report_id: str, generation: int, now: datetime) -> Fields:
-    """Return the fields of the `ReviewRequested` of a report of which only the id is known.
+    """Return the fields of the `ReviewRequested` of a report with a known id and nothing else.
 
-    It may be one to 999, so it has that one's deadline. `generation`: a sending of which no review was asked for yet.
+    The report may be one to 999, so the review has the deadline of 999. `generation`: a sending without a review.
     """
     about = _unread(report_id, Agency.EMERGENCY_999, generation, PUT_ASIDE)
     return _requested(Agency.EMERGENCY_999, now, about, person=None)
 
 
 def again(report: Report, now: datetime) -> Fields:
-    """Return the fields of the report as it is sent again: the same id and content, with a new limit."""
+    """Return the fields of the report as its next sending: the same id and content, with a new limit."""
     return {**report.model_dump(), "generation": report.generation + 1, "again_at": now}
 
 

@@ -1,7 +1,7 @@
-"""Who a disclosure is about: equal tokens are one person, and who that is, is said once.
+"""The person of a disclosure: equal tokens are one person, and each token is assigned once.
 
-Joining two persons, taking them apart again and doubting a token build on the same edges; until a person has said that
-two known persons are one, they stay two: an uncertain match never merges.
+An uncertain match never merges two persons: two known persons stay two until a human says that they are one. To join
+two persons, to take them apart again and to doubt a token need only the edges that are written here.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,13 +12,13 @@ from schemas.identifiers import PersonId, Token
 from schemas.vocabulary import Service
 from streams.domain.ids import person_id
 
-#: Who a token belongs to, None when it is new.
+#: Returns the person of a token, None for a new token.
 Owner = Callable[[Token], PersonId | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Whom a disclosure is about, and which of its tokens became that person's by it."""
+    """The person of a disclosure, the tokens that it assigned to that person, and the pairs of its tokens."""
 
     person: PersonId
     new_tokens: tuple[Token, ...]
@@ -26,7 +26,7 @@ class Resolution:
 
 
 def known_person(tokens: Sequence[Token], owner: Owner) -> PersonId | None:
-    """Return the person whom every token already belongs to; None where one is new or they name several."""
+    """Return the person of every token; None if a token is new, or if they belong to several persons."""
     first = owner(tokens[0])
     if first is None:
         return None
@@ -34,9 +34,9 @@ def known_person(tokens: Sequence[Token], owner: Owner) -> PersonId | None:
 
 
 def resolve(service: Service, disclosure_id: str, tokens: Sequence[Token], owner: Owner) -> Resolution:
-    """Return whom the disclosure is about: the owner of its first token that has one, else a person made known by it.
+    """Return the person of the disclosure: the owner of its first token that has one, else a new person.
 
-    Tokens are in order of strength (account, phone, email). A token of another known person stays theirs.
+    Tokens are in order of strength (account, phone, email). A token of another known person stays with that person.
     """
     owners = [known for token in tokens if (known := owner(token)) is not None]
     person = owners[0] if owners else person_id(service, disclosure_id, tokens[0])

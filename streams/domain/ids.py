@@ -1,6 +1,6 @@
-"""Ids as functions of what caused them (UUIDv5, RFC 9562), so that doing the same again gives the same ids.
+"""Ids, computed from their cause (UUIDv5, RFC 9562): the same work done again gives the same ids.
 
-None contains the person: persons may be merged, and an id must not change when they are.
+No id contains the person: persons may be merged, and an id must not change then.
 """
 
 from hashlib import sha1, sha256
@@ -9,42 +9,42 @@ from uuid import UUID
 from schemas.identifiers import DecisionId, NotificationId, PersonId, ReportId, ReviewId, Token
 from schemas.vocabulary import Service
 
-#: What is not mistaken for another when it is read aloud or copied by hand: no 0 and O, no 1 and I.
+#: Characters that are not confused when read aloud or copied by hand: no 0 and O, no 1 and I.
 _READ_ALOUD = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _NAMESPACE = UUID("6f0a6d0e-3c55-5b6b-9a56-0f3d5f0c9b41")
 
 
 def person_id(service: Service, first_disclosure: str, first_token: Token) -> PersonId:
-    """Return the id of the person whom this disclosure of a service made known; IDENTITY assigns it once.
+    """Return the id of the person of whom this disclosure was the first; IDENTITY assigns it once.
 
-    The token is part of it because ADMIT forgets ids after KNOWN_DAYS. A service that then uses an id again for
-    somebody else would join the two persons.
+    It depends on the token because ADMIT forgets disclosure ids after KNOWN_DAYS. A service may then use a disclosure
+    id again for another person, and without the token both persons would have the same id.
     """
     return PersonId(_derive("person", service, first_disclosure, first_token))
 
 
 def decision_id(service: Service, disclosure: str, caused_by: str = "disclosure") -> DecisionId:
-    """Return the id of the decision that `caused_by` brought about for this disclosure of a service."""
+    """Return the id of the decision on this disclosure of a service that `caused_by` led to."""
     return DecisionId(_derive("decision", service, disclosure, caused_by))
 
 
 def review_decision_id(service: Service, disclosure: str, review: str) -> DecisionId:
-    """Return the id of the decision that settling this review brings about: the first outcome alone settles it."""
+    """Return the id of the decision that follows when this review is settled; only its first outcome settles it."""
     return decision_id(service, disclosure, f"review_outcome|{review}")
 
 
 def report_id(decision: str, agency: str) -> ReportId:
-    """Return the id of what this agency is told on this decision."""
+    """Return the id of the report of this decision to this agency."""
     return ReportId(_derive("report", decision, agency))
 
 
 def rejected_report_id(topic: str, partition: int, offset: int) -> ReportId:
-    """Return the id under which a record that is no readable report is handed over, by its place."""
+    """Return the report id for a record that is no readable report, by its topic, partition and offset."""
     return ReportId(_derive("report", topic, str(partition), str(offset)))
 
 
 def rejected_notice_id(topic: str, partition: int, offset: int) -> NotificationId:
-    """Return the id under which a record that is no readable notice is handed over, by its place."""
+    """Return the notice id for a record that is no readable notice, by its topic, partition and offset."""
     return NotificationId(_derive("notification", topic, str(partition), str(offset)))
 
 
@@ -54,37 +54,37 @@ def review_id(decision: str) -> ReviewId:
 
 
 def rejected_review_id(topic: str, partition: int, offset: int) -> ReviewId:
-    """Return the id of the review of a record that was rejected there."""
+    """Return the id of the review of a rejected record, by its topic, partition and offset."""
     return ReviewId(_derive("review", topic, str(partition), str(offset)))
 
 
 def conflict_review_id(service: Service, disclosure: str, digest: str) -> ReviewId:
-    """Return the id of the review of other content (`digest`) under an id that this service used before.
+    """Return the id of the review of a disclosure id that its service used again with other content (`digest`).
 
-    The same content that comes again under it is the same review.
+    The same content under that id once more has the same review.
     """
     return ReviewId(_derive("conflict", service, disclosure, digest))
 
 
 def undelivered_review_id(report: str, generation: int) -> ReviewId:
-    """Return the id of the review of a report that no agency acknowledged, for that one of its sendings."""
+    """Return the id of the review of one sending of a report that no agency acknowledged."""
     return ReviewId(_derive("undelivered", report, str(generation)))
 
 
 def notification_id(report: str) -> NotificationId:
-    """Return the id of the notice that tells the person of this report."""
+    """Return the id of the first notice to the person about this report."""
     return NotificationId(_derive("notification", report))
 
 
 def follow_up_id(first: str, says: str) -> NotificationId:
-    """Return the id of the notice that follows the first one of a report and says this."""
+    """Return the id of the notice that follows the first notice of a report, by the message that it carries."""
     return NotificationId(_derive("notification", first, says))
 
 
 def notice_reference(first: str) -> str:
-    """Return the short reference that the first notice of a report and its follow-ups give the person to ask with.
+    """Return the short reference in the notices of one report, by which the person can ask about them.
 
-    A function of the first notice's id: whoever is asked finds the notice by computing it again.
+    It is computed from the id of the first notice: staff find the notice when they compute it again.
     """
     bits = int.from_bytes(sha256(b"notice reference|" + first.encode()).digest()[:5])
     return "".join([_READ_ALOUD[bits >> shift & 31] for shift in range(35, -1, -5)])
@@ -93,7 +93,7 @@ def notice_reference(first: str) -> str:
 def _derive(*parts: str) -> str:
     # Lengths keep ("a", "b:c") and ("a:b", "c") apart.
     name = "|".join([f"{len(part)}:{part}" for part in parts])
-    # As uuid.uuid5 has it, which builds an object on the way: several ids follow from every disclosure.
+    # The same as uuid.uuid5, which also builds an object. Several ids follow from every disclosure, so that would cost.
     digest = bytearray(sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80

@@ -1,4 +1,4 @@
-"""Times that staff enter, and that a refusal names, to the minute; and the time at which their outcome arrived."""
+"""The times of a review outcome: those that staff enter, to the minute, and when the outcome arrived."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -8,25 +8,25 @@ LONDON = ZoneInfo("Europe/London")
 
 
 class Arrival(NamedTuple):
-    """The time of an outcome by two clocks, either of which may be wrong: the broker's and the worker's."""
+    """The time of an outcome by the broker's clock and the worker's; either may be wrong."""
 
-    #: When the broker appended the record. Nothing that the record is about counts as later.
+    #: When the broker appended the record. No event that the record refers to counts as later.
     at: datetime
-    #: The later of the two: a worker whose clock is behind does not take a true outcome for one of the future.
+    #: The later of both clocks: otherwise a worker whose clock is behind would reject a true outcome as of the future.
     now: datetime
 
     @classmethod
     def of(cls, arrived_at: datetime, now: datetime) -> "Arrival":
-        """Return the arrival of a record that is worked off at `now`."""
+        """Return the arrival of a record that the worker handles at `now`."""
         return cls(arrived_at, max(arrived_at, now))
 
     def bounded(self, at: datetime) -> datetime:
-        """Return a time that was written before the record arrived; never one later than its arrival."""
+        """Return a time of an event before the record: never later than the record's arrival."""
         return min(at, self.at)
 
 
 def to_the_minute(at: datetime) -> datetime:
-    """Return the beginning of the minute: staff enter no seconds."""
+    """Return the beginning of the minute, because staff enter no seconds."""
     return at.replace(second=0, microsecond=0)
 
 

@@ -1,6 +1,5 @@
-"""Facts that somebody found out, put into a disclosure so that it can be decided anew."""
+"""New facts from a review, added to a disclosure so that it can be decided again."""
 
-import re
 from collections.abc import Sequence
 
 from pydantic import ValidationError
@@ -9,17 +8,16 @@ from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
 from schemas.reviews import ReviewFact
 from schemas.vocabulary import ConcernKind
-from streams.domain.decisions import Fields
+from streams.domain.policy.concern_path import ConcernPath
 from streams.domain.policy.facts import FACTS_OF
 
-_CONCERN = re.compile(r"concerns\[([0-9]+)\]\.([a-z_]+)")
 _KINDS = frozenset(kind.value for kind in ConcernKind)
 
 
 def with_facts(disclosed: ReadableDisclosure, facts: Sequence[ReviewFact]) -> ReadableDisclosure:
-    """Return the disclosure with what was found out; raise `Invalid`, naming the path, for what cannot be a fact of it.
+    """Return the disclosure with these facts; raise `Invalid`, which names the path, for one that it cannot have.
 
-    An age that somebody found out is the age: what was known of it before, and may contradict it, no longer counts.
+    A new age replaces the known age, age band and date of birth, which may contradict it.
     """
     fields = disclosed.model_dump()
     seen: set[str] = set()
@@ -33,8 +31,9 @@ def with_facts(disclosed: ReadableDisclosure, facts: Sequence[ReviewFact]) -> Re
         elif path == "subject.professionals":
             known = dict.fromkeys((*fields["subject"]["professionals"], value))
             fields["subject"]["professionals"] = tuple(known)
-        elif concern := _CONCERN.fullmatch(path):
-            _concern(fields["concerns"], int(concern[1]), path)[_fact_of(disclosed, concern, path)] = value
+        elif (of_concern := ConcernPath.parse(path)) is not None:
+            _refuse_unknown(disclosed, of_concern)
+            fields["concerns"][of_concern.concern][of_concern.fact] = value
         else:
             part, _, name = path.rpartition(".")
             holder = fields["safety"] if part == "safety" else fields["subject"]["adult_at_risk"]
@@ -45,13 +44,9 @@ def with_facts(disclosed: ReadableDisclosure, facts: Sequence[ReviewFact]) -> Re
         raise Invalid.from_validation(error, _KINDS) from None
 
 
-def _concern(concerns: Sequence[Fields], index: int, path: str) -> Fields:
-    if index >= len(concerns):
-        raise Invalid.of(path, "is of no concern of this disclosure")
-    return concerns[index]
-
-
-def _fact_of(disclosed: ReadableDisclosure, concern: "re.Match[str]", path: str) -> str:
-    if concern[2] not in FACTS_OF[disclosed.concerns[int(concern[1])].kind]:
-        raise Invalid.of(path, "is no fact of that concern")
-    return concern[2]
+def _refuse_unknown(disclosed: ReadableDisclosure, path: ConcernPath) -> None:
+    """Raise `Invalid` unless the disclosure has that concern, and a concern of that kind has that fact."""
+    if path.concern >= len(disclosed.concerns):
+        raise Invalid.of(str(path), "is of no concern of this disclosure")
+    if path.fact not in FACTS_OF[disclosed.concerns[path.concern].kind]:
+        raise Invalid.of(str(path), "is no fact of that concern")

@@ -1,12 +1,13 @@
-"""What a trained person's outcome makes of a review (CASE-1), and who is asked when nobody gives one.
+"""What follows from a trained person's outcome of a review (CASE-1), and whom an unanswered review asks next.
 
 | decision | what follows |
 |---|---|
-| confirm | what was proposed and whoever is added; if nothing was proposed, those named: 999 an emergency, else refer |
-| refuse | nobody is told; what was sent before stays sent |
-| new facts | the disclosure with them, decided anew on the word of whoever found them out |
+| confirm | reports to the proposed and the added agencies; an emergency if 999 is among them, else a referral |
+| refuse | no report; a report that was sent before stays sent |
+| new facts | the disclosure is decided again with them, and counts as confirmed by the role that gave them |
 
-Which decisions a review allows is in `schemas.review_table`. One of a rejected record has no disclosure: it is seen to.
+`schemas.review_table` has the decisions that each review allows. A review of a rejected record has no disclosure: its
+outcome only closes it.
 """
 
 import hmac
@@ -36,40 +37,39 @@ from schemas.vocabulary import (
 from streams.domain.decisions import Fields
 from streams.domain.new_facts import with_facts
 from streams.domain.policy import Ruling
+from streams.domain.policy.clause_results import case_values
 from streams.domain.policy.facts import facts_of
-from streams.domain.policy.findings import case_values
 from streams.domain.policy.routing import OWN
 from streams.domain.staff import StaffDirectory
 
-#: Decides a disclosure as it stands, at the time and under the policy of whoever gives it.
+#: Returns the ruling on a disclosure; the caller fixes the time, the policy and the unsafe channels.
 Rule = Callable[[ReadableDisclosure], Ruling]
 
-_SENT = (Outcome.EMERGENCY, Outcome.REFER)
-#: Abuse: acted on even if the person later says that they are safe (SAFE-4).
+#: The clauses about abuse: they are acted on even if the person later says that they are safe (SAFE-4).
 ABUSE = frozenset({ClauseId.IR_3, ClauseId.LT_2, ClauseId.LT_3})
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A disclosure as it was decided when its review was settled."""
+    """The disclosure and the ruling on it after its review was settled."""
 
     disclosed: ReadableDisclosure
     ruling: Ruling
 
 
 def signature(fields: Mapping[str, Any], key: bytes) -> bytes:
-    """Return the HMAC-SHA-256 of a `ReviewOutcome`'s other fields under the key of whoever gives it."""
+    """Return the HMAC-SHA-256 over all other fields of a `ReviewOutcome`, under the key of its member of staff."""
     return hmac.digest(key, b"ReviewOutcome|" + canonical("ReviewOutcome", {**fields, "signature": b""}), "sha256")
 
 
 def authenticate(outcome: ReviewOutcome, fields: Mapping[str, Any], directory: StaffDirectory) -> None:
-    """Raise `Invalid` unless whom the outcome names is on the rota in that role and signed it with their key.
+    """Raise `Invalid` unless the named member of staff is on the rota in that role, and signed the outcome.
 
-    `fields` are those that the outcome was read from.
+    `fields` are the decoded fields of the outcome, which the signature covers.
     """
     staff, key = directory.signer(outcome.by)
     if not hmac.compare_digest(outcome.signature, signature(fields, key)):
-        raise Invalid.of("signature", "is not that of whom it names, over what it says")
+        raise Invalid.of("signature", "does not match the named member of staff and the content")
     if outcome.role is not staff.role:
         raise Invalid.of("role", "is not theirs on the duty rota")
 
@@ -77,10 +77,10 @@ def authenticate(outcome: ReviewOutcome, fields: Mapping[str, Any], directory: S
 def settle(
     review: OpenReview, admitted: Admitted | None, outcome: ReviewOutcome, rule: Rule, *, trained: Iterable[Role]
 ) -> Settled | None:
-    """Return what follows from an authentic outcome, None where a rejected record was seen to.
+    """Return what follows from an authentic outcome, None for the review of a rejected record.
 
-    Who is `trained` counts for a record that was rejected; of a disclosure its policy says so itself. Raises `Invalid`
-    for an outcome that its giver may not give, or that does not fit the review.
+    `trained` are the roles that may settle a rejected record; for a disclosure the policy of its ruling has them.
+    Raises `Invalid` for an outcome that this role may not give, or that does not fit the review.
     """
     if admitted is None:
         refuse_untrained(outcome.role, trained)
@@ -93,11 +93,11 @@ def settle(
         raise Invalid.of("role", "AD-2 is for a safeguarding lead to decide")
     match outcome.decision:
         case ReviewDecision.CONFIRM:
-            settled = _confirmed(review, _on_word_of(disclosed, outcome.role), outcome.agencies, rule)
+            settled = _confirmed(review, _confirmed_by(disclosed, outcome.role), outcome.agencies, rule)
         case ReviewDecision.REFUSE:
             settled = _refused(review, disclosed, outcome.refusal, asked)
         case ReviewDecision.NEW_FACTS:
-            found = with_facts(_on_word_of(disclosed, outcome.role), outcome.facts)
+            found = with_facts(_confirmed_by(disclosed, outcome.role), outcome.facts)
             settled = Settled(found, _keeping(review, rule(found)))
         case _:
             raise Invalid.of("decision", "settles no review of a disclosure")
@@ -110,7 +110,7 @@ def settle(
 def reports_to_send(
     reports: Iterable[tuple[Agency, Fields]], told: Sequence[ToldBefore]
 ) -> list[tuple[Agency, Fields]]:
-    """Return those of the reports that say what their agency does not know; a supplement where it was told before."""
+    """Return the reports with content that is new to their agency; a supplement if the agency has a report already."""
     before = {each.agency: each for each in told}
     sending = []
     for agency, report in reports:
@@ -124,7 +124,7 @@ def reports_to_send(
 
 
 def told_after(told: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Fields]]) -> list[Fields]:
-    """Return the fields of what each agency was told, these reports too; the first report is the one to refer to."""
+    """Return the fields of `ToldBefore` for each agency, with these reports; its id is that of the first report."""
     known: dict[str, Fields] = {each.agency.value: each.model_dump(mode="json") for each in told}
     for agency, report in reports:
         before = known.get(agency.value)
@@ -138,12 +138,12 @@ def told_after(told: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Field
 
 
 def open_fields(request: Fields, value: bytes, ruling: Ruling, told: list[Fields], now: datetime) -> Fields:
-    """Return the fields of the `OpenReview` of a disclosure whose `Admitted` is `value`."""
+    """Return the fields of the `OpenReview` of a disclosure; `value` is its encoded `Admitted`."""
     return {
         "request": {**request, "section": None},
         "admitted": value,
         "policy_version": ruling.policy_version,
-        "sent": ruling.outcome.value if ruling.outcome in _SENT else None,
+        "sent": ruling.outcome.value if ruling.outcome.is_reported else None,
         "told": told,
         "pressing": request["deadline"] - now <= ruling.policy.deadlines.emergency,
     }
@@ -152,7 +152,7 @@ def open_fields(request: Fields, value: bytes, ruling: Ruling, told: list[Fields
 def rejected_fields(
     rejected: UrgentRejected, reason: ReviewReason, now: datetime, deadline: datetime, on_duty: str
 ) -> Fields:
-    """Return the fields of the `ReviewRequested` of a rejected record; of a conflict it names what stands too."""
+    """Return the fields of the `ReviewRequested` of a rejected record; of a conflict, with the first one's ids."""
     first = rejected.conflict
     return {
         "review_id": rejected.review_id,
@@ -168,7 +168,7 @@ def rejected_fields(
 
 
 def escalated(review: OpenReview, duty: Duty, now: datetime) -> OpenReview:
-    """Return the review as the next person on duty is asked, with a deadline of its own."""
+    """Return the review one step higher: it asks the next person on duty, and has a new deadline."""
     request, every = review.request, duty.escalate_every
     step, own = request.escalation + 1, REVIEW_TABLE[request.reason].deadlines
     wait = own.urgent or every.emergency if review.pressing else own.other or every.other
@@ -181,7 +181,7 @@ def escalated(review: OpenReview, duty: Duty, now: datetime) -> OpenReview:
 
 
 def asked(duty: Duty, now: datetime, step: int, reason: ReviewReason) -> str:
-    """Return the id of whoever is asked now, `step` others having been asked before."""
+    """Return the id of the member of staff to ask now, after `step` others."""
     return duty.asked(now, step, lead=REVIEW_TABLE[reason].who == "safeguarding_lead").id
 
 
@@ -191,7 +191,7 @@ def refuse_untrained(role: Role, trained: Iterable[Role]) -> None:
         raise Invalid.of("role", "is not trained to settle a review")
 
 
-def _on_word_of(disclosed: ReadableDisclosure, role: Role) -> ReadableDisclosure:
+def _confirmed_by(disclosed: ReadableDisclosure, role: Role) -> ReadableDisclosure:
     return disclosed.model_copy(update={"assessment": disclosed.assessment.model_copy(update={"confirmed_by": role})})
 
 
@@ -199,15 +199,15 @@ def _confirmed(review: OpenReview, disclosed: ReadableDisclosure, added: Sequenc
     ruling, proposed = rule(disclosed), review.request.agencies
     agencies = list(proposed)
     for each in added:
-        _refuse_unless_it_may_be_told(each, disclosed, ruling)
-        if all((each.agency, each.service) != (told.agency, told.service) for told in agencies):
+        _refuse_unless_allowed(each, disclosed, ruling)
+        if all((each.agency, each.service) != (known.agency, known.service) for known in agencies):
             clauses = _rests_on(each.agency, ruling.findings)
             agencies.append(AgencyToTell(agency=each.agency, service=each.service, clauses=clauses))
     if not added and (not proposed or review.sent is not None):
-        raise Invalid.of("agencies", "needs at least one: nobody else was proposed to be told")
-    # What was proposed stands, whatever the policy has come to since; what it asks beside that is still asked.
+        raise Invalid.of("agencies", "needs at least one: no other agency was proposed")
+    # The proposal counts, even if the policy in force now would propose otherwise. Its open questions are still asked.
     still_asked = ruling.review if review.request.reason is ReviewReason.CONFIRMATION else None
-    return Settled(disclosed, _telling(ruling, agencies, still_asked if ruling.outcome in _SENT else None))
+    return Settled(disclosed, _reporting(ruling, agencies, still_asked if ruling.outcome.is_reported else None))
 
 
 def _refused(review: OpenReview, disclosed: ReadableDisclosure, refusal: Refusal | None, ruling: Ruling) -> Settled:
@@ -216,7 +216,7 @@ def _refused(review: OpenReview, disclosed: ReadableDisclosure, refusal: Refusal
         raise Invalid.of("refusal", "SAFE-4: abuse is acted on even if they say that they are safe")
     notes = (*ruling.notes, f"review: refused, {refusal}")
     if review.sent is not None:
-        return Settled(disclosed, replace(_telling(ruling, review.request.agencies, None), notes=notes))
+        return Settled(disclosed, replace(_reporting(ruling, review.request.agencies, None), notes=notes))
     return Settled(
         disclosed,
         replace(ruling, outcome=Outcome.CONFIDENTIAL, proposed=None, agencies=(), review=None, notes=notes),
@@ -224,21 +224,21 @@ def _refused(review: OpenReview, disclosed: ReadableDisclosure, refusal: Refusal
 
 
 def _keeping(review: OpenReview, ruling: Ruling) -> Ruling:
-    """Return the ruling with everybody who was told before: a report that left is never taken back."""
+    """Return the ruling with the agencies that have a report already: a report that was sent is never taken back."""
     if review.sent is None:
         return ruling
-    new = {(each.agency, each.service): each for each in ruling.agencies} if ruling.outcome in _SENT else {}
+    new = {(each.agency, each.service): each for each in ruling.agencies} if ruling.outcome.is_reported else {}
     before = [each for each in review.request.agencies if (each.agency, each.service) not in new]
-    return _telling(ruling, (*before, *new.values()), ruling.review)
+    return _reporting(ruling, (*before, *new.values()), ruling.review)
 
 
-def _telling(ruling: Ruling, agencies: Sequence[AgencyToTell], review: Any) -> Ruling:
+def _reporting(ruling: Ruling, agencies: Sequence[AgencyToTell], review: Any) -> Ruling:
     emergency = any(each.agency is Agency.EMERGENCY_999 for each in agencies)
     outcome = Outcome.EMERGENCY if emergency else Outcome.REFER
     return replace(ruling, outcome=outcome, proposed=None, agencies=tuple(agencies), review=review)
 
 
-def _refuse_unless_it_may_be_told(added: AddedAgency, disclosed: ReadableDisclosure, ruling: Ruling) -> None:
+def _refuse_unless_allowed(added: AddedAgency, disclosed: ReadableDisclosure, ruling: Ruling) -> None:
     if added.agency is Agency.EMERGENCY_999:
         return
     values = case_values(facts_of(disclosed, ruling.policy)[0])
@@ -248,11 +248,11 @@ def _refuse_unless_it_may_be_told(added: AddedAgency, disclosed: ReadableDisclos
             "AD-1: an emergency alone, unless they are known to be under 18 or an adult at risk of harm",
         )
     if (own := OWN.get(added.agency)) is not None and own not in disclosed.subject.professionals:
-        raise Invalid.of("agencies", f"they have no {own.value} that is known: say subject.professionals first")
+        raise Invalid.of("agencies", f"no {own.value} of this person is known: give subject.professionals first")
 
 
 def _rests_on(agency: Agency, findings: Sequence[Finding]) -> tuple[str, ...]:
-    """Return the clauses that an added agency is told for: those that hold, else those that may, else CASE-1."""
+    """Return the clauses of an added agency's report: those that hold, else those that are open, else CASE-1."""
     its_own = (*IMMEDIATE_RISK, ClauseId.AD_2) if agency is Agency.EMERGENCY_999 else LONG_TERM
     for state in (ClauseState.HOLDS, ClauseState.OPEN):
         if found := tuple(each.id for each in findings if each.id in its_own and each.state is state):

@@ -1,7 +1,7 @@
-"""Sealing what identifies a person: AES-256-GCM sections under data keys, each wrapped by the master key.
+"""Sealing of personal details: AES-256-GCM sections under data keys, each wrapped by the master key.
 
-A section's associated data are its `disclosure_id` and `key_id`, so that it opens nowhere but where it belongs. Nonces
-(random, 96 bits, NIST SP 800-38D) and keys come in as arguments.
+A section's associated data are its `disclosure_id` and `key_id`, so it cannot be opened as part of another disclosure.
+Nonces (random, 96 bits, NIST SP 800-38D) and keys are arguments.
 """
 
 import hmac
@@ -18,14 +18,12 @@ from schemas.records import SealedComment, SealedDetails, SealedSection
 #: Bytes of a key and of a nonce.
 KEY_BYTES = 32
 NONCE_BYTES = 12
-
-
 #: Bytes of a master key's check value: two keys share one by chance once in 2^64.
 _CHECK_BYTES = 8
 
 
 class CannotOpen(Exception):
-    """A section or a wrapped key does not open with the key it names: it was changed, or the key is another."""
+    """A section or a wrapped key does not open: it was changed, or the key is another one."""
 
 
 def seal(details: Mapping[str, Any], *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def seal(details: Mapping[str, Any], *, key: bytes, key_id: str, nonce: bytes, d
 
 
 def unseal(section: SealedSection, *, key: bytes, disclosure_id: str) -> SealedDetails:
-    """Return what the section holds; raise `CannotOpen` when it does not open here."""
+    """Return the details in the section; raise `CannotOpen` if it does not open for this disclosure and key."""
     opened = open_bytes(section, key=key, disclosure_id=disclosure_id)
     try:
         return SealedDetails.model_validate(decode(opened, "SealedDetails")[1])
@@ -49,14 +47,14 @@ def unseal(section: SealedSection, *, key: bytes, disclosure_id: str) -> SealedD
 
 
 def seal_comment(comment: SealedComment, *, key: bytes, key_id: str, nonce: bytes, disclosure_id: str) -> SealedSection:
-    """Return a comment of staff's sealed under the data key of its disclosure."""
+    """Return a staff comment, sealed under the data key of its disclosure."""
     plain = encode("SealedComment", comment.model_dump())
     sealed = seal_bytes(plain, key=key, key_id=key_id, nonce=nonce, disclosure_id=disclosure_id)
     return SealedSection.model_validate(sealed)
 
 
 def unseal_comment(section: SealedSection, *, key: bytes, disclosure_id: str) -> SealedComment:
-    """Return the comment that the section holds; raise `CannotOpen` when it does not open here, or holds none."""
+    """Return the comment in the section; raise `CannotOpen` if it does not open for this disclosure and key."""
     opened = open_bytes(section, key=key, disclosure_id=disclosure_id)
     try:
         return SealedComment.model_validate(decode(opened, "SealedComment")[1])
@@ -71,7 +69,7 @@ def seal_bytes(plain: bytes, *, key: bytes, key_id: str, nonce: bytes, disclosur
 
 
 def open_bytes(section: SealedSection, *, key: bytes, disclosure_id: str) -> bytes:
-    """Return the bytes that were sealed; raise `CannotOpen` when the section does not open here."""
+    """Return the bytes that were sealed; raise `CannotOpen` if it does not open for this disclosure and key."""
     try:
         return AESGCM(key).decrypt(section.nonce, section.ciphertext, _bound_to(disclosure_id, section.key_id))
     except (InvalidTag, ValueError):
@@ -84,7 +82,7 @@ def wrap(data_key: bytes, *, master: bytes, key_id: str, nonce: bytes) -> bytes:
 
 
 def unwrap(wrapped: bytes, *, master: bytes, key_id: str) -> bytes:
-    """Return the data key; raise `CannotOpen` when the master key or the `key_id` is another."""
+    """Return the data key; raise `CannotOpen` if the master key or the `key_id` is another one."""
     try:
         return AESGCM(master).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound_to("", key_id))
     except (InvalidTag, ValueError):
@@ -94,9 +92,9 @@ def unwrap(wrapped: bytes, *, master: bytes, key_id: str) -> bytes:
 def master_check(master: bytes) -> bytes:
     """Return the check value of a master key: 8 bytes of HMAC-SHA-256 (RFC 2104) over a fixed text.
 
-    It lies in clear beside each wrapped key and says only whether two master keys are the same. It gives nothing of the
-    key away: HMAC under 256 random bits is a pseudorandom function, so that its value over a text that nothing else is
-    authenticated with helps neither to guess the key nor to open what it wrapped.
+    It is kept in clear beside each wrapped key, and shows only whether two master keys are equal. It reveals nothing of
+    the key: HMAC under 256 random bits is a pseudorandom function, and this text is used for nothing else. So the value
+    helps neither to guess the key nor to open a data key that it wrapped.
     """
     return hmac.digest(master, b"confide master key check", "sha256")[:_CHECK_BYTES]
 

@@ -1,4 +1,4 @@
-"""Who may settle a review at the moment: the duty rota, the keys of staff, and what was taken from whom."""
+"""The staff who may settle a review now: the duty rota, their keys, and who lost a place or a key when."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from schemas.policy.duty import Duty, Staff
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StaffDirectory:
-    """The duty rota and the keys with which staff sign, as this process knows them; never printed.
+    """The duty rota and the keys with which staff sign, as this process knows them; its `repr` shows no key.
 
-    `taken_off` and `keys_taken` say when this process noticed last that somebody lost their place or their key.
+    `taken_off` and `keys_taken` are when this process last noticed that a member of staff lost the place or the key.
     """
 
     duty: Duty
@@ -22,21 +22,19 @@ class StaffDirectory:
     keys_taken: Mapping[str, datetime] = field(default_factory=dict)
 
     def changed(self, duty: Duty, keys: Mapping[str, bytes], now: datetime) -> "StaffDirectory":
-        """Return the directory with another rota and other keys; whoever is missing now was removed at `now`."""
+        """Return the directory with this rota and these keys; every place or key that is missing was lost at `now`."""
         taken_off = _lost(self.taken_off, _ids(self.duty), _ids(duty), now)
         return StaffDirectory(duty, keys, taken_off, _lost(self.keys_taken, self.keys, keys, now))
 
     def signer(self, name: str) -> tuple[Staff, bytes]:
-        """Return the member of staff of that id and their key; raise `Invalid` that says what is missing."""
+        """Return the member of staff with this id and their key; raise `Invalid`, which names what is missing."""
         staff, key = self.duty.named(name), self.keys.get(name)
         if staff is None:
             at = self.taken_off.get(name)
-            raise Invalid.of(
-                "by", f"was taken off the duty rota at {_said(at)}" if at else "is nobody on the duty rota"
-            )
+            raise Invalid.of("by", f"was taken off the duty rota at {_time(at)}" if at else "is not on the duty rota")
         if key is None:
             at = self.keys_taken.get(name)
-            raise Invalid.of("by", f"had its key taken away at {_said(at)}" if at else "has no key here")
+            raise Invalid.of("by", f"had its key taken away at {_time(at)}" if at else "has no key here")
         return staff, key
 
 
@@ -50,5 +48,5 @@ def _lost(
     return {**known, **{name: now for name in before if name not in after}}
 
 
-def _said(at: datetime) -> str:
+def _time(at: datetime) -> str:
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")

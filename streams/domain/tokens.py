@@ -1,6 +1,6 @@
-"""Tokens: keyed HMACs that say whether two disclosures name the same account, phone or email, and nothing else.
+"""Tokens: keyed HMACs that show whether two disclosures have the same account, phone or email, and nothing else.
 
-`HMAC-SHA-256(key_v, kind | normalised value)`; the key's version stands in the token, the key in no topic.
+`HMAC-SHA-256(key_v, kind | normalised value)`. The token contains the version of the key; no topic contains the key.
 """
 
 import hmac
@@ -18,7 +18,7 @@ from schemas.vocabulary import Service
 def tokens_of(disclosure: Disclosure, *, key: bytes, version: str) -> tuple[Token, ...]:
     """Return the disclosure's tokens, the account's first, then the phone's, then the email's.
 
-    Raises `Invalid` where an identifier cannot be brought into its normal form.
+    Raises `Invalid` for an identifier that has no normal form.
     """
     subject = disclosure.subject
     values = []
@@ -32,20 +32,20 @@ def tokens_of(disclosure: Disclosure, *, key: bytes, version: str) -> tuple[Toke
 
 
 def digest_of(content: bytes, *, key: bytes, version: str) -> str:
-    """Return a keyed digest of a disclosure's content: equal for a repeat, other for the same id with other content.
+    """Return a keyed digest of a disclosure's content, by which a repeat differs from other content under the same id.
 
-    `content` is the disclosure in the one form that `schemas.content` gives it.
+    `content` is the disclosure in the normal form of `schemas.content`.
     """
     return f"{version}:{_hmac(key, b'disclosure|' + content)}"
 
 
 def same_content(one: str, other: str) -> bool:
-    """Return whether two digests may be of the same content; across key versions that cannot be told, so yes."""
+    """Return whether two digests may be of the same content; of two key versions that is unknown, so yes."""
     return one.split(":", 1)[0] != other.split(":", 1)[0] or hmac.compare_digest(one, other)
 
 
 def _account(service: Service, account: str) -> str:
-    # An account means something within its service alone.
+    # The same account name of another service is another account.
     return f"{service}|{account}"
 
 

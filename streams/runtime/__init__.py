@@ -1,6 +1,8 @@
 """Record batches on Faust, each one Kafka transaction: a small library that knows nothing of safeguarding.
 
-`agent` is what an agent is written against; `lanes` runs agents; `worker` starts a process of them.
+An agent is written against `agent`. `lane` runs the agents, one for each lane. `transport` reads the records through
+Faust and aiokafka, and starts a process of lanes (`run_worker`). The other modules are used by both. The theory, with
+the test of each rule: `streams/runtime/THEORY.md`. Urgent first: `lane/urgency.py`. The error tree: `failure.py`.
 """
 
 from streams.runtime.agent import Agent, Cause, Output, PutAside, Record, Timer, Turn

@@ -1,4 +1,4 @@
-"""What an agent is to the runtime: a batch of records in, outputs and state changes out, nothing of Kafka.
+"""The interface between an agent and the runtime: records in, outputs and state changes out, nothing of Kafka.
 
     class Count(Agent[str, None, None]):
         def decode(self, record): return record.value.decode()
@@ -8,14 +8,16 @@
                 turn.put(word.encode(), b"%d" % seen)
                 turn.send("counts", record.key, b"%d" % seen, cause=Cause.of(record))
 
-The runtime makes one transaction of everything a turn collected, the offsets of its batch included. Work outside
-(an agency's HTTP call) is an *effect*: started by a turn, performed after its commit, settled in a turn of its own.
-What is to happen later is a *timer*: kept in the lane's state, so that it outlives the process, and due in a turn of
-its own. An entry of the state may have an end (`until`), after which it is dropped: by this process's clock and by the
-times that the broker stamped.
+The runtime commits everything that a turn collected in one transaction, the offsets of its batch included.
+
+- An *effect* is work outside the lane, for example an agency's HTTP call. A turn starts it, the runtime performs it
+  after the commit of that turn, and the agent handles its result in a turn of its own.
+- A *timer* is a call at a later time. It is kept in the lane's state, so it outlives the process, and it is due in a
+  turn of its own.
+- An *entry* of the state may have an end (`until`). The runtime drops it once both this process's clock and the times
+  that the broker stamped have passed that end.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -25,16 +27,13 @@ from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from schemas.errors import Invalid
-from schemas.telemetry import TRACEPARENT
+from schemas.trace_context import TRACEPARENT, is_traceparent
 
 M = TypeVar("M")
 E = TypeVar("E")
 R = TypeVar("R")
 
 Headers = tuple[tuple[str, bytes], ...]
-
-#: W3C Trace Context, version 00. What is not of this form might be anything, a person's number too: it goes no further.
-_TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def micros(at: datetime) -> int:
@@ -43,14 +42,15 @@ def micros(at: datetime) -> int:
 
 
 def at_micros(count: int) -> datetime:
-    """Return the time that is that many microseconds after 1970, UTC."""
+    """Return the time `count` microseconds after 1970, UTC."""
     return datetime.fromtimestamp(count // 1_000_000, UTC).replace(microsecond=count % 1_000_000)
 
 
 class Record(NamedTuple):
     """One record as it was read; `timestamp` in milliseconds since 1970, UTC.
 
-    `is_stamped`: the broker set `timestamp` when it appended the record (`LogAppendTime`); else its writer claims it.
+    `is_stamped`: the broker set `timestamp` when it appended the record (`LogAppendTime`). Otherwise the writer set it,
+    and it may be wrong.
     """
 
     topic: str
@@ -63,27 +63,27 @@ class Record(NamedTuple):
     is_stamped: bool = False
 
     def arrived_at(self, now: datetime) -> datetime:
-        """Return when the broker appended the record; `now` where it did not stamp it."""
+        """Return when the broker appended the record; `now` if the broker did not stamp it."""
         return at_micros(self.timestamp * 1_000) if self.is_stamped else now
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What brought an output about, as far as a trace follows it: a W3C `traceparent`, or none."""
+    """The trace context of the work that causes an output: a W3C `traceparent`, or none."""
 
     traceparent: bytes | None = None
 
     @classmethod
     def of(cls, record: Record) -> "Cause":
-        """Return the trace context that the record carries, none where what it carries is not one."""
+        """Return the trace context that the record carries; an empty one if its header is missing or malformed."""
         for name, value in record.headers:
             if name == TRACEPARENT:
-                return cls(value if value and _TRACEPARENT.fullmatch(value) else None)
+                return cls(value if value and is_traceparent(value) else None)
         return cls()
 
 
 class Output(NamedTuple):
-    """A record to write; `partition` None: by the key."""
+    """A record to write. If `partition` is None, the key chooses it."""
 
     topic: str
     partition: int | None
@@ -94,7 +94,7 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """When something is due, what brought it about, and how long the wait was when it was set."""
+    """When a timer is due, its trace context, and how long its wait was when it was set."""
 
     at: datetime
     cause: Cause = Cause()
@@ -103,27 +103,27 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class PutAside:
-    """A timer, an effect or a state entry on which the agent raised again when it ran alone.
+    """A timer, an effect or a state entry on which the agent raised again when it was handled alone.
 
-    The runtime has written it to the changelog's `.rejected` topic, and removes the timer and the entry.
+    The runtime writes it to the changelog's `.rejected` topic, and removes the timer and the entry.
     """
 
-    #: What it was: exactly one of the three is set, or `entry` beside the timer or effect that it belongs to.
+    #: Exactly one of the three is set, or `entry` beside the timer or effect that belongs to it.
     timer: bytes | None
     effect: Any | None
     entry: bytes | None
-    #: The entry's value, None where there is no entry.
+    #: The entry's value, None if there is no entry.
     value: bytes | None
     #: Class of the error.
     error: str
 
 
 class Turn:
-    """Collects what follows from a batch; nothing of it happens before all of it is committed together.
+    """Outputs, state changes, timers and effects of one batch; they take effect together when the turn is committed.
 
-    `state` is what was committed before, `expiries` when entries of it end, and `stamp` the newest time that the broker
-    stamped (microseconds since 1970, UTC; None: as late as `now`). An entry has ended once both `now` and `stamp` have
-    passed its end: a clock that is ahead ends nothing too early.
+    `state` is the committed state. `expiries` holds the ends of its entries. `stamp` is the newest time that the broker
+    stamped (microseconds since 1970, UTC; None: the same as `now`). An entry has ended once both `now` and `stamp` have
+    passed its end, so a clock that is ahead ends no entry too early.
     """
 
     def __init__(
@@ -136,16 +136,16 @@ class Turn:
         self.now = now
         self.outputs: list[Output] = []
         self.changes: dict[bytes, bytes | None] = {}
-        #: When the entries that this turn puts end, those that do.
+        #: Ends of the entries that this turn puts; an entry without an end is absent.
         self.expiries: dict[bytes, datetime] = {}
-        #: Timers set, None: taken back.
+        #: Timers that this turn sets; None removes the timer.
         self.timers: dict[bytes, Timer | None] = {}
         self.rejects: list[tuple[Record, Invalid]] = []
         self.effects: list[tuple[Any, Cause]] = []
-        #: Set by the runtime for the record at work: the context its outputs carry instead of the record's own.
+        #: By `traceparent` of a record: the context that its outputs carry instead. The runtime sets it.
         self.contexts: dict[bytes, bytes] = {}
         self._state = state
-        self._untils = expiries
+        self._committed_expiries = expiries
         at = micros(now)
         stamp = at if stamp is None else stamp
         self._ended_by = min(at, stamp)
@@ -153,24 +153,25 @@ class Turn:
         self._behind = timedelta(microseconds=max(0, stamp - at))
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of `key` in the lane's state, this turn's changes included; None once it has ended."""
+        """Return the value of `key` in the lane's state, this turn's changes included; None if absent or ended."""
         if key in self.changes:
             return self.changes[key]
         value = self._state.get(key)
-        if value is not None and key in self._untils and self._untils[key] <= self._ended_by:
+        if value is not None and key in self._committed_expiries and self._committed_expiries[key] <= self._ended_by:
             return None
         return value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the entries whose key starts with `prefix`; reads the whole state, so not for use in a batch."""
+        """Yield the entries whose key starts with `prefix`. This reads the whole state: do not use it in a batch."""
         for key in {*self._state, *self.changes}:
             if key.startswith(prefix) and (value := self.get(key)) is not None:
                 yield key, value
 
     def put(self, key: bytes, value: bytes, *, until: datetime | None = None) -> None:
-        """Set `key` in the lane's state; once `until` has passed it is dropped, without it it stays.
+        """Set `key` in the lane's state. The entry is dropped after `until`; without `until` it stays.
 
-        Where the broker's stamps are ahead of `now`, it ends that much later: it is kept for as long as was meant.
+        If the broker's stamps are ahead of `now`, the entry ends later by that difference. So the entry is kept for as
+        long as the caller intended.
         """
         self.changes[key] = value
         if until is not None:
@@ -184,29 +185,29 @@ class Turn:
         self.expiries.pop(key, None)
 
     def schedule(self, timer: bytes, at: datetime, *, cause: Cause = Cause()) -> None:
-        """Have `due(timer)` called in a turn of its own once `at` has passed; a timer of that name is replaced.
+        """Have `due(timer)` called in a turn of its own once `at` has passed. A timer of that name is replaced.
 
-        A lane that opens again with a clock which is behind waits for no longer than from `now` to `at`, so `due` may
-        come before `at` by that clock: it must not compare the two.
+        A lane that opens again with a clock that is behind waits at most as long as from `now` to `at`. So `due` may be
+        called before `at` by that clock: `due` must not compare the two.
         """
         self.timers[timer] = Timer(at, cause, max(timedelta(0), at - self.now))
 
     def unschedule(self, timer: bytes) -> None:
-        """Take a timer back; nothing where there is none."""
+        """Remove a timer; do nothing if there is none."""
         self.timers[timer] = None
 
     def send(
         self, topic: str, key: bytes | None, value: bytes | None, *, cause: Cause, partition: int | None = None
     ) -> None:
-        """Write a record; `partition` where the caller knows it already, else by the key."""
+        """Write a record. Without `partition`, the key chooses the partition."""
         self.outputs.append(Output(topic, partition, key, value, self._headers(cause)))
 
     def reject(self, record: Record, invalid: Invalid) -> None:
-        """Put the record, whole, on its `.rejected` topic, with why, whence and when in its headers."""
+        """Write the whole record to its `.rejected` topic; headers give the reason, the source and the time."""
         self.rejects.append((record, invalid))
 
     def start(self, effect: Any, *, cause: Cause) -> None:
-        """Have `perform(effect)` run once this turn is committed."""
+        """Have `perform(effect)` called once this turn is committed."""
         self.effects.append((effect, cause))
 
     def _headers(self, cause: Cause) -> Headers:
@@ -216,66 +217,69 @@ class Turn:
         return ((TRACEPARENT, self.contexts.get(context, context)),)
 
 
-#: How long an effect may be performed (seconds), unless its agent says otherwise. The agencies' own time limits are
-#: far below it: what lasts longer waits for what never comes, and only this notices.
+#: Longest time of an effect (seconds), unless its agent sets another. The agencies' own time limits are far shorter, so
+#: an effect that lasts longer waits for an event that never comes. Only this limit ends it.
 EFFECT_SECONDS = 120.0
 
 
 class Agent(ABC, Generic[M, E, R]):
-    """The work of one lane; the runtime makes one instance for each. M: a decoded message, E: an effect, R: its result.
+    """The logic of one lane; the runtime makes one instance for each lane.
 
-    An exception of a method, other than `Invalid` from `decode`, ends the process once: its successor finds all of a
-    turn or none. A record, timer, effect or entry on which a method raises again there is put aside (`poison_records`).
+    M is a decoded message, E an effect, R an effect's result.
+
+    An exception of a method, other than `Invalid` from `decode`, ends the process once. Its successor finds all of a
+    turn or nothing. If a method raises again there, the record, timer, effect or entry is put aside
+    (`lane/poison_errors.py`).
     """
 
     #: Prefix of the keys of entries that are unfinished work: `resume` is called for each when the lane opens.
     unfinished: bytes | None = None
-    #: How long `perform` may take (seconds); a longer one is cancelled, and counts as one that raised `TimeoutError`.
+    #: Longest `perform` (seconds). A longer one is cancelled, and counts as if it had raised `TimeoutError`.
     effect_seconds: float = EFFECT_SECONDS
 
     @abstractmethod
     def decode(self, record: Record) -> M:
-        """Return what the record says; raise `Invalid` and the record is rejected, the rest of its batch goes on."""
+        """Return the decoded record. Raise `Invalid` to reject the record; the rest of its batch goes on."""
 
     @abstractmethod
     def handle(self, batch: Sequence[tuple[Record, M]], turn: Turn) -> None:
-        """Work off records of a batch, in order; a long batch comes in several parts of one turn."""
+        """Handle records of a batch, in order. A long batch comes in several calls of one turn."""
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - for agents with such entries
-        """Take up one unfinished entry of the restored state, before the first batch."""
-        raise TypeError(f"{type(self).__name__} has unfinished entries and does not say how they are resumed")
+        """Resume the work of one unfinished entry of the restored state, before the first batch."""
+        raise TypeError(f"{type(self).__name__} has unfinished entries and no method `resume`")
 
     def slot(self, effect: E) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - for effects that wait for one
-        """Return the slot that the effect waits for and holds while it is performed; None: it needs none."""
+        """Return the slot that the effect waits for, and keeps while it is performed; None if it needs none."""
         return None
 
     def starting(self, effect: E, turn: Turn, cause: Cause) -> bool:  # noqa: ARG002 - for effects with a slot
-        """Record, once an effect has its slot, that it is about to be performed; return False to leave it out.
+        """Record that an effect has its slot and will be performed next; return False to leave the effect out.
 
-        Called for effects with a slot only. The turn is committed before `perform` is called.
+        The runtime calls this only for effects with a slot, and commits the turn before it calls `perform`.
         """
         return True
 
     async def perform(self, effect: E) -> R:  # noqa: ARG002 - for those that start any
-        """Do the work outside; failures are results, an exception ends the process."""
-        raise TypeError(f"{type(self).__name__} starts effects and does not say how they are performed")
+        """Do the work outside the lane. Return a failure as a result: an exception ends the process once."""
+        raise TypeError(f"{type(self).__name__} starts effects and has no method `perform`")
 
-    def settled(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
-        """Say what follows from an effect's result; nothing unless an agent says so."""
+    def effect_done(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
+        """Handle an effect's result. The default does nothing."""
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
-        """Say what follows from a record's rejection, beside its place in `.rejected`; nothing unless an agent says so.
+        """Handle the rejection of a record, beside its copy in `.rejected`. The default does nothing.
 
-        Called once for each record that the turn rejects, after the batch was handled.
+        The runtime calls this once for each record that the turn rejects, after `handle`.
         """
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - for those that set any
-        """Say what follows now that a timer's time has come; the timer is gone from the state."""
-        raise TypeError(f"{type(self).__name__} sets timers and does not say what follows from them")
+        """Handle a timer that is due. The runtime has removed it from the state."""
+        raise TypeError(f"{type(self).__name__} sets timers and has no method `due`")
 
     def entry_of(self, work: "bytes | E") -> bytes | None:  # noqa: ARG002 - for timers and effects of an entry
-        """Return the key of the state entry that a timer (by its name) or an effect belongs to; None: it has none."""
+        """Return the key of the state entry that a timer (given by name) or an effect belongs to, or None."""
         return None
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
-        """Hand work that was put aside to a human; nothing unless an agent says so."""
+        """Ask a human to look at work that was put aside. The default does nothing."""

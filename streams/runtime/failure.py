@@ -1,7 +1,29 @@
-"""How a process ends when it cannot be sure: at once, saying where and what class of error, never its message.
+"""Ends the process, and draws the runtime's error tree.
 
-A message may hold what a person wrote (`KeyError('…')`), so only the class and the places in the code are logged;
-the runtime's own errors have texts of its own making and are shown.
+A process that cannot be sure of its state ends at once. Its successor aborts the open transaction, and so finds all of
+a turn or nothing. A log entry names an error's class and the places in the code, never its message: a message may quote
+what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` are logged, because the runtime writes them.
+
+    Exception
+    ├── LaneBroken               the process ends; its successor goes on from the last commit
+    │   ├── Undeliverable        (lane/transaction.py) Kafka refuses an output: that work is isolated and put aside
+    │   └── LaneRefused          the lane works no more, the process and its other lanes do; an operator must look
+    │       ├── StateDoesNotFit      state and offsets do not fit: going on would lose or double records
+    │       ├── ChangelogUnreadable  (lane/changelog.py) a record of the changelog cannot be read
+    │       ├── TransactionHangs     (lane/opening.py) an open transaction hides state; the lane tries to open again
+    │       ├── OpeningStalls        (lane/opening_watch.py) the opening waits for Kafka; only reported, never raised
+    │       ├── KeepsRaising         (lane/poison_work.py) too much work was put aside: the agent's code is wrong
+    │       └── CannotPutAside       (lane/poison_work.py) a `.rejected` topic refuses work that was put aside
+    ├── TurnRaised, WorkRaised   (lane/poison_errors.py) an agent raised: the process ends once, then isolates the work
+    ├── EndsProcesses            (lane/poison_errors.py) a record or item ended two processes: it is put aside
+    ├── Hung                     (watchdog.py) raised inside a call into an agent that lasts too long
+    └── Invalid                  (schemas/errors.py) one record is rejected, the rest of its batch goes on
+        ├── Unreadable               (schemas/errors.py) the batch of the record cannot be read
+        └── PoisonRecord             (lane/poison_errors.py) the agent raises on the record, also when it is alone
+
+The class shows what helps: the first four kinds of `LaneRefused` need Kafka or an operator, `KeepsRaising` needs new
+code, `CannotPutAside` other settings of the topic. A name says what is wrong, and has no suffix `Error`. The one
+exception is `InvalidRecordError` (lane/transaction.py), which joins aiokafka's own table of errors.
 """
 
 import asyncio
@@ -14,20 +36,20 @@ from typing import Any, NoReturn
 import structlog
 from opentelemetry import trace
 
-#: Exit status of a process that ended itself for its successor to carry on (sysexits.h: EX_SOFTWARE).
+#: Exit status of a process that ended itself, so that its successor goes on (sysexits.h: EX_SOFTWARE).
 EXIT_BROKEN = 70
-#: How long the last words may take (seconds).
-_SAY_SECONDS = 2.0
+#: Longest time that the last log entry may take (seconds).
+_LOG_SECONDS = 2.0
 
 _log = structlog.get_logger("confide.runtime")
 
 
 class LaneBroken(Exception):
-    """A lane cannot go on: positions, state or transaction do not fit. Its text names nothing of a record's content."""
+    """A lane cannot go on: positions, state or transaction do not fit. Its text never quotes a record."""
 
 
 class LaneRefused(LaneBroken):
-    """A lane must not work: the other lanes of the process go on, and an operator has to look."""
+    """A lane must not work. The other lanes of the process go on, and an operator must look."""
 
 
 class StateDoesNotFit(LaneRefused):
@@ -35,7 +57,7 @@ class StateDoesNotFit(LaneRefused):
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Return the class of an error and the places it came through, without its message unless that is ours."""
+    """Return the class of an error and its places in the code; its message only if it is a `LaneBroken`."""
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__name__,
@@ -55,7 +77,7 @@ def awaited_at(task: asyncio.Task[Any]) -> str:
 
 
 def exit_without_cleanup() -> None:
-    """End this process with status 0, with threads that do not end by themselves, once its spans are written."""
+    """Write the spans of this process, then end it with status 0, although some of its threads still run."""
     flush = getattr(trace.get_tracer_provider(), "force_flush", None)
     if flush is not None:
         flush()
@@ -63,10 +85,10 @@ def exit_without_cleanup() -> None:
 
 
 def end_process(where: str, error: BaseException) -> NoReturn:
-    """End this process now: its open transaction is aborted by its successor, which finds all of a turn or none."""
-    said = {"where": where, **describe(error)}
-    # In a thread of its own: a log that nothing reads any more would keep the process for good.
-    saying = threading.Thread(target=lambda: _log.critical("process ends itself", **said), daemon=True)
-    saying.start()
-    saying.join(_SAY_SECONDS)
+    """End this process now. Its successor aborts its open transaction, and so finds all of a turn or nothing."""
+    fields = {"where": where, **describe(error)}
+    # In a thread of its own: a log that has no reader any more would block, and keep the process for ever.
+    logging = threading.Thread(target=lambda: _log.critical("process ends itself", **fields), daemon=True)
+    logging.start()
+    logging.join(_LOG_SECONDS)
     os._exit(EXIT_BROKEN)

@@ -1,4 +1,4 @@
-"""How the consumers of this process fetch: over what would stop them for good, and without waiting.
+"""Patches aiokafka's fetcher: skips batches that it cannot parse, unpacks within bounds, removes fixed delays.
 
 Written against the source of aiokafka 0.14.0, `consumer/fetcher.py`, and pinned to it. See decision 0027.
 """
@@ -17,14 +17,14 @@ from aiokafka.structs import ConsumerRecord
 from schemas.compressed_batches import Allowance, CannotRead, is_compressed, uncompressed
 from schemas.readable_batches import ReadableBatch
 
-#: How long a fetch that finds nothing waits at the broker where partitions were left out of it, in milliseconds.
+#: How long an empty fetch waits at the broker if partitions were left out of it, in milliseconds.
 PROMPT_WAIT_MS = 50
-#: The same where none was left out, so that whatever comes ends it: 10 requests a second of an idle process.
+#: The same if no partition was left out, so that any new record ends it: 10 requests a second of an idle process.
 _WHOLE_WAIT_MS = 100
-#: How long what was fetched may take to be taken before the other partitions are asked for without its own, in seconds.
+#: How long fetched records may lie untaken before the fetcher requests the other partitions without theirs, in seconds.
 _TAKEN_SECONDS = 0.003
 
-#: How soon the fetcher looks again whether it could ask a broker for something, in seconds.
+#: How soon the fetcher checks again whether it can send a request to a broker, in seconds.
 _LOOK_AGAIN_SECONDS = 0.01
 
 _BATCH_START = Struct(">qi")  # base offset, length of what follows
@@ -33,9 +33,9 @@ _MAGIC = 2
 
 
 class FetchedRecords(fetcher.MemoryRecords):  # type: ignore[misc]
-    """Record batches as aiokafka reads them, with the bytes kept within reach: its own class hides them.
+    """Record batches as aiokafka reads them, with their bytes: aiokafka's own class hides the bytes.
 
-    Compressed batches are unpacked within bounds, and end the fetch early once they have used its allowance up.
+    Compressed batches are unpacked within bounds. Once they have used up the allowance, the fetch ends early.
     """
 
     def __init__(self, fetched: bytes) -> None:
@@ -45,11 +45,11 @@ class FetchedRecords(fetcher.MemoryRecords):  # type: ignore[misc]
         self._at = 0
 
     def has_next(self) -> bool:
-        """Return whether another batch may be read; what is left is fetched again."""
+        """Return whether another batch may be read; the rest is fetched again."""
         return bool(not self.allowance.is_used_up and super().has_next())
 
     def next_batch(self) -> Any:
-        """Return the next batch, None behind the last."""
+        """Return the next batch, None after the last."""
         start = self._at
         if start + _MAGIC_AT < len(self.fetched) and self.fetched[start + _MAGIC_AT] != _MAGIC:
             raise CorruptRecordException("not of format 2")
@@ -62,10 +62,10 @@ class FetchedRecords(fetcher.MemoryRecords):  # type: ignore[misc]
 
 
 class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Reads over what aiokafka raises at, at the same offset for ever: empty control batches, header names that are no
-    text, batches whose bytes have rotted.
+    """Reads past batches at which aiokafka would raise for ever: empty control batches, header names that are not
+    text, corrupt bytes.
 
-    Costs nothing where there is neither: as many calls for a record as the class it stands for.
+    Costs nothing without such batches: a record takes as many calls as in the class that this one replaces.
     """
 
     _records: Any
@@ -73,16 +73,17 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     _tp: Any
     next_fetch_offset: int
 
-    # Compaction empties a marker when nothing of its transaction is left and keeps the batch, for the epoch of its
-    # producer, for as long as that is remembered (cleaner: RETAIN_EMPTY); whether it committed or aborted is gone.
-    # Either way it ends its producer's transaction here. Says an abort in the fetch's index that this producer is
-    # aborted, then that transaction began at or before this batch, and a producer has one at a time: the first control
-    # batch behind its beginning is its end, and records behind that belong to a later transaction, whose abort, if
-    # there is one, has an entry of its own that begins behind this batch. So the producer is taken out of the aborted:
-    # to leave it there would hide what it commits next. Java's client leaves it (`containsAbortMarker` is false for an
-    # empty batch), which can only be right because the cleaner drops the index's entry in the pass in which it finds
-    # no record of the transaction, a pass or more before it empties the marker: the producer is then not among the
-    # aborted at all. This rule does not need that order, and is the same where it holds.
+    # Compaction empties a marker when no record of its transaction is left. It keeps the empty batch as long as the
+    # broker remembers the producer's epoch (cleaner: RETAIN_EMPTY). Whether the marker committed or aborted is lost.
+    # In both cases the batch ends its producer's transaction, so the producer is taken out of the aborted ones:
+    # - If the fetch's index of aborts names this producer, the aborted transaction began at or before this batch.
+    # - A producer has one transaction at a time, so the first control batch after its beginning is its end.
+    # - Later records belong to a later transaction. If that was aborted, the index has another entry for it, which
+    #   begins after this batch. To leave the producer among the aborted would hide the records that it commits next.
+    # Java's client leaves the producer there (`containsAbortMarker` is false for an empty batch). That is right only
+    # because the cleaner drops the entry from the index in the pass in which it finds no record of the transaction,
+    # which is at least one pass before it empties the marker: then the producer is not among the aborted at all. The
+    # rule here does not depend on that order, and gives the same result if the order holds.
     def _contains_abort_marker(self, batch: Any) -> bool:
         control = next(batch, None)
         return control is None or bool(ControlRecord.parse(control.key) == ABORT_MARKER)
@@ -94,7 +95,8 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             self._records_iterator = None
             raise
         except CannotRead as problem:
-            # In the place of its records, one that says so; with it the fetch ends, and the next begins behind it.
+            # One record replaces the records of the batch and describes the problem. The fetch ends with it, and the
+            # next fetch begins after the batch.
             offset, self.next_fetch_offset = problem.place(self.next_fetch_offset)
             self._records_iterator = iter(())
             value, size = problem.value, len(problem.value)
@@ -102,42 +104,45 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
                 self._tp.topic, self._tp.partition, offset, problem.timestamp, 0, None, value, None, -1, size, ()
             )
         except (UnicodeDecodeError, CorruptRecordException):
-            # aiokafka in C raises the first, in Python the second; also in C where bytes have rotted, which on this way
-            # is known for one batch alone.
+            # For such header names, aiokafka raises the first error in C and the second in Python. For corrupt bytes it
+            # raises the second in both. Here the error concerns one batch alone.
             if not isinstance(self._records, FetchedRecords):
                 raise
-            # The batch in question is read again, from the record that was due, with an allowance of its own, or a
-            # batch that used up the first one would never be passed: the aborted producers stand as they
-            # stood at its beginning, because only markers change them.
+            # Read that batch again, from the next record that is due. It gets an allowance of its own: else a batch
+            # that used up the first allowance would never be passed. The aborted producers are the same as at the
+            # batch's beginning, because only markers change them.
             self._records = _ReadableRecords(self._records.fetched, self.next_fetch_offset, Allowance())
             self._records_iterator = self._unpack_records()
             return next(self)
 
 
 def patch_aiokafka_fetcher() -> None:
-    """Let every aiokafka consumer of this process, Faust's too, read so from its next fetch on; again is harmless."""
-    # The fetcher looks both up when an answer arrives. No consumer can be handed a class of its own.
+    """Use both classes in every aiokafka consumer of this process, Faust's too, from its next fetch on.
+
+    A second call does no harm.
+    """
+    # The fetcher looks both up when a response arrives. No consumer takes a class of its own.
     fetcher.MemoryRecords = FetchedRecords
     fetcher.PartitionRecords = CommittedRecords
 
 
 def remove_fetch_delays(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_MS) -> None:
-    """Let no partition of `consumer` wait for another one's records; call it before the consumer starts and after.
+    """Let no partition of `consumer` wait for another one's records. Call it before and after the consumer starts.
 
-    The fetcher has one request in flight to a broker and leaves out partitions whose records nobody has taken yet.
-    Three waits follow from it, and an urgent record behind a routine backlog has them all:
+    The fetcher has one request in flight to each broker. It leaves out partitions whose records were not taken yet.
+    Three waits follow from that, and an urgent record behind a routine backlog meets all of them:
 
-    - while such a partition is there, nothing at all is asked of its broker for `prefetch_backoff` (0.1 s), counted
-      from its fetch; no option of the consumer sets that. Not at all would be wrong too: who takes records at once
-      would find his partition left out of a request that has just been sent;
-    - what was left out is asked for only when the request in flight returns, which, if it asked for idle partitions,
-      takes `fetch_max_wait_ms`: Faust sets 1,500, and this sets `wait_ms`, or more for a request that asks for all;
-    - where that request returns in the very moment in which somebody takes records, its broker still counts as asked,
-      and the fetcher sleeps for `fetcher_timeout` (0.2 s) with no request in flight; no option sets that either.
+    - While such a partition exists, the fetcher sends its broker no request for `prefetch_backoff` (0.1 s), counted
+      from that partition's fetch. No option of the consumer sets it; this sets 3 ms. No wait at all would be wrong too:
+      a caller that takes records at once would find its partition left out of a request that was just sent.
+    - A partition that was left out is requested only when the request in flight returns. If that one asks for idle
+      partitions, it takes `fetch_max_wait_ms`: Faust sets 1,500; this sets `wait_ms`, or more for a request for all.
+    - If that request returns in the moment in which records are taken, its broker still counts as busy. Then the
+      fetcher sleeps for `fetcher_timeout` (0.2 s) with no request in flight. No option sets it; this sets 10 ms.
     """
-    # For the first request, which start() sends: it would be in flight before anybody could change it.
+    # For the first request, which start() sends: it is in flight before its wait can be changed in the fetcher.
     consumer._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - Faust makes the consumer, with a number of its own
-    made: Any = consumer._fetcher  # noqa: SLF001 - made by start(), and aiokafka hands it out nowhere
+    made: Any = consumer._fetcher  # noqa: SLF001 - start() makes it, and aiokafka has no public access to it
     if made is None:
         return
     made._prefetch_backoff = _TAKEN_SECONDS  # noqa: SLF001
@@ -145,7 +150,7 @@ def remove_fetch_delays(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_M
     look = made._get_actions_per_node  # noqa: SLF001
 
     def look_and_wait(assignment: Any) -> Any:
-        # What nobody has taken yet is what the next request leaves out.
+        # The next request leaves out the partitions whose records were not taken yet.
         made._fetch_max_wait_ms = wait_ms if made._records else max(wait_ms, _WHOLE_WAIT_MS)  # noqa: SLF001
         return look(assignment)
 
@@ -153,7 +158,7 @@ def remove_fetch_delays(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_M
 
 
 class _CompressedBatch:
-    """A compressed batch, unpacked by us when its records are asked for: aiokafka would unpack without a bound."""
+    """A compressed batch, unpacked here when its records are read: aiokafka would unpack it without a bound."""
 
     def __init__(self, batch: Any, stored: memoryview, allowance: Allowance) -> None:
         self._batch = batch
@@ -168,11 +173,11 @@ class _CompressedBatch:
 
 
 class _ReadableBatch(ReadableBatch, _DefaultRecordBatchPy):  # type: ignore[misc]
-    """A batch, compressed or not, read in Python: its bytes can be changed before they are decoded."""
+    """A batch, compressed or not, read in Python, so that its bytes can be changed before they are decoded."""
 
 
 class _ReadableRecords:
-    """The batches of a fetch from the one that holds `position` on."""
+    """The batches of a fetch, from the one that holds `position` on."""
 
     def __init__(self, fetched: bytes, position: int, allowance: Allowance) -> None:
         self._allowance = allowance
@@ -194,11 +199,11 @@ def _batches(fetched: bytes, position: int, allowance: Allowance) -> Iterator[An
         base, length = _BATCH_START.unpack_from(fetched, at)
         end = at + _BATCH_START.size + length
         if end > len(fetched) or end <= at:
-            # The broker cuts a fetch off at its size, in the middle of a batch.
+            # The broker cuts a fetch off at its size limit, in the middle of a batch.
             return
         behind = _BATCH_START.unpack_from(fetched, end)[0] if len(fetched) - end >= _BATCH_START.size else None
         batch = _ReadableBatch(view[at:end], allowance, behind)
-        # The number that says where it ends may have rotted.
+        # The field that gives the batch's last offset may be corrupt, so `base` is checked too.
         if base >= position or batch.next_offset > position:
             yield batch
         at = end

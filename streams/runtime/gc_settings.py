@@ -1,15 +1,15 @@
-"""Python's cycle collector, told what it need not look at."""
+"""Settings of Python's cycle collector for a process of lanes."""
 
 import gc
 
-#: New objects before it looks for cycles among them: a turn makes tens of thousands, and hardly a cycle.
+#: New objects before the collector searches them for cycles: a turn makes tens of thousands, and hardly any cycle.
 _COLLECT_AFTER = 10_000
 
 
 def freeze_gc_at_startup() -> None:
-    """Have the collector leave alone what is there for good: call it once everything is imported.
+    """Exclude all objects of now from the collector's searches. Call this once everything is imported.
 
-    Else it walks through all modules again and again, which took a third of the time of the agents' work.
+    Without it the collector searches all modules again and again: that took a third of the agents' working time.
     """
     gc.collect()
     gc.freeze()

@@ -1,11 +1,11 @@
-"""The steps of a lane's work, between any two of which a process may die and nothing be lost or doubled."""
+"""The steps of a lane's work. A process may die between any two of them, and nothing is lost or doubled."""
 
 from collections.abc import Callable
 from enum import StrEnum
 
 
 class Step(StrEnum):
-    """What was just done, in order: three steps of opening, then those of every turn."""
+    """The step that was just done, in order: three steps of opening, then the steps of every turn."""
 
     FENCED = "fenced"
     RESTORED = "restored"
@@ -20,9 +20,9 @@ class Step(StrEnum):
     APPLIED = "applied"
 
 
-#: Called with the step and the lane's name after each; tests end the process there.
+#: Called after each step with the step and the lane's name; tests end the process there.
 AtStep = Callable[[Step, str], None]
 
 
-def unwatched(step: Step, lane: str) -> None:
-    """Do nothing: nobody watches."""
+def ignore_step(step: Step, lane: str) -> None:
+    """Do nothing: the default outside of tests."""

@@ -1,4 +1,4 @@
-"""Records in the place of a batch that cannot be read: rejected undecoded; offsets go on behind the batch."""
+"""Records that replace a batch that cannot be read: rejected without decoding; offsets go on after the batch."""
 
 from typing import Protocol
 
@@ -19,11 +19,11 @@ class _HasOffset(Protocol):
 
 
 def refuse_unreadable(record: Record) -> None:
-    """Raise `Unreadable` where the record is in the place of a batch that cannot be read."""
+    """Raise `Unreadable` if the record replaces a batch that cannot be read."""
     if isinstance(record.value, UnreadableBatch):
         raise Unreadable((Problem("batch", _CORRUPT if record.value.is_corrupt else _REASON),))
 
 
 def offset_behind(record: _HasOffset) -> int:
-    """Return the offset behind the record, or behind the batch whose place it takes."""
+    """Return the offset after the record, or after the batch that the record replaces."""
     return record.value.next_offset if isinstance(record.value, UnreadableBatch) else record.offset + 1

@@ -1,13 +1,13 @@
-"""Ends calls and turns that make no progress: a hung agent would keep its lanes, and its group would not notice.
+"""Ends calls and turns that make no progress: a hung agent would keep its lanes, and the group would not notice.
 
-The consumer of a process sends heartbeats from a thread of its own, so Kafka takes a process with a hung agent for
-alive. A thread watches the calls into agents and the turns:
+The consumer of a process sends heartbeats from a thread of its own, so Kafka counts a process with a hung agent as
+alive. The watchdog is a thread that watches the calls into agents and the turns:
 
-- a call that lasts longer than `seconds` gets a `Hung` raised inside it, and is then handled as any error of an agent;
-- so does the thread where its event loop does not go round for that long, in an effect for instance;
-- a call that does not end by that either, or a turn longer than twice as much, ends the process;
-- native code that lets no other thread run for three times as long is ended by `faulthandler`, whose own thread needs
-  no interpreter.
+- If a call lasts longer than `seconds`, it raises `Hung` inside the call. The lane handles that as any agent's error.
+- If the event loop does not go round for that long, for example in an effect, it raises `Hung` there too.
+- If the call lasts on, or a turn lasts longer than twice `seconds`, it ends the process.
+- If native code lets no other thread run for three times `seconds`, `faulthandler` ends the process: its own thread
+  needs no interpreter.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from typing import NoReturn
 
 from streams.runtime.failure import LaneBroken, end_process
 
-#: How long one call into an agent may last (seconds): a thousand times a slice of work, five times a session.
+#: Longest call into an agent (seconds): a thousand times a slice of work, five times a session.
 STUCK_SECONDS = 30.0
-#: Looks of the watching thread within that time.
+#: How often the watching thread looks within that time.
 _LOOKS = 10
 
 
 class Hung(Exception):
-    """A call into an agent lasted too long; raised inside it."""
+    """A call into an agent lasted too long; raised inside that call."""
 
 
 class Watchdog:
-    """Watches one thread's calls into agents, of which there is one at a time, and the turns of its lanes.
+    """A thread that watches another thread's calls into agents (one at a time) and the turns of its lanes.
 
-    Time is counted in looks, `_LOOKS` of them in `seconds`: a process that was frozen as a whole hung nowhere.
+    Time is counted in looks, `_LOOKS` of them in `seconds`: if the whole process was frozen, no call counts as hung.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class Watchdog:
         self._thread = threading.get_ident()
         self._lock = threading.Lock()
         self._looks = 0
-        #: The call that lasts: its number, its lane, and the look before it; None between calls.
+        #: The call that is running: its number, its lane, and the look before it; None between calls.
         self._call: tuple[int, str, int] | None = None
         self._calls = 0
-        #: The number of the call that got a `Hung`.
+        #: The number of the last call that was interrupted by `Hung`.
         self._interrupted = 0
-        #: The look before the turn of a lane began, by its name.
+        #: By lane: the look before its turn began, or last made progress.
         self._turns: dict[str, int] = {}
-        #: The look before the event loop went round last; None where no loop says so.
+        #: The look before the event loop last went round; None if no loop reports it.
         self._beat: int | None = None
         self._beat_interrupted = -1
         self._stopped = threading.Event()
         self._watching: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to watch the calls of this thread."""
+        """Start to watch the calls of the current thread."""
         self._thread = threading.get_ident()
         self._watching = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._watching.start()
@@ -74,20 +74,20 @@ class Watchdog:
 
     @contextmanager
     def call(self, lane: str) -> Iterator[None]:
-        """Watch one call into the agent of a lane. `Hung` may be raised inside, so this belongs within a `try`."""
+        """Watch one call into the agent of a lane. It may raise `Hung`, so put it inside a `try`."""
         self._calls += 1
         self._call = self._calls, lane, self._looks
         try:
             yield
         finally:
-            # Behind the lock no `Hung` is on its way to this thread any more, or it has arrived.
+            # Once the lock is taken, a `Hung` for this call was either raised already, or never comes.
             with self._lock:
                 self._call = None
             self.progress(lane)
 
     @contextmanager
     def turn(self, lane: str) -> Iterator[None]:
-        """Watch one turn of a lane, or several: `progress` is called at the end of each part."""
+        """Watch one turn of a lane, or several; the caller calls `progress` at the end of each part."""
         self._turns[lane] = self._looks
         try:
             yield
@@ -96,7 +96,7 @@ class Watchdog:
 
     @contextmanager
     def waiting(self, lane: str) -> Iterator[None]:
-        """Leave a lane's turn out of account while it waits for others, whose own turns are watched."""
+        """Do not count a lane's turn while it waits for other lanes, whose own turns are watched."""
         is_in_turn = self._turns.pop(lane, None) is not None
         try:
             yield
@@ -105,14 +105,14 @@ class Watchdog:
                 self._turns[lane] = self._looks
 
     def progress(self, lane: str) -> None:
-        """Note that the turn of a lane, and so the event loop, goes on."""
+        """Note that the turn of a lane, and so the event loop, makes progress."""
         if lane in self._turns:
             self._turns[lane] = self._looks
         if self._beat is not None:
             self._beat = self._looks
 
     async def beat(self) -> None:
-        """Say again and again, until cancelled, that the event loop goes round."""
+        """Note periodically, until cancelled, that the event loop goes round."""
         try:
             while True:
                 self._beat = self._looks
@@ -123,7 +123,7 @@ class Watchdog:
             self._beat = None
 
     def look(self) -> None:
-        """Interrupt a call that lasts too long; end the process for one that cannot be interrupted, or a long turn."""
+        """Interrupt a call that lasts too long; end the process if it lasts on, or if a turn makes no progress."""
         self._looks += 1
         beat = self._beat
         with self._lock:
@@ -143,7 +143,7 @@ class Watchdog:
                 self._end_lane(lane, "its turn made no progress")
 
     def _interrupt(self) -> None:
-        # Arrives with the thread's next bytecode: a call that waits inside C code goes on.
+        # The thread raises it at its next bytecode: a call that waits inside C code is not interrupted.
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(Hung))
 
     def _watch(self) -> None:

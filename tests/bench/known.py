@@ -23,7 +23,7 @@ from streams.domain.ids import person_id
 from streams.domain.tokens import tokens_of
 from streams.runtime import Agent, Output, Record, Turn
 from streams.runtime.agent import Headers
-from streams.runtime.lane.state import Entry, changed, moved
+from streams.runtime.lane.state import ChangelogRecord, offset_records, turn_records
 from streams.runtime.lane.transaction import TransactionalWriter
 from streams.runtime.steps import Step
 from tests.bench.disclosures import disclosure_of, identifiers, invented_id, shapes, waiting
@@ -159,9 +159,9 @@ def _processed(disclosure: Disclosure, keys: Keys, agents: Agents) -> tuple[list
         accepted.digest.encode(): b"digest",
         **{token.encode(): b"token%d" % number for number, token in enumerate(accepted.tokens)},
     }
-    kept = [_kept(_ADMIT_LOG, entry) for entry in changed(admitted)]
-    kept += [_kept(_IDENTITY_LOG, entry) for entry in changed(identified)]
-    kept += [_kept(_DECIDE_LOG, entry) for entry in changed(decided)]
+    kept = [_kept(_ADMIT_LOG, entry) for entry in turn_records(admitted)]
+    kept += [_kept(_IDENTITY_LOG, entry) for entry in turn_records(identified)]
+    kept += [_kept(_DECIDE_LOG, entry) for entry in turn_records(decided)]
     return kept + [output for output in identified.outputs if output.topic in TOPICS], ids
 
 
@@ -174,7 +174,7 @@ def _follows(turn: Turn, *topics: str) -> Record:
     return Record(output.topic, output.partition or 0, 0, 0, output.key, output.value, output.headers)
 
 
-def _kept(log: str, entry: Entry, partition: int = 0) -> Output:
+def _kept(log: str, entry: ChangelogRecord, partition: int = 0) -> Output:
     return Output(log, partition, entry.key, entry.value, entry.headers)
 
 
@@ -188,7 +188,7 @@ def _lanes() -> Iterator[tuple[str, int, Iterable[str]]]:
 def _offsets() -> Iterator[Output]:
     """Yield the next offsets of every lane with a state: 0, as if its topics had been emptied after that."""
     for log, partition, sources in _lanes():
-        for entry in moved(dict.fromkeys(sources, 0)):
+        for entry in offset_records(dict.fromkeys(sources, 0)):
             yield _kept(log, entry, partition)
 
 

@@ -17,7 +17,7 @@ from schemas.vocabulary import Agency
 from services.agencies import AgencyLog, Fault, Faults, create_app
 from services.agencies.log import Attempt, Seen
 from services.cli.ready import ready
-from services.sdk.serving import listen, serve
+from services.http_server import listen, serve
 from tests.chaos.plan import ATTEMPT_SECONDS, FORGETFUL, Mood
 
 _UNAVAILABLE, _DENIED = 503, 401

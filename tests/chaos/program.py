@@ -1,6 +1,5 @@
 """`confide` with limits of seconds, for the chaos test: `python -m tests.chaos.program VERB …`."""
 
-import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 import schemas.policy
 from schemas.policy import Policies
 from services.cli import main
+from services.json_lines_file import JsonLinesFile
 from services.notifier import channels
 from tests.chaos.plan import ATTEMPT_SECONDS, LIMIT_SECONDS, TELL_SECONDS
 from tests.hurried import hurry
@@ -28,16 +28,16 @@ def tell_within(seconds: float) -> None:
 
 def stamp_notices() -> None:
     """Add the time `at` to each line of the file of notices; a repeated notice is still recognised."""
-    append, digest = channels.FileChannel._append, channels._digest
+    digest = channels._digest
 
-    def stamped(channel: channels.FileChannel, line: bytes) -> None:
-        fields = {**json.loads(line), "at": datetime.now(UTC).isoformat()}
-        append(channel, json.dumps(fields).encode("ascii") + b"\n")
+    class StampedFile(JsonLinesFile):
+        def append(self, fields: Mapping[str, Any]) -> None:
+            super().append({**fields, "at": datetime.now(UTC).isoformat()})
 
     def of_content(fields: Mapping[str, Any]) -> bytes:
         return digest({name: value for name, value in fields.items() if name != "at"})
 
-    channels.FileChannel._append = stamped  # type: ignore[method-assign,assignment]
+    channels.JsonLinesFile = StampedFile  # type: ignore[attr-defined]
     channels._digest = of_content
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
-from schemas.topics import CATALOGUE, TopicName, rejected, reports
-from schemas.vocabulary import Agency
-from services.sdk.reading import committed_reader, high_watermarks
+from schemas.topics import CATALOGUE, TopicName, rejected
+from services.committed_reader import committed_reader, high_watermarks
 from tests.chaos.plan import PARTITIONS
 
 SOURCES = (
@@ -25,7 +25,7 @@ _OURS = (
     *SOURCES,
     TopicName.DECISIONS,
     TopicName.REVIEWS,
-    *map(reports, Agency),
+    *(entry.reports for entry in AGENCIES.values()),
     TopicName.DELIVERIES,
     TopicName.NOTIFICATIONS,
 )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.topics import TopicName, rejected, reports
+from schemas.agencies import AGENCIES
+from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Agency, CausedBy, DeliveryState, ReviewDecision, ReviewReason
 from tests.chaos.absences import Absences, Gap
 from tests.chaos.kept import Ended
@@ -69,7 +70,7 @@ class Taken:
     def made(self) -> dict[str, list[Fields]]:
         """Return each report by its id, with one entry for each generation."""
         made: dict[str, list[Fields]] = defaultdict(list)
-        for topic in map(reports, Agency):
+        for topic in (entry.reports for entry in AGENCIES.values()):
             for came in self.record.on(topic, "Report"):
                 made[came.fields["report_id"]].append(came.fields)
         return made

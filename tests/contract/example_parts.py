@@ -1,4 +1,4 @@
-"""Parts that the examples of several records have in common, of invented people."""
+"""Values that the examples of several records share. All people are invented."""
 
 from datetime import UTC, datetime
 

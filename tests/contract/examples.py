@@ -1,4 +1,4 @@
-"""One full and one bare example of every record, of invented people."""
+"""One full and one minimal example of every record. All people are invented."""
 
 from datetime import date
 
@@ -254,12 +254,12 @@ FULL: dict[str, Model] = {
 MODELS: dict[str, type[Model]] = {name: type(example) for name, example in FULL.items()}
 
 
-#: What is no longer required by itself, but by what else is said.
+#: Values of fields that another field of the record requires.
 _NEEDED = {"ReviewOutcome": {"decision": v.ReviewDecision.CONFIRM}}
 
 
 def _bare(name: str) -> Model:
-    """Return the example with nothing but what is required, as far down as the record itself goes."""
+    """Return the example with only its required fields; nested records stay full."""
     full = FULL[name]
     required = {
         field: None if _may_be_null(name, field) else value

@@ -1,4 +1,4 @@
-"""The Avro schemas and the pydantic models say the same, field by field, down to the last record."""
+"""The Avro schemas and the pydantic models have the same fields, types and defaults, in every nested record too."""
 
 import re
 import types
@@ -10,6 +10,8 @@ import pytest
 from pydantic import AwareDatetime, BaseModel
 
 from schemas import avro_registry
+from schemas.concerns import CONCERN_MODELS
+from schemas.vocabulary import ConcernKind
 from tests.contract.examples import MODELS
 
 AVRO_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -26,22 +28,22 @@ PRIMITIVES: dict[Any, Any] = {
 }
 
 
-def said_by_model(kind: Any) -> Any:
-    """Return what a field's type says on the wire: no order among a union's branches, no names of its literals."""
+def wire_form_of_model(kind: Any) -> Any:
+    """Return the wire form of a field's type, without the order of a union's branches and the names of literals."""
     while get_origin(kind) is Annotated:
         if "long" in get_args(kind):
             return "long"
         kind = get_args(kind)[0]
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        branches = [said_by_model(branch) for branch in arguments]
+        branches = [wire_form_of_model(branch) for branch in arguments]
         flat = [inner for branch in branches for inner in (branch["union"] if is_union(branch) else [branch])]
-        # A whole number of degrees is a number of degrees.
+        # int and double in one union become double: degrees may be whole numbers in JSON.
         return union([branch for branch in flat if not (branch == "int" and "double" in flat)])
     if origin is tuple:
-        return {"array": said_by_model(arguments[0])}
+        return {"array": wire_form_of_model(arguments[0])}
     if origin is dict:
-        return {"map": said_by_model(arguments[1])}
+        return {"map": wire_form_of_model(arguments[1])}
     if origin is Literal:
         return {"symbols": [getattr(value, "value", value) for value in arguments]}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -49,7 +51,7 @@ def said_by_model(kind: Any) -> Any:
             "record": kind.__name__,
             "fields": {
                 name: (
-                    "long" if "long" in field.metadata else said_by_model(field.annotation),
+                    "long" if "long" in field.metadata else wire_form_of_model(field.annotation),
                     "required" if field.is_required() else ("default", as_json(field.default)),
                 )
                 for name, field in kind.model_fields.items()
@@ -61,24 +63,24 @@ def said_by_model(kind: Any) -> Any:
     return PRIMITIVES[kind]
 
 
-def said_by_schema(kind: Any, named: dict[str, Any]) -> Any:
+def wire_form_of_schema(kind: Any, named: dict[str, Any]) -> Any:
     if isinstance(kind, list):
-        return union([said_by_schema(branch, named) for branch in kind])
+        return union([wire_form_of_schema(branch, named) for branch in kind])
     if isinstance(kind, str):
         return named.get(kind, kind)
     match kind["type"]:
         case "array":
-            return {"array": said_by_schema(kind["items"], named)}
+            return {"array": wire_form_of_schema(kind["items"], named)}
         case "map":
-            return {"map": said_by_schema(kind["values"], named)}
+            return {"map": wire_form_of_schema(kind["values"], named)}
         case "enum":
-            said: Any = {"symbols": kind["symbols"]}
+            form: Any = {"symbols": kind["symbols"]}
         case "record":
-            said = {
+            form = {
                 "record": kind["name"],
                 "fields": {
                     field["name"]: (
-                        said_by_schema(field["type"], named),
+                        wire_form_of_schema(field["type"], named),
                         ("default", field["default"]) if "default" in field else "required",
                     )
                     for field in kind["fields"]
@@ -86,20 +88,20 @@ def said_by_schema(kind: Any, named: dict[str, Any]) -> Any:
             }
         case _:
             return {key: value for key, value in kind.items() if key != "doc"}
-    named[kind["name"]] = said
-    return said
+    named[kind["name"]] = form
+    return form
 
 
 def union(branches: list[Any]) -> dict[str, Any]:
     return {"union": sorted(branches, key=repr)}
 
 
-def is_union(said: Any) -> bool:
-    return isinstance(said, dict) and "union" in said
+def is_union(form: Any) -> bool:
+    return isinstance(form, dict) and "union" in form
 
 
 def as_json(value: Any) -> Any:
-    """Return a default of pydantic as Avro writes it."""
+    """Return a default of pydantic as an Avro schema has it."""
     if isinstance(value, BaseModel):
         return {name: as_json(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, Enum):
@@ -123,15 +125,20 @@ def test_every_record_of_the_contract_has_a_model_and_a_schema() -> None:
     assert set(avro_registry.RECORDS) == set(MODELS)
 
 
+def test_every_kind_of_concern_has_the_model_that_takes_it() -> None:
+    taken = {kind: get_args(model.model_fields["kind"].annotation) for kind, model in CONCERN_MODELS.items()}
+    assert taken == {kind: (kind,) for kind in ConcernKind}
+
+
 @pytest.mark.parametrize("name", avro_registry.RECORDS)
-def test_schema_says_what_its_model_says(name: str) -> None:
+def test_a_schema_has_the_wire_form_of_its_model(name: str) -> None:
     source = avro_registry.sources()[name]
-    assert said_by_schema(source, {}) == said_by_model(MODELS[name])
+    assert wire_form_of_schema(source, {}) == wire_form_of_model(MODELS[name])
 
 
 @pytest.mark.parametrize("name", avro_registry.RECORDS)
 def test_a_default_is_of_the_first_branch_of_its_union(name: str) -> None:
-    """Avro takes a default for a value of the first branch, whatever it looks like."""
+    """Avro reads a default as a value of the union's first branch."""
     for record in all_records(avro_registry.sources()[name]):
         for field in record["fields"]:
             if "default" in field and isinstance(field["type"], list):
@@ -142,9 +149,9 @@ def test_a_type_of_one_name_is_the_same_in_every_file() -> None:
     seen: dict[str, Any] = {}
     for source in avro_registry.sources().values():
         named: dict[str, Any] = {}
-        said_by_schema(source, named)
-        for name, said in named.items():
-            assert seen.setdefault(name, said) == said, name
+        wire_form_of_schema(source, named)
+        for name, form in named.items():
+            assert seen.setdefault(name, form) == form, name
     assert {"SealedSection", "Concern", "Suicide", "Role"} & seen.keys() == {"SealedSection", "Suicide", "Role"}
 
 
@@ -153,7 +160,7 @@ def test_no_record_is_empty_so_that_no_list_can_claim_more_entries_than_it_has_b
         assert all(record["fields"] for record in all_records(source))
 
 
-def test_text_that_stands_for_an_enum_says_why() -> None:
+def test_a_string_in_place_of_an_enum_has_the_reason_in_its_doc() -> None:
     texts = {
         field["name"]: field.get("doc", "")
         for source in avro_registry.sources().values()

@@ -1,4 +1,4 @@
-"""Apache's avro-python3 reads what the codec wrote, writes what the codec reads, and knows the same fingerprints."""
+"""Apache's avro-python3 and the codec read each other's values and compute the same fingerprints."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ EXAMPLES = [
 
 
 def crc_64_avro(data: bytes) -> int:
-    """Return the fingerprint as the specification computes it, bit by bit and without a table."""
+    """Return the fingerprint, computed bit by bit as in the specification, without a table."""
     empty = 0xC15D213AA4D7A795
     state = empty
     for byte in data:
@@ -35,7 +35,7 @@ def crc_64_avro(data: bytes) -> int:
 
 
 def plain(value: Any) -> Any:
-    """Return the value as avro-python3 has it, which knows no logical types."""
+    """Return the value in the form of avro-python3, which has no logical types."""
     if isinstance(value, datetime):
         return (value - EPOCH) // timedelta(microseconds=1)
     if isinstance(value, date):
@@ -65,7 +65,7 @@ def test_header_is_the_marker_and_the_little_endian_fingerprint(name: str) -> No
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_it_reads_what_the_codec_wrote(name: str, example: Model) -> None:
+def test_avro_python3_reads_the_codecs_values(name: str, example: Model) -> None:
     written = codec.encode(name, example.model_dump())
     body = BytesIO(written[10:])
     schema = schema_of(name)
@@ -74,7 +74,7 @@ def test_it_reads_what_the_codec_wrote(name: str, example: Model) -> None:
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_the_codec_reads_what_it_wrote(name: str, example: Model) -> None:
+def test_the_codec_reads_the_values_of_avro_python3(name: str, example: Model) -> None:
     schema = schema_of(name)
     header = b"\xc3\x01" + crc_64_avro(ToParsingCanonicalForm(schema).encode()).to_bytes(8, "little")
     stream = BytesIO()

@@ -1,4 +1,4 @@
-"""What was ever written stays readable, and nobody changes a schema without keeping the one before."""
+"""Values of every older schema stay readable, and a changed schema keeps its predecessor."""
 
 import json
 from io import BytesIO
@@ -15,8 +15,8 @@ from schemas.records import Admitted, KeyRecord
 from schemas.vocabulary import ConcernKind, ImmediateDanger
 from tests.contract.examples import FULL
 
-#: The header of every version that was ever written. A schema that changes moves to `avro/old/NAME-N.avsc`; its header
-#: stays here and the new one is added.
+#: The headers of all versions of each schema, the oldest first. Before a schema changes, its file moves to
+#: `avro/old/NAME-N.avsc`; its header stays here, and the new header is added.
 EVER_WRITTEN = {
     "Disclosure": ("c3017f900becaa0048e4", "c30100b01c294921cf21"),
     "Admitted": ("c30136601590b5ddc0fc", "c3013b1751bf5573d779", "c3018e5be1548d2cf6aa"),
@@ -69,7 +69,7 @@ FIRST = {
 
 
 def first(name: str, fields: dict[str, Any]) -> bytes:
-    """Return a value as a writer of the first schema wrote it, by another implementation than ours."""
+    """Return a value of a record's first schema, written by avro-python3."""
     ((_, source),) = [entry for entry in avro_registry.superseded() if entry[0] == name]
     stream = BytesIO()
     DatumWriter(parse(json.dumps(source))).write(fields, BinaryEncoder(stream))

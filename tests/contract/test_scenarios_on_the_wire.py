@@ -1,4 +1,4 @@
-"""Every line of the played day crosses the wire unchanged, and every bad line is refused by the field at fault."""
+"""Every line of the played day is unchanged after encoding and decoding, and every bad line names its wrong field."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_all_lines_are_here() -> None:
 
 
 @pytest.mark.parametrize("line", range(1, 66))
-def test_a_line_of_the_day_is_the_same_behind_the_wire(line: int) -> None:
+def test_a_line_of_the_day_is_the_same_after_the_wire(line: int) -> None:
     disclosure = parse_json(DAY[line - 1])
     name, fields = codec.decode(codec.encode("Disclosure", disclosure.model_dump()), "Disclosure")
     assert name == "Disclosure"
@@ -29,14 +29,13 @@ def test_a_line_of_the_day_is_the_same_behind_the_wire(line: int) -> None:
 
 
 @pytest.mark.parametrize("line", range(1, 66))
-def test_nothing_that_a_line_says_is_lost_on_the_wire(line: int) -> None:
-    said = json.loads(DAY[line - 1])
+def test_every_field_of_a_line_is_on_the_wire(line: int) -> None:
+    written = json.loads(DAY[line - 1])
     fields = codec.decode(codec.encode("Disclosure", parse_json(DAY[line - 1]).model_dump()), "Disclosure")[1]
-    assert [{**concern, **told} for concern, told in zip(fields["concerns"], said["concerns"], strict=True)] == fields[
-        "concerns"
-    ]
-    for half in ("account", "phone", "email", "age", "age_band", "adult_at_risk", "location", "professionals"):
-        assert fields["subject"][half] == said["subject"][half]
+    for concern, written_concern in zip(fields["concerns"], written["concerns"], strict=True):
+        assert {**concern, **written_concern} == concern
+    for part in ("account", "phone", "email", "age", "age_band", "adult_at_risk", "location", "professionals"):
+        assert fields["subject"][part] == written["subject"][part]
 
 
 @pytest.mark.parametrize(("line", "field"), list(enumerate(BAD_FIELDS)))
@@ -47,8 +46,8 @@ def test_a_bad_line_is_refused_by_the_field_at_fault(line: int, field: str) -> N
 
 
 @pytest.mark.parametrize("line", range(len(BAD_FIELDS)))
-def test_no_error_of_a_bad_line_repeats_what_identifies(line: int) -> None:
+def test_the_error_of_a_bad_line_quotes_no_identifier(line: int) -> None:
     with pytest.raises(Invalid) as caught:
         parse_json(BAD[line])
-    told = str(caught.value)
-    assert not any(part in told for part in ("0770", "+44", "900", "text_line:", "02-30", "sms-bad"))
+    text = str(caught.value)
+    assert not any(part in text for part in ("0770", "+44", "900", "text_line:", "02-30", "sms-bad"))

@@ -1,4 +1,4 @@
-"""Every command of the README is run: here, or by CI as a target."""
+"""Every command of the README and of the pages behind it is run: here, or as a target that CI calls."""
 
 import os
 import re
@@ -11,7 +11,16 @@ import pytest
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+#: The README, and the pages that it sends its readers to.
+PAGES = (README, *((ROOT / name).read_text() for name in ("infra/figures.md", ".github/CONTRIBUTING.md")))
+LINES = [
+    line
+    for page in PAGES
+    for block in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+#: Targets that CI runs as parts of others: every target sets up first, and `make test` has the tests of `make unit`.
+IN_OTHERS = {"make setup", "make unit"}
 #: Least number of notices of the day: all lines are sent at once, and line 40 may mark the channel of line 24 unsafe
 #: before its notice is sent.
 _LEAST_NOTICES = 29
@@ -30,17 +39,21 @@ def between(start: str, end: str) -> str:
     return "".join(re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL))
 
 
-def test_targets_of_the_readme_are_run_by_ci() -> None:
+def test_the_targets_are_run_by_ci() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
-    targets = {line for block in BLOCKS for line in block.splitlines() if line.startswith("make ")}
-    assert targets == {"make demo", "make test", "make bench"}
-    assert all(re.search(rf"^step {target}( SHORT=--short)?$", ci, re.MULTILINE) for target in targets)
+    targets = {line for line in LINES if line.startswith("make ")}
+    assert targets == {"make demo", "make test", "make bench", "make lint"} | IN_OTHERS
+    assert all(re.search(rf"^step {target}( SHORT=--short)?$", ci, re.MULTILINE) for target in targets - IN_OTHERS)
+
+
+def test_every_target_that_a_page_names_is_there() -> None:
+    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:^|`)make ([a-z-]+)", page, re.MULTILINE)}
+    assert {"demo", "test", "unit", "bench"} <= named <= there
 
 
 def test_the_single_commands_work_as_they_stand(tmp_path: Path) -> None:
-    single = [
-        line for block in BLOCKS for line in block.splitlines() if line.startswith(("confide decide", "confide demo"))
-    ]
+    single = [line for line in LINES if line.startswith(("confide decide", "confide demo"))]
     assert len(single) == 2
     for line in single:
         command = line.replace(" played ", f" {tmp_path / 'played'} ")
@@ -49,6 +62,17 @@ def test_the_single_commands_work_as_they_stand(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
     assert (tmp_path / "played" / "decisions.jsonl").read_text().count("\n") == 62
+
+
+def test_the_calls_of_pytest_work_as_they_stand(tmp_path: Path) -> None:
+    calls = [line for line in LINES if line.startswith(".venv/bin/python -m pytest ")]
+    assert len(calls) == 2
+    for line in calls:
+        command = [sys.executable, *line.split()[1:]]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(tmp_path), capture_output=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
 
 
 def test_each_part_by_itself_does_its_part(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from kafka import TopicPartition
 
 from infra.broker import LocalBroker
 from schemas.partitioner import partition_for
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from streams.runtime import Follower
 from tests.committed import assert_exactly_once
 from tests.counting import Run

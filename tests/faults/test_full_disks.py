@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.broker import LocalBroker, LocalCluster, Place
+from infra.broker import LocalBroker, LocalCluster, NodeLocation
 from tests.counting import Run
 from tests.faults.clusters import all_in_sync, back, ending, led_by_others, under_load
 from tests.faults.machine import fill, small_disk
@@ -46,7 +46,7 @@ async def test_of_three_brokers_one_whose_disk_fills_up_stops_nothing(
 ) -> None:
     with (
         small_disk(tmp_path / "disk", _DISK_MEBIBYTES) as disk,
-        LocalCluster(tmp_path / "cluster", (Place(folder=disk), Place(), Place())) as cluster,
+        LocalCluster(tmp_path / "cluster", (NodeLocation(folder=disk), NodeLocation(), NodeLocation())) as cluster,
         ending(Run(cluster.bootstrap, tmp_path, partitions=4, replication=3)) as run,
     ):
         full = 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.broker import LocalCluster, Place
+from infra.broker import LocalCluster, NodeLocation
 from tests.counting import Run
 from tests.faults.clusters import all_in_sync, busiest, ending, led_by_others, under_load
 from tests.faults.namespaces import Network, network
@@ -31,8 +31,8 @@ def net() -> Iterator[Network]:
 
 @pytest.fixture(scope="module")
 def cluster(net: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    places = [Place(net.address(n), net.launcher(n)) for n in BROKERS]
-    with LocalCluster(tmp_path_factory.mktemp("cluster"), places) as running:
+    locations = [NodeLocation(net.address(n), net.launcher(n)) for n in BROKERS]
+    with LocalCluster(tmp_path_factory.mktemp("cluster"), locations) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.broker import LocalCluster, Place
+from infra.broker import LocalCluster, NodeLocation
 from infra.broker.probe import free_port
 from tests.committed import assert_exactly_once
 from tests.counting import Run
@@ -51,8 +51,8 @@ def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
     for _ in range(6):
         ports.append(free_port(ports))
     links = list(zip(ports[:3], ports[3:], strict=True))
-    places = [Place(port=port, advertised=f"127.0.0.1:{slow}") for slow, port in links]
-    with slow_links(links), LocalCluster(tmp_path / "cluster", places) as running:
+    locations = [NodeLocation(port=port, advertised=f"127.0.0.1:{slow}") for slow, port in links]
+    with slow_links(links), LocalCluster(tmp_path / "cluster", locations) as running:
         yield running
 
 

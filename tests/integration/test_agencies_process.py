@@ -1,4 +1,4 @@
-"""The simulated agencies as a process: four servers, killed whenever, one accepted line a report."""
+"""The simulated agencies as a process: four servers, killed at any time, one accepted line a report."""
 
 import itertools
 import json
@@ -84,7 +84,7 @@ def test_killed_again_and_again_while_reports_come_each_is_accepted_once(confide
     missing = set(wanted)
     while missing:
         process, urls = serve(confide, folder)
-        # The first few rounds are killed in the middle of what comes.
+        # In the first few rounds the kill comes in the middle of the requests.
         killer = threading.Timer(0.15, process.kill) if killed < 5 else None
         if killer is not None:
             killer.start()

@@ -1,4 +1,4 @@
-"""The writer of alarms while its Kafka is away, and what a lane says of itself that is written."""
+"""The writer of alarms while its Kafka is unavailable, and the alarms of a lane."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from schemas.alarms import AlarmChanged
 from schemas.codec import decode
 from schemas.topics import TopicName
 from schemas.vocabulary import AlarmKind, AlarmState
-from services.sdk.alarm_writer import AlarmWriter
+from services.alarm.alarm_writer import AlarmWriter
 from streams.runtime import LaneCloses, LaneEvent, LaneOpens, LanePutsAside
 from tests.counting import Run
 from tests.fakes.process_ends import ProcessEnds
@@ -72,7 +72,7 @@ async def test_a_process_without_kafka_stops_all_the_same() -> None:
         writer.put(change("lane/lost"))
 
 
-async def test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_opens_within_the_hour(
+async def test_a_lane_raises_the_alarm_for_put_aside_work_and_again_when_it_opens_within_the_hour(
     bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, endings = Run(bootstrap, tmp_path, partitions=1), ProcessEnds(monkeypatch)
@@ -84,7 +84,7 @@ async def test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_open
             while not endings.errors:  # noqa: ASYNC110 - an ending sets no event
                 await asyncio.sleep(0.01)
     assert await next_of(heard) == LaneCloses("lane-0")
-    # Its successor is careful, and puts the record aside.
+    # The next process runs the record alone and puts it aside.
     async with lane_of(run, lambda: Fragile(fragile), on_lane=heard.put_nowait) as lane:
         assert await next_of(heard) == LaneOpens("lane-0")
         lane.enqueue(batch_of(run, ["say:bad"]))

@@ -1,4 +1,4 @@
-"""What stands between records: control records behind a batch, and a transaction that nobody ends."""
+"""Offsets without a record: control records after a batch, and a transaction that is never ended."""
 
 import asyncio
 from pathlib import Path
@@ -16,8 +16,8 @@ from tests.runtime_worker import Count
 
 pytestmark = pytest.mark.integration
 
-#: How long an open transaction may hide what others commit: its own limit, the broker's look for it, and as much again
-#: as a busy machine takes (seconds).
+#: Longest time for which an open transaction hides later commits: its own limit, the period of the broker's check,
+#: and the same again for a busy machine (seconds).
 _HIDDEN_SECONDS = 6.0 + 1.0 + 5.0
 
 
@@ -35,7 +35,7 @@ async def test_what_stands_behind_the_last_record_is_passed_with_it(run: Run, en
     async with lane_of(run, lambda: Count(run.plan())) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 5, 0, 1, 2))
         await out.at_least(3)
-        # By itself: fetches that wait together are one batch.
+        # Written alone: records that are fetched together are one batch.
         lane.enqueue(batch(run, 5, 7, 5, 6))
         await run.until(lambda: bool(ended) or lane.metrics.next_offsets[run.routine] == 7, "it is worked off or ended")
         assert ended == []
@@ -50,7 +50,7 @@ async def test_a_fetch_of_what_is_done_moves_the_position_behind_it(run: Run, en
 
         lane.enqueue(batch(run, 0, 3, 0, 1, 2))
         await run.until(lambda: is_at(3), "it is worked off")
-        # Fetched again, and this time over the control records behind it. By itself, as above.
+        # Fetched again, and this time over the control records after it. Alone, as above.
         lane.enqueue(batch(run, 1, 5, 1, 2))
         await run.until(lambda: is_at(5), "it is passed", 10)
         lane.enqueue(batch(run, 5, 7, 5, 6))
@@ -61,7 +61,7 @@ async def test_a_fetch_of_what_is_done_moves_the_position_behind_it(run: Run, en
 
 async def test_an_open_transaction_hides_what_others_commit_for_seconds_at_most(run: Run) -> None:
     class Died(Exception):
-        """The process that wrote it."""
+        """The process that wrote the output."""
 
     def die(step: Step) -> None:
         if step == Step.WRITTEN:

@@ -25,7 +25,7 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
 
 
 def set_clock(run: Run, seconds: float) -> None:
-    """Set the machine's wall clock that many seconds ahead of the right time."""
+    """Set the machine's wall clock `seconds` ahead of the right time."""
     new = run.folder / "clock.new"
     new.write_text(str(seconds))
     new.rename(run.folder / "clock")
@@ -79,7 +79,7 @@ async def test_a_process_whose_clock_is_behind_the_brokers_stamps_says_so(run: R
 
 
 async def test_a_clock_that_is_far_ahead_ends_no_known_id(run: Run) -> None:
-    """It dropped known ids for good: a disclosure that came again was decided again."""
+    """The lane dropped known ids for good: a disclosure that came again was decided again."""
     worker = run.start("waits")
     async with run.reading(run.output) as out, run.reading(run.changelog) as changelog:
         await run.write(run.routine, [(b"id", b"know:93", ())])
@@ -113,7 +113,7 @@ async def test_an_id_ends_by_what_the_broker_stamped_on_the_changelog(run: Run) 
             worker.kill()
             worker = run.start("waits")
             await changelog.at_least(opened + 1, 30)
-        # Nothing came. Each opening is noted in the changelog, and the next one reads when.
+        # No record came. Each opening writes a note to the changelog, and the next opening reads the note's time.
         await changelog.until(lambda records: any(r.key == b"sid" and r.value is None for r in records), 30)
 
 
@@ -148,7 +148,7 @@ def test_what_a_writer_claims_of_the_time_is_neither_kept_nor_used(
         claimed = {0: 0, 1: round((began + YEARS) * 1_000)}
         for stamp in claimed.values():
             producer.send(str(TopicName.FORUM_DISCLOSURES), b"x", partition=0, timestamp_ms=stamp).get(20)
-        # As topics were before: its writer is believed.
+        # As topics were before: the writer's time counts.
         with_claims = _topic_with_claims(bootstrap)
         producer.send(with_claims, b"x", partition=0, timestamp_ms=0).get(20)
         believed, source = TopicPartition(with_claims, 0), TopicPartition(str(TopicName.FORUM_DISCLOSURES), 0)

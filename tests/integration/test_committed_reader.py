@@ -1,4 +1,4 @@
-"""Readers on kafka-python, on a real broker: nothing that was aborted, and nothing that is not committed yet."""
+"""Readers on kafka-python, on a real broker: no aborted records, and none that are not committed yet."""
 
 import socket
 import time
@@ -8,7 +8,7 @@ import kafka
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from tests.counting import Run
 
 pytestmark = pytest.mark.integration
@@ -39,7 +39,7 @@ async def test_it_reads_what_is_committed_alone(run: Run) -> None:
 
 
 def values(run: Run) -> list[bytes]:
-    """Return what the reader hands on up to the end that it knows."""
+    """Return the records of the reader up to the end that it knows."""
     reader = committed_reader(run.bootstrap)
     try:
         source = kafka.TopicPartition(run.output, 0)

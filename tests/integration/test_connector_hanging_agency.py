@@ -1,4 +1,4 @@
-"""An agency that hangs, or is away, on the real lane: reports are handed over in time, and it is not hammered."""
+"""An agency that hangs or is down, on the real lane: hand-over in time, and few attempts at it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,7 +37,7 @@ async def test_an_agency_that_accepts_and_never_answers_has_every_report_failed_
         connector.put(count)
         async with deliveries_of(run, connector.reports) as deliveries:
             found = await deliveries.until(was_in("failed"), 20)
-            # Attempts under way at the limit run out.
+            # Attempts under way at the limit time out.
             await run.until(lambda: agency.connections == 0, "nothing is under way", 5)
             assert len(found) == count
             for report_id, changes in found.items():
@@ -45,10 +45,10 @@ async def test_an_agency_that_accepts_and_never_answers_has_every_report_failed_
                 assert POLICY.limit <= after <= POLICY.limit + LATEST
                 assert states_of(changes)["failed"] == 1
             on_record = {(report_id, n) for report_id, changes in found.items() for n in attempts(changes)}
-            # Each is on record before it is made; on a busy machine its time may be up before the agency has read it.
+            # Each is recorded before it is made; on a busy machine it may time out before the agency has read it.
             assert on_record >= {(request.report_id, request.attempt) for request in agency.requests}
             assert sum(states_of(changes)["sent"] for changes in found.values()) == len(on_record)
-            # The slots at first, then the probes.
+            # First one attempt a slot, then the probes.
             assert agency.most_connections == CONNECTIONS
             assert CONNECTIONS < len(on_record) < CONNECTIONS + 10
             assert connector.changes == [True]
@@ -63,7 +63,7 @@ async def test_slots_bound_the_connections_and_when_the_agency_is_back_all_is_ac
     ):
         connector.put(60)
         await run.until(lambda: connector.changes == [True], "the breaker is open", 10)
-        # As many as failed before it opened had given their slots on; those attempts run out beside the first probes.
+        # As many attempts as failed before it opened passed on their slots; these time out beside the first probes.
         before = 8 + FAILURES_TO_OPEN - 1
         await run.until(lambda: len(agency.requests) > before and agency.connections == 1, "only a probe is left", 10)
         seen, agency.most_connections = len(agency.requests), 0
@@ -72,7 +72,7 @@ async def test_slots_bound_the_connections_and_when_the_agency_is_back_all_is_ac
         await agency.become(Mode.UP)
         found = await deliveries.until(was_in("acknowledged"))
         assert connector.changes == [True, False]
-        # More than probes, and no more than there are slots.
+        # More than the probes, and no more than the slots.
         assert 1 < agency.most_connections <= 8
         assert sorted(agency.accepted) == sorted(connector.reports)
         for changes in found.values():
@@ -102,7 +102,7 @@ async def test_999_that_comes_back_after_the_limit_has_every_report_and_that_is_
             assert attempts(changes) == list(range(1, len(attempts(changes)) + 1))
 
 
-async def test_a_report_that_comes_behind_its_limit_is_delivered_by_an_agency_that_is_up(run: Run) -> None:
+async def test_a_report_that_arrives_after_its_limit_reaches_an_agency_that_is_up(run: Run) -> None:
     policy = replace(POLICY, tries_on=timedelta(minutes=10))
     async with (
         raw_agency(Mode.UP) as agency,

@@ -1,4 +1,4 @@
-"""What a real connector process makes of reports whose keys are hidden, erased, absent, or beside junk."""
+"""A real connector process and reports whose keys are hidden, erased, missing, or beside unreadable records."""
 
 import asyncio
 import secrets
@@ -85,7 +85,7 @@ async def test_a_key_of_another_master_key_fails_its_report_and_isolates_nothing
     assert {report_id: ended[report_id] for report_id in wanted} == wanted
 
 
-async def test_a_connector_starts_beside_junk_on_the_keys_topic_and_says_where_it_lies(
+async def test_a_connector_starts_beside_unreadable_records_on_the_keys_topic_and_logs_their_location(
     kafka: KafkaFixture, bootstrap: str
 ) -> None:
     marker = "person-marker"

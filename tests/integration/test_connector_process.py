@@ -1,4 +1,4 @@
-"""The connector as a process on the real runtime and a real Kafka, killed whenever."""
+"""The connector as a process on the real runtime and a real Kafka, killed at any time."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def changes(records: list[Any]) -> list[dict[str, Any]]:
     return [decode(record.value, "DeliveryChanged")[1] for record in records]
 
 
-async def test_a_report_is_told_and_every_step_is_on_record_in_one_trace(
+async def test_a_report_is_delivered_and_every_step_is_on_record_in_one_trace(
     kafka: KafkaFixture, bootstrap: str, tmp_path: Path
 ) -> None:
     with Tail(bootstrap, TopicName.DELIVERIES) as tail:
@@ -61,7 +61,7 @@ async def test_killed_again_and_again_every_report_is_accepted_once_and_ends_onc
         for crash in range(3):
             connector = kafka.confide.start("connector", "999", "--agency-url", kafka.agency.url)
             reports |= {kafka.report(crash * 8 + number).report_id for number in range(8)}
-            # Once it is at work, at whatever it is doing.
+            # Kill it at any point of its work.
             before = len(kafka.agency.log())
             await until(lambda seen=before: len(kafka.agency.log()) > seen + 2)
             await asyncio.to_thread(connector.kill)
@@ -114,7 +114,7 @@ async def test_a_wait_outlives_a_kill_and_the_retry_comes_once_at_its_time(kafka
     assert [(line["attempt"], line["accepted"]) for line in log] == [(n, False) for n in range(1, 6)] + [(6, True)]
     due = timers[-1]
     assert due <= datetime.fromisoformat(log[-1]["at"]) < max(due, opened) + timedelta(seconds=2)
-    # Not as one whose outcome nobody knows: what came of the attempt before stands.
+    # Its outcome is not unknown: the outcome of the earlier attempt counts.
     assert [each for each in states if each[0] == "sent"] == [("sent", 1, None)] + [
         ("sent", n, "status_503") for n in range(2, 7)
     ]
@@ -125,7 +125,7 @@ async def test_a_lane_that_was_refused_begins_where_its_log_does_once_that_is_ac
 ) -> None:
     group, person = Group.CONNECTOR_CARE_TEAM, "person-12"
     partition = partition_for(person.encode(), PARTITIONS)
-    # State without any offset, as where a changelog was restored from elsewhere.
+    # State without an offset, as if a changelog was restored from another place.
     kafka.write(changelog(group), person.encode(), b"acknowledged", entry=b"sdone/elsewhere")
     made = report(Agency.CARE_TEAM, f"{kafka.run}-12", person=person, reported_at=datetime.now(UTC))
     kafka.write(TopicName.REPORTS_CARE_TEAM, person.encode(), encoded(made))
@@ -182,7 +182,7 @@ async def test_a_transaction_that_was_aborted_on_its_topic_is_passed_over(kafka:
         )
         await writer.abort_transaction()
         await writer.stop()
-        # Long enough for a fetch that brings nothing but what was aborted.
+        # Long enough for a fetch that brings only aborted records.
         await asyncio.sleep(0.9)
         later = report(disclosure_id=f"{kafka.run}-later", person="person-9", reported_at=datetime.now(UTC))
         kafka.write(TopicName.REPORTS_999, b"person-9", encoded(later))

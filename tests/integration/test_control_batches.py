@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from streams.runtime import Follower
 from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from tests.raw_records import as_aiokafka_has_it
@@ -42,12 +42,12 @@ class Compacted:
 
 @pytest.fixture(scope="module")
 def compacted(bootstrap: str) -> Iterator[Compacted]:
-    """A topic with an aborted transaction's emptied marker between what two producers committed."""
+    """A topic with the emptied marker of an aborted transaction between the commits of two producers."""
     topic = f"compacted-{uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1, "configs": _COMPACTING}})
         brokers = [str(node["broker_id"]) for node in admin.describe_cluster()["brokers"]]
-        # The cleaner looks every 15 s unless told; the change restarts it.
+        # The cleaner looks every 15 s by default; changing that restarts it.
         configure(admin, ConfigResourceType.BROKER, brokers, {"log.cleaner.backoff.ms": "50"})
         try:
             made = Compacted(bootstrap, topic)
@@ -78,20 +78,20 @@ async def empty_a_marker(made: Compacted, admin: Any) -> None:
                 await first.send_and_wait(made.topic, value, key=b"first")
         await second.begin_transaction()
         await second.send_and_wait(made.topic, b"never committed", key=b"second")
-        # Fenced by its successor, as a worker that was killed: the marker has a new epoch, and for that epoch's sake
-        # the cleaner keeps the batch when nothing else of the transaction is left.
+        # A successor fences it, like a worker that was killed: the marker has a new epoch. To remember the epoch, the
+        # cleaner keeps the batch when no record of the transaction is left.
         await successor.start()
         deadline = time.monotonic() + 20
         while not await marker_is_emptied(made):
             assert time.monotonic() < deadline, "the cleaner emptied no marker"
-            # Each append closes the segment before it, which the cleaner then takes.
+            # Each append closes the segment before it; then the cleaner can clean that segment.
             await filler.send_and_wait(made.topic, b"", key=b"filler")
             await asyncio.sleep(0.1)
-        # What its producer commits next would let the cleaner drop the batch whole: no more cleaning.
+        # The producer's next commit would let the cleaner drop the whole batch: no more cleaning.
         configure(admin, ConfigResourceType.TOPIC, [made.topic], {"min.compaction.lag.ms": "3600000"})
         async with successor.transaction():
             await successor.send_and_wait(made.topic, b"committed", key=b"second")
-        # A commit returns before its marker is there.
+        # A commit returns before its marker is written.
         while await end(made, "read_committed") < await end(made, "read_uncommitted"):
             assert time.monotonic() < deadline, "the transaction does not end"
     finally:
@@ -166,7 +166,7 @@ async def test_a_follower_has_what_stands_on_both_sides_of_it(
     copy: dict[bytes | None, bytes | None] = {}
     with monkeypatch.context() as patch:
         as_aiokafka_has_it(patch)
-        # It would end the process of the tests; without it the start does not return.
+        # The error would end the process of the tests; without this, the start never returns.
         patch.setattr("streams.runtime.transport.follower.end_process", lambda what, error: None)
         follower = Follower(compacted.bootstrap, (compacted.topic,), copy.__setitem__)
         try:

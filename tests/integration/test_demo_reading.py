@@ -12,7 +12,7 @@ from infra.topics import apply
 from schemas.codec import encode
 from schemas.topics import TopicName, rejected
 from services.cli.demo.reading import Reader, has_disclosures
-from services.sdk.reading import Place
+from services.committed_reader import RecordLocation
 from tests.contract.examples import FULL
 from tests.open_transactions import open_transaction
 
@@ -58,5 +58,5 @@ def test_what_cannot_be_read_is_passed_over_and_kept_by_place(bootstrap: str) ->
     assert reader.error is None
     assert sorted(name for name, _ in came) == ["Decision", "Rejected", "Rejected"]
     assert [fields["reason"] for name, fields in came if name == "Rejected"] == ["\ufffd", "\ufffd"]
-    assert reader.passed_over == [Place(TopicName.DECISIONS, 0, offset) for offset in range(3)]
+    assert reader.passed_over == [RecordLocation(TopicName.DECISIONS, 0, offset) for offset in range(3)]
     assert str(reader.passed_over[0]) == "safeguarding.decisions.v1-0, offset 0"

@@ -1,4 +1,4 @@
-"""The gateway over HTTP against a real Kafka: accepted means acknowledged, refused means kept and named."""
+"""The gateway over HTTP against a real Kafka: accepted means acknowledged, refused means stored and named."""
 
 import asyncio
 import hashlib
@@ -16,8 +16,8 @@ from schemas.partitioner import partition_for
 from schemas.topics import CATALOGUE, MAX_VALUE_BYTES, TopicName, disclosures, rejected
 from schemas.vocabulary import Service
 from services.gateway import create_app
+from services.http_server import listen, port_of, running
 from services.sdk import DisclosureProducer
-from services.sdk.serving import listen, port_of, running
 from tests.disclosures import BAD_FIELDS, BAD_LINES, DAY_LINES, ROUTINE, fields, id_of, raw
 from tests.tails import Tail
 
@@ -70,7 +70,7 @@ async def test_accepted_means_in_kafka_on_the_urgent_topic_under_its_id(
     assert dict(record.headers)["traceparent"].split(b"-")[1] == TRACEPARENT.split("-")[1].encode()
 
 
-async def test_routine_goes_the_routine_way_and_one_id_to_one_partition(
+async def test_routine_goes_to_the_routine_topic_and_one_id_to_one_partition(
     client: httpx2.AsyncClient, bootstrap: str
 ) -> None:
     with Tail(bootstrap, *OWN) as tail:
@@ -158,7 +158,7 @@ async def test_what_was_refused_is_not_repeated(client: httpx2.AsyncClient, boot
         "lone",
     ],
 )
-async def test_whatever_is_sent_is_refused_and_kept_and_never_a_server_error(
+async def test_any_other_body_is_refused_and_stored_and_never_a_server_error(
     client: httpx2.AsyncClient, bootstrap: str, body: bytes
 ) -> None:
     with Tail(bootstrap, *map(rejected, OWN)) as tail:
@@ -168,7 +168,7 @@ async def test_whatever_is_sent_is_refused_and_kept_and_never_a_server_error(
         assert [record.value for record in tail.take(1)] == [body]
 
 
-async def test_what_can_be_understood_is_taken_whatever_its_content_type(client: httpx2.AsyncClient) -> None:
+async def test_a_valid_disclosure_is_accepted_with_any_content_type(client: httpx2.AsyncClient) -> None:
     for headers in ({"content-type": "text/plain"}, {}):
         response = await client.post("/v1/disclosures", content=raw("of-any-type"), headers=headers)
         assert response.status_code == 202
@@ -210,7 +210,7 @@ async def test_a_body_larger_than_can_be_kept_is_refused_alone(client: httpx2.As
     try:
         response = await client.post("/v1/disclosures", content=content, headers=JSON)
     except (httpx2.WriteError, httpx2.ReadError, httpx2.RemoteProtocolError):
-        return  # it may have hung up on us while we were still sending
+        return  # it may have closed the connection while we were still sending
     assert response.status_code == 413
 
 
@@ -230,7 +230,7 @@ async def test_alive_and_ready(client: httpx2.AsyncClient) -> None:
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
 
 
-async def test_where_kafka_does_not_answer_a_sender_is_asked_to_come_back() -> None:
+async def test_while_kafka_does_not_answer_a_sender_gets_503() -> None:
     with listen("127.0.0.1", 0) as nobody:
         producer = DisclosureProducer(f"127.0.0.1:{port_of(nobody)}", timeout=0.5)
         async with served(producer) as client:

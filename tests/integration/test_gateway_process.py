@@ -1,4 +1,4 @@
-"""The gateway as a process: announced, traced from door to record, stopped in order."""
+"""The gateway as a process: announced, traced from request to record, stopped gracefully."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Records with a header name that is no text, on a real broker: read with their keys and values whole."""
+"""Records with a header name that is not text, on a real broker: read with their whole keys and values."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CorruptRecordError
 
-from services.sdk.reading import committed_reader
+from services.committed_reader import committed_reader
 from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from tests.raw_records import CODECS, Entry, as_aiokafka_has_it, write
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 _VALUE = "Straße ".encode() * 50
 _GOOD = (b"traceparent", b"00-4bf9")
 _ACCENTED = ("naïve".encode(), b"\xff\xfe")
-#: What one batch holds, by key, and the headers that a reader has of it.
+#: Records of one batch by key, with the headers that a reader returns.
 _WRITTEN: list[tuple[bytes, list[Any], list[Any]]] = [
     (b"before", [_GOOD], [("traceparent", b"00-4bf9")]),
     (
@@ -49,7 +49,7 @@ def expected() -> list[Any]:
 
 @pytest.fixture(params=CODECS)
 async def topic(request: pytest.FixtureRequest, bootstrap: str) -> str:
-    """A topic with two batches, which hold such records, and a good one behind them."""
+    """A topic with two batches of such records, and a good batch after them."""
     name = f"names-{request.param}-{uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}})
@@ -77,7 +77,7 @@ async def read(bootstrap: str, topic: str, max_records: int | None = None, start
         await consumer.stop()
 
 
-async def test_aiokafka_hands_them_on_once_it_is_told(
+async def test_aiokafka_returns_them_when_it_is_patched(
     bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -87,14 +87,14 @@ async def test_aiokafka_hands_them_on_once_it_is_told(
                 await read(bootstrap, topic)
         patch_aiokafka_fetcher()
         assert await read(bootstrap, topic) == expected()
-        # However a fetch is taken and wherever it starts, none is left out and none comes twice.
+        # Wherever a fetch starts and however its records are taken, each is returned once.
         assert await read(bootstrap, topic, max_records=1) == expected()
         assert await read(bootstrap, topic, start=2) == expected()[2:]
         assert await read(bootstrap, topic, max_records=2, start=7) == expected()[7:]
 
 
 @pytest.mark.parametrize("topic", ["none", "gzip"], indirect=True)
-def test_our_kafka_python_readers_hand_them_on(bootstrap: str, topic: str) -> None:
+def test_our_kafka_python_readers_return_them(bootstrap: str, topic: str) -> None:
     plain = kafka.KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", group_id=None)
     try:
         with pytest.raises(CorruptRecordError, match="UnicodeDecodeError"):
@@ -117,6 +117,6 @@ def drain(consumer: Any, topic: str) -> list[Any]:
     while consumer.position(source) < len(expected()):
         assert time.monotonic() < deadline, "the position does not move"
         for records in consumer.poll(timeout_ms=100).values():
-            # What was taken before the fault is handed out; the fault follows.
+            # Records before the fault are returned first; then the fault is raised.
             found.extend((record.key, record.value, list(record.headers)) for record in records)
     return found

@@ -1,4 +1,4 @@
-"""A data key is looked up on a real keys topic: there, erased, absent, hidden, or of another master key."""
+"""Data keys on a real keys topic: present, erased, missing, hidden, or of another master key."""
 
 import asyncio
 import secrets
@@ -24,7 +24,7 @@ MASTER, OTHER_MASTER = bytes(range(32)), bytes(32)
 
 
 class KeysTopic:
-    """Writes to the keys topic, under ids of the test's own."""
+    """Writes to the keys topic, under the test's own ids."""
 
     def __init__(self, bootstrap: str) -> None:
         self._producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
@@ -95,7 +95,7 @@ async def test_a_key_without_record_and_without_tombstone_is_missing_not_erased(
     assert await data_key(keyring, "never-written") is NoKey.MISSING
 
 
-async def test_a_key_behind_an_open_transaction_is_waited_for(
+async def test_a_key_after_an_open_transaction_is_awaited(
     keyring: TopicKeyring, topic: KeysTopic, bootstrap: str
 ) -> None:
     key_id = f"key-{secrets.token_hex(6)}"

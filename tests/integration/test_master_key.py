@@ -13,7 +13,7 @@ from infra.broker import LocalBroker
 from infra.topics import apply
 from schemas.codec import encode
 from schemas.topics import TopicName
-from services.sdk.master_key import check_master_key
+from services.master_key import check_master_key
 from services.settings import Keys, SettingsError
 from streams.domain.sealing import master_check
 from tests.open_transactions import open_transaction
@@ -41,7 +41,7 @@ class KeysTopic:
         self._producer.send(str(TopicName.KEYS), value, key, partition=partition).get(20)
 
     def disagreeing(self, master: bytes = OURS) -> list[int]:
-        """Check the key, and return the partitions that it was said to disagree with."""
+        """Check the key, and return the partitions that were reported to disagree."""
         said: list[int] = []
         check_master_key(self.bootstrap, master, said.extend)
         return said
@@ -61,7 +61,7 @@ def topic(own_broker: Callable[[], LocalBroker]) -> Iterator[KeysTopic]:
 
 async def test_the_newest_committed_check_value_of_each_partition_counts(topic: KeysTopic) -> None:
     assert topic.disagreeing() == []
-    # Older writers' records, tombstones and junk say nothing of a master key.
+    # Records of older writers, tombstones and unreadable records have no check value.
     for value in (record(None), None, b"\x00junk", encode("TokenOwner", {"token": "t", "person": "p"})):
         topic.write(0, value)
     assert topic.disagreeing() == []
@@ -77,7 +77,7 @@ async def test_the_newest_committed_check_value_of_each_partition_counts(topic: 
         await writer.abort_transaction()
     with pytest.raises(SettingsError, match=REFUSAL):
         topic.disagreeing()
-    # One of several is ours: an error for those who run it, no reason to stop.
+    # One of several is ours: an error in the log, no reason to stop.
     topic.write(2, record(master_check(OURS)))
     assert topic.disagreeing() == [0]
     assert topic.disagreeing(OTHERS) == [2]
@@ -88,7 +88,7 @@ async def test_the_newest_committed_check_value_of_each_partition_counts(topic: 
 
 
 def test_a_kafka_that_does_not_answer_is_an_error_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.sdk.master_key._SECONDS", 0.5)
+    monkeypatch.setattr("services.master_key._SECONDS", 0.5)
     with pytest.raises(SettingsError, match="does not answer"):
         check_master_key("127.0.0.1:1", OURS, patience=0.5)
 
@@ -102,7 +102,7 @@ def test_a_kafka_that_is_slow_is_asked_again(topic: KeysTopic, monkeypatch: pyte
         monkeypatch.undo()
         raise KafkaTimeoutError
 
-    monkeypatch.setattr("services.sdk.master_key._newest_checks", slow)
+    monkeypatch.setattr("services.master_key._newest_checks", slow)
     with pytest.raises(SettingsError, match=REFUSAL):
         check_master_key(topic.bootstrap, OURS)
     assert asked == [topic.bootstrap]
@@ -110,7 +110,7 @@ def test_a_kafka_that_is_slow_is_asked_again(topic: KeysTopic, monkeypatch: pyte
 
 @pytest.fixture
 def house(topic: KeysTopic, tmp_path: Path) -> Iterator[Callable[[str], Processes]]:
-    """Gives processes whose keys lie in the folder of that name."""
+    """Returns processes whose keys are in the folder of that name."""
     opened = []
 
     def under(name: str) -> Processes:
@@ -136,7 +136,7 @@ def test_a_process_refuses_another_master_key_before_any_lane_and_starts_with_th
     topic.write(1, record(master_check(Keys.load(tmp_path / "right" / "keys").master)))
     refused = wrong.run(*verb)
     assert (refused.returncode, refused.stdout) == (2, b"")
-    # The last line: on a slow machine a client may log what it tried before.
+    # The last line: on a slow machine a client may log earlier attempts.
     assert refused.stderr.decode().splitlines()[-1] == f"confide: {REFUSAL}"
     started = right.start(*verb)
     assert started.announced()

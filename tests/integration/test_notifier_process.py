@@ -1,4 +1,4 @@
-"""The notifier as a process on the real runtime and a real Kafka, killed whenever."""
+"""The notifier as a process on the real runtime and a real Kafka, killed at any time."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
     assert sorted(told_to) == sorted(wanted)
 
 
-async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(
+async def test_a_report_not_acknowledged_in_time_gets_a_notice_and_then_a_correction(
     kafka: KafkaFixture, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
@@ -81,11 +81,11 @@ async def test_what_was_not_acknowledged_in_time_is_said_and_then_corrected(
         (follow_up_id(due.notification_id, "have_told"), "have_told"),
     ]
     assert said[0]["reference"] == said[1]["reference"]
-    # It was known that no acknowledgement had come, and not only given up to wait for one.
+    # The notifier knew that no acknowledgement had arrived; it had not merely stopped waiting for one.
     assert "timers run although their lane has not caught up" not in kafka.confide.errors("notifier").read_text()
 
 
-async def test_an_acknowledgement_that_came_while_it_was_away_is_read_before_it_says_that_we_are_telling(
+async def test_an_acknowledgement_written_while_it_was_down_is_read_before_we_are_telling_is_sent(
     kafka: KafkaFixture, tmp_path: Path
 ) -> None:
     file = tmp_path / "notices.jsonl"
@@ -100,7 +100,7 @@ async def test_an_acknowledgement_that_came_while_it_was_away_is_read_before_it_
         changed_at=report().reported_at,
     )
     kafka.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
-    # Nobody but the connector has said so yet: no worker runs.
+    # Only the connector has written it so far: no worker runs.
     kafka.write(TopicName.DELIVERIES, due.person.encode(), encode("DeliveryChanged", acknowledged.model_dump()))
     notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
     await until(lambda: _lines(file) == 1)
@@ -109,7 +109,7 @@ async def test_an_acknowledgement_that_came_while_it_was_away_is_read_before_it_
 
 
 def overdue(notification: str, report_id: str) -> NotificationDue:
-    """Return a notice of which `tell_by` has passed, and whose report no agency has acknowledged."""
+    """Return a notice whose `tell_by` has passed and whose report no agency has acknowledged."""
     return NotificationDue(
         notification_id=notification,
         report_id=report_id,

@@ -1,4 +1,4 @@
-"""A record that ends every turn it is in is put aside whole, and nothing else with it."""
+"""A record that ends each of its turns is put aside whole, and no other record with it."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 
 class Forgetful(Agent[str, None, None]):
-    """Counts; raises on `boom`, and remembers in memory what it has counted, also in a turn that is dropped."""
+    """Counts; raises on `boom`. Its memory keeps what it has counted, even in a turn that is dropped."""
 
     def __init__(self, output: str) -> None:
         self._output = output
@@ -79,7 +79,7 @@ async def test_the_one_record_ends_in_rejected_and_all_others_are_done(
     assert [type(error) for error in endings.errors] == [LookupError]
     async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
         assert await out.to_end() == []
-        # The same again in a new process: now it is the record.
+        # The same again in a new process: now the record is the cause.
         await attempt(run, endings, made)
         assert len(endings.errors) == 1
         assert [r.value for r in await out.to_end()] == [value for n, (_, value, _) in enumerate(made) if n != place]
@@ -90,7 +90,7 @@ async def test_the_one_record_ends_in_rejected_and_all_others_are_done(
         assert b"secret" not in json.dumps({name: value.decode() for name, value in headers.items()}).encode()
     async with run.reading(run.changelog) as changelog:
         notes = [r.value for r in await changelog.to_end() if r.key == b"k" + run.routine.encode()]
-        # Done with: the next one that raises is tried again in a new process first.
+        # It is done with. The next record that raises is first tried again in a new process.
         assert notes[-1] is None
         assert len(notes) == 2
 
@@ -109,7 +109,7 @@ async def test_a_record_whose_output_cannot_be_written_is_put_aside_and_all_othe
         assert [r.value for r in await out.to_end()] == [value for n, (_, value, _) in enumerate(made) if n != 17]
         (record,) = await rejected.to_end()
         assert (record.value, dict(record.headers)["rejected-error"]) == (b"huge", b"Undeliverable")
-        # Also at once, where the lane has ended its process for such a record before.
+        # At once too, if the lane has ended its process for such a record before.
         more: list[Made] = [*made, (b"k", b"fine", ()), (b"k", b"huge", ()), (b"k", b"good", ())]
         await attempt(run, endings, more, 30)
         assert len(endings.errors) == 1
@@ -136,7 +136,7 @@ async def test_where_most_records_raise_it_is_the_code_and_the_lane_refuses(run:
     made = [(b"k", b"boom-%d" % n, ()) for n in range(3 * MAX_PUT_ASIDE)]
     await attempt(run, endings, made)
     async with run.reading(f"{run.routine}.rejected") as rejected:
-        # However often it is started again.
+        # However often the process is started again.
         for begin in (0, MAX_PUT_ASIDE, MAX_PUT_ASIDE):
             async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane:
                 lane.enqueue(batch(run, made, begin))
@@ -157,7 +157,7 @@ async def test_what_was_put_aside_an_hour_ago_does_not_count(
     await attempt(run, endings, made[:-1])
     later = datetime.now(UTC) + timedelta(hours=1)
     monkeypatch.setattr("streams.runtime.clock.Clock.now", lambda _: later)
-    # No more careful, an hour later: it ends its process once more.
+    # An hour later the lane is not careful any more: it ends its process once more.
     await attempt(run, endings, made, MAX_PUT_ASIDE)
     await attempt(run, endings, made, MAX_PUT_ASIDE)
     assert len(endings.errors) == 2
@@ -175,7 +175,7 @@ async def test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_coun
     await attempt(run, endings, made[:5])
     await attempt(run, endings, made, 5)
     async with run.reading(run.changelog) as changelog:
-        # Each opening was counted, and the first turn of its process ended the count.
+        # Each opening was counted, and the first turn of a process ended the count.
         assert openings(await changelog.to_end()) == [b"1", None, b"1", None]
         boom = [*made, (b"k", b"boom", ())]
         await attempt(run, endings, boom, 10)
@@ -191,7 +191,7 @@ async def test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards(
     assert len(endings.errors) == 1
     async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
-        # Held before it begins, and again while it is at it; more waits behind.
+        # Paused before the first record begins, and again in between; more records wait.
         await lane.pause()
         lane.enqueue(batch(run, made[:51]))
         lane.enqueue(batch(run, made, 51))

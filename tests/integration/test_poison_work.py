@@ -44,7 +44,7 @@ async def live(
     enough: Callable[[Lane], Awaitable[None]],
     agents: int | None = None,
 ) -> None:
-    """Have one process work until `enough`, or until it ends itself; its agent can be made `agents` times only."""
+    """Have one process work until `enough`, or until it ends itself; at most `agents` of its agents can be made."""
     before = len(endings.errors)
     left = itertools.count() if agents is None else iter(range(agents))
 
@@ -105,7 +105,7 @@ def until_rejected(rejected: Committed, feed: Callable[[Lane], None]) -> Callabl
 
 
 def limit_bytes(run: Run, topics: Iterable[str], most: str) -> None:
-    """Have topics take batches of so many bytes at most; the markers of transactions need a hundred."""
+    """Set the largest batch of topics, in bytes; the markers of transactions need a hundred."""
     with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
         admin.alter_configs(
             [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": most}) for topic in topics]
@@ -143,7 +143,7 @@ async def test_what_raises_again_in_the_next_process_is_put_aside_whole_and_hand
         assert (headers["rejected-error"], headers["rejected-by"]) == (b"LookupError", b"lane")
         assert (headers["rejected-field"], headers["rejected-from"]) == (kind.encode(), run.changelog.encode())
         assert state_of(await changelog.to_end()) == {}
-    # Nothing of it is left: the next process has nothing to do.
+    # Nothing of it is left: the next process has no work.
     before = await said(run)
     await live(run, fragile, endings, until_said(run, "say|later", feed=fed(run, "say:later", begin=3)))
     assert await said(run) == sorted([*before, "say|later"])
@@ -291,7 +291,7 @@ async def test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_o
     assert endings.classes == ["LookupError"]
     async with run.reading(f"{run.changelog}.rejected") as rejected:
         assert len(await rejected.to_end()) == MAX_PUT_ASIDE
-        # A mended release takes all the others up.
+        # A corrected release resumes all other entries.
         fragile.raises = set()
         left = len(timers) - MAX_PUT_ASIDE
         async with run.reading(run.output) as out:
@@ -311,7 +311,7 @@ async def test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot(
         lane.enqueue(batch_of(run, ["effect:first", "effect:unwanted", "effect:last"]))
         await out.until(lambda records: any(r.value == b"starting|first" for r in records))
         await run.until(lambda: fragile.performed == ["first"], "it is performed")
-        # The others wait for its slot, and no record says that they have started.
+        # The other effects wait for the slot, and no record says that they have started.
         assert [r.value for r in await out.to_end() if (r.value or b"").startswith(b"starting")] == [b"starting|first"]
         fragile.may_end.set()
         await out.until(lambda records: any(r.value == b"settled|last" for r in records))
@@ -367,7 +367,7 @@ async def test_a_lane_that_closes_gives_the_slots_of_its_effects_back(
 async def test_a_stream_of_results_keeps_neither_timers_nor_records_waiting(
     run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
-    """Each effect that settles starts the next one: there are results to work off at every moment."""
+    """Each effect that is done starts the next one: there are results to handle at every moment."""
     fragile.may_end.set()
     fragile.streams = True
     async with one_lane.lane_of(run, lambda: Fragile(fragile)) as lane, run.reading(run.output) as out:

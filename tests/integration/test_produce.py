@@ -8,7 +8,7 @@ import pytest
 from schemas.codec import decode
 from schemas.topics import MAX_VALUE_BYTES, TopicName, disclosures, rejected
 from schemas.vocabulary import Service
-from services.sdk.serving import listen, port_of
+from services.http_server import listen, port_of
 from services.settings import Keys
 from tests.disclosures import BAD_LINES, DAY_LINES, raw
 from tests.processes import Processes, processes

@@ -1,4 +1,4 @@
-"""How long a record waits behind another partition's, on a real broker, with Faust's settings and with ours."""
+"""How long a record waits for another partition's records, on a real broker, with Faust's settings and with ours."""
 
 import asyncio
 import time
@@ -28,23 +28,23 @@ class When(Flag):
 
 
 @asynccontextmanager
-async def started(bootstrap: str, topic: str, *, prompted: When) -> AsyncIterator[AIOKafkaConsumer]:
+async def started(bootstrap: str, topic: str, *, delays_removed: When) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=_FAUSTS_WAIT_MS
     )
-    if When.BEFORE in prompted:
+    if When.BEFORE in delays_removed:
         remove_fetch_delays(consumer)
     await consumer.start()
     try:
-        if When.AFTER in prompted:
+        if When.AFTER in delays_removed:
             remove_fetch_delays(consumer)
         yield consumer
     finally:
         await consumer.stop()
 
 
-async def waited(bootstrap: str, *, prompted: When) -> float:
-    """Return how long a record takes that comes while only other partitions are being asked for, in seconds."""
+async def waited(bootstrap: str, *, delays_removed: When) -> float:
+    """Return the time, in seconds, of a record that comes while only other partitions are requested."""
     topic = f"prompt-{uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
@@ -54,11 +54,11 @@ async def waited(bootstrap: str, *, prompted: When) -> float:
     try:
         for value in (b"1", b"2"):
             await producer.send_and_wait(topic, value, partition=0)
-        async with started(bootstrap, topic, prompted=prompted) as consumer:
+        async with started(bootstrap, topic, delays_removed=delays_removed) as consumer:
             async with asyncio.timeout(5):
                 while not await consumer.getmany(taken, timeout_ms=100, max_records=1):
                     pass
-            # The second is still there, so that what is asked for next is the idle partition alone.
+            # The second record is not taken yet, so the next request is for the idle partition alone.
             await asyncio.sleep(0.2)
             assert (await consumer.getmany(taken, max_records=1))[taken][0].value == b"2"
             began = time.monotonic()
@@ -72,9 +72,9 @@ async def waited(bootstrap: str, *, prompted: When) -> float:
 
 
 async def test_a_record_does_not_wait_for_partitions_that_have_none(bootstrap: str) -> None:
-    assert await waited(bootstrap, prompted=When.NEVER) > 0.5
-    assert await waited(bootstrap, prompted=When.BEFORE) < 0.5
-    assert await waited(bootstrap, prompted=When.AFTER) < 0.5
+    assert await waited(bootstrap, delays_removed=When.NEVER) > 0.5
+    assert await waited(bootstrap, delays_removed=When.BEFORE) < 0.5
+    assert await waited(bootstrap, delays_removed=When.AFTER) < 0.5
 
 
 async def test_an_idle_partition_is_asked_for_while_anothers_records_lie_there(bootstrap: str) -> None:
@@ -86,7 +86,7 @@ async def test_an_idle_partition_is_asked_for_while_anothers_records_lie_there(b
     try:
         for _ in range(20):
             await producer.send_and_wait(topic, b"routine", partition=0)
-        async with started(bootstrap, topic, prompted=When.AFTER) as consumer:
+        async with started(bootstrap, topic, delays_removed=When.AFTER) as consumer:
             backed_up, urgent = (TopicPartition(topic, number) for number in range(2))
             async with asyncio.timeout(5):
                 while not await consumer.getmany(backed_up, timeout_ms=100, max_records=1):
@@ -94,7 +94,7 @@ async def test_an_idle_partition_is_asked_for_while_anothers_records_lie_there(b
             assert consumer._fetcher is not None
             lying = consumer._fetcher._records[backed_up]
             assert lying.has_more()
-            # What holds back every fetch of the broker, and for how long.
+            # Records that are not taken delay every fetch of their broker, by this time.
             assert lying.calculate_backoff() < 0.01
             await producer.send_and_wait(topic, b"urgent", partition=1)
             async with asyncio.timeout(1):
@@ -105,14 +105,14 @@ async def test_an_idle_partition_is_asked_for_while_anothers_records_lie_there(b
         await producer.stop()
 
 
-async def unasked(bootstrap: str, *, prompted: When) -> float:
-    """Return how long nothing is asked for behind a fetch that came back empty while records were taken, in seconds."""
+async def unasked(bootstrap: str, *, delays_removed: When) -> float:
+    """Return how long no request is sent after an empty fetch that ended while records were taken, in seconds."""
     topic = f"prompt-{uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
     asked = asyncio.Event()
     returned: list[float] = []
-    async with started(bootstrap, topic, prompted=prompted) as consumer:
+    async with started(bootstrap, topic, delays_removed=delays_removed) as consumer:
         fetcher, send = consumer._fetcher, consumer._client.send
         assert fetcher is not None
 
@@ -123,7 +123,7 @@ async def unasked(bootstrap: str, *, prompted: When) -> float:
                 asked.set()
                 return await send(node, request, **options)
             response = await send(node, request, **options)
-            # What a consumer does that takes records: it wakes the fetcher, which looks before this task has ended.
+            # As a consumer does that takes records: it wakes the fetcher, which looks before this task has ended.
             fetcher._notify(fetcher._wait_consume_future)
             await asyncio.sleep(0)
             returned.append(time.monotonic())
@@ -136,12 +136,12 @@ async def unasked(bootstrap: str, *, prompted: When) -> float:
 
 
 async def test_a_fetch_that_returns_while_records_are_taken_is_followed_by_another(bootstrap: str) -> None:
-    assert await unasked(bootstrap, prompted=When.NEVER) > 0.15
-    assert await unasked(bootstrap, prompted=When.AFTER) < 0.15
+    assert await unasked(bootstrap, delays_removed=When.NEVER) > 0.15
+    assert await unasked(bootstrap, delays_removed=When.AFTER) < 0.15
 
 
 async def asked(bootstrap: str, *, taken: bool) -> tuple[set[int], int]:
-    """Return which partitions are asked for after a record of partition 0 came, and how long the request may wait."""
+    """Return the partitions of the request that follows a record of partition 0, and how long that request may wait."""
     topic = f"prompt-{uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.create_topics({topic: {"num_partitions": 2, "replication_factor": 1}})
@@ -149,7 +149,7 @@ async def asked(bootstrap: str, *, taken: bool) -> tuple[set[int], int]:
     await producer.start()
     following: asyncio.Future[FetchRequest] = asyncio.get_running_loop().create_future()
     try:
-        async with started(bootstrap, topic, prompted=When.AFTER) as consumer:
+        async with started(bootstrap, topic, delays_removed=When.AFTER) as consumer:
             fetcher, send = consumer._fetcher, consumer._client.send
             assert fetcher is not None
 
@@ -179,7 +179,7 @@ async def asked(bootstrap: str, *, taken: bool) -> tuple[set[int], int]:
 async def test_what_is_taken_at_once_is_asked_for_again_with_all_the_others(
     bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A machine with much else to do may take longer than that between two lines.
+    # A busy machine may take longer than that between two lines.
     monkeypatch.setattr(fetcher_patch, "_TAKEN_SECONDS", fetcher_patch._TAKEN_SECONDS * 500)
     partitions, wait = await asked(bootstrap, taken=True)
     assert partitions == {0, 1}

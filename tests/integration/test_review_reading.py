@@ -1,4 +1,4 @@
-"""The console concludes nothing from what an open transaction hides, on a real broker."""
+"""The console draws no conclusion from records that an open transaction hides, on a real broker."""
 
 import asyncio
 import secrets
@@ -17,8 +17,9 @@ from schemas.records import KeyRecord, ReviewRequested
 from schemas.reviews import ReviewOutcome
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import ReviewDecision, ReviewReason, Role
-from services.review.answering import OutcomeRejected, _came_of
-from services.review.reading import KeyMissing, Topics
+from services.review.answering import OutcomeRejected, _result_in
+from services.review.errors import KeyMissing
+from services.review.reading import Topics
 from streams.domain.sealing import CannotOpen, wrap
 from tests.kafka_fixture import PARTITIONS
 from tests.open_transactions import open_transaction
@@ -72,7 +73,7 @@ def test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read(
     with pytest.raises(KeyMissing, match="nor is its erasure"):
         topics.details(request(key_id), MASTER)
     publish(bootstrap, key_id)
-    # Junk under the key's own id takes nothing away.
+    # An unreadable record under the key's own id changes nothing.
     write(bootstrap, TopicName.KEYS, key_id.encode(), b"\x00junk")
     assert topics.details(request(key_id), MASTER) == DETAILS
     assert [place.topic for place in topics.passed_over] == [TopicName.KEYS]
@@ -92,19 +93,19 @@ def test_a_position_that_no_leader_has_given_yet_is_asked_for_again(
     monkeypatch.setattr(topics._consumer, "position", lambda source: next(answers, given(source)))
     assert topics.details(request(key_id), MASTER) == DETAILS
     monkeypatch.setattr(topics._consumer, "position", lambda source: None)
-    monkeypatch.setattr("services.sdk.reading._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("services.committed_reader._PATIENCE_SECONDS", 0.1)
     with pytest.raises(KafkaTimeoutError, match="no leader"):
         topics.details(request(key_id), MASTER)
 
 
-async def test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased(
+async def test_a_key_after_an_open_transaction_is_awaited_for_some_seconds_and_then_missing_not_erased(
     topics: Topics, bootstrap: str, key_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     partition = partition_for(key_id.encode(), PARTITIONS)
     async with open_transaction(bootstrap, TopicName.KEYS, [(partition, b"other", b"junk")], 10_000) as writer:
         await asyncio.to_thread(publish, bootstrap, key_id)
         with monkeypatch.context() as patch:
-            patch.setattr("services.sdk.reading._OPEN_TRANSACTION_SECONDS", 0.5)
+            patch.setattr("services.committed_reader._OPEN_TRANSACTION_SECONDS", 0.5)
             with pytest.raises(KeyMissing, match="yet, an open transaction may hide it"):
                 await asyncio.to_thread(topics.details, request(key_id), MASTER)
         assert [(place.topic, place.partition) for place in topics.hidden] == [(TopicName.KEYS, partition)]
@@ -115,7 +116,7 @@ async def test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_t
         assert await reading == DETAILS
 
 
-async def test_a_review_behind_an_open_transaction_is_found_once_that_has_ended(
+async def test_a_review_after_an_open_transaction_is_found_when_that_has_ended(
     topics: Topics, bootstrap: str, key_id: str
 ) -> None:
     asked = request(key_id)
@@ -123,12 +124,12 @@ async def test_a_review_behind_an_open_transaction_is_found_once_that_has_ended(
     async with open_transaction(bootstrap, TopicName.REVIEWS, [(partition_for(key, PARTITIONS), key, b"junk")]) as left:
         value = encode("ReviewRequested", asked.model_dump())
         await asyncio.to_thread(write, bootstrap, TopicName.REVIEWS, key, value)
-        reading = asyncio.create_task(asyncio.to_thread(topics.book))
+        reading = asyncio.create_task(asyncio.to_thread(topics.review_index))
         await asyncio.wait([reading], timeout=1.0)
         assert not reading.done()
         await left.abort_transaction()
-        book = await reading
-    assert book.find(asked.review_id).latest == asked
+        index = await reading
+    assert index.find(asked.review_id).latest == asked
 
 
 OUTCOME = ReviewOutcome(
@@ -143,7 +144,7 @@ OUTCOME = ReviewOutcome(
 
 def came(topic: str, value: bytes | None, headers: Any = ()) -> Any:
     record = SimpleNamespace(topic=str(topic), partition=0, offset=7, value=value, headers=list(headers))
-    return _came_of(record, OUTCOME, 3)
+    return _result_in(record, OUTCOME, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A review on a real broker: asked, escalated over a killed worker, listed, shown, confirmed once, reported once."""
+"""A review on a real broker: requested, escalated although a worker is killed, shown, confirmed and reported once."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def house(bootstrap: str, tmp_path: Path) -> Iterator[Processes]:
 
 
 class Watched:
-    """Everything that came on the topics watched, in its order."""
+    """All records of the watched topics, in their order."""
 
     def __init__(self, tail: Tail) -> None:
         self._tail = tail
@@ -120,7 +120,7 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
 
         (review,) = listed(house)
         assert (review["reason"], review["proposed"]) == ("confirmation", "emergency")
-        assert review["escalation"] >= 3  # it goes on while the console reads
+        assert review["escalation"] >= 3  # it escalates further while the console reads
         assert review["overdue_seconds"] > 0
         assert review["on_duty"] in (LEAD, SUPERVISOR)
         shown = house.run("review", "show", review["review_id"]).stdout.decode()
@@ -146,12 +146,12 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
         again = house.run("review", "decide", review["review_id"], "--as", LEAD, "--refuse", "entered_in_error")
         assert (again.returncode, again.stderr) == (1, b"confide: supervisor-1 settled it before\n")
         assert answer_late(bootstrap, tmp_path, review["review_id"]) == NotYet()
-        # The same person's next disclosure is decided behind whatever the late outcome would have brought about.
+        # The next disclosure of the same person is decided after any effect that the late outcome could have.
         produce(house, fields("d-2", assessment=VOLUNTEER))
         watched.until(lambda came: len(came.on(TopicName.DECISIONS)) >= 3, "the next decision")
         assert worker.stop() == 0
 
-        # Of the worker that was not killed: how often it asked anew, and what was made of the review.
+        # Metrics of the worker that was not killed: escalations, and outcomes of the review.
         counted = counts(tmp_path / "metrics")
         assert counted[Metric.REVIEWS_ESCALATED, "confirmation"] >= 2
         assert counted[Metric.REVIEW_OUTCOMES, "confirm"] == counted[Metric.REVIEW_OUTCOMES, "late"] == 1
@@ -168,7 +168,7 @@ def test_a_review_escalates_over_a_killed_worker_and_is_settled_once(
 
 
 def counts(folder: Path) -> dict[tuple[str, str], int]:
-    """Return the last value of each counter of reviews, by what it counts."""
+    """Return the last value of each counter of reviews, by its attributes."""
     found: dict[tuple[str, str], int] = {}
     for path in sorted(folder.glob("review-worker-*.jsonl"), key=lambda path: path.stat().st_mtime):
         for line in path.read_text().splitlines():
@@ -183,10 +183,10 @@ def counts(folder: Path) -> dict[tuple[str, str], int]:
 
 
 def answer_late(bootstrap: str, folder: Path, review_id: str) -> Any:
-    """Send a second outcome past the console's own check, and return what came of it."""
+    """Send a second outcome without the console's own check, and return its result."""
     topics = Topics(bootstrap)
     try:
-        known = topics.book().find(review_id)
+        known = topics.review_index().find(review_id)
     finally:
         topics.close()
     said = {

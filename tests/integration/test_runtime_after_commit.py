@@ -1,4 +1,4 @@
-"""An effect begins once the turn that starts it is committed, whichever turn that is; before, it is no effect yet."""
+"""An effect begins once the turn that starts it is committed, whichever kind of turn that is, and never earlier."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ each_turn = pytest.mark.parametrize("place", PLACES)
 
 
 class Starts(Agent[str, str, None]):
-    """Starts an effect in the turn that its record names, and has the transaction of that turn held."""
+    """Starts an effect in the kind of turn that its record names, and has the transaction of that turn held."""
 
     def __init__(self, commits: HeldCommits) -> None:
         self._commits = commits
@@ -41,7 +41,7 @@ class Starts(Agent[str, str, None]):
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
         self._start("due", turn)
 
-    def settled(self, effect: str, result: None, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: str, result: None, turn: Turn, cause: Cause) -> None:
         if effect == "before it":
             self._start("settled", turn)
 
@@ -49,7 +49,7 @@ class Starts(Agent[str, str, None]):
         self.performed.append(effect)
 
     def _start(self, place: str, turn: Turn) -> None:
-        # An effect is owed by the state, so that a successor starts it again.
+        # The state has an entry for the effect, so that a successor starts it again.
         turn.put(b"owed", place.encode())
         turn.start(place, cause=Cause())
         self._commits.held = True
@@ -77,7 +77,7 @@ async def test_an_effect_begins_once_its_turn_is_committed(
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
         lane.enqueue(batch(run, place))
         await commits.waiting.wait()
-        # As long as a request to the broker takes: an effect that was started would have begun.
+        # As long as a request to the broker takes: an effect that was started too early would have begun by then.
         await out.to_end()
         assert place not in agent.performed
         commits.release()

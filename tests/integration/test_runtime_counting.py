@@ -1,4 +1,4 @@
-"""Lanes on a real broker: each record once, state with its outputs, urgent first, and what cannot be read set aside."""
+"""Lanes on a real broker: each record once, state with its outputs, urgent first, unreadable records put aside."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ from tests.made_records import Made, words
 pytestmark = pytest.mark.integration
 
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
-#: What a person might have written; it may stand in a topic, and nowhere else.
+#: Text as a person might have written it: it may be in a topic, and nowhere else.
 MARKER = "Ada-07700900123"
 
 
@@ -65,18 +65,18 @@ async def test_a_turn_that_fails_ends_the_process_and_nothing_of_it_is_seen(sing
     before, after = words(30, keys=3), words(30, keys=3, start=30)
     broken: Made = (b"key-1", f"{place}:{MARKER}".encode(), ())
     await single.write(single.routine, [*before, broken, *after])
-    # A member by name: its successor need not wait until the group gives it up.
+    # A static member: its successor need not wait until the group gives it up.
     worker = single.start(instance="only")
     assert await worker.ended() == EXIT_BROKEN
     async with single.reading(single.output) as out, single.reading(single.changelog) as changelog:
         assert await out.to_end() == []
-        # Where it began, and for the successor: where it was, and nothing of what it was.
+        # The offset where it began, and the notes for its successor, which quote nothing of the record.
         kept = {record.key: record.value for record in await changelog.to_end()}
         for topic in (single.urgent, single.routine):
             assert (kept.pop(b"o" + topic.encode()), kept.pop(b"n" + topic.encode())) == (b"0", b"1")
         assert re.fullmatch(rb"0\|\d+\|KeyError", kept.pop(b"k" + single.routine.encode()))
         assert re.fullmatch(rb"\d{16}\|KeyError", kept.pop(b"r"))
-        # It ended with a word: no timer, effect or entry is suspected of it.
+        # It ended in order: no timer, effect or entry is suspected.
         assert kept == {b"n": None, b"x": None}
         assert f"lane {single.plan().groups[0][0]}-0" in worker.log
         assert '"error": "KeyError"' in worker.log
@@ -100,7 +100,7 @@ async def test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on(run: 
         await out.at_least(50)
         assert_exactly_once(out.counted, good)
         for output, one in zip(out.records, out.counted, strict=True):
-            # By the key as the source was, and in the trace of the record it follows from.
+            # The partition follows the key, as in the source; the trace is that of the causing record.
             assert output.partition == one.partition
             assert output.headers == (("traceparent", TRACE),)
         (record,) = await rejected.at_least(1)
@@ -121,7 +121,7 @@ async def test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on(run: 
             "traceparent": TRACE,
         }
         assert record.partition == neighbour
-        # 300 KiB is more than a disclosure may have, 3 MiB more than a produce batch has unless it is told.
+        # 300 KiB is more than a disclosure may have; 3 MiB is more than a produce batch takes by default.
         sizes = (300 * 2**10, 3 * 2**20, 300 * 2**10)
         large: list[Made] = [(b"key-1", b"bad:" + bytes([65 + n]) * size, ()) for n, size in enumerate(sizes)]
         more = words(20, start=50)
@@ -144,7 +144,7 @@ async def test_an_urgent_record_is_not_behind_the_routine_backlog(bootstrap: str
             await run.write(run.urgent, urgent)
             await out.at_least(30_020, 60)
             assert_exactly_once(out.counted, [*backlog, *urgent])
-            # One partition: the order of the outputs is the order of the work.
+            # One partition: the order of the outputs is the order in which the records were handled.
             places = [place for place, one in enumerate(out.counted) if one.topic == run.urgent]
             assert max(places) < 15_000, places
             routine = [one.offset for one in out.counted if one.topic == run.routine]
@@ -156,7 +156,7 @@ async def test_an_urgent_record_is_not_behind_the_routine_backlog(bootstrap: str
 async def test_lanes_move_to_a_second_worker_and_back_with_the_topics_of_a_lane_together(
     bootstrap: str, tmp_path: Path
 ) -> None:
-    # Three, so that dealing the partitions out in turn would tear the topics apart.
+    # Three topics, so that a round robin assignment would give the topics of one lane to different workers.
     run = Run(bootstrap, tmp_path, partitions=3)
     try:
         await lanes_move(run)
@@ -190,10 +190,10 @@ async def lanes_move(run: Run) -> None:
                 workers[one.partition].add(one.pid)
         assert all(len(pids) == 1 for pids in workers.values()), workers
         assert set.union(*workers.values()) == {first.pid, second.pid}
-        # Neither had to end itself for the other to take over.
+        # The survivor took over without another process ending itself.
         assert (first.process.poll(), second.process.poll()) == (None, None)
 
-        # One is told to stop in the middle of work: it ends cleanly and at once, and the other carries on.
+        # One worker gets SIGTERM while it works: it ends in order and at once, and the other goes on.
         more = words(4_000, prefix="e")
         await run.write(run.routine, more)
         first.send(signal.SIGTERM)
@@ -218,7 +218,7 @@ async def test_a_source_full_of_transactions_kept_and_aborted_is_read_through(si
             for number in range(30):
                 await producer.begin_transaction()
                 kept = number % 3 != 1
-                # An aborted one now and then is larger than a fetch: such a fetch brings nothing but a new position.
+                # Some aborted transactions are larger than a fetch: such a fetch brings no record, only a new position.
                 records = words(5 if kept or number % 2 else 8_000, start=number * 10_000, prefix="k" if kept else "a")
                 sent = [
                     await producer.send(single.routine, key=key, value=value, partition=0) for key, value, _ in records
@@ -230,10 +230,10 @@ async def test_a_source_full_of_transactions_kept_and_aborted_is_read_through(si
                 else:
                     await producer.abort_transaction()
                     if number % 4 == 1:
-                        # Long enough for a fetch that brings nothing but a new position.
+                        # Long enough for a fetch that brings no record, only a new position.
                         await asyncio.sleep(0.5)
                 if number % 4 == 0:
-                    # The worker has caught up, so the next fetch begins right behind a control record.
+                    # The worker has caught up, so the next fetch begins right after a control record.
                     await out.at_least(len(written))
             await out.at_least(len(written))
             assert_exactly_once(out.counted, written)

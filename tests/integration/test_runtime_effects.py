@@ -1,4 +1,4 @@
-"""Effects on a real broker: performed after their turn's commit, settled in a turn of their own, never forgotten."""
+"""Effects on a real broker: performed after their turn's commit, done in a turn of their own, never forgotten."""
 
 import signal
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ async def test_an_effect_is_performed_after_its_commit_and_settled_once(run: Run
         assert sorted(out.values) == sorted(
             [*(f"started|{name}".encode() for name in "abc"), *(f"settled|{name}|True".encode() for name in "abc")]
         )
-        # What the effect is owed to is known when it settles.
+        # The entry of the effect is still there when it is done.
         assert all(record.headers == (("traceparent", TRACE),) for record in out.records)
         assert state_of(await changelog.to_end()) == {}
 
@@ -95,7 +95,7 @@ async def test_many_effects_of_one_lane_are_in_flight_together(run: Run) -> None
     run.start("effects")
     async with run.reading(run.output) as out:
         await run.until(lambda: len(run.lines("performed")) == len(names), "all are in flight")
-        # The lane works on while they are.
+        # The lane handles records while effects are performed.
         await run.write(run.urgent, owed("late"))
         await out.at_least(len(names) + 1)
         run.take_back("closed")

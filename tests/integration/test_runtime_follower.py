@@ -50,7 +50,7 @@ def entries(count: int, value: str) -> list[Made]:
 
 @asynccontextmanager
 async def following(run: Run, copy: Copy) -> AsyncIterator[Follower]:
-    """Follow the changelog, which holds a record already: the broker may not name a topic yet that was just made."""
+    """Follow the changelog, which has a record already: the broker may not know a topic that was just made."""
     await run.write(run.changelog, [(b"first", b"0", ())])
     follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
     await follower.start()
@@ -108,7 +108,7 @@ async def test_it_applies_nothing_that_is_not_committed(run: Run) -> None:
         await follower.catch_up()
         assert copy.entries == {}
         await producer.commit_transaction()
-        # The end now lies behind the markers of both transactions: control records count.
+        # The end is now after the markers of both transactions: control records count.
         async with asyncio.timeout(10):
             while not copy.entries:
                 await follower.catch_up()
@@ -136,7 +136,7 @@ async def test_it_goes_beyond_what_an_open_transaction_hides_once_that_has_ended
     ):
         await write_behind(run, 0, b"b")
         waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions())
-        # The last stable offset is before both: what ends there says nothing of them.
+        # The last stable offset is before both transactions: it shows nothing of a later end.
         await follower.catch_up()
         assert copy.entries == {}
         await asyncio.wait([waiting], timeout=1.0)
@@ -202,7 +202,7 @@ async def test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing
     await run.write(run.urgent, [(b"key", b"good", ()), (b"key", f"follow:{MARKER}".encode(), ())])
     worker = run.start(follow=run.urgent)
     async with run.reading(run.output) as out:
-        # Both copies of the good record and the routine one: the lanes work.
+        # The copies of both the good record and the routine one are there: the lanes work.
         assert len(await out.at_least(3)) == 3
     (said,) = [line for line in worker.log.splitlines() if "passed over" in line]
     assert (

@@ -1,4 +1,4 @@
-"""A lane that dies after any step of its work: its successor loses nothing, doubles nothing, and has its state."""
+"""A lane that dies after any step of its work: its successor loses nothing, doubles nothing, and restores its state."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -9,7 +9,7 @@ import pytest
 from streams.runtime import Record
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
@@ -22,11 +22,11 @@ OPENING = (Step.FENCED, Step.RESTORED, Step.OPENED)
 
 
 class Died(BaseException):
-    """The end of a process, as no agent could raise it."""
+    """The end of a process, which no agent could raise."""
 
 
 class Dies:
-    """Ends the lane at a step, once it is `armed`; other lanes live."""
+    """Ends the lane at a step, once it is `armed`; other lanes go on."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
@@ -42,7 +42,7 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
     return Run(bootstrap, tmp_path, partitions=1)
 
 
-def lane_of(run: Run, at_step: AtStep = unwatched) -> AbstractAsyncContextManager[Lane]:
+def lane_of(run: Run, at_step: AtStep = ignore_step) -> AbstractAsyncContextManager[Lane]:
     return one_lane.lane_of(run, lambda: Count(run.plan()), at_step=at_step)
 
 
@@ -55,21 +55,21 @@ def batch(run: Run, made: list[Made], begin: int = 0) -> Batch:
 async def test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing(
     run: Run, ended: list[BaseException], monkeypatch: pytest.MonkeyPatch, step: Step
 ) -> None:
-    # In every transaction, so that each of them passes every step.
+    # Group offsets in every transaction, so that each one passes every step.
     monkeypatch.setattr("streams.runtime.lane.turn_commit._OFFSETS_SECONDS", 0.0)
     made, dies = words(7, keys=3), Dies(step)
     async with run.reading(run.output) as out, asyncio.timeout(60):
         async with lane_of(run, dies) as lane:
             if step not in OPENING:
                 lane.enqueue(batch(run, made[:3]))
-                # Its last step, not its outputs alone: the next turn is the one to die.
+                # Wait for its last step, not only for its outputs: the next turn is the one that dies.
                 await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == 3, "the first turn is done")
                 dies.armed = True
                 lane.enqueue(batch(run, made[:6], 3))
             await run.until(lambda: bool(ended), "the lane dies")
         assert [type(error) for error in ended] == [Died]
         async with lane_of(run) as successor:
-            # From the beginning, so that it must know what was done, and one record beyond.
+            # From the beginning, so that the lane must know what was done, and one record more.
             successor.enqueue(batch(run, made))
             await out.at_least(7)
         assert_exactly_once((await out.to_end(), out.counted)[1], made)
@@ -83,7 +83,7 @@ async def test_a_turn_that_was_dropped_leaves_no_state(run: Run, ended: list[Bas
         async with lane_of(run) as lane:
             lane.enqueue(batch(run, made))
             await run.until(lambda: bool(ended), "the turn raises")
-        # Its successor tries all, then halves, and counts each record once although it met some of them several times.
+        # Its successor tries all, then halves, and counts each record once, although it handled some several times.
         async with lane_of(run) as successor:
             successor.enqueue(batch(run, made))
             await out.at_least(11)

@@ -1,4 +1,4 @@
-"""A lane by itself, fed by hand on a real broker: positions that fit are worked off once, others end the process."""
+"""One lane on a real broker, with batches from the test: a fitting position is handled once, others end the process."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
 from streams.runtime.lane.transaction import TRANSACTION_TIMEOUT_MS
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
@@ -27,18 +27,18 @@ from tests.runtime_worker import Count
 
 pytestmark = pytest.mark.integration
 
-#: Of a record from which nothing follows.
+#: Key of a record that has no output.
 IGNORED = b"ignored"
 
 
 class Ended(list[BaseException]):
-    """Why lanes would have ended their process."""
+    """The errors with which lanes would have ended their process."""
 
 
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
     found = Ended()
-    # The process is the test's own; that it ends for good is proved with workers.
+    # The test runs in the process itself; tests with workers prove that the process really ends.
     monkeypatch.setattr("streams.runtime.lane.lane.end_process", lambda _, error: found.append(error))
     return found
 
@@ -54,20 +54,20 @@ def lane_of(
     run: Run,
     accepted: frozenset[str] = frozenset(),
     urgency: UrgencyGate | None = None,
-    at_step: AtStep = unwatched,
+    at_step: AtStep = ignore_step,
 ) -> AbstractAsyncContextManager[Lane]:
     return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, urgency=urgency, at_step=at_step)
 
 
 def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
-    """Return records w-0, w-1, … by their offsets, as a fetch from `begin` to `end` brings them."""
+    """Return records w-0, w-1, … by their offsets, as a fetch from `begin` to `end` returns them."""
     made = words(max(offsets) + 1, keys=3)
     records = [Record(run.routine, 0, n, 0, made[n][0], made[n][1], ()) for n in offsets]
     return Batch.of(run.routine, records, begin, end)
 
 
 def delete_before(run: Run, offset: int) -> None:
-    """Have the log of the routine topic begin there."""
+    """Have the log of the routine topic begin at that offset."""
     with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
         admin.delete_records({TopicPartition(run.routine, 0): offset})
 
@@ -81,9 +81,9 @@ async def until(holds: Callable[[], bool]) -> None:
 async def test_what_is_fetched_again_is_worked_off_once(run: Run, ended: Ended) -> None:
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 5, 0, 1, 2, 3, 4))
-        # Faust sought back: half of it is new.
+        # Faust sought back: half of this batch is new.
         lane.enqueue(batch(run, 2, 8, 2, 3, 4, 5, 6, 7))
-        # All of it is known, but this fetch went on over what stands behind it: control records of a transaction.
+        # All of this batch is known, but the fetch also passed over the control records after it.
         lane.enqueue(batch(run, 3, 11, 3, 4, 5, 6, 7))
         lane.enqueue(batch(run, 11, 13, 11, 12))
         await out.at_least(10)
@@ -112,7 +112,7 @@ async def test_a_routine_turn_lasts_as_long_as_its_group_says(
         opened.enqueue(batch(run, 0, 30, *range(30)))
         await out.at_least(30)
         moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
-        # Where it began, and where each turn led.
+        # The offset where it began, and the offset after each turn.
         assert len(moved) - 1 in turns
     assert ended == []
 
@@ -128,7 +128,7 @@ async def test_a_new_lane_begins_where_its_log_does(run: Run, ended: Ended) -> N
 
 
 async def test_a_hole_before_the_first_record_of_all_is_not_stepped_over(run: Run, ended: Ended) -> None:
-    # A rebalance dropped what was fetched first, and the fetch went on behind it.
+    # A rebalance dropped the first batch, and the fetch went on after it.
     await run.write(run.routine, words(4, keys=3))
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 2, 4, 2, 3))
@@ -157,17 +157,17 @@ async def test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way(r
     ):
         await lane.resolved.wait()
         urgency.urgent_started()
-        assert urgency.is_holding
+        assert urgency.is_pausing
         lane.enqueue(batch(run, 0, 15, *range(15)))
         await out.at_least(15)
         moved = [r.value for r in await changelog.to_end() if r.key == b"o" + run.routine.encode()]
-        # Where it began, and where the one turn led.
+        # The offset where it began, and the offset after its one turn.
         assert moved == [b"0", b"15"]
     assert ended == []
 
 
 class CountBut(Count):
-    """Says nothing of a record whose key is `IGNORED`."""
+    """Writes no output for a record whose key is `IGNORED`."""
 
     def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
         super().handle([(record, word) for record, word in batch if record.key != IGNORED], turn)
@@ -204,7 +204,7 @@ async def test_turns_from_which_nothing_follows_share_the_transaction_of_the_nex
         assert await moved() == [b"0", b"1", b"6"]
         put(first, 6, IGNORED)
         await until(partial(passed, first, 6))
-    # Closed in order it leaves nothing to be read again.
+    # A lane that closes in order leaves no record to be read again.
     assert await moved() == [b"0", b"1", b"6", b"7"]
     async with lane() as second, run.reading(run.output) as out:
         put(second, 7, b"key")
@@ -230,7 +230,7 @@ async def test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen(run:
 
 @dataclass
 class GivenAway:
-    """Holds a lane in the middle of its first turn, as a rebalance does, and has another writer fence it."""
+    """Pauses a lane in the middle of its first turn, as a rebalance does, and has another writer fence it."""
 
     run: Run
     lane: Lane | None = None
@@ -248,7 +248,7 @@ class GivenAway:
             other.close()
 
     async def put_to(self, lane: Lane) -> None:
-        """Return once the lane's turn is over, fenced."""
+        """Return once the lane's turn is over and the lane is fenced."""
         await lane.resolved.wait()
         self.lane = lane
         lane.enqueue(batch(self.run, 0, 2, 0, 1))
@@ -307,7 +307,7 @@ async def test_state_without_an_offset_it_belongs_to_is_refused(run: Run, ended:
         assert lane.metrics.refused == f"{run.changelog}-0: there is state, but no offset it belongs to"
         assert not lane.metrics.is_open
         assert await out.to_end() == []
-    # Nobody's process ends for it: the other lanes go on.
+    # The process does not end: its other lanes go on.
     assert ended == []
 
 
@@ -335,7 +335,7 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(
     run: Run, ended: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusals: list[BaseException] = []
-    monkeypatch.setattr("streams.runtime.lane.lane.Lane._say_refused", lambda _, refused: refusals.append(refused))
+    monkeypatch.setattr("streams.runtime.lane.refusal.Refusal.report", lambda _, refused: refusals.append(refused))
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 3, 0, 1, 2))
         await out.at_least(3)
@@ -347,12 +347,12 @@ async def test_a_lane_restores_what_was_committed_and_nothing_that_was_aborted(
         await producer.begin_transaction()
         await producer.send_and_wait(run.changelog, key=b"skey-0", value=b"99", partition=0)
         await producer.send_offsets_to_transaction({TopicPartition(run.routine, 0): 90}, run.name)
-        # It dies with its transaction open; the successor's opening aborts it.
+        # It dies while its transaction is open; the successor aborts it when it opens.
         async with lane_of(run) as lane, run.reading(run.output) as out:
             lane.enqueue(batch(run, 3, 6, 3, 4, 5))
             await out.at_least(6)
             assert_exactly_once(out.counted, words(6, keys=3))
-        # At once: it fenced its predecessor, whose transaction it would have to wait for otherwise.
+        # At once: it fenced its predecessor. Otherwise it would have to wait until that transaction times out.
         assert refusals == []
     finally:
         await producer.stop()

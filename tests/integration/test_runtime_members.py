@@ -1,4 +1,4 @@
-"""What a worker is to its group, on a real broker: a member by name only where it was given one."""
+"""A worker's membership in its group, on a real broker: static only if it was given a name."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
 
 
 def names(run: Run) -> list[str | None]:
-    """Return the names under which the group's members are static, None for one that is dynamic."""
+    """Return the names under which the group's members are static, None for a dynamic member."""
     with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
         described = admin.describe_groups([run.name])[run.name]
     return [member["group_instance_id"] for member in described["members"]]

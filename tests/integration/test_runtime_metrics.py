@@ -1,4 +1,4 @@
-"""What a worker says of its lanes, as whoever exports its metrics gets it."""
+"""The metrics of a worker's lanes, as an exporter gets them."""
 
 import json
 import signal
@@ -51,7 +51,7 @@ async def test_a_worker_exports_where_its_lanes_stand(
     worker = run.start(instance="only")
     async with run.reading(run.output) as out:
         await out.at_least(500)
-        # Every five seconds the lanes are looked at, while they are here.
+        # The lanes are checked every five seconds as long as they are here.
         await run.until(lambda: (Metric.LAG, 0, run.routine) in exported(folder, worker), "exported")
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0
@@ -63,7 +63,7 @@ async def test_a_worker_exports_where_its_lanes_stand(
         assert found[name, None, None]["count"] >= 2
         assert 0 < found[name, None, None]["sum"] < 60
     for partition in (0, 1):
-        # Nothing stands behind the last record: nobody writes these topics in transactions.
+        # No control record follows the last record: the writers of these topics use no transactions.
         assert found[Metric.LAG, partition, run.routine]["value"] == 0
         assert found[Metric.OLDEST_AGE, partition, None]["value"] == 0
         assert found[Metric.WAITING, partition, run.routine]["value"] == 0

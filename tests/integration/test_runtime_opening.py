@@ -1,4 +1,4 @@
-"""A lane by itself opens on a real broker: which of two offsets it takes, and what it refuses."""
+"""The opening of one lane on a real broker: the offset with which it begins, and the states that it refuses."""
 
 import asyncio
 from collections.abc import Mapping
@@ -60,13 +60,13 @@ def set_offset_of_group(run: Run, offset: int) -> None:
 async def test_where_the_changelog_is_further_than_the_group_it_counts(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The group is told when the lane opens, and then never again.
+    # The group's offset is committed when the lane opens, and then never again.
     monkeypatch.setattr("streams.runtime.lane.turn_commit._OFFSETS_SECONDS", 1_000.0)
     async with lane_of(run) as predecessor, run.reading(run.output) as out:
         predecessor.enqueue(batch(run, 0, 4))
         await out.at_least(4)
         assert (await asyncio.to_thread(offsets_of_group, run))[run.routine] == 0
-        # It dies: a lane that closes tells the group.
+        # The lane dies: a lane that closes in order would commit the group's offset.
         async with lane_of(run) as successor:
             await successor.resolved.wait()
             assert successor.metrics.refused is None
@@ -81,7 +81,7 @@ async def test_where_the_group_is_further_than_the_changelog_the_lane_refuses_un
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 4))
         await out.at_least(4)
-    # The transaction that told the group this wrote it to the changelog too, which lost its tail since.
+    # The transaction that committed this group offset wrote it to the changelog too, which has lost its tail since.
     await asyncio.to_thread(set_offset_of_group, run, 6)
     async with lane_of(run) as lane:
         await lane.resolved.wait()
@@ -99,14 +99,14 @@ async def test_a_log_that_lost_its_tail_is_refused_also_once_it_has_grown_again_
 ) -> None:
     await one_lane.fill_logs(run, [run.urgent, run.routine], 3)
     async with lane_of(run, fill=False) as lane, run.reading(run.output) as out:
-        # The log had six records when they were worked off.
+        # The log had six records when the lane handled them.
         lane.enqueue(batch(run, 0, 6))
         await out.at_least(6)
     refusal = f"{run.routine}-0: the log ended at 3, before the lane's next offset 6"
     async with lane_of(run, fill=False) as lane:
         await lane.resolved.wait()
         assert lane.metrics.refused == refusal
-    # Records that came since have the lost ones' offsets.
+    # Later records have the offsets of the lost ones.
     await one_lane.fill_logs(run, [run.routine], 7)
     async with lane_of(run, fill=False) as lane:
         await lane.resolved.wait()
@@ -118,7 +118,7 @@ async def test_a_log_that_lost_its_tail_is_refused_also_once_it_has_grown_again_
         lane.enqueue(batch(run, 0, 10))
         await out.at_least(6 + 7)
         assert [one.offset for one in out.counted] == [0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 7, 8, 9]
-    # It was accepted once and for all.
+    # The loss was accepted once and for all.
     async with lane_of(run, fill=False) as lane:
         await lane.resolved.wait()
         assert lane.metrics.refused is None
@@ -129,7 +129,7 @@ async def test_a_lane_that_reads_again_because_its_log_lost_its_tail_refuses(run
     async with lane_of(run, fill=False) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 6))
         await out.at_least(6)
-        # The group's offset was 2, a second ago: Faust went on there, and Kafka found nothing wrong.
+        # The group's offset was 2, a second ago: Faust went on there, and Kafka found no fault.
         lane.enqueue(batch(run, 2, 3))
         await run.until(lambda: lane.metrics.refused is not None, "it refuses")
         assert lane.metrics.refused == f"{run.routine}-0: the log ended at 3, before the lane's next offset 6"
@@ -147,7 +147,7 @@ async def test_a_position_out_of_range_is_refused_where_the_lane_has_worked_up_t
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 6))
         await out.at_least(6)
-        # By now the log has grown beyond it again.
+        # By now the log has grown beyond that offset again.
         lane.note_out_of_range(run.routine, position)
         lane.enqueue(batch(run, 0, 7))
         await run.until(lambda: lane.metrics.refused is not None or lane.metrics.next_offsets[run.routine] == 7, "done")

@@ -1,4 +1,4 @@
-"""What a lane does while its group deals the partitions out: its turn in flight ends, and no other begins."""
+"""A lane while its group assigns the partitions anew: its turn in flight ends, and no other turn begins."""
 
 import asyncio
 from collections import Counter
@@ -27,7 +27,7 @@ def batch(run: Run, begin: int, end: int) -> Batch:
 
 
 class CountDecoded(Count):
-    """Remembers how often it decoded each record."""
+    """Counts how often it decoded each record."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run.plan())
@@ -54,7 +54,7 @@ async def test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhil
         commits.release()
         await held
         assert len(await out.to_end()) == 2
-        # What was on its way to the lane when the group took its partitions back.
+        # A batch that was fetched for the lane when the group revoked its partitions.
         lane.enqueue(batch(run, 2, 4))
         await out.during(0.5)
         assert len(await out.to_end()) == 2
@@ -69,7 +69,7 @@ async def test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_wor
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
         await lane.resolved.wait()
         await lane.pause()
-        # What waited is here still; the group's offsets are from before all of it.
+        # The waiting batches are still here; the group's offsets are older than all of them.
         for begin, end in ((0, 4), (4, 6), (0, 3), (3, 8)):
             lane.enqueue(batch(run, begin, end))
         commits.held = True

@@ -23,7 +23,7 @@ TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class Reminders(Agent[str, None, None]):
-    """`remind:MS` sets a timer, `keep:MS` an entry with an end; what is due says so."""
+    """`remind:MS` sets a timer, `keep:MS` puts an entry with an end; a timer that is due writes so."""
 
     def __init__(self, output: str) -> None:
         self._output = output
@@ -55,7 +55,7 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
 
 
 def batch(run: Run, begin: int, *made: Made, ahead: float = 0.0) -> Batch:
-    """Return a batch that the broker has stamped just now, by a clock that is so many seconds ahead."""
+    """Return a batch that the broker stamped now, by a clock that is `ahead`."""
     at = round((time.time() + ahead) * 1_000)
     records = [
         Record(run.routine, 0, begin + n, at, key, value, tuple(h), is_stamped=True)
@@ -92,15 +92,17 @@ async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_open
 
 
 async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The event loop's own clock stands still meanwhile: by that alone it would wait for as long again."""
-    monkeypatch.setattr("streams.runtime.lane.lane._LOOK_SECONDS", 0.1)
+    """The event loop's own clock stops meanwhile: by that clock alone the lane would wait the whole time again."""
+    monkeypatch.setattr("streams.runtime.lane.open_lane._LOOK_SECONDS", 0.1)
     suspended = 0.0
     clock = Clock(lambda: time.time() + suspended, lambda: steady_seconds() + suspended)
     async with lane_of(run, clock) as lane, run.reading(run.output) as out, run.reading(run.changelog) as changelog:
         lane.enqueue(batch(run, 0, (b"a", b"remind:60000", ())))
         await changelog.until(lambda records: any(r.key == b"ta" for r in records))
-        # Nothing else is to be done before the timer is due.
-        await run.until(lambda: lane._commits.seconds_until_stale() is None, "the group knows where the lane is")
+        # There is no other work before the timer is due.
+        opened = lane._opened
+        assert opened is not None
+        await run.until(lambda: opened._commits.seconds_until_stale() is None, "the group knows where the lane is")
         suspended = 60.0
         (record,) = await out.at_least(1, 10)
         assert record.value == b"due|a"
@@ -109,12 +111,12 @@ async def test_a_timer_is_due_soon_after_the_machine_was_suspended(run: Run, mon
 async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.lane.lane._SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr("streams.runtime.lane.open_lane._SWEEP_SECONDS", 0.1)
     async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
         lane.enqueue(batch(run, 0, (b"short", b"keep:200", ()), (b"long", b"keep:100000", ())))
         await changelog.until(lambda records: any(r.key == b"slong" for r in records))
         await asyncio.sleep(0.5)
-        # The broker has stamped nothing since.
+        # The broker has stamped no record since.
         assert lane.metrics.entries == 2
         lane.enqueue(batch(run, 2, (b"later", b"remind:100000", ())))
         await changelog.until(lambda records: any(r.key == b"sshort" and r.value is None for r in records))
@@ -126,7 +128,7 @@ async def test_an_entry_that_has_ended_leaves_a_tombstone_and_no_state(
 
 
 async def test_a_timer_does_not_wait_behind_entries_that_have_ended(run: Run) -> None:
-    """A retry came 30 s late behind 3,000 entries that had ended before it was due."""
+    """A retry came 30 s late, after 3,000 entries that had ended before it was due."""
     ended = 20_000
     made: list[Made] = [(b"kept-%d" % n, b"keep:1500", ()) for n in range(ended)]
     async with lane_of(run) as lane, run.reading(run.output) as out:
@@ -158,5 +160,5 @@ async def test_a_lane_that_is_never_idle_drops_more_entries_than_it_keeps(run: R
             return lane.metrics.next_offsets.get(run.routine) == batches * count
 
         await run.until(is_done, "all are worked off")
-        # The next turn drops what one turn keeps; there is no time for turns that only drop. One has a few thousand.
+        # Each turn must drop at least as many entries (a few thousand) as it keeps: no time is left for other turns.
         assert most <= count * batches / 3

@@ -1,4 +1,4 @@
-"""The producer SDK when its Kafka goes away and comes back."""
+"""The producer SDK when its Kafka stops and starts again."""
 
 import gc
 import threading
@@ -17,10 +17,10 @@ from tests.disclosures import disclosure
 pytestmark = pytest.mark.integration
 
 
-# kafka-python leaves sockets to the garbage collector where it could not connect again.
+# kafka-python leaves sockets to the garbage collector if it could not connect again.
 @pytest.mark.faults
 @pytest.mark.filterwarnings(r"ignore:unclosed <socket.socket:ResourceWarning")
-def test_a_producer_says_that_kafka_is_gone_in_time_and_goes_on_once_it_is_back(
+def test_a_producer_reports_that_kafka_is_gone_in_time_and_continues_when_it_is_back(
     own_broker: Callable[[], LocalBroker],
 ) -> None:
     broker = own_broker()
@@ -37,10 +37,10 @@ def test_a_producer_says_that_kafka_is_gone_in_time_and_goes_on_once_it_is_back(
         assert not producer.ready()
         broker.start()
         offset = _publish_once_back(producer)
-        # What was given up may be there or not, but nothing is there twice.
+        # An unacknowledged record may be there or not, but no record is there twice.
         assert offset in (1, 2)
         assert producer.publish(disclosure("after")).offset == offset + 1
-        # Another connection asks for that, and finds back in its own time.
+        # `ready` uses another connection, which recovers in its own time.
         assert _is_ready_within(producer, seconds=30)
     finally:
         producer.close()
@@ -68,7 +68,7 @@ def test_a_producer_whose_records_expired_between_two_tries_sends_again_and_leav
                 producer.publish(disclosure(f"{name}-{number}"))
                 took.release()
 
-    # Many at once, so that some are on their way at the moment of the kill: only those are tried again and expire.
+    # Many at once, so that some are in flight at the kill: only these are retried and expire.
     with ThreadPoolExecutor(16) as services:
         for name in range(16):
             services.submit(publish, producer, name)
@@ -76,7 +76,7 @@ def test_a_producer_whose_records_expired_between_two_tries_sends_again_and_leav
             for _ in range(3):
                 assert all(took.acquire(timeout=30.0) for _ in range(100))
                 broker.kill()
-                # Longer than a record has to be acknowledged.
+                # Longer than the time limit of an acknowledgement.
                 stop.wait(3.0)
                 while took.acquire(blocking=False):
                     pass
@@ -105,5 +105,5 @@ def _publish_once_back(producer: DisclosureProducer) -> int:
         try:
             return producer.publish(disclosure("back")).offset
         except KafkaUnavailable:
-            pause.wait(0.1)  # each try waits for up to the producer's own time, or is refused at once
+            pause.wait(0.1)  # each attempt waits for up to the producer's own limit, or is refused at once
     raise AssertionError("the producer did not come back")

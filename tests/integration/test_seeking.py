@@ -1,4 +1,4 @@
-"""Where a member reads on after a rebalance, on a real broker: what was fetched and dropped is fetched again."""
+"""The position of a member after a rebalance, on a real broker: records that were fetched and dropped come again."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime.lane.batches import BatchRecord
 from streams.runtime.lane.timer_gate import FetchCounts, FetchProgress
+from streams.runtime.transport.batch_schema import BatchRecord
 from streams.runtime.transport.batching_thread import BatchingThread, seek_to_committed
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ _RECORDS = 10
 
 @pytest.fixture
 async def consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """A member of a group with a partition of ten records, which it has fetched and which nobody has worked off."""
+    """A member of a group with one partition of ten records, which it has fetched and no lane has handled."""
     topic = f"seek-{uuid4().hex[:8]}"
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
@@ -67,7 +67,7 @@ async def test_where_something_was_committed_it_reads_from_there(consumer: AIOKa
 
 
 class Lanes:
-    """Lanes that take whatever is fetched, until their queues are `full`."""
+    """Lanes that take every batch, until their queues are `full`."""
 
     full = False
 
@@ -82,7 +82,7 @@ class Lanes:
         return False
 
     def note_out_of_range(self, topic: str, partition: int, position: int) -> None:
-        """No test here loses a log's tail."""
+        """Do nothing: no test here loses a log's tail."""
 
     def note_end(self, topic: str, partition: int, end: int | None) -> None:
         pass
@@ -95,9 +95,10 @@ def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
     thread._is_prompt, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
+    thread._fetching, thread._has_to_seek = asyncio.Lock(), False
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
-    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes(followed))
+    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes(followed), _read_offset={})
     thread._ensure_consumer = lambda: consumer
 
     async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:
@@ -116,7 +117,7 @@ async def test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_aga
     dropped: list[int] = []
 
     async def be_sought_and_fetch(*args: Any, **kwargs: Any) -> Any:
-        # The positions before this fetch are read already: what it brings may be from before the seek or after it.
+        # The positions before this fetch are known already: its records may be from before the seek or after it.
         await thread.seek_to_committed()
         monkeypatch.setattr(fetcher, "fetched_records", fetch)
         async with asyncio.timeout(20):
@@ -163,12 +164,71 @@ async def test_a_seek_whose_end_the_main_thread_has_not_heard_of_counts_too(
     thread.call_thread = call
     monkeypatch.setattr(fetcher, "fetched_records", fetch_once_sought)
     seeking = asyncio.create_task(thread.seek_to_committed())
-    # It waits for the thread: what the main thread does before that is done.
+    # The seek waits for the thread: the main thread's part before it is done.
     await asyncio.sleep(0)
-    # The position before this fetch is behind the records that it brings: a lane would end its process for it.
+    # The position before this fetch is after the records that it brings: a lane would end its process.
     assert await thread._fetch_records(consumer, {source}) == {}
     heard.set()
     await seeking
+
+
+async def test_a_fetch_begins_only_once_the_one_before_has_sought(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    await seek_to_committed(consumer)
+    fetcher: Any = consumer._fetcher
+    fetch = fetcher.fetched_records
+    seeks, may_seek = asyncio.Event(), asyncio.Event()
+
+    async def fetch_during_a_rebalance(*args: Any, **kwargs: Any) -> Any:
+        async with asyncio.timeout(20):
+            while not (found := await fetch(*args, timeout=0.2, max_records=4)):
+                pass
+        thread._seeks += 1
+        return found
+
+    async def seek_late(*args: Any) -> Any:
+        seeks.set()
+        await may_seek.wait()
+        return await seek_to_committed(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fetcher, "fetched_records", fetch_during_a_rebalance)
+        patched.setattr("streams.runtime.transport.batching_thread.seek_to_committed", seek_late)
+        first = asyncio.create_task(thread._fetch_records(consumer, {source}))
+        await seeks.wait()
+    assert await consumer.position(source) == 4
+    second = asyncio.create_task(thread._fetch_records(consumer, {source}))
+    await asyncio.wait([second], timeout=0.5)
+    may_seek.set()
+    assert await first == {}
+    batches = (await second).get(source, [])
+    async with asyncio.timeout(20):
+        while not batches:
+            batches = (await thread._fetch_records(consumer, {source})).get(source, [])
+    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (0, 0)
+
+
+async def test_after_a_seek_that_failed_the_next_fetch_seeks_first(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    consumer.seek(source, 6)
+    thread._passed_over[source] = 4
+    with monkeypatch.context() as patched:
+        patched.setattr(consumer, "seek_to_committed", fail)
+        with pytest.raises(KafkaTimeoutError):
+            await thread.seek_to_committed()
+    batches: list[BatchRecord] = []
+    async with asyncio.timeout(20):
+        while not batches:
+            batches += (await thread._fetch_records(consumer, {source})).get(source, [])
+    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (0, 0)
+
+
+async def fail(*_: Any) -> None:
+    raise KafkaTimeoutError
 
 
 @pytest.mark.parametrize("meanwhile", ["seek", "timeout"])
@@ -222,7 +282,7 @@ async def test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch(consumer: AI
     await seek_to_committed(consumer)
     lanes = thread.consumer.lanes
     lanes.full = True
-    # Several times: what was prefetched would come with one of them.
+    # Several times: prefetched records would come with one of the fetches.
     for _ in range(20):
         assert await thread._fetch_records(consumer, {source}) == {}
         assert await consumer.position(source) == 0

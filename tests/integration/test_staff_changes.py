@@ -1,4 +1,4 @@
-"""Staff who are added and removed while one `confide worker` runs: who settles a review, and why others may not."""
+"""Staff are added and removed while one `confide worker` runs: only those on the rota with a key settle a review."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,11 +22,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 FIRST, SECOND = "lead-1", "lead-2"
 VOLUNTEER = {"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}
-UNKNOWN = "review_id: is of no review that is open or was settled of late"
+UNKNOWN = "review_id: is of no open or recently settled review"
 
 
 class House:
-    """A broker, one worker that is never started again, and the files that say who its staff are."""
+    """A broker, one worker that is never restarted, and the files of its staff."""
 
     def __init__(self, bootstrap: str, folder: Path, confide: Processes) -> None:
         self.bootstrap = bootstrap
@@ -35,7 +35,7 @@ class House:
         self.confide = confide
 
     def rota(self, *leads: str) -> None:
-        """Replace the rota by one of these leads, as a whole."""
+        """Replace the whole rota by one with these leads."""
         every = '[escalate_every]\nemergency = "1 hour"\nother = "1 hour"\n'
         staff = '[[staff]]\nid = "{}"\nrole = "safeguarding_lead"\non_duty = ["daily 00:00-24:00"]\n'
         new = self.duty.with_suffix(".new")
@@ -43,7 +43,7 @@ class House:
         new.replace(self.duty)
 
     def disclose(self, *names: str) -> list[Known]:
-        """Have the disclosure of each name ask for a review, and return those in their order."""
+        """Send a disclosure for each name, which asks for a review; return the reviews in the same order."""
         disclosures = [id_of(name) for name in names]
         lines = "".join(json.dumps(fields(name, assessment=VOLUNTEER)) + "\n" for name in names)
         assert self.confide.run("produce", "-", given=lines.encode()).returncode == 0
@@ -52,7 +52,9 @@ class House:
         def asked() -> bool:
             topics = Topics(self.bootstrap)
             try:
-                found.update({known.latest.disclosure_id: known for known in topics.book().reviews(datetime.now(UTC))})
+                found.update(
+                    {known.latest.disclosure_id: known for known in topics.review_index().reviews(datetime.now(UTC))}
+                )
             finally:
                 topics.close()
             return {*disclosures} <= {*found}
@@ -63,7 +65,7 @@ class House:
     def settle(
         self, known: Known, by: str, key: bytes, review: str | None = None
     ) -> ReviewSettled | AskedAgain | OutcomeRejected | NotYet:
-        """Send an outcome past the console's own checks, and return what the worker makes of it."""
+        """Send an outcome without the console's own checks, and return the worker's result."""
         said = {
             "review_id": review or known.latest.review_id,
             "by": by,
@@ -75,7 +77,7 @@ class House:
         return answer(self.bootstrap, known, signed(ReviewOutcome.model_validate(said), key), wait=15)
 
     def until_refused(self, known: Known, by: str, key: bytes, reason: str) -> str:
-        """Return why the worker refuses an outcome once that begins so; what it is asked about is no review at all."""
+        """Return the reason of the worker's refusal when it begins like `reason`; it names no known review."""
         last = [""]
 
         def refused() -> bool:
@@ -118,8 +120,8 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
     one, two, three = house.disclose("d-1", "d-2", "d-3")
     assert (one.latest.on_duty, two.latest.on_duty) == (FIRST, FIRST)
 
-    # Added: on the rota first, and by a key then.
-    assert house.until_refused(one, SECOND, b"none" * 8, "by: ") == "by: is nobody on the duty rota"
+    # Added: first to the rota, then by a key.
+    assert house.until_refused(one, SECOND, b"none" * 8, "by: ") == "by: is not on the duty rota"
     house.rota(FIRST, SECOND)
     assert house.confide.run("keys", "staff", SECOND).stdout == f"made: staff/{SECOND}.key\n".encode()
     key = Keys.load(house.keys).staff[SECOND]
@@ -127,7 +129,7 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
     confirmed = house.confide.run("review", "decide", one.latest.review_id, "--as", SECOND, "--confirm")
     assert (confirmed.returncode, confirmed.stdout[:8]) == (0, b"Settled "), confirmed.stderr
 
-    # What cannot be used changes nothing.
+    # A file that cannot be used changes nothing.
     (house.keys / "staff" / f"{FIRST}.key").write_text("no key")
     house.duty.write_text("no rota")
 
@@ -140,7 +142,7 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
     settled = house.settle(two, SECOND, key)
     assert isinstance(settled, ReviewSettled), settled
 
-    # Removed: the key first, then from the rota.
+    # Removed: first the key, then from the rota.
     house.rota(FIRST, SECOND)
     (house.keys / "staff" / f"{SECOND}.key").unlink()
     said = house.until_refused(three, SECOND, key, "by: had its key taken away at 20")

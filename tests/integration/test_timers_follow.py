@@ -1,4 +1,4 @@
-"""On a real broker: timers of a lane wait until it has read what had come on the topics that they follow."""
+"""On a real broker: timers of a lane wait until it has read the earlier records of the topics that they follow."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -17,14 +17,14 @@ from tests.one_lane import lane_of
 
 pytestmark = pytest.mark.integration
 
-#: How soon the timer of these tests is due.
+#: Wait of the timer of these tests.
 _DUE = timedelta(milliseconds=150)
-#: Longer than that, and shorter than a lane waits for what it cannot read (seconds).
+#: Longer than that, and shorter than a lane waits for records that it cannot read (seconds).
 _WELL_PAST = 0.6
 
 
 class Limits(Agent[str, None, None]):
-    """`open` sets a limit, `close` ends it; one that passes says so, and other words are passed on."""
+    """`open` sets a limit, `close` ends it. A limit that passes writes so; other words are written on."""
 
     def __init__(self, output: str) -> None:
         self._output = output
@@ -63,7 +63,7 @@ def batch(topic: str, begin: int, *words: str) -> Batch:
 
 
 def answers(lane: Lane, topic: str, *, end: int = 0) -> None:
-    """Have the broker answer again and again that `topic` ends there, and the consumer hand all of it on."""
+    """Have the broker report again and again that `topic` ends at this offset, and the consumer pass on all records."""
     for number in range(1, 5):
         lane.note_fetch(topic, FetchProgress(number, end, end, end))
 
@@ -78,7 +78,7 @@ async def test_a_timer_that_is_called_off_by_what_had_come_before_it_does_nothin
         lane.enqueue(batch(run.routine, 0, "close"))
         lane.enqueue(batch(run.urgent, 1, "open", "word"))
         await out.at_least(1)
-        # Its own answers have not come: those before it was due say nothing of it.
+        # Its own responses are missing: those from before the timer was due do not count.
         await out.during(_WELL_PAST)
         assert [record.value for record in await out.to_end()] == [b"word"]
         assert lane.metrics.timers == 1

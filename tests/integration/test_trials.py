@@ -1,4 +1,4 @@
-"""A record on trial is the only one that any lane of its process works on, so no other is blamed for its end."""
+"""While a record is on trial, no lane of its process handles another record, so no other is blamed for its end."""
 
 import asyncio
 from pathlib import Path
@@ -22,7 +22,7 @@ def run(bootstrap: str, tmp_path: Path) -> Run:
 
 
 async def rounds() -> None:
-    """Have the event loop go round often enough for whatever is ready."""
+    """Have the event loop go round often enough for everything that is ready."""
     for _ in range(100):
         await asyncio.sleep(0)
 
@@ -39,7 +39,7 @@ async def test_no_other_record_is_worked_on_meanwhile(run: Run, is_urgent: bool)
         at_step=lambda step, _: steps.append(step),
     ) as lane:
         await lane.resolved.wait()
-        async with trials.one():
+        async with trials.hold():
             lane.enqueue(batch_of(run, ["say:x"], topic=run.urgent if is_urgent else run.routine))
             await run.until(lambda: Step.TAKEN in steps, "the lane has taken the record")
             await rounds()
@@ -52,7 +52,7 @@ async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
     async with one_lane.lane_of(run, lambda: Fragile(state), trials=trials) as lane:
         lane.enqueue(batch_of(run, ["effect:x"]))
         await run.until(lambda: state.performed == ["x"], "it is performed")
-        async with trials.one():
+        async with trials.hold():
             state.may_end.set()
             await rounds()
             assert state.settled == []
@@ -62,7 +62,7 @@ async def test_no_result_is_worked_on_meanwhile(run: Run) -> None:
 async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.runtime.lane.turns._MOST_OPENINGS", 0)
+    monkeypatch.setattr("streams.runtime.lane.isolation._MOST_OPENINGS", 0)
     trials, state, seen = Trials(), FragileState(run.output), list[tuple[Step, bool]]()
 
     async with one_lane.lane_of(
@@ -72,7 +72,7 @@ async def test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_i
         seen.clear()
         lane.enqueue(batch_of(run, ["say:a", "say:b", "say:c"]))
         await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == 3, "all are done")
-    # Of each record: the note, then what came of it.
+    # For each record: the note, then its outputs.
     steps = [step for step, _ in seen]
     last = len(steps) - steps[::-1].index(Step.APPLIED)
     assert steps[:last].count(Step.HANDLED) == 3

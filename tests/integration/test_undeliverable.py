@@ -1,4 +1,4 @@
-"""What a lane's writer cannot deliver because of what it is: aborted, named, and the writer goes on."""
+"""Outputs that a lane's writer can never write: the transaction is aborted, the topic named, and the writer goes on."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ from tests.counting import Run
 
 pytestmark = pytest.mark.integration
 
-#: What a person might have written; it may stand in no error.
+#: Text as a person might have written it: it may be in no error.
 MARKER = "Ada-07700900123"
 
 
@@ -66,7 +66,7 @@ async def values(committed: Committed, count: int) -> list[tuple[str, bytes]]:
 REFUSED = [
     pytest.param("small", b"x" * 20_000, b"k", "MessageSizeTooLargeError", id="larger-than-the-topic-takes"),
     pytest.param("keyed", b"x", None, "InvalidRecordError", id="no-key-where-one-is-needed"),
-    # The broker would take it here; beyond 100 MiB any broker would close the connection instead of answering.
+    # The broker would accept it here; beyond 100 MiB any broker would close the connection without a response.
     pytest.param("roomy", b"x" * (MAX_REQUEST_BYTES + 1), b"k", "MessageSizeTooLargeError", id="larger-than-any-takes"),
     pytest.param("out", MARKER, b"k", "TypeError", id="not-bytes"),
 ]
@@ -81,7 +81,7 @@ async def test_it_is_aborted_and_the_same_writer_delivers_what_follows(
     async with writer_of(run) as writer, run.reading(*topics) as committed:
         await writer.deliver([output(each, b"first") for each in {topic, run.output}], {at: 1}, nothing)
         for _ in range(2):
-            # The same records get the same answer, in a transaction with others that are good.
+            # The same records get the same error, in a transaction with other records that are good.
             with pytest.raises(Undeliverable) as raised:
                 await writer.deliver(
                     [output(run.output, b"dropped"), output(topic, b"dropped"), output(topic, value, key)],
@@ -91,7 +91,7 @@ async def test_it_is_aborted_and_the_same_writer_delivers_what_follows(
             assert (raised.value.topic, raised.value.error) == (topic, error)
             assert isinstance(raised.value, LaneBroken)
             assert MARKER not in str(raised.value)
-        # The partition that refused takes what comes next, and so do the others.
+        # The partition that refused takes the next records, and so do the other partitions.
         await writer.deliver([output(each, b"next") for each in {topic, run.output}], {at: 3}, nothing)
         found = await values(committed, len({topic, run.output}) * 2)
         assert sorted(found) == sorted((each, said) for each in {topic, run.output} for said in (b"first", b"next"))
@@ -102,7 +102,7 @@ async def test_a_batch_behind_the_refused_one_is_aborted_with_it(run: Run) -> No
     small = run.topic("small")
     async with writer_of(run) as writer, run.reading(small) as committed:
         with pytest.raises(Undeliverable, match=f"{small} cannot be written .MessageSizeTooLargeError."):
-            # The first fills a batch of its own, so the second travels behind it to the same partition.
+            # The first fills a batch of its own, so the second follows it to the same partition in another batch.
             await writer.deliver([output(small, b"x" * 300_000), output(small, b"dropped")], {}, nothing)
         await writer.deliver([output(small, b"a"), output(small, b"b")], {}, nothing)
         await writer.deliver([output(small, b"c")], {}, nothing)

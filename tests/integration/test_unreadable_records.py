@@ -1,4 +1,4 @@
-"""Records that nothing can read, on followed topics and on those the console reads, stop no process."""
+"""Unreadable records, on followed topics and on those that the console reads, stop no process."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 PARTITIONS = 2
 MARKER = b"name-marker"
 FOREIGN = encode("Edge", {"tokens": ("phone:1:a", "email:1:b"), "state": "link", "disclosure_id": "d"})
-#: Of the topics that are compacted the broker itself takes none without a key.
+#: On compacted topics the broker itself refuses records without a key.
 COMPACTED = (TopicName.IDENTITY_LINKS, TopicName.KEYS)
 JUNK: tuple[tuple[bytes | None, bytes | None], ...] = (
     (MARKER, MARKER),

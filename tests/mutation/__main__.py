@@ -22,17 +22,17 @@ from tests.brokers import PARTITIONS
 from tests.mutation.row import ROOT, Row, Stale, edited
 from tests.mutation.table import ROWS
 
-#: How long the tests of one row may take (seconds). A rule without which a test never ends counts as caught.
+#: Longest time of the tests of one row (seconds). A rule without which a test never ends counts as caught.
 _ROW_SECONDS = 150.0
-#: How long all tests may take without an edit (seconds).
+#: Longest time of all tests without an edit (seconds).
 _ALL_SECONDS = 1_200.0
-#: What pytest ends with and says where a test failed; anything else is an error of the row, such as a failed import.
+#: pytest's exit status if a test failed; any other is an error of the row, for example a failed import.
 _FAILED = 1
 _TEST_FAILED = re.compile(r"^FAILED ", re.MULTILINE)
 #: Nothing is cached in the copy. Hypothesis's plugin imports it when the tests have ended, and there CPython 3.11
-#: may fail (gh-106905) while it collects what a test left: a run that passed would count as failed.
+#: may fail (gh-106905) while it collects a test's objects: a run that passed would count as failed.
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-#: Rows that edit what is below here need a broker that is started from the copy.
+#: Rows that edit files in these folders need a broker that is started from the copy.
 _OF_THE_BROKER = "infra/broker/"
 
 
@@ -41,7 +41,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        #: What pytest said of the last test that failed.
+        #: pytest's report of the last test that failed.
         self.last_output = ""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -55,7 +55,7 @@ class Copy:
                 shutil.copy2(ROOT / name, folder / name)
 
     def environment(self, bootstrap: str | None) -> Mapping[str, str]:
-        """Return what a process is given so that it runs this code, on that broker or on one that it starts."""
+        """Return the environment with which a process runs this code, on `bootstrap` or on a broker that it starts."""
         own = {name: value for name, value in os.environ.items() if name not in ("KAFKA_BOOTSTRAP", "PYTEST_ADDOPTS")}
         # Without written byte code: an edit of the same size within the same second would run the code before it.
         own |= {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -79,7 +79,7 @@ class Copy:
                     raise RuntimeError(f"the tests would not run the copy but {line}")
 
     def tests_fail(self, tests: Iterable[str], bootstrap: str | None, seconds: float) -> bool | None:
-        """Run the tests and return whether one failed, None where they took too long; raise `RowError` otherwise."""
+        """Run the tests and return whether one failed, None if they took too long; raise `RowError` otherwise."""
         running = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-x", "-q", *_PLUGINS, "--no-header", *tests],
             cwd=self.folder,
@@ -87,7 +87,7 @@ class Copy:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A group of its own: the processes that a test started end with it where it runs out of time.
+            # A process group of its own: the processes that a test started end with it if it runs out of time.
             start_new_session=True,
         )
         try:
@@ -105,7 +105,7 @@ class Copy:
 
 
 class RowError(Exception):
-    """The tests could not be run at all; the text is what pytest said."""
+    """The tests could not be run at all; the text is pytest's report."""
 
 
 class Brokers:
@@ -169,7 +169,7 @@ def _outcome(row: Row, copy: Copy, brokers: Brokers) -> str:
 
 
 def _unedited(rows: Sequence[Row], copy: Copy, brokers: Brokers) -> bool:
-    """Return whether all tests of the rows pass as the code is."""
+    """Return whether all tests of the rows pass without an edit."""
     for of_the_broker in (False, True):
         of_kind = [row for row in rows if row.file.startswith(_OF_THE_BROKER) == of_the_broker]
         tests = sorted({test for row in of_kind for test in row.tests})
@@ -188,7 +188,7 @@ def _unedited(rows: Sequence[Row], copy: Copy, brokers: Brokers) -> bool:
 
 
 def main(part: str) -> int:
-    """Take each rule out whose name has `part` in it; return 1 unless all are caught."""
+    """Remove each rule whose name has `part` in it, one by one; return 1 unless all are caught."""
     rows = [row for row in ROWS if part.casefold() in row.rule.casefold()]
     if not rows:
         print(f"no rule has {part!r} in its name", file=sys.stderr)

@@ -3,11 +3,13 @@
 from tests.mutation.row import Edit, Row
 
 _CONNECTOR = "services/connectors/connector.py"
+_ANSWERS = "services/connectors/answers.py"
 _ATTEMPT = "services/connectors/attempts.py"
 _DELIVERY = "streams/domain/delivery.py"
 _ACCOUNT = "tests/unit/test_demo_account.py::"
 _UNTRUE = "test_the_account_fails_on_a_notice_that_says_more_than_the_deliveries_and_waits_for_one_that_says_less"
 _NOTIFIER = "services/notifier/notifier.py"
+_SETTLEMENTS = "services/notifier/settlements.py"
 _ATTEMPTS = "tests/unit/test_connector_attempts.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
 _BREAKER = "tests/unit/test_endpoint.py::"
@@ -15,24 +17,24 @@ _ENDPOINT = "tests/unit/test_connector_endpoint.py::"
 _TABLES = "tests/unit/test_delivery.py::"
 _NOTICES = "tests/unit/test_notifier.py::"
 _ORDERS = "tests/unit/test_notice_orders.py::"
-_ANY_ORDER = _ORDERS + "test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor_taken_back"
+_ANY_ORDER = _ORDERS + "test_each_notice_is_true_when_it_leaves_and_is_neither_sent_twice_nor_taken_back"
 
 ROWS = (
     Row(
-        "A record that is no notice is a human's",
-        _NOTIFIER,
-        (Edit("            self._settle(turn, unknown, unknown.notification_id, cause, ended)\n", ""),),
+        "A record that is no notice is handed over",
+        _SETTLEMENTS,
+        (Edit("        record_settled(turn, unknown, unknown.notification_id, cause, ended)\n", ""),),
         (
-            "tests/unit/test_notifier_put_aside.py::test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_place",
+            "tests/unit/test_notifier_put_aside.py::test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_location",
         ),
     ),
     Row(
-        "A notice whose record is put aside is a human's",
-        _NOTIFIER,
+        "A notice whose record is put aside is handed over",
+        _SETTLEMENTS,
         (
             Edit(
-                "            self._settle(turn, due, due.notification_id, cause, ended)\n            kept",
-                "            kept",
+                "        record_settled(turn, due, due.notification_id, cause, ended)\n        notice_store",
+                "        notice_store",
             ),
         ),
         (
@@ -76,7 +78,7 @@ ROWS = (
         "A status that no row names goes to a human",
         _DELIVERY,
         (Edit("return Reading.FAIL, f", "return Reading.RETRY, f"),),
-        (_TABLES + "test_what_an_answer_means",),
+        (_TABLES + "test_the_meaning_of_each_response",),
     ),
     Row(
         "A late acknowledgement is on record",
@@ -88,17 +90,17 @@ ROWS = (
         "A report that was handed over is tried on less often",
         _DELIVERY,
         (Edit("self.longest_wait if not handed_over else", "self.longest_wait if True else"),),
-        (_TABLES + "test_a_report_that_was_handed_over_is_tried_on_less_often",),
+        (_TABLES + "test_a_report_that_was_handed_over_is_tried_less_often",),
     ),
     Row(
         "A report that comes behind its limit is tried before it is handed over",
         "services/connectors/limits.py",
         (Edit("or left > timedelta(0) else FIRST_SIGHT", "or left > timedelta(0) else timedelta(0)"),),
-        (_LIMITS + "test_a_report_that_comes_behind_its_limit_to_an_agency_that_is_down_is_failed_after_its_attempts",),
+        (_LIMITS + "test_a_report_that_arrives_after_its_limit_at_an_agency_that_is_down_fails_after_its_attempts",),
     ),
     Row(
         "What cannot be helped by sending again goes to a human at once",
-        _CONNECTOR,
+        _ANSWERS,
         (
             Edit(
                 "            case Reading.RETRY | Reading.DENIED:\n",
@@ -143,31 +145,31 @@ ROWS = (
     Row(
         "A report that comes twice is reported once",
         _CONNECTOR,
-        (Edit("elif not kept.is_known(turn, message.report_id, message.generation):", "else:"),),
-        ("tests/unit/test_connector_repeats.py::test_a_report_that_comes_twice_is_told_once_pending_or_settled",),
+        (Edit("elif not report_store.is_known(turn, message.report_id, message.generation):", "else:"),),
+        ("tests/unit/test_connector_repeats.py::test_a_report_that_arrives_twice_is_sent_once_pending_or_finished",),
     ),
     Row(
-        "A settled report has no limit any more",
-        "services/connectors/report_progress.py",
+        "A finished report has no limit any more",
+        "services/connectors/report_store.py",
         (Edit("    turn.unschedule(limit_timer(report_id))\n", ""),),
-        ("tests/unit/test_connector_repeats.py::test_a_settled_report_leaves_a_small_mark_that_outlasts_its_record",),
+        ("tests/unit/test_connector_repeats.py::test_a_finished_report_leaves_a_small_mark_that_outlasts_its_record",),
     ),
     Row(
-        "A notice is kept until its channel says what came of it",
+        "A notice is stored until its channel returns",
         _NOTIFIER,
-        (Edit("            kept.keep(turn, progress.but(queued=True))\n", ""),),
+        (Edit("            notice_store.save(turn, progress.replaced(queued=True))\n", ""),),
         (_NOTICES + "test_after_a_crash_the_notice_is_told_once_in_the_file",),
     ),
     Row(
         "A notice that comes twice is settled once",
         _NOTIFIER,
-        (Edit("        marked = turn.get(kept.done(due.notification_id))\n", "        marked = None\n"),),
+        (Edit("        marked = turn.get(notice_store.done_key(due.notification_id))\n", "        marked = None\n"),),
         (_NOTICES + "test_a_notice_that_comes_twice_or_is_its_own_settling_changes_nothing",),
     ),
     Row(
-        "Work of a settled notice changes nothing of its end",
-        _NOTIFIER,
-        (Edit("        if turn.get(kept.done(due.notification_id)) is None:\n", "        if True:\n"),),
+        "Work of a finished notice does not change its end",
+        _SETTLEMENTS,
+        (Edit("    if turn.get(notice_store.done_key(due.notification_id)) is None:\n", "    if True:\n"),),
         ("tests/unit/test_notifier_put_aside.py::test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing",),
     ),
     Row(
@@ -176,10 +178,10 @@ ROWS = (
         (
             Edit(
                 "progress.waits:\n            self._ask(turn, progress)",
-                "progress.waits:\n            self._go_on(turn, progress.but(asked=True, late=True))",
+                "progress.waits:\n            self._proceed(turn, progress.replaced(asked=True, late=True))",
             ),
         ),
-        (_ORDERS + "test_what_was_written_while_the_notifier_was_away_is_read_before_we_are_telling_is_said",),
+        (_ORDERS + "test_records_written_while_the_notifier_was_down_are_read_before_we_are_telling_is_sent",),
     ),
     Row(
         "What a crash cut off is not said again where it is not true any more",
@@ -190,7 +192,7 @@ ROWS = (
                 "if False:",
             ),
         ),
-        (_ORDERS + "test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_said_again",),
+        (_ORDERS + "test_records_written_since_a_crash_are_read_before_we_are_telling_is_sent_again",),
     ),
     Row(
         "What is said is chosen when it leaves",
@@ -201,7 +203,7 @@ ROWS = (
     Row(
         "A crash hides whether a notice left: a follow-up has an id of its own",
         _NOTIFIER,
-        (Edit("kept.keep(turn, progress.but(saying=effect.says))", "kept.keep(turn, progress)"),),
+        (Edit("notice_store.save(turn, progress.replaced(saying=effect.says))", "notice_store.save(turn, progress)"),),
         (_ANY_ORDER,),
     ),
     Row(

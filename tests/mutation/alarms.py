@@ -15,7 +15,7 @@ _SAID = "tests/unit/test_lane_alarms.py::"
 ROWS = (
     Row(
         "A change that comes while an earlier one is written is written too",
-        "services/sdk/alarm_writer.py",
+        "services/alarm/alarm_writer.py",
         (Edit("if self._waiting.get(name) is change:", "if True:"),),
         (
             "tests/unit/test_alarm_writer.py::test_a_change_that_comes_during_the_write_of_an_earlier_one_is_written_too",
@@ -65,25 +65,25 @@ ROWS = (
     ),
     Row(
         "Alarm: a review that is settled clears its own",
-        "streams/agents/reviewing.py",
-        (Edit("            clear_review(turn, request.review_id, way.cause)\n", "            pass\n"),),
+        "streams/agents/open_reviews.py",
+        (Edit("            clear_review(turn, request.review_id, case.cause)\n", "            pass\n"),),
         (_REVIEWS + "test_an_urgent_review_raises_escalates_and_is_cleared_once_settled",),
     ),
     Row(
         "Alarm: a review that is put aside clears its own",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (Edit("        clear_review(turn, review_of(timer), cause)\n", ""),),
-        (_REVIEWS + "test_a_review_that_is_put_aside_gives_way_to_the_one_about_it",),
+        (_REVIEWS + "test_the_alarm_of_a_review_that_is_put_aside_is_cleared_for_the_new_review",),
     ),
     Row(
         "Alarm: a lane says again when it opens that it put work aside",
         "streams/runtime/lane/lane.py",
-        (Edit("if self._poison.has_put_aside:", "if False:"),),
-        (_WRITER + "test_a_lane_says_that_it_put_work_aside_and_says_so_again_when_it_opens_within_the_hour",),
+        (Edit("if self._opened.has_put_aside:", "if False:"),),
+        (_WRITER + "test_a_lane_raises_the_alarm_for_put_aside_work_and_again_when_it_opens_within_the_hour",),
     ),
     Row(
         "Alarm: what could not be written is tried again",
-        "services/sdk/alarm_writer.py",
+        "services/alarm/alarm_writer.py",
         (Edit("                self._has_come.set()\n", "                pass\n"),),
         (_WRITER + "test_what_changes_while_kafka_is_away_is_written_once_it_is_back_the_newest_of_each_cause",),
     ),
@@ -101,10 +101,10 @@ ROWS = (
     ),
     Row(
         "Alarm: an undelivered report to any agency raises one",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (
             Edit(
-                '            undelivered_opened(way.turn, Agency(about["agency"]), way.cause, way.partition)\n',
+                '            undelivered_opened(case.turn, Agency(about["agency"]), case.cause, case.partition)\n',
                 "            pass\n",
             ),
         ),
@@ -112,7 +112,7 @@ ROWS = (
     ),
     Row(
         "Alarm: an undelivered report that escalates is a step",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (
             Edit(
                 "            undelivered_escalated(turn, agency, request.escalation, cause, partition)\n",
@@ -123,13 +123,13 @@ ROWS = (
     ),
     Row(
         "Alarm: the last undelivered report of an agency clears its own",
-        "streams/agents/reviewing.py",
-        (Edit("            undelivered_ended(turn, agency, way.cause, way.partition)\n", "            pass\n"),),
+        "streams/agents/open_reviews.py",
+        (Edit("            undelivered_ended(turn, agency, case.cause, case.partition)\n", "            pass\n"),),
         (_REVIEWS + "test_a_late_acknowledgement_clears_the_alarm_of_its_agency",),
     ),
     Row(
         "Alarm: an undelivered review that is put aside counts no longer",
-        "streams/agents/reviewing.py",
+        "streams/agents/open_reviews.py",
         (Edit("        undelivered_recounted(turn, left, cause, partition)\n", ""),),
         (_REVIEWS + "test_an_undelivered_review_that_is_put_aside_counts_no_longer",),
     ),
@@ -143,9 +143,7 @@ ROWS = (
         "Alarm: a report that is taken ends the row of failures",
         "services/connectors/endpoint.py",
         (Edit("        self._failed = 0\n        if not self._was_taken", "        if not self._was_taken"),),
-        (
-            "tests/unit/test_endpoint.py::test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_report_is_taken",
-        ),
+        ("tests/unit/test_endpoint.py::test_failed_attempts_in_a_row_of_any_kind_alarm_until_a_report_is_accepted",),
     ),
     Row(
         "Alarm: only a report that is taken is a sign that the agency works",
@@ -219,12 +217,12 @@ ROWS = (
     Row(
         "Alarm: a process that was cut off says nothing behind the next owner",
         _AGENT,
-        (Edit("    if 0 < last - made <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
+        (Edit("    if 0 < last_at - made_at <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
         (_LANE + "test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_next_owners_word",),
     ),
     Row(
         "Alarm: a connector speaks for each lane that comes to it",
-        "services/sdk/lane_alarms.py",
+        "services/alarm/lane_alarms.py",
         (
             Edit(
                 "                self._lanes.add(lane)\n                self._put(lane)\n",
@@ -232,7 +230,7 @@ ROWS = (
             ),
         ),
         (
-            "tests/unit/test_lane_alarms.py::test_a_connector_says_what_it_knows_for_a_lane_that_comes_and_nothing_for_one_that_went",
+            "tests/unit/test_lane_alarms.py::test_a_connector_reports_its_state_for_a_lane_that_opens_and_not_for_one_that_closed",
         ),
     ),
     Row(
@@ -255,9 +253,9 @@ ROWS = (
     ),
     Row(
         "Alarm's time: a breaker that is open is said again and again",
-        "services/sdk/lane_alarms.py",
+        "services/alarm/lane_alarms.py",
         (Edit("                self.changed(self._why_open)\n", "                pass\n"),),
-        (_SAID + "test_a_breaker_that_is_open_is_said_again_for_as_long_as_it_is",),
+        (_SAID + "test_the_alarm_of_an_open_breaker_is_repeated_while_it_is_open",),
     ),
     Row(
         "Alarm's time: a connector repeats that its breaker is open",

@@ -3,6 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _CONNECTOR = "services/connectors/connector.py"
+_ANSWERS = "services/connectors/answers.py"
 _ENDPOINT = "services/connectors/endpoint.py"
 _DELIVERIES = "services/connectors/deliveries.py"
 _CLIENT = "tests/unit/test_agency_client.py::"
@@ -17,7 +18,7 @@ ROWS = (
         "An attempt that may be a repeat is marked",
         _CONNECTOR,
         (Edit("            is_possible_repeat=progress.is_unsure,\n", ""),),
-        (_POSSIBLE + "test_an_attempt_behind_one_whose_outcome_nobody_knows_is_marked",),
+        (_POSSIBLE + "test_an_attempt_after_one_with_an_unknown_outcome_is_marked",),
     ),
     Row(
         "An attempt that a crash cut off may have reached its agency",
@@ -27,28 +28,28 @@ ROWS = (
     ),
     Row(
         "An attempt that was refused leaves no doubt",
-        _CONNECTOR,
+        _ANSWERS,
         (
             Edit(
                 "                is_unsure = progress.is_unsure or reason not in NOT_TAKEN\n                waiting",
                 "                is_unsure = True\n                waiting",
             ),
         ),
-        (_POSSIBLE + "test_an_attempt_behind_one_that_was_refused_is_not",),
+        (_POSSIBLE + "test_an_attempt_after_one_that_was_refused_is_not_marked",),
     ),
     Row(
-        "The doubt of a settled sending is kept for the next one",
-        "services/connectors/report_progress.py",
+        "The doubt of a finished sending is kept for the next one",
+        "services/connectors/report_store.py",
         (Edit('(_UNSURE if is_unsure else b"")', 'b""'),),
-        (_POSSIBLE + "test_what_is_sent_again_is_marked_where_an_earlier_sending_may_have_come",),
+        (_POSSIBLE + "test_a_report_that_is_sent_again_is_marked_if_an_earlier_sending_may_have_arrived",),
     ),
     Row(
         "The doubt of work that is put aside is kept for the next sending",
         _DELIVERIES,
         (Edit("progress is None or progress.may_have_reached", "False"),),
         (
-            _POSSIBLE + "test_what_is_sent_again_after_its_work_was_put_aside_is_marked_where_an_attempt_may_have_come",
-            _POSSIBLE + "test_what_is_put_aside_while_an_attempt_is_under_way_is_marked_when_it_is_sent_again",
+            _POSSIBLE + "test_a_report_sent_again_after_put_aside_work_is_marked_if_an_attempt_may_have_arrived",
+            _POSSIBLE + "test_a_report_put_aside_during_an_attempt_is_marked_when_it_is_sent_again",
         ),
     ),
     Row(
@@ -58,9 +59,9 @@ ROWS = (
         (_POSSIBLE + "test_what_is_put_aside_and_cannot_be_read_may_have_reached_its_agency",),
     ),
     Row(
-        "A later sending that is put aside is not taken for the one that was settled",
+        "A later sending that is put aside is not taken for the one that finished",
         _DELIVERIES,
-        (Edit("progress is None and stored is None and kept", "progress is None and kept"),),
+        (Edit("progress is None and stored is None and report_store", "progress is None and report_store"),),
         (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),
     ),
     Row(
@@ -68,7 +69,7 @@ ROWS = (
         _DELIVERIES,
         (
             Edit("report.limit_from, report.generation", "report.limit_from, 1"),
-            Edit("kept.next_generation(turn, report_id)", "1"),
+            Edit("report_store.next_generation(turn, report_id)", "1"),
         ),
         (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),
     ),
@@ -105,12 +106,12 @@ ROWS = (
         (_LIMITS + "test_the_limit_counts_from_when_it_was_reported_and_not_from_when_it_came",),
     ),
     Row(
-        "An attempt whose report was settled while it waited is left out",
+        "An attempt whose report finished while it waited is dropped",
         _CONNECTOR,
         (
             Edit(
-                "            return False\n        report = kept.report_of",
-                "            return True\n        report = kept.report_of",
+                "            return False\n        report = report_store.report_of",
+                "            return True\n        report = report_store.report_of",
             ),
         ),
         (_LIMITS + "test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",),
@@ -129,7 +130,7 @@ ROWS = (
     ),
     Row(
         "No agency is tried on after its time for it",
-        _CONNECTOR,
+        _ANSWERS,
         (Edit("Reading.DENIED if self._limits.is_over(turn, report, progress):", "Reading.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),
@@ -149,7 +150,7 @@ ROWS = (
         "Nothing is sent of a person who was erased while the attempt waited",
         _CONNECTOR,
         (Edit("        if isinstance(opened, CannotCompose):\n", "        if False:\n"),),
-        (_HANDED_OVER + "test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_said_to_be_sent",),
+        (_HANDED_OVER + "test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_recorded_as_sent",),
     ),
     Row(
         "An attempt waits for its slot before it is recorded",
@@ -173,7 +174,7 @@ ROWS = (
         "Waiters behind their limit come last",
         _ENDPOINT,
         (Edit("if waiter.deadline > now:", "if True:"),),
-        (_BREAKER + "test_the_one_whose_limit_comes_first_goes_first_and_those_behind_theirs_come_last",),
+        (_BREAKER + "test_the_earliest_limit_goes_first_and_those_past_their_limit_go_last",),
     ),
     Row(
         "An answer ends the row of failures",
@@ -216,7 +217,7 @@ ROWS = (
         (_BREAKER + "test_a_probe_that_is_left_out_or_cut_off_is_followed_by_the_next_at_once",),
     ),
     Row(
-        "A rejected record is handed to a human",
+        "A rejected record is handed over to a human",
         _CONNECTOR,
         (Edit("        deliveries.hand_over_record(turn, record, invalid, self._agency)\n", "        return\n"),),
         (_HANDED_OVER + "test_garbage_is_handed_over_under_an_id_of_its_place",),
@@ -230,7 +231,7 @@ ROWS = (
     Row(
         "A second record of a known report contradicts nothing",
         _DELIVERIES,
-        (Edit("if report is not None and kept.is_known(turn, report.report_id, generation):", "if False:"),),
+        (Edit("if report is not None and report_store.is_known(turn, report.report_id, generation):", "if False:"),),
         (_HANDED_OVER + "test_a_second_record_of_a_report_that_is_known_contradicts_nothing",),
     ),
     Row(
@@ -246,17 +247,17 @@ ROWS = (
         (_HANDED_OVER + "test_entries_that_cannot_be_read_hinder_no_hand_over",),
     ),
     Row(
-        "Work of a settled report changes nothing of its end",
+        "Work of a finished report does not change its end",
         _DELIVERIES,
-        (Edit("if progress is None and stored is None and kept.is_settled(turn, report_id):", "if False:"),),
-        (_HANDED_OVER + "test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended",),
+        (Edit("if progress is None and stored is None and report_store.is_finished(turn, report_id):", "if False:"),),
+        (_HANDED_OVER + "test_work_of_a_report_that_finished_meanwhile_does_not_change_how_it_ended",),
     ),
     Row(
         "A notice that is put aside is settled",
-        "services/notifier/notifier.py",
+        "services/notifier/settlements.py",
         (
             Edit(
-                "self._settle(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
+                "record_settled(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
                 "return",
             ),
         ),

@@ -17,7 +17,7 @@ ROWS = (
         "A key that an open transaction may hide is waited for",
         "services/connectors/keyring.py",
         (Edit("catch_up_beyond_open_transactions(lambda: self._is_known(key_id))", "catch_up()"),),
-        (f"{_KEYRING}::test_a_key_behind_an_open_transaction_is_waited_for",),
+        (f"{_KEYRING}::test_a_key_after_an_open_transaction_is_awaited",),
     ),
     Row(
         "A report whose key may yet come is not failed at once",
@@ -38,13 +38,13 @@ ROWS = (
     ),
     Row(
         "A key record without a check value says nothing of the master key",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (Edit(" if (check := _check_of(record.value)) is not None", " if (check := _check_of(record.value)) != 0"),),
         (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
     ),
     Row(
         "A process does not start while its master key cannot be compared",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (
             Edit(
                 '        raise SettingsError(f"Kafka at {bootstrap} does not answer '

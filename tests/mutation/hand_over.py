@@ -2,8 +2,9 @@
 
 from tests.mutation.row import Edit, Row
 
-_REPORTS = "streams/agents/hand_over.py"
+_REPORTS = "streams/agents/open_reports.py"
 _CONNECTOR = "services/connectors/connector.py"
+_ANSWERS = "services/connectors/answers.py"
 _DECIDE = "tests/unit/test_decide_hand_over.py::"
 _PHONE = "tests/unit/test_decide_told_by_phone.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
@@ -11,7 +12,8 @@ _STAFF = "tests/unit/test_connector_staff.py::"
 _ABSENCE = "tests/unit/test_decide_absence.py::"
 _STEPS = "tests/unit/test_decide_deliveries.py::"
 _WITHDRAWN = "tests/unit/test_decide_withdrawn.py::"
-_REVIEWS = "streams/agents/reviewing.py"
+_REVIEWS = "streams/agents/open_reviews.py"
+_SETTLE = "streams/agents/settle.py"
 
 ROWS = (
     Row(
@@ -19,11 +21,11 @@ ROWS = (
         _REPORTS,
         (
             Edit(
-                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=way.cause)\n",
-                "",
+                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=case.cause)",
+                "        pass",
             ),
         ),
-        (_DECIDE + "test_a_report_that_nobody_acknowledges_is_asked_about_at_its_limit",),
+        (_DECIDE + "test_a_report_without_an_acknowledgement_is_handed_over_at_its_limit",),
     ),
     Row(
         "Time in which the lane was away counts for no limit",
@@ -40,7 +42,7 @@ ROWS = (
     Row(
         "A late acknowledgement settles the review",
         _REPORTS,
-        (Edit("        self._reviews.close_acknowledged(way,", "        (lambda *_: None)(way,"),),
+        (Edit("        self._reviews.close_acknowledged(case,", "        (lambda *_: None)(case,"),),
         (_DECIDE + "test_a_late_acknowledgement_settles_the_review",),
     ),
     Row(
@@ -54,21 +56,21 @@ ROWS = (
         _REPORTS,
         (
             Edit(
-                "            self._put(turn, report_id, withdrawn, until=_WITHDRAWN_FOR)\n",
-                "            turn.drop(name_of(report_id))\n",
+                "        self._put(turn, report_id, withdrawn, until=_WITHDRAWN_FOR)\n",
+                "        turn.drop(name_of(report_id))\n",
             ),
         ),
-        (_DECIDE + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_nobody_was_told",),
+        (_DECIDE + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_the_agency_was_not_told",),
     ),
     Row(
         "A report that its agency has fails no more",
         _REPORTS,
         (Edit("turn.put(_DONE + report_id.encode(), value", 'turn.put(_DONE + b"other", value'),),
-        (_DECIDE + "test_an_acknowledged_report_is_done_with_and_its_notice_may_say_so",),
+        (_DECIDE + "test_an_acknowledged_report_is_closed_and_its_notice_is_written_again",),
     ),
     Row(
         "A call by phone before the report or after now settles nothing",
-        _REPORTS,
+        _SETTLE,
         (Edit("        if outcome.told_at is not None:\n", "        if False:\n"),),
         (_PHONE + "test_told_by_phone_before_the_report_or_after_now_leaves_the_review_open",),
     ),
@@ -76,7 +78,7 @@ ROWS = (
         "A report that staff stopped further on in its batch is nobody's to see to",
         _CONNECTOR,
         (Edit("        if is_stopped:\n", "        if False:\n"),),
-        (_STAFF + "test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_a_humans",),
+        (_STAFF + "test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_handed_over",),
     ),
     Row(
         "A report that is stopped is tried no more",
@@ -86,7 +88,7 @@ ROWS = (
     ),
     Row(
         "An attempt under way when its report is stopped is the last",
-        _CONNECTOR,
+        _ANSWERS,
         (Edit("            case _ if progress.is_stopped:\n", "            case _ if False:\n"),),
         (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
     ),
@@ -106,19 +108,19 @@ ROWS = (
         "Where the agency denies us access nothing is given up",
         "streams/domain/delivery.py",
         (Edit("        401: _R.DENIED,\n", "        401: _R.FAIL,\n"),),
-        (_STAFF + "test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_breaker_opens",),
+        (_STAFF + "test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up",),
     ),
     Row(
         "Where the agency denies us access the breaker opens at once",
         "services/connectors/attempts.py",
         (Edit("                self._endpoint.denied(attempt.report_id)\n", "                pass\n"),),
-        (_STAFF + "test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_breaker_opens",),
+        (_STAFF + "test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up",),
     ),
     Row(
         "Where 999 denies us access a human has each report at once",
         "services/connectors/endpoint.py",
         (Edit("self._is_denied and self._policy.tries_on and (", "False and ("),),
-        (_STAFF + "test_where_999_denies_us_access_a_human_has_each_report_at_once_and_it_is_tried_on",),
+        (_STAFF + "test_if_999_denies_us_access_each_report_is_handed_over_at_once_and_tried_on",),
     ),
     Row(
         "An absence is one, however many reports wait",
@@ -151,19 +153,24 @@ ROWS = (
         "What is kept of a withdrawn report ends",
         _REPORTS,
         (Edit("withdrawn, until=_WITHDRAWN_FOR)", "withdrawn)"),),
-        (_WITHDRAWN + "test_what_is_kept_of_a_withdrawn_report_ends_although_an_attempt_was_under_way",),
+        (_WITHDRAWN + "test_the_entries_of_a_withdrawn_report_end_although_an_attempt_was_under_way",),
     ),
     Row(
         "A withdrawn report is open no more",
         _REPORTS,
-        (Edit("            self._beat.count(turn, -1)\n            self._mark_done", "            self._mark_done"),),
-        (_WITHDRAWN + "test_a_withdrawn_report_is_open_no_more_and_leaves_the_lane_idle",),
+        (
+            Edit(
+                "        self._beat.count(turn, -1)\n        self._mark_done(turn, report_id, report",
+                "        self._mark_done(turn, report_id, report",
+            ),
+        ),
+        (_WITHDRAWN + "test_a_withdrawn_report_is_not_open_and_leaves_the_lane_idle",),
     ),
     Row(
         "Only what is known is said of a withdrawn report",
         _REPORTS,
         (Edit("NoticeStands.MAYBE_TOLD if is_unsure else NoticeStands.NOT_TOLD", "NoticeStands.NOT_TOLD"),),
-        (_WITHDRAWN + "test_after_an_attempt_whose_outcome_nobody_knows_we_may_have_told",),
+        (_WITHDRAWN + "test_after_an_attempt_with_an_unknown_outcome_we_may_have_told",),
     ),
     Row(
         "A refused attempt of a later sending ends no doubt of an earlier one",
@@ -180,20 +187,20 @@ ROWS = (
     Row(
         "An attempt that is heard of late corrects what was said",
         _REPORTS,
-        (Edit("                self._say(way, kept, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
-        (_WITHDRAWN + "test_an_attempt_that_is_heard_of_after_the_report_was_withdrawn_corrects_the_notice_once",),
+        (Edit("                self._write_notice(case, kept, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
+        (_WITHDRAWN + "test_an_attempt_that_is_read_after_the_withdrawal_corrects_the_notice_once",),
     ),
     Row(
         "Only its own agency says how a report ends",
         _REPORTS,
         (Edit("    if changed.agency != agency:\n", "    if False:\n"),),
-        (_STEPS + "test_what_another_agency_says_of_a_report_is_rejected_and_changes_nothing",),
+        (_STEPS + "test_a_step_of_another_agency_is_rejected_and_changes_nothing",),
     ),
     Row(
         "A sending that never was says nothing",
         _REPORTS,
         (Edit("if sent is not None and changed.generation > sent:", "if False:"),),
-        (_STEPS + "test_a_sending_that_never_was_is_rejected",),
+        (_STEPS + "test_a_step_of_an_unknown_sending_is_rejected",),
     ),
     Row(
         "A number of sendings is bounded",
@@ -205,7 +212,7 @@ ROWS = (
         "The review of an unknown report is closed by the agency that it names",
         _REVIEWS,
         (Edit(" and about.agency is changed.agency:", ":"),),
-        (_STEPS + "test_an_unknown_report_is_acknowledged_by_the_agency_alone_that_its_review_names",),
+        (_STEPS + "test_an_unknown_report_is_acknowledged_only_by_the_agency_of_its_review",),
     ),
     Row(
         "An acknowledgement closes every review of its report",
@@ -226,7 +233,7 @@ ROWS = (
     ),
     Row(
         "A report whose entry cannot be read can be settled",
-        "streams/agents/open_report.py",
+        "streams/agents/report_entry.py",
         (Edit("    except (Invalid, ValidationError):\n", "    except LookupError:\n"),),
         (_STEPS + "test_a_review_of_a_report_whose_entry_cannot_be_read_escalates_and_is_settled",),
     ),
@@ -239,8 +246,8 @@ ROWS = (
     Row(
         "A failure without a person is its person's",
         _REPORTS,
-        (Edit('            way = replace(way, key=fields["person"].encode())\n', ""),),
-        (_STEPS + "test_a_failure_without_a_person_is_asked_about_once_and_under_the_person",),
+        (Edit('            case = replace(case, key=fields["person"].encode())\n', ""),),
+        (_STEPS + "test_a_failure_without_a_person_opens_one_review_with_the_key_of_the_person",),
     ),
     Row(
         "A second sending that waits for its slot is not under way",
@@ -271,14 +278,14 @@ ROWS = (
     Row(
         "A stop ends the limit too",
         _CONNECTOR,
-        (Edit("            turn.unschedule(kept.limit_timer(stopped.report_id))\n", ""),),
+        (Edit("            turn.unschedule(report_store.limit_timer(stopped.report_id))\n", ""),),
         (_STAFF + "test_a_stop_ends_the_limit_of_the_attempt_that_is_under_way",),
     ),
     Row(
         "A second sending while 999 denies us access is a human's at once",
         _CONNECTOR,
         (Edit("is_first=progress.state is DeliveryState.QUEUED", "is_first=progress.attempt == 0"),),
-        (_STAFF + "test_a_second_sending_while_999_denies_us_access_is_a_humans_at_once",),
+        (_STAFF + "test_a_second_sending_while_999_denies_us_access_is_handed_over_at_once",),
     ),
     Row(
         "A report whose connector was away is tried at once when it is back",

@@ -51,9 +51,9 @@ ROWS = (
     ),
     Row(
         "The console reads beyond open transactions",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("ends = high_watermarks(bootstrap, sources)", "ends = consumer.end_offsets(sources)"),),
-        (f"{_CONSOLE}::test_a_review_behind_an_open_transaction_is_found_once_that_has_ended",),
+        (f"{_CONSOLE}::test_a_review_after_an_open_transaction_is_found_when_that_has_ended",),
     ),
     Row(
         "A connector with another master key does not start",
@@ -76,13 +76,15 @@ ROWS = (
                 '                        "master_check": None,\n',
             ),
         ),
-        ("tests/unit/test_admit.py::test_a_known_persons_goes_straight_to_their_lane_and_its_key_is_published",),
+        (
+            "tests/unit/test_admit.py::test_a_disclosure_of_a_known_person_goes_straight_to_the_lane_and_its_key_is_published",
+        ),
     ),
     Row(
         "IDENTITY passes on with which master key a key is wrapped",
         "streams/agents/identity.py",
         (Edit('"master_check": unresolved.master_check', '"master_check": None'),),
-        ("tests/unit/test_identity_agent.py::test_somebody_new_becomes_known_with_links_a_key_and_their_lane",),
+        ("tests/unit/test_identity_agent.py::test_a_new_person_gets_links_a_key_and_a_lane",),
     ),
     Row(
         "A follower passes over a record that it cannot read",
@@ -111,7 +113,7 @@ ROWS = (
         "A notice is told only by the channel that sent that notice",
         "services/notifier/channels.py",
         (Edit("            if _digest(fields) not in self._written:\n", "            if not self._written:\n"),),
-        ("tests/unit/test_notifier.py::test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_before",),
+        ("tests/unit/test_notifier.py::test_a_notice_with_a_known_id_and_other_content_was_not_sent_before",),
     ),
     Row(
         "A process that is stopped before it handles signals ends with status 0",
@@ -127,13 +129,13 @@ ROWS = (
     ),
     Row(
         "One partition of this master key is enough to start",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (Edit("    if len(others) == len(found):\n", "    if others:\n"),),
         (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
     ),
     Row(
         "What cannot be read says nothing of a master key",
-        "services/sdk/master_key.py",
+        "services/master_key.py",
         (Edit("    except (Unreadable, ValidationError):\n", "    except ValidationError:\n"),),
         (f"{_MASTER}::test_the_newest_committed_check_value_of_each_partition_counts",),
     ),
@@ -156,15 +158,15 @@ ROWS = (
     ),
     Row(
         "The console says where an open transaction may hide a key",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("            hidden += [", "            _ = ["),),
-        (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
+        (f"{_CONSOLE}::test_a_key_after_an_open_transaction_is_awaited_for_some_seconds_and_then_missing_not_erased",),
     ),
     Row(
         "The console does not wait for ever",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("elif time.monotonic() > moved_at + _OPEN_TRANSACTION_SECONDS:", "elif False:"),),
-        (f"{_CONSOLE}::test_a_key_behind_an_open_transaction_is_waited_for_some_seconds_and_then_missing_not_erased",),
+        (f"{_CONSOLE}::test_a_key_after_an_open_transaction_is_awaited_for_some_seconds_and_then_missing_not_erased",),
     ),
     Row(
         "A follower counts what it passes over",
@@ -175,7 +177,7 @@ ROWS = (
     Row(
         "The console counts what it passes over",
         "services/review/reading.py",
-        (Edit("        self.passed_over.append(Place.of(record))\n", "        pass\n"),),
+        (Edit("        self.passed_over.append(RecordLocation.of(record))\n", "        pass\n"),),
         (f"{_CONSOLE}::test_what_was_sealed_opens_until_the_tombstone_of_its_key_was_read",),
     ),
     Row(

@@ -1,4 +1,4 @@
-"""What a lane is: one partition of topics that share a state, one writer, one partitioner."""
+"""Lanes: one partition of topics that share a state, one writer, one partitioner."""
 
 from tests.mutation.row import Edit, Row
 

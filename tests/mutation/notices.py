@@ -5,8 +5,8 @@ from tests.mutation.row import Edit, Row
 _CHANNELS = "tests/unit/test_decide_notice_channels.py::"
 _BY_CHANNEL = "tests/unit/test_notice_channels.py::"
 _ORDERS = "tests/unit/test_notice_orders.py::"
-_TELLING = "streams/agents/telling.py"
-_PROGRESS = "services/notifier/progress.py"
+_TELLING = "streams/agents/notices.py"
+_PROGRESS = "services/notifier/notice_progress.py"
 _NOTIFIER = "services/notifier/notifier.py"
 
 _PROCESS = "tests/integration/test_notifier_process.py"
@@ -17,7 +17,7 @@ ROWS = (
         "A notice is written by channels that are safe by then",
         _TELLING,
         (Edit("narrowed(notice, self.unsafe(turn, person)))\n        if", "notice)\n        if"),),
-        (_CHANNELS + "test_a_channel_that_is_marked_unsafe_later_tells_nobody_that_we_have_told",),
+        (_CHANNELS + "test_a_channel_that_is_marked_unsafe_later_is_not_in_the_next_notice",),
     ),
     Row(
         "A notice that waits is written again when a channel of it is marked unsafe",
@@ -28,14 +28,14 @@ ROWS = (
     Row(
         "A notice that waits loses the channels that were marked unsafe",
         _PROGRESS,
-        (Edit("            return self.but(due=fewer)\n", "            return self\n"),),
+        (Edit("            return self.replaced(due=fewer)\n", "            return self\n"),),
         (_BY_CHANNEL + "test_a_notice_that_waits_goes_by_the_channels_that_are_left",),
     ),
     Row(
         "No record that is read again brings a channel back",
         _PROGRESS,
         (
-            Edit("return self.but(due=fewer)", "return self.but(due=due)"),
+            Edit("return self.replaced(due=fewer)", "return self.replaced(due=due)"),
             Edit("    if len(channels) == len(known.channels):\n        return None\n", ""),
         ),
         (_BY_CHANNEL + "test_a_record_that_is_read_again_brings_no_channel_back",),
@@ -44,32 +44,33 @@ ROWS = (
         "A notice that was said is not settled again when its channels are gone",
         _NOTIFIER,
         (Edit(" and (says is not None or progress.said is None):", ":"),),
-        (_BY_CHANNEL + "test_a_mark_that_comes_while_we_are_telling_is_being_said_leaves_its_end_as_it_was",),
+        (_BY_CHANNEL + "test_a_mark_that_arrives_while_we_are_telling_is_sent_does_not_change_its_end",),
     ),
     Row(
         "What may have left is not said again by an unsafe channel, nor taken for unsaid",
         _NOTIFIER,
         (Edit("(progress.saying is not says or withheld is not None)", "progress.saying is not says"),),
-        (_BY_CHANNEL + "test_what_may_have_left_before_a_crash_is_not_said_again_by_a_channel_that_is_unsafe_now",),
+        (_BY_CHANNEL + "test_a_notice_that_may_have_left_before_a_crash_is_not_sent_again_by_a_channel_now_unsafe",),
     ),
     Row(
         "Who was not reached is told once more is known",
         _PROGRESS,
         (Edit("        case NoticeState.UNREACHABLE if stood", "        case NoticeState.UNREACHABLE if False"),),
-        (_ORDERS + "test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known",),
+        (_ORDERS + "test_a_channel_that_failed_is_tried_again_when_more_is_known",),
     ),
     Row(
         "Who was not reached is not tried again for the same record",
         _PROGRESS,
         (Edit("if stood and outweighs(due.stands, NoticeStands(stood)) and", "if"),),
-        (_ORDERS + "test_of_a_report_that_reached_nobody_nothing_more_is_said_for_the_same_record",),
+        (_ORDERS + "test_a_failed_notice_is_not_sent_again_for_the_same_record",),
     ),
     Row(
         "A narrower record is no answer to the question whether more is known",
         _PROGRESS,
         (
             Edit(
-                "            return self.but(due=fewer)\n", "            return self.but(due=fewer, late=self.asked)\n"
+                "            return self.replaced(due=fewer)\n",
+                "            return self.replaced(due=fewer, late=self.asked)\n",
             ),
         ),
         (_BY_CHANNEL + "test_only_the_question_itself_says_that_no_more_is_known",),
@@ -78,7 +79,7 @@ ROWS = (
         "A notice that ended may still be written again",
         _TELLING,
         (Edit('        turn.put(_NOTICES + person.encode(), b" ".join(waiting), until=until)\n', ""),),
-        (_CHANNELS + "test_every_notice_that_may_wait_is_written_again_however_its_report_stands",),
+        (_CHANNELS + "test_every_notice_that_may_wait_is_written_again_in_any_state_of_its_report",),
     ),
     Row(
         "What is kept of a notice ends",
@@ -95,14 +96,12 @@ ROWS = (
                 "sources=(topics.TopicName.NOTIFICATIONS,),",
             ),
         ),
-        (
-            f"{_PROCESS}::test_an_acknowledgement_that_came_while_it_was_away_is_read_before_it_says_that_we_are_telling",
-        ),
+        (f"{_PROCESS}::test_an_acknowledgement_written_while_it_was_down_is_read_before_we_are_telling_is_sent",),
     ),
     Row(
         "An acknowledgement that comes before its notice is kept for it",
         _NOTIFIER,
-        (Edit("acknowledged=kept.take_acknowledged(turn, due))", "acknowledged=False)"),),
+        (Edit("acknowledged = notice_store.take_acknowledged(turn, due)", "acknowledged = False"),),
         (f"{_ACKNOWLEDGED}::test_an_acknowledgement_that_is_read_before_its_notice_counts",),
     ),
     Row(
@@ -120,13 +119,13 @@ ROWS = (
         "Of a report that an agency has, nothing less is said",
         _PROGRESS,
         (Edit("        if self.acknowledged and self.due.stands is not NoticeStands.TOLD:\n", "        if False:\n"),),
-        (f"{_ACKNOWLEDGED}::test_that_we_have_not_told_is_not_said_of_a_report_that_the_agency_has",),
+        (f"{_ACKNOWLEDGED}::test_have_not_told_is_never_sent_for_a_report_that_the_agency_has",),
     ),
     Row(
         "An acknowledged report is told though DECIDE says nothing of it",
         _PROGRESS,
         (Edit("        if self.acknowledged:\n", "        if False:\n"),),
-        (f"{_ACKNOWLEDGED}::test_of_a_report_that_the_agency_has_nothing_less_is_said_and_that_once",),
+        (f"{_ACKNOWLEDGED}::test_for_a_report_that_the_agency_has_nothing_less_is_said_and_that_once",),
     ),
     Row(
         "A record of DECIDE's that says less takes channels away where the notifier knows of the acknowledgement",

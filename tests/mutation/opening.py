@@ -1,4 +1,4 @@
-"""How a lane opens: fenced, restored as far as it is committed, refused where state and offsets do not fit."""
+"""The opening of a lane: fenced, restored as far as it is committed, refused if state and offsets do not fit."""
 
 from tests.mutation.row import Edit, Row
 
@@ -59,7 +59,7 @@ ROWS = (
     Row(
         "A lost tail is accepted once and for all",
         "streams/runtime/lane/opening.py",
-        (Edit("[was_cut(topic, None) for topic in again]", "[]"),),
+        (Edit("[log_cut_note(topic, None) for topic in again]", "[]"),),
         (_CUT,),
     ),
     Row(
@@ -173,7 +173,7 @@ ROWS = (
     Row(
         "A member has a name for good only where it is given one",
         "streams/runtime/transport/worker.py",
-        (Edit("consumer_group_instance_id=instance", "consumer_group_instance_id=wiring.application"),),
+        (Edit("consumer_group_instance_id=instance", "consumer_group_instance_id=config.application"),),
         ("tests/integration/test_runtime_members.py::test_a_member_is_static_only_by_a_name_that_it_is_given",),
     ),
     Row(

@@ -3,7 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _OUTCOMES = "streams/domain/outcomes.py"
-_REVIEWING = "streams/agents/reviewing.py"
+_SETTLE = "streams/agents/settle.py"
 _NOTICES = "services/cli/demo/notices.py"
 _REFUSED = "tests/unit/test_decide_reviews_invalid_outcomes.py::"
 _REJECTED = "tests/unit/test_decide_reviews_rejected_records.py::"
@@ -38,7 +38,7 @@ ROWS = (
         (
             _CLOCKS + "test_a_true_outcome_settles_its_review_whatever_the_workers_clock_says",
             _CLOCKS + "test_a_true_call_settles_its_review_whatever_the_workers_clock_says",
-            _CLOCKS + "test_whoever_was_not_reached_is_asked_about_after_the_wait_that_was_given",
+            _CLOCKS + "test_a_person_who_was_not_reached_is_asked_about_after_the_given_wait",
         ),
     ),
     Row(
@@ -61,19 +61,19 @@ ROWS = (
     ),
     Row(
         "Time of an outcome: a clock that is behind asks again after the wait that was given",
-        _REVIEWING,
+        _SETTLE,
         (Edit("turn.now + (at - arrival.now)", "at"),),
-        (_CLOCKS + "test_whoever_was_not_reached_is_asked_about_after_the_wait_that_was_given",),
+        (_CLOCKS + "test_a_person_who_was_not_reached_is_asked_about_after_the_given_wait",),
     ),
     Row(
         "Outcome: an older one puts no question off",
-        _REVIEWING,
+        _SETTLE,
         (Edit("if decided < last:", "if False:"),),
         (_AGAIN + "test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_changes_nothing",),
     ),
     Row(
         "Outcome: the same one again puts no question off",
-        _REVIEWING,
+        _SETTLE,
         (Edit("if decided == last:", "if False:"),),
         (_AGAIN + "test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_changes_nothing",),
     ),
@@ -81,7 +81,7 @@ ROWS = (
         "Outcome: told by phone says who took it",
         _OUTCOMES,
         (Edit("if is_told and has_section and outcome.section is None:", "if False:"),),
-        (_REFUSED + "test_told_by_phone_says_who_took_it_and_under_which_reference",),
+        (_REFUSED + "test_told_by_phone_names_who_took_the_call_and_the_reference",),
     ),
     Row(
         "Outcome: the id in conflict is none that it was entered again under",
@@ -91,7 +91,7 @@ ROWS = (
     ),
     Row(
         "Outcome: DECIDE refuses the id in conflict, whatever console sent it",
-        "streams/agents/decide.py",
+        _SETTLE,
         (Edit("        refuse_id_in_conflict(outcome, review.request)\n", ""),),
         (_REJECTED + "test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict",),
     ),

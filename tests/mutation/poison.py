@@ -1,4 +1,4 @@
-"""PoisonWork work is put aside, one by one; what hangs is noticed; timers do not wait behind ended entries."""
+"""Poison work is put aside, one by one; hung calls are noticed; timers do not wait behind ended entries."""
 
 from tests.mutation.row import Edit, Row
 
@@ -21,19 +21,19 @@ ROWS = (
     ),
     Row(
         "The first error of an agent on a timer ends the process",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),
         (f"{_AGAIN}[due-timer-about bad]",),
     ),
     Row(
         "A lane that ended its process is careful afterwards, so it ends it once",
         "streams/runtime/lane/poison_work.py",
-        (Edit("return self._state.raised is not None and is_recent(", "return False and is_recent("),),
+        (Edit("return self._state.last_error is not None and is_recent(", "return False and is_recent("),),
         (f"{_WORK}::test_one_lane_ends_its_process_once_for_records_timers_and_effects_together",),
     ),
     Row(
         "A result on which the agent raises is put aside",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("            self._start(await self._alone(item))\n", "            del number\n"),),
         (f"{_AGAIN}[settled-effect-owed bad]",),
     ),
@@ -75,13 +75,13 @@ ROWS = (
     Row(
         "Work is put aside where the agent raises on handing it over too",
         "streams/runtime/lane/poison_work.py",
-        (Edit("            put_aside(turn, tells=False)\n", "            raise\n"),),
+        (Edit("            put_aside(turn, with_agent=False)\n", "            raise\n"),),
         (f"{_WORK}::test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over",),
     ),
     Row(
         "What is put aside is counted over restarts",
         "streams/runtime/lane/poison_work.py",
-        (Edit("return were_put_aside(self._state.put_aside)", "return were_put_aside([])"),),
+        (Edit("return put_aside_note(self._state.put_aside)", "return put_aside_note([])"),),
         (f"{_WORK}::test_what_is_put_aside_is_counted_over_restarts_and_a_lane_that_goes_on_so_refuses",),
     ),
     Row(
@@ -98,7 +98,7 @@ ROWS = (
     ),
     Row(
         "A record on which process after process dies is put aside",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("        if tries >= MOST_TRIES:\n", "        if tries >= 1_000:\n"),),
         (
             f"{_HANG}::test_a_record_at_which_the_process_hangs_or_dies_is_put_aside_and_all_others_count[seed-20260203-die]",
@@ -113,7 +113,7 @@ ROWS = (
     Row(
         "Items are noted where process after process ends without a word",
         "streams/runtime/lane/item_trials.py",
-        (Edit("            await self._commits.write_notes(at_work(noted))\n", ""),),
+        (Edit("            await self._commits.write_notes(item_trial_note(noted))\n", ""),),
         (f"{_DIES}[timer-dies]",),
     ),
     Row(
@@ -124,7 +124,7 @@ ROWS = (
     ),
     Row(
         "Offsets beyond what was fetched stay suspected",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("is_over = suspect is not None and done >= suspect.end", "is_over = suspect is not None"),),
         (f"{_WORK}::test_offsets_beyond_what_was_fetched_stay_suspected",),
     ),
@@ -132,32 +132,32 @@ ROWS = (
         "An effect waits for its slot beside all others, however many they are",
         "streams/runtime/lane/effects.py",
         (
-            Edit("                await held.enter_async_context(self._at_once)\n", ""),
-            Edit("async with AsyncExitStack() as held:", "async with self._at_once, AsyncExitStack() as held:"),
+            Edit("                await stack.enter_async_context(self._at_once)\n", ""),
+            Edit("async with AsyncExitStack() as stack:", "async with self._at_once, AsyncExitStack() as stack:"),
         ),
         (f"{_WORK}::test_no_effect_waits_for_others_before_its_agent_may_say_which_is_first",),
     ),
     Row(
         "A timer does not wait while its lane waits for a turn",
-        "streams/runtime/lane/lane.py",
-        (Edit("(self._has_items() and not self._had_items)", "(bool(self._items) and not self._had_items)"),),
+        "streams/runtime/lane/open_lane.py",
+        (Edit("(self._has_items() and not self._had_items)", "(bool(self._pending.items) and not self._had_items)"),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
     Row(
         "A lane that waits for a turn is woken when its timer comes due",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("call_later(until_due + _LATER_SECONDS, ", "call_later(until_due + 100, "),),
         (f"{_WORK}::test_a_timer_that_comes_due_while_its_lane_waits_for_a_turn_is_not_late",),
     ),
     Row(
         "An effect in its slot is on trial while it is performed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("                begun += [item.performing for item in part if item.performing is not None]\n", ""),),
         (f"{_DIES}[effect-in-its-slot-dies]",),
     ),
     Row(
         "An effect that began is on trial while it is performed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("                await self._trials.wait_for(begun)\n", ""),),
         (f"{_DIES}[effect-dies]",),
     ),
@@ -170,7 +170,12 @@ ROWS = (
     Row(
         "A lane that goes on counts no openings",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("chain(moved(unwritten), (opened(topic, 0) for topic in moving))", "moved(unwritten)"),),
+        (
+            Edit(
+                "chain(offset_records(unwritten), (openings_note(topic, 0) for topic in moving))",
+                "offset_records(unwritten)",
+            ),
+        ),
         (f"{_ISOLATION}::test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_counts_each",),
     ),
     Row(
@@ -220,38 +225,38 @@ ROWS = (
     ),
     Row(
         "A timer does not wait behind entries that have ended",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
                 "(until_due is not None and until_due <= 0.0)",
                 "(until_due is not None and until_due <= 0.0 and self._state.next_end() is None)",
             ),
             Edit(
-                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
-                "self._swept = time.monotonic()",
+                "self._swept_at = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept_at = time.monotonic()",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
     ),
     Row(
         "A stream of results keeps neither timers nor records waiting",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("        self._had_items = True\n", ""),),
         (f"{_WORK}::test_a_stream_of_results_keeps_neither_timers_nor_records_waiting",),
     ),
     Row(
         "A hold leaves the rest of what is isolated for afterwards",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("        if rest:\n", "        if not parts and rest:\n"),),
         (f"{_ISOLATION}::test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards",),
     ),
     Row(
         "Ended entries go as fast as an idle lane can drop them",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
-                "self._swept = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
-                "self._swept = time.monotonic()",
+                "self._swept_at = time.monotonic() - (_SWEEP_SECONDS if len(ended) == _ENDED_AT_ONCE else 0.0)",
+                "self._swept_at = time.monotonic()",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_does_not_wait_behind_entries_that_have_ended",),
@@ -265,7 +270,7 @@ ROWS = (
     Row(
         "An effect waits for its slot",
         "streams/runtime/lane/effects.py",
-        (Edit("                    await held.enter_async_context(slot)\n", "                    pass\n"),),
+        (Edit("                    await stack.enter_async_context(slot)\n", "                    pass\n"),),
         (f"{_WORK}::test_an_effect_begins_once_its_start_is_committed_and_holds_its_slot",),
     ),
     Row(
@@ -285,8 +290,8 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                "                await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
-                "                await asyncio.Event().wait()\n",
+                "                    await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
+                "                    await asyncio.Event().wait()\n",
             ),
         ),
         (f"{_LOSSES}::test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on",),
@@ -316,22 +321,22 @@ ROWS = (
     ),
     Row(
         "No record is worked on while another lane's is on trial",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (
-            Edit("                    await trials.over()\n", "                    pass\n"),
+            Edit("                    await trials.wait_until_free()\n", "                    pass\n"),
             Edit("if trials.is_on and not on_trial:", "if False:"),
         ),
         (f"{_TRIALS}::test_no_other_record_is_worked_on_meanwhile",),
     ),
     Row(
         "No result is worked on while another lane's record is on trial",
-        "streams/runtime/lane/items.py",
-        (Edit("                await self._lane.host.trials.over()\n", "                pass\n"),),
+        "streams/runtime/lane/item_turns.py",
+        (Edit("                await self._lane.host.trials.wait_until_free()\n", "                pass\n"),),
         (f"{_TRIALS}::test_no_result_is_worked_on_meanwhile",),
     ),
     Row(
         "A record that is worked off alone is on trial",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("self._lane.trial() if singly else nullcontext()", "nullcontext()"),),
         (f"{_TRIALS}::test_a_lane_that_works_single_records_off_has_each_on_trial_until_it_is_committed",),
     ),

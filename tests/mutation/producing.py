@@ -3,7 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _PRODUCER = "services/sdk/producer.py"
-_DESK = "services/gateway/request_handler.py"
+_REQUEST_HANDLER = "services/gateway/request_handler.py"
 _OUTAGE = "tests/integration/test_sdk_outage.py::"
 _CONNECTING = "tests/unit/test_sdk_producer.py::"
 _WAITING = "tests/unit/test_gateway_waiting.py::"
@@ -19,7 +19,7 @@ ROWS = (
         "A producer behind a connection that failed does not try at once again",
         _PRODUCER,
         (Edit("self._failed_at > asked - _REFUSE_SECONDS", "self._failed_at > asked"),),
-        (_CONNECTING + "test_behind_a_connection_that_failed_nobody_tries_at_once_again",),
+        (_CONNECTING + "test_after_a_failed_connection_no_call_connects_again_at_once",),
     ),
     Row(
         "A producer that is closed while it connects leaves no connection",
@@ -29,14 +29,14 @@ ROWS = (
     ),
     Row(
         "What is open at the end of a gateway's stop is told to come again",
-        _DESK,
+        _REQUEST_HANDLER,
         (Edit("(KafkaUnavailable, asyncio.CancelledError)", "KafkaUnavailable"),),
-        (_WAITING + "test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again",),
+        (_WAITING + "test_a_request_that_is_open_at_the_end_of_a_stop_gets_503",),
     ),
     Row(
         "Who finds no thread of the gateway free is told to come again",
-        _DESK,
+        _REQUEST_HANDLER,
         (Edit("asyncio.timeout(_WAIT_SECONDS)", "asyncio.timeout(None)"),),
-        (_WAITING + "test_who_finds_no_thread_free_is_told_to_come_again",),
+        (_WAITING + "test_a_request_that_finds_no_free_thread_gets_503",),
     ),
 )

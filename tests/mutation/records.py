@@ -1,4 +1,4 @@
-"""Records that are too large or cannot be unpacked, and what cannot be delivered."""
+"""Records that are too large or cannot be unpacked, and outputs that cannot be delivered."""
 
 from tests.mutation.row import Edit, Row
 
@@ -55,7 +55,7 @@ ROWS = (
     ),
     Row(
         "kafka-python's position goes on behind a batch that cannot be unpacked",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("offset, self.next_fetch_offset = problem.place", "offset, _ = problem.place"),),
         (_BOMB,),
     ),

@@ -43,7 +43,7 @@ ROWS = (
         "Repeats: other content is rejected",
         _ADMIT,
         (Edit("        if first.is_repeated_by(accepted.digest):\n", "        if first is not None:\n"),),
-        (f"{_REPEATS}::test_other_content_is_rejected_and_a_person_looks_at_both",),
+        (f"{_REPEATS}::test_other_content_is_rejected_and_reported_for_review_with_the_first",),
     ),
     Row(
         "Repeats: content is what a record says, whatever bytes it has",
@@ -66,7 +66,7 @@ ROWS = (
     Row(
         "Repeats: no release changes the form of what was kept",
         "schemas/content.py",
-        (Edit("ascii(_said(plan, fields))", "repr(_said(plan, fields))"),),
+        (Edit("ascii(_without_defaults(plan, fields))", "repr(_without_defaults(plan, fields))"),),
         (f"{_CONTENT}::test_no_release_changes_the_form_of_what_was_kept",),
     ),
     Row(
@@ -78,19 +78,19 @@ ROWS = (
                 "    if seen is not None and same_content(seen.decode().split('|')[0], digest):\n",
             ),
         ),
-        (f"{_REPEATS}::test_the_first_stands_however_often_others_come",),
+        (f"{_REPEATS}::test_the_first_content_counts_however_often_others_come",),
     ),
     Row(
         "Repeats: a person looks at a conflict on a routine topic too",
         "streams/agents/rejecting.py",
-        (Edit("in URGENT or isinstance(invalid, IdConflict) or says_urgent:", "in URGENT or says_urgent:"),),
-        (f"{_REPEATS}::test_other_content_is_rejected_and_a_person_looks_at_both",),
+        (Edit("in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts:", "in URGENT or has_urgent_facts:"),),
+        (f"{_REPEATS}::test_other_content_is_rejected_and_reported_for_review_with_the_first",),
     ),
     Row(
         "Repeats: the place of the first is that of its record",
         _KNOWN,
         (Edit("which = _URGENT if record.topic in URGENT else _ROUTINE", "which = _URGENT"),),
-        (f"{_REPEATS}::test_the_place_of_the_first_is_that_of_its_record",),
+        (f"{_REPEATS}::test_the_position_of_the_first_is_that_of_its_record",),
     ),
     Row(
         "ADMIT: a record is of its topic's service",
@@ -105,26 +105,26 @@ ROWS = (
     Row(
         "ADMIT: what may be urgent under another service's name is looked at",
         "streams/agents/rejecting.py",
-        (Edit("isinstance(invalid, IdConflict) or says_urgent:", "isinstance(invalid, IdConflict):"),),
-        (f"{_ADMITTED}::test_what_may_be_an_emergency_under_another_service_s_name_is_looked_at_whatever_its_topic",),
+        (Edit("isinstance(invalid, IdConflict) or has_urgent_facts:", "isinstance(invalid, IdConflict):"),),
+        (f"{_ADMITTED}::test_an_urgent_record_in_the_name_of_another_service_opens_a_review_on_any_topic",),
     ),
     Row(
         "Repeats: the same other content is one review",
         "streams/domain/ids.py",
         (Edit('_derive("conflict", service, disclosure, digest)', '_derive("conflict", service, disclosure)'),),
-        (f"{_REPEATS}::test_the_same_other_content_is_one_review_and_yet_other_content_another",),
+        (f"{_REPEATS}::test_the_same_other_content_is_one_review_and_a_third_content_another",),
     ),
     Row(
         "Repeats: what lies in another partition is moved",
         _ADMIT,
         (Edit("if partition_for(key, self._partitions) != record.partition:", "if not key:"),),
-        (f"{_REPEATS}::test_what_lies_in_another_partition_is_moved_unchanged_to_its_own",),
+        (f"{_REPEATS}::test_a_record_in_another_partition_is_moved_unchanged_to_its_own",),
     ),
     Row(
         "Repeats: a known id ends",
         _KNOWN,
         (Edit(".encode(), until=turn.now + _KNOWN_FOR)", ".encode())"),),
-        (f"{_REPEATS}::test_an_id_is_known_until_its_end_and_then_as_if_it_never_came",),
+        (f"{_REPEATS}::test_an_id_is_known_until_its_end_and_then_forgotten",),
     ),
     Row(
         "Repeats: a person's id is of the first token too",
@@ -136,7 +136,7 @@ ROWS = (
             ),
         ),
         (
-            "tests/unit/test_identity_agent.py::test_an_id_that_is_used_again_long_after_for_somebody_else_makes_nobody_one",
+            "tests/unit/test_identity_agent.py::test_an_id_that_is_used_again_much_later_for_another_person_joins_no_persons",
         ),
     ),
     Row(
@@ -153,7 +153,7 @@ ROWS = (
     ),
     Row(
         "A routine turn lasts as long as its group says",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (
             Edit(
                 "return TURN_SECONDS if routine is None or topic in self._lane.group.urgent else routine",

@@ -15,7 +15,7 @@ class Edit(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A rule, the edits of one file that take it out, and the node ids of tests, one of which must fail then."""
+    """A rule, the edits of one file that remove it, and the node ids of tests, one of which must fail then."""
 
     rule: str
     file: str
@@ -28,7 +28,7 @@ class Stale(Exception):
 
 
 def edited(row: Row, root: Path = ROOT) -> str:
-    """Return the text of the row's file with its edits made; raise `Stale` where one does not fit."""
+    """Return the text of the row's file with its edits made; raise `Stale` if one does not fit."""
     text = (root / row.file).read_text(encoding="utf-8")
     for old, new in row.edits:
         if (count := text.count(old)) != 1:

@@ -43,13 +43,13 @@ ROWS = (
         "A wrong file is said once a change",
         "services/watched_file.py",
         (Edit("            if seen not in self._refusals:\n", "            if True:\n"),),
-        (f"{_FILES}::test_a_wrong_rota_keeps_the_one_that_was_known_and_is_said_once",),
+        (f"{_FILES}::test_a_wrong_rota_keeps_the_last_good_one_and_is_logged_once",),
     ),
     Row(
         "A file that comes back ends its refusal",
         "services/watched_file.py",
         (Edit("            self._taken = None\n        else", "            pass\n        else"),),
-        (f"{_FILES}::test_a_folder_that_goes_and_comes_back_is_said_each_time_it_goes",),
+        (f"{_FILES}::test_a_folder_that_disappears_is_logged_each_time",),
     ),
     Row(
         "A folder of keys that goes takes no key away",
@@ -77,13 +77,13 @@ ROWS = (
                 "        case ConfigFileError():\n", "        case ConfigFileError():\n            return str(error)\n"
             ),
         ),
-        (f"{_FILES}::test_a_wrong_rota_keeps_the_one_that_was_known_and_is_said_once",),
+        (f"{_FILES}::test_a_wrong_rota_keeps_the_last_good_one_and_is_logged_once",),
     ),
     Row(
         "Since when somebody is missing does not move",
         "streams/domain/staff.py",
         (Edit("return {**known, **{", "return {**dict.fromkeys(known, now), **{"),),
-        (f"{_FILES}::test_a_lead_who_is_removed_may_not_and_the_refusal_says_of_what_and_since_when",),
+        (f"{_FILES}::test_a_removed_lead_may_not_sign_and_the_refusal_names_the_cause_and_the_time",),
     ),
     Row(
         "A key file that another process makes meanwhile is not replaced",

@@ -1,4 +1,4 @@
-"""The mutation table: every rule of the runtime's design, by the part of it that holds them."""
+"""The mutation table: every rule of the runtime's design, by the part of the code that holds it."""
 
 from tests.mutation import (
     agencies,

@@ -1,10 +1,10 @@
-"""Timers that act on what did not come wait until the lane has read what had come."""
+"""Timers that act on an absent record wait until the lane has read the earlier records."""
 
 from tests.mutation.row import Edit, Row
 
 _GATE = "streams/runtime/lane/timer_gate.py"
-_LANES = "streams/runtime/lane/lane.py"
-_TURNS = "streams/runtime/lane/turns.py"
+_LANES = "streams/runtime/lane/open_lane.py"
+_TURNS = "streams/runtime/lane/slices.py"
 _WAITS = "tests/unit/test_timer_gate.py"
 _FOLLOW = "tests/integration/test_timers_follow.py"
 _CALLED_OFF = f"{_FOLLOW}::test_a_timer_that_is_called_off_by_what_had_come_before_it_does_nothing"
@@ -14,13 +14,13 @@ ROWS = (
     Row(
         "Timers wait until the lane has read the topics that they follow",
         _LANES,
-        (Edit("return self._timer_gate.seconds_to_wait(now, self._state.next_offsets)", "return 0.0"),),
+        (Edit("return gate.seconds_to_wait(now, self._state.next_offsets)", "return 0.0"),),
         (_CALLED_OFF,),
     ),
     Row(
         "What due timers wait for comes before all",
         _LANES,
-        (Edit("if self._timer_gate.waits_for(topic))\n", "if False)\n"),),
+        (Edit("if self._pending.timer_gate.waits_for(topic))\n", "if False)\n"),),
         (_CALLED_OFF,),
     ),
     Row(
@@ -37,7 +37,7 @@ ROWS = (
     Row(
         "What due timers wait for waits for no routine turn",
         _LANES,
-        (Edit("        return self._timer_gate.waits_for(topic)\n", "        return False\n"),),
+        (Edit("        return self._pending.timer_gate.waits_for(topic)\n", "        return False\n"),),
         (_NO_TURN,),
     ),
     Row(
@@ -67,7 +67,7 @@ ROWS = (
     Row(
         "What was due when it was looked for goes, and no more",
         _LANES,
-        (Edit("as_of = self._timer_gate.due_at or self._id.now()", "as_of = self._id.now()"),),
+        (Edit("as_of = gate.due_at or self._lane.now()", "as_of = self._lane.now()"),),
         (f"{_FOLLOW}::test_a_timer_that_came_due_during_the_wait_of_another_has_a_wait_of_its_own",),
     ),
     Row(

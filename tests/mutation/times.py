@@ -6,7 +6,7 @@ _CLOCK_FILE = "streams/runtime/clock.py"
 _TURN = "streams/runtime/agent.py"
 _STATE_FILE = "streams/runtime/lane/state.py"
 _CONNECTOR = "services/connectors/connector.py"
-_HAND_OVER = "streams/agents/hand_over.py"
+_HAND_OVER = "streams/agents/open_reports.py"
 _STAMPS_FILE = "streams/runtime/stamps.py"
 _STAMPS = "tests/unit/test_stamps.py::"
 _CLOCK = "tests/unit/test_clock.py::"
@@ -54,7 +54,7 @@ ROWS = (
     Row(
         "Time: a step is told once a minute",
         _CLOCK_FILE,
-        (Edit("elif steady - self._told < SAY_AGAIN_SECONDS:", "elif False:"),),
+        (Edit("elif steady - self._reported_at < REPORT_AGAIN_SECONDS:", "elif False:"),),
         (_CLOCK + "test_a_step_that_lasts_is_told_again_every_minute",),
     ),
     Row(
@@ -66,7 +66,7 @@ ROWS = (
     Row(
         "Time: a process that begins ends the alarm of the one before",
         _CLOCK_FILE,
-        (Edit("        tell(ClockAgrees())\n", ""),),
+        (Edit("        report(ClockAgrees())\n", ""),),
         (_CLOCK + "test_a_process_says_first_that_the_clocks_agree",),
     ),
     Row(
@@ -89,7 +89,7 @@ ROWS = (
     ),
     Row(
         "Time: a lane looks at its clock again and again, for the machine may have been suspended",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (Edit("min([_LOOK_SECONDS, *(", "min([3_600.0, *("),),
         ("tests/integration/test_runtime_timers.py::test_a_timer_is_due_soon_after_the_machine_was_suspended",),
     ),
@@ -119,13 +119,13 @@ ROWS = (
     Row(
         "Time by stamps: they are looked at again and again",
         _CLOCK_FILE,
-        (Edit("                tell(of_stamps)\n", "                pass\n"),),
+        (Edit("                report(stamp_event)\n", "                pass\n"),),
         (_PROCESS + "test_a_process_whose_clock_is_behind_the_brokers_stamps_says_so",),
     ),
     Row(
         "Time by stamps: one alarm while they last",
         _STAMPS_FILE,
-        (Edit("elif at - self._told < SAY_AGAIN_SECONDS:", "elif False:"),),
+        (Edit("elif at - self._reported_at < REPORT_AGAIN_SECONDS:", "elif False:"),),
         (_STAMPS + "test_stamps_that_are_far_ahead_are_told_again_every_minute_until_they_agree",),
     ),
     Row(
@@ -149,7 +149,7 @@ ROWS = (
     Row(
         "Time by stamps: a partition that is read no more clears nothing",
         _STAMPS_FILE,
-        (Edit("if not was_told or not self._has_agreed:", "if not was_told:"),),
+        (Edit("if not was_reported or not self._has_agreed:", "if not was_reported:"),),
         (_STAMPS + "test_a_partition_that_is_read_no_more_tells_nothing_and_clears_nothing",),
     ),
     Row(
@@ -184,7 +184,7 @@ ROWS = (
     ),
     Row(
         "Time: a writer's claim is no stamp of the broker's",
-        "streams/runtime/lane/batches.py",
+        "streams/runtime/transport/batch_schema.py",
         (Edit("r.timestamp_type == STAMPED", "True"),),
         ("tests/unit/test_batches.py::test_a_record_says_whether_the_broker_stamped_it",),
     ),
@@ -255,6 +255,6 @@ ROWS = (
         "Time: a notice waits for no longer than was meant",
         "services/notifier/notifier.py",
         (Edit("at = min(tell_by, turn.now + max(timedelta(0), tell_by - due.due_at))", "at = tell_by"),),
-        (_NOTIFIER + "test_a_notice_waits_for_no_longer_than_was_meant_whatever_the_clock_of_decide_says",),
+        (_NOTIFIER + "test_a_notice_waits_no_longer_than_intended_at_any_clock_of_decide",),
     ),
 )

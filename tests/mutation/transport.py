@@ -1,4 +1,4 @@
-"""What is fetched and handed on: positions that are known, bounded queues, rebalances, and what is committed alone."""
+"""Fetches: known positions, bounded queues, rebalances, and committed records only."""
 
 from tests.mutation.row import Edit, Row
 
@@ -60,6 +60,18 @@ ROWS = (
         (f"{_COUNTING}::test_a_source_full_of_transactions_kept_and_aborted_is_read_through",),
     ),
     Row(
+        "A fetch begins only once the one before has ended",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("        async with self._fetching:\n", "        if True:\n"),),
+        (f"{_SEEKING}::test_a_fetch_begins_only_once_the_one_before_has_sought",),
+    ),
+    Row(
+        "After a seek that failed the positions are sought again",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("            self._has_to_seek = True\n", "            pass\n"),),
+        (f"{_SEEKING}::test_after_a_seek_that_failed_the_next_fetch_seeks_first",),
+    ),
+    Row(
         "What was passed over before a seek says nothing of the fetch after it",
         "streams/runtime/transport/batching_thread.py",
         (Edit("if not is_lost and seeks == self._seeks:", "if not is_lost:"),),
@@ -82,9 +94,9 @@ ROWS = (
         "streams/runtime/lane/queues.py",
         (
             Edit(
-                '        """Return the most urgent topic that something waits for."""\n'
+                '        """Return the most urgent topic with a waiting batch, None if there is none."""\n'
                 "        for topic, queue in self._queues.items():\n",
-                '        """Return the most urgent topic that something waits for."""\n'
+                '        """Return the most urgent topic with a waiting batch, None if there is none."""\n'
                 "        for topic, queue in reversed(self._queues.items()):\n",
             ),
         ),
@@ -101,7 +113,7 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                "            await asyncio.wait([still, self._task], timeout=_HOLD_SECONDS, "
+                "            await asyncio.wait([idle, self._task], timeout=_PAUSE_SECONDS, "
                 "return_when=asyncio.FIRST_COMPLETED)\n",
                 "",
             ),
@@ -110,8 +122,13 @@ ROWS = (
     ),
     Row(
         "No turn begins during a rebalance",
-        "streams/runtime/lane/lane.py",
-        (Edit("        self._is_paused = True\n", "        self._is_paused = False\n"),),
+        "streams/runtime/lane/phase.py",
+        (
+            Edit(
+                "_C.PAUSED: _P.HELD,\n        _C.RESUMED: _P.OPEN,\n        _C.FENCED: _P.ENDING",
+                "_C.PAUSED: _P.OPEN,\n        _C.RESUMED: _P.OPEN,\n        _C.FENCED: _P.ENDING",
+            ),
+        ),
         (f"{_REBALANCE}::test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhile",),
     ),
     Row(
@@ -125,7 +142,7 @@ ROWS = (
         "streams/runtime/transport/lane_assignment.py",
         (
             Edit(
-                '        """Do nothing: the lanes commit offsets in transactions of their own (decision 0014)."""\n'
+                '        """Do nothing: the lanes commit, in transactions of their own (decision 0014)."""\n'
                 "        return True\n",
                 "        return bool(await self.consumer._commit(offsets))\n",
             ),
@@ -152,7 +169,7 @@ ROWS = (
     ),
     Row(
         "Readers on kafka-python read what is committed alone",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit('isolation_level="read_committed"', 'isolation_level="read_uncommitted"'),),
         ("tests/integration/test_committed_reader.py::test_it_reads_what_is_committed_alone",),
     ),
@@ -164,7 +181,7 @@ ROWS = (
     ),
     Row(
         "kafka-python's readers accept an emptied control batch",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("return bool(emptied or super()", "return bool(super()"),),
         (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses",),
     ),
@@ -189,7 +206,7 @@ ROWS = (
     Row(
         "A lane that is fenced while the group gives it away ends no process",
         "streams/runtime/lane/lane.py",
-        (Edit("while self._is_paused and not self._closing:", "while False:"),),
+        (Edit("while self._phase.now is Phase.FENCED:", "while False:"),),
         (f"{_LANES}::test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_process",),
     ),
     Row(
@@ -197,7 +214,7 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                '        if not self._closing:\n            end_process(f"lane',
+                '        if self._phase.now is not Phase.CLOSING:\n            end_process(f"lane',
                 '        if False:\n            end_process(f"lane',
             ),
         ),

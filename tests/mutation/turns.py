@@ -1,4 +1,4 @@
-"""A turn: all of a batch or none of it, positions that fit, records that raise put aside, timers and effects."""
+"""Turns: all of a batch or none of it, fitting positions, put-aside records, timers and effects."""
 
 from tests.mutation.row import Edit, Row
 
@@ -11,7 +11,7 @@ _REBALANCE = "tests/integration/test_runtime_rebalance.py"
 _TIMERS = "tests/integration/test_runtime_timers.py"
 _COMMITTED = "tests/integration/test_runtime_after_commit.py"
 
-#: The effects of timers and of other effects are performed before their turn is committed.
+#: Mutation: the effects of timers and of other effects are performed before their turn is committed.
 _BEFORE_COMMIT = Edit(
     "            await self._commits.commit(turn, {})\n",
     "            for effect, _ in turn.effects:\n                await self._poison.agent.perform(effect)\n"
@@ -27,20 +27,20 @@ ROWS = (
     ),
     Row(
         "A record that cannot be decoded is rejected",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (Edit("                    turn.reject(record, invalid)\n", "                    del invalid\n"),),
         (f"{_COUNTING}::test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on",),
     ),
     Row(
         "State changes are in the transaction of their turn",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("chain(changed(turn), notes)", "notes"),),
+        (Edit("chain(turn_records(turn), notes)", "notes"),),
         (f"{_KILLED}::test_a_lane_that_dies_after_a_step_loses_and_doubles_nothing[committed]",),
     ),
     Row(
         "The next offsets are in the changelog too",
         "streams/runtime/lane/turn_commit.py",
-        (Edit("notes = chain(moved(unwritten), (", "notes = chain((), ("),),
+        (Edit("notes = chain(offset_records(unwritten), (", "notes = chain((), ("),),
         (f"{_LANES}::test_where_the_group_has_forgotten_the_offsets_the_changelog_has_them",),
     ),
     Row(
@@ -68,7 +68,7 @@ ROWS = (
     ),
     Row(
         "What an agent raises is not passed over",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (
             Edit(
                 "            raise TurnRaised(batch, part[-1].offset + 1) from error\n",
@@ -79,7 +79,7 @@ ROWS = (
     ),
     Row(
         "A batch that raises again is halved",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("if len(part) > 1:", "if len(part) > 1_000:"),),
         (f"{_ISOLATION}::test_the_one_record_ends_in_rejected_and_all_others_are_done[37]",),
     ),
@@ -103,13 +103,13 @@ ROWS = (
     ),
     Row(
         "A turn commits the position behind its batch, control records included",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/queues.py",
         (Edit("            return batch.end\n", "            return batch.records[-1].offset + 1\n"),),
         (f"{_POSITIONS}::test_what_stands_behind_the_last_record_is_passed_with_it",),
     ),
     Row(
         "What will be done by then is not decoded ahead",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (Edit(" if record.offset >= begin]", " if record.offset >= 0 * begin]"),),
         (f"{_REBALANCE}::test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_worked_off_once",),
     ),
@@ -124,7 +124,8 @@ ROWS = (
         "streams/runtime/lane/state.py",
         (
             Edit(
-                "        yield Entry(_TIMER + name, None if timer is None else _timer(timer))\n", "        del timer\n"
+                "        yield ChangelogRecord(_TIMER + name, None if timer is None else _timer(timer))\n",
+                "        del timer\n",
             ),
         ),
         (f"{_TIMERS}::test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening",),
@@ -137,11 +138,11 @@ ROWS = (
     ),
     Row(
         "A small batch is worked off at once",
-        "streams/runtime/lane/lane.py",
+        "streams/runtime/lane/open_lane.py",
         (
             Edit(
                 "has_batch = self._next_topic() is not None",
-                "has_batch = sum(self._queues.waiting_bytes().values()) > 100_000",
+                "has_batch = sum(self._pending.queues.waiting_bytes().values()) > 100_000",
             ),
         ),
         (f"{_LANES}::test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way",),
@@ -186,13 +187,13 @@ ROWS = (
     ),
     Row(
         "An effect of a settled turn begins after that turn is committed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[settled]",),
     ),
     Row(
         "An effect of a due turn begins after that turn is committed",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (_BEFORE_COMMIT,),
         (f"{_COMMITTED}::test_an_effect_begins_once_its_turn_is_committed[due]",),
     ),

@@ -93,19 +93,19 @@ ROWS = (
     ),
     Row(
         "kafka-python's fetch ends where its allowance is used up",
-        "services/sdk/reading.py",
+        "services/committed_reader.py",
         (Edit("        if self._allowance.is_used_up:\n            return None\n", ""),),
         (_BEHIND,),
     ),
     Row(
         "A lane's batch ends behind a batch that cannot be unpacked",
-        "streams/runtime/lane/batches.py",
+        "streams/runtime/transport/batch_schema.py",
         (Edit("offset_behind(last)),", "last.offset + 1),"),),
         ("tests/unit/test_batches.py::test_it_ends_behind_a_batch_that_could_not_be_unpacked",),
     ),
     Row(
         "A lane decodes nothing of a batch that cannot be unpacked",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/slices.py",
         (Edit("                        refuse_unreadable(record)\n", ""),),
         (f"{_LARGE}::test_a_bomb_is_put_aside_within_bounded_memory_and_the_others_are_counted[gzip]",),
     ),
@@ -123,7 +123,7 @@ ROWS = (
     ),
     Row(
         "A record whose output cannot be delivered is found by halving",
-        "streams/runtime/lane/turns.py",
+        "streams/runtime/lane/isolation.py",
         (Edit("except (TurnRaised, Undeliverable, EndsProcesses)", "except (TurnRaised, EndsProcesses)"),),
         (
             (
@@ -134,7 +134,7 @@ ROWS = (
     ),
     Row(
         "A timer or result whose output cannot be delivered is isolated",
-        "streams/runtime/lane/items.py",
+        "streams/runtime/lane/item_turns.py",
         (Edit("        except Undeliverable as error:\n", "        except ZeroDivisionError as error:\n"),),
         (
             (

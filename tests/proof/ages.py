@@ -1,4 +1,4 @@
-"""Ages by a second reckoning: birthdays are counted one by one, and the clocks change on the last Sundays."""
+"""A second calculation of ages: it counts birthdays one by one, and changes the clocks on the last Sundays."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +8,7 @@ from schemas.disclosure import ReadableSubject
 from schemas.vocabulary import AgeBand
 from streams.domain.policy.age import age_of
 
-#: When each source of an age was asked: noon, far from any midnight.
+#: The time at which each age is read: noon, far from any midnight.
 _DAY = datetime(2026, 6, 15, 12, tzinfo=UTC)
 _BANDS: dict[AgeBand | None, tuple[bool, bool] | None] = {
     None: None,
@@ -26,20 +26,20 @@ _STATED = (None, 0, 15, 16, 17, 18, 130)
 
 
 def faults() -> Iterator[str]:
-    """Yield every combination of date of birth, stated age and band that is read otherwise than the policy says."""
+    """Yield every combination of date of birth, stated age and band that the program reads differently."""
     for born, stated, band in product(_BORN, _STATED, _BANDS):
         subject = ReadableSubject(date_of_birth=born, age=stated, age_band=band)
         by_birth = None if born is None or born > _DAY.date() else _limits(birthdays(born, _DAY.date()))
         by_age = None if stated is None else _limits(stated)
-        said = [each for each in (by_birth, by_age, _BANDS[band]) if each is not None]
-        wanted = tuple(_agreed([each[limit] for each in said]) for limit in (0, 1))
+        known = [each for each in (by_birth, by_age, _BANDS[band]) if each is not None]
+        wanted = tuple(_agreed([each[limit] for each in known]) for limit in (0, 1))
         found = age_of(subject, _DAY)
         if (found.under_16, found.under_18) != wanted:
             yield f"born {born}, stated {stated}, band {band}: {found}, not {wanted}"
 
 
 def birthdays(born: date, day: date) -> int:
-    """Return how many birthdays somebody has had by the end of a day; of 29 February on 1 March in common years."""
+    """Return how many birthdays a person has had by the end of a day; 29 February is 1 March in common years."""
     count = 0
     while _birthday(born, born.year + count + 1) <= day:
         count += 1
@@ -47,7 +47,7 @@ def birthdays(born: date, day: date) -> int:
 
 
 def day_in_london(at: datetime) -> date:
-    """Return the day in London by the rule since 1996: an hour ahead from the last Sunday of March to October's."""
+    """Return the day in London since 1996: an hour ahead from the last Sunday of March to the last one of October."""
     at = at.astimezone(UTC)
     begins, ends = (_last_sunday(at.year, month) for month in (3, 10))
     return (at + timedelta(hours=1) if begins <= at < ends else at).date()
@@ -69,5 +69,5 @@ def _limits(years: int) -> tuple[bool, bool]:
     return years < 16, years < 18
 
 
-def _agreed(said: list[bool]) -> bool | None:
-    return said[0] if said and all(each is said[0] for each in said) else None
+def _agreed(answers: list[bool]) -> bool | None:
+    return answers[0] if answers and all(each is answers[0] for each in answers) else None

@@ -1,4 +1,4 @@
-"""What the program concludes, put into the words of the second formulation."""
+"""The evaluations of the program in the words of the second formulation, and the comparison of both."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,49 +10,49 @@ from streams.domain.policy.facts import CaseFacts
 from tests.proof.second import Verdict, verdict
 
 
-def said(concluded: Evaluation) -> Verdict:
-    """Return a conclusion in words."""
+def verdict_of(evaluation: Evaluation) -> Verdict:
+    """Return an evaluation of the program as a verdict."""
     return Verdict(
-        concluded.outcome.value,
-        None if concluded.proposed is None else concluded.proposed.value,
-        None if concluded.reason is None else concluded.reason.value,
-        concluded.pressing,
+        evaluation.outcome.value,
+        None if evaluation.proposed is None else evaluation.proposed.value,
+        None if evaluation.reason is None else evaluation.reason.value,
+        evaluation.pressing,
         tuple(
             (each.agency.value if each.service is None else f"{each.agency.value}/{each.service.value}", each.clauses)
-            for each in concluded.agencies
+            for each in evaluation.agencies
         ),
-        frozenset(concluded.asks),
-        frozenset((each.id, each.state.value) for each in concluded.findings),
+        frozenset(evaluation.asks),
+        frozenset((each.id, each.state.value) for each in evaluation.findings),
     )
 
 
-def agree(concluded: Verdict, expected: Verdict) -> bool:
-    """Return whether both say the same; AR-1 is looked at by the program only where something turns on it."""
-    if concluded == expected:
+def agree(found: Verdict, expected: Verdict) -> bool:
+    """Return whether both verdicts are equal; the program evaluates AR-1 only if another clause depends on it."""
+    if found == expected:
         return True
-    looked_at = {clause for clause, _ in concluded.states}
+    looked_at = {clause for clause, _ in found.states}
     needed = frozenset(each for each in expected.states if each[0] != "AR-1" or "AR-1" in looked_at)
-    return concluded == expected._replace(states=needed)
+    return found == expected._replace(states=needed)
 
 
 def first_difference(
-    combinations: Sequence[CaseFacts], policy: Policy, table: Sequence[ClauseRule], expected: list[Verdict]
+    combinations: Sequence[CaseFacts], policy: Policy, rules: Sequence[ClauseRule], expected: list[Verdict]
 ) -> CaseFacts | None:
-    """Return the first facts of which the two formulations do not say the same.
+    """Return the first facts about which the two formulations disagree, None if there are none.
 
-    What is `expected` of the first of them is kept between calls, and added to as more are looked at.
+    `expected` has the verdicts of the second formulation so far. It is kept between calls, and grows as needed.
     """
-    for place, facts in enumerate(combinations):
-        if place == len(expected):
+    for index, facts in enumerate(combinations):
+        if index == len(expected):
             expected.append(_one(verdict(facts)))
-        wanted = expected[place]
-        if not agree(said(evaluate(facts, policy, table)), wanted):
+        wanted = expected[index]
+        if not agree(verdict_of(evaluate(facts, policy, rules)), wanted):
             return facts
     return None
 
 
 def severity(follows: Verdict) -> int:
-    """Return how far the outcome goes, 0 to 5; what is proposed counts as done, since who confirms is not a risk."""
+    """Return how severe an outcome is, 0 to 5; a proposal counts as its outcome, as only a confirmation is missing."""
     outcome = follows.proposed or follows.outcome
     if outcome == "review":
         return 4 if follows.pressing else 2
@@ -61,5 +61,5 @@ def severity(follows: Verdict) -> int:
 
 @cache
 def _one(follows: Verdict) -> Verdict:
-    # Verdicts are few and combinations many.
+    # One object for equal verdicts saves memory: there are few verdicts and many combinations.
     return follows

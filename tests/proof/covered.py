@@ -1,4 +1,4 @@
-"""How many combinations of facts this run of the tests has decided, for its summary."""
+"""The number of combinations of facts that this run of the tests has evaluated, for its summary."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Every cell of the policy, changed once: the rows of the table, the version's file, and the orders that are data."""
+"""Every cell of the policy, changed once: the clause rules, the version's file, and the orders that are data."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,84 +11,84 @@ from unittest import mock
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, ClauseId, Policy
 from schemas.policy.document import Addressee, ShareField
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Role
-from streams.domain.policy import age, evaluation, findings, routing
+from streams.domain.policy import age, clause_results, evaluation, routing
 from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
-from streams.domain.policy.three_valued import AnyOf, Fact, Need, Value
+from streams.domain.policy.three_valued import AnyOf, Condition, Fact, Value
 from tests.proof.spaces import CLOSED
 
-#: Whatever fact is not of a closed set is yes or no.
+#: The values of each fact from a closed set; every other fact is yes or no.
 _DOMAINS: dict[str, tuple[Value, ...]] = {name: values[:-1] for name, values in CLOSED.items()}
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change; what it is decided with, and the clauses in whose space it should be seen."""
+    """One change: the policy and the rules with it, and the clauses in whose space a test should fail."""
 
     name: str
     policy: Policy
-    table: tuple[ClauseRule, ...] = CLAUSE_RULES
+    rules: tuple[ClauseRule, ...] = CLAUSE_RULES
     clauses: tuple[ClauseId, ...] = ()
-    #: It shows between several concerns, if anywhere.
+    #: Only cases with several concerns can show it.
     of_several: bool = False
     patch: Callable[[], AbstractContextManager[Any]] = field(default=nullcontext)
 
 
-def of_table(policy: Policy) -> Iterator[Mutant]:
-    """Yield each cell of the table changed once."""
-    for place, row in enumerate(CLAUSE_RULES):
-        number = sum(each.clause is row.clause for each in CLAUSE_RULES[: place + 1])
-        where = f"{row.clause} row {number}"
-        yield Mutant(f"{where}: left out", policy, (*CLAUSE_RULES[:place], *CLAUSE_RULES[place + 1 :]), (row.clause,))
-        for what, changed in _of_row(row):
-            several = changed.of_all is not row.of_all
-            table = (*CLAUSE_RULES[:place], changed, *CLAUSE_RULES[place + 1 :])
-            yield Mutant(f"{where}: {what}", policy, table, (row.clause,), several)
+def of_rules(policy: Policy) -> Iterator[Mutant]:
+    """Yield each cell of the clause rules changed once."""
+    for index, rule in enumerate(CLAUSE_RULES):
+        number = sum(each.clause is rule.clause for each in CLAUSE_RULES[: index + 1])
+        where = f"{rule.clause} rule {number}"
+        yield Mutant(f"{where}: left out", policy, (*CLAUSE_RULES[:index], *CLAUSE_RULES[index + 1 :]), (rule.clause,))
+        for what, changed in _of_rule(rule):
+            several = changed.of_all is not rule.of_all
+            rules = (*CLAUSE_RULES[:index], changed, *CLAUSE_RULES[index + 1 :])
+            yield Mutant(f"{where}: {what}", policy, rules, (rule.clause,), several)
 
 
-def _of_row(row: ClauseRule) -> Iterator[tuple[str, ClauseRule]]:
-    for cells in ("needs", "open_if_contradicted"):
-        needs: tuple[Need, ...] = getattr(row, cells)
-        for place, need in enumerate(needs):
-            before, after = needs[:place], needs[place + 1 :]
-            yield f"{cells}[{place}] left out", _with(row, cells, (*before, *after))
-            for what, changed in _of_need(need):
-                yield f"{cells}[{place}] {what}", _with(row, cells, (*before, changed, *after))
+def _of_rule(rule: ClauseRule) -> Iterator[tuple[str, ClauseRule]]:
+    for cells in ("conditions", "open_if_contradicted"):
+        conditions: tuple[Condition, ...] = getattr(rule, cells)
+        for index, condition in enumerate(conditions):
+            before, after = conditions[:index], conditions[index + 1 :]
+            yield f"{cells}[{index}] left out", _with(rule, cells, (*before, *after))
+            for what, changed in _of_condition(condition):
+                yield f"{cells}[{index}] {what}", _with(rule, cells, (*before, changed, *after))
     for cell in ("given", "unless_ad_2"):
-        need_or_none: Need | None = getattr(row, cell)
-        if need_or_none is not None:
-            yield f"{cell} left out", _with(row, cell, None)
-            for what, changed in _of_need(need_or_none):
-                yield f"{cell} {what}", _with(row, cell, changed)
+        or_none: Condition | None = getattr(rule, cell)
+        if or_none is not None:
+            yield f"{cell} left out", _with(rule, cell, None)
+            for what, changed in _of_condition(or_none):
+                yield f"{cell} {what}", _with(rule, cell, changed)
     for state in ClauseState:
-        if state is not row.all_met:
-            yield f"all_met {state}", _with(row, "all_met", state)
-    yield f"of_all {not row.of_all}", _with(row, "of_all", not row.of_all)
-    yield f"asks {not row.asks}", _with(row, "asks", not row.asks)
-    if row.kind is not None:
+        if state is not rule.all_met:
+            yield f"all_met {state}", _with(rule, "all_met", state)
+    yield f"of_all {not rule.of_all}", _with(rule, "of_all", not rule.of_all)
+    yield f"asks {not rule.asks}", _with(rule, "asks", not rule.asks)
+    if rule.kind is not None:
         kinds = list(ConcernKind)
-        yield "kind of another", _with(row, "kind", kinds[(kinds.index(row.kind) + 1) % len(kinds)])
+        yield "kind of another", _with(rule, "kind", kinds[(kinds.index(rule.kind) + 1) % len(kinds)])
 
 
-def _with(row: ClauseRule, cell: str, value: object) -> ClauseRule:
+def _with(rule: ClauseRule, cell: str, value: object) -> ClauseRule:
     changed: dict[str, Any] = {cell: value}
-    return replace(row, **changed)
+    return replace(rule, **changed)
 
 
-def _of_need(need: Need) -> Iterator[tuple[str, Need]]:
-    if isinstance(need, Fact):
-        domain = _DOMAINS.get(need.name, (False, True))
+def _of_condition(condition: Condition) -> Iterator[tuple[str, Condition]]:
+    if isinstance(condition, Fact):
+        domain = _DOMAINS.get(condition.name, (False, True))
         for value in domain:
             yield (
-                f"{need.name}: {value} {'no longer' if value in need.fits else 'too'}",
-                Fact(need.name, need.fits ^ {value}),
+                f"{condition.name}: {value} {'no longer' if value in condition.fits else 'too'}",
+                Fact(condition.name, condition.fits ^ {value}),
             )
         if len(domain) == 2:
-            yield f"{need.name}: turned round", Fact(need.name, frozenset(domain) - need.fits)
+            yield f"{condition.name}: turned round", Fact(condition.name, frozenset(domain) - condition.fits)
         return
-    for place, fact in enumerate(need.facts):
-        others = need.facts[:place], need.facts[place + 1 :]
+    for index, fact in enumerate(condition.facts):
+        others = condition.facts[:index], condition.facts[index + 1 :]
         yield f"without {fact.name}", AnyOf(*others[0], *others[1])
-        for what, changed in _of_need(fact):
+        for what, changed in _of_condition(fact):
             assert isinstance(changed, Fact)
             yield what, AnyOf(*others[0], changed, *others[1])
 
@@ -125,8 +125,8 @@ def _of_routes(policy: Policy) -> Iterator[Mutant]:
         ]
         others = [Addressee(agency, None) for agency in Agency if agency is not Agency.EMERGENCY_999]
         others += [policy.route_of(ClauseId.IR_0).agencies[0], policy.route_of(ClauseId.IR_1).agencies[0]]
-        for place, agency in enumerate(route.agencies):
-            before, after = route.agencies[:place], route.agencies[place + 1 :]
+        for index, agency in enumerate(route.agencies):
+            before, after = route.agencies[:index], route.agencies[index + 1 :]
             changes.append((f"without {agency}", {"agencies": (*before, *after)}))
             changes.extend(
                 (f"{other} for {agency}", {"agencies": (*before, other, *after)})
@@ -159,7 +159,7 @@ def _of_shares(policy: Policy) -> Iterator[Mutant]:
 
 def _of_clauses(policy: Policy) -> Iterator[Mutant]:
     kinds: list[str] = [kind.value for kind in ConcernKind]
-    for place, clause in enumerate(policy.clauses):
+    for index, clause in enumerate(policy.clauses):
         if clause.concern is None:
             continue
         beside = kinds[(kinds.index(clause.concern) + 1) % len(kinds)] if clause.concern in kinds else kinds[0]
@@ -167,7 +167,7 @@ def _of_clauses(policy: Policy) -> Iterator[Mutant]:
             if concern == clause.concern:
                 continue
             changed = clause.model_copy(update={"concern": None if concern is None else _kind(concern)})
-            clauses = (*policy.clauses[:place], changed, *policy.clauses[place + 1 :])
+            clauses = (*policy.clauses[:index], changed, *policy.clauses[index + 1 :])
             yield _changed(policy, f"{clause.id} concern {concern}", (clause.id,), clauses=clauses)
 
 
@@ -180,17 +180,17 @@ def _changed(policy: Policy, name: str, shown_in: tuple[ClauseId, ...] = (), **p
 
 
 def of_orders(policy: Policy) -> Iterator[Mutant]:
-    """Yield each order, limit and correspondence that the program has as data, changed once."""
+    """Yield each order, limit and mapping that the program has as data, changed once."""
     yield from _swapped(policy, evaluation, "_REASONS", (ClauseId.LT_6,))
-    yield from _swapped(policy, findings, "_WEAKEST_FIRST", (ClauseId.IR_0,))
-    for tri, state in findings._STATE_OF.items():
+    yield from _swapped(policy, clause_results, "_WEAKEST_FIRST", (ClauseId.IR_0,))
+    for tri, state in clause_results._STATE_OF.items():
         for other in ClauseState:
             if other is not state:
-                changed = {**findings._STATE_OF, tri: other}
-                yield _patched(policy, f"{tri} as {other}", findings, "_STATE_OF", changed, (ClauseId.IR_2,))
-    for name in findings._AT_RISK:
-        without = tuple(each for each in findings._AT_RISK if each != name)
-        yield _patched(policy, f"at risk without {name}", findings, "_AT_RISK", without, (ClauseId.LT_3,))
+                changed = {**clause_results._STATE_OF, tri: other}
+                yield _patched(policy, f"{tri} as {other}", clause_results, "_STATE_OF", changed, (ClauseId.IR_2,))
+    for name in clause_results._AT_RISK:
+        without = tuple(each for each in clause_results._AT_RISK if each != name)
+        yield _patched(policy, f"at risk without {name}", clause_results, "_AT_RISK", without, (ClauseId.LT_3,))
     for agency, role in routing.OWN.items():
         fewer = {each: who for each, who in routing.OWN.items() if each is not agency}
         yield _patched(policy, f"{agency} told unknown", routing, "OWN", fewer, (ClauseId.LT_6,))
@@ -209,8 +209,8 @@ def of_orders(policy: Policy) -> Iterator[Mutant]:
 
 def _swapped(policy: Policy, module: Any, name: str, clauses: tuple[ClauseId, ...]) -> Iterator[Mutant]:
     order: Sequence[Any] = getattr(module, name)
-    for place, (one, other) in enumerate(pairwise(order)):
-        changed = (*order[:place], other, one, *order[place + 2 :])
+    for index, (one, other) in enumerate(pairwise(order)):
+        changed = (*order[:index], other, one, *order[index + 2 :])
         yield _patched(policy, f"{name}: {other} before {one}", module, name, changed, clauses)
 
 

@@ -1,7 +1,7 @@
-"""A test of the proof: changes every cell of the policy once, and fails unless the proof sees each change.
+"""A test of the proof: changes every cell of the policy once, and fails unless the proof detects each change.
 
-Each mutant is decided in the space of its own clause first, then in that of every kind of concern, in an order that
-is shuffled once, so that what is seen at all is seen soon.
+Each mutant is evaluated in the space of its own clause first, then in those of every kind of concern. Their order is
+shuffled once, because a random order detects most changes early.
 """
 
 import random
@@ -19,46 +19,46 @@ from streams.domain.policy.clause_rules import CONCERNS
 from streams.domain.policy.facts import CaseFacts
 from tests.proof import ages, parameters
 from tests.proof.comparison import first_difference
-from tests.proof.mutants import Mutant, of_file, of_orders, of_table
+from tests.proof.mutants import Mutant, of_file, of_orders, of_rules
 from tests.proof.second import TABLES, Verdict
 from tests.proof.spaces import pairs, spaces
 
-#: Changes that nobody could tell from the policy, by their names, and why.
+#: Changes that have no effect, by their names, and why.
 EQUIVALENT: tuple[tuple[str, str], ...] = (
     (
-        r"IR-0 row 2: unless_ad_2 (without life_in_danger|life_in_danger: True no longer)",
-        "where any concern's danger is to life, IR-0 holds by its first row, and the stronger row counts",
+        r"IR-0 rule 2: unless_ad_2 (without life_in_danger|life_in_danger: True no longer)",
+        "if any concern's danger is to life, IR-0 holds by its first rule, and the stronger rule counts",
     ),
     (
-        r"LT-1 row 2: given (left out|says_safe: False too)",
-        'without "safe" the first row holds wherever this one would be open, and the stronger row counts',
+        r"LT-1 rule 2: given (left out|says_safe: False too)",
+        'without "safe" the first rule holds in each case in which this one would be open, and it is the stronger',
     ),
     (
-        r"(SCOPE-1|SCOPE-2|CASE-1|AD-1|AD-2|AR-1|SAFE-3|SAFE-5) row 1: of_all True",
-        "it is a clause of the case, which is one: there are no several concerns that it could hold of",
+        r"(SCOPE-1|SCOPE-2|CASE-1|AD-1|AD-2|AR-1|SAFE-3|SAFE-5) rule 1: of_all True",
+        "it is a clause of the case: it never judges several concerns",
     ),
     (
-        r"IR-0 row 1: asks True",
-        "IR-0 is always looked at in both its rows, and of several only what is open is asked for",
+        r"IR-0 rule 1: asks True",
+        "both rules of IR-0 always apply, and of several results only the open ones ask",
     ),
-    (r"SCOPE-[12] row 1: asks True", "what is out of scope is asked nothing about"),
-    (r"CASE-1 row 1: asks True", "who confirmed is no fact of the person that could be asked for"),
+    (r"SCOPE-[12] rule 1: asks True", "a disclosure out of scope asks for nothing"),
+    (r"CASE-1 rule 1: asks True", "the confirmation is no fact of the person, so no path asks for it"),
     (
-        r"AD-1 row 1: needs\[0\] (left out|under_18: True too)",
-        "AD-1 is looked at for those alone who are known to be 18 or over",
+        r"AD-1 rule 1: conditions\[0\] (left out|under_18: True too)",
+        "AD-1 is evaluated only for a person who is known to be 18 or over",
     ),
-    (r"route of IR-\d: tell first", "999 is the only one listed, and can always be told"),
+    (r"route of IR-\d: tell first", "999 is the only agency of the route, and can always get a report"),
     (
         r"route of LT-[1245]: (?!101).* too",
-        "it would come after 101, which can always be told, and only the first is told",
+        "it would come after 101, which can always get a report, and only the first agency gets one",
     ),
     (
         r"_REASONS: (safeguarding_lead before confirmation|private_conversation before safeguarding_lead)",
-        "where the safeguarding lead decides (AD-2) nothing else is given as a reason: no order is left to change",
+        "if the safeguarding lead decides (AD-2) there is no other reason, so the order has no effect",
     ),
 )
 
-#: In which kinds a clause that judges no kind of its own shows.
+#: The kinds of concern whose space shows a clause that judges no kind.
 _SHOWN_IN: dict[ClauseId, tuple[ConcernKind, ...]] = {
     ClauseId.SAFE_3: (ConcernKind.SEXUAL_ABUSE,),
     ClauseId.SAFE_5: (ConcernKind.SEXUAL_ABUSE,),
@@ -70,24 +70,24 @@ _SHOWN_IN: dict[ClauseId, tuple[ConcernKind, ...]] = {
 
 
 class Shuffled(NamedTuple):
-    """Combinations in an order of their own, and what the second formulation says of the first of them."""
+    """Combinations in a shuffled order, and the verdicts of the second formulation on the first of them."""
 
     combinations: tuple[CaseFacts, ...]
     expected: list[Verdict]
 
 
 def killed(mutant: Mutant, *, briefly: bool = False) -> bool:
-    """Return whether the proof sees the change; `briefly` looks at its clause's own space and at pairs alone."""
+    """Return whether the proof detects the change; `briefly`: only in the space of its clause and in pairs."""
     with mutant.patch():
         if not mutant.clauses and (any(parameters.faults(mutant.policy)) or any(ages.faults())):
             return True
         try:
             return any(
-                first_difference(space.combinations, mutant.policy, mutant.table, space.expected) is not None
+                first_difference(space.combinations, mutant.policy, mutant.rules, space.expected) is not None
                 for space in _spaces(mutant, briefly)
             )
         except (KeyError, IndexError):
-            # It reads what is not there, such as a fact of another kind of concern: the proof would fail.
+            # The mutant reads a fact that does not exist, such as one of another kind: the proof would fail.
             return True
 
 
@@ -103,7 +103,7 @@ def _spaces(mutant: Mutant, briefly: bool) -> Iterator[Shuffled]:
 
 
 def _kinds(clause: ClauseId) -> tuple[ConcernKind, ...]:
-    kinds = tuple(dict.fromkeys(row.kind for row in CONCERNS if row.clause is clause and row.kind is not None))
+    kinds = tuple(dict.fromkeys(rule.kind for rule in CONCERNS if rule.clause is clause and rule.kind is not None))
     return kinds or _SHOWN_IN.get(clause, (ConcernKind.SEXUAL_ABUSE,))
 
 
@@ -124,14 +124,14 @@ def _shuffled(combinations: Iterable[CaseFacts], seed: str) -> Shuffled:
 
 
 def main() -> int:
-    """Change every cell once, and return 1 if any change was not seen without a reason, else 0."""
+    """Change every cell once; return 1 if a change without an entry in EQUIVALENT was not detected, else 0."""
     policy = load_policies().named(TABLES["parameters"]["version"])
     began = monotonic()
     if killed(Mutant("nothing", policy), briefly=True):
         print("the proof fails before anything is changed: run the tests first", file=sys.stderr)
         return 1
     seen, cannot_be, wrong = 0, 0, 0
-    for mutant in chain(of_table(policy), of_file(policy), of_orders(policy)):
+    for mutant in chain(of_rules(policy), of_file(policy), of_orders(policy)):
         why = next((why for names, why in EQUIVALENT if re.fullmatch(names, mutant.name)), None)
         found = killed(mutant, briefly=why is not None)
         if found and why is None:

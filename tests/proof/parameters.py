@@ -1,4 +1,4 @@
-"""The parameters of a version, each observed through what it does, against the second formulation."""
+"""The parameters of a version, each checked by its effect against the second formulation."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,15 +20,15 @@ _CURRENT_FOR = timedelta(minutes=_WANTED["current_for"])
 
 
 def faults(policy: Policy) -> Iterator[str]:
-    """Yield what a version does otherwise than the second formulation says."""
+    """Yield the name of each parameter whose effect differs from the second formulation."""
     yield from _of_scope(policy)
     for role in Role:
         trained = role.value in _WANTED["trained"]
-        for told in (_told(assessor=role), _told(confirmed_by=role)):
-            if facts_of(told, policy)[0].made_or_confirmed_by_trained is not trained:
+        for disclosed in (_disclosure(assessor=role), _disclosure(confirmed_by=role)):
+            if facts_of(disclosed, policy)[0].made_or_confirmed_by_trained is not trained:
                 yield f"trained: {role}"
-    pressing = decide_plainly(_told(immediate_danger="life"), now=_NOW, policy=policy).review
-    other = decide_plainly(_told(unclear=True), now=_NOW, policy=policy).review
+    pressing = decide_plainly(_disclosure(immediate_danger="life"), now=_NOW, policy=policy).review
+    other = decide_plainly(_disclosure(unclear=True), now=_NOW, policy=policy).review
     for name, review in (("emergency", pressing), ("other", other)):
         if review is None or review.deadline - _NOW != timedelta(minutes=_WANTED[name]):
             yield f"deadlines.{name}"
@@ -41,28 +41,28 @@ def faults(policy: Policy) -> Iterator[str]:
 def _of_scope(policy: Policy) -> Iterator[str]:
     start = _WANTED["effective_from"]
     for at, inside in ((start, True), (start - _MOMENT, False)):
-        facts, _ = facts_of(_told(disclosed_at=at, assessed_at=at), policy)
+        facts, _ = facts_of(_disclosure(disclosed_at=at, assessed_at=at), policy)
         if facts.on_or_after_effective_from is not inside:
             yield "effective_from"
     for age, inside in ((_CURRENT_FOR, True), (_CURRENT_FOR + _MOMENT, False)):
-        facts, _ = facts_of(_told(disclosed_at=_NOW - age, assessed_at=_NOW), policy)
+        facts, _ = facts_of(_disclosure(disclosed_at=_NOW - age, assessed_at=_NOW), policy)
         if facts.within_current_for is not inside:
             yield "current_for"
 
 
 def _of_shares(policy: Policy) -> Iterator[str]:
-    for place, agency in enumerate(_SHARES["columns"]):
+    for column, agency in enumerate(_SHARES["columns"]):
         share = next(share for of, share in policy.shares.items() if of.value == agency)
-        given = {field.value for field in ShareField if _SHARES[field.value].split()[place] == "x"}
+        given = {field.value for field in ShareField if _SHARES[field.value].split()[column] == "x"}
         if {field.value for field in share.fields} != given:
             yield f"shares.{agency}.fields"
         if {field.value for field in share.withheld} != {field.value for field in ShareField} - given:
             yield f"shares.{agency}.withheld"
-        if share.concerns != _SHARES["concerns"][place]:
+        if share.concerns != _SHARES["concerns"][column]:
             yield f"shares.{agency}.concerns"
 
 
-def _told(
+def _disclosure(
     *,
     assessor: Role = Role.VOLUNTEER,
     confirmed_by: Role | None = None,

@@ -1,7 +1,7 @@
 """The second formulation of the policy: reads `decision_table.toml`, and shares no code with the first.
 
-Unknown is a value of its own (`?`), so that a row is met or not and no logic of three values is needed. Of the program
-only the shape of its facts is used: names, positions and kinds, all turned into words first.
+Unknown is a value of its own (`?`), so a row is met or not, without a logic of three values. From the program it uses
+only the shape of the facts (names, positions and kinds), and turns them into words first.
 """
 
 import tomllib
@@ -21,14 +21,14 @@ _ORDER = ("confirmation", "safeguarding_lead", "private_conversation", "missing_
 
 
 class Verdict(NamedTuple):
-    """What follows for the person, in words alone."""
+    """What follows for the person, in words."""
 
     outcome: str
     proposed: str | None = None
     reason: str | None = None
     #: Whether the emergency deadline counts.
     pressing: bool = False
-    #: Agency (999 with its service) and the clauses it is told for, in order.
+    #: Each agency (999 with its service) and the clauses of its report, in order.
     agencies: tuple[tuple[str, tuple[str, ...]], ...] = ()
     asks: frozenset[str] = frozenset()
     states: frozenset[tuple[str, str]] = frozenset()
@@ -66,18 +66,18 @@ _NONE = _Row((), "does_not_hold", None)
 _AFTER = {"made_or_confirmed_by_trained", "social_worker_known", "care_professional_known"}
 
 Words = dict[str, str]
-#: The same, to be remembered by.
+#: The same, hashable for the caches.
 Pairs = tuple[tuple[str, str], ...]
-#: Clauses with their state and what is asked for.
+#: Each clause with its state and the paths that it asks for.
 Found = tuple[tuple[str, tuple[str, frozenset[str]]], ...]
 
 
 def verdict(facts: CaseFacts) -> Verdict:
-    """Return what the tables say of these facts; AR-1 is among the states whether it is needed or not."""
+    """Return the verdict of the tables on these facts; AR-1 is always among the states, needed or not."""
     case, seen, outside = _case_words(facts[:-1])
     if outside:
         return outside
-    life = _yes(any(_said(concern.values[0]) == "life" for concern in facts.concerns))
+    life = _yes(any(_word(concern.values[0]) == "life" for concern in facts.concerns))
     looked, pulled = _of_concerns(facts.concerns, seen, life)
     found = looked + _of_case("case", (*seen, ("life", life), ("pulled", pulled)))
     return _outcome(found, case)
@@ -90,7 +90,7 @@ def _outcome(looked: Found, words: Pairs) -> Verdict:
     state = {clause: of for clause, (of, _) in found.items()}
     ir = _strongest(state.get(clause, "does_not_hold") for clause in _IMMEDIATE)
     lt = [clause for clause in _LONG_TERM if state.get(clause) == "holds"]
-    agencies = _told(lt, case)
+    agencies = _reported(lt, case)
     routed = {clause for _, clauses in agencies for clause in clauses}
     columns = {
         "scope": "in",
@@ -107,7 +107,7 @@ def _outcome(looked: Found, words: Pairs) -> Verdict:
     reasons = {*rest[:1]} - {"-"}
     pressing, proposed = rest[1:] == ["emergency"], None
     if outcome == "emergency":
-        agencies = _told([clause for clause in _IMMEDIATE if state.get(clause) == "holds"], case)
+        agencies = _reported([clause for clause in _IMMEDIATE if state.get(clause) == "holds"], case)
     elif outcome == "refer":
         reasons |= {row.result for row in _BESIDE if _fits(row, columns)}
     else:
@@ -140,7 +140,7 @@ def _of_concerns(concerns: tuple[ConcernFacts, ...], case: Pairs, life: str) -> 
     looked: dict[str, list[tuple[str, frozenset[str]]]] = {}
     pulled = ["no"]
     for index, concern in enumerate(concerns):
-        named = dict(zip(FACTS_OF[concern.kind], map(_said, concern.values), strict=True))
+        named = dict(zip(FACTS_OF[concern.kind], map(_word, concern.values), strict=True))
         words = dict(case) | named | {"life": life}
         for clause, kind, comes_up, rows in _CLAUSES:
             if kind in ("any", concern.kind.value) and any(_fits(row, words) for row in comes_up):
@@ -166,34 +166,34 @@ def _of_case(kind: str, words: Pairs) -> Found:
     return tuple(found)
 
 
-def _asked(row: _Row, words: Words, place: str) -> frozenset[str]:
+def _asked(row: _Row, words: Words, prefix: str) -> frozenset[str]:
     if row.asks is not None:
         return frozenset(_PATHS[name] for name in row.asks)
     if row.result != "open":
         return frozenset()
-    return frozenset(path for name, _ in row.cells for path in _missing(name, words, place))
+    return frozenset(path for name, _ in row.cells for path in _missing(name, words, prefix))
 
 
-def _missing(name: str, words: Words, place: str) -> list[str]:
+def _missing(name: str, words: Words, prefix: str) -> list[str]:
     if words[name] != "?" or name == "pulled":
         return []
     if name in _OF:
-        return [path for each in _OF[name] for path in _missing(each, words, place)]
-    return [_PATHS.get(name, place + name)]
+        return [path for each in _OF[name] for path in _missing(each, words, prefix)]
+    return [_PATHS.get(name, prefix + name)]
 
 
-def _told(clauses: list[str], case: Words) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    told: dict[str, list[str]] = {}
+def _reported(clauses: list[str], case: Words) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    reported: dict[str, list[str]] = {}
     for clause in clauses:
         for agency in _first(_ROUTES[clause], case).result.split():
-            told.setdefault(agency, []).append(clause)
-    return tuple((agency, tuple(rests_on)) for agency, rests_on in told.items())
+            reported.setdefault(agency, []).append(clause)
+    return tuple((agency, tuple(its_clauses)) for agency, its_clauses in reported.items())
 
 
 @lru_cache(maxsize=4096)
 def _case_words(values: tuple[object, ...]) -> tuple[Pairs, Pairs, Verdict | None]:
-    """Return the words of the case, those that a concern's clauses may read, and what follows out of scope."""
-    words = {name: _said(value) for name, value in zip(CaseFacts._fields[:-1], values, strict=True)}
+    """Return the words of the case, those for the clauses of a concern, and the verdict if it is out of scope."""
+    words = {name: _word(value) for name, value in zip(CaseFacts._fields[:-1], values, strict=True)}
     for name, _, rows in _DERIVED:
         words[name] = _first(rows, words).result
     case = tuple(words.items())
@@ -217,9 +217,9 @@ def _strongest(states: Iterable[str]) -> str:
     return max(states, key=_STRENGTH.index)
 
 
-def _said(value: Any) -> str:
+def _word(value: Any) -> str:
     return "?" if value is None else _yes(value) if isinstance(value, bool) else str(value)
 
 
-def _yes(so: bool) -> str:
-    return "yes" if so else "no"
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"

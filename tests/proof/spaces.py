@@ -1,20 +1,21 @@
-"""Every combination of the facts that each clause depends on, by kind of concern; and why that covers the rest.
+"""Every combination of the facts that each clause depends on, by kind of concern; and why these cover all others.
 
-The facts of one concern, of its subject, of safety, of who confirmed and who is known, and of scope multiply to tens of
-millions for suicide alone, so that the whole is taken apart, without leaving out what a clause can see:
+All facts together have tens of millions of combinations for suicide alone: of the concern, the subject, safety, the
+confirmation, the known professionals, and scope. So they are split into spaces that leave out nothing a clause reads:
 
 - A clause that judges a concern reads the facts of that concern, of the case, and whether any concern's danger is
-  `life`; never another concern (`test_every_fact_that_a_row_reads_is_enumerated_in_its_space` reads it off the table).
-- So the product of a kind's own facts, its danger, the ages, the three facts of AR-1 and safety holds everything that
-  its clauses depend on (`facts` and `at risk`). Suicide alone is split in two: its own clauses never read AR-1, which
-  reaches it through IR-0 by `harm` only.
-- Of the three facts of AR-1 the clauses see whether all are yes, any is no, or neither. All 27 are enumerated beside
-  every fact that any clause reads together with them (`at risk`), and one for each of the three everywhere else.
-- Who confirmed and who is known come after the clauses: they turn the states of the clauses into an outcome. They are
-  multiplied with everything for the seven kinds with few facts, and with what LT-1, LT-2 and IR-3 rest on (`telling`).
-- Clauses of several concerns join by the strongest (SAFE-2 by the weakest), and the outcome is a function of the joined
-  states. One concern for each state of each clause stands for its kind, and all pairs of these are decided (`pairs`);
-  three or more join as two do, since strongest is associative, which whole disclosures test at random.
+  `life`; never another concern (`test_every_fact_that_a_rule_reads_is_enumerated_in_its_space` checks the rules).
+- So the product of a kind's own facts, its danger, the ages, the three facts of AR-1 and safety has everything that its
+  clauses depend on (`facts` and `at risk`). Only suicide is split in two: its own clauses never read AR-1, which
+  matters to it only through IR-0, by `harm`.
+- Of the three facts of AR-1 the clauses distinguish whether all are yes, any is no, or neither. All 27 combinations are
+  enumerated with every fact that a clause reads together with them (`at risk`), and three of them elsewhere.
+- The confirmation and the known professionals come after the clauses: they turn the states of the clauses into an
+  outcome. They are combined with everything for the seven kinds with few facts, and with the facts of LT-1, LT-2 and
+  IR-3 (`telling`).
+- The results of several concerns join by the strongest (SAFE-2 by the weakest), and the outcome is a function of the
+  joined states. One concern for each state of each clause represents its kind, and all pairs of these are evaluated
+  (`pairs`). Three or more join as two do, because strongest is associative; whole disclosures test that at random.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ from streams.domain.policy.facts import FACTS_OF, CaseFacts, ConcernFacts
 
 Value = bool | str | None
 TRI: tuple[Value, ...] = (False, None, True)
-#: Facts that are not yes or no, from the least to the most severe; unknown besides.
+#: The facts that are not yes or no, from the least to the most severe, and unknown.
 CLOSED: dict[str, tuple[Value, ...]] = {
     "immediate_danger": (*ImmediateDanger, None),
     "timeframe": (
@@ -39,7 +40,7 @@ CLOSED: dict[str, tuple[Value, ...]] = {
     ),
     "state": (*HousingState, None),
 }
-#: Under 16 and under 18 as far as each is known; who is under 16 is under 18.
+#: Under 16 and under 18, each known or unknown; a person under 16 is under 18.
 AGES: tuple[tuple[Value, ...], ...] = (
     (False, False),
     (False, None),
@@ -50,7 +51,7 @@ AGES: tuple[tuple[Value, ...], ...] = (
 )
 #: AR-1: any no, none no and one unknown, all yes.
 AT_RISK: tuple[tuple[Value, ...], ...] = ((True, True, False), (True, True, None), (True, True, True))
-#: Says safe, contradicted, unclear; a contradiction counts only of "safe".
+#: Says safe, contradicted, unclear; a contradiction counts only if the person says that they are safe.
 SAFETY: tuple[tuple[Value, ...], ...] = tuple(
     (safe, against, unclear) for safe, against, unclear in product((False, True), repeat=3) if safe or not against
 )
@@ -61,9 +62,9 @@ SAFE = ("says_safe", "contradicted", "unclear")
 SCOPE = ("on_or_after_effective_from", "within_current_for")
 KNOWN = ("social_worker_known", "care_professional_known")
 TRAINED = ("made_or_confirmed_by_trained",)
-#: Facts of the case where a space says nothing else: an adult not at risk, of whom nothing is the matter.
+#: The facts of the case that a space does not vary: an adult who is not at risk, with harmless facts.
 QUIET_CASE = CaseFacts(True, True, False, False, True, True, False, False, False, False, True, False, False, ())
-#: Facts of a concern that say nothing is the matter, where no does not.
+#: The harmless values of the facts for which False is not harmless.
 QUIET: dict[str, Value] = {
     "immediate_danger": ImmediateDanger.NONE,
     "timeframe": Timeframe.NONE,
@@ -74,7 +75,7 @@ QUIET: dict[str, Value] = {
 
 @dataclass(frozen=True)
 class Dimension:
-    """Facts that vary together; of the concern, else of the case."""
+    """Facts that vary together, of the concern or of the case."""
 
     names: tuple[str, ...]
     values: tuple[tuple[Value, ...], ...]
@@ -97,7 +98,7 @@ class Space:
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """How far apart two combinations are that differ by one step in a dimension."""
+        """The distance between two combinations that differ by one step in each dimension."""
         found = [1]
         for each in reversed(self.dimensions[1:]):
             found.append(found[-1] * len(each.values))
@@ -133,7 +134,7 @@ def spaces(kind: ConcernKind) -> tuple[Space, ...]:
     match kind:
         case ConcernKind.SUICIDE:
             imminent = tuple(each for each in own if each.names[0] in ("plan", "timeframe"))
-            # Thoughts and means are there, so that all four may be where "safe" is said.
+            # Thoughts and means are yes, so that all four facts can be present when the person says that they are safe.
             lethal = tuple(
                 Dimension(each.names, ((True,),), of_concern=True) if each.names[0] in ("thoughts", "means") else each
                 for each in own
@@ -168,7 +169,7 @@ def spaces(kind: ConcernKind) -> tuple[Space, ...]:
             )
 
 
-#: People in whom the clauses differ: under 16, 16 or 17, adult not at risk, adult at risk, nothing known.
+#: The persons that the clauses distinguish: under 16, 16 or 17, adult not at risk, adult at risk, unknown.
 PEOPLE: tuple[tuple[Value, ...], ...] = (
     (True, True, None, None, None),
     (False, True, None, None, None),
@@ -176,7 +177,7 @@ PEOPLE: tuple[tuple[Value, ...], ...] = (
     (False, False, True, True, True),
     (None, None, None, None, None),
 )
-_STANDING: dict[ConcernKind, tuple[dict[str, Value], ...]] = {
+_REPRESENTATIVES: dict[ConcernKind, tuple[dict[str, Value], ...]] = {
     ConcernKind.SUICIDE: (
         {"plan": False, "intent": False},
         {"plan": True, "timeframe": Timeframe.IMMEDIATE, "thoughts": True, "means": True, "intent": False},
@@ -202,21 +203,21 @@ _STANDING: dict[ConcernKind, tuple[dict[str, Value], ...]] = {
 }
 
 
-def standing_for() -> tuple[ConcernFacts, ...]:
+def representatives() -> tuple[ConcernFacts, ...]:
     """Return a concern for each state of each clause, by kind; and one for each danger."""
     found = [_concern(ConcernKind.SELF_HARM, {"immediate_danger": danger}) for danger in CLOSED["immediate_danger"]]
     for kind in ConcernKind:
         first = next(name for name in FACTS_OF[kind] if name != "immediate_danger")
-        known = _STANDING.get(kind, ({first: False}, {first: True}, {first: None}))
+        known = _REPRESENTATIVES.get(kind, ({first: False}, {first: True}, {first: None}))
         found.extend(_concern(kind, each) for each in known)
     return tuple(dict.fromkeys(found))
 
 
 def pairs() -> Iterator[CaseFacts]:
-    """Yield every pair of the concerns that stand for their kinds, for each kind of person and each safety."""
-    said = ((False, False, False), (True, False, False), (True, True, False))
-    for concerns in combinations_with_replacement(standing_for(), 2):
-        for person, safety in product(PEOPLE, said):
+    """Yield every pair of representatives, for each person and each statement of safety."""
+    safeties = ((False, False, False), (True, False, False), (True, True, False))
+    for concerns in combinations_with_replacement(representatives(), 2):
+        for person, safety in product(PEOPLE, safeties):
             yield QUIET_CASE._replace(
                 **dict(zip((*AGE, *AR_1, *SAFE), (*person, *safety), strict=True)),  # type: ignore[arg-type]
                 concerns=concerns,
@@ -232,7 +233,7 @@ def _concern(kind: ConcernKind, known: dict[str, Value]) -> ConcernFacts:
 
 
 def steps(dimension: Dimension) -> Iterator[tuple[int, int, str]]:
-    """Yield which values of a dimension are a step towards risk, and the fact that takes it: no or unknown to yes."""
+    """Yield each step towards risk between two values of a dimension, with its fact: from no or unknown to yes."""
     rank = {name: _severity(name) for name in dimension.names}
     for (before, was), (after, becomes) in product(enumerate(dimension.values), repeat=2):
         changed = [name for name, a, b in zip(dimension.names, was, becomes, strict=True) if a != b]
@@ -246,7 +247,7 @@ def steps(dimension: Dimension) -> Iterator[tuple[int, int, str]]:
 
 
 def older(dimension: Dimension) -> Iterator[tuple[int, int, str]]:
-    """Yield the steps by which somebody becomes 18 or over, or 16 or over, for sure."""
+    """Yield the steps by which a person becomes certainly 18 or over, or 16 or over."""
     if dimension.names != AGE:
         return
     for (before, was), (after, becomes) in product(enumerate(dimension.values), repeat=2):
@@ -257,7 +258,7 @@ def older(dimension: Dimension) -> Iterator[tuple[int, int, str]]:
 
 
 def _severity(name: str) -> dict[tuple[Value, Value], bool]:
-    """Return which changes of a fact are towards risk."""
+    """Return the changes of a fact that are steps towards risk."""
     if name in (*SCOPE, *KNOWN, *TRAINED):
         return {}
     if name == "state":

@@ -1,6 +1,6 @@
-"""Every combination of the facts that each clause depends on: both formulations agree, and what must hold of all does.
+"""Every combination of the facts that each clause depends on: both formulations agree, and the invariants hold.
 
-`spaces` says what is enumerated and why that covers the rest; `decision_table.toml` is the second formulation.
+`spaces` explains what is enumerated and why that covers the rest; `decision_table.toml` is the second formulation.
 """
 
 from array import array
@@ -11,10 +11,10 @@ import pytest
 
 from schemas.policy import load_policies
 from schemas.vocabulary import ConcernKind
-from streams.domain.plain_english.clause_table import names_of, needs_of
+from streams.domain.plain_english.clause_table import conditions_of, names_of
 from streams.domain.policy.clause_rules import CLAUSE_RULES, CONCERNS
 from streams.domain.policy.evaluation import evaluate
-from tests.proof.comparison import agree, said, severity
+from tests.proof.comparison import agree, severity, verdict_of
 from tests.proof.covered import COVERED
 from tests.proof.second import TABLES, Verdict, verdict
 from tests.proof.spaces import AGE, AR_1, SAFE, Dimension, Space, older, pairs, spaces, steps
@@ -22,13 +22,13 @@ from tests.proof.spaces import AGE, AR_1, SAFE, Dimension, Space, older, pairs, 
 POLICY = load_policies().named(TABLES["parameters"]["version"])
 SPACES = [space for kind in ConcernKind for space in spaces(kind)]
 _STRENGTH = {"does_not_hold": 0, "open": 1, "holds": 2}
-#: How many answers it may take to settle a clause, where one need not be enough.
+#: How many answers a clause may need until it is not open, if more than one.
 _ANSWERS = {each["clause"]: each["answers"] for each in TABLES["several_answers"]}
 _FALLS = {each["fact"]: frozenset(each["weakens"]) for each in TABLES["falls"]}
 
 
 class Decided(NamedTuple):
-    """What was concluded of each combination of a space, in its order, by its place among the different verdicts."""
+    """The verdict on each combination of a space, in its order, as an index into the different verdicts."""
 
     numbers: "array[int]"
     verdicts: list[Verdict]
@@ -45,9 +45,9 @@ def _in(space: Space) -> Decided:
         numbers = array("l")
         known: dict[Verdict, int] = {}
         for facts in space:
-            concluded = evaluate(facts, POLICY, CLAUSE_RULES)
-            follows = said(concluded)
-            assert len(follows.states) == len(concluded.findings), f"a clause was found twice: {facts}"
+            evaluation = evaluate(facts, POLICY, CLAUSE_RULES)
+            follows = verdict_of(evaluation)
+            assert len(follows.states) == len(evaluation.findings), f"a clause was found twice: {facts}"
             numbers.append(known.setdefault(follows, len(known)))
         _decided[space] = Decided(numbers, list(known))
     return _decided[space]
@@ -66,9 +66,7 @@ def test_both_formulations_agree(space: Space) -> None:
 
     for combination, facts in enumerate(space):
         expected = verdict(facts)
-        assert agree(decided.of(combination), expected), (
-            f"{facts}\nconcluded {decided.of(combination)}\n not {expected}"
-        )
+        assert agree(decided.of(combination), expected), f"{facts}\nfound {decided.of(combination)}\n not {expected}"
 
     assert len(decided.numbers) == len(space)
     COVERED[space.kind.value] += len(space)
@@ -76,8 +74,8 @@ def test_both_formulations_agree(space: Space) -> None:
 
 def test_both_formulations_agree_on_every_pair_of_concerns() -> None:
     for facts in pairs():
-        concluded, expected = said(evaluate(facts, POLICY, CLAUSE_RULES)), verdict(facts)
-        assert agree(concluded, expected), f"{facts}\nconcluded {concluded}\n not {expected}"
+        found, expected = verdict_of(evaluate(facts, POLICY, CLAUSE_RULES)), verdict(facts)
+        assert agree(found, expected), f"{facts}\nfound {found}\n not {expected}"
         COVERED["pairs of concerns"] += 1
 
 
@@ -135,7 +133,7 @@ def test_no_outcome_falls_when_a_risk_becomes_yes(space: Space) -> None:
                     pytest.fail(f"{fact}: {decided.of(combination)}\nfalls to {decided.of(beyond)}")
 
 
-def test_where_an_outcome_falls_the_policy_demands_it_of_these_very_clauses() -> None:
+def test_an_outcome_falls_only_where_the_policy_demands_it_of_these_clauses() -> None:
     weakened: dict[str, set[str]] = {fact: set() for fact in _FALLS}
     for space in SPACES:
         decided = _in(space)
@@ -150,15 +148,15 @@ def test_where_an_outcome_falls_the_policy_demands_it_of_these_very_clauses() ->
                         assert clauses & _FALLS[fact], f"{fact}: {was}\nfalls to {becomes}"
                         weakened[fact] |= clauses
 
-    # None is listed for nothing, and no other is weakened.
+    # Every listed clause is weakened somewhere, and no other is.
     assert weakened == {fact: set(clauses) for fact, clauses in _FALLS.items()}
 
 
 @every_space
-def test_every_open_clause_asks_for_facts_whose_answers_settle_it(space: Space) -> None:
+def test_every_open_clause_asks_for_facts_whose_answers_decide_it(space: Space) -> None:
     decided = _in(space)
-    settled = 0
-    ways = _answers(space)
+    checked = 0
+    distances = _answers(space)
     open_in = [[clause for clause, state in each.states if state == "open"] for each in decided.verdicts]
     states = [dict(each.states) for each in decided.verdicts]
 
@@ -167,30 +165,30 @@ def test_every_open_clause_asks_for_facts_whose_answers_settle_it(space: Space) 
         if follows.reason is None or not open_in[number]:
             continue
         for clause in open_in[number]:
-            settled += 1
+            checked += 1
             reached, answers = {combination}, 0
             while all(states[decided.numbers[each]].get(clause) == "open" for each in reached):
                 answers += 1
-                reached = {beyond for each in reached for beyond in _answered(each, decided.of(each).asks, ways)}
+                reached = {beyond for each in reached for beyond in _answered(each, decided.of(each).asks, distances)}
                 if not reached or answers > _ANSWERS.get(clause, 1):
-                    pytest.fail(f"what is asked does not settle {clause}: {follows}")
+                    pytest.fail(f"the facts asked for do not decide {clause}: {follows}")
 
-    assert settled or space.name == "scope"
+    assert checked or space.name == "scope"
 
 
-def test_every_fact_that_a_row_reads_is_enumerated_in_its_space() -> None:
-    for row in CONCERNS:
-        read = {name for need in needs_of(row) for name in names_of(need)}
-        # These follow from facts that are enumerated.
+def test_every_fact_that_a_rule_reads_is_enumerated_in_its_space() -> None:
+    for rule in CONCERNS:
+        read = {name for condition in conditions_of(rule) for name in names_of(condition)}
+        # These two follow from facts that are enumerated.
         read = {
             each
             for name in read
             for each in {"adult_at_risk": AR_1, "life_in_danger": ("immediate_danger",)}.get(name, (name,))
         }
-        kinds = ConcernKind if row.kind is None else (row.kind,)
+        kinds = ConcernKind if rule.kind is None else (rule.kind,)
         for kind in kinds:
             assert any(read <= {name for each in space.dimensions for name in each.names} for space in spaces(kind)), (
-                f"{row.clause}: {read}"
+                f"{rule.clause}: {read}"
             )
 
 
@@ -211,11 +209,11 @@ def _weakened(was: Verdict, becomes: Verdict) -> set[str]:
 
 
 def _answers(space: Space) -> dict[str, tuple[int, int, list[list[int]]]]:
-    """Return for each path of a fact its stride, how many values it has, and from each of them the way to an answer."""
+    """Return for each path its stride, its number of values, and from each value the distances to the answers."""
     found = {}
     for dimension, stride in zip(space.dimensions, space.strides, strict=True):
         for path, name in _paths(dimension):
-            ways = [
+            distances = [
                 [
                     (after - before) * stride
                     for after, becomes in enumerate(dimension.values)
@@ -223,14 +221,14 @@ def _answers(space: Space) -> dict[str, tuple[int, int, list[list[int]]]]:
                 ]
                 for before, was in enumerate(dimension.values)
             ]
-            found[path] = (stride, len(dimension.values), ways)
+            found[path] = (stride, len(dimension.values), distances)
     return found
 
 
 def _answered(
-    combination: int, asks: Iterable[str], ways: dict[str, tuple[int, int, list[list[int]]]]
+    combination: int, asks: Iterable[str], distances: dict[str, tuple[int, int, list[list[int]]]]
 ) -> Iterator[int]:
-    for stride, size, answers in (ways[path] for path in asks if path in ways):
+    for stride, size, answers in (distances[path] for path in asks if path in distances):
         for distance in answers[combination // stride % size]:
             yield combination + distance
 
@@ -238,16 +236,16 @@ def _answered(
 def _paths(dimension: Dimension) -> Iterable[tuple[str, str]]:
     if dimension.names == AGE:
         return [("subject.age", "")]
-    place = "concerns[0]" if dimension.of_concern else "subject.adult_at_risk" if dimension.names == AR_1 else "safety"
-    return [(f"{place}.{name}", name) for name in dimension.names]
+    part = "concerns[0]" if dimension.of_concern else "subject.adult_at_risk" if dimension.names == AR_1 else "safety"
+    return [(f"{part}.{name}", name) for name in dimension.names]
 
 
 def _answer(dimension: Dimension, name: str, was: tuple[object, ...], becomes: tuple[object, ...]) -> bool:
-    """Return whether one value is the other with this fact answered; whose age is answered, both limits are."""
+    """Return whether one value is the other with this fact answered; an answered age answers both limits."""
     before = dict(zip(dimension.names, was, strict=True))
     after = dict(zip(dimension.names, becomes, strict=True))
     if dimension.names == AGE:
         return None not in becomes and all(old in (None, new) for old, new in zip(was, becomes, strict=True))
-    # Without "safe" there is nothing to contradict.
+    # Without a statement of safety there is nothing to contradict.
     beside = {"contradicted": False} if dimension.names == SAFE and name == "says_safe" else {}
     return after[name] is not None and after == before | beside | {name: after[name]}

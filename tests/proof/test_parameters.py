@@ -1,4 +1,4 @@
-"""Parameters and ages do what the second formulation says."""
+"""Parameters and ages have the effects that the second formulation gives."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,7 +12,7 @@ from tests.proof import ages, parameters
 from tests.proof.second import TABLES
 
 
-def test_every_parameter_does_what_the_policy_says() -> None:
+def test_every_parameter_has_the_effect_that_the_policy_gives() -> None:
     assert list(parameters.faults(load_policies().named(TABLES["parameters"]["version"]))) == []
 
 
@@ -26,7 +26,7 @@ _BORN = st.dates(date(1935, 1, 1), date(2024, 12, 31))
 
 @st.composite
 def at_a_midnight(draw: st.DrawFn) -> datetime:
-    """Close to midnight in UTC or in London, or to where its clocks change."""
+    """Draw a time close to midnight in UTC or in London, or to a change of the clocks."""
     day = draw(st.dates(date(2025, 1, 1), date(2040, 12, 31)))
     hour = draw(st.sampled_from([0, 1, 23]))
     beside = draw(st.sampled_from([timedelta(), timedelta(seconds=-1), timedelta(minutes=59, seconds=59)]))
@@ -55,13 +55,11 @@ def test_years_are_birthdays(born: date, at: datetime) -> None:
 
 
 @given(_BORN, st.sampled_from([16, 18]), st.sampled_from([-2, -1, 0, 1, 2]), st.integers(0, 86_399))
-def test_who_has_a_birthday_is_past_the_limit_from_midnight_in_london(
-    born: date, limit: int, days: int, second: int
-) -> None:
+def test_a_birthday_ends_the_limit_at_midnight_in_london(born: date, limit: int, days: int, second: int) -> None:
     year = born.year + limit
     birthday = date(year, 3, 1) if (born.month, born.day) == (2, 29) and year % 4 else born.replace(year=year)
     at = datetime(birthday.year, birthday.month, birthday.day, tzinfo=UTC) + timedelta(days=days, seconds=second)
-    # Before 1996 the clocks changed by other rules.
+    # Before 1996 the clocks changed by other rules, so old times are moved to noon.
     if at.year < 2000:
         at = at.replace(hour=12)
 

@@ -1,4 +1,4 @@
-"""Whole disclosures with several concerns, at random: what must hold of them however they are put together."""
+"""Random whole disclosures with several concerns: the invariants of every disclosure."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +14,7 @@ from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, facts_of
 from streams.domain.policy.ruling import decide
-from tests.proof.comparison import agree, said, severity
+from tests.proof.comparison import agree, severity, verdict_of
 from tests.proof.second import TABLES, Verdict, verdict
 from tests.proof.spaces import AR_1, CLOSED, QUIET, SAFE, TRI
 
@@ -30,7 +30,7 @@ def concerns(draw: st.DrawFn, *, quiet: bool = False) -> dict[str, Any]:
         name: st.sampled_from([*[QUIET.get(name, False)] * 8 * quiet, *CLOSED.get(name, TRI)])
         for name in FACTS_OF[kind]
     }
-    # Most concerns say that nothing is about to happen; else nearly everything would be an emergency.
+    # Most concerns have no immediate danger; else nearly every disclosure would be an emergency.
     facts["immediate_danger"] = st.sampled_from([*["none"] * 6, *CLOSED["immediate_danger"]])
     return {"kind": kind, **draw(st.fixed_dictionaries(facts))}
 
@@ -67,23 +67,23 @@ class Read:
     follows: Verdict
 
 
-def _read(told: ReadableDisclosure) -> Read:
-    facts, _ = facts_of(told, POLICY)
-    return Read(facts, said(evaluate(facts, POLICY, CLAUSE_RULES)))
+def _read(disclosed: ReadableDisclosure) -> Read:
+    facts, _ = facts_of(disclosed, POLICY)
+    return Read(facts, verdict_of(evaluate(facts, POLICY, CLAUSE_RULES)))
 
 
 @settings(max_examples=400, deadline=None)
 @given(disclosures())
-def test_both_formulations_agree(told: ReadableDisclosure) -> None:
-    read = _read(told)
+def test_both_formulations_agree(disclosed: ReadableDisclosure) -> None:
+    read = _read(disclosed)
 
     assert agree(read.follows, verdict(read.facts))
 
 
 @MANY
 @given(disclosures())
-def test_what_is_decided_is_what_follows_from_the_facts(told: ReadableDisclosure) -> None:
-    follows, ruling = _read(told).follows, decide(told, now=NOW, policy=POLICY)
+def test_decide_returns_what_follows_from_the_facts(disclosed: ReadableDisclosure) -> None:
+    follows, ruling = _read(disclosed).follows, decide(disclosed, now=NOW, policy=POLICY)
 
     review = ruling.review
     assert (ruling.outcome, ruling.proposed) == (follows.outcome, follows.proposed)
@@ -95,62 +95,62 @@ def test_what_is_decided_is_what_follows_from_the_facts(told: ReadableDisclosure
 
 @MANY
 @given(disclosures(), st.randoms(use_true_random=False))
-def test_the_order_of_concerns_does_not_matter(told: ReadableDisclosure, chance: Any) -> None:
-    places = list(range(len(told.concerns)))
-    chance.shuffle(places)
-    other = told.model_copy(update={"concerns": tuple(told.concerns[place] for place in places)})
+def test_the_order_of_concerns_does_not_matter(disclosed: ReadableDisclosure, chance: Any) -> None:
+    order = list(range(len(disclosed.concerns)))
+    chance.shuffle(order)
+    other = disclosed.model_copy(update={"concerns": tuple(disclosed.concerns[index] for index in order)})
 
-    first, second = _read(told).follows, _read(other).follows
+    first, second = _read(disclosed).follows, _read(other).follows
 
-    moved = {f"concerns[{now}]": f"concerns[{was}]" for now, was in enumerate(places)}
+    moved = {f"concerns[{now}]": f"concerns[{was}]" for now, was in enumerate(order)}
     asks = frozenset(
-        ".".join([moved.get(place, place), *rest]) for place, *rest in (ask.split(".") for ask in second.asks)
+        ".".join([moved.get(part, part), *rest]) for part, *rest in (ask.split(".") for ask in second.asks)
     )
     assert second._replace(asks=asks) == first
 
 
 @MANY
 @given(disclosures(), concerns())
-def test_a_concern_more_never_lowers_an_outcome(told: ReadableDisclosure, added: dict[str, Any]) -> None:
-    fields = told.model_dump()
+def test_another_concern_never_lowers_an_outcome(disclosed: ReadableDisclosure, added: dict[str, Any]) -> None:
+    fields = disclosed.model_dump()
     more = ReadableDisclosure.model_validate({**fields, "concerns": [*fields["concerns"], added]})
 
-    assert severity(_read(more).follows) >= severity(_read(told).follows)
+    assert severity(_read(more).follows) >= severity(_read(disclosed).follows)
 
 
 @MANY
 @given(disclosures(), concerns(quiet=True))
-def test_a_confidential_concern_more_changes_nothing_for_the_person(
-    told: ReadableDisclosure, added: dict[str, Any]
+def test_another_confidential_concern_changes_nothing_for_the_person(
+    disclosed: ReadableDisclosure, added: dict[str, Any]
 ) -> None:
-    fields = told.model_dump()
+    fields = disclosed.model_dump()
     alone = _read(ReadableDisclosure.model_validate({**fields, "concerns": [added]})).follows
     assume(all(state == "does_not_hold" for clause, state in alone.states if clause.startswith(("IR-", "LT-", "AD-2"))))
     more = ReadableDisclosure.model_validate({**fields, "concerns": [*fields["concerns"], added]})
 
-    with_it, without = _read(more).follows, _read(told).follows
+    with_it, without = _read(more).follows, _read(disclosed).follows
     assert with_it._replace(states=frozenset()) == without._replace(states=frozenset())
 
 
 @MANY
 @given(disclosures())
-def test_the_strongest_of_its_concerns_decides(told: ReadableDisclosure) -> None:
-    fields = told.model_dump()
+def test_the_strongest_of_its_concerns_decides(disclosed: ReadableDisclosure) -> None:
+    fields = disclosed.model_dump()
     alone = [
         severity(_read(ReadableDisclosure.model_validate({**fields, "concerns": [each]})).follows)
         for each in fields["concerns"]
     ]
 
-    whole = severity(_read(told).follows)
+    whole = severity(_read(disclosed).follows)
 
-    # A danger to life in one concern sets AD-2 aside for all, which makes an emergency of what is one anyway.
+    # A danger to life in one concern makes AD-2 not hold for any other, but such a disclosure is an emergency anyway.
     assert whole == max(alone)
 
 
 @MANY
 @given(disclosures())
-def test_what_must_never_happen_does_not(told: ReadableDisclosure) -> None:
-    read = _read(told)
+def test_the_invariants_of_outcomes_hold(disclosed: ReadableDisclosure) -> None:
+    read = _read(disclosed)
     follows, facts = read.follows, read.facts
 
     if not (facts.on_or_after_effective_from and facts.within_current_for):

@@ -23,7 +23,7 @@ def lane() -> Lane:
 
 @pytest.fixture
 async def agency(tmp_path: Path) -> AsyncIterator[AgencyServer]:
-    """An agency that is up, and does nothing wrong until it is told to."""
+    """An agency that is up and has no faults until a test adds them."""
     async with serving(tmp_path, Agency.EMERGENCY_999) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""Builders: a disclosure that the policy has nothing to say of, until a test says what is different."""
+"""Builders of disclosures for which no clause holds, until a test changes a fact; and words for readable test ids."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -7,6 +7,7 @@ from schemas.disclosure import ReadableDisclosure
 from schemas.policy import load_policy
 from schemas.records import Finding
 from streams.domain.policy import Ruling, decide
+from tests.readable_ids import readable_id
 
 POLICY = load_policy()
 DISCLOSED = datetime(2026, 2, 3, 12, 0, tzinfo=UTC)
@@ -29,6 +30,17 @@ SAFE = {"says_safe": True}
 CONTRADICTED = {"says_safe": True, "contradicted": True}
 UNCLEAR = {"unclear": True}
 
+#: Subjects and statements of safety, by the name that they have in the id of a test.
+NAMED: dict[str, dict[str, Any]] = {
+    "child": CHILD,
+    "teen": TEEN,
+    "adult": ADULT,
+    "adult-at-risk": ADULT_AT_RISK,
+    "adult-not-assessed": ADULT_NOT_ASSESSED,
+    "safe-stated": SAFE,
+    "safe-contradicted": CONTRADICTED,
+    "safety-unclear": UNCLEAR,
+}
 #: One concern of each kind with every fact known and no clause holding.
 QUIET: dict[str, dict[str, Any]] = {
     "suicide": {"thoughts": True, "plan": False, "means": False, "intent": False, "timeframe": "none"},
@@ -46,6 +58,19 @@ QUIET: dict[str, dict[str, Any]] = {
     "pregnancy": {"medical_professionals_informed": True},
     "caring_responsibilities": {"impact_on_carer": False, "impact_on_cared_for": False},
 }
+
+
+def named(value: dict[str, Any], otherwise: str) -> str:
+    """Return the name of a subject or a statement of safety; its facts without a name, `otherwise` without facts."""
+    name = next((name for name, known in NAMED.items() if known == value), None)
+    return name or (readable_id(value) if value else otherwise) or otherwise
+
+
+def changed_facts(told: dict[str, Any]) -> str:
+    """Return the kind of a concern and the facts in which it differs from the quiet one."""
+    quiet = {"kind": told["kind"], **QUIET[told["kind"]]}
+    changes = {name: value for name, value in told.items() if name not in quiet or quiet[name] != value}
+    return f"{told['kind']}({readable_id(changes)})" if changes else str(told["kind"])
 
 
 def concern(kind: str, **facts: Any) -> dict[str, Any]:

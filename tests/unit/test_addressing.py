@@ -1,4 +1,4 @@
-"""Where a disclosure goes, and where bytes go that nobody could read."""
+"""Topic and key of a disclosure, and the topic of unreadable bytes."""
 
 import json
 
@@ -34,13 +34,13 @@ def test_a_line_cut_off_in_the_middle_goes_to_the_service_it_names_as_urgent() -
     assert intended_topic(b'{"service" :\n "forum", ', Service.TEXT_LINE) is URGENT[Service.FORUM]
 
 
-def test_what_names_no_service_goes_to_the_sender_told_of_else_the_forum() -> None:
+def test_bytes_without_a_service_go_to_the_senders_topic_else_to_the_forums() -> None:
     assert intended_topic(b"\x00\xff", Service.TEXT_LINE) is URGENT[Service.TEXT_LINE]
     assert intended_topic(b"\x00\xff", None) is URGENT[Service.FORUM]
     assert intended_topic(raw(service="elsewhere"), None) is URGENT[Service.FORUM]
 
 
-def test_a_malformed_line_is_routine_only_where_its_concerns_rule_urgency_out() -> None:
+def test_a_malformed_line_is_routine_only_if_its_concerns_rule_urgency_out() -> None:
     assert intended_topic(raw(disclosure_id="", concerns=ROUTINE), None) is PLAIN[Service.FORUM]
     assert intended_topic(raw(concerns=[*ROUTINE, {"kind": "riot"}]), None) is URGENT[Service.FORUM]
     assert intended_topic(raw(concerns=[]), None) is URGENT[Service.FORUM]
@@ -61,5 +61,5 @@ def test_any_bytes_have_a_topic(some: bytes) -> None:
 
 
 @pytest.mark.parametrize("bomb", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5_000])
-def test_what_nests_or_counts_without_end_has_one_too(bomb: bytes) -> None:
+def test_endless_nesting_or_numbers_have_a_topic_too(bomb: bytes) -> None:
     assert intended_topic(bomb, Service.TEXT_LINE) is URGENT[Service.TEXT_LINE]

@@ -1,4 +1,4 @@
-"""ADMIT: what identifies goes under seal, known persons go straight to their lane, others to IDENTITY."""
+"""ADMIT: identifiers are sealed, known persons go straight to their lane, all others to IDENTITY."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -41,7 +41,7 @@ def known(tokens: Iterable[Token] = TOKENS, person: PersonId = ADA) -> dict[Toke
     return dict.fromkeys(tokens, person)
 
 
-def test_a_disclosure_of_somebody_new_goes_to_identity_with_its_key_wrapped() -> None:
+def test_a_disclosure_of_a_new_person_goes_to_identity_with_its_key_wrapped() -> None:
     turn = lane().work(disclosed())
     (output,) = turn.outputs
     assert output.topic == TopicName.IDENTITY_URGENT
@@ -59,7 +59,7 @@ def test_a_disclosure_of_somebody_new_goes_to_identity_with_its_key_wrapped() ->
     assert all(marker in details for marker in MARKERS)
 
 
-def test_a_known_persons_goes_straight_to_their_lane_and_its_key_is_published() -> None:
+def test_a_disclosure_of_a_known_person_goes_straight_to_the_lane_and_its_key_is_published() -> None:
     turn = lane(known()).work(disclosed())
     key_output, admitted_output = turn.outputs
     assert (admitted_output.topic, admitted_output.key) == (TopicName.ADMITTED_URGENT, ADA.encode())
@@ -80,12 +80,12 @@ def test_a_key_is_published_exactly_when_it_is_new() -> None:
     sections = [each["section"] for turn in (first, second) for each in on(turn, TopicName.ADMITTED_URGENT)]
     assert {section["key_id"] for section in sections} == {on(first, TopicName.KEYS)[0]["key_id"]}
     assert len({section["nonce"] for section in sections}) == 3
-    # What remembered is a process: the next one makes another key, and says so.
+    # Only the process remembers the key: the next process makes another one, and publishes it.
     third = lane(known()).work(disclosed("d-4"))
     assert on(third, TopicName.KEYS)[0]["key_id"] != sections[0]["key_id"]
 
 
-def test_each_disclosure_of_somebody_new_has_a_key_of_its_own() -> None:
+def test_each_disclosure_of_a_new_person_has_its_own_key() -> None:
     turn = lane().work(disclosed("d-1"), disclosed("d-2"))
     one, other = on(turn, TopicName.IDENTITY_URGENT)
     assert one["section"]["key_id"] != other["section"]["key_id"]
@@ -98,7 +98,7 @@ def test_each_disclosure_of_somebody_new_has_a_key_of_its_own() -> None:
     [known(TOKENS[:1]), known(TOKENS[1:]), {**known(TOKENS[:1]), **known(TOKENS[1:], BEA)}],
     ids=["a new token beside a known one", "a new account", "tokens of two persons"],
 )
-def test_whoever_is_not_certain_goes_to_identity(owners: dict[Token, PersonId]) -> None:
+def test_a_disclosure_with_an_uncertain_person_goes_to_identity(owners: dict[Token, PersonId]) -> None:
     turn = lane(owners).work(disclosed())
     (admitted,) = on(turn, TopicName.IDENTITY_URGENT)
     assert admitted["person"] is None
@@ -107,7 +107,7 @@ def test_whoever_is_not_certain_goes_to_identity(owners: dict[Token, PersonId]) 
 
 @pytest.mark.parametrize("topic", [TopicName.FORUM_DISCLOSURES, TopicName.FORUM_DISCLOSURES_URGENT])
 @pytest.mark.parametrize("of_a_known_person", [False, True])
-def test_the_facts_say_what_is_urgent_and_not_the_topic(topic: TopicName, of_a_known_person: bool) -> None:
+def test_the_facts_decide_what_is_urgent_and_not_the_topic(topic: TopicName, of_a_known_person: bool) -> None:
     admit = lane(known() if of_a_known_person else None)
     urgent = admit.work(disclosed("d-1"), topic=topic)
     routine = admit.work(disclosed("d-2", concerns=ROUTINE), topic=topic)
@@ -124,7 +124,7 @@ def test_nothing_that_identifies_is_readable_in_anything_it_writes(owners: dict[
     turn = lane(owners).work(disclosed("d-1"), disclosed("d-2", concerns=ROUTINE))
     assert len(turn.outputs) >= 2
     assert_names_nobody(turn)
-    # The test can tell: the same disclosure in clear shows.
+    # The check works: the same disclosure without sealing shows its markers.
     assert all(marker.encode() in disclosed() for marker in MARKERS)
 
 
@@ -139,7 +139,7 @@ def test_the_facts_that_the_policy_needs_stay_readable() -> None:
 
 @pytest.mark.parametrize("years", [0, 9])
 def test_no_time_that_a_sender_claims_counts_as_later_than_the_arrival(years: int) -> None:
-    """A mark of safety from the year 2035 outweighed every later one. It does not matter what our own clock says."""
+    """A mark of a safe channel from 2035 would outweigh every later one. Our own clock does not matter here."""
     value = disclosed(
         disclosed_at="2035-01-01T00:00:00Z",
         assessment={"assessed_at": "2035-01-01T00:05:00Z", "assessor": "moderator", "confirmed_by": None},
@@ -152,7 +152,7 @@ def test_no_time_that_a_sender_claims_counts_as_later_than_the_arrival(years: in
     assert readable["assessment"]["assessor"] == "moderator"
 
 
-def test_where_the_broker_does_not_stamp_it_arrives_when_it_is_admitted() -> None:
+def test_without_a_stamp_of_the_broker_a_disclosure_arrives_when_it_is_admitted() -> None:
     (admitted,) = on(lane().work(disclosed(disclosed_at="2035-01-01T00:00:00Z")), TopicName.IDENTITY_URGENT)
     assert admitted["disclosure"]["disclosed_at"] == NOW
 
@@ -163,7 +163,7 @@ def test_a_time_before_the_arrival_counts_as_it_is_claimed() -> None:
     assert readable["disclosed_at"] < readable["assessment"]["assessed_at"] < NOW
 
 
-def test_what_cannot_be_read_is_rejected_and_its_neighbours_go_on() -> None:
+def test_a_record_that_cannot_be_read_is_rejected_and_the_others_continue() -> None:
     whole = disclosed("d-2")
     turn = lane().work(disclosed("d-1"), None, b"", b"nonsense", whole[:-5], whole + b"x", disclosed("d-3"))
     assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == [
@@ -187,7 +187,7 @@ def test_a_disclosure_larger_than_the_contract_allows_is_rejected_whole() -> Non
     assert why(turn) == [f"value: is larger than {MAX_DISCLOSURE_BYTES} bytes"]
 
 
-def test_fields_that_the_schema_lets_through_and_the_contract_does_not_are_named_without_their_value() -> None:
+def test_fields_that_only_the_contract_refuses_are_named_without_their_value() -> None:
     fields = disclosure(**IDENTIFYING).model_dump()
     fields["subject"] = {**fields["subject"], "phone": "07700900123-summary-marker", "age": 200}
     turn = lane().work(encode("Disclosure", fields))
@@ -199,7 +199,7 @@ def test_fields_that_the_schema_lets_through_and_the_contract_does_not_are_named
 
 @pytest.mark.parametrize("topic", SERVICE_OF)
 def test_a_record_of_another_service_than_its_topic_s_is_rejected_and_its_id_is_still_free(topic: str) -> None:
-    """Who wrote a record follows from its topic: no service speaks, or uses up an id, in another one's name."""
+    """The topic says which service wrote a record: no service can write, or use an id, in the name of another."""
     admit, own = lane(), SERVICE_OF[topic]
     (other,) = set(Service) - {own}
     turn = admit.work(disclosed(service=other, concerns=ROUTINE), topic=topic)
@@ -214,7 +214,7 @@ def test_a_record_of_another_service_than_its_topic_s_is_rejected_and_its_id_is_
         assert len(on(accepted, TopicName.IDENTITY_URGENT)) == 1
 
 
-def test_what_may_be_an_emergency_under_another_service_s_name_is_looked_at_whatever_its_topic() -> None:
+def test_an_urgent_record_in_the_name_of_another_service_opens_a_review_on_any_topic() -> None:
     turn = lane().work(disclosed(service="text_line"), topic=TopicName.FORUM_DISCLOSURES)
     (told,) = on(turn, TopicName.ADMITTED_URGENT)
     assert (told["field"], told["conflict"]) == ("service", None)
@@ -228,7 +228,7 @@ def test_json_is_no_record_of_the_topic() -> None:
     assert_names_nobody(turn)
 
 
-def test_a_person_is_to_look_at_a_rejected_urgent_record_and_learns_nothing_that_it_holds() -> None:
+def test_a_rejected_urgent_record_is_reported_for_review_without_its_content() -> None:
     bad = disclosed()[:-5] + b"summary-marker"
     turn = lane().work(bad, topic=TopicName.TEXT_LINE_DISCLOSURES_URGENT)
     assert len(turn.rejects) == 1
@@ -241,6 +241,6 @@ def test_a_person_is_to_look_at_a_rejected_urgent_record_and_learns_nothing_that
     assert_names_nobody(turn)
 
 
-def test_nobody_is_to_look_at_a_rejected_routine_record() -> None:
+def test_a_rejected_routine_record_is_not_reported_for_review() -> None:
     turn = lane().work(b"no record", topic=TopicName.FORUM_DISCLOSURES)
     assert (len(turn.rejects), turn.outputs) == (1, [])

@@ -1,4 +1,4 @@
-"""ADMIT finds repeats first: one id meets one lane, and of two contents under it the first stands."""
+"""ADMIT finds repeats: one id goes to one lane, and of two contents with one id the first counts."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from streams.domain.ids import decision_id
 from streams.domain.sealing import unseal, unwrap
 from tests.contract.test_old_writers import first_disclosure
 from tests.disclosures import KEYS, ROUTINE, id_of
+from tests.readable_ids import readable_id
 from tests.turns import NOW, TRACE, Lane, admit_lane, assert_names_nobody, disclosed, on, read, why
 
 URGENT, PLAIN = TopicName.FORUM_DISCLOSURES_URGENT, TopicName.FORUM_DISCLOSURES
@@ -24,7 +25,7 @@ SOMEBODY_ELSE = {"subject": {"account": "account-39117-else"}}
 
 
 def in_capitals(**changes: Any) -> bytes:
-    """Return the disclosure with its id in capital letters, as another producer than ours may write it."""
+    """Return the disclosure with its id in capital letters: another producer than ours may write it so."""
     fields = decode(disclosed(**changes), "Disclosure")[1]
     return encode("Disclosure", {**fields, "disclosure_id": fields["disclosure_id"].upper()})
 
@@ -58,7 +59,7 @@ def test_an_id_in_capital_letters_is_the_same_id(lane: Lane) -> None:
 
 
 def longer(value: bytes) -> bytes:
-    """Return a value whose first number, the length of its id, is written in two bytes where one would do."""
+    """Return a value whose first number, the length of its id, is encoded in two bytes instead of one."""
     assert value[HEADER_BYTES] < 0x80
     return value[:HEADER_BYTES] + bytes((value[HEADER_BYTES] | 0x80, 0)) + value[HEADER_BYTES + 1 :]
 
@@ -96,7 +97,7 @@ def test_ids_count_for_each_service(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("topic", SERVICE_OF)
-def test_the_place_of_the_first_is_that_of_its_record(lane: Lane, topic: str) -> None:
+def test_the_position_of_the_first_is_that_of_its_record(lane: Lane, topic: str) -> None:
     service = SERVICE_OF[topic]
     lane.work(disclosed("d-0", service=service), disclosed(service=service), topic=topic)
     for again in (disclosures(service, urgent) for urgent in (True, False)):
@@ -106,8 +107,8 @@ def test_the_place_of_the_first_is_that_of_its_record(lane: Lane, topic: str) ->
         assert (first["topic"], first["partition"], first["offset"]) == (topic, 0, 1)
 
 
-@pytest.mark.parametrize("topic", [URGENT, PLAIN])
-def test_other_content_is_rejected_and_a_person_looks_at_both(lane: Lane, topic: str) -> None:
+@pytest.mark.parametrize("topic", [URGENT, PLAIN], ids=readable_id)
+def test_other_content_is_rejected_and_reported_for_review_with_the_first(lane: Lane, topic: str) -> None:
     lane.work(disclosed("d-0"), disclosed("d-1"), topic=URGENT)
     turn = lane.work(disclosed("d-1", concerns=ROUTINE, **SOMEBODY_ELSE), disclosed("d-2"), topic=topic)
     assert why(turn) == [CONFLICT]
@@ -124,21 +125,21 @@ def test_other_content_is_rejected_and_a_person_looks_at_both(lane: Lane, topic:
     assert_names_nobody(turn)
 
 
-def test_the_same_other_content_is_one_review_and_yet_other_content_another(lane: Lane) -> None:
+def test_the_same_other_content_is_one_review_and_a_third_content_another(lane: Lane) -> None:
     lane.work(disclosed(), topic=URGENT)
     turn = lane.work(disclosed(summary="One."), disclosed(summary="One."), disclosed(summary="Two."), topic=URGENT)
     one, same, other = (each["review_id"] for each in on(turn, TopicName.ADMITTED_URGENT))
     assert one == same != other
 
 
-def test_the_first_stands_however_often_others_come(lane: Lane) -> None:
+def test_the_first_content_counts_however_often_others_come(lane: Lane) -> None:
     lane.work(disclosed(), topic=URGENT)
     lane.work(disclosed(summary="Other words."), topic=URGENT)
     again = lane.work(disclosed(), topic=URGENT)
     assert (again.outputs, again.rejects) == ([], [])
 
 
-def test_what_lies_in_another_partition_is_moved_unchanged_to_its_own() -> None:
+def test_a_record_in_another_partition_is_moved_unchanged_to_its_own() -> None:
     partitions = 4
     own = partition_for(disclosure_key(id_of("d-1")), partitions)
     lane = admit_lane(lambda _: None, partitions, (own + 1) % partitions)
@@ -152,9 +153,9 @@ def test_what_lies_in_another_partition_is_moved_unchanged_to_its_own() -> None:
     assert len(on(there, TopicName.IDENTITY_URGENT)) == 1
 
 
-@pytest.mark.parametrize("key", [id_of("d-1"), id_of("d-1").upper()])
+@pytest.mark.parametrize("key", [id_of("d-1"), id_of("d-1").upper()], ids=readable_id)
 def test_its_own_partition_is_that_of_the_id_in_small_letters(key: str) -> None:
-    """The partition that its sender computed of the id as it is written there is not asked for."""
+    """The partition follows from the id in small letters, not from the form that the sender wrote."""
     partitions = 64
     own, found = (partition_for(each.encode(), partitions) for each in (id_of("d-1"), key))
     turn = admit_lane(lambda _: None, partitions, found).work(in_capitals(), topic=PLAIN)
@@ -165,7 +166,7 @@ def test_its_own_partition_is_that_of_the_id_in_small_letters(key: str) -> None:
         assert (output.topic, output.key, output.value) == (PLAIN, id_of("d-1").encode(), in_capitals())
 
 
-def test_an_id_is_known_until_its_end_and_then_as_if_it_never_came(lane: Lane) -> None:
+def test_an_id_is_known_until_its_end_and_then_forgotten(lane: Lane) -> None:
     lane.work(disclosed(), topic=URGENT)
     end = NOW + timedelta(days=KNOWN_DAYS)
     last = end - timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""An attempt over HTTP: its time limit is of the whole exchange, and an error of the library is a failed attempt."""
+"""An attempt over HTTP: one time limit for the whole exchange; an error of the library is a failed attempt."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1
 
 @asynccontextmanager
 async def dripping(first: bytes, drop: bytes) -> AsyncIterator[str]:
-    """Serve an agency that answers with `first` and then with a `drop` every so often, without an end."""
+    """Serve an agency that answers with `first` and then with a `drop` at intervals, without end."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,4 +1,4 @@
-"""An agency's own log: one accepted line a report, whatever happens to the process or the disk."""
+"""Log of a simulated agency: one accepted line a report, even if the process dies or the disk is full."""
 
 import json
 import os

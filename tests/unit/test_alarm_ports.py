@@ -75,7 +75,7 @@ async def test_a_command_gets_the_json_and_the_key(tmp_path: Path) -> None:
     assert (tmp_path / "call").read_text() == f"{CALL.key} {CALL.body}"
 
 
-async def test_a_command_that_fails_or_does_not_read_says_so_by_its_status() -> None:
+async def test_a_command_that_fails_or_does_not_read_is_reported_by_its_status() -> None:
     assert await CommandAlarm(command("raise SystemExit(3)")).deliver(CALL) == "exit_status_3"
     large = CALL.model_copy(update={"body": "x" * 10_000_000})
     assert await CommandAlarm(command("pass")).deliver(large) is None
@@ -90,7 +90,7 @@ async def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Pat
         script = 'exec 3> "$0"; echo started >&3; sleep 60 & wait'
         assert await CommandAlarm(("sh", "-c", script, str(fifo)), seconds=1.0).deliver(CALL) == "timeout"
         assert os.read(pipe, 100) == b"started\n"
-        # Readable with nothing in it is the end: neither the shell nor its child has the other side any more.
+        # End of file: neither the shell nor its child holds the other end of the pipe any more.
         assert select.select([pipe], [], [], 5.0)[0]
         assert os.read(pipe, 100) == b""
     finally:
@@ -125,7 +125,7 @@ def test_nothing_is_the_log() -> None:
         "alarm.example/secret",
     ],
 )
-def test_a_wrong_setting_says_what_is_allowed_and_not_what_it_was(setting: str) -> None:
+def test_a_wrong_setting_names_the_allowed_forms_and_not_its_value(setting: str) -> None:
     with pytest.raises(SettingsError, match=r"must be a URL such as .* or a command line") as raised:
         alarm_port(setting)
     assert "secret" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""The writer of alarms: a change that comes while an earlier one of its cause is being written is written too."""
+"""The writer of alarms: it also writes a change that arrives during the write of an earlier one of its cause."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from schemas.alarms import AlarmChanged
 from schemas.codec import decode
 from schemas.vocabulary import AlarmKind, AlarmState
-from services.sdk.alarm_writer import AlarmWriter
+from services.alarm.alarm_writer import AlarmWriter
 
 
 def change(state: AlarmState) -> AlarmChanged:
@@ -37,7 +37,7 @@ async def test_a_change_that_comes_during_the_write_of_an_earlier_one_is_written
             if len(written) == 1:
                 writer.put(change(AlarmState.CLEARED))
 
-    monkeypatch.setattr("services.sdk.alarm_writer.AIOKafkaProducer", Producer)
+    monkeypatch.setattr("services.alarm.alarm_writer.AIOKafkaProducer", Producer)
     async with writer.running():
         writer.put(change(AlarmState.RAISED))
     assert written == ["raised", "cleared"]

@@ -1,4 +1,4 @@
-"""Which alarms the receiver hears of: each row of the domain's table, the order of a call, and its retries."""
+"""The alarms that are due: each row of the domain's table, the order of a call, and its retries."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,9 @@ import pytest
 
 from schemas.alarms import AlarmChanged
 from schemas.vocabulary import AlarmKind, AlarmState
-from streams.domain.alarm_calls import Call, News, Place, choose, compose
+from streams.domain.alarm_calls import Call, CallPosition, News, choose, compose
 from streams.domain.alarms import QUIET_BEFORE_ALL_CLEAR, CauseStatus, advance, known
+from tests.readable_ids import readable_id
 
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -25,12 +26,12 @@ def cleared() -> AlarmChanged:
     return AlarmChanged(cause="review/1", kind=AlarmKind.REVIEW, state=AlarmState.CLEARED, changed_at=NOW + SECOND)
 
 
-#: Stands for the moment in which a call is made of what is due.
+#: In place of a change: the moment at which a call is made of the due causes.
 CALL = None
 
 
 def heard(*changes: AlarmChanged | None) -> list[str]:
-    """Return what the receiver hears of one cause, in order; nothing is kept of it once it heard the all-clear."""
+    """Return the calls about one cause, in order; nothing is kept of it after its all-clear."""
     status: CauseStatus | None = None
     said = []
     for change in changes:
@@ -64,6 +65,7 @@ def heard(*changes: AlarmChanged | None) -> list[str]:
         ((raised(1), CALL, cleared(), raised(2), CALL), ["alarm 1", "alarm 2"]),
         ((raised(), CALL, cleared(), CALL, raised(), CALL), ["alarm 0", "all-clear", "alarm 0"]),
     ],
+    ids=readable_id,
 )
 def test_one_alarm_a_step_and_one_all_clear(changes: tuple[AlarmChanged | None, ...], hears: list[str]) -> None:
     assert heard(*changes) == hears
@@ -86,7 +88,7 @@ def test_a_cause_is_over_once_each_lane_that_raised_it_cleared_it() -> None:
     up, down = AlarmState.RAISED, AlarmState.CLEARED
     status = advance(advance(None, at_agency("decide-0", up, 3), NOW), at_agency("decide-1", up, 4), NOW)
     assert status is not None
-    assert status.said_facts == {"agency": "101", "waiting": 7}
+    assert status.call_facts == {"agency": "101", "waiting": 7}
     status = known(status)
     for source, is_raised in (("decide-2", True), ("decide-0", True), ("decide-0", True), ("decide-1", False)):
         assert status is not None
@@ -140,9 +142,9 @@ def test_the_most_urgent_come_first() -> None:
         status("lane", given_up=1, due=3),
         status("lane", is_raised=False, given_up=2, due=2),
     ]
-    places = [Place.of(each) for each in wanted]
+    places = [CallPosition.of(each) for each in wanted]
     assert places == sorted(places)
-    assert [Place.from_bytes(place.to_bytes()) for place in places] == places
+    assert [CallPosition.from_bytes(place.to_bytes()) for place in places] == places
 
 
 def test_a_call_says_what_is_raised_what_is_cleared_and_how_many_wait() -> None:
@@ -177,8 +179,8 @@ def test_the_wait_doubles_up_to_a_minute() -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def waiting(*counts: int) -> list[tuple[Place, bytes]]:
-    """Return so many causes that are due: first alarms, higher steps, all-clears, and what was given up."""
+def waiting(*counts: int) -> list[tuple[CallPosition, bytes]]:
+    """Return this many due causes: first alarms, higher steps, all-clears, and causes of given-up calls."""
     made = [
         {},
         {"step": 1, "known_step": 0},
@@ -186,7 +188,7 @@ def waiting(*counts: int) -> list[tuple[Place, bytes]]:
         {"given_up": 1},
     ]
     return [
-        (Place.of(status("review", since=number, **kind)), b"%d/%d" % (which, number))  # type: ignore[arg-type]
+        (CallPosition.of(status("review", since=number, **kind)), b"%d/%d" % (which, number))  # type: ignore[arg-type]
         for which, (kind, count) in enumerate(zip(made, counts, strict=True))
         for number in range(count)
     ]
@@ -204,6 +206,7 @@ def waiting(*counts: int) -> list[tuple[Place, bytes]]:
         ((300, 300, 300, 300), 7, (0, 0, 0, 7)),
         ((0, 0, 0, 300), None, (0, 0, 0, 0)),
     ],
+    ids=readable_id,
 )
 def test_each_kind_of_news_keeps_its_share_of_a_call(
     counts: tuple[int, ...], width: int | None, lists: tuple[int, ...]
@@ -215,7 +218,7 @@ def test_each_kind_of_news_keeps_its_share_of_a_call(
 @pytest.mark.parametrize("kind", AlarmKind)
 def test_every_kind_has_its_rank_and_the_time_that_it_has_to_be_quiet(kind: AlarmKind) -> None:
     assert kind in QUIET_BEFORE_ALL_CLEAR
-    assert Place.of(status(kind)).kind is kind
+    assert CallPosition.of(status(kind)).kind is kind
 
 
 def test_a_call_of_the_first_version_is_repeated_for_as_long_as_it_takes() -> None:
@@ -224,8 +227,8 @@ def test_a_call_of_the_first_version_is_repeated_for_as_long_as_it_takes() -> No
 
 
 def test_a_place_of_the_first_version_is_still_read() -> None:
-    assert Place.from_bytes(b"3 999998 17 review") == Place(News.FIRST, 0, 3, 17, AlarmKind.REVIEW)
-    assert Place.from_bytes(b"4 999999 17 lane") == Place(News.ALL_CLEAR, 0, 4, 17, AlarmKind.LANE)
+    assert CallPosition.from_bytes(b"3 999998 17 review") == CallPosition(News.FIRST, 0, 3, 17, AlarmKind.REVIEW)
+    assert CallPosition.from_bytes(b"4 999999 17 lane") == CallPosition(News.ALL_CLEAR, 0, 4, 17, AlarmKind.LANE)
 
 
 @pytest.mark.parametrize(

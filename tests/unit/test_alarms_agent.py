@@ -17,12 +17,13 @@ from streams.domain.alarms import QUIET_AFTER
 from streams.runtime import PutAside, Record
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
+from tests.readable_ids import readable_id
 
 SECOND = timedelta(seconds=1)
 
 
 class Receiver:
-    """Takes calls, or refuses as many as a test says."""
+    """A receiver that takes calls, or refuses as many as a test sets."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -76,7 +77,7 @@ def lane(receiver: Receiver) -> Lane:
 
 
 async def later(lane: Lane, by: timedelta) -> None:
-    """Let time pass, and do what is due."""
+    """Let time pass, and run the due timers."""
     lane.clock.advance(by)
     lane.pass_time()
     await lane.settle_all()
@@ -92,7 +93,7 @@ async def test_the_first_alarm_goes_at_once_and_the_next_five_seconds_later(lane
     assert [causes(body) for body in receiver.bodies] == [(["a"], [])]
     await later(lane, timedelta(microseconds=1))
     assert causes(receiver.bodies[1]) == (["b", "c"], [])
-    # Quiet for longer than the pause: again at once.
+    # After more than the pause without a call the next one is made at once.
     await later(lane, 60 * SECOND)
     lane.feed(change("a", "cleared"))
     await lane.settle_all()
@@ -161,7 +162,7 @@ async def test_a_crash_repeats_the_call_under_its_key(lane: Lane, receiver: Rece
     assert len({call.key for call in receiver.calls}) == 1
     await later(again, 5 * SECOND)
     assert [causes(body) for body in receiver.bodies][-2:] == [(["a"], []), (["b"], [])]
-    # Recorded by now: another crash repeats nothing.
+    # It is recorded now, so another crash repeats nothing.
     last = Lane(Alarms(receiver), lane.clock, again.changelog)
     await later(last, 60 * SECOND)
     assert len(receiver.calls) == 2 + is_delivered
@@ -197,7 +198,7 @@ async def test_what_does_not_fit_into_a_call_follows_in_the_next_ones(lane: Lane
 async def test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time(
     lane: Lane, receiver: Receiver, kind: str
 ) -> None:
-    """A clock too: the process that told of it may be gone."""
+    """A clock too, because the process that raised it may be gone."""
     lane.feed(change("x", kind=kind))
     await lane.settle_all()
     await later(lane, QUIET_AFTER / 2)
@@ -210,7 +211,7 @@ async def test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time(
 
 
 class Picky(Receiver):
-    """Refuses each call that names one cause."""
+    """A receiver that refuses each call with one cause."""
 
     def __init__(self, refusal: str) -> None:
         super().__init__()
@@ -241,7 +242,7 @@ async def test_a_call_that_is_never_taken_holds_up_no_other_alarm(refusal: str) 
             assert [causes(body)[0] for body in receiver.taken[raised:]] == [["review/new"]]
     listed = [cause for body in receiver.taken for cause in causes(body)[0]]
     assert sorted(listed) == sorted(["review/new", *(f"review/{number}" for number in range(40))])
-    # It is still tried, about once a minute; each body has a key of its own.
+    # The cause is still tried, about once a minute; each body has its own key.
     assert len(receiver.calls) < 60
     assert len({call.key for call in receiver.calls}) == len({call.body for call in receiver.calls})
     lane.feed(change("poison", "cleared"))
@@ -270,7 +271,7 @@ async def test_what_was_given_up_is_said_once_the_receiver_takes_calls_again(lan
     lane.feed(*(change(f"review/{number}") for number in range(150)))
     lane.feed(change("review/0", "cleared"))
     await lane.settle_all()
-    # Of a call that was given up the receiver may know, so the all-clear comes too.
+    # The receiver may have taken a call that was given up, so it gets the all-clear too.
     for _ in range(900):
         await later(lane, SECOND)
     bodies = receiver.bodies[12:]
@@ -294,7 +295,7 @@ async def test_a_crash_repeats_neither_a_call_that_was_given_up_nor_forgets_what
 
 
 async def test_a_new_emergency_is_told_at_once_however_many_escalate(lane: Lane, receiver: Receiver) -> None:
-    many = 1_400  # more in a minute than the calls of a minute list
+    many = 1_400  # more in a minute than the calls of a minute can list
     lane.feed(*(change(f"old/{number}") for number in range(many)), change("settled"))
     for second in range(0, 420, 5):
         step = second // 60 + 1
@@ -307,7 +308,7 @@ async def test_a_new_emergency_is_told_at_once_however_many_escalate(lane: Lane,
     (cleared,) = [place for place, body in enumerate(receiver.bodies) if "settled" in causes(body)[1]]
     assert told <= 240 // 5 + 2
     assert cleared <= 240 // 5 + 2
-    # Each of the others is told of a higher step again and again: nothing starves.
+    # All other causes get higher steps all the time, and still no cause starves.
     steps = {f"old/{number}": 0 for number in range(many)}
     for body in receiver.bodies:
         for each in body["alarms"]:
@@ -323,7 +324,7 @@ async def test_a_cause_that_comes_and_goes_is_one_alarm_until_it_was_quiet_for_a
         lane.feed(change("breaker/999", "cleared" if number % 2 else "raised", kind="breaker"))
         await later(lane, 5 * SECOND)
     assert [causes(body) for body in receiver.bodies] == [(["breaker/999"], [])]
-    # The last change was `cleared`, 5 s ago, and a repeat of it does not begin the minute anew.
+    # The last change was `cleared`, 5 s ago. A repeat of it does not restart the minute.
     lane.feed(change("breaker/999", "cleared", kind="breaker"))
     await later(lane, 55 * SECOND - timedelta(microseconds=1))
     assert len(receiver.bodies) == 1
@@ -348,7 +349,7 @@ async def test_no_all_clear_while_the_breaker_of_another_connector_is_open(lane:
 
     lane.feed(breaker("raised", "connector-999-0"), breaker("raised", "connector-999-1"))
     await lane.settle_all()
-    # Another process takes one of the lanes over and finds the agency well; a third has lanes that raised nothing.
+    # Another process takes over one of the lanes and reaches the agency; a third has lanes that raised nothing.
     lane.feed(breaker("cleared", "connector-999-0"), breaker("cleared", "connector-999-2"))
     await later(lane, 3_600 * SECOND)
     assert [causes(body) for body in receiver.bodies] == [(["breaker/999"], [])]
@@ -366,7 +367,7 @@ async def test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_ne
     lane.feed(change("x", "raised", kind=kind, at=START))
     await later(lane, 60 * SECOND)
     assert receiver.bodies == []
-    # Of another lane, or made later, it counts.
+    # A change of another lane, or a later one, counts.
     lane.feed(change("y", "raised", kind=kind, at=START), change("x", "raised", kind=kind, at=START + 2 * SECOND))
     await lane.settle_all()
     assert [causes(body) for body in receiver.bodies] == [(["x", "y"], [])]
@@ -408,7 +409,9 @@ async def test_a_cause_that_is_put_aside_is_forgotten(lane: Lane, receiver: Rece
     assert (lane.state, lane.timers, len(receiver.calls)) == ({}, {}, 1)
 
 
-@pytest.mark.parametrize("value", [None, b"", b"not a record", encode("TokenOwner", {"token": "t", "person": "p"})])
+@pytest.mark.parametrize(
+    "value", [None, b"", b"not a record", encode("TokenOwner", {"token": "t", "person": "p"})], ids=readable_id
+)
 def test_what_is_no_alarm_is_rejected(lane: Lane, value: bytes | None) -> None:
     with pytest.raises(Invalid):
         lane.agent.decode(Record("alarms", 0, 0, 0, b"", value, ()))

@@ -1,4 +1,4 @@
-"""A batch between two fetch positions, cut without losing what lies between its records."""
+"""A batch between two fetch positions is cut without a gap between its parts."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.runtime import Record
-from streams.runtime.lane.batches import Batch, BatchRecord, urgent_first
+from streams.runtime.lane.batches import Batch
+from streams.runtime.transport.batch_schema import BatchRecord, urgent_first
 from tests.fetches import of_aiokafka
 from tests.raw_records import stored
 
@@ -48,14 +49,14 @@ def test_it_ends_behind_its_last_record_where_no_later_position_is_known() -> No
 
 
 def test_it_ends_behind_a_batch_that_could_not_be_unpacked() -> None:
-    # Two records at offsets 4 and 5, in whose place one is handed on.
+    # Two records at offsets 4 and 5, which one record replaces.
     (bomb,), _ = of_aiokafka([stored([(None, bytes(64 << 20), ()), (None, b"v", ())], 4, codec="zstd")])
     shaped: Any = BatchRecord([bomb], begin=4, position=None)
     assert (shaped.value.begin, shaped.value.records[0].offset, shaped.value.end) == (4, 4, 6)
 
 
 def test_a_cut_has_the_position_between_the_halves() -> None:
-    # Offsets 6 and 7 are control records: nothing is missing between the halves.
+    # Offsets 6 and 7 are control records: there is no gap between the two parts.
     first, rest = batch(4, 5, 8, 9, begin=3, end=11).split(2)
     assert (first, rest) == (batch(4, 5, begin=3, end=8), batch(8, 9, begin=8, end=11))
 

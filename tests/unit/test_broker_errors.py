@@ -1,4 +1,4 @@
-"""Whatever keeps the local broker from starting is said in one line that says what to do."""
+"""Every failure of a broker's start is one line with the reason and the remedy."""
 
 import json
 import socket
@@ -20,6 +20,7 @@ from infra.broker import (
     PortTaken,
     StaleFolder,
     answers,
+    die_with_parent,
     find_bootstrap,
     jars,
     local,
@@ -36,7 +37,7 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture
 def wrong_repository() -> Iterator[str]:
-    """A Maven repository that has every jar, and in every jar something else."""
+    """A Maven repository that returns wrong bytes for every jar."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -47,12 +48,17 @@ def wrong_repository() -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def test_the_script_that_starts_java_is_there() -> None:
+    """A path in a string is not found by a rename: without the script no broker starts."""
+    assert local._DIE_WITH_PARENT.samefile(die_with_parent.__file__)
 
 
 def assert_one_line(problem: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Which channels are safe: the last word by the time of disclosure, in whatever order the words arrive."""
+"""Safe channels: the last mark by the time of disclosure counts, in any order of arrival."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from schemas.vocabulary import ContactChannel
 from streams.domain.admission import readable
 from streams.domain.channels import Marks, dump, load, remember, unsafe
 from tests.disclosures import disclosure
+from tests.readable_ids import readable_id
 
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
 SMS, EMAIL, WHATSAPP = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.WHATSAPP
@@ -39,17 +40,17 @@ def test_a_channel_marked_unsafe_stays_so_until_it_is_marked_safe() -> None:
     assert unsafe(remember(once, said(1, True, SMS))) == frozenset()
 
 
-def test_what_was_said_before_and_arrives_late_changes_nothing_newer() -> None:
+def test_a_mark_that_arrives_late_changes_no_newer_mark() -> None:
     assert unsafe(after(said(2, False, SMS), said(1, True, SMS))) == {SMS}
     assert unsafe(after(said(2, True, SMS), said(1, False, SMS))) == frozenset()
 
 
-@pytest.mark.parametrize("order", [(True, False), (False, True)])
-def test_said_at_the_same_time_unsafe_wins(order: tuple[bool, bool]) -> None:
+@pytest.mark.parametrize("order", [(True, False), (False, True)], ids=readable_id)
+def test_of_two_marks_of_the_same_time_unsafe_wins(order: tuple[bool, bool]) -> None:
     assert unsafe(after(*(said(0, safe, SMS) for safe in order))) == {SMS}
 
 
-def test_the_preferred_channel_is_meant_too() -> None:
+def test_the_preferred_channel_is_marked_too() -> None:
     assert unsafe(after(said(0, False, EMAIL, preferred=SMS))) == {EMAIL, SMS}
 
 
@@ -65,7 +66,7 @@ STATEMENTS = st.lists(
 
 
 @given(statements=STATEMENTS, data=st.data())
-def test_any_order_of_arrival_and_any_repeat_come_to_the_same(
+def test_any_order_of_arrival_and_any_repeat_gives_the_same_marks(
     statements: list[ReadableDisclosure], data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(statements))
@@ -74,7 +75,7 @@ def test_any_order_of_arrival_and_any_repeat_come_to_the_same(
 
 
 @given(statements=STATEMENTS)
-def test_what_a_lane_keeps_is_what_it_knew(statements: list[ReadableDisclosure]) -> None:
+def test_the_entry_of_a_lane_has_all_its_marks(statements: list[ReadableDisclosure]) -> None:
     marks = after(*statements)
     assert load(dump(marks)) == marks
     assert load(None) == {}

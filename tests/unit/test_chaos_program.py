@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.vocabulary import ContactChannel, NoticeSays
+from services.json_lines_file import JsonLinesFile
 from services.notifier import channels
 from services.notifier.notice import Notice
 from tests.chaos.program import stamp_notices
@@ -28,7 +29,7 @@ NOTICE = Notice(
 async def test_each_notice_has_the_second_at_which_it_left_and_is_recognised_by_the_next_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channels.FileChannel, "_append", channels.FileChannel._append)
+    monkeypatch.setattr(channels, "JsonLinesFile", JsonLinesFile)
     monkeypatch.setattr(channels, "_digest", channels._digest)
     stamp_notices()
     begun = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The clock of a process goes on by itself whatever is done to the machine's clock, and says so once."""
+"""The clock of a process goes on whatever is done to the machine's clock, and reports a step once."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.clock import SAY_AGAIN_SECONDS, STEP_SECONDS, Clock, ClockAgrees, ClockEvent, ClockStepped
+from streams.runtime.clock import REPORT_AGAIN_SECONDS, STEP_SECONDS, Clock, ClockAgrees, ClockEvent, ClockStepped
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 HOUR = 3_600.0
@@ -28,7 +28,7 @@ class Machine:
         return self.steady
 
     def run(self, seconds: float, wall: float | None = None) -> list[ClockEvent]:
-        """Let that much time pass, looking every second, while the wall clock goes on by `wall` seconds in all."""
+        """Let `seconds` pass, with a look every second, while the wall clock moves by `wall` seconds in all."""
         events = []
         for _ in range(round(seconds)):
             self.steady += 1.0
@@ -66,7 +66,7 @@ def test_a_step_changes_no_wait_is_told_and_is_over_once_the_clocks_agree(machin
 
 def test_a_step_that_lasts_is_told_again_every_minute(machine: Machine) -> None:
     machine.wall += HOUR
-    assert machine.run(3 * SAY_AGAIN_SECONDS) == 3 * [ClockStepped(HOUR)]
+    assert machine.run(3 * REPORT_AGAIN_SECONDS) == 3 * [ClockStepped(HOUR)]
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["fast", "slow"])
@@ -130,7 +130,7 @@ def test_it_never_goes_backwards_and_no_wait_is_more_than_a_tenth_wrong(steps: l
 
 
 async def test_a_process_says_first_that_the_clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one before it said of the machine's clock is over: this one has just read it."""
+    """The alarm of an earlier process about the machine's clock ends: this process has just read that clock."""
     monkeypatch.setattr("streams.runtime.clock.LOOK_SECONDS", 0.0)
     machine = Machine()
     told: asyncio.Queue[ClockEvent] = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""Settings of brokers of a cluster, beside those of a single one."""
+"""Settings of a cluster's brokers, compared with those of a single broker."""
 
 from pathlib import Path
 

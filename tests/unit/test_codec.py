@@ -1,4 +1,4 @@
-"""The codec writes what it is given, reads it back, and calls everything else unreadable without quoting it."""
+"""The codec reads the values that it wrote, and raises `Unreadable` for any other bytes without quoting them."""
 
 import tracemalloc
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -38,7 +38,7 @@ LOGICAL: dict[str, st.SearchStrategy[Any]] = {
 
 
 def fields_of(kind: Any, named: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    """Return a strategy for all that an Avro schema can hold."""
+    """Return a strategy for all values of an Avro schema."""
     if isinstance(kind, list):
         return st.one_of([fields_of(branch, named) for branch in kind])
     if isinstance(kind, str):
@@ -188,7 +188,7 @@ def test_random_bytes_are_unreadable(data: bytes) -> None:
 
 
 def read_or_refused(data: bytes) -> tuple[str, dict[str, Any]] | None:
-    """Return what was read, null if it was refused as it should be; anything else raised fails the test."""
+    """Return the decoded value, or None if it was refused with `Unreadable`; any other error fails the test."""
     try:
         return codec.decode(data, *avro_registry.RECORDS)
     except codec.Unreadable:

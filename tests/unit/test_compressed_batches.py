@@ -1,4 +1,4 @@
-"""Compressed batches: read as written within the bounds, and beyond them handed on as one record that says so."""
+"""Compressed batches within the limits are read as written; beyond them one `UnreadableBatch` replaces the batch."""
 
 import hashlib
 import struct
@@ -38,7 +38,7 @@ def checked(batch: bytearray) -> bytes:
 
 
 def all_of(read: Fetch, batches: Iterable[bytes], end: int) -> list[tuple[int, bytes]]:
-    """Return offsets and values, fetched until `end` is reached: each fetch begins where the one before ended."""
+    """Return offsets and values of fetches up to `end`: each fetch begins at the end of the one before."""
     found: list[tuple[int, bytes]] = []
     position = 0
     while position < end:
@@ -111,7 +111,7 @@ def test_batches_that_fit_each_but_not_together_are_fetched_one_after_the_other(
 
 @READERS
 def test_many_records_of_nothing_are_beyond_the_bound_too(read: Fetch) -> None:
-    # In Python each costs 400 bytes, on the wire next to none.
+    # Each record takes 400 bytes in Python, and nearly none on the wire.
     nothing: Entry = (None, None, [])
     (record,), position = read([stored([nothing] * (compressed_batches.MAX_UNPACKED_RECORDS + 1), 0, codec="gzip")])
     assert isinstance(record.value, UnreadableBatch)

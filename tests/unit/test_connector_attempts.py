@@ -1,4 +1,4 @@
-"""A connector's attempts: on record before they are made, repeated only where that may help, ended in time."""
+"""Attempts of a connector: on record before they are made, repeated only if that may help, ended in time."""
 
 import json
 from datetime import timedelta
@@ -86,7 +86,7 @@ async def test_what_may_be_retried_is_sent_again_later_with_the_same_content_and
     log = agency.log()
     assert [(line["attempt"], line["accepted"]) for line in log] == [(1, False), (2, False), (3, False), (4, True)]
     assert all(line["body"] == log[0]["body"] for line in log)
-    # 0.5, 1 and 2 s, three quarters of each at a jitter of a half.
+    # Waits of 0.5, 1 and 2 s, at a jitter of 0.5 three quarters of each.
     assert connector.clock.now - connector.deliveries()[0].changed_at == timedelta(seconds=0.75 * 3.5)
 
 

@@ -1,4 +1,4 @@
-"""A connector that crashes: each report is told once all the same, and each wait ends at the time that was set."""
+"""A connector that crashes: each report still reaches the agency once, and each wait ends at its set time."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from tests.reports import Keys, encoded, report
 
 
 @pytest.mark.parametrize("late", [False, True])
-async def test_after_a_crash_at_any_step_the_report_is_told_once_and_its_end_is_written_once(
+async def test_after_a_crash_at_any_step_the_report_is_accepted_once_and_its_end_is_written_once(
     agency: AgencyServer, connector_at: Open, late: bool
 ) -> None:
     agency.faults.add([503, Fault.DROP_AFTER_ACCEPT])
@@ -22,7 +22,7 @@ async def test_after_a_crash_at_any_step_the_report_is_told_once_and_its_end_is_
     while clean.is_owed():
         await clean.step()
         steps += 1
-    assert steps == 5 + late  # compose where the key is late, attempt, timer, attempt, timer, attempt
+    assert steps == 5 + late  # compose if the key is late, attempt, timer, attempt, timer, attempt
     for crash_before in range(steps):
         made = report(disclosure_id=f"disclosure-{crash_before + 2}")
         agency.faults.add([503, Fault.DROP_AFTER_ACCEPT])
@@ -42,7 +42,7 @@ async def test_an_attempt_that_a_crash_cut_off_is_made_again_as_the_next_one(
 ) -> None:
     connector = connector_at(agency.url)
     connector.lane.feed(encoded(report()))
-    # The agency has it; the process ends before it can write down the answer.
+    # The agency has the report; the process ends before it can record the answer.
     with pytest.raises(Crash):
         await connector.crash_after_attempt()
     assert connector.states()[-1] == ("sent", 1)
@@ -77,7 +77,7 @@ async def test_a_wait_goes_on_after_a_crash_until_the_time_that_was_set(
     connector.lane.pass_time()
     assert [effect.number for effect, _ in connector.lane.effects] == [2]
     assert list(connector.lane.timers) == [b"limit/" + report().report_id.encode()]
-    # It waits for its slot: a crash leaves it as due as it was.
+    # The attempt waits for its slot and is still due after a crash.
     connector.crash()
     assert connector.lane.timers == timers
     connector.lane.pass_time()

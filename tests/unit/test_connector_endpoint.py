@@ -1,4 +1,4 @@
-"""An attempt and its endpoint: the breaker hears how it ended, and no slot is held while its key is waited for."""
+"""An attempt and its endpoint: its outcome goes to the breaker, and it holds no slot while it waits for a key."""
 
 import asyncio
 from datetime import timedelta
@@ -9,13 +9,13 @@ import pytest
 from schemas.alarms import BreakerReason
 from schemas.vocabulary import Agency
 from services.agencies import Fault
+from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
 from services.connectors.composer import Composer
-from services.connectors.effects import Answered, Attempt
+from services.connectors.effects import Attempt, AttemptEnded
 from services.connectors.endpoint import FAILURES_TO_ALARM, FAILURES_TO_OPEN, Endpoint
 from services.connectors.keyring import NoKey
-from services.connectors.process import PROJECTIONS
 from streams.domain.delivery import Failure
 from streams.runtime import Cause
 from tests.agency_servers import AgencyServer
@@ -24,7 +24,7 @@ from tests.reports import Keys, encoded, report, section
 
 
 class HiddenKeys(Keys):
-    """Keys of which "hidden" comes once `there` is set; `asked` is set when it is waited for."""
+    """Keys, of which "hidden" arrives when `there` is set; `asked` is set when a caller waits for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ async def test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it(
         raise KeyError("+447700900123")
 
     endpoint = Endpoint(Agency.EMERGENCY_999, QUICK)
-    composer = Composer(Keys(), PROJECTIONS[Agency.EMERGENCY_999])
+    composer = Composer(Keys(), AGENCY_PROFILES[Agency.EMERGENCY_999].project)
     attempt = Attempt("report-1", 1, section(), Cause(), timedelta(seconds=60))
     for _ in range(FAILURES_TO_OPEN if was_open else 0):
         endpoint.unanswered("another")
@@ -79,8 +79,8 @@ async def test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it(
         attempts = Attempts(Agency.EMERGENCY_999, composer, client, endpoint)
         for _ in range(FAILURES_TO_OPEN):
             answered = await attempts.make(attempt)
-            assert isinstance(answered, Answered)
-            assert answered.answer.outcome is Failure.CLIENT_ERROR
+            assert isinstance(answered, AttemptEnded)
+            assert answered.response.outcome is Failure.CLIENT_ERROR
     assert endpoint.is_open is was_open
 
 
@@ -117,7 +117,7 @@ async def test_an_answer_that_takes_no_report_counts_for_the_alarm(
 async def test_an_attempt_whose_key_is_not_at_hand_waits_for_it(agency: AgencyServer, connector_at: Open) -> None:
     connector = connector_at(agency.url)
     connector.lane.feed(encoded(report()))
-    # As in a process that was started again and has not read the key yet.
+    # As in a restarted process that has not read the key yet.
     connector.keys.late = True
     await connector.finish()
     assert connector.states() == [("queued", 0), ("sent", 1), ("received", 1), ("acknowledged", 1)]
@@ -126,7 +126,7 @@ async def test_an_attempt_whose_key_is_not_at_hand_waits_for_it(agency: AgencySe
 async def test_an_attempt_that_waits_for_its_key_holds_no_slot() -> None:
     keys = HiddenKeys()
     endpoint = Endpoint(Agency.EMERGENCY_999, QUICK, connections=1)
-    composer = Composer(keys, PROJECTIONS[Agency.EMERGENCY_999])
+    composer = Composer(keys, AGENCY_PROFILES[Agency.EMERGENCY_999].project)
     entered: list[str] = []
     async with AgencyClient("http://127.0.0.1:1", QUICK.attempt_timeout) as client:
         attempts = Attempts(Agency.EMERGENCY_999, composer, client, endpoint)

@@ -1,4 +1,4 @@
-"""What a connector refuses or the runtime puts aside is handed to a human, under the report's id where it is known."""
+"""Rejected records and work that is put aside are handed over to a human, under the report's id if it is known."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,7 +11,7 @@ from schemas.records import DeliveryChanged
 from schemas.vocabulary import Agency, Service
 from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose
-from services.connectors.report_progress import SETTLED_FOR
+from services.connectors.report_store import FINISHED_FOR
 from streams.domain.ids import person_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
@@ -31,7 +31,7 @@ def failed(connector: ConnectorFixture) -> list[DeliveryChanged]:
 def refused(
     connector: ConnectorFixture, value: bytes | None, *, key: bytes | None = b"person", error: Invalid | None = None
 ) -> None:
-    """Have the connector hear of a record at offset 7 that was rejected, or with an error of the runtime put aside."""
+    """Give the connector a record at offset 7 that was rejected, or put aside if the error is the runtime's."""
     record = Record("source", 2, 7, 0, key, value, ())
     turn = Turn(connector.lane.state, connector.clock.now)
     connector.lane.agent.rejected(record, error or Invalid.of("value", "is wrong"), turn)
@@ -67,7 +67,7 @@ async def test_only_a_key_that_has_the_form_of_a_person_id_is_taken_for_one(
     assert [(each.person, each.report_id) for each in failed(connector)] == [
         (person, rejected_report_id("source", 2, 7))
     ]
-    # In the partition of the record, where DECIDE keeps the report.
+    # In the partition of the record, in which DECIDE has the report.
     assert [(output.key, output.partition) for output in connector.lane.outputs] == [(person.encode(), 2)]
 
 
@@ -79,7 +79,7 @@ async def test_a_report_that_ends_its_turns_is_handed_over_as_put_aside(
     assert [(each.report_id, each.person, each.reason) for each in failed(connector)] == [
         (REPORT.report_id, REPORT.person, "put_aside")
     ]
-    # Nothing marks it as settled: sent again once the code is mended, it goes to the agency.
+    # It has no mark: sent again after the code is fixed, it goes to the agency.
     connector.lane.feed(encoded(REPORT))
     await connector.finish()
     assert connector.states()[-1] == ("acknowledged", 1)
@@ -102,7 +102,7 @@ def put_aside(connector: ConnectorFixture, work: PutAside) -> None:
 
 
 async def pending(connector: ConnectorFixture, agency: AgencyServer) -> None:
-    """Have a report wait for its second attempt."""
+    """Let a report wait for its second attempt."""
     agency.faults.add([503])
     connector.lane.feed(encoded(REPORT))
     await connector.step()
@@ -110,7 +110,7 @@ async def pending(connector: ConnectorFixture, agency: AgencyServer) -> None:
 
 
 def works(connector: ConnectorFixture) -> Sequence[PutAside]:
-    """Return every kind of work of the report, as the runtime puts it aside."""
+    """Return every kind of work of the report, in the form in which the runtime puts it aside."""
     agent, state = connector.lane.agent, connector.lane.state
     attempt = Attempt(REPORT.report_id, 2, section(), Cause(), timedelta(0))
     entry = agent.entry_of(ID)
@@ -122,7 +122,7 @@ def works(connector: ConnectorFixture) -> Sequence[PutAside]:
         PutAside(b"limit/" + ID, None, entry, state[entry], "KeyError"),
         PutAside(None, attempt, entry, state[entry], "KeyError"),
         PutAside(None, Compose(REPORT), entry, state[entry], "KeyError"),
-        PutAside(None, None, b"standing/" + ID, state[b"standing/" + ID], "KeyError"),
+        PutAside(None, None, b"progress/" + ID, state[b"progress/" + ID], "KeyError"),
     ]
 
 
@@ -150,14 +150,14 @@ async def test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark(
 async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencyServer, connector_at: Open) -> None:
     connector = connector_at(agency.url)
     await pending(connector, agency)
-    for name in (b"report/", b"standing/", b"request/"):
+    for name in (b"report/", b"progress/", b"request/"):
         connector.lane.state[name + ID] = b"\xff damaged"
     put_aside(connector, PutAside(b"limit/" + ID, None, b"report/" + ID, b"\xff damaged", "Unreadable"))
     last = failed(connector)[-1]
     assert (last.report_id, last.person, last.attempt, last.reason) == (REPORT.report_id, "", 0, "put_aside")
     assert connector.lane.outputs[-1].partition == PARTITION, "DECIDE looks for the report in this lane alone"
     assert connector.lane.state == {b"done/" + ID: b"1 failed unsure"}
-    connector.clock.advance(SETTLED_FOR - timedelta(seconds=1))
+    connector.clock.advance(FINISHED_FOR - timedelta(seconds=1))
     connector.lane.pass_time()
     assert connector.lane.state
 
@@ -172,7 +172,7 @@ async def test_the_person_is_known_where_the_work_itself_has_the_report(
     assert failed(connector)[-1].person == REPORT.person
 
 
-async def test_work_of_a_report_that_was_settled_meanwhile_changes_nothing_of_how_it_ended(
+async def test_work_of_a_report_that_finished_meanwhile_does_not_change_how_it_ended(
     agency: AgencyServer, connector_at: Open
 ) -> None:
     connector = connector_at(agency.url)
@@ -195,7 +195,7 @@ async def test_a_result_that_comes_after_its_report_was_put_aside_is_no_error(
     assert connector.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
 
 
-async def test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_said_to_be_sent(
+async def test_a_person_erased_while_the_attempt_waits_for_its_slot_is_not_recorded_as_sent(
     agency: AgencyServer, connector_at: Open
 ) -> None:
     agency.faults.add([Fault.DROP])

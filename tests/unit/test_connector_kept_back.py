@@ -1,4 +1,4 @@
-"""What a connector tells nobody: what was erased or changed, what is no report, and in its log who it is about."""
+"""What a connector sends to no agency: erased or changed sections and other records. Its log names no person."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.connector_fixture import Open
 from tests.reports import Keys, encoded, report, section
 
 
-async def test_a_person_who_was_erased_is_told_of_nobody(agency: AgencyServer, connector_at: Open) -> None:
+async def test_no_agency_gets_a_report_of_an_erased_person(agency: AgencyServer, connector_at: Open) -> None:
     keys = Keys()
     keys.keys.clear()
     connector = connector_at(agency.url, keys)

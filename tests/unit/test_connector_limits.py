@@ -1,4 +1,4 @@
-"""A report's limit: counted from when it was reported, passed in time, and what goes on after it."""
+"""Limit of a report: counted from `reported_at`, enforced in time, and the attempts after it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,14 +17,14 @@ from tests.fakes.clocks import START
 from tests.reports import Keys, encoded, report
 
 LIMIT_AT = report().reported_at + QUICK.limit
-#: As QUICK, and tried on for half a minute after the limit.
+#: QUICK, with further attempts for half a minute after the limit.
 TRYING_ON = replace(QUICK, tries_on=timedelta(seconds=30))
 ENDS_AT = LIMIT_AT + timedelta(seconds=30)
 
 
 @pytest.fixture
 async def nowhere(tmp_path: Path) -> str:
-    """The address of an agency that is gone."""
+    """Address at which no agency listens."""
     async with serving(tmp_path / "gone", Agency.EMERGENCY_999) as gone:
         return gone.url
 
@@ -84,7 +84,7 @@ async def test_a_report_whose_key_does_not_come_is_failed_at_its_limit_as_missin
         ("queued", None),
         ("failed", "key_missing"),
     ]
-    # The key that comes afterwards changes nothing.
+    # A key that arrives later changes nothing.
     await connector.finish()
     assert len(connector.deliveries()) == 2
     assert agency.log() == []
@@ -169,7 +169,7 @@ async def test_a_permanent_refusal_ends_what_is_tried_on(agency: AgencyServer, c
 
 @pytest.mark.parametrize("policy", [RETRY_POLICIES[Agency.POLICE_101], TRYING_ON], ids=["101", "999"])
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(hours=1), timedelta(days=2)], ids=["just", "hour", "days"])
-async def test_a_report_that_comes_behind_its_limit_is_tried_before_it_is_handed_over(
+async def test_a_report_that_arrives_after_its_limit_is_tried_before_it_is_handed_over(
     agency: AgencyServer, connector_at: Open, policy: RetryPolicy, late: timedelta
 ) -> None:
     connector = connector_at(agency.url, policy=policy)
@@ -178,7 +178,7 @@ async def test_a_report_that_comes_behind_its_limit_is_tried_before_it_is_handed
     assert connector.states() == [("queued", 0), ("sent", 1), ("received", 1), ("acknowledged", 1)]
 
 
-async def test_a_report_that_comes_behind_its_limit_to_an_agency_that_is_down_is_failed_after_its_attempts(
+async def test_a_report_that_arrives_after_its_limit_at_an_agency_that_is_down_fails_after_its_attempts(
     nowhere: str, connector_at: Open
 ) -> None:
     late = encoded(report(reported_at=START - QUICK.limit))
@@ -195,7 +195,7 @@ async def test_a_report_that_comes_behind_its_limit_to_an_agency_that_is_down_is
         assert max(each.changed_at for each in failed(connector)) == START + FIRST_SIGHT
 
 
-async def test_a_report_that_comes_behind_its_limit_and_gets_no_slot_is_failed_without_an_attempt(
+async def test_a_report_that_arrives_after_its_limit_and_gets_no_slot_fails_without_an_attempt(
     agency: AgencyServer, connector_at: Open
 ) -> None:
     connector = connector_at(agency.url)

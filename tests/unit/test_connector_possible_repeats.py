@@ -1,4 +1,4 @@
-"""An attempt that may be a repeat says so: an agency that recognises nothing can tell it from a new report."""
+"""An attempt that may be a repeat is marked, for agencies that do not recognise an idempotency key."""
 
 import pytest
 
@@ -11,13 +11,11 @@ from tests.unit.test_connector_staff import ID, LIMIT_AT, SECOND, again, steps
 
 
 def marks(agency: AgencyServer) -> list[bool]:
-    """Return, for each attempt that the agency saw, whether it was marked."""
+    """Return for each attempt that the agency saw whether it was marked."""
     return [line["possible_repeat"] for line in agency.log()]
 
 
-async def test_an_attempt_behind_one_whose_outcome_nobody_knows_is_marked(
-    agency: AgencyServer, connector_at: Open
-) -> None:
+async def test_an_attempt_after_one_with_an_unknown_outcome_is_marked(agency: AgencyServer, connector_at: Open) -> None:
     agency.faults.add([Fault.DROP_AFTER_ACCEPT, 503])
     connector = connector_at(agency.url)
     connector.lane.feed(encoded(report()))
@@ -27,7 +25,7 @@ async def test_an_attempt_behind_one_whose_outcome_nobody_knows_is_marked(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_an_attempt_behind_one_that_was_refused_is_not(
+async def test_an_attempt_after_one_that_was_refused_is_not_marked(
     agency: AgencyServer, connector_at: Open, status: int
 ) -> None:
     agency.faults.add([status])
@@ -49,7 +47,7 @@ async def test_an_attempt_that_a_crash_cut_off_makes_the_next_a_possible_repeat(
 
 
 @pytest.mark.parametrize(("fault", "marked"), [(Fault.DROP_AFTER_ACCEPT, True), (422, False)])
-async def test_what_is_sent_again_is_marked_where_an_earlier_sending_may_have_come(
+async def test_a_report_that_is_sent_again_is_marked_if_an_earlier_sending_may_have_arrived(
     agency: AgencyServer, connector_at: Open, fault: int | Fault, marked: bool
 ) -> None:
     agency.faults.add([fault, 422])
@@ -65,7 +63,7 @@ async def test_what_is_sent_again_is_marked_where_an_earlier_sending_may_have_co
 
 
 def put_aside(connector: ConnectorFixture) -> None:
-    """Have the runtime put the timer of the report's next attempt aside: a human has the report."""
+    """Let the runtime put aside the timer of the report's next attempt: a human has the report."""
     connector.lane.put_aside(PutAside(ID, None, b"report/" + ID, connector.lane.state[b"report/" + ID], "KeyError"))
 
 
@@ -77,7 +75,7 @@ async def sent_again(connector: ConnectorFixture, generation: int) -> None:
 
 
 @pytest.mark.parametrize(("fault", "marked"), [(Fault.DROP_AFTER_ACCEPT, True), (401, False)])
-async def test_what_is_sent_again_after_its_work_was_put_aside_is_marked_where_an_attempt_may_have_come(
+async def test_a_report_sent_again_after_put_aside_work_is_marked_if_an_attempt_may_have_arrived(
     agency: AgencyServer, connector_at: Open, fault: int | Fault, marked: bool
 ) -> None:
     agency.faults.add([fault, 422])
@@ -91,7 +89,7 @@ async def test_what_is_sent_again_after_its_work_was_put_aside_is_marked_where_a
     assert marks(agency) == [False, marked, marked]
 
 
-async def test_what_is_put_aside_while_an_attempt_is_under_way_is_marked_when_it_is_sent_again(
+async def test_a_report_put_aside_during_an_attempt_is_marked_when_it_is_sent_again(
     agency: AgencyServer, connector_at: Open
 ) -> None:
     connector = connector_at(agency.url)
@@ -110,7 +108,7 @@ async def test_what_is_put_aside_and_cannot_be_read_may_have_reached_its_agency(
     connector = connector_at(agency.url)
     connector.lane.feed(encoded(report()))
     await connector.step()
-    connector.lane.state[b"standing/" + ID] = b"\xff damaged"
+    connector.lane.state[b"progress/" + ID] = b"\xff damaged"
     put_aside(connector)
     await sent_again(connector, 2)
     assert marks(agency) == [False, True]
@@ -128,7 +126,7 @@ async def test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sendin
     connector.reach(at)
     connector.lane.feed(again(at))
     await connector.step()
-    damaged = [b"standing/", *([] if is_readable else [b"report/"])]
+    damaged = [b"progress/", *([] if is_readable else [b"report/"])]
     for name in damaged:
         connector.lane.state[name + ID] = b"\xff damaged"
     put_aside(connector)

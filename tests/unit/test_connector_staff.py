@@ -1,4 +1,4 @@
-"""What staff do about a report reaches its connector: sent again, or stopped; and an agency that denies us access."""
+"""Staff send a report again or stop it; and an agency denies us access."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ ID = report().report_id.encode()
 
 @pytest.fixture
 async def nowhere(tmp_path: Path) -> str:
-    """The address of an agency that is gone."""
+    """Address at which no agency listens."""
     async with serving(tmp_path / "gone", Agency.EMERGENCY_999) as gone:
         return gone.url
 
@@ -65,7 +65,7 @@ async def test_what_was_given_up_is_sent_again_under_its_id_with_a_limit_of_its_
     await connector.finish()
     assert steps(connector)[3:] == [(2, "queued", 0), (2, "sent", 1), (2, "received", 1), (2, "acknowledged", 1)]
     assert [line["report_id"] for line in agency.log()] == [report().report_id] * 2
-    # The same request, so that the agency knows it again.
+    # The same request, so that the agency recognises it.
     assert len({str(line["body"]) for line in agency.log()}) == 1
     connector.lane.feed(encoded(report()), again(at), again(at))
     assert not connector.lane.effects
@@ -103,7 +103,7 @@ async def test_an_older_sending_and_an_acknowledged_report_are_not_sent_again(
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["within its limit", "behind its limit"])
-async def test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_a_humans(
+async def test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_handed_over(
     agency: AgencyServer, connector_at: Open, late: bool
 ) -> None:
     connector = connector_at(agency.url)
@@ -163,9 +163,9 @@ async def test_an_attempt_under_way_when_its_report_is_stopped_is_the_last(
         connector.lane.agent.perform = performed_and_cut_off  # type: ignore[method-assign]
         with pytest.raises(Crash):
             await connector.lane.settle()
-        assert connector.lane.state[b"standing/" + ID]
+        assert connector.lane.state[b"progress/" + ID]
         connector.crash()
-        # Nothing is left to do for the successor.
+        # The next process has no work left.
         assert not connector.is_owed()
     await connector.finish()
     assert len(agency.log()) == 1
@@ -178,8 +178,8 @@ async def test_an_attempt_that_waits_while_its_report_is_stopped_is_left_out(
     connector = connector_at(agency.url)
     connector.lane.feed(encoded(report()))
     waiting = connector.lane.effects[0]
-    # As where an attempt of this number was under way when its report was stopped, and another one was started.
-    key = b"standing/" + ID
+    # As if an attempt of this number was under way when the report was stopped, and another one was started.
+    key = b"progress/" + ID
     connector.lane.state[key] = connector.lane.state[key].replace(b'"is_stopped":false', b'"is_stopped":true')
     await connector.lane.settle()
     assert (steps(connector), agency.log()) == ([(1, "queued", 0)], [])
@@ -197,7 +197,7 @@ async def test_a_stop_ends_the_limit_of_the_attempt_that_is_under_way(agency: Ag
 
 
 async def waiting_second_sending(connector: ConnectorFixture, *, until: datetime) -> int:
-    """Have a report fail once and be sent again, which waits for its slot; return how often it was sent before."""
+    """Let a report fail once and be sent again, so that it waits for its slot; return how often it was sent before."""
     connector.lane.feed(encoded(report()))
     await connector.lane.settle_all()
     connector.clock.now = until
@@ -218,7 +218,7 @@ async def test_a_second_sending_that_waits_for_its_slot_ends_when_it_is_stopped(
     assert (len(steps(connector)), len(agency.log())) == (written, 1)
 
 
-async def test_a_second_sending_behind_an_open_breaker_ends_when_it_is_stopped(
+async def test_a_second_sending_that_waits_for_an_open_breaker_ends_when_it_is_stopped(
     nowhere: str, connector_at: Open
 ) -> None:
     connector = connector_at(nowhere, policy=TRYING_ON)
@@ -243,7 +243,7 @@ async def test_a_second_sending_that_gets_no_slot_within_its_limit_is_handed_ove
     await waiting_second_sending(connector, until=at)
     connector.reach(at + QUICK.limit)
     assert steps(connector)[-1] == (2, "failed", 1)
-    # Nothing of it waits for the breaker to close.
+    # No work of it waits for the breaker to close.
     assert connector.lane.state == {b"done/" + ID: b"2 failed unsure"}
     await connector.finish()
     assert len(agency.log()) == 1
@@ -261,7 +261,7 @@ async def test_a_second_sending_that_waits_outlives_a_crash_and_is_one_attempt(
     assert len(agency.log()) == 2
 
 
-async def test_a_second_sending_while_999_denies_us_access_is_a_humans_at_once(
+async def test_a_second_sending_while_999_denies_us_access_is_handed_over_at_once(
     agency: AgencyServer, connector_at: Open
 ) -> None:
     agency.faults.add([401] * 4)
@@ -284,7 +284,7 @@ async def test_a_stop_of_an_older_sending_stops_nothing(agency: AgencyServer, co
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_breaker_opens(
+async def test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up(
     agency: AgencyServer, connector_at: Open, status: int
 ) -> None:
     agency.faults.add([status] * 3)
@@ -298,7 +298,7 @@ async def test_where_the_agency_denies_us_access_nothing_is_given_up_and_the_bre
     assert "failed" not in {state for _, state, _ in steps(connector)}
 
 
-async def test_where_999_denies_us_access_a_human_has_each_report_at_once_and_it_is_tried_on(
+async def test_if_999_denies_us_access_each_report_is_handed_over_at_once_and_tried_on(
     agency: AgencyServer, connector_at: Open
 ) -> None:
     agency.faults.add([401, 401, 401])
@@ -308,7 +308,7 @@ async def test_where_999_denies_us_access_a_human_has_each_report_at_once_and_it
     await connector.lane.settle()
     assert steps(connector)[-1] == (1, "failed", 1)
     assert connector.endpoint.is_open
-    # Although the breaker is open, the first attempt of another goes out, and fails at once too.
+    # The first attempt of another report goes out although the breaker is open, and fails at once too.
     connector.lane.feed(encoded(second))
     await connector.lane.settle()
     assert (connector.deliveries()[-1].report_id, connector.deliveries()[-1].reason) == (second.report_id, "status_401")

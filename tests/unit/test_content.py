@@ -1,4 +1,4 @@
-"""The content of a record is the same whatever version of its schema its writer used."""
+"""The content form of a record is the same under every version of its schema."""
 
 import copy
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from schemas.content import content_form, disclosure_content
 from schemas.disclosure import Disclosure, parse_json
 from tests.disclosures import DAY_LINES, disclosure
 
-#: What a later version of the schema may add: a flag, a fact, a part with fields of its own, and one of every concern.
+#: Fields that a later version of the schema may add: a flag, a fact, a nested record, and a fact of every concern.
 ADDED: dict[str, Any] = {"name": "exercise", "type": "boolean", "default": False}
 PART: dict[str, Any] = {
     "name": "reported_by",
@@ -32,7 +32,7 @@ def content_of(said: Disclosure) -> bytes:
 
 
 def later(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a later version: more fields, in another order."""
+    """Return the schema of a later version, with more fields and another order."""
     schema = copy.deepcopy(schema)
     parts = {field["name"]: field for field in schema["fields"]}
     for branch in parts["concerns"]["type"]["items"]:
@@ -44,7 +44,7 @@ def later(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_later(fields: dict[str, Any], **said: Any) -> dict[str, Any]:
-    """Return the fields as a reader of the later schema has them, where the writer said nothing new but `said`."""
+    """Return the fields as a reader of the later schema gets them, if the writer set no new field except `said`."""
     subject = fields["subject"]
     return {
         **fields,
@@ -102,7 +102,7 @@ def test_whatever_differs_is_other_content(changes: dict[str, Any]) -> None:
 
 
 def test_no_release_changes_the_form_of_what_was_kept() -> None:
-    """Digests are kept for months: if this form changes, everything that comes again looks like other content."""
+    """Digests are kept for months: if this form changes, every repeat looks like other content."""
     whole = disclosure(
         disclosed_at="2026-02-03T21:04:11.000001Z",
         subject={

@@ -1,4 +1,4 @@
-"""Batches whose bytes have rotted: one record in their place says so, and reading goes on behind them."""
+"""Batches with changed bytes: one record replaces such a batch, and reading continues after it."""
 
 import hashlib
 import struct

@@ -1,4 +1,4 @@
-"""A limit is counted in time at work: of an absence 5 s count, so that none moves it on for ever."""
+"""A limit counts time at work. An absence counts as 5 s, so repeated absences cannot delay a limit without end."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from tests.unit.test_decide_hand_over import ABUSE, LIMIT, SECOND, asked_by, del
 
 
 def back_at(lane: Lane, at: datetime) -> Lane:
-    """Return the lane, opened again at that time: what is due by then is done at once."""
+    """Return the lane, opened again at that time, after the timers that are due by then."""
     lane = lane.restarted(decide(), at)
     assert asked_by([lane.pass_time(at)]) == []
     return lane
@@ -32,7 +32,7 @@ def test_a_lane_whose_turns_are_far_apart_hands_over_at_the_limit(lane: Lane) ->
     while not asked and at < NOW + HOUR:
         at += 11 * SECOND
         asked = asked_by([lane.pass_time(at)])
-    # Of each wait of 11 s 10 s count.
+    # Each wait of 11 s counts as 10 s.
     assert at <= NOW + 7 * 11 * SECOND
 
 
@@ -68,7 +68,7 @@ def test_what_was_left_before_the_second_absence_is_left_after_it(lane: Lane) ->
     first = back_at(lane, NOW + 50 * SECOND)
     until(first, NOW + 60 * SECOND)
     again = back_at(first, NOW + 80 * SECOND)
-    # Of 60 s 20 passed, 10 more between the absences, and 5 count for each of these.
+    # Of the 60 s, 20 passed, then 10 between the absences, and each absence counts as 5.
     assert requested_at(again, NOW + 110 * SECOND) == NOW + 100 * SECOND
 
 

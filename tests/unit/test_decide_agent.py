@@ -1,4 +1,4 @@
-"""DECIDE: one decision for each disclosure, and the reports, notices and reviews that follow from it, nothing else."""
+"""DECIDE: one decision for each disclosure with its reports, notices and reviews, and nothing else."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from schemas.vocabulary import Service
 from streams.agents.decide import Decide
 from streams.domain.ids import decision_id, notification_id, report_id, review_id
 from tests.disclosures import id_of
+from tests.readable_ids import readable_id
 from tests.turns import ADA, PARTITION, TRACE, Lane, admitted, assert_names_nobody, disclosed, on, why
 
-#: Disclosed after all the others, but assessed a year later: out of scope.
+#: Disclosed after all others and assessed a year later, so it is out of scope.
 NOTHING: dict[str, Any] = {
     "disclosed_at": "2025-02-03T21:00:00Z",
     "assessment": {"assessed_at": "2026-02-03T21:00:00Z", "assessor": "safeguarding_lead"},
@@ -24,7 +25,7 @@ def lane() -> Lane:
     return Lane(Decide(load_policies()))
 
 
-def test_an_emergency_is_decided_reported_and_told(lane: Lane) -> None:
+def test_an_emergency_gets_a_decision_a_report_and_a_notice(lane: Lane) -> None:
     turn = lane.work(admitted())
     (decision,) = on(turn, TopicName.DECISIONS)
     assert (decision["outcome"], decision["person"]) == ("emergency", ADA)
@@ -48,8 +49,8 @@ def test_everything_goes_to_the_persons_partition_under_their_key_in_the_records
         assert output.headers == (("traceparent", TRACE),)
 
 
-def test_a_decision_that_a_person_has_to_confirm_asks_for_a_review_and_reports_nothing(lane: Lane) -> None:
-    # CASE-1: what a volunteer assessed, a trained person confirms before it is reported.
+def test_a_decision_without_confirmation_opens_a_review_and_sends_no_report(lane: Lane) -> None:
+    # CASE-1: a trained person confirms the assessment of a volunteer before it is reported.
     turn = lane.work(admitted(assessment={"assessed_at": "2026-02-03T21:09:40Z", "assessor": "volunteer"}))
     (decision,) = on(turn, TopicName.DECISIONS)
     assert (decision["outcome"], decision["proposed"]) == ("review", "emergency")
@@ -59,7 +60,7 @@ def test_a_decision_that_a_person_has_to_confirm_asks_for_a_review_and_reports_n
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS, TopicName.ALARMS}
 
 
-def test_what_is_out_of_scope_is_decided_and_told_to_nobody(lane: Lane) -> None:
+def test_a_disclosure_out_of_scope_is_decided_and_not_reported(lane: Lane) -> None:
     turn = lane.work(admitted(**NOTHING))
     (decision,) = on(turn, TopicName.DECISIONS)
     assert decision["outcome"] == "out_of_scope"
@@ -87,12 +88,12 @@ def test_a_channel_marked_unsafe_is_not_used_for_later_notices_of_the_person(lan
     assert channels_of(lane.work(admitted("d-2", contact=contact(True, "email")))) == ["email"]
     later = lane.work(admitted("d-3", contact=contact(None, "sms", "email")))
     assert "sms" not in channels_of(later)
-    # The mark is that person's alone.
+    # The mark counts for that person only.
     other = lane.work(admitted("d-4", person="person-bea", contact=contact(True, "sms")))
     assert channels_of(other) == ["sms"]
 
 
-def test_what_is_out_of_scope_says_nothing_of_channels(lane: Lane) -> None:
+def test_a_disclosure_out_of_scope_marks_no_channel(lane: Lane) -> None:
     lane.work(admitted("d-1", contact=contact(False, "sms"), **NOTHING))
     assert not [key for key in lane.state if key.startswith(b"c:")]
     lane.work(admitted("d-2", contact=contact(False, "sms")))
@@ -116,8 +117,9 @@ def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps(lane: Lane) -
         (disclosed(), "value: is of a schema not expected here"),
         (admitted(person=None), "person: is required"),
     ],
+    ids=readable_id,
 )
-def test_what_it_cannot_decide_is_rejected(lane: Lane, value: bytes | None, reason: str) -> None:
+def test_a_record_that_cannot_be_decided_is_rejected(lane: Lane, value: bytes | None, reason: str) -> None:
     turn = lane.work(value, admitted("d-2"))
     assert why(turn) == [reason]
     assert [each["disclosure_id"] for each in on(turn, TopicName.DECISIONS)] == [id_of("d-2")]

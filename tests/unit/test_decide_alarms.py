@@ -24,7 +24,7 @@ def test_an_urgent_review_raises_escalates_and_is_cleared_once_settled(lane: Lan
     (raised,) = [output for output in lane.outputs if output.topic == TopicName.ALARMS]
     cause = f"review/{review['review_id']}"
     assert raised.key == cause.encode()
-    assert raised.partition is None  # of one partition, whatever DECIDE's own is
+    assert raised.partition is None  # of one partition, not of DECIDE's own
     turn = lane.pass_time(NOW + 5 * MINUTE)
     assert alarms(turn) == [(cause, "raised", 1)]
     (change,) = on(turn, TopicName.ALARMS)
@@ -46,7 +46,7 @@ def test_an_alarm_names_no_person(lane: Lane) -> None:
     assert ADA.encode() not in (raised.key or b"") + raised.value
 
 
-def test_a_review_that_has_a_day_raises_no_alarm_however_often_it_escalates(lane: Lane) -> None:
+def test_a_review_with_a_day_raises_no_alarm_at_any_escalation(lane: Lane) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None))
     assert [output for output in lane.outputs if output.topic == TopicName.ALARMS] == []
     assert alarms(lane.pass_time(NOW + 24 * HOUR)) == []
@@ -63,7 +63,7 @@ def test_a_rejected_urgent_record_raises_and_clears_its_alarm(lane: Lane) -> Non
     assert alarms(answered(lane, seen)) == [(cause, "cleared", 0)]
 
 
-def test_a_review_that_is_put_aside_gives_way_to_the_one_about_it(lane: Lane) -> None:
+def test_the_alarm_of_a_review_that_is_put_aside_is_cleared_for_the_new_review(lane: Lane) -> None:
     review = unconfirmed(lane)
     turn = lane.put_aside(b"r:" + review["review_id"].encode(), NOW + 5 * MINUTE)
     (asked_about,) = on(turn, TopicName.REVIEWS)
@@ -81,7 +81,7 @@ LIMIT = 2 * HOUR
 
 
 def undelivered(lane: Lane, count: int) -> tuple[list[dict[str, Any]], Turn]:
-    """Have so many reports to 101 pass their limit, since its connector is dead; return their reviews and the turn."""
+    """Let this many reports to 101 pass their limit, as its connector is dead; return their reviews and the turn."""
     for number in range(count):
         lane.work(admitted(f"d-{number}", **HOMELESS))
     turn = lane.pass_time(min(lane.timers.values()))
@@ -91,7 +91,7 @@ def undelivered(lane: Lane, count: int) -> tuple[list[dict[str, Any]], Turn]:
 
 
 def of_agency(turn: Turn) -> list[tuple[str, int, int | None]]:
-    """Return what a turn says of the agency's one cause: its state, step, and how many reports wait."""
+    """Return the alarm of the agency's one cause in a turn: its state, step, and how many reports wait."""
     changes = [change for change in on(turn, TopicName.ALARMS) if change["kind"] == "undelivered"]
     for change in changes:
         assert (change["cause"], change["source"]) == ("undelivered/101", f"decide-{PARTITION}")
@@ -105,7 +105,7 @@ def test_undelivered_reports_to_another_agency_than_999_are_one_cause_until_the_
     (first, second, third), turn = undelivered(lane, 3)
     assert of_agency(turn) == [("raised", 0, 1), ("raised", 0, 2), ("raised", 0, 3)]
     assert_names_nobody(turn)
-    # Each review of it escalates once an hour: that is a step of the one cause.
+    # Each of its reviews escalates once an hour: each time is one step of the one cause.
     assert of_agency(lane.pass_time(first["deadline"])) == [("raised", 1, 3)] * 3
     at = first["deadline"] + MINUTE
     in_error = {"refusal": "entered_in_error", "decided_at": at}
@@ -145,7 +145,7 @@ def test_an_undelivered_review_that_is_put_aside_counts_no_longer() -> None:
     assert of_agency(turn) == [("cleared", 0, None)]
 
 
-def test_a_review_from_before_they_were_counted_alarms_once_it_escalates() -> None:
+def test_a_review_from_before_they_were_counted_raises_an_alarm_when_it_escalates() -> None:
     lane = Lane(decide())
     (review,), _ = undelivered(lane, 1)
     turn = lane.turn(NOW + LIMIT)

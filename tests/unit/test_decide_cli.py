@@ -1,4 +1,4 @@
-"""`confide decide`: reads JSON lines and writes decisions; each bad line is an error."""
+"""`confide decide`: reads JSON lines, writes decisions, and writes one error for each bad line."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def test_the_output_is_repeatable_and_the_clock_s_otherwise() -> None:
 
 
 def test_no_time_counts_as_later_than_the_time_of_the_call() -> None:
-    """A person who is 16 now was 25 by the clock of the sender."""
+    """A person who is 16 now would be 25 by the clock of the sender."""
     line = json.loads(DAY[0])
     line["subject"] |= {"date_of_birth": "2009-06-01", "age": None, "age_band": None}
 
@@ -118,7 +118,7 @@ def test_no_error_repeats_what_identifies_a_person() -> None:
     assert "900956" not in errors
 
 
-def test_what_is_no_json_or_no_text_is_named_by_its_line() -> None:
+def test_a_line_that_is_no_json_or_no_text_is_named() -> None:
     result = confide("-", given=b"[]\n\xff\xfe\nnull\n" + b"[" * 5000 + b"\n")
 
     assert result.exit_code == 1
@@ -163,7 +163,7 @@ def test_a_decision_is_out_before_the_next_line_is_in() -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        # A line that never comes must fail this test and not block it.
+        # A line that never comes must fail this test, not block it.
         ending = threading.Timer(20, process.kill)
         ending.start()
         for line in DAY[:2]:

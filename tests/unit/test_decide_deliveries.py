@@ -1,4 +1,4 @@
-"""What DECIDE makes of steps that are none of a report's, or of which less is known; and of entries it cannot read."""
+"""DECIDE and delivery steps that do not fit a report or lack fields, and entries that cannot be read."""
 
 import time
 
@@ -33,7 +33,7 @@ def damage(lane: Lane, report_id: str, entry: bytes = b"an entry of another vers
 
 
 @pytest.mark.parametrize("state", ["acknowledged", "failed", "sent"])
-def test_what_another_agency_says_of_a_report_is_rejected_and_changes_nothing(lane: Lane, state: str) -> None:
+def test_a_step_of_another_agency_is_rejected_and_changes_nothing(lane: Lane, state: str) -> None:
     report = emergency(lane)
     before = dict(lane.state)
     turn = delivered(lane, {**report, "agency": "care_team"}, state, reason="status_422")
@@ -42,7 +42,7 @@ def test_what_another_agency_says_of_a_report_is_rejected_and_changes_nothing(la
     assert len(asked_by(until(lane, NOW + LIMIT))) == 1
 
 
-def test_what_another_agency_says_of_a_report_settles_no_review_and_no_report_that_is_done(lane: Lane) -> None:
+def test_a_step_of_another_agency_closes_no_review_and_no_report(lane: Lane) -> None:
     report, review = undelivered(lane)
     assert settled(delivered(lane, {**report, "agency": "101"}, "acknowledged")) == []
     assert why(answered(lane, outcome(review["review_id"], "told_by_phone", **PHONED))) == []
@@ -50,14 +50,14 @@ def test_what_another_agency_says_of_a_report_settles_no_review_and_no_report_th
     assert why(done) == ["agency: is not the agency of this report"]
 
 
-def test_an_unknown_report_is_acknowledged_by_the_agency_alone_that_its_review_names(lane: Lane) -> None:
+def test_an_unknown_report_is_acknowledged_only_by_the_agency_of_its_review(lane: Lane) -> None:
     unread = {"report_id": UNKNOWN, "agency": "101", "person": ""}
     delivered(lane, unread, "failed", reason="rejected")
     assert settled(delivered(lane, {**unread, "agency": "999"}, "acknowledged")) == []
     assert len(settled(delivered(lane, unread, "acknowledged"))) == 1
 
 
-def test_a_sending_that_never_was_is_rejected(lane: Lane) -> None:
+def test_a_step_of_an_unknown_sending_is_rejected(lane: Lane) -> None:
     report = emergency(lane)
     turn = delivered(lane, report, "acknowledged", generation=2)
     assert why(turn) == ["generation: is of no sending of this report"]
@@ -73,7 +73,7 @@ def test_a_generation_beyond_all_bounds_is_rejected_at_once(lane: Lane, generati
 
 
 def test_a_report_that_was_sent_too_often_is_not_sent_again(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.agents.hand_over.MOST_SENDINGS", 1)
+    monkeypatch.setattr("streams.agents.open_reports.MOST_SENDINGS", 1)
     _, review = undelivered(lane)
     assert why(answered(lane, outcome(review["review_id"], "send_again"))) == [
         "decision: the report was sent 1 times: it cannot be sent again"
@@ -85,14 +85,14 @@ def test_an_acknowledgement_closes_every_review_of_the_report(lane: Lane) -> Non
     answered(lane, outcome(review["review_id"], "send_again"))
     name = damage(lane, report["report_id"])
     (second,) = reviews(lane.put_aside(name, NOW + LIMIT))
-    # The connector acknowledges the first sending, late.
+    # The agency acknowledges the first sending late.
     (end,) = settled(delivered(lane, report, "acknowledged", NOW + LIMIT, generation=1))
     assert (end["review_id"], end["decision"]) == (second["review_id"], "acknowledged")
     assert not [key for key in lane.state if key.startswith((b"u:", b"r:"))]
 
 
 def second_sending(lane: Lane) -> tuple[str, str]:
-    """Have a report sent again; return its id and that of its first review."""
+    """Send a report again; return its id and that of its first review."""
     report, review = undelivered(lane)
     lane.work(outcome(review["review_id"], "send_again"), topic=TopicName.REVIEW_OUTCOMES, now=NOW + 40 * SECOND)
     return report["report_id"], review["review_id"]
@@ -134,7 +134,7 @@ def test_a_beat_that_is_put_aside_survives_an_entry_that_cannot_be_read(lane: La
     assert review["undelivered"]["report_id"] == report["report_id"]
 
 
-def test_a_failure_without_a_person_is_asked_about_once_and_under_the_person(lane: Lane) -> None:
+def test_a_failure_without_a_person_opens_one_review_with_the_key_of_the_person(lane: Lane) -> None:
     report = emergency(lane)
     turn = delivered(lane, {**report, "person": ""}, "failed", reason="put_aside")
     (review,) = reviews(turn)

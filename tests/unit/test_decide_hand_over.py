@@ -1,4 +1,4 @@
-"""Every report is acknowledged or goes to a human, whichever process is dead (architecture, *Hand-over*)."""
+"""Every report is acknowledged or handed over to a human, even if a process is dead (architecture, *Hand-over*)."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from schemas.topics import CATALOGUE, TopicName
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, concern, decide, reviews, settled
 from tests.disclosures import id_of
+from tests.readable_ids import readable_id
 from tests.review_outcomes import SUPERVISOR, outcome
 from tests.turns import ADA, NOW, PARTITION, Lane, admitted, assert_names_nobody, on, why
 
@@ -45,7 +46,7 @@ def delivered(lane: Lane, report: dict[str, Any], state: str, now: datetime = NO
 
 
 def until(lane: Lane, end: datetime) -> list[Turn]:
-    """Have a lane that is at work do what is due, one timer after the other, up to that time."""
+    """Run the timers of a lane that is at work, one after the other, up to that time."""
     turns = []
     while lane.timers and (at := min(lane.timers.values())) <= end:
         turns.append(lane.pass_time(at))
@@ -57,7 +58,7 @@ def asked_by(turns: list[Turn]) -> list[dict[str, Any]]:
 
 
 def undelivered(lane: Lane) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Have an emergency fail; return its report and its review."""
+    """Let the report of an emergency fail; return the report and its review."""
     report = emergency(lane)
     (review,) = reviews(delivered(lane, report, "failed", reason="status_422"))
     return report, review
@@ -67,7 +68,7 @@ def notices(turn: Turn) -> list[str]:
     return [each["stands"] for each in on(turn, TopicName.NOTIFICATIONS)]
 
 
-def test_a_report_that_nobody_acknowledges_is_asked_about_at_its_limit(lane: Lane) -> None:
+def test_a_report_without_an_acknowledgement_is_handed_over_at_its_limit(lane: Lane) -> None:
     report = emergency(lane)
     for state in ("queued", "sent", "received"):
         assert delivered(lane, report, state).outputs == []
@@ -108,18 +109,18 @@ def test_the_review_of_any_other_agency_waits_an_hour(lane: Lane) -> None:
     assert (review["undelivered"]["agency"], review["deadline"]) == (report["agency"], NOW + 3 * HOUR)
 
 
-def test_an_acknowledged_report_is_done_with_and_its_notice_may_say_so(lane: Lane) -> None:
+def test_an_acknowledged_report_is_closed_and_its_notice_is_written_again(lane: Lane) -> None:
     report = emergency(lane)
     turn = delivered(lane, report, "acknowledged", NOW + LIMIT - SECOND, reference="CAD-1")
     assert notices(turn) == ["told"]
     assert len(turn.outputs) == 1
     assert asked_by(until(lane, NOW + 10 * LIMIT)) == []
     assert not [key for key in lane.state if key.startswith(b"p:")]
-    # What comes of it later changes nothing.
+    # A later step of the report changes nothing.
     assert delivered(lane, report, "failed", NOW + LIMIT, reason="status_422").outputs == []
 
 
-def test_a_report_that_failed_is_asked_about_at_once_and_once(lane: Lane) -> None:
+def test_a_failed_report_is_handed_over_at_once_and_once(lane: Lane) -> None:
     report = emergency(lane)
     (review,) = reviews(delivered(lane, report, "failed", NOW + SECOND, reason="status_422"))
     assert (review["undelivered"]["failure"], review["deadline"]) == ("status_422", NOW + SECOND + LIMIT)
@@ -133,7 +134,7 @@ def test_time_in_which_the_lane_was_away_counts_for_no_limit(lane: Lane) -> None
     back = NOW + 300 * SECOND
     away = lane.restarted(decide(), back)
     assert asked_by([away.pass_time(back)]) == []
-    # Of the absence 5 s count.
+    # The absence counts as 5 s.
     assert asked_by(until(away, back + 24 * SECOND)) == []
     assert len(asked_by(until(away, back + 26 * SECOND))) == 1
 
@@ -157,7 +158,7 @@ def test_a_clock_that_is_set_while_the_lane_is_down_moves_no_hand_over(lane: Lan
     assert review["undelivered"]["failure"] == "limit_passed"
 
 
-def test_a_lane_that_is_down_again_and_again_by_a_clock_that_was_set_back_hands_over_all_the_same(lane: Lane) -> None:
+def test_a_lane_that_is_often_down_with_a_clock_that_was_set_back_still_hands_over(lane: Lane) -> None:
     emergency(lane)
     until(lane, NOW + 5 * SECOND)
     at = NOW - HOUR
@@ -204,7 +205,7 @@ def test_told_by_phone_ends_the_attempts_and_counts_as_told(lane: Lane) -> None:
     assert (stop["report_id"], stop["generation"], stop["why"]) == (report["report_id"], 1, "told_by_phone")
     assert notices(turn) == ["told"]
     assert asked_by(until(lane, NOW + HOUR)) == []
-    # An attempt that was under way may end in any way.
+    # An attempt that was under way may end with any result.
     for state in ("failed", "acknowledged"):
         assert delivered(lane, report, state, NOW + LIMIT).outputs == []
 
@@ -219,7 +220,7 @@ def test_sent_again_it_is_the_same_report_with_a_new_limit_and_a_review_of_its_o
     (end,) = settled(turn)
     assert (end["report_id"], end["generation"]) == (report["report_id"], 2)
     assert notices(turn) == []
-    # What is still said of the first sending says nothing of this one.
+    # A late step of the first sending does not affect this one.
     assert delivered(lane, report, "failed", at, reason="limit_passed").outputs == []
     assert asked_by(until(lane, at + LIMIT - SECOND)) == []
     (second,) = asked_by(until(lane, at + LIMIT))
@@ -228,7 +229,7 @@ def test_sent_again_it_is_the_same_report_with_a_new_limit_and_a_review_of_its_o
     assert end["review_id"] == second["review_id"]
 
 
-def test_withdrawn_ends_the_attempts_and_the_notice_says_that_nobody_was_told(lane: Lane) -> None:
+def test_withdrawn_ends_the_attempts_and_the_notice_says_that_the_agency_was_not_told(lane: Lane) -> None:
     report, review = undelivered(lane)
     turn = answered(lane, outcome(review["review_id"], "withdrawn", refusal="entered_in_error"))
     (stop,) = on(turn, TopicName.REPORTS_999)
@@ -240,7 +241,7 @@ def test_withdrawn_ends_the_attempts_and_the_notice_says_that_nobody_was_told(la
     assert notices(delivered(lane, report, "acknowledged", NOW + LIMIT)) == ["told"]
 
 
-def test_a_report_that_cannot_be_read_is_asked_about_by_what_is_known_of_it(lane: Lane) -> None:
+def test_a_report_that_cannot_be_read_is_handed_over_with_its_known_fields(lane: Lane) -> None:
     unread = {"report_id": "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11", "agency": "101", "person": ""}
     turn = delivered(lane, unread, "failed", reason="rejected")
     (review,) = reviews(turn)
@@ -249,7 +250,7 @@ def test_a_report_that_cannot_be_read_is_asked_about_by_what_is_known_of_it(lane
     assert why(answered(lane, outcome(review["review_id"], "send_again"))) == [
         "decision: the report itself cannot be read: it cannot be sent again"
     ]
-    # There is no section, so nothing to seal with who took the call.
+    # Without a section there is no key to seal the name of who took the call.
     without_who = {**PHONED, "section": None}
     (end,) = settled(answered(lane, outcome(review["review_id"], "told_by_phone", **without_who)))
     assert end["report_id"] == unread["report_id"]
@@ -262,6 +263,7 @@ def test_a_report_that_cannot_be_read_is_asked_about_by_what_is_known_of_it(lane
         ({"decision": "confirm"}, "decision: does not settle such a review; allowed: told_by_phone, send_again"),
         ({"decision": "withdrawn", "refusal": "safe_after_conversation"}, "refusal: allowed here: no_clause_holds"),
     ],
+    ids=readable_id,
 )
 def test_an_outcome_that_the_table_does_not_allow_settles_nothing(lane: Lane, said: Any, reason: str) -> None:
     _, review = undelivered(lane)
@@ -279,8 +281,9 @@ def test_an_outcome_that_the_table_does_not_allow_settles_nothing(lane: Lane, sa
         ({"decision": "send_again", "reference": "CAD-1"}, "reference: belongs to another decision than send_again"),
         ({"decision": "not_reached"}, "ask_again_at: is required by not_reached"),
     ],
+    ids=readable_id,
 )
-def test_an_outcome_says_what_its_decision_needs_and_no_more(said: Any, reason: str) -> None:
+def test_an_outcome_has_the_fields_of_its_decision_and_no_others(said: Any, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         outcome("5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11", **said)
 
@@ -309,7 +312,7 @@ def test_a_report_whose_timer_is_put_aside_goes_to_a_human(lane: Lane) -> None:
     assert len(settled(answered(lane, outcome(review["review_id"], "told_by_phone", **PHONED)))) == 1
 
 
-def test_a_beat_that_is_put_aside_keeps_no_report_from_a_human(lane: Lane) -> None:
+def test_after_a_beat_is_put_aside_every_report_is_still_handed_over(lane: Lane) -> None:
     emergency(lane)
     until(lane, NOW + 10 * SECOND)
     lane.put_aside(b"h", NOW + 15 * SECOND)
@@ -325,7 +328,7 @@ def test_a_beat_that_is_lost_delays_a_hand_over_once(lane: Lane) -> None:
     assert len(asked_by(until(lane, NOW + 2 * LIMIT))) == 1
 
 
-def test_what_is_open_can_be_read_from_the_state_alone(lane: Lane) -> None:
+def test_the_open_reports_can_be_read_from_the_state_alone(lane: Lane) -> None:
     report = emergency(lane)
     kept = decode(lane.state[b"p:" + report["report_id"].encode()], "OpenReport")[1]
     assert decode(kept["report"], *CATALOGUE[TopicName.REPORTS_999].carries)[1] == report

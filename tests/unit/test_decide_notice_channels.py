@@ -1,4 +1,4 @@
-"""DECIDE writes no notice by a channel that is unsafe by now, and takes such a channel out of those that wait."""
+"""DECIDE writes no notice with a channel that is unsafe now, and removes such a channel from waiting notices."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 
 def says(lane: Lane, disclosure_id: str, safe: bool | None, *channels: str, now: datetime = NOW, **more: Any) -> Turn:
-    """Have the person disclose something that is reported, with these channels."""
+    """Decide a disclosure of the person that is reported, with these channels."""
     contact = {"channels": list(channels), "preferred": channels[0], "safe_to_contact": safe}
     more = {"disclosed_at": now.isoformat(), "now": now, **more}
     value = admitted(disclosure_id, contact=contact, **more)
@@ -31,7 +31,7 @@ def reported(turn: Turn) -> dict[str, Any]:
     return report
 
 
-def test_a_channel_that_is_marked_unsafe_later_tells_nobody_that_we_have_told(lane: Lane) -> None:
+def test_a_channel_that_is_marked_unsafe_later_is_not_in_the_next_notice(lane: Lane) -> None:
     report = reported(says(lane, "d-1", True, "sms"))
     says(lane, "d-2", False, "sms", now=NOW + SECOND)
     turn = delivered(lane, report, "acknowledged", NOW + HOUR)
@@ -45,11 +45,11 @@ def test_a_notice_that_waits_is_written_again_with_the_channels_that_are_left(la
     assert (again.key, again.partition) == (ADA.encode(), PARTITION)
     first, second = due(turn)
     assert first == (report["report_id"], ["thread"], None, "telling")
-    # The notice of the disclosure that says so comes once, and is withheld by itself.
+    # The disclosure with that mark has its own notice, which is written once and withheld.
     assert second[1:] == ([], "not_safe_to_contact", "telling")
 
 
-def test_every_notice_that_may_wait_is_written_again_however_its_report_stands(lane: Lane) -> None:
+def test_every_notice_that_may_wait_is_written_again_in_any_state_of_its_report(lane: Lane) -> None:
     told = reported(says(lane, "d-1", True, "sms"))
     delivered(lane, told, "acknowledged", NOW + SECOND)
     withdrawn, review = undelivered_of(lane, "d-2")
@@ -68,9 +68,9 @@ def undelivered_of(lane: Lane, disclosure_id: str) -> tuple[dict[str, Any], dict
     return report, review
 
 
-def test_a_mark_that_says_nothing_new_or_of_long_ago_writes_no_notice_again(lane: Lane) -> None:
+def test_a_mark_that_is_old_or_changes_nothing_writes_no_notice_again(lane: Lane) -> None:
     report = reported(says(lane, "d-1", True, "sms"))
-    # An older mark, another channel, and one that cannot be wider than the decision was.
+    # An older mark, another channel, and a channel that the decision did not give.
     for disclosure_id, safe, channel, at in (
         ("d-2", False, "sms", NOW - DAY),
         ("d-3", False, "thread", NOW + SECOND),
@@ -80,21 +80,21 @@ def test_a_mark_that_says_nothing_new_or_of_long_ago_writes_no_notice_again(lane
         assert report["report_id"] not in {each[0] for each in again}
 
 
-def test_a_channel_that_is_marked_safe_again_tells(lane: Lane) -> None:
+def test_a_channel_that_is_marked_safe_again_is_used(lane: Lane) -> None:
     report = reported(says(lane, "d-1", True, "sms"))
     says(lane, "d-2", False, "sms", now=NOW + SECOND)
     says(lane, "d-3", True, "sms", now=NOW + 2 * SECOND)
     assert due(delivered(lane, report, "acknowledged", NOW + HOUR)) == [(report["report_id"], ["sms"], None, "told")]
 
 
-def test_the_marks_of_one_person_say_nothing_of_another(lane: Lane) -> None:
+def test_the_marks_of_one_person_do_not_affect_another(lane: Lane) -> None:
     report = reported(says(lane, "d-1", True, "sms"))
     value = admitted("d-2", person="person-bob", contact={"channels": ["sms"], "safe_to_contact": False})
     lane.work(value, topic=TopicName.ADMITTED_URGENT, now=NOW + SECOND)
     assert due(delivered(lane, report, "acknowledged", NOW + HOUR)) == [(report["report_id"], ["sms"], None, "told")]
 
 
-def test_marks_outlive_a_restart_and_bind_what_staff_settle(lane: Lane) -> None:
+def test_marks_outlive_a_restart_and_count_for_settled_reviews(lane: Lane) -> None:
     _, review = undelivered(lane)
     says(lane, "d-2", False, "sms", "thread", "direct_message", now=NOW + SECOND)
     turn = answered(lane.restarted(decide()), outcome(review["review_id"], "told_by_phone", **PHONED))
@@ -109,10 +109,10 @@ def test_what_is_kept_of_a_notice_ends(lane: Lane) -> None:
     assert not [key for key in lane.state if key.startswith((b"w:", b"n:"))]
 
 
-def test_what_says_less_than_was_written_is_not_written_and_takes_no_channel_back_later(lane: Lane) -> None:
+def test_a_weaker_notice_is_not_written_and_brings_no_channel_back_later(lane: Lane) -> None:
     report, review = undelivered_of(lane, "d-1")
     answered(lane, outcome(review["review_id"], "withdrawn", refusal="already_reported"))
-    # An attempt is heard of late: whether it reached the agency does not matter any more.
+    # A step of an attempt comes late: whether it reached the agency does not matter any more.
     assert due(delivered(lane, report, "sent", attempt=2)) == []
     turn = says(lane, "d-2", False, "sms", now=NOW + SECOND)
     assert due(turn)[0] == (report["report_id"], [], "not_safe_to_contact", "already_told")

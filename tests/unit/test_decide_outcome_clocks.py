@@ -1,4 +1,4 @@
-"""An outcome of a review counts by the later of the worker's clock and the broker's stamp: either may be wrong."""
+"""The time of an outcome is the later of the worker's clock and the broker's stamp, because either may be wrong."""
 
 from datetime import timedelta
 
@@ -13,12 +13,12 @@ from tests.turns import NOW, Lane, admitted, on, why
 from tests.unit.test_decide_hand_over import LIMIT, PHONED, SECOND, delivered
 from tests.unit.test_review_table import UNCLEAR
 
-#: How far the worker's clock is off.
+#: The errors of the worker's clock.
 OFF = 5 * HOUR
 
 
 def answered(lane: Lane, value: bytes, *, clock_off: timedelta) -> Turn:
-    """Have an outcome arrive an hour after `NOW`, at a worker whose clock is so far off."""
+    """Work on an outcome that arrives an hour after `NOW`, with a worker whose clock has this error."""
     arrives = NOW + HOUR
     return lane.work(value, topic=TopicName.REVIEW_OUTCOMES, now=arrives + clock_off, stamp=arrives)
 
@@ -63,7 +63,7 @@ def test_a_call_of_the_future_is_refused_by_the_brokers_stamp_too(lane: Lane, cl
 
 
 @pytest.mark.parametrize("clock_off", [-OFF, timedelta(0)], ids=["behind", "right"])
-def test_whoever_was_not_reached_is_asked_about_after_the_wait_that_was_given(lane: Lane, clock_off: timedelta) -> None:
+def test_a_person_who_was_not_reached_is_asked_about_after_the_given_wait(lane: Lane, clock_off: timedelta) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
     arrives, wait = NOW + HOUR, 24 * HOUR - MINUTE
     said = outcome(review["review_id"], "not_reached", decided_at=arrives, ask_again_at=arrives + wait)

@@ -1,4 +1,4 @@
-"""Reviews that are confirmed: reported once, to whom was proposed or named, whatever is said later."""
+"""Reviews that are confirmed: reported once, to the proposed or named agencies; later outcomes change nothing."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def test_what_is_confirmed_becomes_the_report_and_the_notice(lane: Lane) -> None
     assert_names_nobody(turn)
 
 
-def test_once_settled_nothing_escalates_and_it_is_said_who_settled_it(lane: Lane) -> None:
+def test_a_settled_review_does_not_escalate_and_names_who_settled_it(lane: Lane) -> None:
     review = unconfirmed(lane)
     turn = answered(lane, outcome(review["review_id"], by=SUPERVISOR))
     (end,) = settled(turn)
@@ -46,7 +46,7 @@ def test_once_settled_nothing_escalates_and_it_is_said_who_settled_it(lane: Lane
     assert review["review_id"] not in {each["review_id"] for each in later}
 
 
-def test_a_later_outcome_changes_nothing_whatever_it_says(lane: Lane) -> None:
+def test_a_later_outcome_of_any_decision_changes_nothing(lane: Lane) -> None:
     review = unconfirmed(lane)
     first = outcome(review["review_id"])
     turn = answered(lane, first, first, outcome(review["review_id"], "refuse", refusal="entered_in_error"))
@@ -63,10 +63,10 @@ def test_a_settled_review_is_known_for_as_long_as_its_disclosure(lane: Lane) -> 
     lane.sweep(end)
     assert not [key for key in lane.state if key.startswith((b"r:", b"s:"))]
     turn = lane.work(outcome(review["review_id"]), topic=TopicName.REVIEW_OUTCOMES, now=end)
-    assert why(turn) == ["review_id: is of no review that is open or was settled of late"]
+    assert why(turn) == ["review_id: is of no open or recently settled review"]
 
 
-def test_who_confirms_may_add_agencies_for_the_clauses_that_hold_beside(lane: Lane) -> None:
+def test_a_confirmation_may_add_agencies_for_the_other_clauses_that_hold(lane: Lane) -> None:
     review = asked(
         lane,
         assessment=VOLUNTEER,
@@ -84,7 +84,7 @@ def test_who_confirms_may_add_agencies_for_the_clauses_that_hold_beside(lane: La
     assert len(on(turn, TopicName.NOTIFICATIONS)) == 2
 
 
-def test_what_is_confirmed_with_a_question_beside_is_sent_and_the_question_asked_again(lane: Lane) -> None:
+def test_a_confirmed_report_with_an_open_question_is_sent_and_opens_a_review(lane: Lane) -> None:
     both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
     review = asked(lane, assessment=VOLUNTEER, concerns=both, subject={"account": "forum:1", "age": 15})
     turn = answered(lane, outcome(review["review_id"]))
@@ -93,7 +93,7 @@ def test_what_is_confirmed_with_a_question_beside_is_sent_and_the_question_asked
     (beside,) = reviews(turn)
     assert beside["review_id"] == review_id(decision["decision_id"])
     assert len(on(turn, TopicName.REPORTS_101)) == 1
-    # What was told is not told again, what is new is a supplement (LT-5: 101 where nobody is known).
+    # A report is not sent again; a new clause makes a supplement (LT-5: 101 without a known professional).
     found = facts(**{"concerns[1].medical_professionals_informed": False})
     turn = answered(lane, outcome(beside["review_id"], "new_facts", facts=found))
     (decision,) = on(turn, TopicName.DECISIONS)
@@ -103,11 +103,11 @@ def test_what_is_confirmed_with_a_question_beside_is_sent_and_the_question_asked
     assert (decision["outcome"], decision["review"]) == ("refer", None)
 
 
-def test_where_nothing_was_proposed_whoever_is_named_decides(lane: Lane) -> None:
+def test_without_a_proposal_the_named_agencies_decide_the_outcome(lane: Lane) -> None:
     ad_2 = {"subject": ADULT, "concerns": concern("suicide", immediate_danger="harm", plan=False)}
     review = asked(lane, **ad_2)
     assert why(answered(lane, outcome(review["review_id"]))) == [
-        "agencies: needs at least one: nobody else was proposed to be told"
+        "agencies: needs at least one: no other agency was proposed"
     ]
     police = [{"agency": "999", "service": "police"}]
     turn = answered(lane, outcome(review["review_id"], agencies=police))
@@ -117,7 +117,7 @@ def test_where_nothing_was_proposed_whoever_is_named_decides(lane: Lane) -> None
     assert len(on(turn, TopicName.REPORTS_999)) == 1
 
 
-def test_a_private_conversation_ends_in_what_was_found_out_and_not_in_a_confirmation(lane: Lane) -> None:
+def test_a_private_conversation_ends_in_new_facts_and_not_in_a_confirmation(lane: Lane) -> None:
     unclear = {"says_safe": False, "contradicted": False, "unclear": True}
     review = asked(lane, concerns=concern("homelessness", state=None), safety=unclear)
     assert review["reason"] == "private_conversation"

@@ -1,4 +1,4 @@
-"""Outcomes of reviews that settle nothing: not authentic, not theirs to give, or saying what cannot be."""
+"""Outcomes that settle no review: not authentic, of a role that may not give them, or with impossible content."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from tests.decide_reviews import (
     settled,
     unconfirmed,
 )
+from tests.readable_ids import readable_id
 from tests.review_outcomes import KEYLESS, LEAD, STAFF_KEYS, STRANGER, SUPERVISOR, outcome
 from tests.turns import NOW, Lane, admitted, why
 from tests.unit.test_decide_hand_over import PHONED, undelivered
@@ -34,12 +35,13 @@ SECOND = timedelta(seconds=1)
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"by": STRANGER}, "by: is nobody on the duty rota"),
+        ({"by": STRANGER}, "by: is not on the duty rota"),
         ({"by": KEYLESS}, "by: has no key here"),
-        ({"key": STAFF_KEYS[SUPERVISOR]}, "signature: is not that of whom it names, over what it says"),
+        ({"key": STAFF_KEYS[SUPERVISOR]}, "signature: does not match the named member of staff and the content"),
         ({"by": SUPERVISOR, "role": "safeguarding_lead"}, "role: is not theirs on the duty rota"),
-        ({"review_id": "another"}, "review_id: is of no review that is open or was settled of late"),
+        ({"review_id": "another"}, "review_id: is of no open or recently settled review"),
     ],
+    ids=readable_id,
 )
 def test_an_outcome_that_is_not_authentic_changes_nothing(lane: Lane, said: dict[str, Any], reason: str) -> None:
     review = unconfirmed(lane)
@@ -50,7 +52,7 @@ def test_an_outcome_that_is_not_authentic_changes_nothing(lane: Lane, said: dict
     assert len(lane.timers) == 1
 
 
-def test_a_signature_is_over_everything_that_is_said(lane: Lane) -> None:
+def test_a_signature_covers_every_field(lane: Lane) -> None:
     review = unconfirmed(lane)
     fields = decode(outcome(review["review_id"]), "ReviewOutcome")[1]
     changed: list[dict[str, Any]] = [
@@ -59,7 +61,7 @@ def test_a_signature_is_over_everything_that_is_said(lane: Lane) -> None:
         {"decided_at": NOW + MINUTE},
     ]
     turn = answered(lane, *(encode("ReviewOutcome", {**fields, **change}) for change in changed))
-    assert why(turn) == ["signature: is not that of whom it names, over what it says"] * 3
+    assert why(turn) == ["signature: does not match the named member of staff and the content"] * 3
 
 
 def test_staff_whom_the_policy_does_not_train_settle_nothing() -> None:
@@ -77,7 +79,7 @@ def test_staff_whom_the_policy_does_not_train_settle_nothing() -> None:
     ]
 
 
-def test_where_ad_2_applies_a_supervisor_decides_nothing(lane: Lane) -> None:
+def test_ad_2_a_supervisor_may_not_decide(lane: Lane) -> None:
     review = asked(lane, subject=ADULT, concerns=concern("suicide", immediate_danger="harm", plan=False))
     for given in (
         outcome(review["review_id"], "refuse", by=SUPERVISOR, refusal="no_clause_holds"),
@@ -87,7 +89,7 @@ def test_where_ad_2_applies_a_supervisor_decides_nothing(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("agency", ["101", "social_worker", "care_team"])
-def test_of_an_adult_who_is_not_at_risk_nothing_but_an_emergency_is_passed_on(lane: Lane, agency: str) -> None:
+def test_ad_1_an_outcome_for_an_adult_who_is_not_at_risk_adds_only_999(lane: Lane, agency: str) -> None:
     known = ADULT | {"professionals": [{"role": "social_worker"}, {"role": "care_professional"}]}
     review = asked(lane, subject=known, concerns=concern("suicide", immediate_danger="harm", plan=False))
     turn = answered(lane, outcome(review["review_id"], agencies=[{"agency": agency}]))
@@ -96,10 +98,10 @@ def test_of_an_adult_who_is_not_at_risk_nothing_but_an_emergency_is_passed_on(la
     ]
 
 
-def test_a_professional_who_is_not_known_cannot_be_told(lane: Lane) -> None:
+def test_an_agency_without_a_known_professional_cannot_be_added(lane: Lane) -> None:
     review = asked(lane, subject={"account": "forum:1", "age": 16}, assessment=VOLUNTEER)
     turn = answered(lane, outcome(review["review_id"], agencies=[{"agency": "care_team"}]))
-    assert why(turn) == ["agencies: they have no care_professional that is known: say subject.professionals first"]
+    assert why(turn) == ["agencies: no care_professional of this person is known: give subject.professionals first"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_a_professional_who_is_not_known_cannot_be_told(lane: Lane) -> None:
         ("subject.professionals", "homeless", "subject.professionals[1]: is not one of the known values"),
     ],
 )
-def test_what_cannot_be_a_fact_is_rejected_by_its_path(lane: Lane, path: str, value: Any, reason: str) -> None:
+def test_an_impossible_fact_is_rejected_by_its_path(lane: Lane, path: str, value: Any, reason: str) -> None:
     review = unconfirmed(lane)
     given = outcome(review["review_id"], "new_facts", facts=[{"path": path, "value": value}])
     turn = answered(lane, given)
@@ -138,12 +140,13 @@ def test_a_fact_is_given_once(lane: Lane) -> None:
         (NOW - CLOCK_SKEW - SECOND, "decided_at: is before the review was asked for"),
         (NOW + HOUR + CLOCK_SKEW + SECOND, "decided_at: is in the future"),
     ],
+    ids=readable_id,
 )
 def test_an_outcome_that_was_not_signed_while_its_review_was_open_settles_nothing(
     lane: Lane, decided_at: datetime, reason: str
 ) -> None:
     review = unconfirmed(lane)
-    for _ in range(3):  # an escalation moves its deadline, and not when it was asked for
+    for _ in range(3):  # an escalation changes the deadline, not the time of the request
         lane.pass_time(min(lane.timers.values()))
     turn = lane.work(
         outcome(review["review_id"], decided_at=decided_at), topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR
@@ -153,13 +156,13 @@ def test_an_outcome_that_was_not_signed_while_its_review_was_open_settles_nothin
     assert len(lane.timers) == 1
 
 
-@pytest.mark.parametrize("decided_at", [NOW - 2 * MINUTE, NOW, NOW + HOUR, NOW + HOUR + 2 * MINUTE])
+@pytest.mark.parametrize("decided_at", [NOW - 2 * MINUTE, NOW, NOW + HOUR, NOW + HOUR + 2 * MINUTE], ids=readable_id)
 def test_a_console_whose_clock_is_a_little_off_settles_a_review(lane: Lane, decided_at: datetime) -> None:
     review = unconfirmed(lane)
     given = outcome(review["review_id"], decided_at=decided_at)
     turn = lane.work(given, topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR)
     assert (why(turn), len(settled(turn))) == ([], 1)
-    # The same again is late, and all.
+    # The same outcome again counts as late and changes nothing.
     assert lane.work(given, topic=TopicName.REVIEW_OUTCOMES, now=NOW + 2 * HOUR).outputs == []
 
 
@@ -179,10 +182,11 @@ def test_a_refusal_of_long_ago_does_not_settle_the_review_that_asks_again(lane: 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"section": None}, "section: is required by told_by_phone: it says who was told"),
+        ({"section": None}, "section: is required by told_by_phone: it names who took the call"),
     ],
+    ids=readable_id,
 )
-def test_told_by_phone_says_who_took_it_and_under_which_reference(lane: Lane, said: Any, reason: str) -> None:
+def test_told_by_phone_names_who_took_the_call_and_the_reference(lane: Lane, said: Any, reason: str) -> None:
     _, review = undelivered(lane)
     turn = answered(lane, outcome(review["review_id"], "told_by_phone", **{**PHONED, **said}))
     assert why(turn) == [reason]

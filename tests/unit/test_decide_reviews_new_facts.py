@@ -1,4 +1,4 @@
-"""Reviews that are answered with new facts: decided anew with them, and asked again where they leave a question."""
+"""Reviews that are answered with new facts: decided again with them, and opened again if a question is left."""
 
 from schemas.topics import TopicName
 from tests.decide_reviews import HOUR, VOLUNTEER, answered, asked, concern, reviews, settled
@@ -6,7 +6,7 @@ from tests.review_outcomes import facts, outcome
 from tests.turns import NOW, Lane, on
 
 
-def test_new_facts_are_decided_anew_on_the_word_of_whoever_found_them_out(lane: Lane) -> None:
+def test_new_facts_are_decided_again_as_confirmed_by_who_gave_them(lane: Lane) -> None:
     review = asked(lane, assessment=VOLUNTEER, concerns=concern("medication", more_than_prescribed=None))
     assert review["asks"] == ["concerns[0].more_than_prescribed"]
     turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(_0__more_than_prescribed=True)))
@@ -18,13 +18,13 @@ def test_new_facts_are_decided_anew_on_the_word_of_whoever_found_them_out(lane: 
     assert end["facts"] == [{"path": "concerns[0].more_than_prescribed", "value": True}]
 
 
-def test_new_facts_may_rule_everything_out(lane: Lane) -> None:
+def test_new_facts_may_make_a_disclosure_confidential(lane: Lane) -> None:
     review = asked(lane, concerns=concern("medication", more_than_prescribed=None))
     turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(_0__more_than_prescribed=False)))
     assert [each["outcome"] for each in on(turn, TopicName.DECISIONS)] == ["confidential"]
 
 
-def test_facts_that_leave_something_open_ask_again_with_them(lane: Lane) -> None:
+def test_facts_that_leave_a_clause_open_open_another_review(lane: Lane) -> None:
     review = asked(lane, subject={"account": "forum:1"}, concerns=concern("homelessness", state=None))
     assert set(review["asks"]) == {"subject.age", "concerns[0].state"}
     turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(subject__age=16)))
@@ -40,7 +40,7 @@ def test_facts_that_leave_something_open_ask_again_with_them(lane: Lane) -> None
     assert len(on(turn, TopicName.REPORTS_SOCIAL_WORKER)) == 1
 
 
-def test_an_age_that_was_found_out_settles_what_contradicted_it(lane: Lane) -> None:
+def test_a_new_age_replaces_the_sources_that_contradict_it(lane: Lane) -> None:
     disagreeing = {"account": "forum:1", "age": 16, "age_band": "adult"}
     review = asked(lane, subject=disagreeing, concerns=concern("homelessness", state="homeless"))
     turn = answered(lane, outcome(review["review_id"], "new_facts", facts=facts(subject__age=17)))

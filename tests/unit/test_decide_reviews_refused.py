@@ -1,4 +1,4 @@
-"""Reviews that are refused or denied: nobody is told, and what was told already is not taken back."""
+"""Reviews that are refused: no report is sent, and a report that was sent before is not taken back."""
 
 from schemas.topics import TopicName
 from tests.decide_reviews import VOLUNTEER, answered, asked, concern, reviews, unconfirmed
@@ -8,7 +8,7 @@ from tests.turns import Lane, admitted, on, why
 REPORTS = tuple(topic for topic in TopicName if ".reports." in topic)
 
 
-def test_what_is_refused_is_confidential_and_reported_to_nobody(lane: Lane) -> None:
+def test_a_refused_report_is_confidential_and_not_sent(lane: Lane) -> None:
     review = unconfirmed(lane)
     turn = answered(lane, outcome(review["review_id"], "refuse", refusal="no_clause_holds"))
     (decision,) = on(turn, TopicName.DECISIONS)
@@ -18,7 +18,7 @@ def test_what_is_refused_is_confidential_and_reported_to_nobody(lane: Lane) -> N
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS, TopicName.ALARMS}
 
 
-def test_a_question_beside_a_referral_that_is_refused_takes_nothing_back(lane: Lane) -> None:
+def test_a_refused_question_beside_a_referral_takes_no_report_back(lane: Lane) -> None:
     both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
     turn = lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15}))
     (review,) = reviews(turn)
@@ -30,7 +30,7 @@ def test_a_question_beside_a_referral_that_is_refused_takes_nothing_back(lane: L
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
 
 
-def test_facts_that_deny_what_was_reported_take_nothing_back(lane: Lane) -> None:
+def test_facts_against_a_sent_report_do_not_take_it_back(lane: Lane) -> None:
     both = [*concern("homelessness", state="at_risk"), *concern("pregnancy")]
     (review,) = reviews(lane.work(admitted(concerns=both, subject={"account": "forum:1", "age": 15})))
     grown = outcome(review["review_id"], "new_facts", facts=facts(subject__age=20))
@@ -41,7 +41,7 @@ def test_facts_that_deny_what_was_reported_take_nothing_back(lane: Lane) -> None
     assert {output.topic for output in turn.outputs} == {TopicName.DECISIONS, TopicName.REVIEWS}
 
 
-def test_abuse_is_acted_on_even_if_they_say_that_they_are_safe(lane: Lane) -> None:
+def test_safe_4_abuse_is_acted_on_even_if_they_say_that_they_are_safe(lane: Lane) -> None:
     review = asked(lane, assessment=VOLUNTEER, concerns=concern("abuse", ongoing=True))
     turn = answered(lane, outcome(review["review_id"], "refuse", refusal="safe_after_conversation"))
     assert why(turn) == ["refusal: SAFE-4: abuse is acted on even if they say that they are safe"]

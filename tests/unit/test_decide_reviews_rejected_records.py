@@ -1,4 +1,4 @@
-"""Reviews of urgent records that were rejected: a person sees to them, and there is nothing to decide."""
+"""Reviews of rejected urgent records: a human deals with them, and no disclosure is decided."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,12 @@ from streams.domain.ids import decision_id, rejected_review_id
 from streams.domain.reviews import signature
 from tests.decide_reviews import MINUTE, answered, conflict_review, rejected_review, settled
 from tests.disclosures import id_of
+from tests.readable_ids import readable_id
 from tests.review_outcomes import LEAD, STAFF_KEYS, SUPERVISOR, outcome
 from tests.turns import NOW, PARTITION, Lane, on, why
 
 
-def test_a_rejected_urgent_record_goes_to_a_person_at_the_emergency_deadline(lane: Lane) -> None:
+def test_a_rejected_urgent_record_opens_a_review_with_the_emergency_deadline(lane: Lane) -> None:
     review = rejected_review(lane)
     assert review["review_id"] == rejected_review_id(TopicName.ADMITTED_URGENT, PARTITION, 0)
     assert (review["reason"], review["person"], review["deadline"]) == ("rejected", None, NOW + 5 * MINUTE)
@@ -29,14 +30,14 @@ def test_a_rejected_urgent_record_goes_to_a_person_at_the_emergency_deadline(lan
     assert turn.outputs[0].key == review["review_id"].encode()
 
 
-def test_a_rejected_routine_record_or_outcome_asks_for_nothing(lane: Lane) -> None:
+def test_a_rejected_routine_record_or_outcome_opens_no_review(lane: Lane) -> None:
     assert lane.work(b"not a record", topic=TopicName.ADMITTED).outputs == []
     assert answered(lane, b"not a record").outputs == []
     assert lane.timers == {}
 
 
 def outcome_as_written(review_id: str, entered_as: str) -> bytes:
-    """Return an outcome whose id is written as given, as another console than ours may write and sign it."""
+    """Return an outcome with its id as given: another console than ours may write and sign it so."""
     fields = decode(outcome(review_id, "entered_again", entered_as=entered_as), "ReviewOutcome")[1]
     fields = {**fields, "entered_as": entered_as}
     return encode("ReviewOutcome", {**fields, "signature": signature(fields, STAFF_KEYS[LEAD])})
@@ -57,9 +58,10 @@ def test_a_conflict_is_one_review_that_names_both_and_has_five_minutes(lane: Lan
         {"decision": "entered_again", "entered_as": "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"},
         {"decision": "nothing_in_it", "refusal": "entered_in_error"},
     ],
+    ids=readable_id,
 )
-@pytest.mark.parametrize("open_review", [rejected_review, conflict_review])
-def test_what_was_rejected_is_entered_again_or_there_is_nothing_in_it(
+@pytest.mark.parametrize("open_review", [rejected_review, conflict_review], ids=readable_id)
+def test_a_rejected_record_is_settled_as_entered_again_or_as_nothing_in_it(
     lane: Lane, said: dict[str, Any], open_review: Callable[[Lane], dict[str, Any]]
 ) -> None:
     review = open_review(lane)
@@ -71,14 +73,14 @@ def test_what_was_rejected_is_entered_again_or_there_is_nothing_in_it(
     assert lane.timers == {}
 
 
-@pytest.mark.parametrize("id_", [id_of("d-1"), id_of("d-1").upper()])
+@pytest.mark.parametrize("id_", [id_of("d-1"), id_of("d-1").upper()], ids=readable_id)
 def test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict(lane: Lane, id_: str) -> None:
     review = conflict_review(lane)
     turn = answered(lane, outcome_as_written(review["review_id"], id_))
     (_, refused), *others = turn.rejects
     assert (refused.problems[0].field, others) == ("entered_as", [])
     assert refused.problems[0].reason == (
-        "is the id in conflict, under which the first disclosure stands; allowed: the new id under which the other one"
+        "is the id in conflict, which the first disclosure keeps; allowed: the new id under which the other one"
         " was entered"
     )
     assert turn.outputs == []
@@ -87,7 +89,7 @@ def test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict(lane: Lane
 
 
 def test_a_rejected_record_is_entered_again_under_its_own_id(lane: Lane) -> None:
-    """Nothing came of a record that cannot be read, so its mended copy keeps its id."""
+    """A record that cannot be read left no known id, so its corrected copy keeps its id."""
     review = rejected_review(lane)
     assert len(settled(answered(lane, outcome_as_written(review["review_id"], id_of("d-1"))))) == 1
 
@@ -98,14 +100,15 @@ def test_a_rejected_record_is_entered_again_under_its_own_id(lane: Lane) -> None
         {"decision": "confirm", "agencies": [{"agency": "101"}]},
         {"decision": "new_facts", "facts": [{"path": "subject.age", "value": 16}]},
     ],
+    ids=readable_id,
 )
-def test_nothing_can_be_decided_of_a_rejected_record(lane: Lane, said: dict[str, Any]) -> None:
+def test_the_review_of_a_rejected_record_takes_no_decision_about_a_disclosure(lane: Lane, said: dict[str, Any]) -> None:
     review = rejected_review(lane)
     turn = answered(lane, outcome(review["review_id"], **said))
     assert why(turn) == ["decision: does not settle such a review; allowed: entered_again, nothing_in_it"]
 
 
-def test_what_is_told_of_a_rejected_record_twice_is_asked_once(lane: Lane) -> None:
+def test_a_rejected_record_that_is_reported_twice_opens_one_review(lane: Lane) -> None:
     told = encode(
         "UrgentRejected",
         {

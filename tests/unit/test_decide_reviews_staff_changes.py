@@ -1,4 +1,4 @@
-"""Reviews while staff change: whoever is on the rota and has a key at the moment is asked, and may settle one."""
+"""Reviews while staff change: only staff who are on the rota and have a key now are asked, and may settle one."""
 
 from datetime import timedelta
 
@@ -44,7 +44,7 @@ def lane(staff: Staff) -> Lane:
 
 
 def with_lead(name: str) -> Duty:
-    """Return the policy's own rota with one more lead, who alone is asked by night."""
+    """Return the policy's own rota with one more lead, the only one asked by night."""
     duty = load_duty()
     kept = [each.model_dump(exclude={"on_duty"}) | {"on_duty": ["daily 08:00-20:00"]} for each in duty.staff]
     lead = {"id": name, "role": "safeguarding_lead", "on_duty": ["daily 20:00-08:00"]}
@@ -62,7 +62,7 @@ def without(name: str) -> Duty:
 def test_a_lead_who_was_added_while_the_lane_works_settles_a_review(lane: Lane, staff: Staff) -> None:
     review = unconfirmed(lane)
     given = outcome(review["review_id"], by=ADDED, key=b"9" * 32)
-    assert why(answered(lane, given)) == ["by: is nobody on the duty rota"]
+    assert why(answered(lane, given)) == ["by: is not on the duty rota"]
     staff.rota(with_lead(ADDED))
     assert why(answered(lane, given)) == ["by: has no key here"]
     staff.keys(ADDED)
@@ -72,7 +72,7 @@ def test_a_lead_who_was_added_while_the_lane_works_settles_a_review(lane: Lane, 
     assert (end["by"], end["review_id"]) == (ADDED, review["review_id"])
 
 
-def test_a_lead_whose_key_was_taken_away_settles_nothing_and_is_told_so(lane: Lane, staff: Staff) -> None:
+def test_the_outcome_of_a_lead_without_a_key_is_rejected_with_the_reason(lane: Lane, staff: Staff) -> None:
     staff.keys(LEAD, SUPERVISOR)
     review = unconfirmed(lane)
     staff.keys(SUPERVISOR)
@@ -83,7 +83,7 @@ def test_a_lead_whose_key_was_taken_away_settles_nothing_and_is_told_so(lane: La
     assert settled(answered(lane, outcome(review["review_id"], by=SUPERVISOR)))
 
 
-def test_a_lead_who_was_taken_off_the_rota_settles_nothing_and_is_told_so(lane: Lane, staff: Staff) -> None:
+def test_the_outcome_of_a_lead_who_left_the_rota_is_rejected_with_the_reason(lane: Lane, staff: Staff) -> None:
     staff.keys(LEAD)
     review = unconfirmed(lane)
     staff.rota(without(LEAD))
@@ -97,10 +97,10 @@ def test_a_key_that_was_replaced_signs_no_more(lane: Lane, staff: Staff) -> None
     staff.keys(LEAD)
     review = unconfirmed(lane)
     given = outcome(review["review_id"], key=b"9" * 32)
-    assert why(answered(lane, given)) == ["signature: is not that of whom it names, over what it says"]
+    assert why(answered(lane, given)) == ["signature: does not match the named member of staff and the content"]
 
 
-def test_those_who_are_asked_are_of_the_rota_as_it_is_now(lane: Lane, staff: Staff) -> None:
+def test_the_staff_who_are_asked_are_those_of_the_present_rota(lane: Lane, staff: Staff) -> None:
     assert unconfirmed(lane)["on_duty"] == LEAD
     staff.rota(with_lead(ADDED))
     (again,) = on(lane.pass_time(NOW + 5 * MINUTE), TopicName.REVIEWS)
@@ -109,7 +109,7 @@ def test_those_who_are_asked_are_of_the_rota_as_it_is_now(lane: Lane, staff: Sta
     assert rejected["on_duty"] == ADDED
 
 
-def test_the_time_between_two_persons_is_that_of_the_rota_as_it_is_now(lane: Lane, staff: Staff) -> None:
+def test_the_time_between_two_persons_is_that_of_the_present_rota(lane: Lane, staff: Staff) -> None:
     unconfirmed(lane)
     staff.rota(quick_duty(timedelta(minutes=2)))
     (again,) = on(lane.pass_time(NOW + HOUR), TopicName.REVIEWS)

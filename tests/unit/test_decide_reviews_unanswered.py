@@ -1,4 +1,4 @@
-"""Reviews that nobody answers: asked again, of the next on duty, at every deadline, for ever."""
+"""Reviews without an outcome: at every deadline the next person on duty is asked, without end."""
 
 from datetime import timedelta
 
@@ -9,14 +9,14 @@ from tests.review_outcomes import LEAD, SUPERVISOR
 from tests.turns import ADA, NOW, PARTITION, TRACE, Lane, assert_names_nobody, on
 
 
-def test_a_review_asks_who_is_on_duty_first_and_waits_until_its_deadline(lane: Lane) -> None:
+def test_a_review_asks_the_first_on_duty_and_waits_until_its_deadline(lane: Lane) -> None:
     review = unconfirmed(lane)
     assert (review["on_duty"], review["escalation"]) == (LEAD, 0)
     assert lane.timers == {b"r:" + review["review_id"].encode(): NOW + 5 * MINUTE}
     assert lane.pass_time(NOW + 5 * MINUTE - timedelta(microseconds=1)).outputs == []
 
 
-def test_each_missed_deadline_asks_the_next_on_duty_for_ever(lane: Lane) -> None:
+def test_each_missed_deadline_asks_the_next_on_duty_without_end(lane: Lane) -> None:
     first, now, seen = unconfirmed(lane), NOW, []
     for _ in range(5):
         now += 5 * MINUTE
@@ -35,21 +35,21 @@ def test_each_missed_deadline_asks_the_next_on_duty_for_ever(lane: Lane) -> None
     ]  # fmt: skip
 
 
-def test_what_is_not_pressing_escalates_as_slowly_as_the_rota_says(lane: Lane) -> None:
+def test_a_review_that_is_not_urgent_escalates_by_the_rota(lane: Lane) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None))
     assert review["deadline"] == NOW + 24 * HOUR
     (again,) = on(lane.pass_time(NOW + 24 * HOUR), TopicName.REVIEWS)
     assert again["deadline"] == NOW + 28 * HOUR
 
 
-def test_where_ad_2_applies_only_a_safeguarding_lead_is_asked(lane: Lane) -> None:
+def test_ad_2_only_a_safeguarding_lead_is_asked(lane: Lane) -> None:
     review = asked(lane, subject=ADULT, concerns=concern("suicide", immediate_danger="harm", plan=False))
     assert review["reason"] == "safeguarding_lead"
     (again,) = on(lane.pass_time(review["deadline"]), TopicName.REVIEWS)
     assert [review["on_duty"], again["on_duty"]] == [LEAD, LEAD]
 
 
-def test_a_deadline_that_passed_while_nobody_worked_is_missed_once_at_the_next_start(lane: Lane) -> None:
+def test_a_deadline_that_passed_while_no_process_ran_is_missed_once_at_the_next_start(lane: Lane) -> None:
     unconfirmed(lane)
     again = lane.restarted(decide())
     late = NOW + 2 * HOUR
@@ -59,7 +59,7 @@ def test_a_deadline_that_passed_while_nobody_worked_is_missed_once_at_the_next_s
     assert review["escalation"] == 2
 
 
-def test_a_review_that_can_no_longer_escalate_is_put_aside_and_a_person_is_asked(lane: Lane) -> None:
+def test_a_review_that_can_no_longer_escalate_is_put_aside_and_a_new_review_opens(lane: Lane) -> None:
     review = unconfirmed(lane)
     name = b"r:" + review["review_id"].encode()
     turn = lane.put_aside(name, NOW + 5 * MINUTE)
@@ -67,7 +67,7 @@ def test_a_review_that_can_no_longer_escalate_is_put_aside_and_a_person_is_asked
     where = asked_about["rejected"]
     assert (asked_about["reason"], asked_about["on_duty"]) == ("rejected", LEAD)
     assert (where["topic"], where["partition"]) == (changelog(Group.DECIDE), PARTITION)
-    # As the record that was put aside has it in its headers: `confide review show` finds it there.
+    # The same as in the headers of the record that was put aside, where `confide review show` finds it.
     assert where["offset"] == micros(NOW + 5 * MINUTE)
     assert lane.timers == {b"r:" + asked_about["review_id"].encode(): asked_about["deadline"]}
     assert name not in lane.state

@@ -1,4 +1,4 @@
-"""A report that staff withdrew: what its person may hear of it, and what is kept of it until when."""
+"""A report that staff withdrew: the notice to its person, and the entries that are kept of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,13 +10,14 @@ from schemas.vocabulary import Agency, DeliveryState
 from streams.domain.hand_over import EARLIER_SENDING, unsure_since
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, decide, reviews
+from tests.readable_ids import readable_id
 from tests.reports import section
 from tests.review_outcomes import outcome
 from tests.turns import NOW, Lane
 from tests.unit.test_decide_hand_over import LIMIT, SECOND, asked_by, delivered, emergency, notices, undelivered, until
 
 DAY = timedelta(days=1)
-#: A step at which an attempt begins holds its request.
+#: A step that begins an attempt contains its request.
 BEGINS: dict[str, Any] = {"request": section().model_dump()}
 
 
@@ -29,14 +30,14 @@ def asked_at_the_limit(lane: Lane) -> dict[str, Any]:
     return review
 
 
-def test_after_an_attempt_whose_outcome_nobody_knows_we_may_have_told(lane: Lane) -> None:
+def test_after_an_attempt_with_an_unknown_outcome_we_may_have_told(lane: Lane) -> None:
     report = emergency(lane)
     delivered(lane, report, "sent", attempt=1, **BEGINS)
     (review,) = reviews(delivered(lane, report, "failed", NOW + LIMIT, attempt=1, reason="limit_passed"))
     assert notices(withdrawn(lane.restarted(decide()), review)) == ["maybe_told"]
 
 
-def test_where_no_attempt_was_made_or_each_was_refused_we_have_not_told(lane: Lane) -> None:
+def test_without_an_attempt_or_with_refused_attempts_we_have_not_told(lane: Lane) -> None:
     report = emergency(lane)
     delivered(lane, report, "sent", attempt=1, **BEGINS)
     delivered(lane, report, "sent", attempt=2, reason="no_connection", **BEGINS)
@@ -66,7 +67,7 @@ def test_a_later_sending_that_was_refused_leaves_the_doubt_of_the_earlier_one(la
     assert notices(withdrawn(lane, review)) == ["maybe_told"]
 
 
-def test_an_attempt_that_is_heard_of_after_the_report_was_withdrawn_corrects_the_notice_once(lane: Lane) -> None:
+def test_an_attempt_that_is_read_after_the_withdrawal_corrects_the_notice_once(lane: Lane) -> None:
     report = emergency(lane)
     assert notices(withdrawn(lane, asked_at_the_limit(lane))) == ["not_told"]
     assert notices(delivered(lane, report, "failed", attempt=1, **BEGINS)) == ["maybe_told"]
@@ -81,18 +82,18 @@ def test_withdrawn_because_the_agency_was_told_already_says_so(lane: Lane) -> No
     assert notices(withdrawn(lane, asked_at_the_limit(lane), "already_reported")) == ["already_told"]
 
 
-def test_what_is_kept_of_a_withdrawn_report_ends_although_an_attempt_was_under_way(lane: Lane) -> None:
+def test_the_entries_of_a_withdrawn_report_end_although_an_attempt_was_under_way(lane: Lane) -> None:
     report = emergency(lane)
     delivered(lane, report, "sent", attempt=1, **BEGINS)
     withdrawn(lane, asked_at_the_limit(lane))
     lane.sweep(NOW + 2 * DAY - SECOND)
     assert {key[:2] for key in lane.state} >= {b"p:", b"t:"}
-    # Of a lane whose stamps are ahead the end moves by as much.
+    # If the lane's stamps are ahead, the end is later by the same time.
     lane.sweep(NOW + 2 * DAY + LIMIT)
     assert not [key for key in lane.state if key.startswith((b"t:", b"p:"))]
 
 
-def test_a_withdrawn_report_is_open_no_more_and_leaves_the_lane_idle(lane: Lane) -> None:
+def test_a_withdrawn_report_is_not_open_and_leaves_the_lane_idle(lane: Lane) -> None:
     _, review = undelivered(lane)
     withdrawn(lane, review)
     assert asked_by(until(lane, NOW + HOUR)) == []
@@ -126,8 +127,9 @@ _S, _F = DeliveryState.SENT, DeliveryState.FAILED
         (3, _F, 3, "unknown_status_299", False, 3),
         (2, _R, 2, None, False, 2),
     ],
+    ids=readable_id,
 )
-def test_from_which_attempt_on_it_is_not_known_whether_the_agency_has_the_report(
+def test_the_first_attempt_by_which_the_agency_may_have_the_report(
     before: int | None, state: DeliveryState, attempt: int, reason: str | None, begins: bool, after: int | None
 ) -> None:
     changed = DeliveryChanged(

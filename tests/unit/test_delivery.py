@@ -1,4 +1,4 @@
-"""The life of a report, what an answer means and how long is tried."""
+"""The life of a report, the meaning of a response, and the retries."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -38,14 +38,14 @@ def test_giving_up_is_possible_before_the_agency_acknowledged_and_never_after() 
     assert fails == {DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.RECEIVED, DeliveryState.FAILED}
 
 
-def test_nothing_leads_out_of_the_last_end() -> None:
+def test_no_event_follows_the_last_state() -> None:
     for event in DeliveryEvent:
         with pytest.raises(ImpossibleStepError) as caught:
             advance(DeliveryState.OUTCOME_KNOWN, event)
         assert (caught.value.state, caught.value.event) == (DeliveryState.OUTCOME_KNOWN, event)
 
 
-def test_a_report_that_was_handed_over_stays_so_until_the_agency_says_that_it_has_it() -> None:
+def test_a_report_that_was_handed_over_stays_so_until_the_agency_acknowledges_it() -> None:
     states = [DeliveryState.FAILED]
     way = (DeliveryEvent.ATTEMPTED, DeliveryEvent.GIVEN_UP, DeliveryEvent.RECEIVED, DeliveryEvent.ACKNOWLEDGED)
     for event in way:
@@ -79,12 +79,12 @@ def test_every_pair_is_in_the_table_or_refused() -> None:
         (599, Reading.FAIL, "unknown_status_599"),
     ],
 )
-def test_what_an_answer_means(answer: int | Failure, reading: Reading, reason: str | None) -> None:
+def test_the_meaning_of_each_response(answer: int | Failure, reading: Reading, reason: str | None) -> None:
     assert read_answer(answer) == (reading, reason)
 
 
 @given(st.integers(100, 999))
-def test_only_200_and_201_are_ever_taken_for_an_acknowledgement(status: int) -> None:
+def test_only_200_and_201_count_as_an_acknowledgement(status: int) -> None:
     assert (read_answer(status)[0] is Reading.ACKNOWLEDGED) == (status in (200, 201))
 
 
@@ -93,7 +93,7 @@ def test_every_kind_of_failure_and_every_agency_has_its_row() -> None:
     assert set(RETRY_POLICIES) == set(Agency)
 
 
-def test_999_calls_a_human_after_a_minute_and_nobody_waits_less() -> None:
+def test_999_calls_a_human_after_a_minute_and_no_other_limit_is_shorter() -> None:
     limits = {agency: policy.limit for agency, policy in RETRY_POLICIES.items()}
     assert limits.pop(Agency.EMERGENCY_999) == timedelta(seconds=60)
     assert min(limits.values()) >= timedelta(hours=1)
@@ -129,7 +129,7 @@ def test_an_agency_that_never_answers_is_tried_more_than_three_times_within_its_
     assert attempt > 3
 
 
-def test_999_is_tried_on_for_a_day_behind_its_limit_and_no_other_agency_is() -> None:
+def test_only_999_is_still_tried_for_a_day_after_its_limit() -> None:
     ends = {agency: policy.ends_at(NOW) - policy.limit_at(NOW) for agency, policy in RETRY_POLICIES.items()}
     assert ends.pop(Agency.EMERGENCY_999) == timedelta(hours=24)
     assert set(ends.values()) == {timedelta(0)}
@@ -156,7 +156,7 @@ def test_only_failures_without_any_answer_count_against_an_endpoint() -> None:
     assert set(Failure) - UNANSWERED == {Failure.NO_REFERENCE, Failure.CLIENT_ERROR}
 
 
-def test_a_report_that_was_handed_over_is_tried_on_less_often() -> None:
+def test_a_report_that_was_handed_over_is_tried_less_often() -> None:
     emergency, police = RETRY_POLICIES[Agency.EMERGENCY_999], RETRY_POLICIES[Agency.POLICE_101]
     assert emergency.wait(20, 0.0) == timedelta(seconds=4)
     assert emergency.wait(20, 0.0, handed_over=True) == timedelta(seconds=30)

@@ -1,4 +1,4 @@
-"""The disclosure of the contract: what may be absent, what absence means, and what is refused."""
+"""The disclosure of the contract: optional fields, the meaning of absence, and refused values."""
 
 import json
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""The duty rota: who is asked when, again and again, and what is refused in its file."""
+"""The duty rota: the person asked at each time and step, and the faults of its file."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,7 +99,10 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ('on_duty = ["daily 08:00-20:00"]', 'on_duty = ["mon 25:00-26:00"]', ["staff[0].on_duty[0]"]),
     ('on_duty = ["daily 08:00-20:00"]', 'on_duty = ["mon 08:00-08:00"]', ["staff[0].on_duty[0]", "all day"]),
     ('on_duty = ["daily 08:00-20:00"]', "on_duty = []", ["staff[0].on_duty"]),
-    ("daily 08:00-20:00", "daily 09:00-20:00", ["line 11", "staff", "nobody is on duty from mon 08:00 to mon 09:00"]),
+    (
+        "daily 08:00-20:00", "daily 09:00-20:00",
+        ["line 11", "staff", "no member of staff is on duty from mon 08:00 to mon 09:00"],
+    ),
     ("safeguarding_lead", "clinical_supervisor", ["staff", "there is no safeguarding_lead"]),
     ("[[staff]]", "[[stuff]]", ["staff", "required"]),
 ]  # fmt: skip

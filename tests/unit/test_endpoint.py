@@ -1,4 +1,4 @@
-"""An endpoint's slots and breaker: who goes out, how many at once, and what a dead agency is spared."""
+"""Slots and breaker of an endpoint: order and number of attempts, and few attempts at a dead agency."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Attempts:
-    """Attempts at an endpoint by name: which have their slot, and what a test has come of them."""
+    """Attempts at an endpoint by name: those that have their slot, and the outcomes that a test gives them."""
 
     def __init__(self, connections: int = 64) -> None:
         self.clock = EndpointClock(Clock())
@@ -38,15 +38,15 @@ class Attempts:
             on_change=self.changes.append,
             on_first_taken=lambda: self.first_answers.append(self.clock.time()),
         )
-        #: In the order in which they had their slot.
+        #: Names in the order in which they got their slot.
         self.begun: list[str] = []
         self._ends: dict[str, asyncio.Future[Callable[[], None]]] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        #: Done as soon as the attempt of that name has given its slot back.
+        #: Done when the attempt of that name has released its slot.
         self.after: dict[str, Callable[[], object]] = {}
 
     async def wait(self, *names: str, time_left: timedelta = MINUTE) -> None:
-        """Have attempts wait for their slots, in this order."""
+        """Let attempts wait for their slots, in this order."""
         for name in names:
             self._ends[name] = asyncio.get_running_loop().create_future()
             self.tasks[name] = asyncio.create_task(self._attempt(name, time_left))
@@ -73,7 +73,7 @@ class Attempts:
         self.begun.clear()
 
     async def reach(self, seconds: float) -> None:
-        """Move the clock on, from when it began."""
+        """Set the clock to a time after its start."""
         self.clock.reach(seconds)
         await passed()
 
@@ -91,7 +91,7 @@ class Attempts:
 
 
 async def passed() -> None:
-    """Let every task go as far as it can."""
+    """Let every task run until it waits."""
     for _ in range(6):
         await asyncio.sleep(0)
 
@@ -106,7 +106,7 @@ async def test_no_more_attempts_go_out_at_once_than_there_are_connections() -> N
     assert attempts.begun == ["a", "b", "c", "d"]
 
 
-async def test_the_one_whose_limit_comes_first_goes_first_and_those_behind_theirs_come_last() -> None:
+async def test_the_earliest_limit_goes_first_and_those_past_their_limit_go_last() -> None:
     attempts = Attempts(connections=1)
     await attempts.wait("in-its-slot")
     await attempts.wait("handed-over-late", time_left=-timedelta(seconds=1))
@@ -134,7 +134,7 @@ async def test_a_slot_comes_back_from_one_that_gives_up_before_or_after_it_has_i
     await attempts.give_up("b")
     await attempts.give_up("a")
     assert attempts.begun == ["a", "c"]
-    # It was granted its slot and has not gone on yet.
+    # Its slot is granted, and the attempt has not continued yet.
     attempts.after["c"] = attempts.tasks["d"].cancel
     await attempts.answer("c")
     assert attempts.tasks["d"].cancelled()
@@ -171,12 +171,12 @@ async def test_while_it_is_open_one_probe_at_a_time_goes_out_after_waits_that_gr
         assert attempts.clock.next_call() is None, "the next wait begins when the probe is over"
         await attempts.fail(name)
         at = attempts.clock.next_call() or at
-    # 1, 2, then 3 s, which is the longest.
+    # 1, 2, then 3 s, the longest wait.
     assert begun_at == [1, 3, 6, 9]
     assert attempts.changes == [BreakerReason.NO_ANSWER]
 
 
-async def test_the_first_report_that_is_taken_is_told_once_whether_the_breaker_is_open_or_not() -> None:
+async def test_the_first_accepted_report_is_signalled_once_whether_the_breaker_is_open_or_not() -> None:
     for opens in (False, True):
         attempts = Attempts()
         await attempts.wait("unanswered")
@@ -199,7 +199,7 @@ async def test_any_answer_closes_it_and_all_that_waited_go_out() -> None:
     await attempts.answer("a")
     assert attempts.begun == ["a", "b", "c"]
     assert attempts.changes == [BreakerReason.NO_ANSWER, None]
-    # It opens again only after as many failures as before, and waits as short at first.
+    # It opens again only after as many failures as before, and its first wait is as short.
     await attempts.fail("b", "c")
     assert attempts.changes == [BreakerReason.NO_ANSWER, None]
     await attempts.open_breaker()
@@ -283,7 +283,7 @@ async def test_access_that_is_denied_opens_the_breaker_at_once_and_for_that_reas
     assert attempts.changes[1:] == [None, BreakerReason.NO_ANSWER]
 
 
-async def test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_report_is_taken() -> None:
+async def test_failed_attempts_in_a_row_of_any_kind_alarm_until_a_report_is_accepted() -> None:
     attempts = Attempts()
     endpoint = attempts.endpoint
     failures: list[Callable[[], None]] = [
@@ -292,7 +292,7 @@ async def test_attempts_in_a_row_that_fail_alarm_whatever_their_kind_until_a_rep
         endpoint.failed,
         lambda: endpoint.answered(is_taken=False),
     ]
-    # One in five is taken: an overloaded agency that works.
+    # One in five is accepted: an overloaded agency that works.
     for _ in range(3):
         for failure in failures:
             failure()

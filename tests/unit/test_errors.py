@@ -1,4 +1,4 @@
-"""An error names each field in the contract's path and the reason, and never what was refused."""
+"""An error names each field by the contract's path, and the reason, and never quotes the value."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What readers make of batches that the broker hands them: in aiokafka's fetcher, and in kafka-python's."""
+"""How readers handle faulty batches of the broker: aiokafka's fetcher, and kafka-python's."""
 
 import inspect
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def test_a_position_inside_a_batch_is_where_reading_begins() -> None:
 
 
 def test_aiokafka_in_python_is_mended_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Where its parts in C are switched off, it says CorruptRecordException instead.
+    # Without aiokafka's parts in C, it raises CorruptRecordException instead.
     class InPython(FetchedRecords):
         def next_batch(self) -> Any:
             super().next_batch()
@@ -104,7 +104,7 @@ def test_names_become_readable_and_nothing_else_changes(entries: list[Entry]) ->
     start = _DefaultRecordBatchPy.HEADER_STRUCT.size
     for _ in entries:
         make_names_readable(batch, start)
-        # A record's length, below 2^13 here, stands in its first one or two bytes.
+        # A record's length, here below 2^13, is in its first one or two bytes.
         raw = batch[start] if batch[start] < 0x80 else (batch[start] & 0x7F) | batch[start + 1] << 7
         start += (raw >> 1) + (1 if batch[start] < 0x80 else 2)
     assert start == len(batch)
@@ -138,11 +138,11 @@ def test_a_good_fetch_is_read_in_c_to_its_end(codec: str, monkeypatch: pytest.Mo
 def test_the_internals_that_are_stood_in_for_are_those_that_were_read() -> None:
     assert version("aiokafka") == "0.14.0"
     answered = inspect.getsource(Fetcher._proc_fetch_request)
-    # Looked up when an answer arrives, and called with these.
+    # The fetcher looks both up when a response arrives, and calls them with these arguments.
     assert "records = MemoryRecords(part_data[-1])" in answered
     assert "partition_records = PartitionRecords(" in answered
     assert "backoff=self._prefetch_backoff" in answered
-    # Where a position is out of range, and nowhere else of a partition that has one.
+    # Called if a position is out of range, and not otherwise for a partition that has a position.
     assert "tp_state.await_reset(self._default_reset_strategy)" in answered
     assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
     assert "parsed_records = self.PartitionRecords(fetch_offset, tp, records," in inspect.getsource(PythonFetcher)

@@ -1,4 +1,4 @@
-"""The gateway's answers while Kafka does not acknowledge: bounded in time, and never anything but "not now"."""
+"""Responses of the gateway while Kafka does not acknowledge: in bounded time, and always 503."""
 
 import asyncio
 import threading
@@ -11,8 +11,8 @@ import pytest
 from schemas.disclosure import Disclosure
 from services.gateway import create_app
 from services.gateway.request_handler import RETRY_AFTER
+from services.http_server import listen, port_of, running
 from services.sdk import Acknowledged
-from services.sdk.serving import listen, port_of, running
 from tests.disclosures import raw
 
 _SOON = 10.0
@@ -20,7 +20,7 @@ _JSON = {"content-type": "application/json"}
 
 
 class Silent:
-    """A producer whose Kafka answers nothing until it is told to."""
+    """A producer whose Kafka does not answer until the test lets it."""
 
     def __init__(self) -> None:
         self.asked = threading.Semaphore(0)
@@ -46,10 +46,10 @@ def silent() -> Iterator[Silent]:
     made.answers.set()
 
 
-async def test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again(
+async def test_a_request_that_is_open_at_the_end_of_a_stop_gets_503(
     silent: Silent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.sdk.serving.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("services.http_server.GRACE_SECONDS", 0.2)
     with listen("127.0.0.1", 0) as bound:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False) as client:
             async with running([(create_app(silent), bound)]):
@@ -59,7 +59,7 @@ async def test_what_is_open_at_the_end_of_a_stop_is_told_to_come_again(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER))
 
 
-async def test_who_finds_no_thread_free_is_told_to_come_again(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_that_finds_no_free_thread_gets_503(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.gateway.request_handler._WAITING", 1)
     monkeypatch.setattr("services.gateway.request_handler._WAIT_SECONDS", 0.1)
     with listen("127.0.0.1", 0) as bound:
@@ -74,6 +74,6 @@ async def test_who_finds_no_thread_free_is_told_to_come_again(silent: Silent, mo
             assert (await client.get("/readyz")).status_code == 503
             silent.answers.set()
             assert (await first).status_code == 202
-            # Whoever comes again is taken.
+            # A request that is sent again is accepted.
             again = await client.post("/v1/disclosures", content=raw("d-second"), headers=_JSON)
             assert again.status_code == 202

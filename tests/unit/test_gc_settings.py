@@ -1,4 +1,4 @@
-"""What the cycle collector still does once it is told to leave alone what was there."""
+"""What the cycle collector still does after it excluded the objects of the start."""
 
 import gc
 import weakref
@@ -18,7 +18,7 @@ def collector() -> Iterator[None]:
 
 
 class Knot:
-    """Refers to itself: nothing but the collector frees it."""
+    """Refers to itself: only the collector frees it."""
 
     def __init__(self) -> None:
         self.me = self
@@ -37,6 +37,6 @@ def test_it_still_frees_what_refers_to_itself() -> None:
     weakref.finalize(knot, gone.append, "knot")
     del knot
     assert gone == []
-    # As many as make it run by itself; each is kept, as what is made in a turn is.
+    # As many objects as make the collector run by itself. Each is kept, like the objects of a turn.
     kept = [[n] for n in range(gc.get_threshold()[0] + 1_000)]
     assert (gone, len(kept)) == (["knot"], gc.get_threshold()[0] + 1_000)

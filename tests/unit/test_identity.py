@@ -1,4 +1,4 @@
-"""Who a disclosure is about: equal tokens are one person, and an uncertain match never merges two."""
+"""The person of a disclosure: equal tokens are one person, and an uncertain match never merges two."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ FORUM = Service.FORUM
 ADA, BEA = PersonId("ada"), PersonId("bea")
 
 
-def test_a_person_is_known_only_where_every_token_is_theirs() -> None:
+def test_a_person_is_known_only_if_every_token_is_theirs() -> None:
     assert known_person((A, B), {A: ADA, B: ADA}.get) == ADA
     assert known_person((A, B), {A: ADA}.get) is None
     assert known_person((A, B), {B: ADA}.get) is None
@@ -21,13 +21,13 @@ def test_a_person_is_known_only_where_every_token_is_theirs() -> None:
     assert known_person((A,), dict[Token, PersonId]().get) is None
 
 
-def test_a_disclosure_of_new_tokens_makes_a_person_known() -> None:
+def test_a_disclosure_with_new_tokens_only_makes_a_new_person() -> None:
     assert resolve(FORUM, "d-1", (A, B), dict[Token, PersonId]().get) == Resolution(
         person=person_id(FORUM, "d-1", A), new_tokens=(A, B), edges=((A, B),)
     )
 
 
-def test_a_new_token_beside_a_known_one_becomes_that_persons() -> None:
+def test_a_new_token_beside_a_known_one_is_assigned_to_its_person() -> None:
     assert resolve(FORUM, "d-2", (A, B, C), {B: BEA}.get) == Resolution(
         person=BEA, new_tokens=(A, C), edges=((A, B), (A, C), (C, B))
     )
@@ -35,7 +35,7 @@ def test_a_new_token_beside_a_known_one_becomes_that_persons() -> None:
 
 def test_tokens_of_two_persons_leave_both_as_they_are() -> None:
     found = resolve(FORUM, "d-3", (A, B), {A: ADA, B: BEA}.get)
-    # The strongest token that is known says who it is; the other person's token stays theirs.
+    # The strongest known token gives the person; the token of the other person stays with that person.
     assert found == Resolution(person=ADA, new_tokens=(), edges=((A, B),))
 
 

@@ -1,4 +1,4 @@
-"""IDENTITY: says once who a person is, publishes links and keys, and sends each disclosure to its person's lane."""
+"""IDENTITY: assigns each person once, publishes links and keys, and sends each disclosure to its person's lane."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from streams.agents.identity import Identity
 from streams.domain.ids import person_id
 from streams.domain.sealing import master_check
 from tests.disclosures import KEYS, ROUTINE, id_of
+from tests.readable_ids import readable_id
 from tests.turns import NOW, TRACE, Lane, admit_lane, assert_names_nobody, disclosed, on, read, source_of, why
 
 ACCOUNT = {"account": "account-39117"}
@@ -19,14 +20,14 @@ EMAIL = {"email": "ada.marker@example.org"}
 
 
 def unresolved(name: str = "d-1", **changes: Any) -> bytes:
-    """Return what ADMIT sends to IDENTITY."""
+    """Return the record that ADMIT sends to IDENTITY."""
     (output,) = admit_lane(lambda _: None).work(disclosed(name, **changes), topic=source_of(**changes)).outputs
     assert output.value is not None
     return output.value
 
 
 def made_by(name: str = "d-1", **changes: Any) -> str:
-    """Return the person whom that disclosure makes known."""
+    """Return the person of whom that disclosure is the first."""
     first = fields_of(unresolved(name, **changes))
     return person_id(Service.FORUM, id_of(name), first["tokens"][0])
 
@@ -37,7 +38,7 @@ def fields_of(value: bytes) -> dict[str, Any]:
     return decode(value, "Admitted")[1]
 
 
-def test_somebody_new_becomes_known_with_links_a_key_and_their_lane() -> None:
+def test_a_new_person_gets_links_a_key_and_a_lane() -> None:
     value = unresolved()
     turn = Lane(Identity()).work(value)
     person, before = made_by("d-1"), fields_of(value)
@@ -62,7 +63,7 @@ def test_somebody_new_becomes_known_with_links_a_key_and_their_lane() -> None:
     assert all(output.headers == (("traceparent", TRACE),) for output in turn.outputs)
 
 
-def test_each_link_is_keyed_by_what_it_is_of() -> None:
+def test_each_link_is_keyed_by_its_tokens() -> None:
     turn = Lane(Identity()).work(unresolved())
     for output in turn.outputs:
         if output.topic == TopicName.IDENTITY_LINKS:
@@ -70,7 +71,7 @@ def test_each_link_is_keyed_by_what_it_is_of() -> None:
             assert output.key == ("|".join(fields["tokens"]) if name == "Edge" else fields["token"]).encode()
 
 
-def test_what_one_made_known_holds_for_the_next_of_the_same_batch_and_of_later_ones() -> None:
+def test_a_link_counts_for_the_next_disclosure_of_the_batch_and_for_later_batches() -> None:
     lane = Lane(Identity())
     turn = lane.work(
         unresolved("d-1", subject=ACCOUNT),
@@ -82,7 +83,7 @@ def test_what_one_made_known_holds_for_the_next_of_the_same_batch_and_of_later_o
     assert found == [made_by("d-1", subject=ACCOUNT)] * 5
 
 
-def test_persons_that_are_known_apart_stay_two() -> None:
+def test_two_known_persons_stay_two() -> None:
     lane = Lane(Identity())
     lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-2", subject=PHONE))
     state = dict(lane.state)
@@ -91,7 +92,7 @@ def test_persons_that_are_known_apart_stay_two() -> None:
         made_by("d-1", subject=ACCOUNT),
         made_by("d-2", subject=PHONE),
     ]
-    # The link is kept for whoever decides on it; nobody's token changed hands.
+    # The link is kept for a later decision by a human; no token changed its person.
     new = {key for key in lane.state if key not in state}
     assert new == {key for key in lane.state if key.startswith(b"e:")}
 
@@ -109,11 +110,17 @@ def test_a_repeat_goes_on_to_its_person_and_adds_no_link() -> None:
     assert lane.state == state
 
 
-def test_an_id_that_is_used_again_long_after_for_somebody_else_makes_nobody_one() -> None:
+def test_an_id_that_is_used_again_much_later_for_another_person_joins_no_persons() -> None:
     lane = Lane(Identity())
     turn = lane.work(unresolved("d-1", subject=ACCOUNT), unresolved("d-1", subject=PHONE))
     one, other = (each["person"] for each in on(turn, TopicName.ADMITTED_URGENT))
     assert one != other
+
+
+def test_scope_3_a_person_who_is_known_to_both_services_is_one_person() -> None:
+    lane = Lane(Identity())
+    turn = lane.work(unresolved("d-1", subject=PHONE), unresolved("d-2", subject=PHONE, service="text_line"))
+    assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [made_by("d-1", subject=PHONE)] * 2
 
 
 def test_the_same_id_of_both_services_makes_two_persons_known() -> None:
@@ -134,7 +141,7 @@ def test_every_key_that_is_used_is_published() -> None:
     assert keys == [key_id.encode() for key_id in published]
 
 
-def test_urgent_and_routine_go_their_own_ways() -> None:
+def test_urgent_and_routine_disclosures_have_their_own_topics() -> None:
     turn = Lane(Identity()).work(unresolved("d-1"), unresolved("d-2", concerns=ROUTINE))
     assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [id_of("d-1")]
     assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.ADMITTED)] == [id_of("d-2")]
@@ -153,21 +160,22 @@ def test_nothing_that_identifies_is_in_anything_it_writes_or_keeps() -> None:
         ({"wrapped_key": None}, "wrapped_key: is required"),
         ({"section": {"key_id": "", "nonce": b"", "ciphertext": b""}}, "section.key_id: must not be empty"),
     ],
+    ids=readable_id,
 )
-def test_what_it_cannot_resolve_is_rejected(change: dict[str, Any], reason: str) -> None:
+def test_a_disclosure_that_cannot_be_resolved_is_rejected(change: dict[str, Any], reason: str) -> None:
     lane = Lane(Identity())
     turn = lane.work(encode("Admitted", {**fields_of(unresolved()), **change}), unresolved("d-2"))
     assert why(turn) == [reason]
     assert [each["person"] for each in on(turn, TopicName.ADMITTED_URGENT)] == [made_by("d-2")]
 
 
-def test_what_is_no_admitted_disclosure_is_rejected() -> None:
+def test_a_record_that_is_no_admitted_disclosure_is_rejected() -> None:
     turn = Lane(Identity()).work(None, b"", disclosed(), now=NOW)
     assert why(turn) == ["value: is empty", "value: is empty", "value: is of a schema not expected here"]
     assert not turn.outputs
 
 
-def test_a_person_is_to_look_at_a_rejected_urgent_record_alone() -> None:
+def test_only_a_rejected_urgent_record_is_reported_for_review() -> None:
     lane = Lane(Identity())
     (output,) = lane.work(b"no record", topic=TopicName.IDENTITY_URGENT).outputs
     assert read(output)[0] == "UrgentRejected"

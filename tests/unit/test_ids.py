@@ -1,4 +1,4 @@
-"""Ids are functions of what caused them."""
+"""Ids are computed from their cause."""
 
 from itertools import product
 from uuid import UUID, uuid5
@@ -27,8 +27,8 @@ def test_an_id_is_a_lower_case_uuid_of_version_5() -> None:
         assert made == str(UUID(made))
 
 
-def test_the_ids_of_one_cause_are_these_for_good() -> None:
-    # Records that were written carry them: another value would be another report of the same risk.
+def test_the_ids_of_one_cause_never_change() -> None:
+    # Written records contain these ids: another value would be a second report of the same risk.
     namespace = UUID("6f0a6d0e-3c55-5b6b-9a56-0f3d5f0c9b41")
     assert person_id(FORUM, "d-1", TOKEN) == str(uuid5(namespace, "6:person|5:forum|3:d-1|11:account:1:a"))
     assert report_id("d-é", "999") == str(uuid5(namespace, "6:report|3:d-é|3:999"))

@@ -1,4 +1,4 @@
-"""What lanes and breakers say of themselves, as changes of causes."""
+"""Events of lanes, clocks and breakers as changes of causes."""
 
 import asyncio
 import importlib
@@ -11,9 +11,9 @@ import pytest
 from schemas.alarms import AlarmChanged, BreakerReason
 from schemas.policy import load_policy
 from schemas.vocabulary import Agency
+from services.alarm.alarm_writer import AlarmWriter
+from services.alarm.lane_alarms import BreakerAlarm, FileAlarm, LaneAlarms
 from services.notifier.channels import FileChannel
-from services.sdk.alarm_writer import AlarmWriter
-from services.sdk.lane_alarms import BreakerAlarm, FileAlarm, LaneAlarms
 from services.settings import Keys
 from streams.runtime import (
     BrokerAgrees,
@@ -33,7 +33,7 @@ NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 
 
 class Written(AlarmWriter):
-    """Keeps what it is given."""
+    """Records its changes."""
 
     def __init__(self) -> None:
         super().__init__("127.0.0.1:1")
@@ -82,15 +82,15 @@ def test_an_event_of_a_lane_is_a_change_of_its_cause(
     event: LaneEvent, cause: str, state: str, facts: dict[str, Any]
 ) -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW).hear(event)
+    LaneAlarms(writer, "app", lambda: NOW).on_event(event)
     (change,) = writer.changes
     assert (change.cause, change.state, change.facts) == (cause, state, facts)
     assert (change.kind, change.step, change.changed_at) == (cause.partition("/")[0], 0, NOW)
 
 
-def test_a_lane_that_closes_leaves_the_word_to_its_next_owner() -> None:
+def test_a_lane_that_closes_leaves_its_alarms_to_its_next_owner() -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW).hear(LaneCloses("decide-2"))
+    LaneAlarms(writer, "app", lambda: NOW).on_event(LaneCloses("decide-2"))
     assert (writer.changes, writer.forgotten) == ([], ["lane/app/decide-2"])
 
 
@@ -104,7 +104,7 @@ def test_a_lane_that_closes_leaves_the_word_to_its_next_owner() -> None:
 )
 def test_a_clock_that_was_set_is_a_cause_of_its_machine(event: LaneEvent, state: str, facts: dict[str, Any]) -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").hear(event)
+    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").on_event(event)
     (change,) = writer.changes
     assert (change.cause, change.kind, change.state, change.facts) == ("clock/app/host-1", "clock", state, facts)
 
@@ -118,7 +118,7 @@ def test_a_clock_that_was_set_is_a_cause_of_its_machine(event: LaneEvent, state:
 )
 def test_stamps_that_are_ahead_are_a_cause_of_their_own(event: LaneEvent, state: str, facts: dict[str, Any]) -> None:
     writer = Written()
-    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").hear(event)
+    LaneAlarms(writer, "app", lambda: NOW, machine=lambda: "host-1").on_event(event)
     (change,) = writer.changes
     assert (change.cause, change.kind, change.state, change.facts) == ("clock/app/host-1/broker", "clock", state, facts)
 
@@ -128,11 +128,11 @@ def test_each_lane_of_a_connector_is_a_source_of_its_agencys_cause(why_open: Bre
     writer = Written()
     alarm = BreakerAlarm(writer, Agency.SOCIAL_WORKER, lambda: NOW)
     for number in (0, 1):
-        alarm.hear(LaneOpens(f"connector-{number}"))
-    # It knows nothing of the agency yet.
+        alarm.on_event(LaneOpens(f"connector-{number}"))
+    # The state of the agency is not known yet.
     assert writer.changes == []
     alarm.changed(why_open)
-    alarm.hear(LanePutsAside("connector-1", None))
+    alarm.on_event(LanePutsAside("connector-1", None))
     said = [(change.cause, change.kind, change.source, change.state) for change in writer.changes]
     assert said == [("breaker/social_worker", "breaker", f"connector-{number}", state) for number in (0, 1)]
     facts = {} if why_open is None else {"agency": "social_worker", "reason": why_open.value}
@@ -140,15 +140,15 @@ def test_each_lane_of_a_connector_is_a_source_of_its_agencys_cause(why_open: Bre
 
 
 @pytest.mark.parametrize(("why_open", "state"), [*((reason, "raised") for reason in BreakerReason), (None, "cleared")])
-def test_a_connector_says_what_it_knows_for_a_lane_that_comes_and_nothing_for_one_that_went(
+def test_a_connector_reports_its_state_for_a_lane_that_opens_and_not_for_one_that_closed(
     why_open: BreakerReason | None, state: str
 ) -> None:
     writer = Written()
     alarm = BreakerAlarm(writer, Agency.CARE_TEAM, lambda: NOW)
     alarm.changed(why_open)
     assert writer.changes == []
-    alarm.hear(LaneOpens("connector-7"))
-    alarm.hear(LaneCloses("connector-7"))
+    alarm.on_event(LaneOpens("connector-7"))
+    alarm.on_event(LaneCloses("connector-7"))
     alarm.changed(None)
     (change,) = writer.changes
     assert (change.source, change.state) == ("connector-7", state)
@@ -163,10 +163,10 @@ def test_a_wrong_file_is_a_cause_of_its_kind() -> None:
     assert change.facts == {"file": "staff_key"}
 
 
-async def test_a_breaker_that_is_open_is_said_again_for_as_long_as_it_is() -> None:
+async def test_the_alarm_of_an_open_breaker_is_repeated_while_it_is_open() -> None:
     writer = Written()
     alarm = BreakerAlarm(writer, Agency.CARE_TEAM, lambda: NOW)
-    alarm.hear(LaneOpens("connector-0"))
+    alarm.on_event(LaneOpens("connector-0"))
     async with alarm.repeating(every=0.0):
         await turns_of_the_loop()
         assert writer.changes == []
@@ -186,7 +186,7 @@ async def turns_of_the_loop() -> None:
         await asyncio.sleep(0)
 
 
-#: A time that the machine's clock never shows again.
+#: A time that the machine's clock will never show.
 LONG_AGO = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""The workers' lanes: each source has its one, with the urgent topics before the routine ones."""
+"""The workers' lanes: each source has one lane, with the urgent topics before the routine ones."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_every_source_has_one_lane_and_urgent_ones_come_first(groups: tuple[Lane
     sources = [topic for group in groups for topic in group.sources]
     assert len(sources) == len(set(sources))
     for group in groups:
-        # Of one lane all topics have the same partitions, and so has its changelog.
+        # All topics of one lane have the same partitions, and so has its changelog.
         assert len({CATALOGUE[topic].count(4) for topic in (*group.sources, group.changelog)}) == 1
         kinds = [topic in group.urgent for topic in group.sources]
         assert kinds == sorted(kinds, reverse=True)

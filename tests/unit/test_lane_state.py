@@ -1,4 +1,4 @@
-"""A lane's state: what a restart finds in the changelog is what was committed, ends and timers included."""
+"""A lane's state: a restart restores from the changelog what was committed, ends and timers included."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams.runtime import Cause, Timer, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.poison_work import is_recent
-from streams.runtime.lane.state import LaneState, Raised, Suspect, changed, moved, suspected
+from streams.runtime.lane.state import LaneState, LastError, SuspectRange, offset_records, suspect_note, turn_records
 
 START = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -37,8 +37,8 @@ def do(turn: Turn, step: tuple[str, bytes, object, datetime | None]) -> None:
 
 
 def committed(state: LaneState, turn: Turn, restored: LaneState) -> None:
-    """Commit a turn, and have another state read what the changelog got."""
-    for entry in changed(turn):
+    """Commit a turn, and apply its changelog records to another state."""
+    for entry in turn_records(turn):
         restored.apply(entry.key, entry.value, entry.headers)
     state.commit(turn)
 
@@ -55,14 +55,14 @@ def test_what_is_restored_is_what_was_committed(
         committed(state, turn, restored)
     assert (restored.entries, restored.expiries, restored.timers) == (state.entries, state.expiries, state.timers)
     now = START + timedelta(seconds=later)
-    # The broker has the same time.
+    # The broker's clock shows the same time.
     state.stamp = restored.stamp = micros(now)
     due, ended = state.take_due(now, 100), state.take_ended(now, 100)
     assert (sorted(due, key=lambda one: one[0]), sorted(ended)) == (
         sorted(((name, timer) for name, timer in state.timers.items() if timer.at <= now), key=lambda one: one[0]),
         sorted(key for key, until in state.expiries.items() if until <= now.timestamp() * 1_000_000),
     )
-    # Taken is not done: what is not committed is due again.
+    # A timer that was taken is not done: without a commit it is due again.
     assert (state.take_due(now, 100), state.take_ended(now, 100)) == (due, ended)
     assert (restored.next_due(), restored.next_end()) == (state.next_due(), state.next_end())
 
@@ -136,7 +136,7 @@ def test_an_older_stamp_after_a_newer_one_changes_nothing() -> None:
 
 
 def test_an_entry_that_is_put_by_a_clock_that_is_behind_is_kept_as_long_as_was_meant() -> None:
-    """A machine without a clock of its own begins in 1970: all that it keeps would have ended already."""
+    """A machine without a battery clock begins in 1970: all entries that it keeps would have ended already."""
     state, wrong = LaneState(), datetime(1970, 1, 1, tzinfo=UTC)
     state.note_stamp(micros(START) // 1_000)
     kept(state, wrong + timedelta(days=93), wrong)
@@ -161,7 +161,7 @@ def test_a_timer_that_is_restored_waits_for_no_longer_than_it_was_set_for() -> N
             b"retry": Timer(back + timedelta(seconds=0.5), Cause(TRACE), timedelta(seconds=0.5)),
             b"limit": Timer(back + timedelta(seconds=60), Cause(), timedelta(seconds=60)),
         }
-    # Opened again, a little later by the same clock, nothing waits anew.
+    # A little later by the same clock, the lane opens again: no wait begins anew.
     assert again.limit_waits(again.turn(back + timedelta(seconds=30))) == 0
 
 
@@ -196,16 +196,21 @@ def test_times_that_no_longer_count_do_not_pile_up() -> None:
 
 @pytest.mark.parametrize(("seconds", "recent"), [(0, True), (-599, True), (599, True), (-600, False), (3_600, False)])
 def test_an_error_that_was_noted_by_a_clock_that_was_ahead_is_not_recent_for_ever(seconds: int, recent: bool) -> None:
-    noted = Raised(micros(START + timedelta(seconds=seconds)), "KeyError")
+    noted = LastError(micros(START + timedelta(seconds=seconds)), "KeyError")
     assert is_recent(noted, START) == recent
 
 
 def test_positions_and_suspicions_are_restored() -> None:
     state = LaneState()
-    suspect = Suspect(4, 9, "KeyError")
-    for entry in (*moved({"t": 4}), *moved({"t": 7, "u": 1}), suspected("t", suspect), suspected("u", suspect)):
+    suspect = SuspectRange(4, 9, "KeyError")
+    for entry in (
+        *offset_records({"t": 4}),
+        *offset_records({"t": 7, "u": 1}),
+        suspect_note("t", suspect),
+        suspect_note("u", suspect),
+    ):
         state.apply(entry.key, entry.value, entry.headers)
-    gone = suspected("u", None)
+    gone = suspect_note("u", None)
     state.apply(gone.key, gone.value, gone.headers)
     assert state.next_offsets == {"t": 7, "u": 1}
     assert state.suspects == {"t": suspect}

@@ -1,4 +1,4 @@
-"""The lanes of a process at a rebalance, without a broker: what Faust calls returns soon, and commits nothing."""
+"""The lanes of a process at a rebalance, without a broker: Faust's calls return soon, and commit nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,14 +11,14 @@ from faust.types import TP
 
 from streams.runtime import LaneGroup
 from streams.runtime.lane.lane import Lane
-from streams.runtime.transport.lane_assignment import LaneAssignment, Wiring
+from streams.runtime.transport.lane_assignment import LaneAssignment, WorkerConfig
 
 _SOON = 5.0
 _SOURCES = frozenset(TP(topic, partition) for topic in ("urgent", "routine") for partition in range(3))
 
 
 class Consumer:
-    """Faust's consumer, which could commit."""
+    """Faust's consumer, which would be able to commit."""
 
     def __init__(self) -> None:
         self.committed: list[Any] = []
@@ -35,7 +35,7 @@ def consumer() -> Consumer:
 
 @pytest.fixture
 async def lanes(consumer: Consumer) -> AsyncIterator[LaneAssignment]:
-    """LaneAssignment that cannot open: what runs beside them is never ready, as a restore that lasts."""
+    """Lanes that cannot open: their background is never ready, like a restore that lasts."""
 
     @asynccontextmanager
     async def never_ready() -> AsyncIterator[None]:
@@ -45,8 +45,8 @@ async def lanes(consumer: Consumer) -> AsyncIterator[LaneAssignment]:
     def no_agent(_: object) -> Any:
         raise AssertionError("no lane opens")
 
-    class Wired(LaneAssignment):
-        wiring = Wiring(
+    class Configured(LaneAssignment):
+        config = WorkerConfig(
             "application",
             (LaneGroup("lane", ("urgent", "routine"), no_agent, "changelog"),),
             "127.0.0.1:1",
@@ -54,7 +54,7 @@ async def lanes(consumer: Consumer) -> AsyncIterator[LaneAssignment]:
             lambda: None,
         )
 
-    made = Wired(SimpleNamespace(app=None), consumer=consumer, producer=None)
+    made = Configured(SimpleNamespace(app=None), consumer=consumer, producer=None)
     try:
         yield made
     finally:
@@ -66,7 +66,7 @@ async def test_a_rebalance_does_not_wait_for_lanes_to_open(lanes: LaneAssignment
     # Heartbeats stop until this returns.
     async with asyncio.timeout(_SOON):
         await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
-        # Nor does the next one wait for those that are opening still.
+        # The next rebalance does not wait for lanes that are still opening either.
         await lanes.on_partitions_revoked(_SOURCES)
 
 
@@ -81,10 +81,10 @@ async def test_every_lane_is_held_when_partitions_are_revoked(
 ) -> None:
     held: list[int] = []
 
-    async def hold(lane: Lane) -> None:
+    async def pause(lane: Lane) -> None:
         held.append(lane.metrics.partition)
 
-    monkeypatch.setattr(Lane, "hold", hold)
+    monkeypatch.setattr(Lane, "pause", pause)
     await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
     await lanes.on_partitions_revoked(_SOURCES)
     assert sorted(held) == [0, 1, 2]
@@ -96,7 +96,7 @@ async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
     finishes = asyncio.Event()
     held: list[int] = []
 
-    async def hold(lane: Lane) -> None:
+    async def pause(lane: Lane) -> None:
         held.append(lane.metrics.partition)
 
     async def close(lane: Lane) -> None:
@@ -104,7 +104,7 @@ async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
         await close_now(lane)
 
     close_now = Lane.close
-    monkeypatch.setattr(Lane, "hold", hold)
+    monkeypatch.setattr(Lane, "pause", pause)
     monkeypatch.setattr(Lane, "close", close)
     await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
     stopping = asyncio.create_task(lanes.close())

@@ -1,4 +1,4 @@
-"""A channel that is marked unsafe is not used by a notice that waits already, and no record brings it back."""
+"""A waiting notice does not use a channel that is marked unsafe, and no record restores the channel."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,8 @@ from schemas.records import NotificationDue
 from schemas.vocabulary import ContactChannel, NoticeSays, NoticeStands, NoticeState, WithheldBecause
 from services.notifier.channels import Told, Unreachable
 from services.notifier.notice import Notice
-from services.notifier.progress import NoticeProgress
+from services.notifier.notice_progress import NoticeProgress
+from tests.readable_ids import readable_id
 from tests.unit.test_notice_orders import TELL_BY, TELLING, TOLD, Play, Then, due
 
 SMS, THREAD = ContactChannel.SMS, ContactChannel.THREAD
@@ -16,7 +17,7 @@ UNSAFE = WithheldBecause.NOT_SAFE_TO_CONTACT
 
 
 class ByChannel(Play):
-    """A play that remembers by which channels each notice could go."""
+    """A play that records the possible channels of each notice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ def by(stands: NoticeStands, *channels: ContactChannel) -> NotificationDue:
 
 
 async def played(*records: NotificationDue, then: Sequence[Then] = ()) -> ByChannel:
-    """Have these records come one by one, `tell_by` after the last but those of TELLING, and all be told."""
+    """Feed these records one by one to a slow channel, then let `tell_by` pass and the channel work."""
     play = ByChannel()
     for record, does in zip(records, (*then, *[Then.IS_SLOW] * len(records)), strict=False):
         play.write(record)
@@ -45,14 +46,14 @@ async def played(*records: NotificationDue, then: Sequence[Then] = ()) -> ByChan
     return play
 
 
-@pytest.mark.parametrize("stands", [TELLING, TOLD])
+@pytest.mark.parametrize("stands", [TELLING, TOLD], ids=readable_id)
 async def test_a_notice_that_waits_goes_by_the_channels_that_are_left(stands: NoticeStands) -> None:
     play = await played(by(stands, SMS, THREAD), by(stands, THREAD))
     assert play.by == [(THREAD,)]
     assert [end.state for end in play.ended] == [NoticeState.TOLD]
 
 
-@pytest.mark.parametrize("stands", [TELLING, TOLD])
+@pytest.mark.parametrize("stands", [TELLING, TOLD], ids=readable_id)
 async def test_a_notice_that_waits_is_deferred_where_no_channel_is_left(stands: NoticeStands) -> None:
     play = await played(by(stands, SMS), by(stands))
     assert play.by == []
@@ -71,7 +72,7 @@ async def test_a_narrower_record_is_no_answer_to_the_question_whether_more_is_kn
     play.write(by(TELLING, SMS, THREAD))
     play.work()
     play.clock.now = TELL_BY
-    # The question is written behind these two.
+    # The question is written after these two.
     play.write(by(TELLING, THREAD))
     play.write(by(TOLD, THREAD))
     play.lane.pass_time()
@@ -80,7 +81,7 @@ async def test_a_narrower_record_is_no_answer_to_the_question_whether_more_is_kn
     assert [says for _, says in play.left] == [NoticeSays.HAVE_TOLD]
 
 
-async def test_a_mark_that_comes_while_we_are_telling_is_being_said_leaves_its_end_as_it_was() -> None:
+async def test_a_mark_that_arrives_while_we_are_telling_is_sent_does_not_change_its_end() -> None:
     play = ByChannel()
     play.write(by(TELLING, SMS))
     play.clock.now = TELL_BY
@@ -95,7 +96,7 @@ async def test_a_mark_that_comes_while_we_are_telling_is_being_said_leaves_its_e
     assert [end.state for end in play.ended] == [NoticeState.TOLD, NoticeState.DEFERRED]
 
 
-async def test_what_may_have_left_before_a_crash_is_not_said_again_by_a_channel_that_is_unsafe_now() -> None:
+async def test_a_notice_that_may_have_left_before_a_crash_is_not_sent_again_by_a_channel_now_unsafe() -> None:
     play = ByChannel()
     play.write(by(TOLD, SMS))
     play.work()
@@ -109,6 +110,6 @@ async def test_what_may_have_left_before_a_crash_is_not_said_again_by_a_channel_
 
 def test_only_the_question_itself_says_that_no_more_is_known() -> None:
     asked = NoticeProgress(due=by(TELLING, SMS, THREAD), traceparent=None, asked=True)
-    narrower = asked.taken(by(TELLING, THREAD), None)
+    narrower = asked.updated_by(by(TELLING, THREAD), None)
     assert (narrower.late, narrower.due.channels) == (False, (THREAD,))
-    assert narrower.taken(by(TELLING, SMS, THREAD), None).late
+    assert narrower.updated_by(by(TELLING, SMS, THREAD), None).late

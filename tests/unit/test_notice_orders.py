@@ -1,7 +1,7 @@
-"""Whatever order records, time and crashes come in: each notice is true when it leaves, and none is taken back.
+"""For every order of records, time and crashes: each notice is true when it leaves, and none is taken back.
 
-A play is one lane of the notifier with its topic: what the notifier writes there is read back behind all that was
-written before. It takes events in an order; after each the channel works, is slow, or dies with the process.
+A play is one lane of the notifier with its topic: the notifier reads back what it writes there, after all earlier
+records. It takes events in an order; after each the channel works, is slow, or dies with the process.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +17,11 @@ from schemas.records import NotificationDue, NotificationSettled, ServiceDisclos
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
 from services.notifier.channels import Told, Unreachable
-from services.notifier.kept import SETTLED_FOR
 from services.notifier.notice import Notice
+from services.notifier.notice_store import FINISHED_FOR
 from services.notifier.notifier import Notifier
 from streams.domain.ids import follow_up_id
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 
@@ -31,18 +31,18 @@ TELLING, TOLD, NOT_TOLD = NoticeStands.TELLING, NoticeStands.TOLD, NoticeStands.
 HAVE_TOLD, ARE_TELLING, HAVE_NOT_TOLD = NoticeSays.HAVE_TOLD, NoticeSays.ARE_TELLING, NoticeSays.HAVE_NOT_TOLD
 #: No notice of a report says less than one before it.
 RANK = (ARE_TELLING, HAVE_NOT_TOLD, HAVE_TOLD)
-#: The event beside the three records: `tell_by` passes.
+#: The event in addition to the three records: `tell_by` passes.
 TIME = "time"
 
 
 class Then(StrEnum):
-    """What the channel does after an event."""
+    """Behaviour of the channel after an event."""
 
     TELLS = "tells"
     #: No effect has begun yet; the notice has left, and its result is not known yet.
     IS_SLOW = "is slow"
     ANSWERS_LATER = "answers later"
-    #: The process ends: before an effect begins; once one has begun, before it left; once it left.
+    #: The process ends before an effect begins; after it began and before the notice left; after the notice left.
     DIES = "dies"
     DIES_BEGUN = "dies begun"
     DIES_LEFT = "dies left"
@@ -68,7 +68,7 @@ def due(stands: NoticeStands, withheld: WithheldBecause | None = None) -> Notifi
 
 
 class Play:
-    """A lane, its topic, and what left by its channel, each held against the topic at that moment."""
+    """A lane, its topic, and the notices that left, each compared with the topic at that moment."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -103,7 +103,7 @@ class Play:
         self.log.append(encode("NotificationDue", made.model_dump()))
 
     def work(self) -> None:
-        """Do what is due, and read the topic to its end, until nothing more comes of it."""
+        """Run what is due and read the topic to its end, until no more follows."""
         while True:
             timers = [at for at in self.lane.timers.values() if at <= self.clock.now]
             self.lane.pass_time()
@@ -116,7 +116,7 @@ class Play:
             assert len(self.lane.effects) <= 1, "two effects may say the same at a time"
 
     async def resume(self, then: Then) -> None:
-        """Have the channel do this with what it was given."""
+        """Let the channel treat its notice like this."""
         answer, self._answer = self._answer, None
         if answer is not None and then not in CRASHES:
             answer()
@@ -141,7 +141,7 @@ class Play:
         self.work()
 
     def open_again(self) -> None:
-        """Have a successor restore the lane; it has read nothing yet."""
+        """Let the next process restore the lane; it has read no record yet."""
         self._take_over()
         self.lane = self._opened(self.lane.changelog)
 
@@ -154,7 +154,7 @@ class Play:
     def ended(self) -> Sequence[NotificationSettled]:
         return self.of(NotificationSettled)  # type: ignore[return-value]
 
-    def _opened(self, changelog: Sequence[Entry]) -> Lane:
+    def _opened(self, changelog: Sequence[ChangelogRecord]) -> Lane:
         return Lane(Notifier(self, POLICY), self.clock, changelog)
 
     def _take_over(self) -> None:
@@ -166,12 +166,12 @@ class Play:
 Event = NoticeStands | str
 _ALL = (TELLING, TOLD, NOT_TOLD, TIME)
 ORDERS = [order for length in range(1, 5) for order in permutations(_ALL, length) if order != (TIME,)]
-#: Each event more makes the number of plays many times as large, so the longest have one crash.
+#: Each further event multiplies the number of plays, so the longest plays have one crash.
 _LONGEST = 4
 
 
 def channels(events: int) -> Iterator[tuple[Then, ...]]:
-    """Yield what the channel does after each event: works or is slow, and dies at one place or two."""
+    """Yield the behaviour of the channel after each event: it works or is slow, and the process dies once or twice."""
     for rest in (Then.TELLS, Then.IS_SLOW, Then.ANSWERS_LATER):
         yield (rest,) * events
         for count in (1,) if events == _LONGEST else (1, 2):
@@ -182,7 +182,7 @@ def channels(events: int) -> Iterator[tuple[Then, ...]]:
 
 
 async def played(order: Sequence[Event], thens: Sequence[Then], *, times: int = 1, late: bool = False) -> Play:
-    """Play the events to their end; `late`: records are read when `tell_by` has passed, or at the end."""
+    """Play the events to their end; `late`: records are read only after `tell_by` has passed, or at the end."""
     play = Play()
     for event, then in zip(order, thens, strict=True):
         if isinstance(event, NoticeStands):
@@ -227,7 +227,7 @@ def check(play: Play, order: Sequence[Event], thens: Sequence[Then]) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-async def test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor_taken_back(
+async def test_each_notice_is_true_when_it_leaves_and_is_neither_sent_twice_nor_taken_back(
     order: Sequence[Event],
 ) -> None:
     for thens in channels(len(order)):
@@ -242,7 +242,7 @@ async def test_what_is_said_is_true_when_it_leaves_and_is_neither_said_twice_nor
 async def test_a_report_acknowledged_long_after_it_was_due_is_still_a_follow_up() -> None:
     play = Play()
     play.write(due(TELLING))
-    play.clock.now = TELL_BY + SETTLED_FOR
+    play.clock.now = TELL_BY + FINISHED_FOR
     play.work()
     await play.resume(Then.TELLS)
     play.write(due(TOLD))
@@ -252,7 +252,7 @@ async def test_a_report_acknowledged_long_after_it_was_due_is_still_a_follow_up(
 
 
 @pytest.mark.parametrize("stands", [TOLD, NOT_TOLD])
-async def test_what_was_written_while_the_notifier_was_away_is_read_before_we_are_telling_is_said(
+async def test_records_written_while_the_notifier_was_down_are_read_before_we_are_telling_is_sent(
     stands: NoticeStands,
 ) -> None:
     play = Play()
@@ -260,7 +260,7 @@ async def test_what_was_written_while_the_notifier_was_away_is_read_before_we_ar
     play.work()
     play.write(due(stands))
     play.clock.now = TELL_BY
-    # The timer, and the effects of its turn, come before the batch.
+    # The timer and the effects of its turn run before the batch.
     play.lane.pass_time()
     await play.resume(Then.TELLS)
     play.work()
@@ -268,7 +268,7 @@ async def test_what_was_written_while_the_notifier_was_away_is_read_before_we_ar
     assert [says for _, says in play.left] == ([HAVE_TOLD] if stands is TOLD else [])
 
 
-async def test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_said_again() -> None:
+async def test_records_written_since_a_crash_are_read_before_we_are_telling_is_sent_again() -> None:
     play = Play()
     play.write(due(TELLING))
     play.clock.now = TELL_BY
@@ -294,13 +294,13 @@ async def test_what_was_written_since_a_crash_is_read_before_we_are_telling_is_s
         (WithheldBecause.NO_CHANNEL, NoticeState.UNREACHABLE),
     ],
 )
-async def test_a_withheld_notice_is_settled_at_once_and_for_good_however_its_report_stands(
+async def test_a_withheld_notice_is_settled_at_once_and_for_good_in_every_state_of_its_report(
     stands: NoticeStands, withheld: WithheldBecause, state: NoticeState
 ) -> None:
     play = Play()
     play.write(due(stands, withheld))
     play.work()
-    # Who has no channel gets none later: DECIDE writes what the decision gave.
+    # A person without a channel gets none later: DECIDE writes the channels of the decision.
     play.write(due(TOLD, withheld if withheld is WithheldBecause.NO_CHANNEL else None))
     play.clock.now = TELL_BY
     play.work()
@@ -349,7 +349,7 @@ MAY_HAVE_TOLD, HAD_BEEN_TOLD = NoticeSays.MAY_HAVE_TOLD, NoticeSays.HAD_BEEN_TOL
     ],
 )
 @pytest.mark.parametrize("was_said", [True, False], ids=["after-are-telling", "before"])
-async def test_of_a_report_that_was_withdrawn_only_what_outweighs_the_notice_before_is_said(
+async def test_for_a_withdrawn_report_only_a_notice_that_outweighs_the_last_is_sent(
     stands: Sequence[NoticeStands], says: list[NoticeSays], was_said: bool
 ) -> None:
     play = Play()
@@ -367,7 +367,7 @@ async def test_of_a_report_that_was_withdrawn_only_what_outweighs_the_notice_bef
     assert [each for _, each in play.left] == expected
 
 
-async def test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known() -> None:
+async def test_a_channel_that_failed_is_tried_again_when_more_is_known() -> None:
     play = Play()
     play.reaches = False
     play.write(due(TELLING))
@@ -375,7 +375,7 @@ async def test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known()
     play.work()
     await play.resume(Then.TELLS)
     play.reaches = True
-    # What was known already brings nothing: a record that is read again is no reason to try.
+    # A record that is read again adds nothing, so it is no reason to try again.
     for stands in (TELLING, NOT_TOLD, TOLD, TOLD):
         play.write(due(stands))
         play.work()
@@ -388,7 +388,7 @@ async def test_a_channel_that_reached_nobody_is_tried_again_once_more_is_known()
     assert play.left == [(follow_up, HAVE_TOLD)]
 
 
-async def test_of_a_report_that_reached_nobody_nothing_more_is_said_for_the_same_record() -> None:
+async def test_a_failed_notice_is_not_sent_again_for_the_same_record() -> None:
     play = Play()
     play.reaches = False
     play.write(due(TOLD))

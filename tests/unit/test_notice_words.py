@@ -1,15 +1,16 @@
-"""What a fifteen-year-old reads: each notice whole, in the policy's plain words and with a reference to ask with."""
+"""The notices that a fifteen-year-old reads: whole texts, in the policy's plain words, with a reference to quote."""
 
 import re
 from datetime import UTC, datetime
 
 import pytest
 
+from schemas.agencies import AGENCIES
 from schemas.policy import load_policy
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM
 from schemas.records import NotificationDue, ServiceDisclosure
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
-from services.notifier.notice import AGENCY_NAMES, STATEMENTS, compose
+from services.notifier.notice import STATEMENTS, compose
 from streams.domain.ids import follow_up_id, notice_reference
 
 POLICY = load_policy()
@@ -53,7 +54,7 @@ def test_we_have_told() -> None:
     ]
 
 
-def test_we_are_telling_says_what_we_do_not_know() -> None:
+def test_tell_4_we_are_telling_says_what_we_do_not_know() -> None:
     assert read(NoticeSays.ARE_TELLING, Agency.POLICE_101, "LT-4") == [
         (
             "This is about what you shared with us. We are telling the police, on their non-emergency line. "
@@ -70,7 +71,7 @@ def test_we_are_telling_says_what_we_do_not_know() -> None:
     ]
 
 
-def test_a_follow_up_is_true_without_the_notice_before_and_has_its_reference() -> None:
+def test_tell_3_a_follow_up_is_true_alone_and_has_the_reference_to_ask_with() -> None:
     told = read(NoticeSays.HAVE_TOLD, Agency.SOCIAL_WORKER, "LT-2", follows=True)
     assert told[0] == "This is about what you shared with us. We have now told your social worker."
     assert told[-2] == f"{ASK} Your reference is {notice_reference(FIRST)}."
@@ -103,7 +104,7 @@ def test_a_follow_up_is_true_without_the_notice_before_and_has_its_reference() -
         ),
     ],
 )
-def test_of_a_report_that_was_stopped_no_more_is_said_than_is_known(says: NoticeSays, said: str) -> None:
+def test_a_notice_of_a_stopped_report_says_no_more_than_is_known(says: NoticeSays, said: str) -> None:
     assert read(says, Agency.POLICE_101, "LT-4", follows=True) == [
         f"This is about what you shared with us. {said}",
         f"{ASK} Your reference is {notice_reference(FIRST)}.",
@@ -122,7 +123,7 @@ def test_a_clause_of_a_later_policy_is_named() -> None:
 @pytest.mark.parametrize("clause", [*IMMEDIATE_RISK, *LONG_TERM])
 def test_what_is_said_of_a_clause_is_said_to_the_reader_claims_nothing_done_and_asks_for_no_facts(clause: str) -> None:
     plain = POLICY.words_of(clause).plain
-    # In "we are telling" too, and where another agency than usual is told.
+    # The words must fit "we are telling" too, and an agency other than the usual one.
     assert not re.search(r"\bwe(?:'ve| have) (?:told|asked)\b", plain, re.IGNORECASE)
     assert not re.search(r"\bthey (?:are|have|intend|might)\b|\btheir (?:life|own)\b", plain)
     assert len(plain) < 220
@@ -131,12 +132,12 @@ def test_what_is_said_of_a_clause_is_said_to_the_reader_claims_nothing_done_and_
 
 def test_every_agency_has_a_name_that_is_read_to_people() -> None:
     for agency in Agency:
-        assert AGENCY_NAMES[agency].startswith(("the ", "your "))
+        assert AGENCIES[agency].name_for_person.startswith(("the ", "your "))
 
 
 def test_a_reference_is_short_cannot_be_misread_and_is_one_for_each_first_notice() -> None:
     references = {notice_reference(f"notice-{number}") for number in range(2_000)}
     assert len(references) == 2_000
     assert all(re.fullmatch(r"[2-9A-HJ-NP-Z]{8}", reference) for reference in references)
-    # People have it on paper: it stays the same.
+    # People may have it on paper, so it must stay the same.
     assert notice_reference(FIRST) == "VMY6492W"

@@ -1,4 +1,4 @@
-"""Telling the person (TELL-1): when it is due, how, and when it is withheld."""
+"""The notice to the person (TELL-1): when it is due, by which channels, and when it is withheld."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 
 from schemas.vocabulary import ContactChannel, WithheldBecause
 from streams.domain.policy.notices import notify
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import disclosure
 
 SMS, EMAIL, MESSAGE = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.DIRECT_MESSAGE
@@ -30,8 +31,9 @@ UNSAFE, NO_CHANNEL = WithheldBecause.NOT_SAFE_TO_CONTACT, WithheldBecause.NO_CHA
         ({}, (), (), NO_CHANNEL),
         ({"safe_to_contact": False}, (), (), NO_CHANNEL),
     ],
+    ids=readable_id,
 )
-def test_reported(
+def test_tell_1_the_notice_of_a_reported_person(
     contact: dict[str, Any],
     marked: tuple[ContactChannel, ...],
     by: tuple[ContactChannel, ...],
@@ -42,8 +44,8 @@ def test_reported(
     assert (notice.due, notice.by, notice.withheld_because) == (True, by, withheld)
 
 
-@pytest.mark.parametrize("contact", [BOTH, {}, BOTH | {"safe_to_contact": False}])
-def test_nothing_is_due_where_nothing_was_reported(contact: dict[str, Any]) -> None:
+@pytest.mark.parametrize("contact", [BOTH, {}, BOTH | {"safe_to_contact": False}], ids=readable_id)
+def test_tell_1_no_notice_is_due_without_a_report(contact: dict[str, Any]) -> None:
     notice = notify(disclosure(contact=contact), reported=False)
 
     assert (notice.due, notice.by, notice.withheld_because) == (False, (), None)

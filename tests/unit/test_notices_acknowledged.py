@@ -1,4 +1,4 @@
-"""The notifier reads acknowledgements itself: what it says is so also while DECIDE is behind."""
+"""The notifier reads acknowledgements itself, so that its notices are true while DECIDE is late."""
 
 from datetime import timedelta
 from typing import Any
@@ -34,7 +34,7 @@ HAVE_TOLD, ARE_TELLING = NoticeSays.HAVE_TOLD, NoticeSays.ARE_TELLING
 
 
 class Heard:
-    """A lane of the notifier, its topics, and what left."""
+    """A lane of the notifier, its topics, and the notices that left."""
 
     def __init__(self) -> None:
         self.left: list[tuple[str, NoticeSays]] = []
@@ -72,19 +72,19 @@ class Heard:
         await self._read(TopicName.DELIVERIES, encode("DeliveryChanged", made.model_dump()), is_slow=is_slow)
 
     async def time(self, *, is_slow: bool = False) -> None:
-        """Let `tell_by` pass; the notifier reads what it wrote."""
+        """Let `tell_by` pass, and let the notifier read its own records."""
         self.lane.clock.now = TELL_BY
         self.lane.pass_time()
         await self.read_own(is_slow=is_slow)
 
     async def read_own(self, *, is_slow: bool = False) -> None:
-        """Read the notices that the notifier wrote itself."""
+        """Feed the notifier the notices that it wrote itself."""
         written, self.lane.outputs = self.lane.outputs, []
         for output in written:
             await self._read(TopicName.NOTIFICATIONS, output.value, is_slow=is_slow)
 
     def open_again(self) -> None:
-        """Have a successor restore the lane."""
+        """Let the next process restore the lane."""
         outputs = self.lane.outputs
         self.lane = Lane(Notifier(self, POLICY), self.lane.clock, self.lane.changelog)
         self.lane.outputs = outputs + self.lane.outputs
@@ -103,7 +103,7 @@ def heard() -> Heard:
     return Heard()
 
 
-async def test_of_a_report_that_the_agency_has_nothing_less_is_said_and_that_once(heard: Heard) -> None:
+async def test_for_a_report_that_the_agency_has_nothing_less_is_said_and_that_once(heard: Heard) -> None:
     await heard.notice()
     await heard.step()
     assert heard.left == [], "DECIDE says it within moments, by the channels that are safe"
@@ -115,7 +115,7 @@ async def test_of_a_report_that_the_agency_has_nothing_less_is_said_and_that_onc
     assert (list(heard.lane.state), heard.lane.timers) == ([b"done/" + NOTICE.encode()], {})
 
 
-async def test_what_decide_says_of_it_first_is_told_at_once(heard: Heard) -> None:
+async def test_a_state_that_decide_writes_first_is_sent_at_once(heard: Heard) -> None:
     await heard.notice()
     await heard.step()
     await heard.notice(NoticeStands.TOLD)
@@ -142,7 +142,7 @@ async def test_a_channel_that_was_marked_unsafe_is_not_used_though_the_record_sa
     assert (heard.left, heard.channels) == ([(NOTICE, HAVE_TOLD)], [ContactChannel.DIRECT_MESSAGE])
 
 
-async def test_that_we_have_not_told_is_not_said_of_a_report_that_the_agency_has(heard: Heard) -> None:
+async def test_have_not_told_is_never_sent_for_a_report_that_the_agency_has(heard: Heard) -> None:
     await heard.notice()
     await heard.time()
     await heard.notice(NoticeStands.NOT_TOLD, is_slow=True)
@@ -200,7 +200,7 @@ async def test_other_steps_of_a_report_change_nothing(heard: Heard, state: Deliv
     assert list(heard.lane.state) == [b"pending/" + NOTICE.encode()]
 
 
-async def test_what_follows_a_notice_that_was_said_is_decides_to_say(heard: Heard) -> None:
+async def test_after_a_notice_was_sent_decide_writes_what_follows(heard: Heard) -> None:
     await heard.notice()
     await heard.time()
     await heard.step()
@@ -209,7 +209,7 @@ async def test_what_follows_a_notice_that_was_said_is_decides_to_say(heard: Hear
     assert heard.left == [(NOTICE, ARE_TELLING), (follow_up_id(NOTICE, HAVE_TOLD), HAVE_TOLD)]
 
 
-async def test_an_acknowledged_report_whose_notice_is_withheld_is_told_to_nobody(heard: Heard) -> None:
+async def test_the_notice_of_an_acknowledged_report_stays_withheld(heard: Heard) -> None:
     await heard.step()
     await heard.notice(channels=(), withheld_because=WithheldBecause.NOT_SAFE_TO_CONTACT)
     assert heard.left == []
@@ -217,7 +217,7 @@ async def test_an_acknowledged_report_whose_notice_is_withheld_is_told_to_nobody
     assert end["state"] == NoticeState.DEFERRED
 
 
-async def test_an_acknowledgement_of_which_no_notice_comes_is_forgotten(heard: Heard) -> None:
+async def test_an_acknowledgement_without_a_notice_is_removed(heard: Heard) -> None:
     await heard.step()
     assert len(heard.lane.state) == 1
     heard.lane.clock.advance(timedelta(hours=1))
@@ -226,6 +226,6 @@ async def test_an_acknowledgement_of_which_no_notice_comes_is_forgotten(heard: H
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xc3\x01not a record"])
-async def test_what_is_no_step_of_a_report_is_decides_to_reject(heard: Heard, value: bytes | None) -> None:
+async def test_a_record_that_is_no_delivery_is_left_to_decide(heard: Heard, value: bytes | None) -> None:
     await heard.read(TopicName.DELIVERIES, value)
     assert heard.lane.outputs == []

@@ -1,4 +1,4 @@
-"""Every notice is settled once: told, deferred or unreachable, whatever the process does."""
+"""Every notice is settled once: told, deferred or unreachable, even if the process crashes."""
 
 import asyncio
 import errno
@@ -17,12 +17,13 @@ from schemas.policy import load_policy
 from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
+from services.agency_profiles import AGENCY_PROFILES
 from services.notifier.channels import ChannelPort, ConsoleChannel, FileChannel, Told, Unreachable
-from services.notifier.kept import SETTLED_FOR
-from services.notifier.notice import AGENCY_NAMES, Notice, compose
+from services.notifier.notice import Notice, compose
+from services.notifier.notice_store import FINISHED_FOR
 from services.notifier.notifier import Notifier
 from streams.domain.ids import notice_reference
-from streams.runtime.lane.state import Entry
+from streams.runtime.lane.state import ChangelogRecord
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 
@@ -30,7 +31,7 @@ POLICY = load_policy()
 
 
 class Nobody:
-    """A channel that reaches nobody."""
+    """A channel that reaches no person."""
 
     async def tell(self, notice: Notice) -> Told | Unreachable:
         return Unreachable("account_closed")
@@ -61,7 +62,7 @@ def encoded(made: NotificationDue) -> bytes:
     return encode("NotificationDue", made.model_dump())
 
 
-def lane(channel: ChannelPort, changelog: Sequence[Entry] = ()) -> Lane:
+def lane(channel: ChannelPort, changelog: Sequence[ChangelogRecord] = ()) -> Lane:
     return Lane(Notifier(channel, POLICY), Clock(), changelog)
 
 
@@ -74,7 +75,7 @@ def told(path: Path) -> list[dict[str, Any]]:
 
 
 def damage(path: Path, number: int, damaged: bytes = b"\xff\n") -> None:
-    """Put `damaged` in the place of one line."""
+    """Replace one line by `damaged`."""
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:number], damaged, *lines[number + 1 :]]))
 
@@ -102,7 +103,7 @@ async def test_a_notice_is_told_by_the_preferred_channel_and_settled_under_the_p
 
 
 @pytest.mark.parametrize("ahead", [0, 60], ids=["the same", "an hour ahead"])
-def test_a_notice_waits_for_no_longer_than_was_meant_whatever_the_clock_of_decide_says(path: Path, ahead: int) -> None:
+def test_a_notice_waits_no_longer_than_intended_at_any_clock_of_decide(path: Path, ahead: int) -> None:
     one, by = lane(FileChannel(path)), timedelta(minutes=ahead)
     made = due(stands=NoticeStands.TELLING, due_at=START + by, tell_by=START + by + timedelta(minutes=10))
     one.feed(encoded(made))
@@ -138,7 +139,7 @@ async def test_the_console_says_the_same_in_words() -> None:
     assert "person-1" not in said
 
 
-async def test_what_is_not_safe_to_tell_is_deferred_with_a_date_and_nothing_is_told(path: Path) -> None:
+async def test_an_unsafe_notice_is_deferred_with_a_date_and_not_sent(path: Path) -> None:
     one = lane(FileChannel(path))
     one.feed(encoded(due(channels=(), withheld_because=WithheldBecause.NOT_SAFE_TO_CONTACT)))
     assert not one.effects
@@ -149,14 +150,14 @@ async def test_what_is_not_safe_to_tell_is_deferred_with_a_date_and_nothing_is_t
 
 
 @pytest.mark.parametrize("because", [WithheldBecause.NO_CHANNEL, None])
-def test_where_there_is_no_channel_the_person_is_unreachable(path: Path, because: WithheldBecause | None) -> None:
+def test_without_a_channel_the_person_is_unreachable(path: Path, because: WithheldBecause | None) -> None:
     one = lane(FileChannel(path))
     one.feed(encoded(due(channels=(), withheld_because=because)))
     (end,) = settled(one)
     assert (end.state, end.reason, end.review_at) == (NoticeState.UNREACHABLE, "no_channel", None)
 
 
-async def test_a_channel_that_reaches_nobody_says_why() -> None:
+async def test_a_channel_that_fails_gives_its_reason() -> None:
     one = lane(Nobody())
     one.feed(encoded(due()))
     await one.settle_all()
@@ -188,12 +189,12 @@ async def test_a_settled_notice_leaves_a_mark_that_outlasts_its_record(
     assert not one.effects
     assert list(one.state) == [b"done/notice-1"]
     assert len(settled(one)) == 1
-    one.clock.now = START + SETTLED_FOR
-    # Read as gone already, and then gone.
+    one.clock.now = START + FINISHED_FOR
+    # First it counts as ended, then it is removed.
     one.feed(encoded(due(due_at=one.clock.now)))
     assert len(one.effects) == 1
     await one.settle_all()
-    one.clock.advance(SETTLED_FOR)
+    one.clock.advance(FINISHED_FOR)
     one.pass_time()
     assert one.state == {}
 
@@ -246,7 +247,7 @@ async def test_a_notice_cut_off_while_it_was_written_is_written_again_whole(path
     ],
     ids=lambda changed: next(iter(changed)),
 )
-async def test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_before(
+async def test_a_notice_with_a_known_id_and_other_content_was_not_sent_before(
     path: Path, changed: dict[str, Any], restarted: bool
 ) -> None:
     channel = FileChannel(path)
@@ -256,7 +257,7 @@ async def test_a_notice_of_a_known_id_that_says_something_else_was_not_sent_befo
     assert await channel.tell(other) == Told(other.channels[0])
     assert len(told(path)) == 2
     assert told(path)[1]["channel"] == other.channels[0]
-    # Each of the two is known from then on.
+    # From then on both are known.
     for known in (notice(due()), other):
         assert await channel.tell(known) == Told(known.channels[0])
     assert len(told(path)) == 2
@@ -285,7 +286,7 @@ def test_the_file_of_notices_is_readable_by_its_owner_alone(path: Path) -> None:
 
 
 def test_every_agency_has_a_name_for_people() -> None:
-    assert set(AGENCY_NAMES) == set(Agency)
+    assert set(AGENCY_PROFILES) == set(Agency)
 
 
 async def test_a_notice_that_could_be_written_in_part_only_spoils_no_other_and_is_written_once_the_disk_takes_it(
@@ -304,7 +305,7 @@ async def test_a_notice_that_could_be_written_in_part_only_spoils_no_other_and_i
     refusals: list[int] = []
     other = notice(due(notification_id="notification-2"))
     with monkeypatch.context() as disk:
-        disk.setattr("services.notifier.channels.os.write", lambda file, line: full(file, line[:30]))
+        disk.setattr("services.json_lines_file.os.write", lambda file, line: full(file, line[:30]))
         disk.setattr("services.notifier.channels._AGAIN_SECONDS", 0.01)
         telling = asyncio.create_task(channel.tell(other))
         async with asyncio.timeout(5):

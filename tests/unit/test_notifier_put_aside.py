@@ -1,4 +1,4 @@
-"""A notice on which the notifier raises: it is settled as unreachable once, and what cannot be read ends nothing."""
+"""A notice on which the notifier raises: settled once as unreachable; an entry that cannot be read stops nothing."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,8 @@ from schemas.records import NotificationDue, NotificationSettled, ServiceDisclos
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service
 from services.notifier.channels import Told
 from services.notifier.notice import Notice
-from services.notifier.notifier import Notifier, Tell
+from services.notifier.notifier import Notifier
+from services.notifier.telling import Tell
 from streams.domain.ids import rejected_notice_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record
 from streams.runtime.lane.poison_errors import PoisonRecord
@@ -35,7 +36,7 @@ TELL = Tell(DUE, "notice-1", NoticeSays.HAVE_TOLD, Cause())
 
 
 class Channel:
-    """A channel that reaches everybody."""
+    """A channel that reaches every person."""
 
     async def tell(self, notice: Notice) -> Told:
         return Told(notice.channels[0])
@@ -75,7 +76,7 @@ async def test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing(lane:
     assert [ended.state for ended in settled(lane)] == [NoticeState.TOLD]
 
 
-def test_an_entry_that_cannot_be_read_is_said_aloud_without_its_content(
+def test_an_entry_that_cannot_be_read_is_logged_without_its_content(
     lane: Lane, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lane.put_aside(PutAside(None, None, ENTRY, b"\xff +447700900123", "ValidationError"))
@@ -86,7 +87,7 @@ def test_an_entry_that_cannot_be_read_is_said_aloud_without_its_content(
 
 
 @pytest.mark.parametrize("value", [b"\xff +447700900123", None])
-def test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_place(lane: Lane, value: bytes | None) -> None:
+def test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_location(lane: Lane, value: bytes | None) -> None:
     lane.feed(value)
     (ended,) = settled(lane)
     assert (ended.state, ended.reason, ended.person, ended.disclosures) == (NoticeState.UNREACHABLE, "rejected", "", ())

@@ -1,4 +1,4 @@
-"""One partitioner for all producers: equal to both Python clients', and to Kafka's own tests."""
+"""The partitioner gives the same results as both Python clients and as Kafka's own tests."""
 
 import pytest
 from aiokafka.partitioner import DefaultPartitioner as AiokafkaPartitioner
@@ -38,7 +38,7 @@ def test_murmur2_is_that_of_both_clients(data: bytes) -> None:
 
 
 class Cluster:
-    """A cluster of one topic, as kafka-python's partitioner asks for it."""
+    """A cluster of one topic, with the methods that kafka-python's partitioner calls."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = set(range(partitions))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.disclosure import ReadableSubject
 from streams.domain.policy.age import age_of, day_of, years_of, years_on
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import rule
 
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
@@ -26,13 +27,14 @@ NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
         (date(2026, 2, 3), date(2026, 2, 3), 0),
         (date(2026, 2, 4), date(2026, 2, 3), -1),
     ],
+    ids=readable_id,
 )
 def test_years(born: date, day: date, years: int) -> None:
     assert years_on(born, day) == years
 
 
 @given(st.dates(date(1900, 1, 1), date(2030, 1, 1)), st.dates(date(1900, 1, 1), date(2030, 12, 31)))
-def test_nobody_grows_younger_and_everybody_a_year_older_each_year(born: date, day: date) -> None:
+def test_a_person_is_a_year_older_each_year(born: date, day: date) -> None:
     later = date(day.year + 1, day.month, 28 if (day.month, day.day) == (2, 29) else day.day)
 
     assert years_on(born, later) - years_on(born, day) in ((0, 1) if (day.month, day.day) == (2, 29) else (1,))
@@ -45,6 +47,7 @@ def test_nobody_grows_younger_and_everybody_a_year_older_each_year(born: date, d
         (datetime(2026, 7, 2, 23, 0, tzinfo=UTC), date(2026, 7, 3)),  # summer: an hour ahead
         (datetime(2026, 7, 2, 22, 59, 59, tzinfo=UTC), date(2026, 7, 2)),
     ],
+    ids=readable_id,
 )
 def test_day_in_london(at: datetime, day: date) -> None:
     assert day_of(at) == day
@@ -78,7 +81,7 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         ({"age_band": "under_16"}, True, True, ()),
         ({"age_band": "16_17"}, False, True, ()),
         ({"age_band": "adult"}, False, False, ()),
-        ({"date_of_birth": SEVENTEEN, "age": 16}, False, True, ()),  # disagree about no limit that matters
+        ({"date_of_birth": SEVENTEEN, "age": 16}, False, True, ()),  # disagree about no limit
         ({"date_of_birth": FIFTEEN, "age_band": "16_17"}, None, True, (16,)),
         ({"date_of_birth": SEVENTEEN, "age": 18}, False, None, (18,)),
         ({"age": 18, "age_band": "16_17"}, False, None, (18,)),
@@ -87,8 +90,9 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         ({"date_of_birth": date(2026, 2, 4), "age": 17}, False, True, ()),
         ({"date_of_birth": date(2026, 2, 4)}, None, None, ()),
     ],
+    ids=readable_id,
 )
-def test_limits(
+def test_limits_of_age(
     subject: dict[str, Any], under_16: bool | None, under_18: bool | None, disagree_about: tuple[int, ...]
 ) -> None:
     age = age_of(ReadableSubject.model_validate(subject), NOON)
@@ -105,12 +109,13 @@ def test_limits(
         ({"date_of_birth": SEVENTEEN, "age": 18}, None),
         ({"date_of_birth": date(2026, 2, 4), "age": 17}, 17),
     ],
+    ids=readable_id,
 )
-def test_years_that_an_agency_is_told(subject: dict[str, Any], years: int | None) -> None:
+def test_the_age_in_a_report(subject: dict[str, Any], years: int | None) -> None:
     assert years_of(ReadableSubject.model_validate(subject), NOON) == years
 
 
-def test_what_is_wrong_with_an_age_is_noted() -> None:
+def test_the_faults_of_an_age_are_noted() -> None:
     disagreeing = rule(subject={"date_of_birth": SEVENTEEN, "age": 18})
     unborn = rule(subject={"date_of_birth": date(2026, 2, 4)})
 

@@ -1,5 +1,6 @@
-"""Each clause holding, open and not holding, as the policy's table words it; the expectations are written by hand."""
+"""Each clause in each state, as the policy's table words it; the expectations are written by hand."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +23,11 @@ from tests.unit.policy_cases import (
     SAFE,
     TEEN,
     UNCLEAR,
+    changed_facts,
     concern,
     disclosure,
     found,
+    named,
     rule,
     state,
 )
@@ -73,7 +76,7 @@ CASES: list[Case] = [
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, CONTRADICTED, OPEN),
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False, "plan": False}), ADULT, CONTRADICTED, NOT),
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False, "timeframe": "none"}), ADULT, CONTRADICTED, NOT),
-    # Contradicted without "safe" counts as unclear: the clause is judged as if nothing had been said.
+    # Contradicted without "safe" counts as unclear: the clause is judged as without any statement of safety.
     ("IR-1", concern("suicide", **ALL_FOUR | {"means": False}), ADULT, {"contradicted": True}, HOLDS),
     ("IR-2", concern("self_harm", life_threatening=True), ADULT, {}, HOLDS),
     ("IR-2", concern("self_harm", life_threatening=None), ADULT, {}, OPEN),
@@ -187,7 +190,14 @@ CASES: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(("clause", "told", "subject", "safety", "expected"), CASES)
+def _id(case: Case) -> str:
+    """Return an id such as `IR-1-holds-adult-safe-stated-suicide(plan=yes)`."""
+    clause, told, subject, safety, expected = case
+    person, said = named(subject, "age-unknown"), named(safety, "")
+    return "-".join(filter(None, (clause, re.sub("[_ ]", "-", expected), person, said, changed_facts(told))))
+
+
+@pytest.mark.parametrize(("clause", "told", "subject", "safety", "expected"), CASES, ids=[_id(case) for case in CASES])
 def test_clause(
     clause: str, told: dict[str, Any], subject: dict[str, Any], safety: dict[str, Any], expected: str
 ) -> None:
@@ -197,11 +207,11 @@ def test_clause(
 def test_every_clause_of_a_concern_is_shown_in_all_three_states() -> None:
     shown = {(clause, expected) for clause, *_, expected in CASES}
 
-    assert {(row.clause.value, each.value) for row in CONCERNS for each in ClauseState} <= shown
+    assert {(one.clause.value, each.value) for one in CONCERNS for each in ClauseState} <= shown
 
 
-def test_what_rules_a_clause_out_is_named_alone() -> None:
-    # The example of the contract: with this timeframe nothing else could have made it hold.
+def test_only_the_conditions_that_rule_a_clause_out_are_named() -> None:
+    # The example of the contract: with this timeframe IR-1 cannot hold, whatever the plan is.
     ruling = rule(concern("suicide", plan=True, **INTENT), subject=TEEN)
 
     assert {each.id: each.facts for each in ruling.findings if each.id in ("LT-1", "IR-1")} == {
@@ -229,7 +239,7 @@ def test_facts_that_differ_between_concerns_are_named_with_their_concern() -> No
     assert ruling.review.asks == ("concerns[2].ongoing",)
 
 
-def test_confidentiality_is_kept_by_safe_2_only_if_it_is_for_every_concern() -> None:
+def test_safe_2_keeps_confidentiality_only_if_it_holds_for_every_concern() -> None:
     assert state(rule(concern("suicide"), concern("suicide", **ALL_FOUR), safety=SAFE), "SAFE-2") == NOT
 
 
@@ -240,20 +250,20 @@ def test_a_life_in_danger_in_one_concern_sets_ad_2_aside_for_all() -> None:
 
 
 @pytest.mark.parametrize("kind", list(ConcernKind))
-def test_a_concern_whose_clause_is_not_in_the_table_is_open_never_ruled_out(kind: ConcernKind) -> None:
+def test_a_clause_of_a_concern_without_a_rule_is_open_never_ruled_out(kind: ConcernKind) -> None:
     facts, _ = facts_of(disclosure(concern(kind.value), subject=CHILD, safety=SAFE), POLICY)
     for clause in POLICY.judging(kind):
-        without = tuple(row for row in CLAUSE_RULES if row.clause is not clause)
+        without = tuple(each for each in CLAUSE_RULES if each.clause is not clause)
 
-        concluded = evaluate(facts, POLICY, without)
+        evaluation = evaluate(facts, POLICY, without)
 
-        assert {each.id: each.state for each in concluded.findings}[clause] is ClauseState.OPEN
-        assert concluded.outcome is Outcome.REVIEW
-        assert "concerns[0]" in concluded.asks
+        assert {each.id: each.state for each in evaluation.findings}[clause] is ClauseState.OPEN
+        assert evaluation.outcome is Outcome.REVIEW
+        assert "concerns[0]" in evaluation.asks
 
 
 @pytest.mark.parametrize("clause", [ClauseId.AD_2, ClauseId.SAFE_3, ClauseId.SAFE_5, ClauseId.CASE_1])
-def test_a_clause_of_the_case_that_is_not_in_the_table_leads_to_a_person(clause: ClauseId) -> None:
+def test_a_clause_of_the_case_without_a_rule_leads_to_a_review(clause: ClauseId) -> None:
     told = {
         ClauseId.AD_2: disclosure(concern("abuse", **TRUST), subject=ADULT),
         ClauseId.SAFE_3: disclosure(concern("suicide"), safety=CONTRADICTED),
@@ -263,14 +273,14 @@ def test_a_clause_of_the_case_that_is_not_in_the_table_leads_to_a_person(clause:
     facts, _ = facts_of(told, POLICY)
 
     assert (
-        evaluate(facts, POLICY, tuple(row for row in CLAUSE_RULES if row.clause is not clause)).outcome
+        evaluate(facts, POLICY, tuple(each for each in CLAUSE_RULES if each.clause is not clause)).outcome
         is Outcome.REVIEW
     )
 
 
-def test_the_table_and_the_policy_agree_on_what_each_clause_judges() -> None:
+def test_the_rules_and_the_policy_agree_on_the_kind_that_each_clause_judges() -> None:
     for clause in POLICY.clauses:
-        kinds = {row.kind for row in CONCERNS if row.clause is clause.id}
+        kinds = {each.kind for each in CONCERNS if each.clause is clause.id}
         assert kinds == (set() if clause.concern is None else {None if clause.concern == "any" else clause.concern})
 
 
@@ -279,8 +289,8 @@ def test_quiet_concerns_hold_nothing_for_an_adult() -> None:
         assert rule(concern(kind), subject=ADULT).outcome is Outcome.CONFIDENTIAL
 
 
-def test_a_row_more_does_not_change_another_row() -> None:
-    # Rows are independent: the same row twice decides as once.
+def test_a_second_copy_of_a_rule_changes_nothing() -> None:
+    # Rules are independent of each other.
     facts, _ = facts_of(disclosure(concern("abuse", ongoing=True)), POLICY)
 
     assert evaluate(facts, POLICY, (*CLAUSE_RULES, replace(CLAUSE_RULES[0]))) == evaluate(facts, POLICY, CLAUSE_RULES)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 import schemas.policy
 from schemas.policy import ClauseId
 from services.cli.verbs import app
+from tests.readable_ids import readable_id
 from tests.unit.test_scenario_day import DAY, EXPECTED, FOLDER
 
 RUNNER = CliRunner()
@@ -30,7 +31,7 @@ def decisions(result: Result) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with two versions: one until noon of the day, and then one that sends a social worker nothing."""
+    """Return a folder of two versions: one until noon, and one from noon on without reports to social workers."""
     folder = tmp_path / "versions"
     folder.mkdir()
     first = TEXT.replace("Z\n", "Z\neffective_until = 2026-02-03T12:00:00Z\n", 1)
@@ -68,7 +69,7 @@ def test_as_of_decides_everything_under_the_version_of_that_time(
 
     assert {each["policy_version"] for each in found} == {version}
     assert [found[line - 1]["agencies"][0]["agency"] for line in (11, 37)] == [agency, agency]
-    # The scope is that of all versions: the disclosures of the morning are in it.
+    # The scope is that of the whole set: no disclosure of the morning is out of scope.
     assert [each["outcome"] for each in found] == [each["outcome"] for each in EXPECTED["lines"]]
 
 
@@ -76,7 +77,7 @@ def test_a_policy_file_decides_everything_by_itself(folder: Path) -> None:
     found = decisions(confide("decide", DAY_FILE, "--now", AT, "--policy", str(folder / "second.toml")))
 
     assert {each["policy_version"] for each in found} == {"noon"}
-    # By itself its scope begins at noon.
+    # The scope of this file alone begins at noon.
     assert [found[line - 1]["outcome"] for line in (11, 37)] == ["out_of_scope", "refer"]
 
 
@@ -113,8 +114,9 @@ def test_bad_lines_are_named_beside_explanations() -> None:
         (["--as-of", "yesterday"], "confide: --as-of yesterday: is not a time"),
         (["--as-of", "2026-02-03T12:00:00"], "confide: --as-of 2026-02-03T12:00:00: is not a time"),
     ],
+    ids=readable_id,
 )
-def test_what_cannot_be_used_is_one_line(arguments: list[str], said: str) -> None:
+def test_a_wrong_argument_is_one_line_of_error(arguments: list[str], said: str) -> None:
     result = confide("decide", "-", *arguments, given=DAY[0])
 
     assert (result.exit_code, result.stdout) == (2, "")
@@ -185,7 +187,7 @@ def test_equal_versions_differ_in_nothing() -> None:
     assert "For whom: 0 of " in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["show", "1999"], ["diff", "2025-01-01", "1999"]])
+@pytest.mark.parametrize("arguments", [["show", "1999"], ["diff", "2025-01-01", "1999"]], ids=readable_id)
 def test_a_version_that_is_not_there_is_one_line(arguments: list[str]) -> None:
     result = confide("policy", *arguments)
 

@@ -1,4 +1,4 @@
-"""What changes between two versions: counted against a count of one's own, and told in words."""
+"""Changes between two versions: compared with an independent count, and in words."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from streams.domain.plain_english.space import combinations_of
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import CaseFacts, ConcernFacts
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import POLICY
 
 UNCONFIRMED = "review: no trained person has made or confirmed the report yet; proposed:"
@@ -58,22 +59,23 @@ def test_nothing_changes_from_a_version_to_itself() -> None:
     ("clause", "combinations"),
     [
         ("IR-0", 4 * 6 * 27),  # dangers, ages, adults at risk
-        ("IR-1", 3 * 3 * 3 * 5 * 3),  # thoughts, plan, means, timeframes, what is said of safety
+        ("IR-1", 3 * 3 * 3 * 5 * 3),  # thoughts, plan, means, timeframes, statements of safety
         ("IR-3", 3 * 3 * 3 * 4 * 6 * 27),
         ("IR-5", 3),
-        ("LT-1", 3 * 5 * 6 * 2 * 4),  # intent, timeframes, ages, "safe" or not, who is known
+        ("LT-1", 3 * 5 * 6 * 2 * 4),  # intent, timeframes, ages, "safe" or not, known professionals
         ("LT-2", 3 * 6 * 27 * 4),
         ("LT-4", 3 * 6 * 4),
         ("LT-6", 9 * 6 * 4),
     ],
+    ids=readable_id,
 )
 def test_every_combination_of_a_clause_s_facts_is_counted(clause: str, combinations: int) -> None:
-    assert sum(each.stands_for for each in combinations_of(ClauseId(clause), CLAUSE_RULES)) == combinations
-    # Made or confirmed by a trained person, and not.
+    assert sum(each.covered for each in combinations_of(ClauseId(clause), CLAUSE_RULES)) == combinations
+    # Confirmed by a trained person, and not.
     assert of(nothing(), clause).combinations == 2 * combinations
 
 
-def test_a_route_changes_only_what_takes_it() -> None:
+def test_a_route_changes_only_the_clauses_that_use_it() -> None:
     found = difference(POLICY, rerouted(ClauseId.LT_4, Agency.POLICE_101), examples=1)
 
     assert [(each.name, each.after) for each in found.parameters] == [
@@ -147,7 +149,7 @@ def test_who_is_trained_changes_what_they_confirm() -> None:
     assert change.changes[0].examples == ("they took more than was prescribed; made or confirmed by a coach",)
 
 
-def test_a_shorter_time_of_being_current_excludes_what_lies_between() -> None:
+def test_a_shorter_current_for_excludes_disclosures_between_both() -> None:
     for before, after, outcomes in (
         (POLICY, changed(current_for=timedelta(days=14)), ("emergency; to 999 ambulance (IR-4)", "out of scope")),
         (changed(current_for=timedelta(days=14)), POLICY, ("out of scope", "emergency; to 999 ambulance (IR-4)")),
@@ -159,7 +161,7 @@ def test_a_shorter_time_of_being_current_excludes_what_lies_between() -> None:
         assert change.examples[0].endswith("assessed more than 14 days and up to 30 days after it was disclosed")
 
 
-def test_a_later_begin_of_the_scope_excludes_what_lies_before() -> None:
+def test_a_later_begin_of_the_scope_excludes_earlier_disclosures() -> None:
     found = of(difference(POLICY, POLICY.within_scope_from(datetime(2025, 3, 1, tzinfo=UTC))), "IR-4")
 
     assert {each.after for each in found.changes} == {"out of scope"}

@@ -1,4 +1,4 @@
-"""A policy file is refused with the name of what is wrong in it."""
+"""A wrong policy file is refused, and the error names the wrong part."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ import pytest
 
 import schemas.policy
 from schemas.policy import ClauseId, ConfigFileError, load_policy
+from tests.readable_ids import readable_id
 
 TEXT = (Path(schemas.policy.__file__).parent / "versions" / "2025-01-01.toml").read_text(encoding="utf-8")
 
@@ -26,7 +27,7 @@ LT_3_ROUTE = '[[routes]]\nclauses = ["LT-3"]\ntell = "all"\nagencies = ["101", "
 IR_4 = TEXT[TEXT.index('[[clauses]]\nid = "IR-4"') : TEXT.index('[[clauses]]\nid = "IR-5"')]
 OTHER_AGENCIES = 'agencies = ["social_worker", "101"]'
 WRONG: list[tuple[str, str, str | None, list[str]]] = [
-    # what is replaced, by what, in which line the fault is (that which begins so), what the error says
+    # the replaced text, its replacement, the start of the line with the fault, parts of the error
     ('current_for = "30 days"', 'current_for = "30"', 'current_for = "30"', ["current_for", "'30'", "unit"]),
     ('current_for = "30 days"', "current_for = 30", "current_for = 30", ["current_for", "30", "unit"]),
     ('current_for = "30 days"', 'current_for = "0 days"', "current_for", ["current_for", "0 days"]),
@@ -62,7 +63,7 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
         'clauses = ["LT-3"]',
         'clauses = ["LT-3", "AD-1"]',
         "clauses = [",
-        ["routes[4].clauses[1]", "tells anybody", "AD-1"],
+        ["routes[4].clauses[1]", "leads to no report", "AD-1"],
     ),
     ('clauses = ["LT-3"]', 'clauses = ["LT-9"]', 'clauses = ["LT-9"]', ["routes[4].clauses[0]", "LT-9"]),
     (IR_4, "", "[[clauses]]", ["clauses", "missing", "IR-4"]),
@@ -79,7 +80,7 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG)
+@pytest.mark.parametrize(("old", "new", "line", "said"), WRONG, ids=readable_id)
 def test_a_wrong_value_is_refused_with_its_line_and_the_reason(
     tmp_path: Path, old: str, new: str, line: str | None, said: list[str]
 ) -> None:
@@ -99,7 +100,7 @@ def test_a_wrong_value_is_refused_with_its_line_and_the_reason(
     if line is None:
         assert given == [None]
     else:
-        # A line that is only said to be somewhere is that of the change.
+        # If only "line" is expected, it is the line of the change.
         assert [at for at in given if at is None or not lines[at - 1].startswith(line)] == []
         assert all(at is not None and at >= text.count("\n", 0, TEXT.index(old)) - 1 for at in given if line == "")
 
@@ -115,7 +116,7 @@ def test_all_faults_are_named_at_once_and_each_once(tmp_path: Path) -> None:
     assert [fault.reason.partition(":")[0] for fault in wrong.value.faults] == ["current_for", "routes[3].agencies[0]"]
 
 
-def test_what_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_named_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_bytes(b'version = "1"\n# \xff\n')
 
@@ -151,6 +152,6 @@ def test_a_file_of_one_s_own_is_read(tmp_path: Path) -> None:
     assert load_policy(path).repeat_window == timedelta(hours=1)
 
 
-def test_only_clauses_that_tell_somebody_have_a_route() -> None:
+def test_only_clauses_that_report_have_a_route() -> None:
     with pytest.raises(LookupError, match="AD-1"):
         load_policy().route_of(ClauseId.AD_1)

@@ -1,4 +1,4 @@
-"""What a decision says of itself: that the facts it names settled it, and that what it asks for would."""
+"""The facts of a finding decide it, and the answers to all questions decide every open clause."""
 
 from typing import Any
 
@@ -76,10 +76,10 @@ def _with(facts: CaseFacts, other: CaseFacts, names: set[str]) -> CaseFacts:
 
 @settings(max_examples=300, deadline=None)
 @given(two_cases_of_one_kind())
-def test_the_facts_of_a_finding_settle_it_whatever_the_other_facts_are(pair: tuple[CaseFacts, CaseFacts]) -> None:
+def test_the_facts_of_a_finding_decide_it_whatever_the_other_facts_are(pair: tuple[CaseFacts, CaseFacts]) -> None:
     facts, other = pair
     for finding in concluded(facts).findings:
-        if finding.id == "CASE-1":  # looked at only where somebody would be told
+        if finding.id == "CASE-1":  # evaluated only if a report would be sent
             continue
         changed = concluded(_with(facts, other, set(finding.facts)))
         state = {each.id: each.state for each in changed.findings}.get(finding.id)
@@ -90,7 +90,7 @@ def test_the_facts_of_a_finding_settle_it_whatever_the_other_facts_are(pair: tup
 def _answer(facts: CaseFacts, path: str, answers: st.DataObject) -> CaseFacts:
     place, _, name = path.rpartition(".")
     if path == "subject.age":
-        # What was known already stays: only the limit in doubt is answered.
+        # A known limit stays as it is: only the unknown one is answered.
         ages = [(True, True), (False, True), (False, False)]
         fitting = [age for age in ages if facts.under_16 in (None, age[0]) and facts.under_18 in (None, age[1])]
         under_16, under_18 = answers.draw(st.sampled_from(fitting))
@@ -118,10 +118,10 @@ def _answer(facts: CaseFacts, path: str, answers: st.DataObject) -> CaseFacts:
 
 @settings(max_examples=250, deadline=None)
 @given(any_cases, st.data())
-def test_once_everything_asked_for_is_answered_nothing_is_open(facts: CaseFacts, answers: st.DataObject) -> None:
+def test_after_every_answer_no_clause_is_open(facts: CaseFacts, answers: st.DataObject) -> None:
     first = concluded(facts)
     assume(first.outcome is Outcome.REVIEW and first.asks)
-    # An answer may raise the next question, as when a conversation that is over leaves an intent unknown.
+    # An answer may raise the next question: after a conversation an intent may still be unknown.
     for _ in range(6):
         asks = concluded(facts).asks
         for path in asks:
@@ -130,7 +130,7 @@ def test_once_everything_asked_for_is_answered_nothing_is_open(facts: CaseFacts,
             break
     last = concluded(facts)
 
-    if last.outcome is not Outcome.EMERGENCY:  # which waits for no answer
+    if last.outcome is not Outcome.EMERGENCY:  # which needs no answer
         assert [each.id for each in last.findings if each.state is ClauseState.OPEN] == []
     assert last.reason in (None, "confirmation", "safeguarding_lead")
 
@@ -155,7 +155,7 @@ def test_outcomes_keep_what_the_policy_promises(facts: CaseFacts) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(any_cases)
-def test_the_order_of_concerns_changes_neither_outcome_nor_who_is_told(facts: CaseFacts) -> None:
+def test_the_order_of_concerns_changes_neither_outcome_nor_agencies(facts: CaseFacts) -> None:
     forwards, backwards = concluded(facts), concluded(facts._replace(concerns=facts.concerns[::-1]))
 
     assert (forwards.outcome, forwards.proposed, forwards.reason) == (

@@ -1,4 +1,4 @@
-"""`decide` remembers what it concluded: the same rulings as the plain form, of whatever disclosure and policy."""
+"""`decide` caches evaluations: it returns the same rulings as `decide_plainly`, for any disclosure and policy."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "state": st.sampled_from([*HousingState, None]),
 }
 STARTS = [datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 7, 3, 23, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)]
-#: Three versions that differ in whatever a ruling may rest on.
+#: Three versions that differ in every parameter that a ruling depends on.
 POLICIES = Policies(
     [
         POLICY.model_copy(update={"effective_from": STARTS[0]}),
@@ -65,7 +65,7 @@ def _concern(model: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def disclosures(draw: st.DrawFn) -> ReadableDisclosure:
-    # Close to where a version, a day in London or what is current begins and ends.
+    # Close to the limits of a version, of a day in London and of `current_for`.
     around = draw(st.sampled_from([*STARTS, datetime(2026, 6, 30, 23, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)]))
     at = around + draw(st.sampled_from([timedelta(), timedelta(seconds=-1), timedelta(minutes=59), timedelta(days=9)]))
     later = draw(st.sampled_from([-1, 0, 1, 3 * 86_400, 3 * 86_400 + 1, 30 * 86_400, 30 * 86_400 + 1]))
@@ -119,14 +119,14 @@ def test_both_forms_rule_alike(disclosed: ReadableDisclosure, unsafe: frozenset[
 
 @settings(max_examples=300, deadline=None)
 @given(disclosures(), disclosures())
-def test_equal_vectors_have_equal_facts_and_notes(one: ReadableDisclosure, other: ReadableDisclosure) -> None:
-    # Two by chance are seldom alike: the second takes over everything but one part of the first.
+def test_equal_keys_have_equal_facts_and_notes(one: ReadableDisclosure, other: ReadableDisclosure) -> None:
+    # Two random disclosures are seldom alike, so the second is the first with one part of the other.
     for part in ("assessment", "subject", "safety", "disclosed_at", "contact"):
         mixed = one.model_copy(update={part: getattr(other, part)})
-        vectors = [fact_key_of(each, when_disclosed(each), STARTS[0], POLICY.current_for) for each in (one, mixed)]
+        keys = [fact_key_of(each, when_disclosed(each), STARTS[0], POLICY.current_for) for each in (one, mixed)]
         read = [facts_of(each, POLICY) for each in (one, mixed)]
 
-        assert read[0] == read[1] or vectors[0] != vectors[1]
+        assert read[0] == read[1] or keys[0] != keys[1]
 
 
 @pytest.mark.parametrize("line", range(1, len(DISCLOSURES) + 1))
@@ -148,8 +148,8 @@ def test_deadlines_count_from_each_decision_s_own_clock() -> None:
     ]
 
 
-def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ruling, "_KEPT", 5)
+def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ruling, "_MAX_KEYS", 5)
     policy = POLICY.model_copy(update={"version": "of this test"})
 
     rulings = [decide(each, now=NOW, policy=policy) for _ in range(2) for each in DISCLOSURES]
@@ -157,10 +157,10 @@ def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [each.outcome for each in rulings[: len(DISCLOSURES)]] == [
         each.outcome for each in rulings[len(DISCLOSURES) :]
     ]
-    assert len(ruling._remembered[id(policy)]._concluded) == 5
+    assert len(ruling._caches[id(policy)]._by_key) == 5
 
 
-def test_many_policies_are_forgotten_again_and_none_is_taken_for_another() -> None:
+def test_caches_of_many_policies_are_dropped_and_none_is_used_for_another() -> None:
     told = DISCLOSURES[7]
     for hours in range(6, 40):
         deadlines = POLICY.deadlines.model_copy(update={"emergency": timedelta(hours=hours)})
@@ -168,4 +168,4 @@ def test_many_policies_are_forgotten_again_and_none_is_taken_for_another() -> No
 
         assert review is not None
         assert review.deadline == NOW + timedelta(hours=hours)
-    assert len(ruling._remembered) <= ruling._POLICIES_KEPT
+    assert len(ruling._caches) <= ruling._MAX_POLICIES

@@ -1,4 +1,4 @@
-"""Every value of a TOML file is found on the line where it stands."""
+"""Every value of a TOML file is found, with its line."""
 
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import schemas.policy
-from schemas.policy.lines import Place, line_at, lines_of
+from schemas.policy.lines import TomlPath, line_at, lines_of
 
 TEXT = """\
 # a comment with "quotes" and [brackets]
@@ -47,7 +47,7 @@ key = 4
 [[list.of]]
 key = 5
 """
-EXPECTED: dict[Place, int] = {
+EXPECTED: dict[TomlPath, int] = {
     ("one",): 2,
     ("two words",): 3,
     ("a",): 4,
@@ -90,12 +90,12 @@ def test_each_form_of_toml() -> None:
     assert lines_of(TEXT) == EXPECTED
 
 
-def places(value: Any, place: Place = ()) -> Iterator[Place]:
-    """Yield the place of every value in what the standard library read."""
+def paths(value: Any, path: TomlPath = ()) -> Iterator[TomlPath]:
+    """Yield the path of every value that the standard library read."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in inner:
-        yield (*place, key)
-        yield from places(each, (*place, key))
+        yield (*path, key)
+        yield from paths(each, (*path, key))
 
 
 OWN = [path.read_text("utf-8") for path in Path(schemas.policy.__file__).parent.rglob("*.toml")]
@@ -103,7 +103,7 @@ OWN = [path.read_text("utf-8") for path in Path(schemas.policy.__file__).parent.
 
 @pytest.mark.parametrize("text", [TEXT, *OWN])
 def test_nothing_that_is_read_is_without_its_line(text: str) -> None:
-    assert set(places(tomllib.loads(text))) == set(lines_of(text))
+    assert set(paths(tomllib.loads(text))) == set(lines_of(text))
 
 
 KEYS = st.sampled_from(["a", "b-1", '"c d"', "'e.f'", '"]"'])
@@ -123,20 +123,20 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.tuples(KEYS, VALUES), max_size=5, unique_by=lambda each: each[0]))
-def test_whatever_is_well_formed(entries: list[tuple[str, str]]) -> None:
+def test_every_well_formed_text(entries: list[tuple[str, str]]) -> None:
     text = "".join(f"{key} = {value} # end\n" for key, value in entries)
     read = tomllib.loads(text)
 
     found = lines_of(text)
 
-    assert set(found) == set(places(read))
+    assert set(found) == set(paths(read))
     line = 1
     for (_, value), key in zip(entries, read, strict=True):
         assert found[key,] == line
         line += value.count("\n") + 1
 
 
-def test_what_does_not_stand_there_is_looked_for_around_it() -> None:
+def test_a_missing_key_has_the_line_of_its_table() -> None:
     assert line_at(EXPECTED, ("list", 1, "key", "further", 0)) == 26
     assert line_at(EXPECTED, ("list", 1, "missing")) == 25
     assert line_at(EXPECTED, ("missing",)) is None

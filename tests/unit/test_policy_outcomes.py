@@ -1,4 +1,4 @@
-"""The order of outcomes, the reasons and deadlines of reviews, CASE-1, and what is noted."""
+"""The order of outcomes, the reasons and deadlines of reviews, the clauses about the case, and the notes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,9 +20,11 @@ from tests.unit.policy_cases import (
     SAFE,
     TEEN,
     UNCLEAR,
+    changed_facts,
     concern,
     disclosure,
     found,
+    named,
     rule,
     state,
 )
@@ -139,7 +141,16 @@ REVIEWS: list[tuple[list[dict[str, Any]], dict[str, Any], str, str | None, str |
 ]
 
 
-@pytest.mark.parametrize(("concerns", "how", "outcome", "proposed", "reason", "within", "asks"), REVIEWS)
+def _id(case: tuple[Any, ...]) -> str:
+    """Return an id such as `review-missing_fact-abuse(ongoing=unknown)-safe-stated`."""
+    concerns, how, outcome, _, reason, *_ = case
+    given = ["unconfirmed"] if how == UNCONFIRMED else [named(each, "age-unknown") for each in how.values()]
+    return "-".join((outcome, reason, *(changed_facts(each) for each in concerns), *given))
+
+
+@pytest.mark.parametrize(
+    ("concerns", "how", "outcome", "proposed", "reason", "within", "asks"), REVIEWS, ids=[_id(case) for case in REVIEWS]
+)
 def test_review(
     concerns: list[dict[str, Any]],
     how: dict[str, Any],
@@ -170,7 +181,7 @@ def test_an_emergency_tells_999_alone_and_lists_the_long_term_clauses_that_hold(
     assert state(ruling, "LT-4") == "holds"
 
 
-def test_an_unconfirmed_report_lists_who_would_be_told_and_tells_nobody() -> None:
+def test_case_1_keeps_an_unconfirmed_report_back_and_proposes_it() -> None:
     ruling = rule(OVERDOSE, **UNCONFIRMED)
 
     assert [each.agency for each in ruling.agencies] == ["999"]
@@ -181,7 +192,7 @@ def test_an_unconfirmed_report_lists_who_would_be_told_and_tells_nobody() -> Non
 
 
 @pytest.mark.parametrize("role", ["clinical_supervisor", "safeguarding_lead"])
-def test_a_trained_person_makes_or_confirms(role: str) -> None:
+def test_case_1_a_trained_person_makes_or_confirms_a_report(role: str) -> None:
     made = rule(OVERDOSE, assessor=role, confirmed_by=None)
     confirmed = rule(OVERDOSE, assessor="volunteer", confirmed_by=role)
 
@@ -189,14 +200,14 @@ def test_a_trained_person_makes_or_confirms(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["automated_filter", "volunteer", "coach", "moderator"])
-def test_an_untrained_confirmation_counts_as_none_and_is_noted(role: str) -> None:
+def test_case_1_an_untrained_confirmation_does_not_count_and_is_noted(role: str) -> None:
     ruling = rule(OVERDOSE, assessor="moderator", confirmed_by=role)
 
     assert (ruling.outcome, ruling.proposed) == (Outcome.REVIEW, Outcome.EMERGENCY)
     assert [note.partition(":")[0] for note in ruling.notes] == ["assessment.confirmed_by"]
 
 
-def test_what_was_disclosed_before_the_policy_took_effect_is_out_of_scope() -> None:
+def test_scope_1_excludes_a_disclosure_before_the_policy_took_effect() -> None:
     start = POLICY.effective_from
     before = rule(OVERDOSE, disclosed_at=start - timedelta(microseconds=1), assessed_at=start + timedelta(days=1))
     since = rule(OVERDOSE, disclosed_at=start, assessed_at=start + timedelta(days=1))
@@ -207,7 +218,7 @@ def test_what_was_disclosed_before_the_policy_took_effect_is_out_of_scope() -> N
     assert since.outcome is Outcome.EMERGENCY
 
 
-def test_what_is_older_than_current_for_when_assessed_is_out_of_scope() -> None:
+def test_scope_2_excludes_a_disclosure_that_is_older_than_current_for_when_assessed() -> None:
     current = rule(OVERDOSE, assessed_at=DISCLOSED + POLICY.current_for)
     late = rule(OVERDOSE, assessed_at=DISCLOSED + POLICY.current_for + timedelta(microseconds=1))
 
@@ -236,17 +247,17 @@ def test_a_contradiction_without_a_statement_of_safety_counts_as_unclear_and_is_
     assert [note.partition(":")[0] for note in ruling.notes] == ["safety.contradicted"]
 
 
-def test_a_consistent_disclosure_is_noted_nothing_of() -> None:
+def test_a_consistent_disclosure_has_no_notes() -> None:
     assert rule(OVERDOSE).notes == ()
 
 
-def test_nothing_that_applies_stays_confidential() -> None:
+def test_a_disclosure_without_a_clause_that_applies_stays_confidential() -> None:
     ruling = rule(concern("self_harm"), subject=CHILD)
 
     assert (ruling.outcome, ruling.review, ruling.agencies, ruling.proposed) == (Outcome.CONFIDENTIAL, None, (), None)
 
 
-def test_an_adult_whose_being_at_risk_is_unknown_is_asked_about() -> None:
+def test_ar_1_asks_for_the_unknown_facts_of_an_adult_who_may_be_at_risk() -> None:
     ruling = rule(HARM, subject=ADULT_NOT_ASSESSED | {"adult_at_risk": {"at_risk_of_harm": True}})
 
     assert ruling.review is not None
@@ -265,7 +276,7 @@ def test_channels_known_to_be_unsafe_are_left_out_of_the_notice() -> None:
 
 
 def test_another_policy_decides_otherwise_for_the_same_facts() -> None:
-    # The cache of conclusions must not answer for another policy, not even one of the same version.
+    # The cache of one policy must not be used for another, not even for one with the same version.
     told = disclosure(HOMELESS, subject=TEEN)
     route = next(route for route in POLICY.routes if "LT-4" in route.clauses)
     other = POLICY.model_copy(
@@ -286,6 +297,19 @@ def test_another_policy_decides_otherwise_for_the_same_facts() -> None:
     assert [each.agency for each in decide(with_social_worker, now=NOW, policy=POLICY).agencies] == ["social_worker"]
     assert [each.agency for each in there.agencies] == ["101"]
     assert [each.agency for each in here.agencies] == ["101"]
+
+
+def test_safe_1_a_statement_of_safety_does_not_end_the_assessment() -> None:
+    emergency, open_case = rule(OVERDOSE, safety=SAFE), rule(PERHAPS_OVERDOSE, safety=SAFE)
+
+    assert (emergency.outcome, state(emergency, "IR-4")) == (Outcome.EMERGENCY, "holds")
+    assert (open_case.outcome, state(open_case, "IR-4")) == (Outcome.REVIEW, "open")
+
+
+def test_safe_4_abuse_is_acted_on_although_they_say_that_they_are_safe() -> None:
+    ruling = rule(ABUSE, safety=SAFE)
+
+    assert (ruling.outcome, state(ruling, "LT-2")) == (Outcome.REFER, "holds")
 
 
 def test_a_withheld_notice_is_due_all_the_same() -> None:

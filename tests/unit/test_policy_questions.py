@@ -1,4 +1,4 @@
-"""What is asked, and what each answer would change: tried on the facts, whatever they are."""
+"""The questions of a review and the effect of each answer, for all facts."""
 
 from itertools import product
 from typing import Any
@@ -11,6 +11,7 @@ from streams.domain.plain_english.answers import Question, answers_to, consequen
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, facts_of
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import AGE_UNKNOWN, CONTRADICTED, POLICY, SAFE, TEEN, UNCLEAR, concern, disclosure
 from tests.unit.test_policy_explanations import AT_RISK, any_cases
 
@@ -40,7 +41,7 @@ def test_an_answer_is_given_with_what_follows_from_it() -> None:
     assert [(each.agency, each.clauses) for each in told] == [("101", ("LT-4",))]
 
 
-def test_what_is_known_of_an_age_is_not_asked_again() -> None:
+def test_a_known_limit_of_age_is_not_asked_again() -> None:
     # Both sources say under 18; they disagree about 16 alone.
     found = asked(concern("pregnancy", medical_professionals_informed=False), subject={"age": 15, "age_band": "16_17"})
 
@@ -70,14 +71,15 @@ def test_a_closed_set_is_asked_for_whole() -> None:
             {"yes": ("review", False), "no": ("confidential", True)},
         ),
     ],
+    ids=readable_id,
 )
-def test_a_conversation_may_settle_what_was_said_of_safety(
+def test_a_conversation_may_answer_a_question_about_safety(
     safety: dict[str, Any], concerns: list[dict[str, Any]], path: str, expected: dict[str, tuple[str, bool]]
 ) -> None:
     assert outcomes(asked(*concerns, subject=TEEN, safety=safety)[path]) == expected
 
 
-def test_somebody_who_can_be_told_is_asked_for_where_nobody_is() -> None:
+def test_professionals_are_asked_for_if_no_agency_can_get_a_report() -> None:
     found = asked(concern("caring_responsibilities", impact_on_carer=True), subject=TEEN)
 
     follows = [answer.follows for answer in found["subject.professionals"].answers]
@@ -87,7 +89,7 @@ def test_somebody_who_can_be_told_is_asked_for_where_nobody_is() -> None:
     ]
 
 
-def test_a_fact_that_matters_only_with_another_is_said_with_it() -> None:
+def test_a_fact_that_matters_only_with_another_is_asked_with_it() -> None:
     found = asked(ABUSE, subject=AGE_UNKNOWN)
 
     care = found["subject.adult_at_risk.care_or_support_needs"]
@@ -95,8 +97,8 @@ def test_a_fact_that_matters_only_with_another_is_said_with_it() -> None:
     assert outcomes(care) == {"yes": ("review", False), "no": ("confidential", True)}
 
 
-def test_what_changes_nothing_says_so() -> None:
-    # The safeguarding lead decides, however the conversation ends.
+def test_an_answer_without_an_effect_is_marked_so() -> None:
+    # The safeguarding lead decides, whatever the result of the conversation is.
     found = asked(
         concern("self_harm", immediate_danger="harm"),
         subject={"age": 30, "adult_at_risk": dict.fromkeys(AT_RISK, False)},
@@ -106,7 +108,7 @@ def test_what_changes_nothing_says_so() -> None:
     assert [question.matters for question in found.values()] == [False]
 
 
-def test_an_emergency_and_what_is_settled_ask_nothing() -> None:
+def test_an_emergency_and_a_complete_case_ask_nothing() -> None:
     assert asked(concern("medication", more_than_prescribed=True), ABUSE, subject=AGE_UNKNOWN) == {}
     assert asked(concern("self_harm")) == {}
 
@@ -123,10 +125,10 @@ def _unknown(facts: CaseFacts) -> list[str]:
 
 @settings(max_examples=500, deadline=None)
 @given(any_cases)
-def test_what_is_unknown_and_not_asked_changes_nothing(facts: CaseFacts) -> None:
+def test_an_unknown_fact_that_is_not_asked_for_changes_nothing(facts: CaseFacts) -> None:
     concluded = evaluate(facts, POLICY, CLAUSE_RULES)
     now = consequence(concluded)
-    if Outcome.EMERGENCY in (now.outcome, now.proposed):  # which waits for no answer, whatever it would add
+    if Outcome.EMERGENCY in (now.outcome, now.proposed):  # which needs no answer
         return
     for path in set(_unknown(facts)) - set(concluded.asks):
         if facts.contradicted and path.endswith((".plan", ".timeframe")):
@@ -139,7 +141,7 @@ def test_what_is_unknown_and_not_asked_changes_nothing(facts: CaseFacts) -> None
 
 @settings(max_examples=300, deadline=None)
 @given(any_cases)
-def test_every_question_has_answers_and_says_truly_what_they_change(facts: CaseFacts) -> None:
+def test_every_question_has_answers_with_their_true_effects(facts: CaseFacts) -> None:
     found = questions(facts, POLICY)
 
     assert tuple(question.path for question in found) == evaluate(facts, POLICY, CLAUSE_RULES).asks
@@ -159,7 +161,7 @@ def test_every_question_has_answers_and_says_truly_what_they_change(facts: CaseF
 
 @pytest.mark.parametrize("kind", ConcernKind)
 def test_every_missing_fact_of_one_open_concern_matters(kind: ConcernKind) -> None:
-    # Nothing is known of the concern, of the age, or of the three facts of AR-1 but what is varied here.
+    # Of the concern, the age and the three facts of AR-1 only the varied facts are known.
     for age, at_risk in product((None, (False, False), (True, True)), (None, True, False)):
         facts, _ = facts_of(disclosure({"kind": kind, "immediate_danger": "none"}, subject=AGE_UNKNOWN), POLICY)
         under_16, under_18 = age or (None, None)

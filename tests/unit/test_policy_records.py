@@ -73,7 +73,7 @@ def test_one_report_for_999_asks_for_all_services() -> None:
     assert report["clauses"] == ["IR-0", "IR-2", "IR-4"]
 
 
-def test_nothing_leaves_on_a_proposal() -> None:
+def test_a_proposal_sends_no_report() -> None:
     unconfirmed = disclosure(OVERDOSE, confirmed_by=None)
 
     assert [model for model, _ in records(unconfirmed)] == [Decision, ReviewRequested]
@@ -109,7 +109,7 @@ def test_a_withheld_notice_is_recorded_as_such() -> None:
     assert found[NotificationDue]["withheld_because"] == "not_safe_to_contact"
 
 
-def test_999_gets_what_is_happening_and_where_and_all_risks() -> None:
+def test_999_gets_the_concerns_the_place_and_all_risks() -> None:
     report = reports_of(disclosure(OVERDOSE, ABUSE, subject=CHILD | KNOWN))["999"]
 
     assert report["concerns"] == ["medication", "abuse"]
@@ -117,7 +117,7 @@ def test_999_gets_what_is_happening_and_where_and_all_risks() -> None:
     assert (report["age"], report["professionals"]) == (15, [])
 
 
-def test_other_agencies_get_the_concern_they_are_told_of_alone() -> None:
+def test_other_agencies_get_only_the_concern_of_their_clauses() -> None:
     pregnancy = concern("pregnancy", medical_professionals_informed=False)
     reports = reports_of(disclosure(ABUSE, pregnancy, concern("suicide"), subject=CHILD | KNOWN))
 
@@ -165,13 +165,13 @@ def test_police_reports_record_whether_the_risk_is_real_and_immediate() -> None:
 @pytest.mark.parametrize(
     ("view", "agrees"), [("agrees", True), ("disagrees", False), ("not_asked", None), (None, None)]
 )
-def test_a_report_says_whether_the_person_was_told_and_agrees(view: str | None, agrees: bool | None) -> None:
+def test_tell_2_a_report_has_the_involvement_of_the_person(view: str | None, agrees: bool | None) -> None:
     report = reports_of(disclosure(ABUSE, involvement={"told": True, "view": view}))["101"]
 
     assert (report["person_told"], report["person_agrees"]) == (True, agrees)
 
 
-def test_a_review_carries_what_is_asked_and_proposed() -> None:
+def test_a_review_has_its_questions_and_the_proposal() -> None:
     found = dict(records(disclosure(OVERDOSE, confirmed_by=None)))[ReviewRequested]
 
     assert (found["reason"], found["proposed"], found["escalation"]) == ("confirmation", "emergency", 0)

@@ -1,4 +1,4 @@
-"""Versions of the policy by date: which one decides, what is refused in a set of them, and where its scope begins."""
+"""Versions of the policy by date: the one that decides, the faults of a set, and the beginning of its scope."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ def line_of(folder: Path, name: str, key: str) -> str:
 
 @pytest.fixture
 def three(write: Write) -> Policies:
-    # The names' order is not that of the dates.
+    # The files' names are in another order than their dates.
     write("c", FIRST, SECOND)
     write("a", SECOND, THIRD, other="12 hours")
     return load_policies(write("b", THIRD, other="6 hours"))
@@ -76,7 +76,7 @@ def test_versions_are_in_force_from_their_date_to_the_next_s(three: Policies) ->
 
 def test_a_disclosure_is_decided_under_the_version_in_force_when_it_was_disclosed(three: Policies) -> None:
     for at, version, hours in ((FIRST, "c", 24), (SECOND, "a", 12), (THIRD, "b", 6)):
-        # Assessed under the next version, decided under the last: neither counts.
+        # The versions in force at the assessment and at the decision do not count.
         told = disclosure(
             concern("abuse", ongoing=None), subject=TEEN, disclosed_at=at, assessed_at=at + timedelta(days=29)
         )
@@ -101,7 +101,7 @@ def test_the_scope_begins_with_the_first_version_whichever_decides(three: Polici
     assert (excluded.outcome, excluded.policy_version) == (Outcome.OUT_OF_SCOPE, "c")
     assert state(excluded, "SCOPE-1") == "holds"
     assert decide(since, now=NOW, policy=three).outcome is not Outcome.OUT_OF_SCOPE
-    # Replayed under the last version it is in scope all the same; by that file alone it would not be.
+    # Replayed under the last version it is in scope too; with only the file of that version it would not be.
     assert state(decide(since, now=NOW, policy=three.latest), "SCOPE-1") == "does_not_hold"
 
 

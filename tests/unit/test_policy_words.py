@@ -1,4 +1,4 @@
-"""The policy and its rulings in plain English: nothing is left out, and every fact, state and outcome has its words."""
+"""The policy and its rulings in plain English: nothing is left out; every fact, state and outcome has words."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from schemas.agencies import AGENCIES
 from schemas.policy import ClauseId
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Outcome, ReviewReason
 from streams.domain.plain_english.answers import CLOSED_SETS
-from streams.domain.plain_english.clause_table import clause_table, names_of, needs_of
+from streams.domain.plain_english.clause_table import clause_table, conditions_of, names_of
 from streams.domain.plain_english.explanation import explanation
 from streams.domain.plain_english.wording import (
-    AGENCIES,
     FACTS,
     KINDS,
     OUTCOMES,
@@ -26,6 +26,7 @@ from streams.domain.plain_english.wording import (
 from streams.domain.policy import decide
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.facts import FACTS_OF, CaseFacts
+from tests.readable_ids import readable_id
 from tests.unit.policy_cases import ADULT, AGE_UNKNOWN, NOW, POLICY, SAFE, TEEN, concern, disclosure
 from tests.unit.test_scenario_day import DISCLOSURES
 
@@ -40,7 +41,7 @@ def explained(*concerns: dict[str, Any], **how: Any) -> list[str]:
 
 def test_every_fact_of_the_table_has_words_for_each_of_its_values() -> None:
     in_concerns = {name for names in FACTS_OF.values() for name in names}
-    named = {name for row in CLAUSE_RULES for need in needs_of(row) for name in names_of(need)}
+    named = {name for row in CLAUSE_RULES for condition in conditions_of(row) for name in names_of(condition)}
 
     assert set(FACTS) == named | in_concerns | (set(CaseFacts._fields) - {"concerns"})
     for name, words in FACTS.items():
@@ -95,6 +96,7 @@ def test_a_state_in_words(clause: ClauseId, state: ClauseState, said: str) -> No
         (timedelta(days=30), "30 days"),
         (timedelta(seconds=45), "45 seconds"),
     ],
+    ids=readable_id,
 )
 def test_a_length_in_words(length: timedelta, said: str) -> None:
     assert length_words(length) == said
@@ -109,7 +111,7 @@ def test_lists_in_words() -> None:
     ]
 
 
-def test_parameters_stand_in_a_clause_s_words_by_their_values() -> None:
+def test_a_clause_s_words_contain_the_values_of_its_parameters() -> None:
     policy = POLICY.model_copy(update={"current_for": timedelta(days=7)}).within_scope_from(
         datetime(2025, 3, 1, 12, tzinfo=UTC)
     )
@@ -133,14 +135,14 @@ def test_an_explanation_leaves_nothing_of_the_ruling_out(line: int) -> None:
         assert f"  {finding.id} {said}. {filled(POLICY.words_of(finding.id).text, POLICY)}" in lines
         assert all(fact_words(name, value) in text for name, value in finding.facts.items())
     for agency in ruling.agencies:
-        assert AGENCIES[agency.agency] in text
+        assert AGENCIES[agency.agency].name_for_staff in text
     if ruling.review is not None:
         assert REASONS[ruling.review.reason] in text
         assert all(f"({path})" in text for path in ruling.review.asks)
     assert all(f"  {note}" in lines for note in ruling.notes)
 
 
-def test_what_is_asked_is_said_with_what_it_would_change() -> None:
+def test_each_question_is_explained_with_its_effect() -> None:
     lines = explained(HOMELESS, subject=AGE_UNKNOWN)
 
     assert lines[lines.index("What is missing, and what it would change:") :] == [
@@ -151,7 +153,7 @@ def test_what_is_asked_is_said_with_what_it_would_change() -> None:
     ]
 
 
-def test_an_answer_that_needs_another_is_said_after_it() -> None:
+def test_an_answer_that_needs_another_is_explained_after_it() -> None:
     lines = explained(concern("abuse", ongoing=True), subject=AGE_UNKNOWN)
 
     at = lines.index("  whether they have care or support needs (subject.adult_at_risk.care_or_support_needs)")
@@ -176,19 +178,20 @@ def test_a_proposal_says_that_nothing_was_sent() -> None:
         ({"channels": ["sms"], "safe_to_contact": False}, "not told yet: no way to reach them is safe"),
         ({}, "not told yet: there is no way to reach them."),
     ],
+    ids=readable_id,
 )
-def test_how_the_person_is_told(contact: dict[str, Any], said: str) -> None:
+def test_the_notice_in_words(contact: dict[str, Any], said: str) -> None:
     assert any(said in line for line in explained(OVERDOSE, contact=contact))
 
 
-def test_what_holds_is_said_to_a_young_person_and_what_is_open_to_staff() -> None:
+def test_clauses_that_hold_have_plain_words_and_open_clauses_words_for_staff() -> None:
     lines = explained(concern("suicide", intent=True, timeframe="within_30_days"), HOMELESS, subject=TEEN, safety=SAFE)
 
     assert f"    In plain words: {POLICY.words_of('LT-4').plain}" in lines
     assert f"    What to look for: {POLICY.words_of('LT-1').staff}" in lines
 
 
-def test_other_support_is_always_offered_unless_nothing_was_looked_at() -> None:
+def test_tell_5_other_support_is_always_offered_to_a_person_in_scope() -> None:
     old = explained(HOMELESS, disclosed_at=NOW - timedelta(days=60))
 
     assert any("TELL-5" in line for line in explained(concern("self_harm"), subject=ADULT))
@@ -204,7 +207,7 @@ def test_the_table_has_every_clause_in_its_order_with_its_words() -> None:
     assert {entry.id for entry in entries if entry.how} == settled == {entry.id for entry in entries if entry.facts}
 
 
-def test_a_row_of_the_table_in_words() -> None:
+def test_an_entry_of_the_table_in_words() -> None:
     entries = {entry.id: entry for entry in clause_table(POLICY)}
 
     assert entries["LT-4"] == replace(

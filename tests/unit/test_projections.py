@@ -1,4 +1,4 @@
-"""Each agency gets the least it needs: what the policy shares with it, and nothing that its report withholds."""
+"""Each agency gets the least that it needs: the fields that the policy shares, without those that are withheld."""
 
 import json
 from typing import Any
@@ -8,11 +8,11 @@ import pytest
 from schemas.policy import ShareField, load_policy
 from schemas.records import SealedDetails, Withheld
 from schemas.vocabulary import Agency, ConcernKind, EmergencyService, ReportKind
-from services.connectors.process import PROJECTIONS
-from services.connectors.projection import without_withheld
+from services.agency_profiles import AGENCY_PROFILES
+from services.agency_profiles.projection import without_withheld
 from tests.reports import DETAILS, report
 
-#: What shows that a field is in a request.
+#: Text that shows that a field is in a request.
 MARKS = {
     ShareField.ACCOUNT: "forum:39117",
     ShareField.PHONE: "+447700900123",
@@ -26,7 +26,7 @@ MARKS = {
 
 def request(agency: Agency, *details: SealedDetails, **fields: Any) -> dict[str, Any]:
     made = report(agency, **fields)
-    return PROJECTIONS[agency](made, without_withheld(made, details or (DETAILS,)))
+    return AGENCY_PROFILES[agency].project(made, without_withheld(made, details or (DETAILS,)))
 
 
 def shown(body: dict[str, Any]) -> set[ShareField]:
@@ -35,19 +35,19 @@ def shown(body: dict[str, Any]) -> set[ShareField]:
 
 
 @pytest.mark.parametrize("agency", Agency)
-def test_an_agency_is_given_exactly_what_the_policy_shares_with_it(agency: Agency) -> None:
+def test_an_agency_gets_exactly_the_fields_that_the_policy_shares_with_it(agency: Agency) -> None:
     shared = set(load_policy().shares[agency].fields)
     assert shown(request(agency)) == shared & set(MARKS)
 
 
 @pytest.mark.parametrize("agency", Agency)
-def test_what_the_report_withholds_is_in_no_request_whoever_it_is_for(agency: Agency) -> None:
+def test_withheld_fields_are_in_no_request_of_any_agency(agency: Agency) -> None:
     everything = tuple(Withheld(field=field.value, reason="asked for") for field in ShareField)
     assert shown(request(agency, withheld=everything)) == set()
 
 
 @pytest.mark.parametrize("agency", Agency)
-def test_no_projection_asks_for_the_conversation_even_where_nothing_is_withheld(agency: Agency) -> None:
+def test_no_projection_contains_the_conversation_even_if_nothing_is_withheld(agency: Agency) -> None:
     assert ShareField.REFERENCE not in shown(request(agency, withheld=()))
 
 
@@ -67,7 +67,7 @@ def test_no_request_has_our_id_of_the_person_or_of_the_disclosure(agency: Agency
     assert "disclosure-1" not in text
 
 
-def test_999_is_told_whom_to_send_where_and_what_awaits_them() -> None:
+def test_999_gets_the_service_the_location_and_the_risks_on_the_scene() -> None:
     body = request(
         Agency.EMERGENCY_999,
         services=(EmergencyService.POLICE, EmergencyService.AMBULANCE),
@@ -79,11 +79,11 @@ def test_999_is_told_whom_to_send_where_and_what_awaits_them() -> None:
     assert body["scene_risks"] == {"risk_to_others": True, "real_and_immediate_risk": True}
 
 
-def test_101_is_told_of_the_test_of_right_care_right_person() -> None:
+def test_101_gets_the_test_of_right_care_right_person() -> None:
     assert request(Agency.POLICE_101, real_and_immediate_risk=False)["concern"]["real_and_immediate_risk"] is False
 
 
-def test_several_disclosures_are_brought_together_each_thing_once() -> None:
+def test_details_of_several_disclosures_are_merged_each_once() -> None:
     later = DETAILS.model_copy(update={"phone": "+447700900124", "summary": "Later words."})
     body = request(Agency.EMERGENCY_999, DETAILS, later)
     assert body["reach"]["phones"] == ["+447700900123", "+447700900124"]

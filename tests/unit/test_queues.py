@@ -1,4 +1,4 @@
-"""The queues of a lane: bounded in bytes, each topic by itself, the most urgent first."""
+"""The queues of a lane: each topic's queue is bounded in bytes, the most urgent topic comes first."""
 
 from streams.runtime import Record
 from streams.runtime.lane.batches import Batch
@@ -20,7 +20,7 @@ def test_a_queue_is_full_by_bytes_and_not_by_records() -> None:
     assert not queues.is_full("routine")
     queues.enqueue(batch("routine", 1_000, 1, QUEUE_BYTES))
     assert queues.is_full("routine")
-    # A backlog of one topic is no reason to leave another out of the fetch.
+    # A backlog of one topic does not leave another topic out of the fetch.
     assert not queues.is_full("urgent")
     while queues.first() is not None:
         queues.take("routine", 400)
@@ -50,7 +50,7 @@ def test_fetches_that_follow_each_other_are_taken_as_one_up_to_the_limit() -> No
 def test_fetches_that_do_not_meet_stay_apart() -> None:
     queues = Queues(["t"])
     queues.enqueue(batch("t", 0, 3))
-    queues.enqueue(batch("t", 1, 3))  # sought back
+    queues.enqueue(batch("t", 1, 3))  # Faust sought back
     assert offsets(queues.take("t", 100)) == [0, 1, 2]
     assert offsets(queues.take("t", 100)) == [1, 2, 3]
 

@@ -1,4 +1,4 @@
-"""What stands beside a rejected record."""
+"""The headers of a rejected record, and its size."""
 
 import hashlib
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ def cut(output: Output) -> Mapping[str, bytes]:
 
 
 def batch_size(output: Output) -> int:
-    """Return the bytes that the output takes in a batch of its own."""
+    """Return the bytes of a batch with this output alone."""
     batch = DefaultRecordBatchBuilder(2, 0, 1, -1, -1, 0, 1)
     assert batch.append(0, 0, output.key, output.value, list(output.headers)) is not None
     return len(batch.build())
@@ -102,7 +102,7 @@ def test_of_a_larger_one_the_first_part_is_kept_with_length_and_digest() -> None
         "rejected-sha256": hashlib.sha256(value).hexdigest().encode(),
         "rejected-kept": b"65536",
     }
-    # Its place is there as of any other.
+    # Its source is in the headers, as for any other record.
     assert dict(output.headers)["rejected-offset"] == b"41"
 
 

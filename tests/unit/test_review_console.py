@@ -1,4 +1,4 @@
-"""What the console makes of the records of reviews, and what it sends."""
+"""The console: its index and texts of reviews, and the outcomes that it sends."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,9 +14,10 @@ from schemas.reviews import ReviewOutcome
 from schemas.topics import CATALOGUE, TopicName
 from schemas.vocabulary import Service
 from services.review.answering import signed
-from services.review.review_index import Known, NoSuchReview, ReviewIndex
+from services.review.errors import NoSuchReview
+from services.review.review_index import Known, ReviewIndex
 from services.review.sealed_words import as_it_came, disclosed
-from services.review.words import described, fields_of, table, ways_to_settle
+from services.review.words import described, fields_of, settling_options, table
 from streams.domain.ids import decision_id
 from streams.domain.reviews import authenticate
 from streams.domain.staff import StaffDirectory
@@ -29,16 +30,16 @@ from tests.turns import MARKERS, NOW, PARTITION, Lane, admit_lane, admitted, ass
 from tests.turns import disclosed as told_as
 
 
-def book_of(lane: Lane) -> ReviewIndex:
-    book = ReviewIndex()
+def index_of(lane: Lane) -> ReviewIndex:
+    index = ReviewIndex()
     for output in lane.outputs:
         if output.topic == TopicName.REVIEWS:
-            book.take(PARTITION, *decode(output.value or b"", *CATALOGUE[TopicName.REVIEWS].carries))
-    return book
+            index.take(PARTITION, *decode(output.value or b"", *CATALOGUE[TopicName.REVIEWS].carries))
+    return index
 
 
 def only(lane: Lane) -> Known:
-    (known,) = book_of(lane).reviews(NOW)
+    (known,) = index_of(lane).reviews(NOW)
     return known
 
 
@@ -68,15 +69,15 @@ def test_an_escalated_review_is_one_overdue_since_its_first_deadline(lane: Lane)
     assert "section" not in said
 
 
-def test_what_was_due_first_is_first_and_what_is_settled_is_only_among_all(lane: Lane) -> None:
+def test_reviews_are_ordered_by_due_time_and_settled_ones_are_only_among_all(lane: Lane) -> None:
     lane.work(admitted("d-1", concerns=concern("homelessness", state=None)), admitted("d-2", assessment=VOLUNTEER))
-    book = book_of(lane)
-    pressing, other = book.reviews(NOW)
+    index = index_of(lane)
+    pressing, other = index.reviews(NOW)
     assert [known.latest.disclosure_id for known in (pressing, other)] == [id_of("d-2"), id_of("d-1")]
     lane.work(outcome(pressing.latest.review_id), topic=TopicName.REVIEW_OUTCOMES)
-    book = book_of(lane)
-    assert [known.latest.disclosure_id for known in book.reviews(NOW)] == [id_of("d-1")]
-    _, settled = book.reviews(NOW, settled_too=True)
+    index = index_of(lane)
+    assert [known.latest.disclosure_id for known in index.reviews(NOW)] == [id_of("d-1")]
+    _, settled = index.reviews(NOW, settled_too=True)
     assert fields_of(settled, NOW + 9 * MINUTE)["settled"]["by"] == LEAD
     assert settled.overdue(NOW + 9 * MINUTE) == timedelta(0)
     assert f"settled by {LEAD}" in text(table([settled], NOW))
@@ -86,25 +87,25 @@ def test_a_review_that_is_asked_anew_after_its_end_is_open_from_then_on(lane: La
     lane.work(admitted(assessment=VOLUNTEER))
     first = only(lane)
     lane.work(outcome(first.latest.review_id), topic=TopicName.REVIEW_OUTCOMES)
-    book = book_of(lane)
+    index = index_of(lane)
     again = first.latest.model_dump() | {"deadline": NOW + 60 * MINUTE, "requested_at": NOW + 55 * MINUTE}
-    book.take(PARTITION, "ReviewRequested", again)
-    (known,) = book.reviews(NOW)
+    index.take(PARTITION, "ReviewRequested", again)
+    (known,) = index.reviews(NOW)
     assert known.overdue(NOW + 61 * MINUTE) == MINUTE
 
 
 def test_a_review_is_found_by_how_its_id_alone_begins(lane: Lane) -> None:
     lane.work(admitted("d-1", assessment=VOLUNTEER), admitted("d-2", assessment=VOLUNTEER))
-    book = book_of(lane)
-    for known in book.reviews(NOW):
-        assert book.find(known.latest.review_id[:13]) == known
+    index = index_of(lane)
+    for known in index.reviews(NOW):
+        assert index.find(known.latest.review_id[:13]) == known
     with pytest.raises(NoSuchReview, match="2 reviews go by"):
-        book.find("")
+        index.find("")
     with pytest.raises(NoSuchReview, match="there is no review zz"):
-        book.find("zz")
+        index.find("zz")
 
 
-def test_what_is_shown_says_what_is_asked_in_the_clauses_words_and_names_nobody(lane: Lane) -> None:
+def test_a_review_is_shown_in_the_clauses_words_and_names_no_person(lane: Lane) -> None:
     turn = lane.work(admitted(assessment=VOLUNTEER, concerns=concern("suicide", plan=True, timeframe=None)))
     policies = load_policies()
     said = text(described(only(lane), decision_of(turn.outputs), policies, NOW + 6 * MINUTE))
@@ -116,7 +117,7 @@ def test_what_is_shown_says_what_is_asked_in_the_clauses_words_and_names_nobody(
     assert not any(marker in said for marker in MARKERS)
 
 
-def test_a_proposal_says_who_would_be_told(lane: Lane) -> None:
+def test_a_proposal_names_the_agencies(lane: Lane) -> None:
     turn = lane.work(admitted(assessment=VOLUNTEER))
     said = text(described(only(lane), decision_of(turn.outputs), load_policies(), NOW))
     assert "Proposed: emergency, to 999 ambulance (IR-1)." in said
@@ -129,13 +130,13 @@ def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) ->
     assert "Rejected: value: is not a single-object encoded record" in said
     assert f"safeguarding.admitted.urgent.v1.rejected, partition {PARTITION} (offset 0 " in said
     assert known.key == known.latest.review_id.encode()
-    # What a terminal would obey is shown instead.
+    # Control characters are shown, not executed.
     assert text(as_it_came(b"\x1b[2Jnot a record")).endswith("  \\x1b[2Jnot a record")
     assert "no longer kept" in text(as_it_came(None))
     assert "Only the first 5 bytes of 5,242,880 are kept, as they came:\n  words" in text(as_it_came(b"words", 5 << 20))
 
 
-def test_a_conflict_is_shown_with_the_first_that_stands(lane: Lane) -> None:
+def test_a_conflict_is_shown_with_the_first_disclosure(lane: Lane) -> None:
     told = admit_lane(lambda _: None).work(told_as(), told_as(summary="Other words."))
     lane.work(*(output.value for output in told.outputs if output.topic == TopicName.ADMITTED_URGENT))
     known = only(lane)
@@ -145,7 +146,7 @@ def test_a_conflict_is_shown_with_the_first_that_stands(lane: Lane) -> None:
     first = decision_id(Service.FORUM, id_of("d-1"))
     assert f"The first one under {id_of('d-1')} stands: offset 0 of" in said
     assert f"decision {first}." in said
-    assert "--entered-again ID" in text(ways_to_settle(known, None, load_policies(), NOW))
+    assert "--entered-again ID" in text(settling_options(known, None, load_policies(), NOW))
 
 
 def test_what_was_sealed_is_shown_whole() -> None:
@@ -156,7 +157,7 @@ def test_what_was_sealed_is_shown_whole() -> None:
         assert part in said
 
 
-def test_what_the_console_signs_is_authentic_and_says_nothing_of_anybody(lane: Lane) -> None:
+def test_a_signed_outcome_is_authentic_and_names_no_person(lane: Lane) -> None:
     lane.work(admitted(assessment=VOLUNTEER))
     said: dict[str, Any] = {
         "review_id": only(lane).latest.review_id,

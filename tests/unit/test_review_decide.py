@@ -161,7 +161,7 @@ def test_a_conflict_is_not_said_to_be_entered_again_under_the_id_in_conflict(
     conflict_review(lane)
     console = Console(lane, monkeypatch)
     said = console.refuses(entered_again=id_)
-    assert said.startswith("--entered-again: is the id in conflict, under which the first disclosure stands; allowed: ")
+    assert said.startswith("--entered-again: is the id in conflict, which the first disclosure keeps; allowed: ")
     console.decide(entered_again=UUID.upper())
     assert [each.entered_as for each in console.sent] == [UUID]
 

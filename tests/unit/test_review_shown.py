@@ -1,4 +1,4 @@
-"""What `confide review list` and `show` say of a review while it is open, and what they say once it is settled."""
+"""Text of `confide review list` and `show` for open and for settled reviews."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,13 +11,13 @@ from schemas.topics import TopicName
 from schemas.vocabulary import Agency, DeliveryState
 from services.review.reading import Followed, Topics
 from services.review.review_index import Known
-from services.review.words import described, fields_of, table, ways_to_settle
+from services.review.words import described, fields_of, settling_options, table
 from streams.runtime import Turn
 from tests.decide_reviews import ADULT, HOUR, MINUTE, VOLUNTEER, answered, asked, concern, decide, reviews, unconfirmed
 from tests.review_outcomes import LEAD, facts, outcome
 from tests.turns import NOW, PARTITION, Lane, admitted, on
 from tests.unit.test_decide_hand_over import ABUSE, PHONED, delivered, emergency, undelivered
-from tests.unit.test_review_console import book_of, decision_of, only
+from tests.unit.test_review_console import decision_of, index_of, only
 
 POLICIES = load_policies()
 UNCLEAR = {"says_safe": False, "contradicted": False, "unclear": True}
@@ -27,7 +27,7 @@ def known(lane: Lane, **fields: Any) -> Known:
     """Return the one review of a lane, or the one with these fields."""
     found = [
         each
-        for each in book_of(lane).reviews(NOW, settled_too=True)
+        for each in index_of(lane).reviews(NOW, settled_too=True)
         if all(getattr(each.latest, name) == value for name, value in fields.items())
     ]
     (one,) = found
@@ -35,7 +35,7 @@ def known(lane: Lane, **fields: Any) -> Known:
 
 
 def shown(review: Known, reports: tuple[Followed, ...] = (), decision: Decision | None = None) -> str:
-    lines = [*described(review, decision, POLICIES, NOW, reports), *ways_to_settle(review, decision, POLICIES, NOW)]
+    lines = [*described(review, decision, POLICIES, NOW, reports), *settling_options(review, decision, POLICIES, NOW)]
     return "\n".join(lines)
 
 
@@ -57,7 +57,7 @@ def test_an_open_review_of_999_says_whether_it_is_still_tried(lane: Lane, failur
     assert said in shown(known(lane))
 
 
-def test_of_another_agency_nothing_says_that_999_is_to_be_called(lane: Lane) -> None:
+def test_a_review_of_another_agency_does_not_ask_to_call_999(lane: Lane) -> None:
     (report,) = on(lane.work(admitted(**ABUSE)), TopicName.REPORTS_101)
     delivered(lane, report, "failed", reason="limit_passed")
     assert "call 999" not in shown(known(lane))
@@ -108,7 +108,7 @@ def test_what_was_sent_again_once_is_the_second_sending(lane: Lane) -> None:
     answered(lane, outcome(review["review_id"], "send_again"))
     assert f"Report {report['report_id']} was sent again, as sending 2." in shown(known(lane))
     delivered(lane, report, "failed", NOW + MINUTE, reason="timeout", generation=2)
-    again = [each for each in book_of(lane).reviews(NOW) if each.settled is None]
+    again = [each for each in index_of(lane).reviews(NOW) if each.settled is None]
     assert "to 999, which staff had sent again (sending 2): timeout." in shown(again[0])
 
 
@@ -127,7 +127,7 @@ def put_off(lane: Lane, minutes: int = 3, **changes: Any) -> dict[str, Any]:
     return review
 
 
-def test_whoever_was_not_reached_is_listed_and_shown_with_the_time_at_which_they_are_asked_again(lane: Lane) -> None:
+def test_a_person_who_was_not_reached_is_shown_with_the_time_of_the_next_question(lane: Lane) -> None:
     put_off(lane, 90)
     review = known(lane)
     assert f"{LEAD} (not reached, again 22:40)" in row(review)
@@ -152,7 +152,7 @@ def test_once_that_time_has_passed_the_review_is_overdue_since_then(lane: Lane) 
         (concern("suicide", thoughts=True, plan=True), "5 minutes"),
     ],
 )
-def test_for_how_long_it_may_be_put_off_is_said_beforehand(lane: Lane, concerns: Any, longest: str) -> None:
+def test_the_longest_time_to_put_a_review_off_is_shown(lane: Lane, concerns: Any, longest: str) -> None:
     asked(lane, concerns=concerns, safety=UNCLEAR)
     assert f"ask again at a time, nobody was reached; at most {longest} from now" in shown(only(lane))
 
@@ -172,13 +172,13 @@ def test_those_that_are_due_come_first_and_of_them_those_of_999(lane: Lane) -> N
     (failed,) = reviews(delivered(lane, report, "failed", reason="timeout"))
 
     def order(now: Any) -> list[str]:
-        return [each.latest.review_id for each in book_of(lane).reviews(now)]
+        return [each.latest.review_id for each in index_of(lane).reviews(now)]
 
     # A report that did not reach 999 is due at once, the others by their deadlines.
     assert order(NOW) == [each["review_id"] for each in (failed, unsure, slow, later)]
     assert order(NOW + 2 * HOUR) == [each["review_id"] for each in (failed, unsure, slow, later)]
     answered(lane, outcome(failed["review_id"], "send_again"))
-    (_, *_, last) = book_of(lane).reviews(NOW, settled_too=True)
+    (_, *_, last) = index_of(lane).reviews(NOW, settled_too=True)
     assert last.latest.review_id == failed["review_id"]
 
 
@@ -187,17 +187,17 @@ def test_an_overdue_review_of_999_comes_before_one_that_was_due_earlier(lane: La
     (slow,) = reviews(delivered(lane, abuse, "failed", reason="limit_passed"))
     turn = lane.work(admitted("d-3", assessment=VOLUNTEER), now=NOW + 2 * HOUR)
     (unsure,) = reviews(turn)
-    found = book_of(lane).reviews(NOW + 3 * HOUR)
+    found = index_of(lane).reviews(NOW + 3 * HOUR)
     assert [each.latest.review_id for each in found] == [unsure["review_id"], slow["review_id"]]
 
 
-def test_where_nobody_is_proposed_an_agency_has_to_be_named_and_of_an_adult_999_alone(lane: Lane) -> None:
+def test_without_a_proposal_an_agency_must_be_named_and_for_an_adult_only_999(lane: Lane) -> None:
     turn = lane.work(admitted(subject=ADULT, concerns=concern("suicide", immediate_danger="harm", plan=False)))
     text = shown(only(lane), decision=decision_of(turn.outputs))
     assert '  --confirm --agency "999 police"|"999 ambulance"\n' in text
 
 
-def test_where_somebody_is_proposed_further_agencies_may_be_named(lane: Lane) -> None:
+def test_with_a_proposal_further_agencies_may_be_named(lane: Lane) -> None:
     unconfirmed(lane)
     assert "  --confirm [--agency AGENCY]\n" in shown(only(lane))
 
@@ -210,7 +210,7 @@ def test_abuse_is_not_refused_because_they_are_safe_now(lane: Lane) -> None:
     assert "safe_after_conversation" not in shown(only(lane), decision=decision)
 
 
-def test_a_comment_is_offered_where_it_can_be_sealed_and_nowhere_else(lane: Lane) -> None:
+def test_a_comment_is_offered_only_if_it_can_be_sealed(lane: Lane) -> None:
     unconfirmed(lane)
     assert "--comment" in shown(only(lane))
     rejecting = Lane(decide())
@@ -219,7 +219,7 @@ def test_a_comment_is_offered_where_it_can_be_sealed_and_nowhere_else(lane: Lane
 
 
 class _Records:
-    """What the topics hold, in place of Kafka."""
+    """The records of the topics, in place of Kafka."""
 
     def __init__(self, turns: list[Turn]) -> None:
         self._turns = turns

@@ -1,4 +1,4 @@
-"""The table of reviews: every reason that is opened has its row, and what settles it is offered and nothing else."""
+"""The table of reviews: every reason in use has a row, and only the outcomes of its row are offered."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ def test_every_reason_that_something_opens_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("reason", REVIEW_TABLE)
-def test_each_way_to_settle_has_an_option_and_says_its_fields(reason: ReviewReason) -> None:
+def test_each_outcome_has_an_option_with_its_fields(reason: ReviewReason) -> None:
     row = REVIEW_TABLE[reason]
     assert row.settlings
     for way in row.settlings:
@@ -31,7 +31,7 @@ def test_each_way_to_settle_has_an_option_and_says_its_fields(reason: ReviewReas
         assert needed <= set(way.needs) <= allowed
 
 
-def test_what_no_row_allows_is_nobodys_to_say() -> None:
+def test_outcomes_that_no_row_allows_have_no_option() -> None:
     said = {way.decision for row in REVIEW_TABLE.values() for way in row.settlings}
     assert set(ReviewDecision) - said == {ReviewDecision.ACKNOWLEDGED}
 
@@ -45,7 +45,7 @@ def test_a_decision_that_its_row_lacks_is_refused_with_those_that_it_has(reason:
             row.settling(decision)
 
 
-def test_whoever_was_not_reached_is_asked_about_again_at_the_time_that_was_given(lane: Lane) -> None:
+def test_a_person_who_was_not_reached_is_asked_about_again_at_the_given_time(lane: Lane) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
     at = NOW + 3 * HOUR
     turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=at, by=SUPERVISOR))
@@ -64,9 +64,9 @@ def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_chang
     assert [each["deadline"] for each in reviews(answered(lane, old))] == [NOW + 20 * HOUR]
     assert [each["deadline"] for each in reviews(answered(lane, new))] == [NOW + HOUR]
     turn = answered(lane, old)
-    assert why(turn) == ["decided_at: is before that of the outcome which said last when to ask again"]
+    assert why(turn) == ["decided_at: is before the last outcome that put this review off"]
     assert turn.outputs == []
-    # Its time passed, and somebody else was asked: the same record does not move that deadline.
+    # Its time passed and the next member of staff was asked: the same record does not move that deadline.
     lane.pass_time(NOW + HOUR)
     turn = lane.work(new, topic=TopicName.REVIEW_OUTCOMES, now=NOW + HOUR)
     assert (why(turn), turn.outputs) == ([], [])
@@ -76,7 +76,7 @@ def test_an_older_outcome_does_not_override_a_later_one_and_the_same_again_chang
 
 
 @pytest.mark.parametrize("after", [-MINUTE, 25 * HOUR])
-def test_a_time_that_is_past_or_too_late_asks_nobody_again(lane: Lane, after: timedelta) -> None:
+def test_a_time_that_is_past_or_too_late_is_no_next_question(lane: Lane, after: timedelta) -> None:
     review = asked(lane, concerns=concern("homelessness", state=None), safety=UNCLEAR)
     turn = answered(lane, outcome(review["review_id"], "not_reached", ask_again_at=NOW + after))
     (reason,) = why(turn)

@@ -1,4 +1,4 @@
-"""Who is told of each clause, by who is known to be involved in the person's care."""
+"""The agencies that get a report of each clause, by the known professionals (WHO-1, WHO-2)."""
 
 import pytest
 
@@ -11,7 +11,7 @@ SOCIAL_WORKER, CARE = ProfessionalRole.SOCIAL_WORKER, ProfessionalRole.CARE_PROF
 NOBODY: frozenset[ProfessionalRole] = frozenset()
 BOTH = frozenset({SOCIAL_WORKER, CARE})
 
-#: Told when nobody, the social worker, a care professional, and both are known.
+#: The agencies if no professional, the social worker, a care professional, or both are known.
 ROUTES: dict[str, tuple[list[str], list[str], list[str], list[str]]] = {
     **dict.fromkeys(("IR-1", "IR-2", "IR-4"), (["999 ambulance"],) * 4),
     **dict.fromkeys(("IR-0", "IR-3", "IR-5"), (["999 police"],) * 4),
@@ -27,14 +27,18 @@ def _told(clauses: list[str], known: frozenset[ProfessionalRole]) -> list[str]:
     return [each.agency if each.service is None else f"{each.agency} {each.service}" for each in agencies]
 
 
-@pytest.mark.parametrize("clause", [*IMMEDIATE_RISK, *LONG_TERM])
+@pytest.mark.parametrize(
+    "clause",
+    [*IMMEDIATE_RISK, *LONG_TERM],
+    ids=lambda clause: f"{'WHO-1' if clause in IMMEDIATE_RISK else 'WHO-2'}-{clause}",
+)
 def test_route(clause: str) -> None:
     known = (NOBODY, frozenset({SOCIAL_WORKER}), frozenset({CARE}), BOTH)
 
     assert tuple(_told([clause], each) for each in known) == ROUTES[clause]
 
 
-def test_an_agency_is_told_once_with_all_that_it_rests_on() -> None:
+def test_an_agency_is_listed_once_with_all_its_clauses() -> None:
     agencies = route([ClauseId.LT_2, ClauseId.LT_3, ClauseId.LT_4], frozenset({SOCIAL_WORKER}), POLICY)
 
     assert [(each.agency, each.clauses) for each in agencies] == [

@@ -1,4 +1,4 @@
-"""The day of two services, line by line, as its table says it is decided."""
+"""The day of two services, line by line, against the table of its expected decisions."""
 
 import json
 import re
@@ -20,9 +20,9 @@ EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text(encod
 DAY = (FOLDER / "day.jsonl").read_bytes().splitlines()
 DISCLOSURES = [readable(parse_json(line), NOW) for line in DAY]
 RULINGS = [decide(disclosed, now=NOW, policy=POLICY) for disclosed in DISCLOSURES]
-#: Which clauses the table's columns speak of; the others stand in decisions besides.
+#: The clauses that the table's columns name; decisions contain others too.
 COLUMNS = re.compile(r"IR-.|LT-.|AD-2|SCOPE-.|SAFE-[35]")
-#: Clauses that single rulings show where their table says; the rest of it is about cases, notices and delivery.
+#: The clauses that single rulings show; the rest of that table is about cases, notices and delivery.
 SHOWN_HERE = re.compile(r"SCOPE-[12]|CASE-1|IR-.|LT-.|AR-1|AD-2|SAFE-5")
 
 
@@ -40,7 +40,7 @@ def test_line(expected: dict[str, Any]) -> None:
 
     assert ruling.outcome == expected["outcome"]
     assert (None if ruling.review is None else ruling.review.reason) == expected["reason"]
-    # The one no_route line is a referral without anybody to refer to: its proposal is told in prose alone.
+    # The one no_route line is a referral without an agency: the table names its proposal only in prose.
     assert ruling.proposed == ("refer" if expected["reason"] == "no_route" else expected["proposed"])
     assert _clauses(ruling, ClauseState.HOLDS) == set(expected["holds"])
     assert _clauses(ruling, ClauseState.OPEN) - {"AD-2"} == set(expected["open"])
@@ -74,10 +74,10 @@ def test_totals() -> None:
 
 
 @pytest.mark.parametrize("clause", [clause for clause in EXPECTED["seen"] if SHOWN_HERE.fullmatch(clause)])
-def test_where_each_clause_is_seen(clause: str) -> None:
+def test_the_lines_in_which_each_clause_holds(clause: str) -> None:
     findings = {line: found(ruling, clause) for line, ruling in enumerate(RULINGS, start=1)}
     seen = EXPECTED["seen"][clause]
-    if clause == "AR-1":  # in the table where it was assessed, whatever came of it
+    if clause == "AR-1":  # the table names it if it was assessed, in any state
         assert {line for line, finding in findings.items() if finding and finding.state is ClauseState.HOLDS} <= set(
             seen
         )
@@ -87,17 +87,17 @@ def test_where_each_clause_is_seen(clause: str) -> None:
 
 
 @pytest.mark.parametrize("clause", ["AD-1", "SAFE-2", "SAFE-3"])
-def test_clauses_that_are_seen_when_looked_at(clause: str) -> None:
+def test_the_lines_in_which_a_clause_is_evaluated(clause: str) -> None:
     assert all(found(RULINGS[line - 1], clause) for line in EXPECTED["seen"][clause])
 
 
-def test_notices_are_withheld_where_contact_is_not_safe() -> None:
+def test_tell_1_notices_are_withheld_if_contact_is_not_safe() -> None:
     withheld = {line for line, ruling in enumerate(RULINGS, start=1) if ruling.notify.withheld_because}
 
     assert withheld == set(EXPECTED["seen"]["TELL-1"])
 
 
-def test_nothing_is_reported_of_those_whom_other_support_is_offered() -> None:
+def test_tell_5_lines_with_other_support_only_are_not_reported() -> None:
     for line in EXPECTED["seen"]["TELL-5"]:
         ruling = RULINGS[line - 1]
         assert (ruling.outcome, ruling.agencies, ruling.notify.due) == (Outcome.CONFIDENTIAL, (), False)

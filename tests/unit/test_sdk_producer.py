@@ -1,4 +1,4 @@
-"""How the producer SDK connects, without a broker: nobody waits behind a connection that failed a moment ago."""
+"""Connections of the producer SDK, without a broker: no call waits for a connection that failed a moment ago."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ _SOON = 10.0
 
 
 class Connected:
-    """A connection that takes nothing."""
+    """A connection that sends nothing."""
 
     def __init__(self) -> None:
         self.is_closed = False
@@ -25,7 +25,7 @@ class Connected:
 
 
 class Connecting(DisclosureProducer):
-    """A producer that connects once it is told to, and counts how often it tried."""
+    """A producer that connects when the test lets it, and counts its attempts."""
 
     def __init__(self, made: Connected | None) -> None:
         super().__init__("127.0.0.1:1")
@@ -43,7 +43,7 @@ class Connecting(DisclosureProducer):
         return self.made
 
 
-def test_behind_a_connection_that_failed_nobody_tries_at_once_again() -> None:
+def test_after_a_failed_connection_no_call_connects_again_at_once() -> None:
     producer = Connecting(None)
     producer.goes_on.set()
     for number in range(5):

@@ -1,4 +1,4 @@
-"""A sealed section opens where it belongs and nowhere else."""
+"""A sealed section opens only for its own disclosure and key."""
 
 import hashlib
 
@@ -21,6 +21,7 @@ from streams.domain.sealing import (
     unwrap,
     wrap,
 )
+from tests.readable_ids import readable_id
 
 KEY = bytes(range(KEY_BYTES))
 OTHER_KEY = bytes(reversed(KEY))
@@ -34,37 +35,39 @@ def section(disclosure_id: str = "d-1", key_id: str = "k-1") -> SealedSection:
     )
 
 
-def test_what_was_sealed_comes_back_and_is_not_readable_meanwhile() -> None:
+def test_sealed_details_can_be_opened_and_cannot_be_read_before() -> None:
     sealed = section()
     assert unseal(sealed, key=KEY, disclosure_id="d-1") == DETAILS
     for secret in (b"7700900123", b"example.org", b"assessor"):
         assert secret not in sealed.ciphertext
 
 
-def test_it_opens_with_its_own_key_alone() -> None:
+def test_a_section_opens_only_with_its_own_key() -> None:
     with pytest.raises(CannotOpen):
         unseal(section(), key=OTHER_KEY, disclosure_id="d-1")
 
 
-def test_it_opens_for_its_own_disclosure_alone() -> None:
+def test_a_section_opens_only_for_its_own_disclosure() -> None:
     with pytest.raises(CannotOpen):
         unseal(section(), key=KEY, disclosure_id="d-2")
 
 
-def test_it_opens_under_its_own_key_id_alone() -> None:
+def test_a_section_opens_only_with_its_own_key_id() -> None:
     moved = section().model_copy(update={"key_id": "k-2"})
     with pytest.raises(CannotOpen):
         unseal(moved, key=KEY, disclosure_id="d-1")
 
 
-# Few characters, so that two pairs often come to the same when they are only written one after the other.
+# Few characters, so that two different pairs are often equal when they are only concatenated.
 NAMES = st.text("ab|1", min_size=1, max_size=4)
 
 
 @given(one=st.tuples(NAMES, NAMES), other=st.tuples(NAMES, NAMES))
 @example(one=("a", "bb"), other=("ab", "b"))
 @example(one=("a", "b|b"), other=("a|b", "b"))
-def test_where_it_belongs_cannot_be_cut_another_way(one: tuple[str, str], other: tuple[str, str]) -> None:
+def test_another_split_of_the_associated_data_does_not_open_a_section(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
     sealed = seal_bytes(b"words", key=KEY, key_id=one[1], nonce=NONCE, disclosure_id=one[0])
     moved = SealedSection(key_id=other[1], nonce=NONCE, ciphertext=sealed["ciphertext"])
     if one == other:
@@ -75,7 +78,7 @@ def test_where_it_belongs_cannot_be_cut_another_way(one: tuple[str, str], other:
 
 
 @given(at=st.integers(min_value=0, max_value=10_000), bit=st.integers(min_value=0, max_value=7))
-def test_a_changed_bit_shows(at: int, bit: int) -> None:
+def test_a_section_with_a_changed_bit_does_not_open(at: int, bit: int) -> None:
     sealed = section()
     changed = bytearray(sealed.ciphertext)
     changed[at % len(changed)] ^= 1 << bit
@@ -83,8 +86,8 @@ def test_a_changed_bit_shows(at: int, bit: int) -> None:
         unseal(sealed.model_copy(update={"ciphertext": bytes(changed)}), key=KEY, disclosure_id="d-1")
 
 
-@pytest.mark.parametrize(("nonce", "ciphertext"), [(b"", b""), (NONCE, b""), (b"short", b"x" * 40)])
-def test_what_is_no_section_does_not_open(nonce: bytes, ciphertext: bytes) -> None:
+@pytest.mark.parametrize(("nonce", "ciphertext"), [(b"", b""), (NONCE, b""), (b"short", b"x" * 40)], ids=readable_id)
+def test_bytes_that_are_no_section_do_not_open(nonce: bytes, ciphertext: bytes) -> None:
     with pytest.raises(CannotOpen):
         open_bytes(SealedSection(key_id="k-1", nonce=nonce, ciphertext=ciphertext), key=KEY, disclosure_id="d-1")
 
@@ -110,7 +113,7 @@ def test_a_wrapped_key_opens_with_its_master_and_its_key_id_alone() -> None:
 
 
 def test_a_check_value_is_of_one_master_key_and_holds_nothing_of_it() -> None:
-    # RFC 2104 by hand: the value lies on topics, so that it must never change.
+    # RFC 2104 by hand: the value is in records, so it must never change.
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in KEY.ljust(64, b"\0")) + b"confide master key check").digest()
     outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in KEY.ljust(64, b"\0")) + inner).digest()
     assert master_check(KEY) == outer[:8]

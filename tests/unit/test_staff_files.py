@@ -31,11 +31,11 @@ def rota(*leads: str, role: str = "safeguarding_lead") -> str:
 
 
 @dataclass
-class Desk:
-    """A rota and keys on disk, and the directory that a worker has of them, on a clock of the test's own."""
+class StaffOnDisk:
+    """A rota and keys on disk, and the worker's directory of them, with the test's own clock."""
 
     folder: Path
-    # A moment after the files of the test are written, so that none of them counts as being written.
+    # Later than the writes of the test's files, so that none of them counts as incomplete.
     now: datetime
 
     def __post_init__(self) -> None:
@@ -61,13 +61,13 @@ class Desk:
         return self.now.timestamp()
 
     def write(self, name: str, text: str, *, at: datetime | None = None) -> None:
-        """Write a file of the folder as one that was last written long ago, or `at` that time."""
+        """Write a file of the folder with an old time of writing, or with the time `at`."""
         path = self.folder / name
         path.write_text(text)
         os.utime(path, (0, (at or self.now - timedelta(hours=1)).timestamp()))
 
     def look(self, after: timedelta = SECOND) -> StaffDirectory:
-        """Return the directory once that time has passed."""
+        """Return the directory after that time has passed."""
         self.now += after
         return self.files()
 
@@ -78,19 +78,19 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "keys", datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+def disk(tmp_path: Path) -> StaffOnDisk:
+    return StaffOnDisk(tmp_path / "keys", datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
 
 
 @dataclass
 class Refused:
-    """What was logged and counted of changes that were not taken over; nothing of it may quote a file."""
+    """Logs and counts of refused changes; none of them may quote a file."""
 
     log: Sequence[Mapping[str, Any]]
     counted: list[str]
 
     def take(self) -> list[tuple[str, str]]:
-        """Return each file and the reason since the last call."""
+        """Return each refused file with its reason since the last call."""
         errors = [each for each in self.log if each["log_level"] == "error"]
         found = [(each["file"], each["reason"]) for each in errors[self._taken :]]
         self._taken = len(errors)
@@ -118,99 +118,99 @@ def said(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_a_lead_who_is_added_may_sign_within_a_second(desk: Desk) -> None:
-    desk.look()
-    assert desk.refusal("lead-3") == "by: is nobody on the duty rota"
-    desk.write("duty.toml", rota("lead-1", "lead-2", "lead-3"))
-    assert desk.look().duty.named("lead-3") is not None
-    assert desk.refusal("lead-3") == "by: has no key here"
-    Keys.create_staff(desk.folder, "lead-3")
-    key = Keys.load(desk.folder).staff["lead-3"]
-    assert desk.look().signer("lead-3")[1] == key
+def test_a_lead_who_is_added_may_sign_within_a_second(disk: StaffOnDisk) -> None:
+    disk.look()
+    assert disk.refusal("lead-3") == "by: is not on the duty rota"
+    disk.write("duty.toml", rota("lead-1", "lead-2", "lead-3"))
+    assert disk.look().duty.named("lead-3") is not None
+    assert disk.refusal("lead-3") == "by: has no key here"
+    Keys.create_staff(disk.folder, "lead-3")
+    key = Keys.load(disk.folder).staff["lead-3"]
+    assert disk.look().signer("lead-3")[1] == key
 
 
-def test_a_lead_who_is_removed_may_not_and_the_refusal_says_of_what_and_since_when(desk: Desk) -> None:
-    desk.look()
-    (desk.folder / "staff" / "lead-2.key").unlink()
-    desk.look()
-    keyless_since = desk.now
-    assert desk.refusal("lead-2") == f"by: had its key taken away at {said(keyless_since)}"
-    desk.write("duty.toml", rota("lead-1"))
-    desk.look()
-    off_since = desk.now
-    desk.look(timedelta(hours=1))
-    assert desk.refusal("lead-2") == f"by: was taken off the duty rota at {said(off_since)}"
+def test_a_removed_lead_may_not_sign_and_the_refusal_names_the_cause_and_the_time(disk: StaffOnDisk) -> None:
+    disk.look()
+    (disk.folder / "staff" / "lead-2.key").unlink()
+    disk.look()
+    keyless_since = disk.now
+    assert disk.refusal("lead-2") == f"by: had its key taken away at {said(keyless_since)}"
+    disk.write("duty.toml", rota("lead-1"))
+    disk.look()
+    off_since = disk.now
+    disk.look(timedelta(hours=1))
+    assert disk.refusal("lead-2") == f"by: was taken off the duty rota at {said(off_since)}"
 
-    desk.write("duty.toml", rota("lead-1", "lead-2"))
-    desk.look()
-    assert desk.refusal("lead-2") == f"by: had its key taken away at {said(keyless_since)}"
-    Keys.create_staff(desk.folder, "lead-2")
-    assert desk.look().signer("lead-2")
-    (desk.folder / "staff" / "lead-2.key").unlink()
-    desk.look()
-    assert desk.refusal("lead-2") == f"by: had its key taken away at {said(desk.now)}"
-
-
-def test_a_process_that_never_knew_somebody_says_so(desk: Desk) -> None:
-    desk.write("duty.toml", rota("lead-1"))
-    (desk.folder / "staff" / "lead-1.key").unlink()
-    desk.files = desk.started()
-    desk.look()
-    assert desk.refusal("lead-2") == "by: is nobody on the duty rota"
-    assert desk.refusal("lead-1") == "by: has no key here"
+    disk.write("duty.toml", rota("lead-1", "lead-2"))
+    disk.look()
+    assert disk.refusal("lead-2") == f"by: had its key taken away at {said(keyless_since)}"
+    Keys.create_staff(disk.folder, "lead-2")
+    assert disk.look().signer("lead-2")
+    (disk.folder / "staff" / "lead-2.key").unlink()
+    disk.look()
+    assert disk.refusal("lead-2") == f"by: had its key taken away at {said(disk.now)}"
 
 
-def test_a_change_between_the_start_and_the_first_look_is_found(desk: Desk) -> None:
-    desk.write("duty.toml", rota("lead-1"))
-    assert [each.id for each in desk.files().duty.staff] == ["lead-1"]
-    assert desk.refusal("lead-2") == f"by: was taken off the duty rota at {said(desk.now)}"
+def test_a_process_that_never_knew_a_signer_reports_so(disk: StaffOnDisk) -> None:
+    disk.write("duty.toml", rota("lead-1"))
+    (disk.folder / "staff" / "lead-1.key").unlink()
+    disk.files = disk.started()
+    disk.look()
+    assert disk.refusal("lead-2") == "by: is not on the duty rota"
+    assert disk.refusal("lead-1") == "by: has no key here"
 
 
-def test_it_looks_once_a_second_at_most(desk: Desk) -> None:
-    desk.look()
-    desk.write("duty.toml", rota("lead-1"))
-    assert desk.look(SECOND * 0.9).duty.named("lead-2") is not None
-    assert desk.look(SECOND * 0.1).duty.named("lead-2") is None
+def test_a_change_between_the_start_and_the_first_look_is_found(disk: StaffOnDisk) -> None:
+    disk.write("duty.toml", rota("lead-1"))
+    assert [each.id for each in disk.files().duty.staff] == ["lead-1"]
+    assert disk.refusal("lead-2") == f"by: was taken off the duty rota at {said(disk.now)}"
 
 
-def test_what_has_not_changed_is_not_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = desk.look()
+def test_it_looks_once_a_second_at_most(disk: StaffOnDisk) -> None:
+    disk.look()
+    disk.write("duty.toml", rota("lead-1"))
+    assert disk.look(SECOND * 0.9).duty.named("lead-2") is not None
+    assert disk.look(SECOND * 0.1).duty.named("lead-2") is None
+
+
+def test_what_has_not_changed_is_not_read_again(disk: StaffOnDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = disk.look()
     for name in ("read_text", "read_bytes", "open"):
         monkeypatch.setattr(Path, name, lambda *_, **__: pytest.fail("was read again"))
-    assert desk.look() is first
+    assert disk.look() is first
 
 
-def test_a_file_that_is_replaced_by_another_of_the_same_size_and_time_is_read_again(desk: Desk) -> None:
-    desk.look()
-    path = desk.folder / "staff" / "lead-1.key"
+def test_a_file_that_is_replaced_by_another_of_the_same_size_and_time_is_read_again(disk: StaffOnDisk) -> None:
+    disk.look()
+    path = disk.folder / "staff" / "lead-1.key"
     before = path.stat()
-    new = desk.folder / "new"
+    new = disk.folder / "new"
     new.write_text("ab" * 32 + "\n")
     os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert new.stat().st_size == before.st_size
     new.replace(path)
-    assert desk.look().signer("lead-1")[1] == bytes.fromhex("ab" * 32)
+    assert disk.look().signer("lead-1")[1] == bytes.fromhex("ab" * 32)
 
 
-def test_a_file_counts_once_it_was_not_written_for_a_second(desk: Desk, refused: Refused) -> None:
-    desk.look()
-    # Complete TOML, a whole rota, and yet not all of it.
-    desk.write("duty.toml", rota("lead-1"), at=desk.now + SECOND * 0.5)
-    desk.write("staff/lead-1.key", "ab" * 10, at=desk.now + SECOND * 0.5)
-    known = desk.look()
+def test_a_file_counts_once_it_was_not_written_for_a_second(disk: StaffOnDisk, refused: Refused) -> None:
+    disk.look()
+    # Complete TOML and a valid rota, but not yet the whole file.
+    disk.write("duty.toml", rota("lead-1"), at=disk.now + SECOND * 0.5)
+    disk.write("staff/lead-1.key", "ab" * 10, at=disk.now + SECOND * 0.5)
+    known = disk.look()
     assert known.signer("lead-2")
-    desk.write("duty.toml", rota("lead-1", "lead-2", "lead-3"), at=desk.now)
-    desk.write("staff/lead-1.key", "ab" * 32, at=desk.now)
-    changed = desk.look()
+    disk.write("duty.toml", rota("lead-1", "lead-2", "lead-3"), at=disk.now)
+    disk.write("staff/lead-1.key", "ab" * 32, at=disk.now)
+    changed = disk.look()
     assert [each.id for each in changed.duty.staff] == ["lead-1", "lead-2", "lead-3"]
     assert changed.signer("lead-1")[1] == bytes.fromhex("ab" * 32)
     assert refused.take() == []
 
 
-def test_a_time_of_writing_in_the_future_is_no_reason_to_wait(desk: Desk) -> None:
-    desk.look()
-    desk.write("duty.toml", rota("lead-1"), at=desk.now + timedelta(days=1))
-    assert desk.look().duty.named("lead-2") is None
+def test_a_time_of_writing_in_the_future_is_no_reason_to_wait(disk: StaffOnDisk) -> None:
+    disk.look()
+    disk.write("duty.toml", rota("lead-1"), at=disk.now + timedelta(days=1))
+    assert disk.look().duty.named("lead-2") is None
 
 
 @pytest.mark.parametrize(
@@ -225,33 +225,33 @@ def test_a_time_of_writing_in_the_future_is_no_reason_to_wait(desk: Desk) -> Non
     ],
     ids=["half", "cut in a line", "no TOML", "a name for an id", "untrained", "empty"],
 )
-def test_a_wrong_rota_keeps_the_one_that_was_known_and_is_said_once(
-    desk: Desk, refused: Refused, text: str, reason: str
+def test_a_wrong_rota_keeps_the_last_good_one_and_is_logged_once(
+    disk: StaffOnDisk, refused: Refused, text: str, reason: str
 ) -> None:
-    known = desk.look()
-    desk.write("duty.toml", text)
-    assert [desk.look() for _ in range(3)] == [known] * 3
+    known = disk.look()
+    disk.write("duty.toml", text)
+    assert [disk.look() for _ in range(3)] == [known] * 3
     assert refused.take() == [("duty.toml", reason)]
     assert refused.counted == ["rota"]
-    desk.write("duty.toml", text + "# still wrong")
-    desk.look()
+    disk.write("duty.toml", text + "# still wrong")
+    disk.look()
     assert len(refused.take()) == 1
-    desk.write("duty.toml", rota("lead-1"))
-    assert desk.look().duty.named("lead-2") is None
+    disk.write("duty.toml", rota("lead-1"))
+    assert disk.look().duty.named("lead-2") is None
     assert refused.take() == []
 
 
-def test_a_folder_that_goes_and_comes_back_is_said_each_time_it_goes(desk: Desk, refused: Refused) -> None:
-    known = desk.look()
-    # As a mount does: the files themselves have not changed when they are back.
-    away = desk.folder.with_name("away")
+def test_a_folder_that_disappears_is_logged_each_time(disk: StaffOnDisk, refused: Refused) -> None:
+    known = disk.look()
+    # Like a mount: when the files are back they have not changed.
+    away = disk.folder.with_name("away")
     for _ in range(2):
-        desk.folder.rename(away)
-        assert [desk.look(), desk.look()] == [known, known]
+        disk.folder.rename(away)
+        assert [disk.look(), disk.look()] == [known, known]
         gone = ("duty.toml", "staff", "master.key", "token.key")
         assert refused.take() == [(name, "No such file or directory") for name in gone]
-        away.rename(desk.folder)
-        assert desk.look() == known
+        away.rename(disk.folder)
+        assert disk.look() == known
     assert refused.take() == []
 
 
@@ -261,19 +261,19 @@ def test_a_folder_that_goes_and_comes_back_is_said_each_time_it_goes(desk: Desk,
     ids=["half", "no key"],
 )
 def test_a_wrong_key_keeps_the_one_that_was_known_beside_others_that_change(
-    desk: Desk, refused: Refused, text: str, reason: str
+    disk: StaffOnDisk, refused: Refused, text: str, reason: str
 ) -> None:
-    known = desk.look()
-    desk.write("staff/lead-1.key", text)
-    desk.write("staff/lead-9.key", text)
-    (desk.folder / "staff" / "lead-2.key").unlink()
-    desk.look()
-    changed = desk.look()
+    known = disk.look()
+    disk.write("staff/lead-1.key", text)
+    disk.write("staff/lead-9.key", text)
+    (disk.folder / "staff" / "lead-2.key").unlink()
+    disk.look()
+    changed = disk.look()
     assert changed.keys == {"lead-1": known.keys["lead-1"]}
     assert refused.take() == [("staff/lead-1.key", reason), ("staff/lead-9.key", reason)]
     assert refused.counted == ["staff_key"] * 2
-    desk.write("staff/lead-9.key", "cd" * 32)
-    assert desk.look().keys == {"lead-1": known.keys["lead-1"], "lead-9": bytes.fromhex("cd" * 32)}
+    disk.write("staff/lead-9.key", "cd" * 32)
+    assert disk.look().keys == {"lead-1": known.keys["lead-1"], "lead-9": bytes.fromhex("cd" * 32)}
 
 
 @pytest.mark.parametrize(
@@ -285,84 +285,88 @@ def test_a_wrong_key_keeps_the_one_that_was_known_beside_others_that_change(
     ],
 )
 def test_a_file_that_is_emptied_and_not_removed_alarms_for_as_long_as_what_it_held_counts(
-    desk: Desk, name: str, kind: str
+    disk: StaffOnDisk, name: str, kind: str
 ) -> None:
-    known = desk.look()
-    held = (desk.folder / name).read_text()
-    desk.write(name, "")
-    assert desk.look() == known
-    assert desk.look() == known
-    assert desk.alarms == [kind]
-    desk.look(timedelta(seconds=59))
-    assert desk.alarms == [kind] * 2
-    desk.write(name, held)
-    desk.look(timedelta(seconds=120))
-    assert desk.alarms == [kind] * 2
+    known = disk.look()
+    held = (disk.folder / name).read_text()
+    disk.write(name, "")
+    assert disk.look() == known
+    assert disk.look() == known
+    assert disk.alarms == [kind]
+    disk.look(timedelta(seconds=59))
+    assert disk.alarms == [kind] * 2
+    disk.write(name, held)
+    disk.look(timedelta(seconds=120))
+    assert disk.alarms == [kind] * 2
 
 
-def test_a_folder_of_keys_that_is_gone_alarms(desk: Desk) -> None:
-    desk.look()
-    (desk.folder / "staff").rename(desk.folder / "away")
-    desk.look()
-    assert desk.alarms == ["staff_folder"]
+def test_a_folder_of_keys_that_is_gone_alarms(disk: StaffOnDisk) -> None:
+    disk.look()
+    (disk.folder / "staff").rename(disk.folder / "away")
+    disk.look()
+    assert disk.alarms == ["staff_folder"]
 
 
-def test_a_key_file_by_a_name_is_not_named(desk: Desk, refused: Refused) -> None:
-    desk.write(f"staff/Ada {NEVER_SHOWN}.key", "none")
-    desk.look()
+def test_a_key_file_by_a_name_is_not_named(disk: StaffOnDisk, refused: Refused) -> None:
+    disk.write(f"staff/Ada {NEVER_SHOWN}.key", "none")
+    disk.look()
     assert refused.take() == [("staff/(its name is no id of the duty rota)", "is not hexadecimal")]
 
 
-def test_a_folder_of_keys_that_goes_takes_no_key_away_and_an_empty_one_takes_all(desk: Desk, refused: Refused) -> None:
-    known = desk.look()
-    staff, away = desk.folder / "staff", desk.folder / "away"
+def test_a_folder_of_keys_that_goes_takes_no_key_away_and_an_empty_one_takes_all(
+    disk: StaffOnDisk, refused: Refused
+) -> None:
+    known = disk.look()
+    staff, away = disk.folder / "staff", disk.folder / "away"
     for _ in range(2):
         staff.rename(away)
-        assert [desk.look().keys, desk.look().keys] == [known.keys] * 2
+        assert [disk.look().keys, disk.look().keys] == [known.keys] * 2
         assert refused.take() == [("staff", "No such file or directory")]
         away.rename(staff)
-        assert desk.look().keys == known.keys
+        assert disk.look().keys == known.keys
     for path in staff.iterdir():
         path.unlink()
-    assert desk.look().keys == {}
+    assert disk.look().keys == {}
     staff.rmdir()
-    assert desk.look().keys == {}
+    assert disk.look().keys == {}
     assert refused.take() == []
 
 
 @pytest.mark.parametrize("name", ["master", "token"])
-def test_the_keys_of_the_deployment_never_change_under_a_process(desk: Desk, refused: Refused, name: str) -> None:
-    known = desk.look()
-    file, kept = f"{name}.key", (desk.folder / f"{name}.key").read_text()
-    desk.write(file, "ab" * 32)
-    assert [desk.look(), desk.look()] == [known, known]
+def test_the_keys_of_the_deployment_never_change_under_a_process(
+    disk: StaffOnDisk, refused: Refused, name: str
+) -> None:
+    known = disk.look()
+    file, kept = f"{name}.key", (disk.folder / f"{name}.key").read_text()
+    disk.write(file, "ab" * 32)
+    assert [disk.look(), disk.look()] == [known, known]
     reason = "this process keeps the key that it started with: start all processes again together"
     assert refused.take() == [(file, reason)]
-    (desk.folder / file).unlink()
-    assert desk.look() == known
+    (disk.folder / file).unlink()
+    assert disk.look() == known
     assert refused.take() == [(file, "No such file or directory")]
-    desk.write(file, kept)
-    assert desk.look() == known
+    disk.write(file, kept)
+    assert disk.look() == known
     assert refused.take() == []
-    # Staff are taken over whatever is wrong with the others.
-    desk.write(file, "ab" * 32)
-    (desk.folder / "staff" / "lead-2.key").unlink()
-    assert list(desk.look().keys) == ["lead-1"]
+    # Changes of staff count although the other files are wrong.
+    disk.write(file, "ab" * 32)
+    (disk.folder / "staff" / "lead-2.key").unlink()
+    assert list(disk.look().keys) == ["lead-1"]
 
 
-def test_the_rota_of_the_policy_itself_is_read_once(desk: Desk) -> None:
-    desk.files = desk.started(duty_file=None)
-    assert desk.look().duty.named("safeguarding-lead-1") is not None
-    Keys.create_staff(desk.folder, "safeguarding-lead-1")
-    assert desk.look().signer("safeguarding-lead-1")
+def test_the_rota_of_the_policy_itself_is_read_once(disk: StaffOnDisk) -> None:
+    disk.files = disk.started(duty_file=None)
+    assert disk.look().duty.named("safeguarding-lead-1") is not None
+    Keys.create_staff(disk.folder, "safeguarding-lead-1")
+    assert disk.look().signer("safeguarding-lead-1")
 
 
-def test_a_worker_does_not_start_with_a_wrong_rota(desk: Desk) -> None:
-    desk.write("duty.toml", rota("lead-1", role="moderator"))
+def test_a_worker_does_not_start_with_a_wrong_rota(disk: StaffOnDisk) -> None:
+    disk.write("duty.toml", rota("lead-1", role="moderator"))
     with pytest.raises(SettingsError, match=r"duty\.toml"):
-        desk.started()
+        disk.started()
 
 
-def test_no_key_is_in_what_is_printed_of_it(desk: Desk) -> None:
-    known = desk.look()
+def test_no_key_is_in_what_is_printed_of_it(disk: StaffOnDisk) -> None:
+    known = disk.look()
     assert all(key.hex() not in repr(known) and str(key) not in repr(known) for key in known.keys.values())

@@ -1,4 +1,4 @@
-"""A stop takes no longer than it may, whatever waits for ever and does not let itself be cancelled."""
+"""A stop has limits, even if a task waits for ever and ignores its cancellation."""
 
 import asyncio
 import subprocess
@@ -34,7 +34,7 @@ async def test_what_is_done_in_time_is_done_and_what_it_raises_is_raised() -> No
         await is_done(fails(), 5.0)
 
 
-#: A worker that has stopped, but for a task that goes on when it is cancelled.
+#: A worker that has stopped, except for one task that goes on when it is cancelled.
 _STOPPED = """
 import asyncio
 from streams.runtime.transport import worker
@@ -46,7 +46,7 @@ async def goes_on():
         except asyncio.CancelledError:
             pass
 
-async def run(wiring, instance, stopped):
+async def run(config, instance, stopped):
     tasks.append(asyncio.create_task(goes_on()))
     await asyncio.sleep(0)
     stopped()
@@ -64,7 +64,7 @@ def test_a_task_that_does_not_end_does_not_keep_a_process_that_has_stopped() -> 
     assert "left behind" in ended.stdout + ended.stderr
 
 
-#: A worker that is asked to stop when its loop runs and has no handlers of its own yet.
+#: A worker that gets SIGTERM when its event loop runs and has no signal handlers yet.
 _STOPPED_EARLY = """
 import os, signal, sys
 from streams.runtime.transport import worker

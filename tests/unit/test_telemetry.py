@@ -1,4 +1,4 @@
-"""What a process writes of itself, and that none of it can quote a person."""
+"""Logs, spans and metrics of a process; none of them can quote a record."""
 
 import json
 import logging
@@ -142,7 +142,7 @@ def test_a_setting_that_is_wrong_ends_a_verb_in_one_line_that_names_it(setting: 
 
 
 def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Root may write to any folder, so the answer is given.
+    # Root may write to any folder, so the check is replaced.
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(WrongSetting, match=f"CONFIDE_TRACES is a folder to write to, and {tmp_path} is none: Permis"):
         telemetry._file("CONFIDE_TRACES", str(tmp_path), "worker")

@@ -1,4 +1,4 @@
-"""Tokens are equal for one account, phone or email however it was written, and say nothing else."""
+"""Tokens are equal for one account, phone or email in any spelling, and reveal nothing else."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ def tokens(service: str = "forum", key: bytes = KEY, version: str = "1", **subje
 
 
 def unchecked(phone: str | None = None, email: str | None = None) -> Disclosure:
-    """A disclosure whose identifiers no model has checked."""
+    """Return a disclosure whose identifiers no model has checked."""
     valid = disclosure()
     subject = valid.subject.model_copy(update={"account": None, "phone": phone, "email": email})
     return valid.model_copy(update={"subject": subject})
@@ -48,7 +48,7 @@ def test_the_same_characters_as_account_and_as_email_are_not_the_same() -> None:
     assert account.split(":")[2] != email.split(":")[2]
 
 
-def test_a_service_and_an_account_cannot_be_cut_another_way() -> None:
+def test_another_split_of_service_and_account_is_another_token() -> None:
     assert tokens("forum", account="a|b") != tokens("forum", account="a") != tokens("forum", account="b")
 
 
@@ -121,7 +121,7 @@ def test_the_same_time_in_another_zone_is_the_same_content() -> None:
     assert digest(disclosed_at="2026-02-03T22:04:11+01:00") == digest()
 
 
-def test_across_key_versions_content_is_taken_for_the_same() -> None:
+def test_digests_of_two_key_versions_count_as_equal() -> None:
     first, second = digest("1"), digest("2")
     assert first != second
     assert same_content(first, second)

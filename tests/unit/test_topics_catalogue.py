@@ -1,8 +1,9 @@
-"""The catalogue holds the contract's topics, and their settings keep what the contract promises."""
+"""The catalogue has the contract's topics, with the settings that the contract promises."""
 
 import pytest
 
 from schemas import avro_registry, topics
+from schemas.agencies import AGENCIES
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
 from schemas.topics import CATALOGUE, Group, TopicName
 from schemas.vocabulary import Agency, Service
@@ -86,8 +87,8 @@ def test_a_service_sends_to_its_own_topics(service: Service, urgent: bool, name:
     ],
 )
 def test_an_agency_has_its_topic_and_its_connector(agency: Agency, name: str, group: str) -> None:
-    assert topics.reports(agency) == name
-    assert topics.connector(agency) == group
+    assert AGENCIES[agency].reports == name
+    assert AGENCIES[agency].connector == group
 
 
 def test_all_topics_have_the_deployments_partitions_but_those_of_identity_and_the_alarms() -> None:
@@ -134,7 +135,7 @@ def test_marks_outlast_what_could_bring_a_record_again_and_ids_outlast_the_marks
     for name in asked:
         config = CATALOGUE[name].config
         assert int(config["retention.ms"]) + int(config["segment.ms"]) < topics.SETTLED_DAYS * DAY
-    # Else a report of other content under an id that was used would be taken for one that was told.
+    # Otherwise a report with other content under a used id would count as told.
     assert topics.SETTLED_DAYS < topics.KNOWN_DAYS
     sent_again = topics.SOURCE_DAYS + topics.REJECTED_DAYS + topics.PASSING_DAYS + 3 * topics.SEGMENT_DAYS
     assert sent_again < topics.KNOWN_DAYS
@@ -177,5 +178,5 @@ def test_the_broker_stamps_each_record_of_each_topic() -> None:
 
 def test_each_record_is_carried_by_a_topic_and_each_that_is_carried_has_a_schema() -> None:
     carried = {record for topic in CATALOGUE.values() for record in topic.carries}
-    # Sealed details travel inside sealed sections only, open reviews lie in their lane's state.
+    # Sealed details are only inside sealed sections; open reviews are only in the state of their lane.
     assert carried == set(avro_registry.RECORDS) - {"SealedDetails", "SealedComment", "OpenReview", "OpenReport"}

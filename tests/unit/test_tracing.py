@@ -1,4 +1,4 @@
-"""Trace contexts through a turn: who is sampled has a span, who is not has none, and garbage goes nowhere."""
+"""Trace contexts through a turn: a sampled record has a span, another has none, and a malformed header is dropped."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from schemas.trace_context import format_traceparent, parent_from_request, parse_traceparent, traceparent_of
 from streams.runtime import Cause, Record, Turn
-from streams.runtime.lane.tracing import TurnSpans, cause_of, context_of, format_traceparent, parse_traceparent
+from streams.runtime.lane.tracing import TurnSpans, cause_of, context_of
 
 ONE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TWO = b"00-5bf92f3577b34da6a3ce929d0e0e4737-10f067aa0ba902b7-03"
@@ -22,7 +24,7 @@ NOW = datetime(2026, 2, 3, tzinfo=UTC)
 
 @pytest.fixture
 def finished(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    """The SDK in the place of the process's own provider, which can be set but once."""
+    """The SDK in the place of the process's own provider, which can be set only once."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -63,6 +65,35 @@ def test_what_is_no_context_is_none(header: bytes | None) -> None:
     assert context_of(Cause(header)) is None
 
 
+@pytest.mark.parametrize("header", [ONE, b" " + TWO + b"\t", b"01" + ONE[2:], b"cc" + ONE[2:] + b"-what-comes-later"])
+def test_a_caller_of_this_or_a_later_version_is_the_parent(header: bytes) -> None:
+    parent = trace.get_current_span(parent_from_request(header.decode()))
+    assert parent.get_span_context().is_remote
+    own = traceparent_of(parent)
+    assert own is not None
+    assert own[2:] in header
+    assert own[:3] == b"00-"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "+447700900123",
+        ONE.decode()[:-1],
+        ONE.decode() + "-more",
+        "ff" + ONE.decode()[2:],
+        ONE.decode().replace("4bf9", "4BF9"),
+        "00-" + "0" * 32 + ONE.decode()[35:],
+        "cc" + ONE.decode()[2:] + "-" + "x" * 512,
+        "٤" + ONE.decode()[1:],
+    ],
+)
+def test_without_a_header_that_can_be_read_a_request_has_no_parent(header: str | None) -> None:
+    assert parent_from_request(header) == Context()
+
+
 @given(st.binary(min_size=55, max_size=55))
 def test_any_bytes_of_a_contexts_length_are_read_or_refused(header: bytes) -> None:
     context = parse_traceparent(header)
@@ -99,7 +130,7 @@ def test_a_turn_has_one_span_for_the_batch_and_one_for_each_sampled_record(finis
         assert span.parent is not None
         assert (span.context.trace_id, span.parent.span_id) == (int(header[3:35], 16), int(header[36:52], 16))
     assert all(link.context.span_id == batch.context.span_id for span in (one, two) for link in span.links)
-    # What follows from a sampled record hangs below its span, what follows from another below the record itself.
+    # Outputs of a sampled record are below its span; outputs of another record are below the record itself.
     sent = [dict(output.headers).get("traceparent") for output in turn.outputs]
     assert sent == [
         format_traceparent(one.context),

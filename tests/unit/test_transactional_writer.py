@@ -1,4 +1,4 @@
-"""What the broker answers to a batch of a transaction, and whether the writer may go on after it."""
+"""The broker's errors for a batch of a transaction, and whether the writer may go on afterwards."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from streams.runtime.lane.transaction import TransactionalWriter, Undeliverable
 
 @pytest.fixture
 async def aborted(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[TransactionalWriter, list[str]]]:
-    """A writer without a broker, and a note of each transaction that it aborts."""
+    """A writer without a broker that records each transaction that it aborts."""
     writer, notes = TransactionalWriter("127.0.0.1:1", "lane-0", "group"), list[str]()
 
     async def abort() -> None:

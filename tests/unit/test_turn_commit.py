@@ -1,4 +1,4 @@
-"""A turn's commit: what it drops beside the turn's own changes."""
+"""The commit of a turn: the ended entries that it drops beside the turn's own changes."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 
 
 class Writer:
-    """A writer that keeps what it delivers."""
+    """A writer that keeps the outputs that it delivers."""
 
     def __init__(self) -> None:
         self.outputs: list[Output] = []

@@ -1,4 +1,4 @@
-"""Routine slices give way to urgent work, and are not stopped by it for good."""
+"""Routine slices pause for urgent work, but never for ever."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -6,7 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from streams.runtime.lane.urgency import HOLD_SECONDS, SHORT_SLICE_SECONDS, SLICE_SECONDS, TURNS_AT_ONCE, UrgencyGate
+from streams.runtime.lane.urgency import (
+    MAX_PAUSE_SECONDS,
+    SHORT_SLICE_SECONDS,
+    SLICE_SECONDS,
+    TURNS_AT_ONCE,
+    UrgencyGate,
+)
 from tests.fakes.clocks import SecondsClock
 
 
@@ -37,7 +43,7 @@ async def test_a_slice_waits_for_urgent_work_that_is_under_way_and_for_its_next_
     slice_ = asyncio.create_task(passes(urgency))
     assert await is_stopped(slice_)
     urgency.urgent_finished()
-    # The next lane has to fetch what this one wrote.
+    # The next lane must still fetch the outputs of this one.
     assert await is_stopped(slice_)
     clock.now += 1.0
     assert await slice_ == SLICE_SECONDS
@@ -48,7 +54,7 @@ async def test_after_the_last_stage_no_slice_waits_for_a_next_step(clock: Second
     urgency.urgent_started()
     slice_ = asyncio.create_task(passes(urgency))
     assert await is_stopped(slice_)
-    urgency.urgent_finished(for_good=True)
+    urgency.urgent_finished(is_last=True)
     assert await slice_ == SLICE_SECONDS
 
 
@@ -59,13 +65,13 @@ async def test_urgent_work_that_does_not_end_stops_routine_work_for_a_third_of_t
     urgency.urgent_started()
     slice_ = asyncio.create_task(passes(urgency))
     assert await is_stopped(slice_)
-    # Stopped for as long as it may be; from then on slices are short, until half of that is regained.
-    clock.now += HOLD_SECONDS
+    # The pause has its longest length. From then on slices are short, until half of the allowance is restored.
+    clock.now += MAX_PAUSE_SECONDS
     urgency.urgent_started()
     assert await slice_ == SHORT_SLICE_SECONDS
-    clock.now += HOLD_SECONDS * 0.9
+    clock.now += MAX_PAUSE_SECONDS * 0.9
     assert await passes(urgency) == SHORT_SLICE_SECONDS
-    clock.now += HOLD_SECONDS * 0.2
+    clock.now += MAX_PAUSE_SECONDS * 0.2
     stopped = asyncio.create_task(passes(urgency))
     assert await is_stopped(stopped)
     stopped.cancel()
@@ -164,7 +170,7 @@ async def test_a_turn_that_waits_is_given_up_for_what_is_more_urgent(clock: Seco
 async def test_a_few_records_stop_for_nobody_and_take_little(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
-    assert urgency.is_holding
+    assert urgency.is_pausing
     async with asyncio.timeout(5), urgency.slice(lambda: False, of_many=False) as allowed:
         assert allowed == SHORT_SLICE_SECONDS
 

@@ -1,4 +1,4 @@
-"""The watchdog: what hangs is interrupted, and what cannot be interrupted ends the process."""
+"""The watchdog interrupts a call that hangs, and ends the process if the call cannot be interrupted."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ SECONDS = 0.3
 
 
 class Ended(BaseException):
-    """Stands for the end of the process."""
+    """Records the ends of the process, instead of ending it."""
 
 
 class Endings:
@@ -55,7 +55,7 @@ def test_a_call_that_waits_in_native_code_ends_the_process(endings: Endings) -> 
     watchdog = Watchdog(SECONDS, endings)
     looker = native(watchdog, looks=21)
     with pytest.raises(Hung), watchdog.call("lane-0"):
-        # The interruption arrives when this returns; the process would have ended by then.
+        # The interruption arrives when this returns; in a worker, the process would have ended by then.
         wait_for(looker)
     looker.join()
     (said,) = endings.said
@@ -64,7 +64,7 @@ def test_a_call_that_waits_in_native_code_ends_the_process(endings: Endings) -> 
 
 
 def native(watchdog: Watchdog, looks: int) -> threading.Thread:
-    """Return a thread that looks; to be joined in a call, where this one waits in native code."""
+    """Return a thread that looks. Join it inside a call: there this thread waits in native code."""
 
     def look() -> None:
         with contextlib.suppress(Ended):
@@ -74,7 +74,7 @@ def native(watchdog: Watchdog, looks: int) -> threading.Thread:
 
 
 def wait_for(thread: threading.Thread) -> None:
-    # The other thread keeps the interpreter for its looks: this one runs next to nothing in between.
+    # The other thread keeps the interpreter for its looks: this thread hardly runs in between.
     before = sys.getswitchinterval()
     sys.setswitchinterval(30.0)
     try:
@@ -127,7 +127,7 @@ def test_a_lane_that_waits_for_others_hangs_nowhere(endings: Endings) -> None:
 def test_a_process_that_was_frozen_saw_no_looks_and_hung_nowhere(endings: Endings) -> None:
     watchdog = Watchdog(0.001, endings)
     with watchdog.turn("lane-0"), watchdog.call("lane-0"):
-        # Much more than it may last, and no look meanwhile.
+        # Much longer than a call may last, and no look meanwhile.
         threading.Event().wait(0.1)
         watchdog.look()
     assert endings.said == []

@@ -1,14 +1,14 @@
-"""How a process of lanes reads, seen from inside one that has just begun."""
+"""The class with which a process of lanes reads fetched records, seen from inside a process that has just begun."""
 
 import subprocess
 import sys
 
-#: A worker that ends before it is connected, and says which class reads what its consumers fetch.
+#: A worker that ends before it connects, and prints the class that reads the records of its consumers.
 _BEGINS = """
 from aiokafka.consumer import fetcher
 from streams.runtime.transport import worker
 
-async def run(wiring, instance, stopped):
+async def run(config, instance, stopped):
     print(fetcher.PartitionRecords.__name__)
     return 0
 

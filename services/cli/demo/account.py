@@ -204,7 +204,7 @@ class Account:
 
     def _open_of_decision(self, decision: Fields) -> Iterable[str]:
         made = decision["decision_id"]
-        if decision["outcome"] in (Outcome.EMERGENCY, Outcome.REFER):
+        if Outcome(decision["outcome"]).is_reported:
             reports = self._reports_of.get(made, [])
             reported = {report["agency"] for report in reports} | self._reported_before(decision)
             for agency in sorted({entry["agency"] for entry in decision["agencies"]} - reported):

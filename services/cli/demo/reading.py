@@ -10,6 +10,7 @@ from typing import Any
 from kafka import TopicPartition
 from pydantic import ValidationError
 
+from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.records import (
@@ -21,9 +22,10 @@ from schemas.records import (
     ReportStopped,
     ReviewRequested,
 )
+from schemas.rejection import REJECTED_PREFIX
 from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
-from services.sdk.reading import Place, committed_reader, high_watermarks
+from services.committed_reader import RecordLocation, committed_reader, high_watermarks
 
 _MODELS = {
     model.__name__: model
@@ -42,10 +44,7 @@ _MODELS = {
 _SEALED = {"Report": {"sections"}, "ReviewRequested": {"section"}, "DeliveryChanged": {"request"}}
 _TOPICS = (
     TopicName.DECISIONS,
-    TopicName.REPORTS_999,
-    TopicName.REPORTS_101,
-    TopicName.REPORTS_SOCIAL_WORKER,
-    TopicName.REPORTS_CARE_TEAM,
+    *(entry.reports for entry in AGENCIES.values()),
     TopicName.DELIVERIES,
     TopicName.NOTIFICATIONS,
     TopicName.REVIEWS,
@@ -73,7 +72,7 @@ class Reader:
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
         #: The error that ended the reading, or None.
         self.error: Exception | None = None
-        self.passed_over: list[Place] = []
+        self.passed_over: list[RecordLocation] = []
 
     def start(self) -> None:
         """Start reading from the beginning of every topic."""
@@ -105,7 +104,7 @@ class Reader:
         try:
             name, fields = _fields(record)
         except (Unreadable, ValidationError):
-            self.passed_over.append(Place.of(record))
+            self.passed_over.append(RecordLocation.of(record))
             return
         self._take(name, fields, at)
 
@@ -135,7 +134,9 @@ def _fields(record: Any) -> tuple[str, dict[str, Any]]:
 
 def _rejected(record: Any) -> dict[str, Any]:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
-    why = {name.removeprefix("rejected-"): text for name, text in headers.items() if name.startswith("rejected-")}
+    why = {
+        name.removeprefix(REJECTED_PREFIX): text for name, text in headers.items() if name.startswith(REJECTED_PREFIX)
+    }
     value = record.value or b""
     return {
         "topic": record.topic,

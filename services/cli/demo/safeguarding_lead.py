@@ -15,8 +15,8 @@ from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.vocabulary import ReviewDecision, ReviewReason
 from services.cli.demo.account import Account
 from services.review.answering import answer, signed
+from services.review.errors import NoSuchReview
 from services.review.reading import Topics
-from services.review.review_index import NoSuchReview
 from services.settings import Keys
 
 _POLL_SECONDS = 0.1
@@ -63,7 +63,7 @@ class SafeguardingLead:
         try:
             topics = Topics(self._bootstrap)
             try:
-                known = topics.book().find(review_id)
+                known = topics.review_index().find(review_id)
             finally:
                 topics.close()
         except (NoSuchReview, KafkaError):

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import infra.broker.die_with_parent
+from schemas.agencies import AGENCIES
 from schemas.vocabulary import Agency
 
 #: The processes of the demo, by the names that `docker-compose.yml` gives them.
 DEMO_PROCESSES: tuple[str, ...] = (
     "kafka",
     "worker",
-    "connector-999",
-    "connector-101",
-    "connector-social-worker",
-    "connector-care-team",
+    *(entry.connector.value for entry in AGENCIES.values()),
     "notifier",
     "gateway",
     "agencies",

@@ -1,1 +1,1 @@
-"""Explains the policy and a decision in sentences that a person can check. Nothing is judged here."""
+"""Explanations of the policy and of decisions, in sentences that a person can check. Nothing is judged here."""

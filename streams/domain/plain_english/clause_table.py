@@ -1,13 +1,14 @@
-"""The policy as a table to read: each clause with its words, the facts it needs and how they settle it, who is told."""
+"""The policy as a table to read: each clause with its words, its facts, how they decide it, its route and deadline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from schemas.agencies import AGENCIES
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, Clause, ClauseId, Policy, Route
-from schemas.vocabulary import Agency, ClauseState
-from streams.domain.plain_english.wording import AGENCIES, FACTS, fact_words, filled, length_words, listed
+from schemas.vocabulary import ClauseState
+from streams.domain.plain_english.wording import FACTS, fact_words, filled, length_words, listed
 from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
-from streams.domain.policy.three_valued import Fact, Need
+from streams.domain.policy.three_valued import Condition, Fact
 
 _HOLDS = {
     ClauseId.SCOPE_1: "excludes it when",
@@ -32,61 +33,61 @@ class ClauseEntry:
     staff: str
     #: The kind of concern it judges, `any` for every kind; None for the case as a whole.
     concern: str | None
-    #: Names of the facts it needs.
+    #: Names of the facts that it depends on.
     facts: tuple[str, ...]
-    #: How they settle it; empty for a clause that says how people act and that no fact settles.
+    #: How they decide it; empty for a clause about how people act, which no fact decides.
     how: tuple[str, ...]
-    #: Who is told when it holds, and how soon a person has to look where one is asked; None where nobody is.
+    #: Who gets a report if it holds, None if it has no route; and how soon a review of it is due, None without one.
     told: str | None
     deadline: str | None
 
 
-def clause_table(policy: Policy, table: Sequence[ClauseRule] = CLAUSE_RULES) -> tuple[ClauseEntry, ...]:
-    """Return the table of a policy, clause by clause in its order."""
-    return tuple(_entry(clause, policy, table) for clause in policy.clauses)
+def clause_table(policy: Policy, rules: Sequence[ClauseRule] = CLAUSE_RULES) -> tuple[ClauseEntry, ...]:
+    """Return an entry for each clause of a policy, in its order."""
+    return tuple(_entry(clause, policy, rules) for clause in policy.clauses)
 
 
 def route_words(route: Route) -> str:
-    """Return who a route tells."""
+    """Return the agencies of a route, in words."""
     names = [
-        f"{AGENCIES[to.agency]}{'' if to.service is None else f', {to.service.value}'}"
-        f"{' if known' if to.agency in (Agency.SOCIAL_WORKER, Agency.CARE_TEAM) else ''}"
+        f"{AGENCIES[to.agency].name_for_staff}{'' if to.service is None else f', {to.service.value}'}"
+        f"{'' if AGENCIES[to.agency].professional is None else ' if known'}"
         for to in route.agencies
     ]
     return listed(names) if route.tell == "all" else ", else ".join(names)
 
 
-def need_words(need: Need) -> str:
-    """Return what is needed of a fact, or of one of several."""
-    facts = (need,) if isinstance(need, Fact) else need.facts
+def condition_words(condition: Condition) -> str:
+    """Return a condition in words."""
+    facts = (condition,) if isinstance(condition, Fact) else condition.facts
     return listed((_fits(fact) for fact in facts), "or")
 
 
-def needs_of(row: ClauseRule) -> tuple[Need, ...]:
-    """Return everything that a row reads of the facts."""
-    beside = tuple(need for need in (row.given, row.unless_ad_2) if need is not None)
-    # A contradiction is looked at only where the row says what it opens.
-    contradicted = (Fact("contradicted"), *row.open_if_contradicted) if row.open_if_contradicted else ()
-    return (*row.needs, *beside, *contradicted)
+def conditions_of(rule: ClauseRule) -> tuple[Condition, ...]:
+    """Return every condition of a rule."""
+    beside = tuple(condition for condition in (rule.given, rule.unless_ad_2) if condition is not None)
+    # The fact `contradicted` is read only if the rule has `open_if_contradicted`.
+    contradicted = (Fact("contradicted"), *rule.open_if_contradicted) if rule.open_if_contradicted else ()
+    return (*rule.conditions, *beside, *contradicted)
 
 
-def names_of(need: Need) -> tuple[str, ...]:
-    """Return the names of the facts that a need reads."""
-    return (need.name,) if isinstance(need, Fact) else tuple(fact.name for fact in need.facts)
+def names_of(condition: Condition) -> tuple[str, ...]:
+    """Return the names of the facts that a condition reads."""
+    return (condition.name,) if isinstance(condition, Fact) else tuple(fact.name for fact in condition.facts)
 
 
-def _entry(clause: Clause, policy: Policy, table: Sequence[ClauseRule]) -> ClauseEntry:
-    rows = [row for row in table if row.clause is clause.id]
-    tells = clause.id in (*IMMEDIATE_RISK, *LONG_TERM)
+def _entry(clause: Clause, policy: Policy, rules: Sequence[ClauseRule]) -> ClauseEntry:
+    own = [rule for rule in rules if rule.clause is clause.id]
+    has_route = clause.id in (*IMMEDIATE_RISK, *LONG_TERM)
     return ClauseEntry(
         clause.id.value,
         filled(clause.text, policy),
         filled(clause.plain, policy),
         filled(clause.staff, policy),
         clause.concern,
-        tuple(dict.fromkeys(name for row in rows for need in needs_of(row) for name in names_of(need))),
-        tuple(_how(row) for row in rows),
-        route_words(policy.route_of(clause.id)) if tells else None,
+        tuple(dict.fromkeys(name for rule in own for condition in conditions_of(rule) for name in names_of(condition))),
+        tuple(_how(rule) for rule in own),
+        route_words(policy.route_of(clause.id)) if has_route else None,
         _deadline(clause.id, policy),
     )
 
@@ -102,23 +103,23 @@ def _deadline(clause: ClauseId, policy: Policy) -> str | None:
     return None
 
 
-def _how(row: ClauseRule) -> str:
-    verb = _HOLDS.get(row.clause, "holds when")
-    if row.all_met is ClauseState.OPEN:
+def _how(rule: ClauseRule) -> str:
+    verb = _HOLDS.get(rule.clause, "holds when")
+    if rule.all_met is ClauseState.OPEN:
         verb = "is open, for a private conversation, when"
-    given = "" if row.given is None else f"where {need_words(row.given)}, "
-    said = f"{given}{verb} {'; and '.join(need_words(need) for need in row.needs)}"
-    if row.of_all:
-        said += ", of every such concern"
-    if row.unless_ad_2 is not None:
-        said += f"; and {need_words(row.unless_ad_2)}, else AD-2 applies instead"
-    if row.open_if_contradicted:
-        met = listed(need_words(need) for need in row.open_if_contradicted)
-        said += f"; is open where it would not hold, but {fact_words('contradicted', True)}, {met}"
-    return said
+    given = "" if rule.given is None else f"where {condition_words(rule.given)}, "
+    words = f"{given}{verb} {'; and '.join(condition_words(condition) for condition in rule.conditions)}"
+    if rule.of_all:
+        words += ", of every such concern"
+    if rule.unless_ad_2 is not None:
+        words += f"; and {condition_words(rule.unless_ad_2)}, else AD-2 applies instead"
+    if rule.open_if_contradicted:
+        met = listed(condition_words(condition) for condition in rule.open_if_contradicted)
+        words += f"; is open where it would not hold, but {fact_words('contradicted', True)}, {met}"
+    return words
 
 
 def _fits(fact: Fact) -> str:
     words = FACTS[fact.name].values
-    # In the order of the closed set, so that the table reads the same each time.
-    return listed((said for value, said in words.items() if value in fact.fits), "or")
+    # In the order of the closed set, so that the table is the same each time.
+    return listed((text for value, text in words.items() if value in fact.fits), "or")

@@ -1,4 +1,4 @@
-"""What changes between two versions of the policy: its parameters, and for whom another outcome follows."""
+"""The changes between two versions of the policy: of its parameters, and of the outcomes of fact combinations."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from streams.domain.plain_english.clause_table import route_words
 from streams.domain.plain_english.explanation import consequence_words
 from streams.domain.plain_english.space import Combination, combinations_of
 from streams.domain.plain_english.wording import fact_words, length_words, listed, time_words
+from streams.domain.policy.clause_results import case_values
 from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts
-from streams.domain.policy.findings import case_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How many combinations went from one consequence to another, with some of them in words."""
+    """A change from one consequence to another: how many combinations have it, and some of them in words."""
 
     before: str
     after: str
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ClauseChange:
-    """What changes in the combinations of one clause's facts; most frequent changes first."""
+    """The changes in the combinations of one clause's facts, the most frequent first."""
 
     clause: str
     combinations: int
@@ -48,7 +48,7 @@ class ClauseChange:
 
     @property
     def changed(self) -> int:
-        """How many combinations get another outcome, agency or deadline."""
+        """How many combinations have another outcome, agency or deadline."""
         return sum(change.count for change in self.changes)
 
 
@@ -68,28 +68,28 @@ class Difference:
 
     @property
     def changed(self) -> int:
-        """How many of them get another outcome, agency or deadline."""
+        """How many of them have another outcome, agency or deadline."""
         return sum(each.changed for each in self.clauses)
 
 
 def difference(
-    before: Policy, after: Policy, examples: int = 3, table: Sequence[ClauseRule] = CLAUSE_RULES
+    before: Policy, after: Policy, examples: int = 3, rules: Sequence[ClauseRule] = CLAUSE_RULES
 ) -> Difference:
-    """Return what changes from one version to the other, with up to so many examples of each change."""
-    conditions = tuple(_conditions(before, after))
+    """Return the changes from one version to the other, with at most `examples` examples of each."""
+    readings = tuple(_readings(before, after))
     return Difference(
         before.version,
         after.version,
         tuple(_parameters(before, after)),
         tuple(
-            _of_clause(combinations_of(clause, table), clause.value, (before, after), conditions, examples, table)
+            _of_clause(combinations_of(clause, rules), clause.value, (before, after), readings, examples, rules)
             for clause in (*IMMEDIATE_RISK, *LONG_TERM)
         ),
     )
 
 
-class _Condition(NamedTuple):
-    """Facts that the two versions may read differently off one disclosure: is it in scope, was somebody trained."""
+class _Reading(NamedTuple):
+    """Facts that the two versions may read differently from one disclosure: its scope, and whether it is confirmed."""
 
     before: dict[str, bool]
     after: dict[str, bool]
@@ -101,81 +101,81 @@ class _Verdict(NamedTuple):
     within: timedelta | None
 
     def __str__(self) -> str:
-        said = consequence_words(self.follows)
-        return said if self.within is None else f"{said}; to be looked at within {length_words(self.within)}"
+        words = consequence_words(self.follows)
+        return words if self.within is None else f"{words}; to be looked at within {length_words(self.within)}"
 
 
 def _of_clause(
     combinations: Iterator[Combination],
     clause: str,
     versions: tuple[Policy, Policy],
-    conditions: tuple[_Condition, ...],
+    readings: tuple[_Reading, ...],
     examples: int,
-    table: Sequence[ClauseRule],
+    rules: Sequence[ClauseRule],
 ) -> ClauseChange:
     total = 0
     counts: Counter[tuple[str, str]] = Counter()
     shown: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for facts, names, count in combinations:
-        for condition in conditions:
+        for reading in readings:
             total += count
-            was = _verdict(_under(facts, condition.before), versions[0], table)
-            becomes = _verdict(_under(facts, condition.after), versions[1], table)
+            was = _verdict(_under(facts, reading.before), versions[0], rules)
+            becomes = _verdict(_under(facts, reading.after), versions[1], rules)
             if was == becomes:
                 continue
             change = str(was), str(becomes)
             counts[change] += count
-            said = "; ".join((*_said(facts, names), *condition.words))
-            # Under 16 or not is no difference to a clause that asks for 18.
-            if len(shown[change]) < examples and said not in shown[change]:
-                shown[change].append(said)
+            words = "; ".join((*_fact_texts(facts, names), *reading.words))
+            # Combinations may have the same words: those of a clause about 18 do not say whether a person is under 16.
+            if len(shown[change]) < examples and words not in shown[change]:
+                shown[change].append(words)
     changes = (Change(was, becomes, many, tuple(shown[was, becomes])) for (was, becomes), many in counts.most_common())
     return ClauseChange(clause, total, tuple(changes))
 
 
-def _under(facts: CaseFacts, condition: dict[str, bool]) -> CaseFacts:
-    values: dict[str, Any] = dict(condition)
+def _under(facts: CaseFacts, differing: dict[str, bool]) -> CaseFacts:
+    values: dict[str, Any] = dict(differing)
     return facts._replace(**values)
 
 
-def _verdict(facts: CaseFacts, policy: Policy, table: Sequence[ClauseRule]) -> _Verdict:
-    follows = consequence(evaluate(facts, policy, table))
+def _verdict(facts: CaseFacts, policy: Policy, rules: Sequence[ClauseRule]) -> _Verdict:
+    follows = consequence(evaluate(facts, policy, rules))
     if follows.reason is None:
         return _Verdict(follows, None)
     return _Verdict(follows, policy.deadlines.emergency if follows.pressing else policy.deadlines.other)
 
 
-def _said(facts: CaseFacts, names: Sequence[str]) -> Iterator[str]:
+def _fact_texts(facts: CaseFacts, names: Sequence[str]) -> Iterator[str]:
     concern = facts.concerns[0]
     values = case_values(facts) | dict(zip(FACTS_OF[concern.kind], concern.values, strict=True))
     yield from (fact_words(name, values[name]) for name in names)
 
 
-def _conditions(before: Policy, after: Policy) -> Iterator[_Condition]:
-    """Yield what differs by the disclosure's time and by who confirmed it, one kind of difference at a time."""
+def _readings(before: Policy, after: Policy) -> Iterator[_Reading]:
+    """Yield each reading that differs by the disclosure's time or by who confirmed it, one difference at a time."""
     trained = "made_or_confirmed_by_trained"
     roles: dict[tuple[bool, bool], list[Role]] = defaultdict(list)
     for role in Role:
         roles[role in before.trained, role in after.trained].append(role)
     for (was, becomes), who in roles.items():
-        said = (
+        words = (
             fact_words(trained, was)
             if was is becomes
             else f"made or confirmed by a {listed((role.value.replace('_', ' ') for role in who), 'or')}"
         )
-        yield _Condition({trained: was}, {trained: becomes}, (said,))
+        yield _Reading({trained: was}, {trained: becomes}, (words,))
     if before.current_for != after.current_for:
         shorter, longer = sorted((before.current_for, after.current_for))
-        said = f"assessed more than {length_words(shorter)} and up to {length_words(longer)} after it was disclosed"
-        yield _in_one("within_current_for", longer == before.current_for, said)
+        words = f"assessed more than {length_words(shorter)} and up to {length_words(longer)} after it was disclosed"
+        yield _in_one("within_current_for", longer == before.current_for, words)
     if before.in_scope_from != after.in_scope_from:
         earlier, later = sorted((before.in_scope_from, after.in_scope_from))
-        said = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
-        yield _in_one("on_or_after_effective_from", earlier == before.in_scope_from, said)
+        words = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
+        yield _in_one("on_or_after_effective_from", earlier == before.in_scope_from, words)
 
 
-def _in_one(name: str, in_before: bool, said: str) -> _Condition:
-    return _Condition({name: in_before}, {name: not in_before}, (said,))
+def _in_one(name: str, in_before: bool, words: str) -> _Reading:
+    return _Reading({name: in_before}, {name: not in_before}, (words,))
 
 
 def _parameters(before: Policy, after: Policy) -> Iterator[Parameter]:

@@ -1,4 +1,4 @@
-"""A ruling explained to a person: what follows, every clause with its words and what settled it, what is missing."""
+"""The explanation of a ruling: what follows, every clause with the facts that decided it, and what is missing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,12 +13,14 @@ from streams.domain.plain_english.wording import (
     OUTCOMES,
     REASONS,
     agency_words,
+    concern_words,
     fact_words,
     filled,
     listed,
     state_words,
     time_words,
 )
+from streams.domain.policy.concern_path import ConcernPath
 from streams.domain.policy.facts import facts_of, when_disclosed
 from streams.domain.policy.ruling import Ruling
 
@@ -41,7 +43,7 @@ _HEADINGS = (
 
 
 def explanation(disclosed: ReadableDisclosure, ruling: Ruling) -> Iterator[str]:
-    """Yield the lines of the explanation; nothing in them identifies the person."""
+    """Yield the lines of the explanation; no line identifies the person."""
     at = when_disclosed(disclosed)
     kinds = listed(dict.fromkeys(KINDS[concern.kind] for concern in disclosed.concerns))
     yield f"Disclosure {disclosed.disclosure_id}: {kinds}, disclosed {time_words(at)}"
@@ -68,14 +70,14 @@ def explanation(disclosed: ReadableDisclosure, ruling: Ruling) -> Iterator[str]:
 
 
 def consequence_words(follows: Consequence) -> str:
-    """Return an outcome with its reason and who is told, on one line."""
-    said = follows.outcome.value.replace("_", " ")
+    """Return an outcome with its reason and its agencies, on one line."""
+    words = follows.outcome.value.replace("_", " ")
     if follows.reason is not None:
         beside = follows.outcome is not Outcome.REVIEW
-        said += f", with a review beside it: {REASONS[follows.reason]}" if beside else f": {REASONS[follows.reason]}"
+        words += f", with a review beside it: {REASONS[follows.reason]}" if beside else f": {REASONS[follows.reason]}"
     if follows.proposed is not None:
-        said += f"; proposed: {follows.proposed.value}"
-    return f"{said}; to {agency_words(follows.agencies)}" if follows.agencies else said
+        words += f"; proposed: {follows.proposed.value}"
+    return f"{words}; to {agency_words(follows.agencies)}" if follows.agencies else words
 
 
 def _outcome(ruling: Ruling) -> Iterator[str]:
@@ -97,8 +99,8 @@ def _outcome(ruling: Ruling) -> Iterator[str]:
     if ruling.notify.withheld_because is not None:
         yield f"The person is not told yet: {_WITHHELD[ruling.notify.withheld_because]}."
     elif ruling.notify.due:
-        ways = listed((way.value.replace("_", " ") for way in ruling.notify.by), "or")
-        yield f"The person is told as soon as possible, by {ways}."
+        channels = listed((channel.value.replace("_", " ") for channel in ruling.notify.by), "or")
+        yield f"The person is told as soon as possible, by {channels}."
     if ruling.outcome is not Outcome.OUT_OF_SCOPE:
         yield f"Other support is always offered ({ClauseId.TELL_5}): {ruling.policy.words_of(ClauseId.TELL_5).plain}"
 
@@ -117,25 +119,24 @@ def _clause(finding: Finding, words: Clause, policy: Policy) -> Iterator[str]:
 def _missing(question: Question) -> Iterator[str]:
     yield f"  {asked_words(question.path)} ({question.path})"
     if question.given:
-        given = (f"{asked_words(path)}: {said}" for path, said in question.given)
+        given = (f"{asked_words(path)}: {words}" for path, words in question.given)
         yield f"    changes nothing alone; once it is known {listed(given)}:"
     if not question.matters:
         yield "    whatever the answer, nothing changes by it alone"
         return
     for follows, answers in _by_consequence(question.answers):
-        said = listed((answer.value.replace("_", " ") for answer in answers), "or")
-        yield f"    {said}: {'still ' if not answers[0].changes else ''}{consequence_words(follows)}"
+        words = listed((answer.value.replace("_", " ") for answer in answers), "or")
+        yield f"    {words}: {'still ' if not answers[0].changes else ''}{consequence_words(follows)}"
 
 
 def asked_words(path: str) -> str:
-    """Return what is asked where the fact of this contract path is missing."""
+    """Return the question, in words, for the missing fact of this contract path."""
     if path in _ASKED:
         return _ASKED[path]
-    place, _, name = path.rpartition(".")
-    words = FACTS.get(name)
+    words = FACTS.get(path.rpartition(".")[2])
     asked = f"what is known of {path}" if words is None else words.asked
-    index = place.removeprefix("concerns[").removesuffix("]")
-    return f"{asked} (concern {int(index) + 1})" if place.startswith("concerns[") else asked
+    of_concern = ConcernPath.parse(path)
+    return asked if of_concern is None else f"{asked} {concern_words(of_concern)}"
 
 
 def _by_consequence(answers: Sequence[HypotheticalAnswer]) -> list[tuple[Consequence, list[HypotheticalAnswer]]]:

@@ -1,14 +1,13 @@
 """Plain English for what the policy works with: facts, states of clauses, outcomes, agencies and times."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from schemas.agencies import AGENCIES
 from schemas.policy import ClauseId, Policy
 from schemas.records import AgencyToTell
 from schemas.vocabulary import (
-    Agency,
     ClauseState,
     ConcernKind,
     HousingState,
@@ -17,11 +16,12 @@ from schemas.vocabulary import (
     ReviewReason,
     Timeframe,
 )
+from streams.domain.policy.concern_path import ConcernPath
 from streams.domain.policy.three_valued import Value
 
 
 class FactWords(NamedTuple):
-    """How one fact is asked about, and what each of its values says."""
+    """The question for one fact, and a sentence for each of its values."""
 
     asked: str
     values: Mapping[Value, str]
@@ -196,16 +196,10 @@ REASONS: Mapping[ReviewReason, str] = {
     ReviewReason.CONFLICTING_ID: "its service used the id before, with other content",
     ReviewReason.UNDELIVERED: "no agency has acknowledged the report",
 }
-AGENCIES: Mapping[Agency, str] = {
-    Agency.EMERGENCY_999: "999",
-    Agency.POLICE_101: "101 (the non-emergency police line)",
-    Agency.SOCIAL_WORKER: "their social worker",
-    Agency.CARE_TEAM: "the people involved in their care",
-}
 KINDS: Mapping[ConcernKind, str] = {kind: kind.value.replace("_", " ") for kind in ConcernKind}
 
 _STATES = {ClauseState.HOLDS: "holds", ClauseState.OPEN: "is open", ClauseState.DOES_NOT_HOLD: "does not hold"}
-#: Of clauses whose effect is something else than a report: "SCOPE-1 does not hold" would be read as its opposite.
+#: Clauses with another effect than a report: "SCOPE-1 does not hold" would be understood as its opposite.
 _EFFECTS: Mapping[str, tuple[str, str]] = {
     ClauseId.SCOPE_1: ("excludes it", "does not exclude it"),
     ClauseId.SCOPE_2: ("excludes it", "does not exclude it"),
@@ -217,7 +211,6 @@ _EFFECTS: Mapping[str, tuple[str, str]] = {
     ClauseId.SAFE_3: ("asks for a conversation", "asks for no conversation"),
     ClauseId.SAFE_5: ("asks for a conversation", "asks for no conversation"),
 }
-_OF_A_CONCERN = re.compile(r"concerns\[(\d+)\]\.(.+)")
 
 
 def state_words(clause: str, state: ClauseState) -> str:
@@ -228,40 +221,49 @@ def state_words(clause: str, state: ClauseState) -> str:
 
 
 def fact_words(name: str, value: Value) -> str:
-    """Return what a fact says; `concerns[1].ongoing` is the second concern's. One without words is named."""
-    of_a_concern = _OF_A_CONCERN.fullmatch(name)
-    if of_a_concern is not None:
-        return f"{fact_words(of_a_concern[2], value)} (concern {int(of_a_concern[1]) + 1})"
+    """Return a fact with its value as a sentence; `concerns[1].ongoing` is a fact of the second concern.
+
+    A fact that has no sentence is returned as its name and value.
+    """
+    of_concern = ConcernPath.parse(name)
+    if of_concern is not None:
+        return f"{fact_words(of_concern.fact, value)} {concern_words(of_concern)}"
     words = FACTS.get(name)
     if words is None:
         return f"{name} is {'unknown' if value is None else value}"
     return f"it is not known {words.asked}" if value is None else words.values[value]
 
 
-def agency_words(told: Sequence[AgencyToTell]) -> str:
-    """Return who is told and of which clauses."""
+def concern_words(path: ConcernPath) -> str:
+    """Return which concern a fact belongs to, counted from 1, such as `(concern 2)`."""
+    return f"(concern {path.concern + 1})"
+
+
+def agency_words(agencies: Sequence[AgencyToTell]) -> str:
+    """Return the agencies that get a report, with their clauses."""
     return listed(
-        f"{AGENCIES[each.agency]}{'' if each.service is None else f' {each.service.value}'} ({', '.join(each.clauses)})"
-        for each in told
+        f"{AGENCIES[each.agency].name_for_staff}"
+        f"{'' if each.service is None else f' {each.service.value}'} ({', '.join(each.clauses)})"
+        for each in agencies
     )
 
 
 def time_words(at: datetime) -> str:
-    """Return a time as it is written for a reader."""
+    """Return a time in words, such as `3 February 2026, 21:10 UTC`."""
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
 def filled(text: str, policy: Policy) -> str:
-    """Return a clause's words with the parameters that they name in place of the names."""
+    """Return the words of a clause with the values of the parameters that they name."""
     return text.replace("`effective_from`", time_words(policy.in_scope_from)).replace(
         "`current_for`", length_words(policy.current_for)
     )
 
 
 def length_words(length: timedelta) -> str:
-    """Return a length of time in the largest unit that it is a whole number of."""
+    """Return a length of time as a whole number of the largest unit that allows it."""
     for unit, size in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
-        # As the policy writes it: "24 hours", and days from two on.
+        # As in the policy: "24 hours" for one day, and days from two days on.
         if length % size == timedelta() and (unit != "day" or length >= 2 * size):
             count = length // size
             return f"{count} {unit}{'' if count == 1 else 's'}"
@@ -269,6 +271,6 @@ def length_words(length: timedelta) -> str:
 
 
 def listed(parts: Iterable[str], word: str = "and") -> str:
-    """Return the parts with commas, and the word before the last."""
+    """Return the parts with commas, and with the word before the last part."""
     every = list(parts)
     return every[0] if len(every) == 1 else f"{', '.join(every[:-1])} {word} {every[-1]}" if every else ""

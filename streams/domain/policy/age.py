@@ -1,4 +1,4 @@
-"""Whether somebody is under a limit of age, from a date of birth, a stated age and a band that may disagree."""
+"""Whether a person is under 16 and under 18, by a date of birth, a stated age and an age band that may disagree."""
 
 from datetime import UTC, date, datetime
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from schemas.vocabulary import AgeBand
 from streams.domain.policy.three_valued import Tri
 
 _LONDON = ZoneInfo("Europe/London")
-#: Before this hour of UTC it is the same day in London, whose clocks were never more than two hours ahead.
+#: Before this hour of UTC the day in London is the same: London was never more than two hours ahead.
 _SAME_DAY_BEFORE = 22
 _UNDER = {
     AgeBand.UNDER_16: (True, True),
@@ -19,12 +19,12 @@ _UNDER = {
 
 
 class Age(NamedTuple):
-    """What is known of an age: under 16, under 18, and where the sources disagree."""
+    """The known part of an age: under 16, under 18, and the limits about which the sources disagree."""
 
     under_16: Tri
     under_18: Tri
     disagree_about: tuple[int, ...] = ()
-    #: A date of birth after the day of disclosure says nothing.
+    #: The date of birth is after the day of disclosure, so it is ignored.
     born_later: bool = False
 
 
@@ -32,39 +32,39 @@ _UNKNOWN = Age(None, None)
 
 
 def years_on(born: date, day: date) -> int:
-    """Return the completed years of age; who was born on 29 February is a year older on 1 March in common years."""
-    # In a common year 28 February is before and 1 March after the 29th that is not there: nothing more is needed.
+    """Return the completed years of age; a person born on 29 February is a year older on 1 March in common years."""
+    # In a common year 28 February is before (2, 29) and 1 March after it, so leap years need no case of their own.
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
 def day_of(at: datetime) -> date:
     """Return the day in Europe/London."""
-    # Most times need no look into the zone's table, which costs more than the rest of an age.
+    # Most times need no lookup in the zone's table, which costs more than the rest of an age.
     if at.tzinfo is UTC and at.hour < _SAME_DAY_BEFORE:
         return at.date()
     return at.astimezone(_LONDON).date()
 
 
 def age_of(subject: ReadableSubject, disclosed_at: datetime) -> Age:
-    """Return the age at disclosure: by birth, statement or band; unknown at a limit they disagree about."""
-    said = []
+    """Return the age at disclosure, by all sources; unknown at a limit about which they disagree."""
+    sources = []
     born_later = False
     if (born := subject.date_of_birth) is not None:
         years = years_on(born, day_of(disclosed_at))
         if years < 0:
             born_later = True
         else:
-            said.append((years < 16, years < 18))
+            sources.append((years < 16, years < 18))
     if (stated := subject.age) is not None:
-        said.append((stated < 16, stated < 18))
+        sources.append((stated < 16, stated < 18))
     if (band := subject.age_band) is not None:
-        said.append(_UNDER[band])
-    if not said:
+        sources.append(_UNDER[band])
+    if not sources:
         return Age(None, None, born_later=True) if born_later else _UNKNOWN
-    first = said[0]
-    if all(each == first for each in said):
+    first = sources[0]
+    if all(each == first for each in sources):
         return Age(*first, born_later=born_later)
-    agreed = [len({each[limit] for each in said}) == 1 for limit in (0, 1)]
+    agreed = [len({each[limit] for each in sources}) == 1 for limit in (0, 1)]
     return Age(
         first[0] if agreed[0] else None,
         first[1] if agreed[1] else None,
@@ -74,7 +74,7 @@ def age_of(subject: ReadableSubject, disclosed_at: datetime) -> Age:
 
 
 def years_of(subject: ReadableSubject, disclosed_at: datetime) -> int | None:
-    """Return the age in years as an agency may be told it; None where it is not known or the sources disagree."""
+    """Return the age in years for a report; None if it is not known or the sources disagree."""
     age = age_of(subject, disclosed_at)
     if age.disagree_about:
         return None

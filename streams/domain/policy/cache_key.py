@@ -1,7 +1,7 @@
-"""What a conclusion depends on, as read straight from a disclosure: the key under which conclusions are remembered.
+"""The key of the cache of rulings: everything that an evaluation depends on, read straight from a disclosure.
 
-Equal vectors have equal facts and equal notes under one policy. The reverse need not be: what is quick to read is
-kept as it is, so that several vectors may come to the same facts.
+Equal keys have equal facts and equal notes under one policy. Equal facts may have several keys, because values that are
+quick to read go into the key as they are.
 """
 
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from streams.domain.policy.age import day_of, years_on
 
 FactKey: TypeAlias = tuple[Any, ...]
 
-# With one name an attrgetter returns no tuple, so every concern's kind is read too; it is part of the key anyway.
+# An `attrgetter` of one name returns no tuple, so the kind of a concern is read too; the key needs it anyway.
 _CONCERN = {model: attrgetter(*model.model_fields) for model in CONCERNS}
-#: Years of age → which of the limits 16 and 18 they are under; more years than anybody has are those of an adult.
+#: Years of age → how many of the limits 16 and 18 are reached; more than 130 years count as an adult's.
 _LIMITS = {years: (years >= 16) + (years >= 18) for years in range(131)}
 _ADULT, _BORN_LATER = 2, 3
 
@@ -24,7 +24,7 @@ _ADULT, _BORN_LATER = 2, 3
 def fact_key_of(
     disclosed: ReadableDisclosure, at: datetime, in_scope_from: datetime, current_for: timedelta
 ) -> FactKey:
-    """Return the vector of what was disclosed `at` a time, given the two parameters of scope."""
+    """Return the key of a disclosure made `at` a time, given the two parameters of scope."""
     assessment, subject, safety = disclosed.assessment, disclosed.subject, disclosed.safety
     assessed_at, at_risk = assessment.assessed_at, subject.adult_at_risk
     born, stated = subject.date_of_birth, subject.age

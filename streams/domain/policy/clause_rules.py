@@ -1,35 +1,39 @@
-"""The clauses as a table: which facts settle each, after `How a decision follows` of the policy.
+"""The clauses as a table of rules: the facts that decide each, after `How a decision follows` of the policy.
 
-A clause *holds* when all its needs are met, is *open* when one is unknown and none rules it out, and *does not hold*
+A clause *holds* if all its conditions are met, is *open* if one is unknown and none is unmet, and *does not hold*
 otherwise. *Holds* always means that the clause has its effect: SCOPE-1 excludes, CASE-1 keeps a report back, SAFE-2
-keeps confidentiality, SAFE-3 and SAFE-5 ask for a conversation. A clause of several rows is as its strongest row.
+keeps confidentiality, SAFE-3 and SAFE-5 ask for a conversation. A clause with several rules has the state of the
+strongest one.
 """
 
 from dataclasses import dataclass
 
 from schemas.policy import ClauseId
 from schemas.vocabulary import ClauseState, ConcernKind, HousingState, ImmediateDanger, Timeframe
-from streams.domain.policy.three_valued import AnyOf, Fact, Need, Value
+from streams.domain.policy.three_valued import AnyOf, Condition, Fact, Value
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseRule:
-    """How one clause is settled; `kind` None: by the case as a whole, or by the danger in every kind of concern."""
+    """One rule of one clause.
+
+    `kind` is the kind of concern that it judges; None: the case as a whole, or the danger in every kind of concern.
+    """
 
     clause: ClauseId
     kind: ConcernKind | None
-    needs: tuple[Need, ...]
-    #: The row counts only where this is so.
-    given: Need | None = None
-    #: What it comes to when all needs are met.
+    conditions: tuple[Condition, ...]
+    #: The rule applies only if this is met.
+    given: Condition | None = None
+    #: The state of the clause if all conditions are met.
     all_met: ClauseState = ClauseState.HOLDS
-    #: Needs met, it holds only with this too, else AD-2 applies instead.
-    unless_ad_2: Need | None = None
-    #: Where it would not hold and "I'm safe" is contradicted, it is open when all of these are met.
-    open_if_contradicted: tuple[Need, ...] = ()
-    #: Judged over several concerns: it must hold of all of them, not of one.
+    #: If all conditions are met, the clause holds only with this too; else AD-2 applies instead.
+    unless_ad_2: Condition | None = None
+    #: If it would not hold and "I'm safe" is contradicted, it is open if all of these are met.
+    open_if_contradicted: tuple[Condition, ...] = ()
+    #: The clause holds only if it holds for every concern of the kind; else one concern is enough.
     of_all: bool = False
-    #: Where it holds, a person has to ask whether what met it is still so.
+    #: If the clause holds, a human has to ask whether the facts that decided it are still true.
     asks: bool = False
 
 
@@ -44,7 +48,7 @@ UNDER_18 = Fact("under_18")
 ADULT_AT_RISK = Fact("adult_at_risk")
 #: Under 18, or an adult at risk of harm.
 IN_THE_GROUP = AnyOf(UNDER_18, ADULT_AT_RISK)
-#: Any concern's danger is `life`; a danger that is unknown is not, and leaves IR-0 open.
+#: The danger of any concern is `life`. An unknown danger does not count here; it leaves IR-0 open.
 LIFE_IN_DANGER = Fact("life_in_danger")
 _NOT_AD_2 = AnyOf(UNDER_18, ADULT_AT_RISK, LIFE_IN_DANGER)
 
@@ -57,7 +61,7 @@ _SUICIDE = ConcernKind.SUICIDE
 _THOUGHTS, _PLAN, _MEANS, _INTENT = Fact("thoughts"), Fact("plan"), Fact("means"), Fact("intent")
 _LT_1 = (UNDER_18, _INTENT, _SOON)
 
-#: Of every concern, whatever its kind, then of each kind.
+#: The rules that judge concerns: first those for every kind, then those for one kind.
 CONCERNS: tuple[ClauseRule, ...] = (
     ClauseRule(ClauseId.IR_0, None, (_is("immediate_danger", ImmediateDanger.LIFE),)),
     ClauseRule(ClauseId.IR_0, None, (_is("immediate_danger", ImmediateDanger.HARM),), unless_ad_2=_NOT_AD_2),
@@ -93,7 +97,7 @@ CONCERNS: tuple[ClauseRule, ...] = (
         ConcernKind.CARING_RESPONSIBILITIES,
         (UNDER_18, AnyOf(Fact("impact_on_carer"), Fact("impact_on_cared_for"))),
     ),
-    # Not all four can be there, and nothing contradicts the person's word.
+    # At least one of the four facts of IR-1 is missing, and no fact contradicts that the person is safe.
     ClauseRule(
         ClauseId.SAFE_2,
         _SUICIDE,
@@ -106,7 +110,7 @@ CONCERNS: tuple[ClauseRule, ...] = (
     ),
 )
 
-#: Of the case as a whole.
+#: The rules that judge the case as a whole.
 CASE: tuple[ClauseRule, ...] = (
     ClauseRule(ClauseId.SCOPE_1, None, (Fact("on_or_after_effective_from", _NO),)),
     ClauseRule(ClauseId.SCOPE_2, None, (Fact("within_current_for", _NO),)),

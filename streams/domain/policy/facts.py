@@ -1,43 +1,21 @@
-"""The facts of a disclosure that the policy depends on, as one hashable value of finite range."""
+"""The facts of a disclosure that the policy depends on, as one hashable value with a finite range."""
 
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from schemas.concerns import (
-    Abuse,
-    CaringResponsibilities,
-    Concern,
-    HarmToOthers,
-    Homelessness,
-    Medication,
-    Pregnancy,
-    SelfHarm,
-    SexualAbuse,
-    Suicide,
-)
+from schemas.concerns import CONCERN_MODELS, Concern
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policy
 from schemas.vocabulary import ConcernKind, ProfessionalRole
 from streams.domain.policy.age import Age, age_of
 from streams.domain.policy.three_valued import Tri, Value
 
-_MODELS: tuple[tuple[ConcernKind, type[Any]], ...] = (
-    (ConcernKind.SUICIDE, Suicide),
-    (ConcernKind.SELF_HARM, SelfHarm),
-    (ConcernKind.MEDICATION, Medication),
-    (ConcernKind.ABUSE, Abuse),
-    (ConcernKind.SEXUAL_ABUSE, SexualAbuse),
-    (ConcernKind.HARM_TO_OTHERS, HarmToOthers),
-    (ConcernKind.HOMELESSNESS, Homelessness),
-    (ConcernKind.PREGNANCY, Pregnancy),
-    (ConcernKind.CARING_RESPONSIBILITIES, CaringResponsibilities),
-)
 #: The facts of each kind of concern, `immediate_danger` among them.
 FACTS_OF: dict[ConcernKind, tuple[str, ...]] = {
-    kind: tuple(name for name in model.model_fields if name != "kind") for kind, model in _MODELS
+    kind: tuple(name for name in model.model_fields if name != "kind") for kind, model in CONCERN_MODELS.items()
 }
-_READ = {model: (kind, attrgetter(*FACTS_OF[kind], "kind")) for kind, model in _MODELS}
+_READ = {model: (kind, attrgetter(*FACTS_OF[kind], "kind")) for kind, model in CONCERN_MODELS.items()}
 
 
 class ConcernFacts(NamedTuple):
@@ -48,7 +26,7 @@ class ConcernFacts(NamedTuple):
 
 
 class CaseFacts(NamedTuple):
-    """All that a decision depends on besides the clock: equal facts are decided equally."""
+    """Everything that the outcome depends on besides the clock: equal facts have equal outcomes."""
 
     on_or_after_effective_from: bool
     within_current_for: bool
@@ -73,7 +51,7 @@ def when_disclosed(disclosed: ReadableDisclosure) -> datetime:
 
 
 def facts_of(disclosed: ReadableDisclosure, policy: Policy) -> tuple[CaseFacts, tuple[str, ...]]:
-    """Return the facts of a disclosure, and notes of what was inconsistent in it and how that was read."""
+    """Return the facts of a disclosure, and a note for each inconsistency in it that says how it was read."""
     assessment, subject, safety = disclosed.assessment, disclosed.subject, disclosed.safety
     at_risk = subject.adult_at_risk
     disclosed_at = when_disclosed(disclosed)

@@ -1,4 +1,4 @@
-"""Whether and how somebody is told that they were reported (TELL-1)."""
+"""Whether and how the person gets a notice that they were reported (TELL-1)."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -8,10 +8,10 @@ from schemas.disclosure import ReadableDisclosure
 from schemas.records import Notify
 from schemas.vocabulary import ContactChannel, NoticeStands, WithheldBecause
 
-#: Nobody is reported, so there is nothing to tell them of.
+#: Without a report no notice is due.
 NOT_DUE = Notify(due=False)
 _S = NoticeStands
-#: Each outweighs the one before. An agency that acknowledged was told, whatever staff withdrew.
+#: Each state outweighs those before it. An agency that acknowledged a report has it, even if staff withdrew it.
 _RANK = (_S.TELLING, _S.NOT_TOLD, _S.MAYBE_TOLD, _S.ALREADY_TOLD, _S.TOLD)
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
 
@@ -19,10 +19,10 @@ _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
 def notify(
     disclosed: ReadableDisclosure, reported: bool, unsafe_channels: frozenset[ContactChannel] = _NONE_UNSAFE
 ) -> Notify:
-    """Return how the person is told: due when reported, withheld while no way of telling is safe, preferred way first.
+    """Return the notice: due if the person is reported, by the safe channels with the preferred first, else withheld.
 
-    `unsafe_channels` were marked unsafe for this person before and stay so. Not knowing whether contact is safe
-    withholds nothing.
+    `unsafe_channels` were marked unsafe by earlier disclosures. If it is unknown whether contact is safe, the notice is
+    not withheld.
     """
     if not reported:
         return NOT_DUE
@@ -31,12 +31,12 @@ def notify(
 
 
 def outweighs(stands: NoticeStands, other: NoticeStands) -> bool:
-    """Return whether a report that stands so says more than one that stands otherwise."""
+    """Return whether the notice of one state of a report replaces that of the other."""
     return _RANK.index(stands) > _RANK.index(other)
 
 
 def narrowed(notice: Mapping[str, Any], unsafe_channels: frozenset[ContactChannel]) -> dict[str, Any]:
-    """Return the fields of a `NotificationDue` without channels that are unsafe by now; withheld where none is left."""
+    """Return the fields of a `NotificationDue` without the channels that are unsafe now; withheld if none is left."""
     safe = [channel for channel in notice["channels"] if channel not in unsafe_channels]
     if len(safe) == len(notice["channels"]):
         return dict(notice)
@@ -51,16 +51,18 @@ def _notify(
     unsafe: bool,
     unsafe_channels: frozenset[ContactChannel],
 ) -> Notify:
-    ways = _ways(channels, preferred)
-    if not ways:
+    ordered = _preferred_first(channels, preferred)
+    if not ordered:
         return Notify(due=True, withheld_because=WithheldBecause.NO_CHANNEL)
-    safe = () if unsafe else tuple(way for way in ways if way not in unsafe_channels)
+    safe = () if unsafe else tuple(channel for channel in ordered if channel not in unsafe_channels)
     if not safe:
-        # There is a way, and it may be read by whom it must not reach: deferred, which is not the same as unreachable.
+        # A channel exists, but another person may read it: the notice is deferred. NO_CHANNEL would mean unreachable.
         return Notify(due=True, withheld_because=WithheldBecause.NOT_SAFE_TO_CONTACT)
     return Notify(due=True, by=safe)
 
 
-def _ways(channels: tuple[ContactChannel, ...], preferred: ContactChannel | None) -> tuple[ContactChannel, ...]:
+def _preferred_first(
+    channels: tuple[ContactChannel, ...], preferred: ContactChannel | None
+) -> tuple[ContactChannel, ...]:
     first = () if preferred is None else (preferred,)
     return tuple(dict.fromkeys((*first, *channels)))

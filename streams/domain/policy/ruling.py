@@ -1,4 +1,4 @@
-"""The ruling on a disclosure: what follows from its facts, the clock (deadlines) and the contact details (notices)."""
+"""The ruling on a disclosure, from its facts, the clock (deadlines) and its contact details (notices)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +15,14 @@ from streams.domain.policy.facts import facts_of, when_disclosed
 from streams.domain.policy.notices import NOT_DUE, notify
 
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
-#: Vectors remembered for each policy, some 5 KB each with what was concluded of them: 40 MB when full.
-_KEPT = 8_192
-#: Policies whose vectors are remembered; a process has few.
-_POLICIES_KEPT = 8
+#: Keys cached for each policy, each about 5 KB with its evaluation: 40 MB if full.
+_MAX_KEYS = 8_192
+#: Policies with a cache; a process uses few.
+_MAX_POLICIES = 8
 
 
 class Asked(NamedTuple):
-    """What a person is asked to settle, and by when."""
+    """The review that a ruling asks for: the reason, the missing facts, and the deadline."""
 
     reason: ReviewReason
     asks: tuple[str, ...]
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """The outcome, everything that settled it, who is told, and what is asked of whom by when."""
+    """The outcome of a disclosure, the findings that decided it, and everything that follows from it."""
 
     outcome: Outcome
     proposed: Outcome | None
@@ -41,40 +41,41 @@ class Ruling:
     notify: Notify
     notes: tuple[str, ...]
     policy_version: str
-    #: What it was decided under; also says what each agency is given.
+    #: The version of the policy that it follows from; it also has the fields that each agency gets.
     policy: Policy
 
 
-class _Remembered:
-    """What was concluded under one policy, by vector."""
+class _Cache:
+    """The evaluations under one policy, by key."""
 
-    __slots__ = ("_concluded", "_current_for", "_in_scope_from", "policy")
+    __slots__ = ("_by_key", "_current_for", "_in_scope_from", "policy")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._in_scope_from = policy.in_scope_from
         self._current_for = policy.current_for
-        # Where neither the clock nor the contact details add anything, the ruling itself is remembered.
-        self._concluded: dict[FactKey, Ruling | tuple[Evaluation, tuple[str, ...]]] = {}
+        # If neither the clock nor the contact details add anything, the ruling itself is kept.
+        self._by_key: dict[FactKey, Ruling | tuple[Evaluation, tuple[str, ...]]] = {}
 
-    def of(self, disclosed: ReadableDisclosure, at: datetime) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
-        vector = fact_key_of(disclosed, at, self._in_scope_from, self._current_for)
-        known = self._concluded.get(vector)
-        return self._add(vector, disclosed) if known is None else known
+    def get(self, disclosed: ReadableDisclosure, at: datetime) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
+        """Return the ruling on a disclosure made `at` a time, or its evaluation and notes."""
+        key = fact_key_of(disclosed, at, self._in_scope_from, self._current_for)
+        known = self._by_key.get(key)
+        return self._add(key, disclosed) if known is None else known
 
-    def _add(self, vector: FactKey, disclosed: ReadableDisclosure) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
+    def _add(self, key: FactKey, disclosed: ReadableDisclosure) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
         facts, notes = facts_of(disclosed, self.policy)
-        concluded = evaluate_cached(facts, self.policy)
-        final = concluded.reason is None and not _reported(concluded)
-        made = _ruling(concluded, notes, self.policy, None, NOT_DUE) if final else (concluded, notes)
-        if len(self._concluded) >= _KEPT:
-            del self._concluded[next(iter(self._concluded))]
-        self._concluded[vector] = made
+        evaluation = evaluate_cached(facts, self.policy)
+        final = evaluation.reason is None and not evaluation.outcome.is_reported
+        made = _ruling(evaluation, notes, self.policy, None, NOT_DUE) if final else (evaluation, notes)
+        if len(self._by_key) >= _MAX_KEYS:
+            del self._by_key[next(iter(self._by_key))]
+        self._by_key[key] = made
         return made
 
 
-#: By identity, which is quicker than equality; a policy is held here as long as its identity stands for it.
-_remembered: dict[int, _Remembered] = {}
+#: By `id`, which is quicker than equality. A cache holds its policy, so no other policy can have the same `id`.
+_caches: dict[int, _Cache] = {}
 
 
 def decide(
@@ -84,18 +85,18 @@ def decide(
     policy: Policy | Policies,
     unsafe_channels: frozenset[ContactChannel] = _NONE_UNSAFE,
 ) -> Ruling:
-    """Return the ruling on one disclosure, of several versions under the one in force when it was disclosed.
+    """Return the ruling on one disclosure; of several versions, under the one in force when it was disclosed.
 
-    Deadlines count from `now`, notices leave out `unsafe_channels`. Equal facts are judged once and remembered.
+    Deadlines count from `now`, and notices leave out `unsafe_channels`. Equal facts are evaluated once and cached.
     """
     at = when_disclosed(disclosed)
     version = policy.in_force(at) if isinstance(policy, Policies) else policy
-    remembered = _remembered.get(id(version)) or _remember(version)
-    made = remembered.of(disclosed, at)
+    cache = _caches.get(id(version)) or _new_cache(version)
+    made = cache.get(disclosed, at)
     if isinstance(made, Ruling):
         return made
-    concluded, notes = made
-    return _complete(concluded, notes, version, disclosed, now, unsafe_channels)
+    evaluation, notes = made
+    return _complete(evaluation, notes, version, disclosed, now, unsafe_channels)
 
 
 def decide_plainly(
@@ -105,47 +106,44 @@ def decide_plainly(
     policy: Policy | Policies,
     unsafe_channels: frozenset[ContactChannel] = _NONE_UNSAFE,
 ) -> Ruling:
-    """Return what `decide` returns, remembering nothing: the form that it is tested and measured against."""
+    """Return what `decide` returns, without a cache: the form that `decide` is tested and measured against."""
     version = policy.in_force(when_disclosed(disclosed)) if isinstance(policy, Policies) else policy
     facts, notes = facts_of(disclosed, version)
     return _complete(evaluate(facts, version, CLAUSE_RULES), notes, version, disclosed, now, unsafe_channels)
 
 
-def _remember(policy: Policy) -> _Remembered:
-    while len(_remembered) >= _POLICIES_KEPT:
-        del _remembered[next(iter(_remembered))]
-    made = _remembered[id(policy)] = _Remembered(policy)
+def _new_cache(policy: Policy) -> _Cache:
+    while len(_caches) >= _MAX_POLICIES:
+        del _caches[next(iter(_caches))]
+    made = _caches[id(policy)] = _Cache(policy)
     return made
 
 
-def _reported(concluded: Evaluation) -> bool:
-    return concluded.outcome is Outcome.EMERGENCY or concluded.outcome is Outcome.REFER
-
-
 def _complete(
-    concluded: Evaluation,
+    evaluation: Evaluation,
     notes: tuple[str, ...],
     policy: Policy,
     disclosed: ReadableDisclosure,
     now: datetime,
     unsafe_channels: frozenset[ContactChannel],
 ) -> Ruling:
+    """Add the deadline of the review and the notice to an evaluation."""
     review = None
-    if concluded.reason is not None:
-        within = policy.deadlines.emergency if concluded.pressing else policy.deadlines.other
-        review = Asked(concluded.reason, concluded.asks, now + within)
-    notice = notify(disclosed, _reported(concluded), unsafe_channels)
-    return _ruling(concluded, notes, policy, review, notice)
+    if evaluation.reason is not None:
+        within = policy.deadlines.emergency if evaluation.pressing else policy.deadlines.other
+        review = Asked(evaluation.reason, evaluation.asks, now + within)
+    notice = notify(disclosed, evaluation.outcome.is_reported, unsafe_channels)
+    return _ruling(evaluation, notes, policy, review, notice)
 
 
 def _ruling(
-    concluded: Evaluation, notes: tuple[str, ...], policy: Policy, review: Asked | None, notice: Notify
+    evaluation: Evaluation, notes: tuple[str, ...], policy: Policy, review: Asked | None, notice: Notify
 ) -> Ruling:
     return Ruling(
-        concluded.outcome,
-        concluded.proposed,
-        concluded.findings,
-        concluded.agencies,
+        evaluation.outcome,
+        evaluation.proposed,
+        evaluation.findings,
+        evaluation.agencies,
         review,
         notice,
         notes,

@@ -1,4 +1,4 @@
-"""What a clause needs of the facts, in Kleene's three values: yes, no, and unknown as None."""
+"""The conditions of a clause on the facts, in Kleene's three values: yes, no, and unknown as None."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,48 +26,48 @@ def any_of(answers: Iterable[Tri]) -> Tri:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact and the values of it that fit, by default yes."""
+    """A condition on one fact: the values of it that fit, by default yes."""
 
     name: str
     fits: frozenset[Value] = _YES
 
-    def answer(self, values: Values) -> Tri:
-        """Return whether the fact fits; unknown when it is."""
+    def met(self, values: Values) -> Tri:
+        """Return whether the fact fits; unknown if the fact is unknown."""
         value = values[self.name]
         return None if value is None else value in self.fits
 
-    def settled_by(self, values: Values) -> dict[str, Value]:
-        """Return the fact as it is."""
+    def deciding_facts(self, values: Values) -> dict[str, Value]:
+        """Return the fact with its value."""
         return {self.name: values[self.name]}
 
     def missing(self, values: Values) -> tuple[str, ...]:
-        """Return the fact's name when it is unknown."""
+        """Return the fact's name if it is unknown."""
         return (self.name,) if values[self.name] is None else ()
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class AnyOf:
-    """Several facts of which one is enough."""
+    """A condition on several facts: one that fits is enough."""
 
     facts: tuple[Fact, ...]
 
     def __init__(self, *facts: Fact) -> None:
         object.__setattr__(self, "facts", facts)
 
-    def answer(self, values: Values) -> Tri:
+    def met(self, values: Values) -> Tri:
         """Return whether any of the facts fits."""
-        return any_of(fact.answer(values) for fact in self.facts)
+        return any_of(fact.met(values) for fact in self.facts)
 
-    def settled_by(self, values: Values) -> dict[str, Value]:
-        """Return those that fit, which settle it alone; where none does, all of them."""
-        fitting = {fact.name: values[fact.name] for fact in self.facts if fact.answer(values)}
+    def deciding_facts(self, values: Values) -> dict[str, Value]:
+        """Return the facts that fit, because one is enough; all of them if none fits."""
+        fitting = {fact.name: values[fact.name] for fact in self.facts if fact.met(values)}
         return fitting or {fact.name: values[fact.name] for fact in self.facts}
 
     def missing(self, values: Values) -> tuple[str, ...]:
-        """Return the unknown ones, unless another fits already."""
-        if self.answer(values) is not None:
+        """Return the names of the unknown facts; none if another fact fits already."""
+        if self.met(values) is not None:
             return ()
         return tuple(name for fact in self.facts for name in fact.missing(values))
 
 
-Need: TypeAlias = Fact | AnyOf
+Condition: TypeAlias = Fact | AnyOf

@@ -1,4 +1,4 @@
-"""Works the records of one lane off: one partition number of several topics that share one state.
+"""Handles the records of one lane: one partition number of several topics that share one state.
 
-Every turn is one Kafka transaction. `streams.runtime` explains the rules and names the test of each.
+Every turn is one Kafka transaction. `streams/runtime/THEORY.md` explains the rules and names the test of each.
 """

@@ -1,4 +1,4 @@
-"""How much waits for a lane that does not work: asked of the broker, because the lane reads nothing."""
+"""Measures the backlog of a lane that has refused. The broker is asked, because the lane fetches nothing."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from streams.runtime import fetcher_patch
 from streams.runtime.failure import describe
 
-#: How long the broker may take to answer (seconds).
+#: Longest wait for all responses of the broker (seconds).
 _ANSWER_SECONDS = 10.0
-#: How long to wait for the first record that waits (milliseconds).
+#: Longest fetch of the oldest record (milliseconds).
 _FETCH_MS = 1_000
 
 _log = structlog.get_logger("confide.runtime")
@@ -21,10 +21,10 @@ _log = structlog.get_logger("confide.runtime")
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Offsets that wait in the sources of a lane, control records too, and how old the oldest record is (seconds)."""
+    """Offsets that wait in the sources of a lane, control records included, and the oldest record's age (seconds)."""
 
     waiting: int
-    #: None: no record waits, or its age cannot be told.
+    #: None: no record waits, or its age is unknown.
     oldest_seconds: int | None
 
 
@@ -35,16 +35,16 @@ async def measure(
     next_offsets: Mapping[str, int],
     now: Callable[[], datetime],
 ) -> Backlog | None:
-    """Return what waits in `partition` of `sources`; None where the broker does not answer, or no offset is known.
+    """Return the backlog in `partition` of `sources`; None if the broker does not respond, or no offset is known.
 
-    A source without a next offset counts from where its log starts: nothing of it was worked off.
+    A source without a next offset counts from the start of its log: none of its records was handled.
     """
     if not next_offsets:
         return None
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             return await _ask(bootstrap, [TopicPartition(topic, partition) for topic in sources], next_offsets, now)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the lane's refusal is said without these numbers
+    except Exception as error:  # noqa: BLE001 - after any error the refusal is reported without these numbers
         _log.warning("the backlog of a lane is not known", **describe(error))
         return None
 
@@ -58,7 +58,7 @@ async def _ask(
         client_id="confide-backlog",
         isolation_level="read_committed",
         enable_auto_commit=False,
-        # The broker sends the first batch whole, whatever its size, and that is enough.
+        # One batch is enough, and the broker sends the first one whole, whatever its size.
         max_partition_fetch_bytes=1,
     )
     try:
@@ -76,7 +76,7 @@ async def _ask(
 
 
 async def _oldest(consumer: AIOKafkaConsumer, source: TopicPartition, begin: int) -> int | None:
-    """Return the time stamp of the first record from `begin` on, milliseconds since 1970."""
+    """Return the timestamp of the first record from `begin` on, in milliseconds since 1970 (UTC)."""
     consumer.seek(source, begin)
     fetched = await consumer.getmany(source, timeout_ms=_FETCH_MS, max_records=1)
     return next((record.timestamp for records in fetched.values() for record in records), None)

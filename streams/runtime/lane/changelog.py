@@ -1,4 +1,4 @@
-"""A lane's durable state: its changelog partition, written with each turn and read back when the lane opens."""
+"""Restores a lane's state from its changelog partition, which each turn writes to in its transaction."""
 
 import asyncio
 import time
@@ -12,27 +12,27 @@ from aiokafka.errors import KafkaTimeoutError
 from schemas.compressed_batches import UnreadableBatch
 from streams.runtime import fetcher_patch
 from streams.runtime.failure import LaneRefused
-from streams.runtime.lane.batches import STAMPED
 from streams.runtime.lane.extents import Extent, extents
 from streams.runtime.lane.state import LaneState
+from streams.runtime.stamps import STAMPED
 from streams.runtime.timeouts import REQUEST_MS
 
 #: Bytes of one fetch of a changelog.
 _FETCH_BYTES = 4 << 20
 _CLIENT = "confide-restore"
-#: How long the transactions that fencing ended may seem open still (seconds).
+#: How long the transactions that fencing ended may still seem open (seconds).
 _SETTLE_SECONDS = 2.0
 
 _log = structlog.get_logger("confide.runtime")
 
 
 class ChangelogUnreadable(LaneRefused):
-    """A record of the changelog cannot be read: another writer's, or its bytes have rotted. The state is unknown."""
+    """A record of the changelog cannot be read: another program wrote it, or it is corrupt. The state is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a restore is: offsets passed and to pass, records taken over, seconds since it began."""
+    """Progress of a restore: offsets passed, all offsets to pass, records applied, seconds since it began."""
 
     passed: int
     total: int
@@ -41,28 +41,28 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Records a second."""
+        """Records per second."""
         return self.records / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a lane begins with: its state, and where the logs of its sources start and end."""
+    """A lane's restored state, and where the logs of its sources start and end."""
 
     state: LaneState
     logs: dict[str, Extent]
     progress: Progress
-    #: Where a transaction stands open that nobody can end any more; what follows it cannot be read. None: nowhere.
+    #: Offset of a transaction that is open even after fencing; later records cannot be read. None: there is none.
     hangs_at: int | None
 
 
 async def restore(
     bootstrap: str, changelog: str, partition: int, sources: Iterable[str], report: Callable[[Progress], None]
 ) -> Restored:
-    """Return what the changelog partition holds, committed records only, and where the logs of `sources` start and end.
+    """Return the state of the changelog partition, from committed records only, and the extents of `sources`.
 
-    To be called after fencing: then no open transaction of a predecessor stands before the end that is read to.
-    `report` is told of the progress after each fetch. Raises `ChangelogUnreadable`.
+    Call this after fencing: then no open transaction of a predecessor hides records before the end of the changelog.
+    `report` gets the progress after each fetch. Raises `ChangelogUnreadable`.
     """
     fetcher_patch.patch_aiokafka_fetcher()
     state = LaneState()
@@ -90,7 +90,7 @@ async def restore(
             return Progress(position - start, end - start, records, time.monotonic() - begun)
 
         report(progress(position := start))
-        # The position counts control records, the records handed out do not: only the position tells the end.
+        # Only the position shows the end: it counts control records, which are not among the fetched records.
         while position < end:
             for fetched in (await consumer.getmany(timeout_ms=200)).values():
                 for record in fetched:
@@ -124,21 +124,21 @@ def _apply(state: LaneState, record: ConsumerRecord) -> None:
 async def _answered(
     ask: Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, int]]], source: TopicPartition
 ) -> dict[TopicPartition, int]:
-    """Ask again for as long as no answer comes in time: a slow broker must not cost the process its other lanes.
+    """Repeat the request until the broker responds: an error would end the process, and its other lanes with it.
 
-    That the opening makes no progress is said by its watch.
+    `OpeningWatch` reports that the opening makes no progress.
     """
     while True:
         try:
             return await ask([source])
         except KafkaTimeoutError:
             _log.warning(
-                "Kafka did not say in time where a changelog ends", topic=source.topic, partition=source.partition
+                "Kafka did not return the end of a changelog in time", topic=source.topic, partition=source.partition
             )
 
 
 async def _stable_end(consumer: AIOKafkaConsumer, source: TopicPartition, newest: int) -> int:
-    """Return the last stable offset: `newest`, as soon as the broker counts the markers that fencing wrote."""
+    """Return the last stable offset. It becomes `newest` once the broker has counted the markers that fencing wrote."""
     deadline = time.monotonic() + _SETTLE_SECONDS
     while True:
         end = (await _answered(consumer.end_offsets, source))[source]

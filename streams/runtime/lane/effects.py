@@ -1,7 +1,7 @@
-"""Effects: work outside the lane, each in a task.
+"""Performs effects, work outside the lane, each in a task.
 
-An effect begins once the turn that started it is committed, and what follows from it is done in a turn of its own.
-See decision 0011.
+An effect begins once the turn that started it is committed. The agent handles its result in a turn of its own. See
+decision 0011.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from streams.runtime.failure import end_process
 from streams.runtime.lane.items import Item, effect_done, effect_raised
 from streams.runtime.lane.poison_work import PoisonWork
 
-#: Effects of one lane that are performed at the same time. Those that wait for a slot of the agent's do not count: the
-#: agent says which of them is first, and one that waited here could not be.
+#: Effects of one lane that are performed at the same time. Effects that wait for a slot of the agent do not count: the
+#: agent chooses which of them comes first, and it could not choose one that waits here.
 EFFECTS_AT_ONCE = 10_000
 
 
 class EffectTasks:
-    """The effects of one lane; `add` has the lane do an item in its next turn."""
+    """The effects of one lane; `add` gives the lane an item for its next turn."""
 
     def __init__(self, poison: PoisonWork, add: Callable[[Item], None]) -> None:
         self._poison = poison
@@ -29,7 +29,7 @@ class EffectTasks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, effects: Iterable[tuple[Any, Cause]]) -> list[asyncio.Task[None]]:
-        """Begin to perform effects, and return their tasks; their turn is committed."""
+        """Begin to perform effects, and return their tasks. Call it after the commit of the turn that started them."""
         begun = []
         for effect, cause in effects:
             task = asyncio.create_task(self._perform(effect, cause))
@@ -39,17 +39,17 @@ class EffectTasks:
         return begun
 
     def cancel(self) -> None:
-        """Give up what is under way; its outcome is unknown."""
+        """Cancel the effects in progress; their outcome is unknown."""
         for task in self._tasks:
             task.cancel()
 
     async def _perform(self, effect: Any, cause: Cause) -> None:
         try:
-            async with AsyncExitStack() as held:
+            async with AsyncExitStack() as stack:
                 slot = self._poison.agent.slot(effect)
                 if slot is not None:
-                    await held.enter_async_context(slot)
-                await held.enter_async_context(self._at_once)
+                    await stack.enter_async_context(slot)
+                await stack.enter_async_context(self._at_once)
                 if slot is not None and not await self._begins(effect, cause):
                     return
                 agent = self._poison.agent
@@ -57,25 +57,25 @@ class EffectTasks:
                     result = await agent.perform(effect)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # noqa: BLE001 - the lane's next turn says what follows
+        except Exception as error:  # noqa: BLE001 - the lane's next turn handles it
             self._add(effect_raised(effect, error, cause))
-        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
+        except BaseException as error:  # noqa: BLE001 - any other error ends the process
             end_process("effect", error)
         else:
             self._add(effect_done(effect, result, cause))
 
     async def _begins(self, effect: Any, cause: Cause) -> bool:
-        """Have the agent record that the effect begins; return, once that is committed, whether it does."""
+        """Have the agent record that the effect begins; return, after the commit, whether the effect is to begin."""
         begins: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         answers: list[bool] = []
 
         def record(agent: Agent[Any, Any, Any], turn: Turn) -> None:
             answers.append(agent.starting(effect, turn, cause))
 
-        def over(was_done: bool) -> None:
-            # Given up meanwhile: the lane closes.
+        def on_done(was_done: bool) -> None:
+            # The future is done already if the effect was cancelled because the lane closes.
             if not begins.done():
                 begins.set_result(was_done and answers[-1])
 
-        self._add(Item(record, cause, effect=effect, over=over, performing=asyncio.current_task()))
+        self._add(Item(record, cause, effect=effect, on_done=on_done, performing=asyncio.current_task()))
         return await begins

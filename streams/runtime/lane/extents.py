@@ -1,4 +1,4 @@
-"""Ask Kafka where logs start and end."""
+"""Asks Kafka where logs start and end."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from streams.runtime.timeouts import REQUEST_MS
 
 
 class Extent(NamedTuple):
-    """Where a log starts, and the offset behind its last record, committed or not."""
+    """The offset at which a log starts, and the offset after its last record, committed or not."""
 
     start: int
     end: int
 
 
 async def extents(bootstrap: str, sources: Iterable[TopicPartition]) -> Mapping[TopicPartition, Extent]:
-    """Ask the partitions' leaders where their logs start and end; raise what the client raises."""
+    """Return the extents of the partitions' logs, asked of their leaders. Raises the errors of aiokafka."""
     logs = list(sources)
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,

@@ -1,4 +1,4 @@
-"""What lanes are made of: the groups that they belong to, and what those of a process have in common."""
+"""Lane groups, the common parts of a process's lanes, and the identity of one lane."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,33 +8,34 @@ from typing import Any
 
 from streams.runtime.agent import Agent
 from streams.runtime.clock import Clock
-from streams.runtime.lane.lane_events import LaneEvent, unheard
+from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.trials import Trials
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, Step, unwatched
+from streams.runtime.steps import AtStep, Step, ignore_step
 from streams.runtime.watchdog import Watchdog
 
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """What an agent may know of its lane."""
+    """What an agent knows of its lane."""
 
     group: str
     partition: int
-    #: How many partitions each topic of the group has.
+    #: Number of partitions of each topic of the group.
     partitions: int
 
 
 @dataclass(frozen=True, slots=True)
 class LaneGroup:
-    """Topics that share one state by partition, in order of urgency, and who works them off.
+    """Topics in order of urgency that share one state per partition, and the agent that handles their records.
 
-    They have the same partition count, and so has `changelog`. `sources` may grow by topics, but its partition count
-    never changes. What comes on a topic of `urgent` does not stand in line with the routine work of other lanes.
-    Due timers wait until the lane has caught up with the topics of `timers_follow` (`timer_gate.py`).
-    `is_last` says that no other group of the process takes up what this one writes. `routine_turn_seconds` is how long
-    the agent works at most on routine records before they are delivered: an urgent record of the same lane waits for
-    the transaction of that turn, which takes longer the more is in it.
+    All `sources` and `changelog` have the same partition count, which never changes; `sources` may get more topics.
+
+    - `urgent`: topics whose records do not wait for routine work (`urgency.py`).
+    - `timers_follow`: due timers wait until the lane has caught up with these topics (`timer_gate.py`).
+    - `is_last`: no other group of the process reads this group's outputs.
+    - `routine_turn_seconds`: longest work of the agent on routine records before their turn is committed. An urgent
+      record of the same lane waits for that transaction, which takes longer the more records it holds.
     """
 
     name: str
@@ -49,12 +50,13 @@ class LaneGroup:
 
 @dataclass(frozen=True, slots=True)
 class LaneHost:
-    """What the lanes of a process have in common.
+    """The common parts of a process's lanes.
 
-    `groups` are the names of its lane groups, what is furthest on its way first: that one's routine turns come first.
-    `accepted` are lanes (`group-partition`) that begin where their logs do although their state and offsets do not
-    fit: somebody looked and took the loss. `on_lane` hears what the lanes say of themselves; it returns at once.
-    `clock` tells the time of every turn.
+    - `groups`: names of the lane groups, the one furthest down the pipeline first: its routine turns come first.
+    - `accepted`: lanes (`group-partition`) that begin where their logs do although their state and offsets do not fit.
+      An operator has accepted the loss.
+    - `on_lane`: called with each event of a lane; it must return at once.
+    - `clock`: the clock of every turn.
     """
 
     application: str
@@ -62,16 +64,16 @@ class LaneHost:
     urgency: UrgencyGate
     watchdog: Watchdog = field(default_factory=Watchdog)
     trials: Trials = field(default_factory=Trials)
-    at_step: AtStep = unwatched
+    at_step: AtStep = ignore_step
     accepted: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
-    on_lane: Callable[[LaneEvent], None] = unheard
+    on_lane: Callable[[LaneEvent], None] = ignore_event
     clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(frozen=True, slots=True)
 class LaneId:
-    """Which lane: a partition number of a group, in a process."""
+    """The identity of a lane: a partition number of a group, in a process."""
 
     group: LaneGroup
     partition: int
@@ -79,12 +81,12 @@ class LaneId:
 
     @property
     def name(self) -> str:
-        """`group-partition`, as logs and `accepted` have it."""
+        """`group-partition`, as in logs and in `accepted`."""
         return f"{self.group.name}-{self.partition}"
 
     @property
     def rank(self) -> int:
-        """The place of the lane's group among those of the process."""
+        """The index of the lane's group among the groups of the process."""
         return self.host.groups.index(self.group.name) if self.group.name in self.host.groups else 0
 
     def now(self) -> datetime:
@@ -93,12 +95,12 @@ class LaneId:
 
     @asynccontextmanager
     async def trial(self) -> AsyncIterator[None]:
-        """Hold a trial; the time until others of the process are over is not the lane's."""
-        async with AsyncExitStack() as held:
+        """Hold a trial. The wait for other lanes' trials does not count as time of this lane's turn."""
+        async with AsyncExitStack() as stack:
             with self.host.watchdog.waiting(self.name):
-                await held.enter_async_context(self.host.trials.one())
+                await stack.enter_async_context(self.host.trials.hold())
             yield
 
     def step(self, step: Step) -> None:
-        """Say that a step was done."""
+        """Report that a step was done."""
         self.host.at_step(step, self.name)

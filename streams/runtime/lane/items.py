@@ -1,18 +1,11 @@
-"""Work of a lane that comes on no topic: timers that are due, effects that were performed, entries to resume."""
+"""Items, the work of a lane that comes from no topic: due timers, results of effects, entries to resume."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from streams.runtime.agent import Agent, Cause, Timer, Turn
-from streams.runtime.lane.groups import LaneId
-from streams.runtime.lane.item_trials import ItemTrials
-from streams.runtime.lane.poison_errors import EndsProcesses, WorkRaised
-from streams.runtime.lane.poison_work import PoisonWork
-from streams.runtime.lane.state import LaneState
-from streams.runtime.lane.transaction import Undeliverable
-from streams.runtime.lane.turn_commit import TurnCommits
 
 Effects = list[tuple[Any, Cause]]
 _NO_CAUSE = Cause()
@@ -20,21 +13,21 @@ _NO_CAUSE = Cause()
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One piece of work: `do` has the agent do it in a turn. At least one of the others says what it is."""
+    """One piece of work: `do` has the agent do it in a turn. `timer`, `effect` or `entry` identifies it."""
 
     do: Callable[[Agent[Any, Any, Any], Turn], None]
     cause: Cause = _NO_CAUSE
     timer: bytes | None = None
     effect: Any | None = None
     entry: bytes | None = None
-    #: Called with whether the agent did it, once that, or that it was put aside, is committed.
-    over: Callable[[bool], None] = lambda _: None
-    #: The task that performs its effect from then on.
+    #: Called after the commit: with True if the agent did the item, with False if it was put aside.
+    on_done: Callable[[bool], None] = lambda _: None
+    #: The task that performs the item's effect afterwards.
     performing: asyncio.Task[Any] | None = None
 
 
 def timer_due(name: bytes, timer: Timer) -> Item:
-    """Return the call of a timer whose time has come."""
+    """Return the item of a timer that is due."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:
         turn.unschedule(name)
@@ -44,12 +37,12 @@ def timer_due(name: bytes, timer: Timer) -> Item:
 
 
 def effect_done(effect: Any, result: Any, cause: Cause) -> Item:
-    """Return what follows from the result of an effect."""
-    return Item(lambda agent, turn: agent.settled(effect, result, turn, cause), cause, effect=effect)
+    """Return the item of an effect's result."""
+    return Item(lambda agent, turn: agent.effect_done(effect, result, turn, cause), cause, effect=effect)
 
 
 def effect_raised(effect: Any, error: Exception, cause: Cause) -> Item:
-    """Return an effect that raised while it was performed: it raises again, and is put aside."""
+    """Return the item of an effect that raised while it was performed: the item raises too, and is put aside."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:  # noqa: ARG001 - as every item
         raise error
@@ -58,120 +51,10 @@ def effect_raised(effect: Any, error: Exception, cause: Cause) -> Item:
 
 
 def entry_to_resume(key: bytes) -> Item:
-    """Return the resumption of an unfinished entry; nothing where it is gone by then."""
+    """Return the item of an unfinished entry; it does nothing if the entry is gone by then."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:
         if (value := turn.get(key)) is not None:
             agent.resume(key, value, turn)
 
     return Item(do, entry=key)
-
-
-class ItemTurns:
-    """Does items, many in one turn; where one raises, and the lane is careful, each in a turn of its own."""
-
-    def __init__(
-        self,
-        lane: LaneId,
-        state: LaneState,
-        commits: TurnCommits,
-        poison: PoisonWork,
-        *,
-        start: Callable[[Effects], list[asyncio.Task[None]]],
-        give_back: Callable[[Sequence[Item]], None],
-        is_closing: Callable[[], bool],
-    ) -> None:
-        self._start = start
-        self._give_back = give_back
-        self._is_closing = is_closing
-        self._lane = lane
-        self._state = state
-        self._commits = commits
-        self._poison = poison
-        self._trials = ItemTrials(lane, state, commits)
-
-    async def over(self, items: Sequence[Item]) -> None:
-        """Do the items and start their effects; raise `WorkRaised` where the process is to end.
-
-        Where each is done alone, the rest is given back once the lane closes or is held.
-        """
-        if await self._trials.are_on():
-            await self._on_trial(items)
-            return
-        try:
-            self._start(await self._together(items))
-            return
-        except WorkRaised:
-            if not self._poison.is_careful:
-                raise
-            self._poison.renew_agent()
-        for number, item in enumerate(items):
-            if self._is_closing():
-                self._give_back(items[number:])
-                return
-            self._start(await self._alone(item))
-
-    async def _on_trial(self, items: Sequence[Item]) -> None:
-        """Do items in parts, each noted before it is begun."""
-        parts = self._trials.groups(items, self._poison.agent)
-        while parts:
-            if self._is_closing():
-                self._give_back([item for part in parts for item in part])
-                return
-            part = parts.pop(0)
-            async with self._lane.trial():
-                begun = await self._tried(part)
-                if begun is None:
-                    parts[:0] = [[item] for item in part]
-                    continue
-                begun += [item.performing for item in part if item.performing is not None]
-                await self._trials.wait_for(begun)
-                await self._trials.end(part, self._poison.agent)
-
-    async def _tried(self, part: Sequence[Item]) -> list[asyncio.Task[None]] | None:
-        """Do a part, and return the effects that began; None where it raised and is to be done one by one."""
-        try:
-            await self._trials.begin(part, self._poison.agent)
-            return self._start(await self._together(part, on_trial=True))
-        except EndsProcesses as error:
-            return self._start(await self._put_aside(part[0], error))
-        except WorkRaised as raised:
-            if not self._poison.is_careful:
-                await self._trials.end(part, self._poison.agent)
-                raise
-            self._poison.renew_agent()
-            if len(part) > 1:
-                return None
-            return self._start(await self._put_aside(part[0], raised.__cause__ or raised))
-
-    async def _together(self, items: Sequence[Item], *, on_trial: bool = False) -> Effects:
-        if not on_trial:
-            with self._lane.host.watchdog.waiting(self._lane.name):
-                await self._lane.host.trials.over()
-        turn = self._state.turn(self._lane.now())
-        try:
-            for item in items:
-                with self._lane.host.watchdog.call(self._lane.name):
-                    item.do(self._poison.agent, turn)
-        except Exception as error:
-            raise WorkRaised from error
-        try:
-            await self._commits.commit(turn, {})
-        except Undeliverable as error:
-            raise WorkRaised from error
-        for item in items:
-            item.over(True)
-        return turn.effects
-
-    async def _alone(self, item: Item) -> Effects:
-        try:
-            return await self._together([item])
-        except WorkRaised as raised:
-            self._poison.renew_agent()
-            return await self._put_aside(item, raised.__cause__ or raised)
-
-    async def _put_aside(self, item: Item, error: BaseException) -> Effects:
-        aside = self._poison.item_put_aside(item, error)
-        effects = await aside.commit(lambda turn, note: self._commits.commit(turn, {}, [note]))
-        item.over(False)
-        return effects

@@ -1,4 +1,4 @@
-"""What a lane tells its process beside the log, for an alarm; a process's clock tells what it notices there too."""
+"""Events that lanes report to their process, beside the log, for alarms; the process's clock reports its own."""
 
 from dataclasses import dataclass
 
@@ -8,40 +8,40 @@ from streams.runtime.lane.backlog import Backlog
 
 @dataclass(frozen=True, slots=True)
 class LaneRefuses:
-    """The lane refuses to work; said again and again for as long as it does."""
+    """The lane refuses to work; reported periodically for as long as it refuses."""
 
     lane: str
-    #: Class of the error it refuses with.
+    #: Class of the error with which it refuses.
     error: str
-    #: What waits for the lane; None where that cannot be told.
+    #: The lane's backlog; None if it is unknown.
     backlog: Backlog | None
 
 
 @dataclass(frozen=True, slots=True)
 class LaneOpens:
-    """The lane works."""
+    """The lane is open and works."""
 
     lane: str
 
 
 @dataclass(frozen=True, slots=True)
 class LaneCloses:
-    """The lane is no longer in this process, which knows nothing of it any more."""
+    """The lane is no longer in this process."""
 
     lane: str
 
 
 @dataclass(frozen=True, slots=True)
 class LanePutsAside:
-    """The lane put work aside on which its agent raises; said again when the lane opens within an hour after it."""
+    """The lane put work aside on which its agent raises; reported again if the lane opens within an hour after it."""
 
     lane: str
-    #: Class of the error; None where the lane has only just opened.
+    #: Class of the error; None if the lane has just opened.
     error: str | None
 
 
 LaneEvent = LaneRefuses | LaneOpens | LaneCloses | LanePutsAside | ClockEvent
 
 
-def unheard(event: LaneEvent) -> None:
+def ignore_event(event: LaneEvent) -> None:
     """Do nothing: no alarm is connected."""

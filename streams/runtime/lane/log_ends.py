@@ -1,10 +1,10 @@
-"""Refuse a lane whose sources lost their tail.
+"""Refuses a lane whose sources lost their tail.
 
-A log may end before offsets that its lane has worked off: a power cut, an unclean election, a topic made anew. Records
-written afterwards get those offsets again, and the lane would skip them as done. So the lane refuses, and notes in its
-changelog where the log ended when that was seen first: the log grows on, and would soon look whole.
+A log may end before offsets that its lane has handled: after a power cut, an unclean election, a topic made anew. Later
+records get the same offsets again, and the lane would skip them as done. So the lane refuses. It also notes in its
+changelog where the log ended when the loss was first seen: the log grows on, and would soon look complete.
 
-The end is the high watermark: control records and open transactions do not matter.
+The end is the high watermark, so control records and open transactions do not matter.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from streams.runtime.failure import StateDoesNotFit
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.extents import Extent, extents
 from streams.runtime.lane.groups import LaneId
-from streams.runtime.lane.state import LaneState, was_cut
+from streams.runtime.lane.state import LaneState, log_cut_note
 from streams.runtime.lane.turn_commit import TurnCommits
 
 
 def cut_logs(state: LaneState, logs: Mapping[str, Extent]) -> Mapping[str, int]:
-    """Return, by topic, where each log that lost its tail ended when that was first seen."""
+    """Return, by topic, where each log that lost its tail ended when the loss was first seen."""
     found = dict(state.cut)
     for topic, log in logs.items():
         if log.end < state.next_offsets.get(topic, log.end):
@@ -29,7 +29,7 @@ def cut_logs(state: LaneState, logs: Mapping[str, Extent]) -> Mapping[str, int]:
 
 
 def refused(lane: LaneId, cut: Mapping[str, int], next_offsets: Mapping[str, int]) -> StateDoesNotFit:
-    """Return the refusal of a lane some of whose logs lost their tail."""
+    """Return the error with which a lane refuses because logs in `cut` lost their tail."""
     topic = min(cut)
     return StateDoesNotFit(
         f"{topic}-{lane.partition}: the log ended at {cut[topic]}, before the lane's next offset {next_offsets[topic]}"
@@ -45,10 +45,10 @@ class SourceLogs:
         self._commits = commits
 
     async def check_again(self, batch: Batch, end: int | None) -> None:
-        """Raise `StateDoesNotFit` where a batch of what is done comes because the log lost what stood there.
+        """Raise `StateDoesNotFit` if a batch begins before the lane's next offset because the log lost its tail.
 
-        Faust may seek back, which is harmless. `end` is the last stable offset that the fetch told, if any did: where
-        that is not below what is done, the broker is not asked.
+        Faust may also seek back, which is harmless. `end` is the last stable offset of the last fetch response, None if
+        there was none: if it is not below the next offset, the broker need not be asked.
         """
         expected = self._state.next_offsets[batch.topic]
         if batch.begin >= expected or (end is not None and end >= expected):
@@ -58,10 +58,10 @@ class SourceLogs:
             await self._refuse(batch.topic, log.end)
 
     async def check_out_of_range(self, topic: str, position: int) -> None:
-        """Raise `StateDoesNotFit` where Kafka had no record at a position up to which the lane has worked.
+        """Raise `StateDoesNotFit` if Kafka had no record at a position that the lane has reached.
 
-        A position beyond the lane's next offset tells of nothing that is done. Where the log starts beyond the
-        position, its beginning is lost, and the next batch shows whether the lane misses any of that.
+        A position beyond the lane's next offset does not concern handled records. If the log starts beyond the
+        position, its beginning is lost: the next batch shows whether the lane misses any of those records.
         """
         log = await self._extent(topic)
         if position <= self._state.next_offsets[topic] and log.start <= position:
@@ -73,6 +73,6 @@ class SourceLogs:
 
     async def _refuse(self, topic: str, end: int) -> None:
         end = min(end, self._state.cut.get(topic, end))
-        await self._commits.write_notes(was_cut(topic, end))
+        await self._commits.write_notes(log_cut_note(topic, end))
         self._state.cut[topic] = end
         raise refused(self._lane, {topic: end}, self._state.next_offsets)

@@ -1,6 +1,6 @@
 """What can be known of the lanes of a process from outside, as OpenTelemetry metrics for whatever exports them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakSet
@@ -23,18 +23,23 @@ class LaneMetrics:
     next_offsets: dict[str, int] = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
     #: Bytes that wait in the topic's queue here, as they were fetched.
-    waiting_bytes: dict[str, int] = field(default_factory=dict)
+    waiting_bytes: Mapping[str, int] = field(default_factory=dict)
     #: The time stamp of the oldest record here that is not worked off, milliseconds since 1970.
     oldest: Callable[[], int | None] = lambda: None
     #: The process's clock.
     now: Callable[[], datetime] = field(default_factory=lambda: Clock().now)
-    #: How far the restore is, and whether the lane is open.
+    #: How far the restore is.
     restore: Progress | None = None
-    is_open: bool = False
+    is_lane_open: Callable[[], bool] = lambda: False
     #: Why the lane refuses to work, None when it does not.
     refused: str | None = None
     entries: int = 0
     timers: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the lane has its state and takes batches."""
+        return self.is_lane_open()
 
     def lag(self, topic: str) -> int:
         """Return the offsets of a topic, control records too, that are still to be worked off."""

@@ -1,4 +1,4 @@
-"""How a lane opens: fence its predecessor, restore its state, and refuse what does not fit."""
+"""Opens a lane: fences its predecessor, restores its state, and refuses if state, offsets and logs do not fit."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from streams.runtime.lane.changelog import Progress, restore
 from streams.runtime.lane.extents import Extent
 from streams.runtime.lane.groups import LaneId
 from streams.runtime.lane.log_ends import cut_logs, refused
-from streams.runtime.lane.state import Entry, LaneState, was_cut
+from streams.runtime.lane.state import ChangelogRecord, LaneState, log_cut_note
 from streams.runtime.lane.transaction import TransactionalWriter
 from streams.runtime.steps import Step
 
@@ -19,29 +19,31 @@ _log = structlog.get_logger("confide.runtime")
 
 
 class TransactionHangs(LaneRefused):
-    """A transaction on the changelog is open: the state behind it cannot be read until it has ended."""
+    """A transaction on the changelog is open: the state after it cannot be read until the transaction has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a lane goes on from."""
+    """The state with which a lane begins to work."""
 
-    #: With a next offset for every source: whatever is fetched has to follow from there, the first record too.
+    #: It has a next offset for every source: the first batch must follow from there too.
     state: LaneState
-    #: Next offsets, by topic, that the changelog does not have: to be written before anything is worked off.
+    #: Next offsets, by topic, that the changelog lacks; the lane writes them before it handles a record.
     unwritten: Mapping[str, int]
-    #: How many partitions each source has.
+    #: Number of partitions of each source.
     partitions: int
-    #: Topics that are read again from where their logs ended, as their loss is accepted, and the changelog's records.
+    #: Topics that are read again from where their logs ended, because an operator accepted the loss.
     read_again: frozenset[str] = frozenset()
-    notes: list[Entry] = field(default_factory=list)
+    #: Changelog records for the first transaction: they end the notes on accepted losses.
+    notes: list[ChangelogRecord] = field(default_factory=list)
 
 
 async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable[[Progress], None]) -> Opened:
-    """Return the lane's state, its writer fenced and ready; raise `StateDoesNotFit` or `TransactionHangs`.
+    """Start the lane's writer and return the lane's state. Raises `StateDoesNotFit` or `TransactionHangs`.
 
-    The changelog's next offsets count, which every turn writes beside its state; the group's may be older by seconds.
-    Where it has none, the log's start. A log that lost its tail is noted in the changelog: it grows on meanwhile.
+    The changelog's next offsets count: every turn writes them beside its state, and the group's may be seconds older. A
+    topic without a next offset begins at the start of its log. A log that lost its tail is noted in the changelog,
+    because the log grows on meanwhile.
     """
     group, partition = lane.group, lane.partition
     await writer.start()
@@ -50,9 +52,10 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
     found = await restore(lane.host.bootstrap, group.changelog, partition, group.sources, report)
     lane.step(Step.RESTORED)
     if found.hangs_at is not None:
-        # Fencing ends its transactions, unless the broker has lost one that it took for ended (Kafka 4.3 and 4.4 do so
-        # with what ran out of time while they were away, decision 0017): what it wrote would seem never to have been. A
-        # slow broker may also take long to write the markers, so the lane tries again.
+        # Fencing ends all transactions of the predecessor, with one exception: a transaction that timed out while the
+        # broker was away, for which Kafka 4.3 and 4.4 never write an abort marker (decision 0017). Without this
+        # refusal, the state after it would seem never to have been written. A slow broker may also take long to write
+        # the markers, so the lane tries again.
         raise TransactionHangs(
             f"{group.changelog}-{partition}: a transaction hangs at {found.hangs_at}; see kafka-transactions.sh"
         )
@@ -69,7 +72,7 @@ async def open_state(lane: LaneId, writer: TransactionalWriter, report: Callable
     offsets = found.state.next_offsets
     unwritten = {topic: offset for topic, offset in offsets.items() if written.get(topic) != offset}
     partitions = await writer.partitions_of(group.sources[0])
-    return Opened(found.state, unwritten, partitions, again, [was_cut(topic, None) for topic in again])
+    return Opened(found.state, unwritten, partitions, again, [log_cut_note(topic, None) for topic in again])
 
 
 def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], logs: Mapping[str, Extent]) -> None:
@@ -77,12 +80,12 @@ def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], logs: Map
     is_accepted = lane.name in lane.host.accepted
     for topic, offset in committed.items():
         if topic not in offsets and not is_accepted:
-            # Every turn writes them beside its state: without them the state is gone too.
+            # Every turn writes its next offsets beside its state. If the offset is gone, the state is gone too.
             raise StateDoesNotFit(
                 f"{changelog}: the group has offset {offset} of {topic}, and the state for it is gone"
             )
         if offset > offsets.get(topic, offset) and not is_accepted:
-            # The transaction that told the group wrote it to the changelog too: what stood there is lost.
+            # The transaction that committed the group's offset wrote it to the changelog too: that record is lost.
             raise StateDoesNotFit(
                 f"{changelog}: the group has offset {offset} of {topic}, and the state ends at {offsets[topic]}"
             )
@@ -104,14 +107,14 @@ def _fit(lane: LaneId, state: LaneState, committed: Mapping[str, int], logs: Map
 async def _accepted_cuts(
     lane: LaneId, writer: TransactionalWriter, state: LaneState, logs: Mapping[str, Extent]
 ) -> frozenset[str]:
-    """Refuse logs that lost their tail; where that is accepted, begin where they ended, and return their topics."""
+    """Refuse logs that lost their tail. If the loss is accepted, begin where they ended, and return their topics."""
     cut = cut_logs(state, logs)
     if not cut:
         return frozenset()
     offsets = state.next_offsets
     if lane.name not in lane.host.accepted:
         if cut != state.cut:
-            notes = [was_cut(topic, end) for topic, end in cut.items()]
+            notes = [log_cut_note(topic, end) for topic, end in cut.items()]
             await writer.deliver([Output(lane.group.changelog, lane.partition, *note) for note in notes], {}, lane.step)
         raise refused(lane, cut, offsets)
     for topic, end in cut.items():

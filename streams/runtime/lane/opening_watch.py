@@ -1,6 +1,6 @@
-"""Say that a lane's opening makes no progress: a partition without a leader, a broker that answers nothing.
+"""Reports that a lane's opening makes no progress: a partition has no leader, or a broker does not respond.
 
-The opening goes on, and ends by itself once Kafka answers. The other lanes of the process work meanwhile.
+The opening goes on, and succeeds by itself once Kafka responds. The other lanes of the process work meanwhile.
 """
 
 import asyncio
@@ -11,32 +11,32 @@ from typing import Self
 
 from streams.runtime.failure import LaneRefused
 
-#: How long an opening may make no progress before that is said, and how often it is said again (seconds).
+#: Longest time without progress before it is reported, and the period of later reports (seconds).
 STALLED_SECONDS = 60.0
 _AGAIN_SECONDS = 30.0
 
 
 class OpeningStalls(LaneRefused):
-    """The opening of a lane makes no progress; it goes on as soon as Kafka answers."""
+    """The opening of a lane makes no progress; it goes on as soon as Kafka responds."""
 
 
 class OpeningProgress:
-    """When the opening of a lane last got further."""
+    """The time at which the opening of a lane last made progress."""
 
     def __init__(self, lane: str) -> None:
         self.lane = lane
         self.at = time.monotonic()
 
     def moved(self) -> None:
-        """Note that the opening got further."""
+        """Note that the opening made progress."""
         self.at = time.monotonic()
 
 
 class OpeningWatch:
-    """While entered, says again and again of an opening that it stalls, for as long as it does."""
+    """Calls `report` periodically while an opening stalls, as long as this context is entered."""
 
-    def __init__(self, say: Callable[[LaneRefused], Awaitable[None]], progress: OpeningProgress) -> None:
-        self._say = say
+    def __init__(self, report: Callable[[LaneRefused], Awaitable[None]], progress: OpeningProgress) -> None:
+        self._report = report
         self._progress = progress
         self._watching: asyncio.Task[None] | None = None
 
@@ -59,7 +59,7 @@ class OpeningWatch:
             stalled = time.monotonic() - self._progress.at
             wait = max(STALLED_SECONDS - stalled, 0.0)
             if stalled >= STALLED_SECONDS:
-                await self._say(
+                await self._report(
                     OpeningStalls(f"lane {self._progress.lane}: its opening made no progress in {STALLED_SECONDS:g} s")
                 )
                 wait = _AGAIN_SECONDS

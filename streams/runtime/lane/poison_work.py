@@ -1,9 +1,9 @@
-"""The poison work of one lane (`isolation`): whether the lane is careful, and what it puts aside."""
+"""The poison work of one lane (`poison_errors.py`): whether the lane is careful, and how it puts work aside."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -12,6 +12,7 @@ from streams.runtime.agent import Agent, Output, PutAside, Record, Turn, micros
 from streams.runtime.failure import LaneRefused, describe
 from streams.runtime.lane import metrics
 from streams.runtime.lane.groups import LaneContext, LaneId
+from streams.runtime.lane.items import Item
 from streams.runtime.lane.lane_events import LanePutsAside
 from streams.runtime.lane.poison_errors import (
     CAREFUL_SECONDS,
@@ -21,17 +22,14 @@ from streams.runtime.lane.poison_errors import (
     WorkRaised,
 )
 from streams.runtime.lane.rejection import entry_rejected
-from streams.runtime.lane.state import Entry, LaneState, Raised, were_put_aside
+from streams.runtime.lane.state import ChangelogRecord, LaneState, LastError, put_aside_note
 from streams.runtime.lane.transaction import Undeliverable
 
-if TYPE_CHECKING:
-    from streams.runtime.lane.items import Item
 
+class _FillTurn(Protocol):
+    """Fills a turn that puts work aside; `with_agent`: with the agent's part too."""
 
-class _PutsAside(Protocol):
-    """Collects in a turn what puts work aside; `tells`: the agent's part of it too."""
-
-    def __call__(self, turn: Turn, *, tells: bool) -> None: ...
+    def __call__(self, turn: Turn, *, with_agent: bool) -> None: ...
 
 
 _MICROS = 1_000_000
@@ -40,38 +38,38 @@ _log = structlog.get_logger("confide.runtime")
 
 
 class KeepsRaising(LaneRefused):
-    """The agent of a lane raises on more of its work than can be poison: its code is wrong."""
+    """The agent of a lane raises on so much work that its code must be wrong."""
 
 
 class CannotPutAside(LaneRefused):
-    """Work that the agent raises on cannot be written to its `.rejected` topic either: the broker is not set up so."""
+    """Kafka refuses poison work on its `.rejected` topic too: the settings of that topic are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """What puts one piece of work aside: a turn, and `note`, the changelog's record of it.
+class PreparedPutAside:
+    """The turn that puts one piece of work aside, and `note`, the changelog record that counts it.
 
-    `without_agent` makes the turn again without the agent's part, for where that cannot be written.
+    `without_agent` makes the turn again without the agent's part, in case Kafka refuses that part.
     """
 
     lane: LaneId
     turn: Turn
-    note: Entry
+    note: ChangelogRecord
     without_agent: Callable[[], Turn]
     #: Class of the error that the work raised.
     error: str
 
-    async def commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> list[tuple[Any, Any]]:
-        """Commit, and return the effects that follow; raise `CannotPutAside`."""
+    async def commit(self, commit: Callable[[Turn, ChangelogRecord], Awaitable[None]]) -> list[tuple[Any, Any]]:
+        """Commit the turn, and return the effects that it starts. Raises `CannotPutAside`."""
         turn = await self._commit(commit)
         self.lane.host.on_lane(LanePutsAside(self.lane.name, self.error))
         return turn.effects
 
-    async def _commit(self, commit: Callable[[Turn, Entry], Awaitable[None]]) -> Turn:
+    async def _commit(self, commit: Callable[[Turn, ChangelogRecord], Awaitable[None]]) -> Turn:
         try:
             await commit(self.turn, self.note)
         except Undeliverable as error:
-            _log_nobody_hears(self.lane.name, error)
+            _log_without_human(self.lane.name, error)
             turn = self.without_agent()
             try:
                 await commit(turn, self.note)
@@ -81,18 +79,18 @@ class Aside:
         return self.turn
 
 
-def _log_nobody_hears(lane: str, error: Exception) -> None:
-    _log.critical("work is put aside and no human hears of it", lane=lane, **describe(error))
+def _log_without_human(lane: str, error: Exception) -> None:
+    _log.critical("work is put aside, and its agent could not ask a human to look", lane=lane, **describe(error))
 
 
-def is_recent(raised: Raised, now: datetime) -> bool:
-    """Return whether a lane ended its process so short a time ago that it is careful now."""
-    # Either way round: the clock by which it is noted may have been ahead of this one.
+def is_recent(raised: LastError, now: datetime) -> bool:
+    """Return whether a lane ended its process less than `CAREFUL_SECONDS` ago, so that it is careful now."""
+    # The absolute difference: the clock of the process that ended may have been ahead of this one.
     return abs(micros(now) - raised.at) < CAREFUL_SECONDS * _MICROS
 
 
 class PoisonWork:
-    """Keeps the lane's agent, and puts aside what that raises on."""
+    """The agent of a lane, and the work on which it raises."""
 
     def __init__(self, lane: LaneId, state: LaneState, partitions: int) -> None:
         self._lane = lane
@@ -103,7 +101,7 @@ class PoisonWork:
     @property
     def is_careful(self) -> bool:
         """Whether the lane isolates at once what raises, because it ended its process for that a short time ago."""
-        return self._state.raised is not None and is_recent(self._state.raised, self._lane.now())
+        return self._state.last_error is not None and is_recent(self._state.last_error, self._lane.now())
 
     @property
     def has_put_aside(self) -> bool:
@@ -111,39 +109,39 @@ class PoisonWork:
         return bool(self._recent(micros(self._lane.now())))
 
     def renew_agent(self) -> None:
-        """Make the agent anew: a turn that was dropped may have left traces in its memory. May raise `WorkRaised`."""
+        """Make a new agent: a turn that was dropped may have left traces in the old one. May raise `WorkRaised`."""
         self.agent = self._made()
 
-    def record_put_aside(self, record: Record, error: BaseException) -> Aside:
-        """Return what puts a record aside; raise `KeepsRaising`."""
+    def record_put_aside(self, record: Record, error: BaseException) -> PreparedPutAside:
+        """Return the turn that puts a record aside. Raises `KeepsRaising`."""
         self._log(error, topic=record.topic, partition=record.partition, offset=record.offset)
         note, invalid = self._counted(record.topic, error), PoisonRecord(type(error).__name__)
 
-        def put_aside(turn: Turn, *, tells: bool) -> None:
+        def put_aside(turn: Turn, *, with_agent: bool) -> None:
             turn.reject(record, invalid)
-            if tells:
+            if with_agent:
                 self.agent.rejected(record, invalid, turn)
 
-        return self._aside(put_aside, note, error)
+        return self._prepared(put_aside, note, error)
 
-    def item_put_aside(self, item: "Item", error: BaseException) -> Aside:
-        """Return what puts a timer, effect or entry aside; raise `KeepsRaising`."""
+    def item_put_aside(self, item: Item, error: BaseException) -> PreparedPutAside:
+        """Return the turn that puts a timer, effect or entry aside. Raises `KeepsRaising`."""
         self._log(error)
         note = self._counted(self._lane.group.changelog, error)
         key = item.entry or self._entry_of(item)
         value = None if key is None else self._state.entries.get(key)
         work = PutAside(item.timer, item.effect, key, value, type(error).__name__)
 
-        def put_aside(turn: Turn, *, tells: bool) -> None:
+        def put_aside(turn: Turn, *, with_agent: bool) -> None:
             turn.outputs.append(self._whole(work, turn))
             if item.timer is not None:
                 turn.unschedule(item.timer)
             if key is not None:
                 turn.drop(key)
-            if tells:
+            if with_agent:
                 self.agent.put_aside(work, turn, item.cause)
 
-        return self._aside(put_aside, note, error)
+        return self._prepared(put_aside, note, error)
 
     def _made(self) -> Agent[Any, Any, Any]:
         try:
@@ -151,23 +149,23 @@ class PoisonWork:
         except Exception as error:
             raise WorkRaised from error
 
-    def _aside(self, put_aside: _PutsAside, note: Entry, raised: BaseException) -> Aside:
+    def _prepared(self, put_aside: _FillTurn, note: ChangelogRecord, raised: BaseException) -> PreparedPutAside:
         def without_agent() -> Turn:
             turn = self._state.turn(self._lane.now())
-            put_aside(turn, tells=False)
+            put_aside(turn, with_agent=False)
             return turn
 
         turn = self._state.turn(self._lane.now())
         try:
             with self._lane.host.watchdog.call(self._lane.name):
-                put_aside(turn, tells=True)
-        except Exception as error:  # noqa: BLE001 - putting aside must not fail where the agent does
-            _log_nobody_hears(self._lane.name, error)
+                put_aside(turn, with_agent=True)
+        except Exception as error:  # noqa: BLE001 - work must be put aside although the agent raises
+            _log_without_human(self._lane.name, error)
             turn = without_agent()
-        return Aside(self._lane, turn, note, without_agent, type(raised).__name__)
+        return PreparedPutAside(self._lane, turn, note, without_agent, type(raised).__name__)
 
-    def _counted(self, topic: str, error: BaseException) -> Entry:
-        """Count what is put aside; raise `KeepsRaising` where that is too much."""
+    def _counted(self, topic: str, error: BaseException) -> ChangelogRecord:
+        """Count one more piece of work that is put aside; raise `KeepsRaising` if that is too many."""
         now = micros(self._lane.now())
         times = self._recent(now)
         if len(times) >= MAX_PUT_ASIDE:
@@ -177,17 +175,20 @@ class PoisonWork:
             ) from error
         metrics.isolated.add(1, {Attribute.LANE_GROUP: self._lane.group.name, Attribute.TOPIC: topic})
         self._state.put_aside = [*times, now]
-        return were_put_aside(self._state.put_aside)
+        return put_aside_note(self._state.put_aside)
 
     def _recent(self, now: int) -> list[int]:
-        """Return when work was put aside, up to `PUT_ASIDE_SECONDS` from `now`: a clock before was ahead, perhaps."""
+        """Return when work was put aside, up to `PUT_ASIDE_SECONDS` before or after `now`.
+
+        After it, because the clock of an earlier process may have been ahead.
+        """
         return [at for at in self._state.put_aside if abs(now - at) < PUT_ASIDE_SECONDS * _MICROS]
 
-    def _entry_of(self, item: "Item") -> bytes | None:
+    def _entry_of(self, item: Item) -> bytes | None:
         work = item.effect if item.timer is None else item.timer
         try:
             key = self.agent.entry_of(work)
-        except Exception as error:  # noqa: BLE001 - as in `_aside`
+        except Exception as error:  # noqa: BLE001 - as in `_prepared`
             _log.error("the entry of work that is put aside is not known", lane=self._lane.name, **describe(error))
             return None
         return key

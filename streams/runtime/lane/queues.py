@@ -1,11 +1,11 @@
-"""What was fetched for a lane and waits: a queue for each topic, each bounded in bytes, the most urgent first."""
+"""The fetched batches that wait for a lane: one queue for each topic, each bounded in bytes, the most urgent first."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
 
 from streams.runtime.lane.batches import Batch
 
-#: Bytes that may wait in one queue before its topic is left out of the fetch. One fetch more may come on top.
+#: Bytes that may wait in one queue before the next fetch leaves its topic out. One fetch more may come on top.
 QUEUE_BYTES = 4 << 20
 
 
@@ -17,28 +17,36 @@ class Queues:
         self._bytes = dict.fromkeys(topics, 0)
 
     def enqueue(self, batch: Batch) -> None:
-        """Queue what was fetched."""
+        """Add a fetched batch at the end of its queue."""
         self._queues[batch.topic].append(batch)
         self._bytes[batch.topic] += batch.size
 
     def put_back(self, batch: Batch) -> None:
-        """Put what was taken and not worked off at the head of its queue."""
+        """Put a batch that was taken and not worked off at the head of its queue."""
         self._queues[batch.topic].appendleft(batch)
         self._bytes[batch.topic] += batch.size
 
+    def put_rest_back(self, batch: Batch, done: int) -> int:
+        """Put the records behind the first `done` ones back; return the offset up to which those lead."""
+        if done == len(batch.records):
+            return batch.end
+        rest = batch.records[done:]
+        self.put_back(Batch.of(batch.topic, rest, rest[0].offset, batch.end))
+        return rest[0].offset
+
     def is_full(self, topic: str) -> bool:
-        """Return whether this topic is to be left out of the next fetch; another topic's backlog does not count."""
+        """Return whether the next fetch leaves this topic out; the other topics' queues do not count."""
         return self._bytes[topic] > QUEUE_BYTES
 
     def first(self) -> str | None:
-        """Return the most urgent topic that something waits for."""
+        """Return the most urgent topic with a waiting batch, None if there is none."""
         for topic, queue in self._queues.items():
             if queue:
                 return topic
         return None
 
     def is_outweighed(self, topic: str) -> bool:
-        """Return whether something waits that is more urgent than this topic."""
+        """Return whether a batch of a more urgent topic waits."""
         for other, queue in self._queues.items():
             if other == topic:
                 break
@@ -47,16 +55,16 @@ class Queues:
         return False
 
     def peek(self, topic: str) -> Batch | None:
-        """Return what would be taken next, as it was fetched, and leave it."""
+        """Return the next batch of a topic and leave it in the queue; None if there is none."""
         queue = self._queues[topic]
         return queue[0] if queue else None
 
     def heads(self) -> list[Batch]:
-        """Return what would be taken next of each topic."""
+        """Return the next batch of each topic that has one."""
         return [queue[0] for queue in self._queues.values() if queue]
 
     def take(self, topic: str, limit: int) -> Batch:
-        """Return the next batch of at most `limit` records, of several fetches when that many wait."""
+        """Take the next batch of at most `limit` records; it joins several fetches if that many records wait."""
         queue = self._queues[topic]
         batch = queue.popleft()
         parts, count = [batch], len(batch.records)
@@ -71,11 +79,11 @@ class Queues:
         return taken
 
     def clear(self) -> None:
-        """Drop everything: it is fetched again from the committed offsets."""
+        """Drop all batches: the records are fetched again from the committed offsets."""
         for topic, queue in self._queues.items():
             queue.clear()
             self._bytes[topic] = 0
 
     def waiting_bytes(self) -> Mapping[str, int]:
-        """Return the bytes that wait, by topic."""
+        """Return the bytes that wait, by topic; the mapping follows the queues."""
         return self._bytes

@@ -1,44 +1,62 @@
-"""What stands beside a rejected record: why, whence, when and by whom, and never its content."""
+"""Outputs for `.rejected` topics: a record as it came, with headers for the reason, source and time of the rejection.
+
+The headers never quote the record.
+"""
 
 import hashlib
 from datetime import datetime
 
 from schemas.compressed_batches import FIRST_PART_BYTES, UnreadableBatch
 from schemas.errors import Invalid
-from schemas.telemetry import TRACEPARENT
+from schemas.rejection import (
+    REJECTED_AT,
+    REJECTED_BY,
+    REJECTED_DUE,
+    REJECTED_ERROR,
+    REJECTED_FIELD,
+    REJECTED_FROM,
+    REJECTED_KEPT,
+    REJECTED_KEY_LENGTH,
+    REJECTED_KEY_SHA256,
+    REJECTED_LENGTH,
+    REJECTED_OFFSET,
+    REJECTED_PARTITION,
+    REJECTED_REASON,
+    REJECTED_SHA256,
+    first_field_of,
+    reason_of,
+)
+from schemas.trace_context import TRACEPARENT
 from streams.runtime.agent import Cause, Headers, Output, PutAside, Record, Timer, micros
 from streams.runtime.lane.poison_errors import PoisonRecord
 from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
 
 REJECTED_SUFFIX = ".rejected"
-#: Headers are for reading; a record with a hundred faults need not name them all there.
-_MAX_REASON = 1_000
-#: Bytes of a batch and of its one record beside key, value and headers; their own lengths and names, at most.
+#: Most bytes of a batch with one record beside key, value and headers; most bytes of a header beside name and value.
 _FRAME_BYTES = 128
 _HEADER_FRAME_BYTES = 10
 
 
 def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Output:
-    """Return the record, addressed to the `.rejected` topic of its own, same partition and key.
+    """Return the record as an output for the `.rejected` topic of its topic, with the same partition and key.
 
-    It is kept whole where the topic takes it. Else the first 64 KiB of its value are kept, and the headers
-    `rejected-length` (bytes), `rejected-sha256` (hexadecimal, of the whole value) and `rejected-kept` (bytes) say so; a
-    key beyond 64 KiB is cut too, with `rejected-key-length` and `rejected-key-sha256`. For a batch that could not be
-    unpacked the value is the first part of the batch, and the three headers speak of the batch.
+    The record is kept whole if the topic takes it. Otherwise the first 64 KiB of its value are kept, with the headers
+    `rejected-length` (bytes), `rejected-sha256` (hexadecimal, of the whole value) and `rejected-kept` (bytes). A key
+    beyond 64 KiB is cut too, with `rejected-key-length` and `rejected-key-sha256`. For a batch that could not be
+    unpacked, the value is the first part of the batch, and the three headers describe the batch.
     """
-    first = invalid.problems[0] if invalid.problems else None
     error = invalid.error if isinstance(invalid, PoisonRecord) else type(invalid).__name__
     why: Headers = (
-        ("rejected-reason", str(invalid)[:_MAX_REASON].encode()),
-        ("rejected-field", (first.field if first else "").encode()),
-        ("rejected-error", error.encode()),
-        ("rejected-by", by.encode()),
-        ("rejected-from", record.topic.encode()),
-        ("rejected-partition", b"%d" % record.partition),
-        ("rejected-offset", b"%d" % record.offset),
-        ("rejected-at", now.isoformat().encode()),
+        (REJECTED_REASON, reason_of(invalid).encode()),
+        (REJECTED_FIELD, first_field_of(invalid).encode()),
+        (REJECTED_ERROR, error.encode()),
+        (REJECTED_BY, by.encode()),
+        (REJECTED_FROM, record.topic.encode()),
+        (REJECTED_PARTITION, b"%d" % record.partition),
+        (REJECTED_OFFSET, b"%d" % record.offset),
+        (REJECTED_AT, now.isoformat().encode()),
     )
-    # Only the trace goes along: another header of a record that could not be read might hold anything.
+    # No other header is kept: a header of a record that could not be read might hold personal data.
     context = Cause.of(record).traceparent
     trace: Headers = () if context is None else ((TRACEPARENT, context),)
     key, value, headers = _fitting(record.key, record.value, why + trace)
@@ -46,7 +64,7 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
 
 
 def _fitting(key: bytes | None, value: bytes | None, headers: Headers) -> tuple[bytes | None, bytes | None, Headers]:
-    """Return what a `.rejected` topic takes: all of it where it fits, else first parts, with length and digest."""
+    """Return key, value and headers as a `.rejected` topic takes them: whole if they fit, else cut, with a digest."""
     if isinstance(value, UnreadableBatch):
         headers += _cut(value, value.length, value.sha256)
         value = bytes(value)
@@ -56,8 +74,8 @@ def _fitting(key: bytes | None, value: bytes | None, headers: Headers) -> tuple[
             value = kept
         if key is not None and len(key) > FIRST_PART_BYTES:
             headers += (
-                ("rejected-key-length", b"%d" % len(key)),
-                ("rejected-key-sha256", hashlib.sha256(key).hexdigest().encode()),
+                (REJECTED_KEY_LENGTH, b"%d" % len(key)),
+                (REJECTED_KEY_SHA256, hashlib.sha256(key).hexdigest().encode()),
             )
             key = key[:FIRST_PART_BYTES]
     return key, value, headers
@@ -66,35 +84,35 @@ def _fitting(key: bytes | None, value: bytes | None, headers: Headers) -> tuple[
 def entry_rejected(
     work: PutAside, timer: Timer | None, *, changelog: str, partition: int, by: str, now: datetime
 ) -> Output:
-    """Return a timer, effect or entry that was put aside, addressed to the `.rejected` topic of the lane's changelog.
+    """Return a timer, effect or entry that was put aside, as an output for the changelog's `.rejected` topic.
 
-    Its key is the entry's, or the timer's name, its value the entry's. It has no offset of its own: `rejected-offset`
-    is the time, in microseconds since 1970 (UTC).
+    The key is the entry's key, or the timer's name; the value is the entry's. Such work has no offset, so
+    `rejected-offset` holds the time, in microseconds since 1970 (UTC).
     """
     what = "timer" if work.timer is not None else "effect" if work.effect is not None else "entry"
     headers: Headers = (
-        ("rejected-reason", f"{what}: ended the turn that it was in, also alone ({work.error})".encode()),
-        ("rejected-field", what.encode()),
-        ("rejected-error", work.error.encode()),
-        ("rejected-by", by.encode()),
-        ("rejected-from", changelog.encode()),
-        ("rejected-partition", b"%d" % partition),
-        ("rejected-offset", b"%d" % micros(now)),
-        ("rejected-at", now.isoformat().encode()),
-        *(() if timer is None else (("rejected-due", timer.at.isoformat().encode()),)),
+        (REJECTED_REASON, f"{what}: ended the turn that it was in, also alone ({work.error})".encode()),
+        (REJECTED_FIELD, what.encode()),
+        (REJECTED_ERROR, work.error.encode()),
+        (REJECTED_BY, by.encode()),
+        (REJECTED_FROM, changelog.encode()),
+        (REJECTED_PARTITION, b"%d" % partition),
+        (REJECTED_OFFSET, b"%d" % micros(now)),
+        (REJECTED_AT, now.isoformat().encode()),
+        *(() if timer is None else ((REJECTED_DUE, timer.at.isoformat().encode()),)),
     )
     return Output(changelog + REJECTED_SUFFIX, partition, *_fitting(work.entry or work.timer, work.value, headers))
 
 
 def _cut(kept: bytes, length: int, sha256: str) -> Headers:
     return (
-        ("rejected-length", b"%d" % length),
-        ("rejected-sha256", sha256.encode()),
-        ("rejected-kept", b"%d" % len(kept)),
+        (REJECTED_LENGTH, b"%d" % length),
+        (REJECTED_SHA256, sha256.encode()),
+        (REJECTED_KEPT, b"%d" % len(kept)),
     )
 
 
 def _size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
-    """Return the bytes that a batch of this one record takes, at most."""
-    of_headers = sum(len(name) + len(held) + _HEADER_FRAME_BYTES for name, held in headers)
+    """Return the most bytes that a batch of this one record can take."""
+    of_headers = sum(len(name) + len(text) + _HEADER_FRAME_BYTES for name, text in headers)
     return _FRAME_BYTES + len(key or b"") + len(value or b"") + of_headers

@@ -1,19 +1,20 @@
-"""A lane's state in memory, and each of its records as the changelog holds them.
+"""A lane's state in memory, and the form of each of its records in the changelog.
 
 | first byte of the key | rest of the key | value | header `until` |
 |---|---|---|---|
-| `s` | an entry's key | the entry | when it ends, microseconds since 1970 (UTC), none: never |
+| `s` | an entry's key | the entry | when it ends, microseconds since 1970 (UTC); without the header, never |
 | `t` | a timer's name | `at|wait|traceparent`: when it is due and its whole wait, microseconds; none: empty | |
 | `o` | a topic | the lane's next offset in it | |
 | `k` | a topic | `begin|end|error`: the offsets of a turn that raised, and the error's class | |
 | `r` | | `at|error`: when the lane last ended its process, microseconds, and the error's class | |
 | `p` | | when records, timers, effects and entries were put aside, microseconds, separated by commas | |
 | `n` | a topic | how often the lane opened since its next offset in the topic last moved | |
-| `y` | a topic | `offset|tries`: the single record at work, and how many processes began it | |
-| `x` | | `tries|name|name…`: items at work, hexadecimal, and how many processes began them | |
+| `y` | a topic | `offset|tries`: the record on trial, and how many processes began it | |
+| `x` | | `tries|name|name…`: how many processes began the items on trial, and their names, hexadecimal | |
 | `c` | a topic | where its log ended when it was first seen to end before the lane's next offset | |
 
-No value is a tombstone: dropped, ended, done with.
+A record without a value is a tombstone: the entry, timer or note is gone. Records of the last seven kinds are *notes*
+of the lane about its own work.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,11 +28,11 @@ from streams.runtime.lane.times import Times
 N = TypeVar("N")
 
 _ENTRY, _TIMER, _NEXT_OFFSET, _SUSPECT = b"s", b"t", b"o", b"k"
-_RAISED, _PUT_ASIDE, _OPENINGS, _TRYING, _CUT, _AT_WORK = b"r", b"p", b"n", b"y", b"c", b"x"
+_LAST_ERROR, _PUT_ASIDE, _OPENINGS, _RECORD_TRIAL, _CUT, _ITEM_TRIAL = b"r", b"p", b"n", b"y", b"c", b"x"
 _UNTIL = "until"
 
 
-class Entry(NamedTuple):
+class ChangelogRecord(NamedTuple):
     """One record of the changelog, without its topic."""
 
     key: bytes
@@ -40,8 +41,8 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """Offsets `begin` to `end`, exclusive, of a topic: a turn over them raised an error of that class."""
+class SuspectRange:
+    """Offsets `begin` to `end` (exclusive) of a topic in which a turn raised an error of class `error`."""
 
     begin: int
     end: int
@@ -49,31 +50,31 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
-    """A lane ended its process at `at` (microseconds since 1970, UTC) with an error of that class."""
+class LastError:
+    """A lane ended its process at `at` (microseconds since 1970, UTC) with an error of class `error`."""
 
     at: int
     error: str
 
 
 @dataclass(frozen=True, slots=True)
-class Trying:
-    """The record at `offset` was worked off alone, and `tries` processes began to do so."""
+class RecordTrial:
+    """The record at `offset` is handled alone; `tries` processes began to do so."""
 
     offset: int
     tries: int
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
-    """Items of these names were worked off together, and `tries` processes began to do so."""
+class ItemTrial:
+    """Items of these names are handled together; `tries` processes began to do so."""
 
     tries: int
     names: tuple[bytes, ...]
 
 
 class LaneState:
-    """Entries, timers and next offsets of one lane, as they are committed."""
+    """Committed entries, timers, next offsets and notes of one lane."""
 
     def __init__(self) -> None:
         self.entries: dict[bytes, bytes] = {}
@@ -81,19 +82,19 @@ class LaneState:
         self.timers: dict[bytes, Timer] = {}
         #: By topic; while a lane is open, of every source.
         self.next_offsets: dict[str, int] = {}
-        self.suspects: dict[str, Suspect] = {}
-        self.raised: Raised | None = None
+        self.suspects: dict[str, SuspectRange] = {}
+        self.last_error: LastError | None = None
         #: When work was put aside, microseconds since 1970 (UTC), oldest first.
         self.put_aside: list[int] = []
-        #: The newest time that the broker stamped on a record read here, microseconds since 1970 (UTC); 0: none was.
+        #: The newest broker's stamp of a record read here, microseconds since 1970 (UTC); 0 if no record had one.
         self.stamp = 0
-        #: By topic: openings since the next offset moved; the record that is worked off alone.
+        #: By topic: openings since the next offset moved; the record on trial.
         self.openings: dict[str, int] = {}
-        self.trying: dict[str, Trying] = {}
-        self.at_work: AtWork | None = None
+        self.record_trials: dict[str, RecordTrial] = {}
+        self.item_trial: ItemTrial | None = None
         #: By topic: where a log that lost its tail ended, until an operator accepts the loss.
         self.cut: dict[str, int] = {}
-        # Apart, so that no timer waits behind entries that have ended.
+        # Two heaps, so that no timer waits behind entries that have ended.
         self._due = Times(lambda name: micros(timer.at) if (timer := self.timers.get(name)) else None)
         self._ends = Times(self.expiries.get)
 
@@ -102,13 +103,13 @@ class LaneState:
         return Turn(self.entries, now, self.expiries, self.stamp)
 
     def note_stamp(self, milliseconds: int) -> None:
-        """Take note of a time that the broker stamped, in milliseconds since 1970 (UTC)."""
+        """Note a broker's stamp, in milliseconds since 1970 (UTC)."""
         self.stamp = max(self.stamp, milliseconds * 1_000)
 
     def limit_waits(self, turn: Turn) -> int:
-        """Set each timer anew that has longer to wait than it was set for; return how many there were.
+        """Shorten each wait that is longer than its timer was set for; return how many there were.
 
-        To be called when the lane opens: the clock is behind the one by which they were set.
+        Call this when the lane opens. Such a wait shows that the clock is behind the one by which the timer was set.
         """
         for name, timer in self.timers.items():
             if timer.at > (latest := turn.now + timer.wait):
@@ -120,7 +121,7 @@ class LaneState:
         return self._due.next()
 
     def next_end(self) -> datetime | None:
-        """Return when the next entry ends; None if no entry has an end, or the broker's stamps have not come so far."""
+        """Return when the next entry ends; None if no entry has an end, or the broker's stamps have not passed it."""
         at = self._ends.next()
         return None if at is None or micros(at) > self.stamp else at
 
@@ -133,7 +134,7 @@ class LaneState:
         return self._ends.passed(min(micros(now), self.stamp), limit)
 
     def commit(self, turn: Turn) -> None:
-        """Take over what a turn changed."""
+        """Apply the changes of a turn."""
         for key, value in turn.changes.items():
             if value is None:
                 self.entries.pop(key, None)
@@ -151,7 +152,7 @@ class LaneState:
                 self._time(name, timer)
 
     def apply(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> None:
-        """Take over one record of the changelog, in its order."""
+        """Apply one record of the changelog. Call this in the order of the changelog."""
         kind, rest = key[:1], key[1:]
         if kind == _ENTRY:
             if value is None:
@@ -177,17 +178,17 @@ class LaneState:
     def _apply_note(self, kind: bytes, topic: str, value: bytes | None) -> None:
         parts = [] if value is None else value.decode().split("|", 2)
         if kind == _SUSPECT:
-            _set(self.suspects, topic, Suspect(int(parts[0]), int(parts[1]), parts[2]) if parts else None)
-        elif kind == _RAISED:
-            self.raised = Raised(int(parts[0]), parts[1]) if parts else None
+            _set(self.suspects, topic, SuspectRange(int(parts[0]), int(parts[1]), parts[2]) if parts else None)
+        elif kind == _LAST_ERROR:
+            self.last_error = LastError(int(parts[0]), parts[1]) if parts else None
         elif kind == _PUT_ASIDE:
             self.put_aside = [int(at) for at in parts[0].split(",") if at] if parts else []
         elif kind == _OPENINGS:
             _set(self.openings, topic, int(parts[0]) if parts else None)
-        elif kind == _TRYING:
-            _set(self.trying, topic, Trying(int(parts[0]), int(parts[1])) if parts else None)
-        elif kind == _AT_WORK:
-            self.at_work = _at_work_of(value)
+        elif kind == _RECORD_TRIAL:
+            _set(self.record_trials, topic, RecordTrial(int(parts[0]), int(parts[1])) if parts else None)
+        elif kind == _ITEM_TRIAL:
+            self.item_trial = _item_trial_of(value)
         elif kind == _CUT:
             _set(self.cut, topic, int(parts[0]) if parts else None)
         else:
@@ -202,14 +203,14 @@ class LaneState:
         self._due.add(micros(timer.at), name)
 
 
-def changed(turn: Turn) -> Iterator[Entry]:
-    """Yield the changelog records of what a turn changed."""
+def turn_records(turn: Turn) -> Iterator[ChangelogRecord]:
+    """Yield the changelog records of a turn's changes."""
     expiries = turn.expiries
     for key, value in turn.changes.items():
         until = expiries.get(key) if expiries else None
-        yield Entry(_ENTRY + key, value, () if until is None else ((_UNTIL, b"%d" % micros(until)),))
+        yield ChangelogRecord(_ENTRY + key, value, () if until is None else ((_UNTIL, b"%d" % micros(until)),))
     for name, timer in turn.timers.items():
-        yield Entry(_TIMER + name, None if timer is None else _timer(timer))
+        yield ChangelogRecord(_TIMER + name, None if timer is None else _timer(timer))
 
 
 def _timer(timer: Timer) -> bytes:
@@ -217,56 +218,58 @@ def _timer(timer: Timer) -> bytes:
     return b"%d|%d|%b" % (micros(timer.at), wait, timer.cause.traceparent or b"")
 
 
-def moved(offsets: Mapping[str, int]) -> Iterator[Entry]:
+def offset_records(offsets: Mapping[str, int]) -> Iterator[ChangelogRecord]:
     """Yield the changelog records of a lane's next offsets, by topic."""
     for topic, offset in offsets.items():
-        yield Entry(_NEXT_OFFSET + topic.encode(), b"%d" % offset)
+        yield ChangelogRecord(_NEXT_OFFSET + topic.encode(), b"%d" % offset)
 
 
-def suspected(topic: str, suspect: Suspect | None) -> Entry:
-    """Return the changelog record of what a topic's lane is to isolate, None for nothing any more."""
+def suspect_note(topic: str, suspect: SuspectRange | None) -> ChangelogRecord:
+    """Return the note of the offsets that the lane must isolate in a topic; None ends the note."""
     value = None if suspect is None else f"{suspect.begin}|{suspect.end}|{suspect.error}".encode()
-    return Entry(_SUSPECT + topic.encode(), value)
+    return ChangelogRecord(_SUSPECT + topic.encode(), value)
 
 
-def has_raised(raised: Raised) -> Entry:
-    """Return the changelog record of a lane that ends its process."""
-    return Entry(_RAISED, f"{raised.at}|{raised.error}".encode())
+def last_error_note(last: LastError) -> ChangelogRecord:
+    """Return the note of the error with which the lane ends its process."""
+    return ChangelogRecord(_LAST_ERROR, f"{last.at}|{last.error}".encode())
 
 
-def were_put_aside(times: Sequence[int]) -> Entry:
-    """Return the changelog record of when work was put aside."""
-    return Entry(_PUT_ASIDE, ",".join(str(at) for at in times).encode())
+def put_aside_note(times: Sequence[int]) -> ChangelogRecord:
+    """Return the note of the times at which work was put aside."""
+    return ChangelogRecord(_PUT_ASIDE, ",".join(str(at) for at in times).encode())
 
 
-def opened(topic: str, count: int) -> Entry:
-    """Return the changelog record of how often the lane opened since its next offset in `topic` moved; 0: none."""
-    return Entry(_OPENINGS + topic.encode(), b"%d" % count if count else None)
+def openings_note(topic: str, count: int) -> ChangelogRecord:
+    """Return the note of how often the lane opened since its next offset in `topic` moved; 0 ends the note."""
+    return ChangelogRecord(_OPENINGS + topic.encode(), b"%d" % count if count else None)
 
 
-def tried(topic: str, trying: Trying | None) -> Entry:
-    """Return the changelog record of the record that is worked off alone, None for none."""
-    value = None if trying is None else b"%d|%d" % (trying.offset, trying.tries)
-    return Entry(_TRYING + topic.encode(), value)
+def record_trial_note(topic: str, trial: RecordTrial | None) -> ChangelogRecord:
+    """Return the note of the record on trial; None ends the note."""
+    value = None if trial is None else b"%d|%d" % (trial.offset, trial.tries)
+    return ChangelogRecord(_RECORD_TRIAL + topic.encode(), value)
 
 
-def at_work(noted: AtWork | None) -> Entry:
-    """Return the changelog record of the items at work, None for none."""
-    if noted is None:
-        return Entry(_AT_WORK, None)
-    return Entry(_AT_WORK, b"|".join((b"%d" % noted.tries, *(name.hex().encode() for name in noted.names))))
+def item_trial_note(trial: ItemTrial | None) -> ChangelogRecord:
+    """Return the note of the items on trial; None ends the note."""
+    if trial is None:
+        return ChangelogRecord(_ITEM_TRIAL, None)
+    return ChangelogRecord(
+        _ITEM_TRIAL, b"|".join((b"%d" % trial.tries, *(name.hex().encode() for name in trial.names)))
+    )
 
 
-def _at_work_of(value: bytes | None) -> AtWork | None:
+def _item_trial_of(value: bytes | None) -> ItemTrial | None:
     if value is None:
         return None
     tries, *names = value.decode().split("|")
-    return AtWork(int(tries), tuple(bytes.fromhex(name) for name in names))
+    return ItemTrial(int(tries), tuple(bytes.fromhex(name) for name in names))
 
 
-def was_cut(topic: str, end: int | None) -> Entry:
-    """Return the changelog record of where a log that lost its tail ended, None once the loss is accepted."""
-    return Entry(_CUT + topic.encode(), None if end is None else b"%d" % end)
+def log_cut_note(topic: str, end: int | None) -> ChangelogRecord:
+    """Return the note of where a log that lost its tail ended; None ends the note, once the loss is accepted."""
+    return ChangelogRecord(_CUT + topic.encode(), None if end is None else b"%d" % end)
 
 
 def _set(notes: dict[str, N], topic: str, note: N | None) -> None:

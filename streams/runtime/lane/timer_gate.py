@@ -1,8 +1,8 @@
 """Holds the due timers of a lane back until the lane has caught up with the topics that they follow.
 
 Some timers act because a record did not come, for example an acknowledgement. After an outage such a record may wait
-unread at the broker, written long before the timer's time. Without the gate the timer would act on its absence: a
-report would be handed over that its agency has. See decision 0028.
+unread at the broker, although it was written long before the timer's time. Without the gate the timer would act on its
+absence: a report would be handed over although its agency has it. See decision 0028.
 
 The consumer's thread calls `FetchCounts` and `TimerGate.note_fetch`; the lane calls the rest.
 """
@@ -15,14 +15,13 @@ from typing import Any
 
 import structlog
 
-#: How long due timers wait at most without progress, in seconds. Longer than the broker keeps a dead writer's
-#: transaction open, which hides the records behind it; short, because a partition without a leader must not stop every
-#: limit of the lane.
+#: Longest wait of due timers without progress, in seconds. Longer than the broker keeps a dead writer's transaction
+#: open, which hides later records. Short, because a partition without a leader must not delay every limit of the lane.
 _STALLED_SECONDS = 8.0
 #: The same while no source of the lane is fetched: the process has just started, or the broker is away.
 _UNFETCHED_SECONDS = 30.0
 #: Fetch responses after which the end of a topic is known. The first may have come earlier and not be counted yet. The
-#: second may have lain in the socket while the process was suspended. The third was asked for later than both.
+#: second may have waited in the socket while the process was suspended. The third was requested after both.
 _RESPONSES = 3
 #: Silence, in seconds, after which the lane counts as not fetched.
 _SILENT_SECONDS = 2.0
@@ -52,7 +51,7 @@ class FetchCounts:
         self._handed_on: dict[Any, int] = {}
 
     def hand_on(self, tp: Any, next_offset: int) -> None:
-        """Note the offset after the last record of a batch that goes to its lane."""
+        """Note the offset after the last record of a batch that is passed to its lane."""
         self._handed_on[tp] = next_offset
 
     def progress(self, tp: Any, stamp: int | None, end: int | None, position: int) -> FetchProgress | None:
@@ -67,7 +66,7 @@ class FetchCounts:
 
 
 class TimerGate:
-    """Holds the due timers of one lane back until it has worked off `topics` up to their ends at that time."""
+    """Holds the due timers of one lane back until it has handled `topics` up to their ends at that time."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""When keys are due."""
+"""A heap of times, each of a key: when timers are due, and when entries end."""
 
 import heapq
 from collections.abc import Callable
@@ -6,27 +6,27 @@ from datetime import datetime
 
 from streams.runtime.agent import at_micros
 
-#: More outdated times than this, and more than current ones: the heap is made anew.
+#: The heap is made anew once it has more outdated times than this, and more than current ones.
 _OUTDATED = 10_000
 
 
 class Times:
-    """A heap of (microseconds since 1970, key); `current` returns the time that a key has now, None: it has none.
+    """A heap of (microseconds since 1970, key); `current` returns a key's present time, None if it has none.
 
-    A changed or removed time stays in the heap, is recognised as outdated and skipped.
+    A changed or removed time stays in the heap. It is recognised as outdated, and skipped.
     """
 
     def __init__(self, current: Callable[[bytes], int | None]) -> None:
         self._current = current
         self._heap: list[tuple[int, bytes]] = []
-        #: The heap is made anew beyond this size: twice its size after the last time, so that this costs little.
+        #: The heap is made anew beyond this size, about twice its size after the last time: so this costs little.
         self._bound = _OUTDATED
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def add(self, at: int, key: bytes) -> None:
-        """Note the time of a key; its earlier ones become outdated."""
+        """Add the time of a key. Its earlier times become outdated."""
         heapq.heappush(self._heap, (at, key))
         if len(self._heap) > self._bound:
             self._heap = list({each for each in self._heap if self._current(each[1]) == each[0]})
@@ -40,8 +40,8 @@ class Times:
         return at_micros(self._heap[0][0]) if self._heap else None
 
     def passed(self, now: int, limit: int) -> list[bytes]:
-        """Return up to `limit` keys whose time has come, earliest first; they stay in the heap."""
-        # A time that was set twice is in the heap twice, and counts once.
+        """Return up to `limit` keys whose time has passed, earliest first; they stay in the heap."""
+        # A time that was added twice is in the heap twice, and counts once.
         passed: dict[tuple[int, bytes], None] = {}
         while len(passed) < limit and self._heap and self._heap[0][0] <= now:
             each = heapq.heappop(self._heap)

@@ -1,4 +1,4 @@
-"""Spans of a turn: one for the batch, linked to its records, and one for each sampled record in its own trace."""
+"""Spans of a turn: one for the batch, linked to its records, and one for each sampled record, in the record's trace."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -6,47 +6,28 @@ from typing import Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 
 from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
+from schemas.trace_context import parse_traceparent, traceparent_of
 from streams.runtime.agent import Cause, Record
-
-_HEADER_BYTES = 55
-
-
-def parse_traceparent(header: bytes | None) -> SpanContext | None:
-    """Return the context of a W3C `traceparent` (version 00), None where there is none or it is malformed."""
-    if header is None or len(header) != _HEADER_BYTES:
-        return None
-    try:
-        version, trace_id, span_id, flags = header.split(b"-")
-        sampling = TraceFlags(int(flags, 16))
-        context = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=sampling)
-    except ValueError:
-        return None
-    return context if version == b"00" and context.is_valid else None
-
-
-def format_traceparent(context: SpanContext) -> bytes:
-    """Return a context as a W3C `traceparent` header value."""
-    return b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)
 
 
 def context_of(cause: Cause) -> Context | None:
-    """Return what a span must be started with to continue the trace of `cause`; None starts a trace of its own."""
+    """Return the parent context for a span that continues the trace of `cause`; None starts a new trace."""
     parent = parse_traceparent(cause.traceparent)
     return None if parent is None else trace.set_span_in_context(trace.NonRecordingSpan(parent))
 
 
 def cause_of(span: Span, otherwise: Cause) -> Cause:
-    """Return `span` as a cause, or `otherwise` where nothing is recorded."""
-    context = span.get_span_context()
-    return Cause(format_traceparent(context)) if context.is_valid else otherwise
+    """Return `span` as a cause, or `otherwise` if the span is not recorded."""
+    header = traceparent_of(span)
+    return otherwise if header is None else Cause(header)
 
 
 class TurnSpans:
-    """The spans of one turn of a lane; open while it runs, ended when it is committed."""
+    """The spans of one turn of a lane: open while the turn runs, ended when it is committed."""
 
     def __init__(self, agent: str, group: str, partition: int, causes: Sequence[Cause], topic: str = "") -> None:
         tracer = trace.get_tracer("confide.runtime")
@@ -55,7 +36,7 @@ class TurnSpans:
             Attribute.PARTITION: partition,
             Attribute.TOPIC: topic,
         }
-        # Other flags may stand beside the sampled one (Trace Context level 2: a random trace id), so the bit is asked.
+        # Checks the one bit: other flags may be set too (Trace Context level 2: a random trace id).
         parents = [
             (header, parent)
             for header in dict.fromkeys(cause.traceparent for cause in causes)
@@ -63,7 +44,7 @@ class TurnSpans:
         ]
         self.batch = tracer.start_span(
             f"{SpanName.BATCH} {group}",
-            context=Context(),  # a trace of its own: a batch belongs to all of its records alike
+            context=Context(),  # a new trace: a batch belongs to all of its records alike
             kind=SpanKind.CONSUMER,
             links=[Link(parent) for _, parent in parents],
             attributes={**attributes, Attribute.BATCH_SIZE: len(causes)},
@@ -80,8 +61,8 @@ class TurnSpans:
                 attributes=attributes,
             )
             self._records.append(span)
-            if span.get_span_context().is_valid:
-                self.contexts[header] = format_traceparent(span.get_span_context())
+            if (own := traceparent_of(span)) is not None:
+                self.contexts[header] = own
 
     @classmethod
     def of_records(cls, agent: str, group: str, partition: int, records: Sequence[Record]) -> "TurnSpans":
@@ -95,7 +76,7 @@ class TurnSpans:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
-        """End the spans; an error is named by its class alone."""
+        """End the spans. An error is recorded by its class alone, because its message may quote a record."""
         for span in (*self._records, self.batch):
             if kind is not None:
                 span.set_status(StatusCode.ERROR, kind.__name__)

@@ -1,6 +1,6 @@
-"""One transactional producer a lane: outputs, state changes and offsets become durable together or not at all.
+"""One transactional producer per lane: outputs, state changes and offsets become durable together or not at all.
 
-Why not Faust's producer: see decision 0010. What is done about aiokafka's faults here: see decision 0027.
+Why not Faust's producer: see decision 0010. The corrections of aiokafka's faults here: see decision 0027.
 """
 
 import asyncio
@@ -19,31 +19,31 @@ from streams.runtime.failure import LaneBroken
 from streams.runtime.steps import Step
 from streams.runtime.timeouts import REQUEST_MS
 
-#: An open transaction hides what others committed behind it, so it may not stay open for long (milliseconds).
+#: Longest transaction (milliseconds). Short, because an open transaction hides later records that others committed.
 TRANSACTION_TIMEOUT_MS = 6_000
-#: Bytes of one produce batch; a larger record travels in a batch of its own.
+#: Bytes of one produce batch; a larger record has a batch of its own.
 MAX_BATCH_BYTES = 256 * 1024
-#: Output and `.rejected` topics take 4 MiB; the rest is for the batch's own frame.
+#: Output and `.rejected` topics take 4 MiB; the other 64 KiB are for the frame of the batch.
 MAX_REQUEST_BYTES = 4 * 1024 * 1024 + 64 * 1024
 
-#: How long to wait while the coordinator finishes the transaction before (seconds): a few milliseconds' work of
-#: the broker, for which aiokafka waits 20.
+#: Pause while the coordinator finishes the transaction before (seconds). The broker needs a few milliseconds, and
+#: aiokafka would wait 20.
 _NEXT_TRANSACTION_SECONDS = 0.004
-#: Outputs that are put into batches without letting other lanes make a step between them (about a millisecond).
+#: Outputs that are put into batches before other lanes may make a step (about a millisecond).
 _OUTPUTS_A_STRETCH = 64
 
 
 class InvalidRecordError(errors.BrokerResponseError):  # type: ignore[misc]
-    """The broker refuses a record for what it is, such as one without a key in a compacted topic."""
+    """The broker refuses a record itself, for example one without a key in a compacted topic."""
 
     errno = 87
     message = "INVALID_RECORD"
 
 
-#: aiokafka 0.14 does not know the number and would say `UnknownError`, which the broker has for its own faults.
+#: aiokafka 0.14 does not know this number. It would raise `UnknownError`, as it does for the broker's own faults.
 errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
-#: Answers of the broker that follow from what is written: the same records get the same answer again.
+#: Errors of the broker that are caused by the records: the same records always get the same error again.
 _REFUSALS = (
     errors.MessageSizeTooLargeError,
     errors.RecordListTooLargeError,
@@ -52,14 +52,14 @@ _REFUSALS = (
 )
 
 
-#: What a writer raises once another one of its lane has fenced it: nothing of its transaction is committed.
+#: Errors of a writer that another writer of its lane has fenced: nothing of its transaction is committed.
 FENCED = (errors.ProducerFenced, errors.InvalidProducerEpoch)
 
 
 class Undeliverable(LaneBroken):
-    """What was to be delivered cannot be written to `topic`, now or later; the transaction is aborted.
+    """An output can never be written to `topic`; the transaction was aborted.
 
-    Nothing of it was committed, and the writer takes the next transaction. `error` is the class of what was raised.
+    Nothing of the transaction was committed, and the writer takes the next one. `error` is the class of the error.
     """
 
     def __init__(self, topic: str, error: str) -> None:
@@ -94,11 +94,11 @@ class TransactionalWriter:
         self._is_started = True
 
     async def stop(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._producer.stop()
 
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
-        """Return the group's committed offsets in `partition` of `topics`; to be read after fencing."""
+        """Return the group's committed offsets in `partition` of `topics`. Call this after fencing."""
         wanted = set(topics)
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=REQUEST_MS)
         await admin.start()
@@ -115,10 +115,10 @@ class TransactionalWriter:
     async def deliver(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], step: Callable[[Step], None]
     ) -> None:
-        """Commit `outputs`, in order, and `offsets` (the next to read) together. If this raises, none of it was.
+        """Commit `outputs`, in order, and `offsets` (the next to read) atomically.
 
-        Raises `Undeliverable` for what follows from the outputs; the writer can go on then. Anything else, such as
-        fencing, is the writer's end.
+        If this raises, nothing was committed. Raises `Undeliverable` for an error that the outputs cause: the writer
+        can go on then. After any other error, for example fencing, the writer cannot be used.
         """
         producer = self._producer
         await producer.begin_transaction()
@@ -130,8 +130,8 @@ class TransactionalWriter:
             raise
         manager = producer._txn_manager  # noqa: SLF001 - see below
         for topic, partition, _ in batches:
-            # All at once: one by one, as they are sent, each would cost the coordinator a request of its own, and the
-            # batches behind the first a second round to the broker.
+            # All partitions at once. aiokafka would add each partition when its batch is sent: that costs a request to
+            # the coordinator for each one, and a second round to the broker for all batches after the first.
             manager.maybe_add_partition_to_txn(TopicPartition(topic, partition))
         written = {TopicPartition(topic, partition) for topic, partition, _ in batches}
         numbers = {destination: manager.sequence_number(destination) for destination in written}
@@ -140,7 +140,8 @@ class TransactionalWriter:
                 await producer.send_batch(batch, topic, partition=partition) for topic, partition, batch in batches
             ]
         except errors.IllegalOperation:
-            # The writer ended while a batch waited to be sent. What ended it, such as fencing, tells an operator more.
+            # The writer failed while a batch waited to be sent. Raise the error that it failed with, for example
+            # fencing: that helps an operator more.
             if manager.is_fatal_error():
                 await manager.wait_for_transaction_end()
             raise
@@ -152,7 +153,7 @@ class TransactionalWriter:
             raise
         step(Step.WRITTEN)
         if offsets:
-            # Behind the batches: beside them the broker finds the transaction busy and refuses the batches for 0.1 s.
+            # After the batches: else the broker finds the transaction busy, and refuses the batches for 0.1 s.
             await producer.send_offsets_to_transaction(
                 {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}, self._group
             )
@@ -166,7 +167,7 @@ class TransactionalWriter:
         acknowledgements: Sequence[asyncio.Future[Any]],
         numbers: dict[TopicPartition, int],
     ) -> None:
-        """Abort and raise `Undeliverable` where the broker refused what is written; return where it was another fault.
+        """Abort and raise `Undeliverable` if the broker refused a record; return if the error was another one.
 
         `numbers` are the sequence numbers of the partitions' first batches.
         """
@@ -179,19 +180,19 @@ class TransactionalWriter:
                 case error if isinstance(error, _REFUSALS):
                     refused = refused or Undeliverable(topic, type(error).__name__)
                 case errors.OutOfOrderSequenceNumber():
-                    # Behind a refused batch of its partition.
+                    # This batch follows a refused batch of its partition.
                     continue
                 case _:
                     return
         if refused is None:
             return
         await self._producer.abort_transaction()
-        # aiokafka counted the refused batches too; the broker did not, and would refuse all that follow.
+        # aiokafka counted the refused batches too, the broker did not. Without this it would refuse all later batches.
         self._producer._txn_manager._sequence_numbers.update(numbers)  # noqa: SLF001
         raise refused
 
     async def _batches(self, outputs: Iterable[Output]) -> list[tuple[str, int, BatchBuilder]]:
-        """Return the outputs in batches, those of a partition in order."""
+        """Return the outputs in batches; the outputs of one partition stay in order."""
         filling: dict[tuple[str, int], BatchBuilder] = {}
         made: list[tuple[str, int, BatchBuilder]] = []
         for number, (topic, partition, key, value, headers) in enumerate(outputs, 1):
@@ -206,17 +207,17 @@ class TransactionalWriter:
                     if batch.append(timestamp=None, key=key, value=value, headers=list(headers)) is None:
                         raise Undeliverable(topic, "does not fit into an empty batch")
                     if batch.size() > MAX_REQUEST_BYTES:
-                        # No topic of ours takes it. Beyond 100 MiB the broker would close each connection that tries.
+                        # None of our topics takes it. Beyond 100 MiB the broker would close the connection.
                         raise Undeliverable(topic, errors.MessageSizeTooLargeError.__name__)
             except (TypeError, ValueError, OverflowError) as error:
-                # No bytes, or a header name that is no text. The message might quote it.
+                # The output is not bytes, or a header name is not text. The error's message might quote it.
                 raise Undeliverable(topic, type(error).__name__) from None
         for _, _, batch in made:
             batch.close()
         return made
 
     async def partitions_of(self, topic: str) -> int:
-        """Return how many partitions a topic has; that never changes."""
+        """Return the number of partitions of a topic, which never changes."""
         count = self._partitions.get(topic)
         if count is None:
             count = self._partitions[topic] = len(await self._producer.partitions_for(topic))

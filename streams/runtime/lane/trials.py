@@ -1,7 +1,7 @@
-"""Records on trial: one at a time in a process, so that its death without a word tells which record it was.
+"""Trials of single records: one at a time in a process, so that the process's death shows which record caused it.
 
-A lane that works single records off notes each before it is begun. If other lanes worked on meanwhile, one of them
-could end the process, and the record that happened to be noted would be put aside in its stead.
+A lane that handles records one by one notes each record before it begins it. If other lanes worked meanwhile, one of
+them could end the process, and the noted record would be put aside although it is innocent.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 
 class Trials:
-    """Keeps the agents of all other lanes of a process still while a record is on trial."""
+    """A lock: while one lane holds a trial, the agents of all other lanes of the process wait."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -21,13 +21,13 @@ class Trials:
         return self._lock.locked()
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Hold a trial: from before its note until what came of it is committed."""
+    async def hold(self) -> AsyncIterator[None]:
+        """Hold a trial: from before the record is noted until its turn is committed."""
         async with self._lock:
             yield
 
-    async def over(self) -> None:
-        """Wait until no record is on trial: none is until the caller waits for something again."""
+    async def wait_until_free(self) -> None:
+        """Wait until no record is on trial. Until the caller awaits again, no trial can begin."""
         if self._lock.locked():
             async with self._lock:
                 return

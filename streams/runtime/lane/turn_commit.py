@@ -11,7 +11,7 @@ from streams.runtime.agent import Output, Turn
 from streams.runtime.lane import metrics
 from streams.runtime.lane.groups import LaneId
 from streams.runtime.lane.rejection import rejected
-from streams.runtime.lane.state import Entry, LaneState, changed, moved, opened
+from streams.runtime.lane.state import ChangelogRecord, LaneState, offset_records, openings_note, turn_records
 from streams.runtime.lane.transaction import TransactionalWriter
 from streams.runtime.steps import Step
 
@@ -38,7 +38,7 @@ class TurnCommits:
         self._untold: dict[str, int] = {}
         self._told = float("-inf")
 
-    async def commit(self, turn: Turn, offsets: Mapping[str, int], notes: Sequence[Entry] = ()) -> None:
+    async def commit(self, turn: Turn, offsets: Mapping[str, int], notes: Sequence[ChangelogRecord] = ()) -> None:
         """Deliver the turn with the next offsets it leads to, and `notes` for the changelog; then take it over.
 
         A turn from which nothing follows waits for the next that is delivered, or until the group is told: whoever
@@ -52,7 +52,7 @@ class TurnCommits:
                 turn.changes.setdefault(key, None)
         outputs = list(turn.outputs)
         outputs += (rejected(record, invalid, by=group, now=turn.now) for record, invalid in turn.rejects)
-        outputs += self._to_changelog(chain(changed(turn), notes))
+        outputs += self._to_changelog(chain(turn_records(turn), notes))
         untold, unwritten = {**self._untold, **offsets}, {**self._unwritten, **offsets}
         if outputs or turn.effects or is_stale:
             await self._deliver(outputs, unwritten, untold if is_stale else {})
@@ -64,12 +64,15 @@ class TurnCommits:
             metrics.rejected.add(1, {Attribute.LANE_GROUP: group, Attribute.TOPIC: record.topic})
         self._state.commit(turn)
         self._state.next_offsets.update(offsets)
-        self._shown.next_offsets.update(offsets)
         self._shown.entries, self._shown.timers = len(self._state.entries), len(self._state.timers)
         self._lane.host.watchdog.progress(self._lane.name)
         self._lane.step(Step.APPLIED)
 
-    async def write_notes(self, *notes: Entry) -> None:
+    def pass_over(self, topic: str, offset: int) -> None:
+        """Move the next offset of a topic over records that were worked off before; nothing is written for that."""
+        self._state.next_offsets[topic] = offset
+
+    async def write_notes(self, *notes: ChangelogRecord) -> None:
         """Write records of the changelog and nothing else."""
         await self._deliver(list(self._to_changelog(notes)), self._unwritten, {})
 
@@ -84,7 +87,7 @@ class TurnCommits:
 
     async def _deliver(self, outputs: Sequence[Output], unwritten: Mapping[str, int], told: Mapping[str, int]) -> None:
         moving = [topic for topic in unwritten if self._state.openings.get(topic)]
-        notes = chain(moved(unwritten), (opened(topic, 0) for topic in moving))
+        notes = chain(offset_records(unwritten), (openings_note(topic, 0) for topic in moving))
         outputs = [*outputs, *self._to_changelog(notes)]
         if not outputs and not told:
             return
@@ -99,6 +102,6 @@ class TurnCommits:
             self._told = time.monotonic()
         metrics.transaction_seconds.record(time.perf_counter() - begun, {Attribute.LANE_GROUP: self._lane.group.name})
 
-    def _to_changelog(self, entries: Iterable[Entry]) -> Iterable[Output]:
+    def _to_changelog(self, entries: Iterable[ChangelogRecord]) -> Iterable[Output]:
         for key, value, headers in entries:
             yield Output(self._lane.group.changelog, self._lane.partition, key, value, headers)

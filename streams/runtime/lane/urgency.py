@@ -1,6 +1,23 @@
-"""How the lanes of a process share its one thread: routine work slice by slice, and none while urgent work goes on.
+"""Urgent first: the whole rule, and the gate through which routine work passes.
 
-Why both share a process: see decision 0016.
+A backlog of routine records never delays an urgent one. A topic is urgent if `LaneGroup.urgent` names it. All lanes of
+a process share one thread and one consumer (decision 0016), so an urgent record could wait for routine records at five
+places. The rule at each:
+
+- **Fetch** (`transport/worker.py`, `transport/batching_thread.py`, `fetcher_patch.py`): fetches are small. A partition
+  whose queue is full is left out, and no partition waits for another one's records. The batches of one fetch are passed
+  on in order of urgency: the first topic of every group, then the second topic of every group, and so on.
+- **Queues of a lane** (`queues.py`, `open_lane.py`): each topic has its own bounded queue. The next batch is that of
+  the first topic in `LaneGroup.sources` that has one. Topics that due timers wait for come before other routine topics.
+- **Turn of a lane** (`slices.py`): a routine turn ends after its present slice once a more urgent record waits in the
+  same lane. In a lane with urgent topics, a turn of many records also ends while routine work pauses.
+- **Lanes of a process** (`UrgencyGate.turn`): urgent work needs no permission. At most `TURNS_AT_ONCE` routine turns
+  run at a time; the group furthest down the pipeline comes first, in the order of `LaneHost.groups` (`app.py`).
+- **Slices** (`UrgencyGate.slice`): routine slices run one at a time. They pause while urgent work waits or runs in any
+  lane of the process (`pending_work.py` reports it), and for `_EXPECTED_SECONDS` after it, because its next lane must
+  still fetch it. A pause is limited, so routine work keeps at least two thirds of the time.
+
+A topic that due timers wait for (`timer_gate.py`) passes turns and slices as an urgent topic does.
 """
 
 import asyncio
@@ -10,141 +27,141 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 
-#: How long a slice of routine work takes the thread (seconds): for so long urgent work may wait for its next step.
+#: Length of a slice of routine work (seconds). Urgent work may wait this long for its next step.
 SLICE_SECONDS = 0.004
 #: The same while urgent work goes on beside it.
 SHORT_SLICE_SECONDS = 0.0005
-#: Routine turns under way at the same time, in all lanes: one has the thread while the others' transactions are made.
-#: More would make many small transactions of what, waiting, becomes a few larger ones.
+#: Routine turns in progress at the same time, in all lanes: one uses the thread while the others' transactions are
+#: committed. With more, the same records would be committed in many small transactions instead of a few larger ones.
 TURNS_AT_ONCE = 3
-#: How long urgent work is still expected after its last step here: its next lane has yet to fetch what that one wrote.
-_LINGER_SECONDS = 0.06
-#: How long urgent work may stop routine work at a stretch: as long as its way through all stages takes where it takes
-#: long. Half as much let a backlog in before the end of it, which doubled the longest of these ways.
-HOLD_SECONDS = 0.2
-#: Seconds that routine work goes on beside urgent work for each second that it was stopped: much urgent work, which
-#: would stop it again and again, has to come with a share of the thread that keeps the rest from piling up.
-GOES_ON = 2.0
-#: What is not worth waiting for (seconds).
+#: How long urgent work is expected after its last step in a lane (seconds): its next lane must still fetch it.
+_EXPECTED_SECONDS = 0.06
+#: Longest continuous pause of routine work (seconds): about the slow-case latency of one urgent record through all
+#: stages. Half of it let a backlog in before the urgent record's last stage, and doubled the longest latency.
+MAX_PAUSE_SECONDS = 0.2
+#: Seconds for which routine work runs for each second of pause. Without it, constant urgent work would pause routine
+#: work for ever, and routine records would pile up.
+RUN_PER_PAUSE = 2.0
+#: A pause shorter than this is left out (seconds).
 _LEAST_SECONDS = 0.001
 
 
 class UrgencyGate:
-    """Routine slices of all lanes pass one at a time; they stop for urgent work, a third of the time at most."""
+    """Runs the routine slices of all lanes one by one, and pauses them for urgent work, a third of the time at most."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._urgent = 0
         self._expected_until = 0.0
-        self._is_holding = False
-        #: Seconds that routine work may still be stopped, as of `_counted`: used by stopping, restored by not stopping.
-        self._allowance = HOLD_SECONDS
+        self._is_pausing = False
+        #: Seconds for which routine work may still pause, as of `_counted`: used up by a pause, restored otherwise.
+        self._allowance = MAX_PAUSE_SECONDS
         self._counted = clock()
         self._slices = _PrioritySemaphore(1)
         self._turns = _PrioritySemaphore(TURNS_AT_ONCE)
-        self._held = _PrioritySemaphore(0)
-        self._alarm: asyncio.TimerHandle | None = None
+        self._paused = _PrioritySemaphore(0)
+        self._wake_timer: asyncio.TimerHandle | None = None
 
     def urgent_started(self) -> None:
-        """Say that urgent work has come."""
+        """Note that a lane has urgent work."""
         self._urgent += 1
-        # Whoever waits with routine work of the same lane has to make room for it.
+        # Routine work of the same lane that waits here must check its `is_over` again, and give way.
         self._wake_all()
 
-    def urgent_finished(self, *, for_good: bool = False) -> None:
-        """Say that urgent work was committed, or given up; `for_good`: no other lane is about to take it up."""
+    def urgent_finished(self, *, is_last: bool = False) -> None:
+        """Note that a lane's urgent work was committed, or given up; `is_last`: no other lane reads its outputs."""
         self._urgent -= 1
-        if not for_good:
-            self._expected_until = self._clock() + _LINGER_SECONDS
+        if not is_last:
+            self._expected_until = self._clock() + _EXPECTED_SECONDS
         self._wake_all()
 
     @property
-    def is_pressed(self) -> bool:
-        """Return whether urgent work is on its way in this process."""
+    def has_urgent_work(self) -> bool:
+        """Return whether urgent work waits, runs or is expected in this process."""
         return self._urgent > 0 or self._clock() < self._expected_until
 
     @property
-    def is_holding(self) -> bool:
-        """Return whether routine work is stopped now."""
-        return self._seconds_held() > 0
+    def is_pausing(self) -> bool:
+        """Return whether routine work pauses now."""
+        return self._seconds_to_pause() > 0
 
     @asynccontextmanager
     async def turn(self, is_over: Callable[[], bool], *, rank: int = 0) -> AsyncIterator[bool]:
-        """Wait until a routine turn may begin; yields whether it may, False once `is_over` says that it shall not.
+        """Wait until a routine turn may begin; yield True if it may, False once `is_over` returns True.
 
-        Of those that wait the lowest rank is first: what is further on its way, so that a backlog is not carried
-        through one stage as a whole before the next one begins.
+        Of the turns that wait, the lowest rank comes first: it is furthest down the pipeline. Otherwise a whole backlog
+        would pass one stage before the next stage began.
         """
-        has_place = False
-        while not (is_over() or has_place):
-            has_place = await self._turns.acquire(rank)
+        is_acquired = False
+        while not (is_over() or is_acquired):
+            is_acquired = await self._turns.acquire(rank)
         try:
-            yield has_place and not is_over()
+            yield is_acquired and not is_over()
         finally:
-            if has_place:
+            if is_acquired:
                 self._turns.release()
 
     def wake_turns(self) -> None:
-        """Have those that wait for a routine turn look again whether it is over for them."""
+        """Have all callers that wait for a routine turn check their `is_over` again."""
         self._turns.wake_all()
 
     @asynccontextmanager
     async def slice(self, is_over: Callable[[], bool], *, of_many: bool = True) -> AsyncIterator[float | None]:
-        """Wait for the turn of a routine slice; yields how long it may take (seconds), None once `is_over` says so.
+        """Wait until a routine slice may run; yield how long it may take (seconds), None once `is_over` returns True.
 
-        A slice that is not one `of_many` stops for nobody: what it could take from urgent work is over in a moment.
+        A slice of a few records (not `of_many`) does not pause: it delays urgent work by some milliseconds only.
         """
-        has_place = False
+        is_acquired = False
         while not is_over():
-            if of_many and (held := self._seconds_held()):
-                if has_place:
-                    has_place = False
+            if of_many and (pause := self._seconds_to_pause()):
+                if is_acquired:
+                    is_acquired = False
                     self._slices.release()
-                await self._wait(held)
-            elif has_place:
+                await self._wait(pause)
+            elif is_acquired:
                 break
             else:
-                has_place = await self._slices.acquire()
+                is_acquired = await self._slices.acquire()
         try:
-            if has_place and not is_over():
-                yield SHORT_SLICE_SECONDS if self.is_pressed else SLICE_SECONDS
-                # Within: the next slice, of whatever lane, comes after the loop went round.
+            if is_acquired and not is_over():
+                yield SHORT_SLICE_SECONDS if self.has_urgent_work else SLICE_SECONDS
+                # Still inside the slice: the event loop goes round before the next slice of any lane begins.
                 await asyncio.sleep(0)
             else:
                 yield None
         finally:
-            if has_place:
+            if is_acquired:
                 self._slices.release()
 
-    def _seconds_held(self) -> float:
-        """Return for how long at most routine work is stopped from now on; 0.0 when it is not."""
+    def _seconds_to_pause(self) -> float:
+        """Return how long routine work pauses at most from now on (seconds); 0.0 if it does not pause."""
         now = self._clock()
         passed, self._counted = now - self._counted, now
-        if self._is_holding:
+        if self._is_pausing:
             self._allowance = max(0.0, self._allowance - passed)
-            self._is_holding = self.is_pressed and self._allowance > _LEAST_SECONDS
+            self._is_pausing = self.has_urgent_work and self._allowance > _LEAST_SECONDS
         else:
-            self._allowance = min(HOLD_SECONDS, self._allowance + passed / GOES_ON)
-            self._is_holding = self.is_pressed and self._allowance >= HOLD_SECONDS / 2
-        if not self._is_holding:
+            self._allowance = min(MAX_PAUSE_SECONDS, self._allowance + passed / RUN_PER_PAUSE)
+            self._is_pausing = self.has_urgent_work and self._allowance >= MAX_PAUSE_SECONDS / 2
+        if not self._is_pausing:
             return 0.0
         return self._allowance if self._urgent else min(self._allowance, self._expected_until - now)
 
-    async def _wait(self, held: float) -> None:
-        if self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(held, self._wake_all)
-        await self._held.acquire()
+    async def _wait(self, pause: float) -> None:
+        if self._wake_timer is None:
+            self._wake_timer = asyncio.get_running_loop().call_later(pause, self._wake_all)
+        await self._paused.acquire()
 
     def _wake_all(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        for places in (self._held, self._slices, self._turns):
-            places.wake_all()
+        if self._wake_timer is not None:
+            self._wake_timer.cancel()
+            self._wake_timer = None
+        for semaphore in (self._paused, self._slices, self._turns):
+            semaphore.wake_all()
 
 
 class _PrioritySemaphore:
-    """So many places, and those who wait for one, by rank, then first come first served: nobody passes who waits."""
+    """Priority semaphore: first come, first served within a rank. A new caller never passes one that waits."""
 
     def __init__(self, free: int) -> None:
         self._free = free
@@ -152,7 +169,7 @@ class _PrioritySemaphore:
         self._numbers = count()
 
     async def acquire(self, rank: int = 0) -> bool:
-        """Wait for a place; return whether it was given, False for one who is to look again whether to wait."""
+        """Wait for the semaphore; return True once acquired, False if the caller must check whether to wait on."""
         if self._free and not self._waiting:
             self._free -= 1
             return True
@@ -166,7 +183,7 @@ class _PrioritySemaphore:
             raise
 
     def release(self) -> None:
-        """Give a place to the next who waits, if anybody does."""
+        """Release the semaphore; the next caller that waits acquires it."""
         self._free += 1
         while self._free and self._waiting:
             _, _, given = heapq.heappop(self._waiting)
@@ -175,7 +192,7 @@ class _PrioritySemaphore:
                 given.set_result(True)
 
     def wake_all(self) -> None:
-        """Have everybody who waits look again."""
+        """End the wait of all callers; `acquire` returns False to them."""
         waiting, self._waiting = sorted(self._waiting), []
         for _, _, given in waiting:
             if not given.done():

@@ -1,30 +1,29 @@
-"""What a fetch brought of a partition, with the positions before and after it: a lane takes nothing it cannot place.
+"""The thread that fetches: makes one batch of the records of a partition, with the positions before and after them.
 
-Overrides Faust 0.15.3 with aiokafka 0.14.0 and is pinned to them. See decision 0027.
+A lane takes a batch only if it follows the lane's next offset. So a fetch whose beginning is unknown is dropped,
+and fetched again. Overrides Faust 0.15.3 with aiokafka 0.14.0 and is pinned to them. See decision 0027.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.runtime.fetcher_patch import remove_fetch_delays
-from streams.runtime.lane.batches import BatchRecord
 from streams.runtime.lane.timer_gate import FetchCounts
+from streams.runtime.transport.batch_schema import BatchRecord
+from streams.runtime.transport.consumer_lanes import ConsumerLanes, LaneConsumer
 from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
 from streams.runtime.unreadable import offset_behind
 
-if TYPE_CHECKING:
-    from streams.runtime.transport.lane_assignment import LaneAssignment, NoCommitConsumer
-
-#: How long a fetch waits for records before another may be asked for other partitions (seconds).
+#: Longest fetch (seconds); the next one may ask for other partitions.
 _FETCH_SECONDS = 0.2
-#: How long a fetch that finds nothing waits at the broker (milliseconds): so long, at most, a record waits whose
-#: partition was left out of the request in flight.
+#: How long an empty fetch waits at the broker (milliseconds). It is also the longest wait of a record whose partition
+#: was left out of the request in flight.
 _FETCH_WAIT_MS = 25
 #: How long to wait when every queue is full (seconds).
 _FULL_SECONDS = 0.01
@@ -33,16 +32,22 @@ _log = structlog.get_logger("confide.runtime")
 
 
 class BatchingThread(AIOKafkaConsumerThread):
-    """Makes one batch of what a fetch brought for a partition, with the positions around it."""
+    """Faust's fetching thread, changed to make one batch of each partition's records, with the positions around it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._is_prompt = False
-        #: Seeks that began or ended, and those under way; of the consumer's thread alone, as fetches are.
+        self._is_patched = False
+        #: Seeks that began or ended, and seeks in progress. Only the consumer's thread uses them, as it does fetches.
         self._seeks = 0
         self._seeking = 0
+        #: Held by the fetch in progress. At a rebalance Faust's main thread gives up the wait for a fetch and asks for
+        #: the next one, while this thread still works on the first. If the two overlapped, the second would begin at
+        #: positions that the first is about to seek away from, and a lane would find a gap in the offsets.
+        self._fetching = asyncio.Lock()
+        #: A seek failed: the positions are unknown, and the next fetch seeks all partitions.
+        self._has_to_seek = False
         self._fetch_counts = FetchCounts()
-        #: Where each partition stood when a fetch passed over control records or aborted ones and brought nothing.
+        #: The position of each partition before a fetch that passed over control or aborted records and found no other.
         self._passed_over: dict[Any, int] = {}
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -51,16 +56,19 @@ class BatchingThread(AIOKafkaConsumerThread):
         return consumer
 
     async def seek_to_committed(self) -> Any:
-        """Seek, and remember that positions read before it say nothing of the fetches after it."""
+        """Seek, and note it: positions from before a seek do not hold for fetches after it."""
         return await self.call_thread(self._seek_to_committed, self._ensure_consumer())
 
     async def _seek_to_committed(self, consumer: Any) -> Any:
-        # Counted here, in the thread that fetches: the main thread hears of the end later, and a fetch may end before.
+        # Counted here, in the thread that fetches: a fetch may end before the main thread knows that the seek ended.
         self._seeks += 1
         self._seeking += 1
         self._passed_over.clear()
         try:
             return await seek_to_committed(consumer)
+        except BaseException:
+            self._has_to_seek = True
+            raise
         finally:
             self._seeking -= 1
             self._seeks += 1
@@ -72,14 +80,23 @@ class BatchingThread(AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
         max_records: int | None = None,
     ) -> Any:
-        # A partition whose queue is full is left out here; pausing it instead makes aiokafka drop what it had fetched.
-        if not self._is_prompt:
+        async with self._fetching:
+            return await self._fetch(
+                consumer, active_partitions, min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records
+            )
+
+    async def _fetch(self, consumer: Any, active_partitions: Any, seconds: float, max_records: int | None) -> Any:
+        # A partition whose queue is full is left out. If it were paused, aiokafka would drop its fetched records.
+        if not self._is_patched:
             remove_fetch_delays(consumer, _FETCH_WAIT_MS)
             note_out_of_range(consumer)
-            self._is_prompt = True
-        lanes = cast("NoCommitConsumer", self.consumer).lanes
-        if sought := {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}:
-            # Faust drops what lies before the offset that it handed on last.
+            self._is_patched = True
+        lanes = cast("LaneConsumer", self.consumer).lanes
+        sought = {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}
+        if self._has_to_seek:
+            sought, self._has_to_seek = set(active_partitions), False
+        if sought:
+            # Faust drops records before the offset that it passed on last, so that offset is cleared.
             cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
             await self._seek_again(consumer, sought)
         wanted = {tp for tp in active_partitions if not lanes.is_full(tp.topic, tp.partition)}
@@ -88,19 +105,17 @@ class BatchingThread(AIOKafkaConsumerThread):
             return {}
 
         def assigned() -> Any:
-            return consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka tells no other way
+            return consumer._subscription.subscription.assignment  # noqa: SLF001 - aiokafka has no public access to it
 
         def positions() -> dict[Any, int]:
             found = _look(lanes, assigned(), active_partitions)
             return {tp: position for tp, position in found.items() if tp in wanted}
 
         before, seeks, assignment = positions(), self._seeks, assigned()
-        fetched = await super()._fetch_records(
-            consumer, wanted, timeout=min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records=max_records
-        )
+        fetched = await super()._fetch_records(consumer, wanted, timeout=seconds, max_records=max_records)
         after = positions()
-        # Sought or assigned anew meanwhile, this may be from before or from after; where it began is not known, and a
-        # lane takes nothing whose beginning cannot be told.
+        # If the partition was sought or assigned anew meanwhile, the records may be from before or after that. Then
+        # their beginning is unknown, and no lane takes them.
         is_known = seeks == self._seeks and not self._seeking and assignment is assigned()
         begins = {tp: self._passed_over.get(tp, at) for tp, at in before.items()} if is_known else {}
         if unknown := (after.keys() | fetched.keys()) - begins.keys():
@@ -119,18 +134,19 @@ class BatchingThread(AIOKafkaConsumerThread):
     async def _pass_over(self, consumer: Any, tp: Any, begin: int, seeks: int) -> None:
         """Have the next batch of a partition begin at `begin`: the fetch passed over control or aborted records.
 
-        Without that the lane would miss offsets and end the process. `seeks` is the count of seeks before the fetch.
+        Without that the lane would see a gap in the offsets and end the process. `seeks` is the count of seeks before
+        the fetch.
         """
         try:
             is_lost = await _starts_beyond(consumer, tp, begin)
         except KafkaTimeoutError:
-            # The position moved for a reason that is not known: it is read again.
+            # It is unknown why the position moved, so the partition is fetched again.
             await self._seek_again(consumer, {tp})
             return
         if not is_lost and seeks == self._seeks:
             self._passed_over.setdefault(tp, begin)
 
-    def _note_fetch(self, lanes: "LaneAssignment", assignment: Any, positions: Mapping[Any, int]) -> None:
+    def _note_fetch(self, lanes: ConsumerLanes, assignment: Any, positions: Mapping[Any, int]) -> None:
         for tp, position in positions.items():
             if tp.topic in lanes.followed:
                 state = assignment.state_value(tp)
@@ -140,19 +156,19 @@ class BatchingThread(AIOKafkaConsumerThread):
 
     async def _seek_again(self, consumer: Any, partitions: AbstractSet[Any]) -> None:
         for tp in partitions:
-            # It was noted of the place that is sought away from.
+            # That position was noted before the seek, and does not hold after it.
             self._passed_over.pop(tp, None)
-        # Faust's class of a partition equals aiokafka's, which aiokafka is not content with.
+        # aiokafka refuses Faust's class of a partition, although it equals aiokafka's own. So take aiokafka's.
         if still := [tp for tp in consumer.assignment() if tp in partitions]:
             try:
                 await seek_to_committed(consumer, *still)
             except IllegalStateError:
-                # One was given away meanwhile, which Faust answers with a seek of all that are left.
+                # A partition was given away meanwhile. Then Faust seeks all that are left.
                 _log.debug("a partition left while it was sought", partitions=len(still))
 
 
-def _look(lanes: "LaneAssignment", assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
-    """Return the positions of partitions that have one, and tell the lanes what the last answers say of them."""
+def _look(lanes: ConsumerLanes, assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
+    """Return the positions of partitions that have one; note the ends and lost positions of the last responses."""
     found: dict[Any, int] = {}
     for tp in partitions:
         state = assignment.state_value(tp)
@@ -161,17 +177,18 @@ def _look(lanes: "LaneAssignment", assignment: Any, partitions: Iterable[Any]) -
         lanes.note_end(tp.topic, tp.partition, state.lso)
         if (lost := taken_out_of_range(state)) is not None:
             lanes.note_out_of_range(tp.topic, tp.partition, lost)
-        # None until it is reset: to where, is not known then.
+        # None until the position is reset; its new value is not known before.
         if (position := state._position) is not None:  # noqa: SLF001
             found[tp] = position
     return found
 
 
 async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:
-    """Seek these, or all that are assigned, to where they are to be read from, and return the committed offsets.
+    """Seek these partitions, or all assigned ones, to their committed offsets, and return those offsets.
 
-    aiokafka leaves a partition where it stands if its committed offset is none or 0. What was fetched of it and
-    dropped, because its lane was held or not there yet, would not be fetched again.
+    aiokafka does not move a partition without a committed offset, or with offset 0. Records of it that were fetched and
+    dropped, because its lane was paused or did not exist yet, would not be fetched again. So such a partition is sought
+    to its beginning.
     """
     committed = await consumer.seek_to_committed(*partitions)
     assigned = consumer.assignment()
@@ -181,5 +198,5 @@ async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:
 
 
 async def _starts_beyond(consumer: Any, tp: Any, offset: int) -> bool:
-    """Return whether the log has lost what stood at `offset`: then the position moved because it had to."""
+    """Return whether the log starts after `offset`: then the position moved because the records are lost."""
     return bool((await consumer.beginning_offsets([tp]))[tp] > offset)

@@ -1,4 +1,4 @@
-"""A copy of compacted topics in this process, read_committed: what several lanes look up and none owns."""
+"""Follows compacted topics with `read_committed`: data that several lanes look up and no lane owns."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -18,10 +18,10 @@ from streams.runtime.timeouts import REQUEST_MS
 
 Apply = Callable[[bytes | None, bytes | None], None]
 
-#: Pause before the broker is asked again for the ends of the topics (seconds).
+#: Pause before the ends of the topics are requested again (seconds).
 _RETRY_SECONDS = 0.5
-#: How long the start may take without progress (seconds). A consumer that starts while the broker goes away may wait
-#: for ever, and the lanes of the process would never open: the process ends instead, and the next one starts anew.
+#: Longest start without progress (seconds). A consumer that starts while the broker goes away may wait for ever, and
+#: then the lanes of the process would never open. So the process ends instead, and the next one starts anew.
 _START_SECONDS = 30.0
 
 _log = structlog.get_logger("confide.runtime")
@@ -33,9 +33,9 @@ def _never() -> bool:
 
 
 class Follower:
-    """Feeds every committed record of `topics` to `apply(key, value)`; a None value is a tombstone.
+    """Calls `apply(key, value)` for every committed record of `topics`; a None value is a tombstone.
 
-    A record on which `apply` raises is counted, logged by its place and passed over, for it would otherwise end every
+    A record on which `apply` raises is counted, logged by its offset, and passed over. Otherwise it would end every
     process that follows the topic, at every start. Errors of the consumer end the process.
     """
 
@@ -44,7 +44,7 @@ class Follower:
         self._topics = tuple(topics)
         self._apply = apply
         self._consumer: AIOKafkaConsumer | None = None
-        # Reads nothing: it is asked for the ends of the logs, which a read_committed consumer does not see.
+        # Reads no records, only the high watermarks: a read_committed consumer sees the last stable offsets instead.
         self._uncommitted: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._sources: list[TopicPartition] = []
@@ -52,9 +52,9 @@ class Follower:
         self._moved = asyncio.Condition()
 
     async def start(self) -> None:
-        """Read the topics from their beginning to their last stable offset as of now, then go on following them.
+        """Read the topics from their beginning to their present last stable offset, then follow them.
 
-        Raises `TimeoutError` where this takes long without progress.
+        Raises `TimeoutError` if there is no progress for `_START_SECONDS`.
         """
         async with asyncio.timeout(_START_SECONDS):
             ends = await self._begin()
@@ -66,9 +66,9 @@ class Follower:
     async def _begin(self) -> Mapping[TopicPartition, int]:
         """Start to follow the topics; return their last stable offsets."""
         await self._refuse_missing_topics()
-        # Its topics are compacted: their markers are emptied.
+        # Compaction empties control batches, at which aiokafka would raise.
         fetcher_patch.patch_aiokafka_fetcher()
-        # Without a group all partitions of the topics are this consumer's.
+        # Without a consumer group this consumer reads all partitions of the topics.
         consumer = self._consumer = AIOKafkaConsumer(
             *self._topics,
             bootstrap_servers=self._bootstrap,
@@ -102,9 +102,9 @@ class Follower:
                 await consumer.stop()
 
     async def catch_up(self) -> None:
-        """Return once the records before the last stable offset of this call were applied.
+        """Return once all records were applied that precede the last stable offset at the time of this call.
 
-        Committed records behind a transaction that is still open are not among them: what is absent then may yet come.
+        Committed records behind an open transaction are not among them: a record that is absent may still come.
         """
         ends = await self._ends(self._consumer)
         await self._until(lambda: self._has_passed(ends))
@@ -112,9 +112,10 @@ class Follower:
     async def catch_up_beyond_open_transactions(self, enough: Callable[[], bool] = _never) -> None:
         """Return once every record that was written before this call was applied, or its transaction aborted.
 
-        Waits until the last stable offset has passed the high watermark that each partition has at the call: as long as
-        a transaction below it stays open. Only then is a record that `apply` has not seen certain to be absent. Returns
-        earlier once `enough()`, which is asked after each fetch. Asks a broker that does not answer again.
+        This waits until the last stable offset has passed the high watermark that each partition had at the call, so as
+        long as a transaction below it is open. Only then a record that `apply` has not seen is certainly absent. It
+        returns earlier if `enough()` is true; `enough` is called after each fetch. If the broker does not respond, the
+        request is sent again.
         """
         if enough():
             return
@@ -135,7 +136,7 @@ class Follower:
             try:
                 return await self._ends(self._uncommitted)
             except KafkaError as error:
-                # Not raised: nothing is known to be absent, and those that wait have time limits of their own.
+                # Not raised: it is unknown whether a record is absent, and the callers have time limits of their own.
                 _log.warning("asks for the ends of followed topics again", **describe(error))
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -153,7 +154,7 @@ class Follower:
             await self._moved.wait_for(holds)
 
     async def _refuse_missing_topics(self) -> None:
-        # A consumer of a topic that does not exist waits for it 40 s, and its error does not name it.
+        # A consumer waits 40 s for a topic that does not exist, and its error does not name the topic.
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=REQUEST_MS)
         await admin.start()
         try:
@@ -176,7 +177,7 @@ class Follower:
                     self._moved.notify_all()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
+        except BaseException as error:  # noqa: BLE001 - any error ends the process
             end_process(f"follower of {', '.join(self._topics)}", error)
 
     def _take(self, record: ConsumerRecord) -> None:
@@ -184,7 +185,7 @@ class Follower:
             if isinstance(record.value, UnreadableBatch):
                 raise Unreadable.of("batch", "cannot be read")
             self._apply(record.key, record.value)
-        except Exception as error:  # noqa: BLE001 - counted and logged by place: one record must not end every process
+        except Exception as error:  # noqa: BLE001 - counted and logged: one record must not end every process
             _passed_over.add(1, {Attribute.TOPIC: record.topic})
             _log.error(
                 "passed over a record that cannot be read",

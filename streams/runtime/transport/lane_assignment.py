@@ -1,7 +1,17 @@
-"""Faust's own extension points, filled: lanes at a rebalance, no commits of Faust's.
+"""Opens and closes lanes at a rebalance, and turns Faust's own commits off.
 
-Why lanes on Faust: see decision 0010. What is overridden here belongs to Faust 0.15.3 with aiokafka 0.14.0 and is
-pinned to them. The fault behind each override: see decision 0027.
+Faust hands the consumer's partitions to its transaction manager; `LaneAssignment` takes that place. Two settings decide
+what is read and what is committed:
+
+- `processing_guarantee="exactly_once"` (`worker.py`) makes Faust read with `read_committed` and call the transaction
+  manager at each rebalance. Without it lanes would see records of aborted transactions, and no lane would open.
+- `NoCommitConsumer._new_offset` returns no offset and `LaneAssignment.commit` does nothing, so Faust never commits. The
+  lane does: each turn's transaction writes the next offsets to the lane's changelog, and at most once a second also
+  commits them as the group's offsets (`lane/turn_commit.py`). Faust would commit offsets of records that only wait in a
+  queue. A lane that finds the group ahead of its changelog refuses to open.
+
+Why lanes on Faust: see decision 0010. The overrides belong to Faust 0.15.3 with aiokafka 0.14.0 and are pinned to them.
+The fault behind each override: see decision 0027.
 """
 
 import asyncio
@@ -19,14 +29,14 @@ from streams.runtime.failure import awaited_at, end_process
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.groups import LaneGroup, LaneHost
 from streams.runtime.lane.lane import Lane
-from streams.runtime.lane.lane_events import LaneEvent, unheard
+from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.timer_gate import FetchProgress
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, unwatched
+from streams.runtime.steps import AtStep, ignore_step
 from streams.runtime.transport.batching_thread import BatchingThread
 from streams.runtime.watchdog import Watchdog
 
-#: How long the background may take to start before the log says where it waits (seconds).
+#: How long the background may take to start before a log entry names the place where it waits (seconds).
 _BACKGROUND_SECONDS = 45.0
 
 _log = structlog.get_logger("confide.runtime")
@@ -35,24 +45,24 @@ Background = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
-    """What a process of lanes is made of."""
+class WorkerConfig:
+    """The parts and settings of a process of lanes."""
 
     application: str
     groups: tuple[LaneGroup, ...]
     bootstrap: str
     background: tuple[Background, ...]
     opened: Callable[[], None]
-    at_step: AtStep = unwatched
-    #: LaneAssignment (`group-partition`) that begin where their logs do although state and offsets do not fit.
+    at_step: AtStep = ignore_step
+    #: Lanes (`group-partition`) that begin where their logs do although state and offsets do not fit.
     accepted: frozenset[str] = frozenset()
     watchdog: Watchdog = field(default_factory=Watchdog)
-    on_lane: Callable[[LaneEvent], None] = unheard
+    on_lane: Callable[[LaneEvent], None] = ignore_event
     clock: Clock = field(default_factory=Clock)
 
 
 class NoCommitConsumer(Consumer):
-    """Reads and never commits: the lanes' transactions do."""
+    """A consumer of Faust's that never commits: the lanes commit."""
 
     def _new_consumer_thread(self) -> BatchingThread:
         return BatchingThread(self, loop=self.loop, beacon=self.beacon)
@@ -63,61 +73,62 @@ class NoCommitConsumer(Consumer):
         return cast("LaneAssignment", self.transactions)
 
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:  # noqa: ARG002 - Faust's signature
-        # Offsets between batches are no gaps: a batch has one offset of many.
+        # Faust takes the offsets between two batches for missing records. None is missing: a batch has many records.
         return None
 
     def _new_offset(self, tp: Any) -> None:
+        # Turns Faust's commits off: None means that no offset is ready to be committed. The lists would grow for ever.
         self._acked[tp].clear()
         self._acked_index[tp].clear()
 
 
 class LaneAssignment(TransactionManager):
-    """Opens lanes when partitions arrive and closes them when they leave, without holding up the rebalance."""
+    """The lanes of this process: opened and closed as partitions are assigned, without a delay of the rebalance."""
 
-    wiring: Wiring
+    config: WorkerConfig
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lanes: dict[tuple[str, int], Lane] = {}
-        self._group_of = {topic: group for group in self.wiring.groups for topic in group.sources}
-        #: Sources of the lanes whose timers follow topics.
-        self.followed = {topic for group in self.wiring.groups if group.timers_follow for topic in group.sources}
-        wiring = self.wiring
+        self._group_of = {topic: group for group in self.config.groups for topic in group.sources}
+        #: Topics of the lanes whose timers follow topics: the progress of their fetches is noted.
+        self.followed = {topic for group in self.config.groups if group.timers_follow for topic in group.sources}
+        config = self.config
         self._host = LaneHost(
-            wiring.application,
-            wiring.bootstrap,
+            config.application,
+            config.bootstrap,
             UrgencyGate(),
-            wiring.watchdog,
-            at_step=wiring.at_step,
-            accepted=wiring.accepted,
-            groups=tuple(group.name for group in wiring.groups),
-            on_lane=wiring.on_lane,
-            clock=wiring.clock,
+            config.watchdog,
+            at_step=config.at_step,
+            accepted=config.accepted,
+            groups=tuple(group.name for group in config.groups),
+            on_lane=config.on_lane,
+            clock=config.clock,
         )
         self._background: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
         self._closed = False
-        #: LaneAssignment that finish their turns in flight because the process stops.
+        #: Lanes that finish their turns in flight because the process stops.
         self._leaving: tuple[Lane, ...] = ()
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
 
     def enqueue(self, batch: Batch, partition: int) -> None:
-        """Hand a batch to its lane; one that is no longer here is read again by the lane's new owner."""
+        """Pass a batch to its lane. If the lane has left, drop the batch: the lane's new owner reads it again."""
         lane = self._lanes.get((self._group_of[batch.topic].name, partition))
         if lane is not None:
             lane.enqueue(batch)
 
     def is_full(self, topic: str, partition: int) -> bool:
-        """Return whether this topic's queue in its lane has enough."""
+        """Return whether the topic's queue in its lane is full."""
         lane = self._lanes.get((self._group_of[topic].name, partition))
         return lane is not None and lane.is_full(topic)
 
     def note_end(self, topic: str, partition: int, end: int | None) -> None:
-        """Take note of where a source ends, for the lane's figures; None where no fetch has told."""
+        """Note the last stable offset of a source for the lane's metrics; None if no fetch response has given one."""
         if end is not None and (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
-            lane.metrics.ends[topic] = end
+            lane.note_end(topic, end)
 
     def note_fetch(self, topic: str, partition: int, progress: FetchProgress) -> None:
         """Note how far a source was fetched, for the timers of its lane."""
@@ -125,12 +136,12 @@ class LaneAssignment(TransactionManager):
             lane.note_fetch(topic, progress)
 
     def note_out_of_range(self, topic: str, partition: int, position: int) -> None:
-        """Have the lane of a source look why Kafka has no record at a position of its own."""
+        """Have the lane of a source check why Kafka has no record at this position."""
         if (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
             lane.note_out_of_range(topic, position)
 
     def takes_seek(self, topic: str, partition: int) -> bool:
-        """Return, once, whether the fetch of a source is to begin anew where the group's offset is now."""
+        """Return True once if the fetch of a source must begin anew at the group's committed offset."""
         lane = self._lanes.get((self._group_of[topic].name, partition))
         if lane is None or topic not in lane.to_seek:
             return False
@@ -138,11 +149,14 @@ class LaneAssignment(TransactionManager):
         return True
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
-        """Hold every lane: its turn in flight is finished before the group can give it to another member."""
+        """Pause every lane: its turn in flight is finished before the group can assign the lane to another member."""
         await asyncio.gather(*(lane.pause() for lane in (*self._lanes.values(), *self._leaving)))
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:  # noqa: ARG002 - Faust's
-        """Register and close lanes; heartbeats stop while this runs, so opening has a task of its own."""
+        """Close the lanes that left and start to open the new ones.
+
+        Heartbeats stop while this runs, so each lane opens in a task of its own.
+        """
         if self._closed:
             return
         if self._background is None:
@@ -159,22 +173,22 @@ class LaneAssignment(TransactionManager):
                 lane = Lane(group, partition, self._host)
                 self._lanes[group.name, partition] = lane
                 lane.start(self._ready)
-        # Until the first announcement: lanes that moved on meanwhile are not waited for.
+        # `opened` is called once. Until then, wait for the lanes of the newest assignment only.
         if self._announcing is None or not self._announcing.done():
             if self._announcing is not None:
                 self._announcing.cancel()
             self._announcing = asyncio.create_task(self._announce(list(self._lanes.values())))
 
     async def on_stop(self) -> None:
-        """Close, where that was not done already."""
+        """Close, if `close` was not called before."""
         await self.close()
 
     async def close(self) -> None:
-        """Finish the turns in flight and stop what ran beside the lanes; no lane opens afterwards."""
+        """Finish the turns in flight and stop the tasks beside the lanes; no lane opens afterwards."""
         self._closed = True
         self._leaving = (*self._leaving, *self._lanes.values())
         self._lanes = {}
-        # A rebalance at this time waits for them too.
+        # A rebalance during the stop waits for these lanes too (`on_partitions_revoked`).
         await asyncio.gather(*(lane.close() for lane in self._leaving))
         self._stopping.set()
         for task in (self._announcing, self._watching):
@@ -186,17 +200,17 @@ class LaneAssignment(TransactionManager):
             await asyncio.wait([self._background])
 
     async def commit(self, offsets: Any, start_new_transaction: bool = True) -> bool:  # noqa: ARG002 - Faust's
-        """Do nothing: the lanes commit offsets in transactions of their own (decision 0014)."""
+        """Do nothing: the lanes commit, in transactions of their own (decision 0014)."""
         return True
 
     async def _announce(self, lanes: Sequence[Lane]) -> None:
         await self._ready.wait()
         for lane in lanes:
             await lane.resolved.wait()
-        self.wiring.opened()
+        self.config.opened()
 
     async def _watch_background(self, background: asyncio.Task[None]) -> None:
-        """Say where the background waits, for as long as the lanes cannot open because of it."""
+        """Log the place where the background waits, for as long as the lanes cannot open because of it."""
         while True:
             try:
                 async with asyncio.timeout(_BACKGROUND_SECONDS):
@@ -207,29 +221,30 @@ class LaneAssignment(TransactionManager):
 
     async def _run_background(self) -> None:
         try:
-            async with _all_of(self.wiring.background):
+            async with _all_of(self.config.background):
                 self._ready.set()
                 await self._stopping.wait()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
+        except BaseException as error:  # noqa: BLE001 - any error ends the process
             end_process("background of the lanes", error)
 
 
-def transport_of(wiring: Wiring) -> type[Transport]:
-    """Return aiokafka's transport with the lanes of `wiring` in the place of Faust's transactions.
+def transport_of(config: WorkerConfig) -> type[Transport]:
+    """Return Faust's transport for aiokafka, with the lanes of `config` in the place of Faust's transactions.
 
-    Faust makes the parts itself and hands them nothing of ours, so what they need is in their classes.
+    Faust makes the consumer and the transaction manager itself, and passes no argument on. So `config` is an attribute
+    of a class that is made here.
     """
 
-    class WiredLanes(LaneAssignment):
+    class ConfiguredLanes(LaneAssignment):
         pass
 
     class LaneTransport(Transport):
         Consumer = NoCommitConsumer
-        TransactionManager = WiredLanes
+        TransactionManager = ConfiguredLanes
 
-    WiredLanes.wiring = wiring
+    ConfiguredLanes.config = config
     return LaneTransport
 
 

@@ -1,4 +1,4 @@
-"""Notice where Kafka has no record at a consumer's position: aiokafka starts again at the log's beginning, silently.
+"""Notes a position at which Kafka has no record: aiokafka would go back to the log's beginning without a trace.
 
 Written against the source of aiokafka 0.14.0 (`consumer/fetcher.py`, `consumer/subscription_state.py`), pinned to it.
 """
@@ -10,26 +10,26 @@ from aiokafka.consumer import subscription_state
 _await_reset = subscription_state.TopicPartitionState.await_reset
 
 
-class _OwnReset(int):
-    """The fetcher's own way to reset a position: equal to the setting, and known from what a seek asks for."""
+class _FetcherReset(int):
+    """The fetcher's reset strategy: equal to the setting, but of a type of its own, so that a seek's reset differs."""
 
 
-def _noting(state: Any, strategy: int) -> None:
+def _note_and_await_reset(state: Any, strategy: int) -> None:
     # Without a position there is no committed offset yet: nothing was read before.
-    if isinstance(strategy, _OwnReset) and state._position is not None:  # noqa: SLF001
+    if isinstance(strategy, _FetcherReset) and state._position is not None:  # noqa: SLF001
         state.out_of_range_at = state._position  # noqa: SLF001
     _await_reset(state, strategy)
 
 
 def note_out_of_range(consumer: Any) -> None:
-    """Have the partitions of a consumer that has started note a position that is out of range; again is harmless."""
-    subscription_state.TopicPartitionState.await_reset = _noting
-    fetcher: Any = consumer._fetcher  # noqa: SLF001 - made by start(), and aiokafka hands it out nowhere
+    """Have the partitions of a started consumer note a position that is out of range. A second call does no harm."""
+    subscription_state.TopicPartitionState.await_reset = _note_and_await_reset
+    fetcher: Any = consumer._fetcher  # noqa: SLF001 - start() makes it, and aiokafka has no public access to it
     if fetcher is not None:
-        fetcher._default_reset_strategy = _OwnReset(fetcher._default_reset_strategy)  # noqa: SLF001
+        fetcher._default_reset_strategy = _FetcherReset(fetcher._default_reset_strategy)  # noqa: SLF001
 
 
 def taken_out_of_range(state: Any) -> int | None:
-    """Return the position of a partition that was out of range, once; None where none was."""
+    """Return the out-of-range position of a partition and forget it; None if there was none."""
     position: int | None = state.__dict__.pop("out_of_range_at", None)
     return position

@@ -1,0 +1,49 @@
+"""The headers of a record on a `.rejected` topic: why it was rejected, by which program, from where and when.
+
+They are part of the wire contract: the console and `confide demo --out` read them by these names. No header
+quotes the record. Names are plain `str`: aiokafka's encoder refuses a `StrEnum`.
+"""
+
+from typing import Final
+
+from schemas.errors import Invalid
+
+#: Every name of a header about the rejection begins so.
+REJECTED_PREFIX: Final = "rejected-"
+#: The problems, each with its field (text, at most `MAX_REASON` characters).
+REJECTED_REASON: Final = "rejected-reason"
+#: Path of the first field that is wrong, in the contract's names.
+REJECTED_FIELD: Final = "rejected-field"
+#: Class of the error.
+REJECTED_ERROR: Final = "rejected-error"
+#: The program that rejected the record: the agent's name, `gateway` or `produce`.
+REJECTED_BY: Final = "rejected-by"
+#: Topic, partition and offset of the record. A timer, effect or entry of a lane has no offset: microseconds since 1970.
+REJECTED_FROM: Final = "rejected-from"
+REJECTED_PARTITION: Final = "rejected-partition"
+REJECTED_OFFSET: Final = "rejected-offset"
+#: When it was rejected: ISO 8601, UTC.
+REJECTED_AT: Final = "rejected-at"
+#: When a rejected timer was due: ISO 8601, UTC.
+REJECTED_DUE: Final = "rejected-due"
+#: Of a value that was cut: bytes of the whole, hexadecimal SHA-256 of the whole, and bytes that were kept.
+REJECTED_LENGTH: Final = "rejected-length"
+REJECTED_SHA256: Final = "rejected-sha256"
+REJECTED_KEPT: Final = "rejected-kept"
+#: Of a key that was cut: bytes and hexadecimal SHA-256 of the whole.
+REJECTED_KEY_LENGTH: Final = "rejected-key-length"
+REJECTED_KEY_SHA256: Final = "rejected-key-sha256"
+
+#: Characters of a reason, in the header and in a record about the rejection. A record can have hundreds of problems,
+#: and a reader needs the first few.
+MAX_REASON = 1_000
+
+
+def reason_of(invalid: Invalid) -> str:
+    """Return the reason of a rejection: every problem, cut to `MAX_REASON` characters."""
+    return str(invalid)[:MAX_REASON]
+
+
+def first_field_of(invalid: Invalid) -> str:
+    """Return the path of the first field that is wrong; empty if the error names none."""
+    return invalid.problems[0].field if invalid.problems else ""

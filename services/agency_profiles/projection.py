@@ -1,0 +1,79 @@
+"""Parts of an agency's request that agencies share, made of the details of all disclosures of a report."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from schemas.disclosure import Location
+from schemas.policy import ShareField
+from schemas.records import Report, SealedDetails
+
+#: Makes the body of an agency's request from the report and the details of its sections, in their order.
+Projection = Callable[[Report, Sequence[SealedDetails]], dict[str, Any]]
+
+#: Field of the sealed details for each field that may be withheld; the keys are the contract's names.
+_DETAILS_FIELD = {
+    ShareField.ACCOUNT: "account",
+    ShareField.PHONE: "phone",
+    ShareField.EMAIL: "email",
+    ShareField.DATE_OF_BIRTH: "date_of_birth",
+    ShareField.LOCATION: "location",
+    ShareField.PROFESSIONALS: "professionals",
+    ShareField.REFERENCE: "reference",
+    ShareField.SUMMARY: "summary",
+}
+_BLANK = SealedDetails().model_dump(round_trip=True) | {"location": Location()}
+
+
+def envelope(report: Report) -> dict[str, Any]:
+    """Return the fields of the report that each agency gets: its id, the report it adds to, its clauses."""
+    return {
+        "report_id": report.report_id,
+        "agency": report.agency.value,
+        "kind": report.kind.value,
+        "refers_to": report.refers_to,
+        "reported_at": report.reported_at.isoformat(),
+        "clauses": list(report.clauses),
+    }
+
+
+def about(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
+    """Return the person of the report: age, dates of birth and contact identifiers, without withheld fields."""
+    born = _distinct(None if held.date_of_birth is None else held.date_of_birth.isoformat() for held in details)
+    return {"age": report.age, "dates_of_birth": born, **identifiers(details)}
+
+
+def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:
+    """Return every known phone, email and account, each once."""
+    return {
+        "phones": _distinct(held.phone for held in details),
+        "emails": _distinct(held.email for held in details),
+        "accounts": _distinct(held.account for held in details),
+    }
+
+
+def words(details: Sequence[SealedDetails]) -> list[str]:
+    """Return the summaries of the assessors, each once."""
+    return _distinct(held.summary for held in details)
+
+
+def places(details: Sequence[SealedDetails]) -> list[dict[str, Any]]:
+    """Return every known location, each once, without its empty fields."""
+    known = [held.location.model_dump(exclude_none=True) for held in details]
+    return [place for index, place in enumerate(known) if place and place not in known[:index]]
+
+
+def professionals(details: Sequence[SealedDetails]) -> list[dict[str, Any]]:
+    """Return the professionals involved, each once."""
+    known = [one.model_dump(mode="json", exclude_none=True) for held in details for one in held.professionals]
+    return [one for index, one in enumerate(known) if one not in known[:index]]
+
+
+def without_withheld(report: Report, details: Sequence[SealedDetails]) -> list[SealedDetails]:
+    """Return the details without the fields that the report withholds, so that no projection sees them."""
+    withheld = {each.field for each in report.withheld}
+    blank = {name: _BLANK[name] for field, name in _DETAILS_FIELD.items() if field in withheld}
+    return [held.model_copy(update=blank) for held in details]
+
+
+def _distinct(values: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value is not None))

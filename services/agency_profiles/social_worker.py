@@ -1,0 +1,29 @@
+"""The social worker: the request holds the concern and its history in this system."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.records import Report, SealedDetails
+from schemas.vocabulary import Agency
+from services.agency_profiles.profile import AgencyProfile
+from services.agency_profiles.projection import about, envelope, professionals, words
+from streams.domain.delivery import RETRY_POLICIES
+
+
+def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
+    """Return the referral: person, concern, the words of every disclosure, and the other professionals involved."""
+    return {
+        **envelope(report),
+        "about": about(report, details),
+        "concern": {"kinds": list(report.concerns)},
+        "history": {"disclosures": len(report.disclosures), "words": words(details)},
+        "professionals": professionals(details),
+        # Referral forms ask if the family was told.
+        "person": {"told": report.person_told, "agrees": report.person_agrees},
+    }
+
+
+PROFILE = AgencyProfile(
+    project=project,
+    retry=RETRY_POLICIES[Agency.SOCIAL_WORKER],
+)
