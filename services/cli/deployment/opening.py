@@ -70,11 +70,11 @@ class Deployment:
 async def open_deployment(
     kafka: AbstractAsyncContextManager[str], size: Size, files: Files, keys: Callable[[str], Path], report: Report
 ) -> AsyncIterator[Deployment]:
-    """Open a deployment of which no process runs yet; `Deployment.start` starts them.
+    """Open Kafka, topics, keys and folders, and yield a deployment without processes; `Deployment.start` starts them.
 
     `kafka` yields the bootstrap address and is left after the last process has stopped. `keys` is called in a thread
     with that address, once the topics exist, and returns the folder of key files. `report` is given lines for the user.
-    Raises `BrokerError`, `KafkaUnavailable` or `TopicsError` if Kafka or the topics cannot be had.
+    Raises `BrokerError`, `KafkaUnavailable` or `TopicsError` if Kafka does not start or the topics cannot be applied.
     """
     async with AsyncExitStack() as stack:
         bootstrap = await stack.enter_async_context(kafka)
