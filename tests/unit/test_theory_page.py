@@ -34,7 +34,7 @@ def files_of(name: str) -> tuple[Path, ...]:
 
 
 @cache
-def tests_of(path: Path) -> frozenset[str]:
+def names_of_tests(path: Path) -> frozenset[str]:
     """Return the names of a file's tests."""
     parts = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return frozenset(part.name for part in parts if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef))
@@ -64,7 +64,7 @@ def test_each_test_that_is_named_is_there(page: Path) -> None:
     missing = [
         f"{name}::{test}"
         for name, test in NODE.findall(page.read_text(encoding="utf-8"))
-        if not any(test in tests_of(path) for path in files_of(name))
+        if not any(test in names_of_tests(path) for path in files_of(name))
     ]
     assert missing == []
 
