@@ -37,8 +37,8 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
     ('emergency = "5 minutes"', 'emergency = "24 hours"', "emergency", ["deadlines.emergency", "shorter than `other`"]),
     ("2025-01-01T00:00:00Z", "2025-01-01T00:00:00", "effective_from", ["effective_from", "timezone"]),
     (
-        "# How long a disclosure",
-        "effective_until = 2025-01-01T00:00:00Z\n# How long a disclosure",
+        "# Longest time from disclosure",
+        "effective_until = 2025-01-01T00:00:00Z\n# Longest time from disclosure",
         "effective_until",
         ["effective_until", "after `effective_from`"],
     ),
