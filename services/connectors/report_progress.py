@@ -36,7 +36,7 @@ from streams.runtime import Cause, Turn
 SETTLED_FOR = timedelta(days=topics.SETTLED_DAYS)
 
 #: Prefix of the entry that every report has until it is settled.
-PENDING = b"progress/"
+PENDING = b"standing/"
 _REPORT = b"report/"
 _LIMIT = b"limit/"
 _UNSURE = b" unsure"
