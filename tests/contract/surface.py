@@ -44,7 +44,9 @@ def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if hasattr(command, "list_commands"):
         context = command.make_context("confide", [], resilient_parsing=True)
         for name in command.list_commands(context):
-            yield from _commands(command.get_command(context, name), (*path, name))
+            # As a call does it: the verbs of `confide` are imported only then.
+            found = command.resolve_command(context, [name])[1]
+            yield from _commands(found, (*path, name))
 
 
 def topics() -> dict[str, dict[str, Any]]:

@@ -57,7 +57,15 @@ def _named(space: Space) -> str:
     return f"{space.kind.value} {space.name}"
 
 
-every_space = pytest.mark.parametrize("space", SPACES, ids=_named)
+#: The largest spaces: `make unit` leaves them out, `make test` does not.
+_LONG = {"suicide facts", "abuse facts"}
+every_space = pytest.mark.parametrize(
+    "space",
+    [
+        pytest.param(space, id=_named(space), marks=[pytest.mark.long] if _named(space) in _LONG else [])
+        for space in SPACES
+    ],
+)
 
 
 @every_space
@@ -72,6 +80,7 @@ def test_both_formulations_agree(space: Space) -> None:
     COVERED[space.kind.value] += len(space)
 
 
+@pytest.mark.long
 def test_both_formulations_agree_on_every_pair_of_concerns() -> None:
     for facts in pairs():
         found, expected = verdict_of(evaluate(facts, POLICY, CLAUSE_RULES)), verdict(facts)
