@@ -182,9 +182,9 @@ class Lane:
         await commits.commit(turn, found.unwritten, notes)
         self.to_seek |= found.read_again
         state.openings.update(openings)
+        self.metrics.next_offsets = self._refusal.next_offsets = state.next_offsets
         self._notes = SuccessorNotes(self._id, state, commits)
         self._opened = OpenLane(self._id, self._pending, self._phase, self._idle, state, commits, found.partitions)
-        self.metrics.next_offsets = state.next_offsets
         await self._opened.resume_entries(self._opening.moved)
         self._phase.change(Change.OPENED)
         self.resolved.set()

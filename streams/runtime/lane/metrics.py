@@ -1,4 +1,4 @@
-"""What can be known of the lanes of a process from outside, as OpenTelemetry metrics for whatever exports them."""
+"""The metrics of the lanes of a process, as OpenTelemetry instruments. They observe a lane and decide nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,23 +15,23 @@ from streams.runtime.lane.changelog import Progress
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class LaneMetrics:
-    """Where a lane stands; it writes, others read. Topics are the lane's sources."""
+    """What the metrics of one lane show. The lane writes it, exporters read it. Topics are the lane's sources."""
 
     group: str
     partition: int
-    #: Offsets up to which the topic is worked off, and to which it is committed by its writers.
+    #: By topic: the lane's next offset, and the last stable offset.
     next_offsets: dict[str, int] = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
-    #: Bytes that wait in the topic's queue here, as they were fetched.
+    #: By topic: bytes that wait in its queue.
     waiting_bytes: Mapping[str, int] = field(default_factory=dict)
-    #: The time stamp of the oldest record here that is not worked off, milliseconds since 1970.
+    #: Returns the timestamp of the oldest record that is not worked off, in milliseconds since 1970.
     oldest: Callable[[], int | None] = lambda: None
     #: The process's clock.
     now: Callable[[], datetime] = field(default_factory=lambda: Clock().now)
     #: How far the restore is.
     restore: Progress | None = None
     is_lane_open: Callable[[], bool] = lambda: False
-    #: Why the lane refuses to work, None when it does not.
+    #: Why the lane refuses to work; None if it does not refuse.
     refused: str | None = None
     entries: int = 0
     timers: int = 0
@@ -42,12 +42,12 @@ class LaneMetrics:
         return self.is_lane_open()
 
     def lag(self, topic: str) -> int:
-        """Return the offsets of a topic, control records too, that are still to be worked off."""
+        """Return the lag of a topic in offsets, control records included."""
         end = self.ends.get(topic)
         return 0 if end is None else max(0, end - self.next_offsets.get(topic, 0))
 
     def oldest_age(self) -> float:
-        """Return how long the oldest unprocessed record has been in the log, seconds; 0.0 when none waits."""
+        """Return the age of the oldest record that is not worked off, in seconds; 0.0 if no record waits."""
         stamp = self.oldest()
         return 0.0 if stamp is None else max(0.0, self.now().timestamp() - stamp / 1000)
 
@@ -56,17 +56,17 @@ _lanes: WeakSet[LaneMetrics] = WeakSet()
 
 
 def lane_metrics() -> tuple[LaneMetrics, ...]:
-    """Return the figures of every lane of this process."""
+    """Return the metrics of every lane of this process."""
     return tuple(sorted(_lanes, key=lambda lane: (lane.group, lane.partition)))
 
 
 def publish(lane: LaneMetrics) -> None:
-    """Have a lane's figures observed from now on, for as long as the lane holds them."""
+    """Observe the metrics of a lane from now on, until `withdraw` or until the lane is gone."""
     _lanes.add(lane)
 
 
 def withdraw(lane: LaneMetrics) -> None:
-    """Have a lane's figures observed no more: another process has the lane."""
+    """Observe the metrics of a lane no more: another process has the lane."""
     _lanes.discard(lane)
 
 

@@ -24,6 +24,8 @@ class Refusal:
     def __init__(
         self, lane: LaneId, writer: TransactionalWriter, metrics: LaneMetrics, reported: asyncio.Event
     ) -> None:
+        #: By topic: the next offsets of the lane's state; none before it is restored.
+        self.next_offsets: Mapping[str, int] = {}
         self._lane = lane
         self._writer = writer
         self._metrics = metrics
@@ -33,10 +35,10 @@ class Refusal:
         """Report a refusal once."""
         self._metrics.refused = str(refused)
         self._reported.set()
-        _log.critical("lane refuses to work, somebody must look", lane=self._lane.name, reason=str(refused))
+        _log.critical("lane refuses to work, an operator must look", lane=self._lane.name, reason=str(refused))
         host, group, partition = self._lane.host, self._lane.group, self._lane.partition
         if host.on_lane is not ignore_event:
-            offsets = self._metrics.next_offsets or await self._group_offsets()
+            offsets = self.next_offsets or await self._group_offsets()
             waiting = await backlog.measure(host.bootstrap, group.sources, partition, offsets, self._lane.now)
             host.on_lane(LaneRefuses(self._lane.name, type(refused).__name__, waiting))
 
