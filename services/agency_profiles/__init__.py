@@ -1,7 +1,7 @@
 """What our services know of the agencies: one file an agency, and this table of them.
 
 A new agency needs a file that defines its `PROFILE`, a row here, and a row in `schemas.agencies`, which has its names
-and its topic. Its limits are in `streams/domain/delivery.py`, because DECIDE counts them too; the file names them.
+and its topic. Its limits and waits are in `streams/domain/delivery.py`, because DECIDE counts them too.
 """
 
 from collections.abc import Mapping

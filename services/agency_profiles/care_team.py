@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.records import Report, SealedDetails
-from schemas.vocabulary import Agency
 from services.agency_profiles.profile import AgencyProfile
 from services.agency_profiles.projection import about, envelope, words
-from streams.domain.delivery import RETRY_POLICIES
 
 
 def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
@@ -22,5 +20,4 @@ def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
 
 PROFILE = AgencyProfile(
     project=project,
-    retry=RETRY_POLICIES[Agency.CARE_TEAM],
 )

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.records import Report, SealedDetails
-from schemas.vocabulary import Agency, ConcernKind
+from schemas.vocabulary import ConcernKind
 from services.agency_profiles.profile import AgencyProfile
 from services.agency_profiles.projection import envelope, identifiers, places, words
-from streams.domain.delivery import RETRY_POLICIES
 
 
 def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
@@ -29,5 +28,4 @@ def project(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
 
 PROFILE = AgencyProfile(
     project=project,
-    retry=RETRY_POLICIES[Agency.EMERGENCY_999],
 )

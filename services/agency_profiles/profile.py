@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from services.agency_profiles.projection import Projection
-from streams.domain.delivery import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +11,5 @@ class AgencyProfile:
 
     #: Makes the body of a request from a report and its opened sections.
     project: Projection
-    #: Limit of a report, time limit of an attempt, waits between attempts.
-    retry: RetryPolicy
     #: Added to a notice that a report goes or went to the agency; None: nothing is added.
     reassurance: str | None = None

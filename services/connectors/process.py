@@ -18,7 +18,7 @@ from services.connectors.connector import Connector
 from services.connectors.endpoint import Endpoint
 from services.connectors.keyring import TopicKeyring
 from services.settings import Keys, SettingsError
-from streams.domain.delivery import RetryPolicy
+from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from streams.runtime import Clock, LaneContext, LaneEvent, LaneGroup, run_worker
 
 
@@ -40,10 +40,9 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     address of a server.
     """
     _check(url)
-    profile = AGENCY_PROFILES[agency]
-    policy = policy or profile.retry
+    policy = policy or RETRY_POLICIES[agency]
     keyring = TopicKeyring(bootstrap, keys.master)
-    composer = Composer(keyring, profile.project)
+    composer = Composer(keyring, AGENCY_PROFILES[agency].project)
     # Created once, in the event loop; all lanes share it. An endpoint is one URL.
     attempts: list[Attempts] = []
     name = AGENCIES[agency].connector
