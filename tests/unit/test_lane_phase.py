@@ -54,6 +54,12 @@ def test_every_phase_can_be_reached() -> None:
         pytest.param((Change.OPENED, Change.CLOSED, Change.FENCED), Phase.CLOSING, id="fenced-while-closing-closes"),
         pytest.param((Change.OPENED, Change.CLOSED, Change.REFUSED), Phase.CLOSING, id="refused-while-closing-closes"),
         pytest.param((Change.CLOSED, Change.CLOSED), Phase.CLOSING, id="closed-twice"),
+        pytest.param((Change.CLOSED, Change.OPENED), Phase.CLOSING, id="opened-although-cancelled-closes"),
+        pytest.param(
+            (Change.OPENED, Change.PAUSED, Change.FENCED, Change.RESUMED, Change.CLOSED),
+            Phase.CLOSING,
+            id="closed-before-it-ends-the-process",
+        ),
     ],
 )
 def test_the_changes_of_a_lane_lead_to_its_phase(changes: Sequence[Change], phase: Phase) -> None:

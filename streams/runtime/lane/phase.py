@@ -87,15 +87,18 @@ TRANSITIONS: Mapping[Phase, Mapping[Change, Phase]] = {
     # Still this process's lane after the rebalance: the writer that fenced it was not its next owner.
     _P.FENCED: {_C.PAUSED: _P.FENCED, _C.RESUMED: _P.ENDING, _C.CLOSED: _P.CLOSING},
     _P.REFUSED: {_C.PAUSED: _P.REFUSED, _C.RESUMED: _P.REFUSED, _C.CLOSED: _P.CLOSING},
-    # The turn in flight may still be refused or fenced; the lane leaves this process all the same.
+    # The turn in flight may still be refused or fenced, and aiokafka may swallow the cancellation of an opening, which
+    # then ends as opened. The lane leaves this process all the same.
     _P.CLOSING: {
+        _C.OPENED: _P.CLOSING,
         _C.PAUSED: _P.CLOSING,
         _C.RESUMED: _P.CLOSING,
         _C.FENCED: _P.CLOSING,
         _C.REFUSED: _P.CLOSING,
         _C.CLOSED: _P.CLOSING,
     },
-    _P.ENDING: {_C.PAUSED: _P.ENDING, _C.RESUMED: _P.ENDING, _C.CLOSED: _P.ENDING},
+    # Closed before its task could end the process: the lane leaves it.
+    _P.ENDING: {_C.PAUSED: _P.ENDING, _C.RESUMED: _P.ENDING, _C.CLOSED: _P.CLOSING},
 }
 
 

@@ -102,7 +102,7 @@ class BatchingThread(AIOKafkaConsumerThread):
         lanes = cast("LaneConsumer", self.consumer).lanes
         sought = {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}
         if self._has_to_seek:
-            sought, self._has_to_seek = set(active_partitions), False
+            sought, self._has_to_seek = {*active_partitions, *consumer.assignment()}, False
         if sought:
             # Faust drops records before the offset that it passed on last, so that offset is cleared.
             cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
@@ -173,6 +173,10 @@ class BatchingThread(AIOKafkaConsumerThread):
             except IllegalStateError:
                 # A partition was given away meanwhile. Then Faust seeks all that are left.
                 _log.debug("a partition left while it was sought", partitions=len(still))
+            except BaseException:
+                # At a rebalance the main thread may have given up this fetch, and does not see the error.
+                self._has_to_seek = True
+                raise
 
 
 def _look(lanes: ConsumerLanes, assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
