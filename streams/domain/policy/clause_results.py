@@ -41,8 +41,8 @@ class ClauseResult:
 def case_values(facts: CaseFacts) -> dict[str, Value]:
     """Return the facts of the case by name, and the two that follow from several facts."""
     values: dict[str, Value] = {name: getattr(facts, name) for name in facts._fields if name != "concerns"}
-    # AR-1 is about adults, so the value is no for a person under 18. If the age is unknown, the three facts alone decide.
-    # If all three are yes, the person is under 18 or an adult at risk: IN_THE_GROUP is met in both cases.
+    # AR-1 is about adults, so the value is no for a person under 18. If the age is unknown, the three facts alone
+    # decide. If all three are yes, the person is under 18 or an adult at risk: IN_THE_GROUP is met in both cases.
     values["adult_at_risk"] = False if facts.under_18 else all_of(getattr(facts, name) for name in _AT_RISK)
     values["life_in_danger"] = any(
         concern.values[FACTS_OF[concern.kind].index("immediate_danger")] is ImmediateDanger.LIFE
