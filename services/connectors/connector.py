@@ -16,8 +16,7 @@ Each row is one committed turn, so an attempt is on record before it is made. Af
 work that is open. An attempt with an unknown outcome is made again as the next attempt, under the same idempotency key.
 
 The limit is a separate timer, counted from `reported_at` or from the time at which the report was sent again. After it
-the report is failed and stays failed through further attempts, until the agency acknowledges it (architecture:
-*Hand-over*).
+the report is failed and stays failed through further attempts, until the agency acknowledges it (decision 0022).
 
 `answers.py` handles the answers, `limits.py` the limits, `deliveries.py` the records of each step.
 """
