@@ -115,7 +115,7 @@ class Decide(Agent[Message, None, None]):
         return work
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
-        """Open a review of a review that can no longer escalate, or of a report whose limit cannot be kept.
+        """Open a new review for a review that can no longer escalate, or for a report whose limit is no longer watched.
 
         The alarm of a review that was put aside is cleared: the new review raises its own.
         """

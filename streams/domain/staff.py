@@ -23,7 +23,7 @@ class StaffDirectory:
     keys_taken: Mapping[str, datetime] = field(default_factory=dict)
 
     def changed(self, duty: Duty, keys: Mapping[str, bytes], now: datetime) -> "StaffDirectory":
-        """Return the directory with this rota and these keys; `now` counts as the time at which a missing one was removed."""
+        """Return the directory with this rota and these keys; each entry that is missing counts as removed at `now`."""
         taken_off = _removed(self.taken_off, _ids(self.duty), _ids(duty), now)
         return StaffDirectory(duty, keys, taken_off, _removed(self.keys_taken, self.keys, keys, now))
 
