@@ -81,7 +81,7 @@ class CannotRead(Exception):
         self.value.sha256 = hashlib.sha256(batch).hexdigest()
         self.value.is_corrupt = self.is_corrupt
 
-    def place(self, position: int) -> tuple[int, int]:
+    def offsets_at(self, position: int) -> tuple[int, int]:
         """Return the offset of the replacing record for a reader at `position`, and the offset to continue at."""
         offset = max(self.base_offset, position)
         self.value.next_offset = min((end for end in self._ends if end > offset), default=offset + 1)

@@ -19,7 +19,7 @@ from schemas.vocabulary import (
     Service,
 )
 
-#: Largest value on the services' topics, in bytes (contract, *Topics*); a larger one is rejected.
+#: Largest value on the services' topics, in bytes; a larger one is rejected.
 MAX_DISCLOSURE_BYTES = 256 * 1024
 
 

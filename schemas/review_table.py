@@ -1,4 +1,4 @@
-"""The table of reviews as data (architecture, *Reviews*): per reason, the cause, deadlines, role and decisions.
+"""The table of reviews as data: for each reason, the cause, deadlines, role and decisions.
 
 Nothing opens a review for a reason that is not in the table yet.
 """
@@ -90,7 +90,7 @@ REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
             "CASE-1: a report that no trained person made or confirmed", (_CONFIRM, _REFUSE, _NEW_FACTS)
         ),
         ReviewReason.SAFEGUARDING_LEAD: ReviewRow(
-            "AD-2, or sexual abuse of somebody under 18 that nobody trained looked at",
+            "AD-2, or sexual abuse of a person under 18 that no trained person looked at",
             (
                 Settling(_D.CONFIRM, "report, to the agencies you name", may_have=("agencies",)),
                 Settling(_D.REFUSE, "keep it confidential, for a reason", needs=("refusal",), refusals=tuple(Refusal)),
@@ -103,7 +103,7 @@ REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
         ),
         ReviewReason.MISSING_FACT: ReviewRow("an open clause", (_NEW_FACTS, _NOT_REACHED, _REFUSE)),
         ReviewReason.NO_ROUTE: ReviewRow(
-            "LT-6 without anybody who could be told", (_NAME_AGENCIES, _NEW_FACTS, _REFUSE)
+            "LT-6 holds, and no agency is known that can get a report", (_NAME_AGENCIES, _NEW_FACTS, _REFUSE)
         ),
         ReviewReason.REJECTED: ReviewRow(
             "a record that cannot be read and may be urgent",

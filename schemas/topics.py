@@ -12,7 +12,7 @@ _MIB = 1024 * _KIB
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 
-#: Largest value on a topic behind the services' topics, and on a `.rejected` topic, in bytes (contract, *Topics*).
+#: Largest value on a topic behind the services' topics, and on a `.rejected` topic, in bytes.
 MAX_VALUE_BYTES = 4 * _MIB
 
 #: Bytes of a batch with one such value, its key, its headers and the batch's own fields.

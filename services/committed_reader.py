@@ -163,7 +163,7 @@ class CommittedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         except CannotRead as problem:
             # One record replaces those of the batch. The fetch ends with it, and the next fetch begins after the
             # batch.
-            offset, self.next_fetch_offset = problem.place(self.next_fetch_offset)
+            offset, self.next_fetch_offset = problem.offsets_at(self.next_fetch_offset)
             value, size = problem.value, len(problem.value)
             yield ConsumerRecord(
                 tp.topic,

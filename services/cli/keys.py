@@ -61,7 +61,7 @@ def _warn_unless_on_rota(name: str) -> None:
     try:
         is_on_rota = load_duty(Path(file) if file else None).named(name) is not None
     except ConfigFileError as error:
-        typer.echo(f"confide: whether {name} is on the duty rota cannot be told: {error}", err=True)
+        typer.echo(f"confide: it is unknown whether {name} is on the duty rota: {error}", err=True)
         return
     if not is_on_rota:
         typer.echo(f"confide: {name} is not on {rota}, so what this key signs is refused", err=True)

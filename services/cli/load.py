@@ -49,7 +49,7 @@ class _Unsettled(Exception):
 class _Request:
     options: Options
     search: bool
-    #: Whether to open an own deployment even if a Kafka is named.
+    #: Whether to open a deployment of its own even if a Kafka is named.
     house: bool
     own: Size
     settle: float
@@ -152,7 +152,7 @@ async def _test(request: _Request) -> int:
 
 
 async def _warm_up(request: _Request, environment: WindowEnvironment, view: LoadView) -> list[Window]:
-    """Run a window whose latencies do not count; return none if there is a backlog, which workers start behind."""
+    """Run a window whose latencies do not count; run none if there is a backlog, on which the workers warm up."""
     options = request.options
     if not request.warm_up or options.backlog:
         return []

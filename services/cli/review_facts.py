@@ -37,7 +37,7 @@ def read_fact(text: str) -> dict[str, Any]:
     # `concerns[N]` with the letter N is the notation of this table, and not a path.
     if fact not in PATHS or "[N]" in path:
         raise SettingsError(
-            f"--fact takes one of these paths, N being the place of a concern from 0: {', '.join(PATHS)}"
+            f"--fact takes one of these paths, N being the position of a concern from 0: {', '.join(PATHS)}"
         )
     if fact == _AGE:
         if not (value.isascii() and value.isdigit() and len(value) <= 3):

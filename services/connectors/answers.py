@@ -25,7 +25,7 @@ class Answers:
         self._limits = limits
         self._jitter = jitter
 
-    def take(
+    def record_outcome(
         self, turn: Turn, report: Report, progress: ReportProgress, response: AgencyResponse, cause: Cause
     ) -> None:
         """Record the outcome of an attempt and what follows from it: finished, handed over, or tried again."""

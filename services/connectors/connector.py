@@ -16,8 +16,7 @@ Each row is one committed turn, so an attempt is on record before it is made. Af
 work that is open. An attempt with an unknown outcome is made again as the next attempt, under the same idempotency key.
 
 The limit is a separate timer, counted from `reported_at` or from the time at which the report was sent again. After it
-the report is failed and stays failed through further attempts, until the agency acknowledges it (architecture:
-*Hand-over*).
+the report is failed and stays failed through further attempts, until the agency acknowledges it (decision 0022).
 
 `answers.py` handles the answers, `limits.py` the limits, `deliveries.py` the records of each step.
 """
@@ -123,49 +122,18 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         else:
             turn.start(Compose(report), cause=cause)
 
-    def _stop(self, turn: Turn, stopped: ReportStopped) -> None:
-        """End the attempts of a report that staff stopped; an attempt that is under way may still be answered."""
-        progress = report_store.progress_of(turn, stopped.report_id)
-        if progress is None or progress.generation > stopped.generation:
-            return
-        turn.unschedule(report_store.retry_timer(stopped.report_id))
-        if progress.is_under_way:
-            turn.unschedule(report_store.limit_timer(stopped.report_id))
-            report_store.save_progress(turn, stopped.report_id, progress.model_copy(update={"is_stopped": True}))
-        else:
-            report_store.finish(turn, report_store.report_of(turn, stopped.report_id), DeliveryState.FAILED)
-
-    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
-        """Hand over to a human a record that is no report of this agency, or on which the connector raised."""
-        deliveries.hand_over_record(turn, record, invalid, self._agency)
-
-    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
-        """Resume a report that is not finished, after the lane's state was restored."""
-        report_id, progress = report_store.read_pending(key, value)
-        report, request = report_store.report_of(turn, report_id), report_store.request_of(turn, report_id)
-        if progress.is_stopped:
-            # Its attempt was cut off, and no other is made.
-            report_store.finish(turn, report, DeliveryState.FAILED)
-            return
-        is_late = self._limits.is_late(turn, report, progress)
-        if is_late:
-            self._limits.watch(turn, report, progress)
-        if request is None:
-            turn.start(Compose(report), cause=progress.cause)
-        elif progress.retry_at is not None:
-            # Its timer is still set to the same time, or the attempt was waiting for its slot. A clock behind that of
-            # the previous process must not make it wait longer than the longest wait.
-            longest = self._policy.wait(progress.attempt, 1.0, handed_over=progress.is_handed_over)
-            at = turn.now if is_late else min(progress.retry_at, turn.now + longest)
-            turn.schedule(report_store.retry_timer(report_id), at, cause=progress.cause)
-        elif not progress.is_under_way:
-            self._attempt(turn, report, progress, request)
-        elif self._limits.is_over(turn, report, progress):
-            report_store.finish(turn, report, progress.state)
-        else:
-            unknown = progress.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "is_unsure": True})
-            report_store.save_progress(turn, report_id, unknown)
-            self._attempt(turn, report, unknown, request)
+    def _attempt(self, turn: Turn, report: Report, progress: ReportProgress, request: ReportSection) -> None:
+        attempt = Attempt(
+            report.report_id,
+            progress.attempt + 1,
+            request,
+            progress.cause,
+            self._limits.time_left(turn, report, progress),
+            # First of this sending: the attempts of an earlier sending called no human for it.
+            is_first=progress.state is DeliveryState.QUEUED,
+            is_possible_repeat=progress.is_unsure,
+        )
+        turn.start(attempt, cause=progress.cause)
 
     def slot(self, effect: Effect) -> AbstractAsyncContextManager[None] | None:
         """Return the slot of the endpoint that an attempt waits for; None for other effects."""
@@ -220,7 +188,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             case CannotCompose(reason):
                 self._limits.give_up(turn, report, progress, reason, cause)
             case AttemptEnded(response, span):
-                self._answers.take(turn, report, progress, response, span)
+                self._answers.record_outcome(turn, report, progress, response, span)
             case _:
                 assert_never(result)
 
@@ -241,6 +209,50 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
                 raise LookupError(f"report {report_id} waits for a further attempt and has no request")
             self._attempt(turn, report, progress, request)
 
+    def _stop(self, turn: Turn, stopped: ReportStopped) -> None:
+        """End the attempts of a report that staff stopped; an attempt that is under way may still be answered."""
+        progress = report_store.progress_of(turn, stopped.report_id)
+        if progress is None or progress.generation > stopped.generation:
+            return
+        turn.unschedule(report_store.retry_timer(stopped.report_id))
+        if progress.is_under_way:
+            turn.unschedule(report_store.limit_timer(stopped.report_id))
+            report_store.save_progress(turn, stopped.report_id, progress.model_copy(update={"is_stopped": True}))
+        else:
+            report_store.finish(turn, report_store.report_of(turn, stopped.report_id), DeliveryState.FAILED)
+
+    def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
+        """Hand over to a human a record that is no report of this agency, or on which the connector raised."""
+        deliveries.hand_over_record(turn, record, invalid, self._agency)
+
+    def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
+        """Resume a report that is not finished, after the lane's state was restored."""
+        report_id, progress = report_store.read_pending(key, value)
+        report, request = report_store.report_of(turn, report_id), report_store.request_of(turn, report_id)
+        if progress.is_stopped:
+            # Its attempt was cut off, and no other is made.
+            report_store.finish(turn, report, DeliveryState.FAILED)
+            return
+        is_late = self._limits.is_late(turn, report, progress)
+        if is_late:
+            self._limits.watch(turn, report, progress)
+        if request is None:
+            turn.start(Compose(report), cause=progress.cause)
+        elif progress.retry_at is not None:
+            # Its timer is still set to the same time, or the attempt was waiting for its slot. A clock behind that of
+            # the previous process must not make it wait longer than the longest wait.
+            longest = self._policy.wait(progress.attempt, 1.0, handed_over=progress.is_handed_over)
+            at = turn.now if is_late else min(progress.retry_at, turn.now + longest)
+            turn.schedule(report_store.retry_timer(report_id), at, cause=progress.cause)
+        elif not progress.is_under_way:
+            self._attempt(turn, report, progress, request)
+        elif self._limits.is_over(turn, report, progress):
+            report_store.finish(turn, report, progress.state)
+        else:
+            unknown = progress.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "is_unsure": True})
+            report_store.save_progress(turn, report_id, unknown)
+            self._attempt(turn, report, unknown, request)
+
     def entry_of(self, work: bytes | Effect) -> bytes:
         """Return the key of the entry of the report to which a timer or an effect belongs."""
         return report_store.report_key(report_store.id_of(work) if isinstance(work, bytes) else work.report_id)
@@ -250,19 +262,6 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         name = work.entry if work.timer is None else work.timer
         report_id = work.effect.report_id if work.effect is not None else report_store.id_of(name or b"")
         deliveries.hand_over_work(turn, work, report_id, self._agency, cause, self._partition)
-
-    def _attempt(self, turn: Turn, report: Report, progress: ReportProgress, request: ReportSection) -> None:
-        attempt = Attempt(
-            report.report_id,
-            progress.attempt + 1,
-            request,
-            progress.cause,
-            self._limits.time_left(turn, report, progress),
-            # First of this sending: the attempts of an earlier sending called no human for it.
-            is_first=progress.state is DeliveryState.QUEUED,
-            is_possible_repeat=progress.is_unsure,
-        )
-        turn.start(attempt, cause=progress.cause)
 
 
 def _in_this_turn(turn: Turn, cause: Cause) -> Cause:

@@ -75,7 +75,7 @@ class Limits:
         report_store.finish(turn, report, progress.state)
 
     def give_up(self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause) -> None:
-        """Hand over and finish a report for which no further attempt can help; none of its attempts is under way."""
+        """Hand a report over to a human and finish it: no further attempt can help, and no attempt is under way."""
         failed = self.hand_over(turn, report, progress, reason, cause)
         report_store.finish(turn, report, failed.state, is_unsure=progress.is_unsure)
 

@@ -31,7 +31,7 @@ def create_app(producer: Publisher) -> FastAPI:
     @app.post("/v1/disclosures", status_code=202, responses=RESPONSES, openapi_extra=REQUEST_BODY)
     async def disclose(request: Request) -> Response:
         """Take one disclosure."""
-        return await handler.take(request)
+        return await handler.respond(request)
 
     @app.get("/healthz")
     async def alive() -> Health:

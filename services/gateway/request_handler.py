@@ -55,7 +55,7 @@ class RequestHandler:
         self._threads = ThreadPoolExecutor(_WAITING, thread_name_prefix="confide-gateway")
         self._free = asyncio.Semaphore(_WAITING)
 
-    async def take(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         """Respond to `POST /v1/disclosures`, in the trace of the request."""
         with trace.get_tracer("confide.gateway").start_as_current_span(
             SpanName.GATEWAY,
@@ -79,13 +79,6 @@ class RequestHandler:
             if response.status_code >= 500:
                 span.set_status(StatusCode.ERROR)
             return response
-
-    async def is_ready(self) -> bool:
-        """Return whether Kafka answers and has the topics."""
-        try:
-            return await self._in_thread(self._producer.ready)
-        except KafkaUnavailable:
-            return False
 
     async def _handle(self, request: Request, traceparent: bytes | None) -> Response:
         body = await read_body(request)
@@ -132,6 +125,13 @@ class RequestHandler:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         finally:
             self._free.release()
+
+    async def is_ready(self) -> bool:
+        """Return whether Kafka answers and has the topics."""
+        try:
+            return await self._in_thread(self._producer.ready)
+        except KafkaUnavailable:
+            return False
 
 
 def not_now() -> Response:

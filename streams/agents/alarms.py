@@ -34,9 +34,9 @@ from streams.domain.alarms import (
     WRITTEN_BY_PROCESSES,
     CauseStatus,
     advance,
+    due_again,
     known,
     quiet,
-    untold,
 )
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 from streams.runtime.agent import micros
@@ -45,16 +45,17 @@ _CAUSE = b"cause/"
 #: Cause → its order among the causes that are due.
 _DUE = b"due/"
 _CALL = b"call"
-#: Present from the end of a call until its timer, of the same name, is due: no call is made meanwhile.
+#: Key of the pause after a call: while it is in the state, no call is made. A timer of the same name ends the pause.
 _PAUSE = b"pause"
-#: Present while the causes of a given-up call wait, until its timer, of the same name, is due.
+#: Key of the wait of given-up causes: while it is in the state, no call lists them. A timer of the same name ends it.
 _HOLD = b"hold"
 #: How many causes of given-up calls the next call may list; absent: MAX_LISTED.
 _WIDTH = b"width"
-#: Present from the end of a given-up call until the next call, which lists the other causes, if any are due.
+#: Key of a mark that the next call lists only causes of no given-up call, if any are due. The next call removes it.
 _OTHERS_FIRST = b"others"
 _RETRY = b"retry"
-#: Timers: a lane has reported no failure for an hour; a cleared cause was not raised again for long enough.
+#: Prefixes of timers. `_QUIET` clears a cause that was not raised again for QUIET_AFTER. `_CALM` makes the all-clear of
+#: a cleared cause due once QUIET_BEFORE_ALL_CLEAR has passed.
 _QUIET = b"quiet/"
 _CALM = b"calm/"
 #: Cause and source → when a process made the last change, for LAST_CHANGE_KEPT.
@@ -242,7 +243,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         turn.drop(_CALL)
         for listed in call.listed:
             name = listed.cause.encode()
-            self._keep(turn, name, untold(listed, self._status(turn, name), turn.now))
+            self._keep(turn, name, due_again(listed, self._status(turn, name), turn.now))
         self._set_width(turn, narrower(call))
         self._hold(turn, call.hold)
         self._pause(turn)
@@ -286,10 +287,11 @@ def _bounded(change: AlarmChanged, record: Record) -> AlarmChanged:
 
 
 def _is_outdated(turn: Turn, change: AlarmChanged) -> bool:
-    """Return whether a change that was read before was made later; if not, keep when this one was made."""
+    """Return whether a later change of the same cause and source was read before; if not, store this one's time."""
     key = _LAST_CHANGE + b"\0".join((change.cause.encode(), change.source.encode()))
     made_at, last_at = micros(change.changed_at), int(turn.get(key) or 0)
-    # Both times are of the machines' own clocks: a larger difference is one of the clocks, so the change counts.
+    # The two times may come from the clocks of two machines. A difference of more than CUT_OFF_AT_MOST means that one
+    # clock is wrong, not that the change is old: so the change counts.
     if 0 < last_at - made_at <= _CUT_OFF_MICROS:
         return True
     turn.put(key, b"%d" % made_at, until=turn.now + LAST_CHANGE_KEPT)

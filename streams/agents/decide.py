@@ -78,11 +78,24 @@ class Decide(Agent[Message, None, None]):
                     turn.reject(record, invalid)
             elif isinstance(message, DeliveryChanged):
                 try:
-                    self._reports.take(_case(record, message.person, turn), message)
+                    self._reports.apply_step(_case(record, message.person, turn), message)
                 except Invalid as invalid:
                     turn.reject(record, invalid)
             elif message is not None:
                 self._reviews.open_for_rejected(_case(record, message.review_id, turn), message)
+
+    def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
+        disclosed, person = admitted.disclosure, admitted.person or ""
+        case = _case(record, person, turn)
+        known = self._notices.marks(turn, person)
+        marks = remember(known, disclosed)
+        ruling = decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=unsafe(marks))
+        # The policy takes no fact from a disclosure that is out of scope, so its channels are not marked either.
+        if ruling.outcome is not Outcome.OUT_OF_SCOPE:
+            self._notices.mark(case, person, known, marks)
+        decision = decision_fields(disclosed, person, ruling, turn.now)
+        reports = report_fields(admitted, ruling, decision["decision_id"], turn.now)
+        self._decisions.send(case, Decided(admitted, record.value or b"", ruling, decision, reports))
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Open a review of a rejected urgent disclosure; the review of a rejected outcome is still open."""
@@ -102,7 +115,7 @@ class Decide(Agent[Message, None, None]):
         return work
 
     def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
-        """Open a review of a review that can no longer escalate, or of a report whose limit cannot be kept.
+        """Open a new review for a review that can no longer escalate, or for a report whose limit is no longer watched.
 
         The alarm of a review that was put aside is cleared: the new review raises its own.
         """
@@ -115,19 +128,6 @@ class Decide(Agent[Message, None, None]):
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
         case = CaseSender(turn, put_aside.review_id.encode(), cause, self._partition)
         self._reviews.open_for_rejected(case, put_aside)
-
-    def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
-        disclosed, person = admitted.disclosure, admitted.person or ""
-        case = _case(record, person, turn)
-        known = self._notices.marks(turn, person)
-        marks = remember(known, disclosed)
-        ruling = decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=unsafe(marks))
-        # The policy takes no fact from a disclosure that is out of scope, so its channels are not marked either.
-        if ruling.outcome is not Outcome.OUT_OF_SCOPE:
-            self._notices.mark(case, person, known, marks)
-        decision = decision_fields(disclosed, person, ruling, turn.now)
-        reports = report_fields(admitted, ruling, decision["decision_id"], turn.now)
-        self._decisions.send(case, Decided(admitted, record.value or b"", ruling, decision, reports))
 
 
 def _case(record: Record, key: str, turn: Turn) -> CaseSender:

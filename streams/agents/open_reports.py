@@ -74,30 +74,30 @@ class OpenReports:
         turn = case.turn
         model = Report.model_validate(report)
         self._beat.count(turn, 1)
-        kept = OpenReport(
+        entry = OpenReport(
             report=encode("Report", report),
             notice=None if notice is None else encode("NotificationDue", notice),
             generation=model.generation,
             worked=self._beat.worked(turn),
         )
-        self._put(turn, model.report_id, kept)
+        self._put(turn, model.report_id, entry)
         turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=case.cause)
 
-    def take(self, case: CaseSender, changed: DeliveryChanged) -> None:
+    def apply_step(self, case: CaseSender, changed: DeliveryChanged) -> None:
         """Apply a delivery step to its report; raise `Invalid` for a step of another agency or an unknown sending."""
-        kept = open_report(case.turn, changed.report_id)
-        if kept is not None:
-            fields = decode(kept.report, "Report")[1]
-            _refuse_other(changed, fields["agency"], kept.generation)
+        entry = open_report(case.turn, changed.report_id)
+        if entry is not None:
+            fields = decode(entry.report, "Report")[1]
+            _refuse_other(changed, fields["agency"], entry.generation)
             # The step itself may lack the person: a connector that cannot read its own entry does not know it.
             case = replace(case, key=fields["person"].encode())
-            self._note_attempt(case, changed, kept)
+            self._note_attempt(case, changed, entry)
         elif done := case.turn.get(_DONE + changed.report_id.encode()):
             _refuse_other(changed, done.decode(), None)
         if changed.state in ACKNOWLEDGED:
-            self._acknowledged(case, changed, kept)
+            self._acknowledged(case, changed, entry)
         elif changed.state is DeliveryState.FAILED:
-            self._failed(case, changed, kept)
+            self._failed(case, changed, entry)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause, partition: int | None) -> None:
         """Hand over a report whose limit has passed, or record the lane's beat."""
@@ -106,11 +106,11 @@ class OpenReports:
             self._beat.resume(turn)
             return
         report_id = timer.removeprefix(PREFIX).decode()
-        kept = open_report(turn, report_id)
-        if kept is None:
+        entry = open_report(turn, report_id)
+        if entry is None:
             return
-        report = report_of(kept)
-        left = time_left(kept, report.agency, self._beat.worked(turn))
+        report = report_of(entry)
+        left = time_left(entry, report.agency, self._beat.worked(turn))
         if left > _PASSED:
             turn.schedule(timer, turn.now + left, cause=cause)
             # Without a beat every wait would count as an outage, and the report would never be handed over.
@@ -118,7 +118,7 @@ class OpenReports:
             return
         self._hand_over(CaseSender(turn, report.person.encode(), cause, partition), report, LIMIT_PASSED)
 
-    def send_again(self, case: CaseSender, kept: OpenReport, report: Report) -> Fields:
+    def send_again(self, case: CaseSender, entry: OpenReport, report: Report) -> Fields:
         """Send a report again, with a new limit, and return the id and the number of the new sending.
 
         Raises `Invalid` after MOST_SENDINGS sendings.
@@ -128,7 +128,7 @@ class OpenReports:
             raise Invalid.of("decision", f"the report was sent {MOST_SENDINGS} times: it cannot be sent again")
         fields = again(report, turn.now)
         case.send(AGENCIES[report.agency].reports, "Report", fields)
-        anew = kept.model_copy(
+        anew = entry.model_copy(
             update={
                 "report": encode("Report", fields),
                 "generation": fields["generation"],
@@ -139,17 +139,17 @@ class OpenReports:
         turn.schedule(name_of(report.report_id), turn.now + limit_of(report.agency), cause=case.cause)
         return {"report_id": report.report_id, "generation": fields["generation"]}
 
-    def close_told_by_phone(self, case: CaseSender, kept: OpenReport, report: Report) -> None:
+    def close_told_by_phone(self, case: CaseSender, entry: OpenReport, report: Report) -> None:
         """Close a report whose agency staff told by phone: stop its attempts and write its notice."""
         case.send(
             AGENCIES[report.agency].reports,
             "ReportStopped",
             stopped_fields(report, StopReason.TOLD_BY_PHONE, case.turn.now),
         )
-        self._write_notice(case, kept, NoticeStands.TOLD)
+        self._write_notice(case, entry, NoticeStands.TOLD)
         self._end(case.turn, report.report_id, report.agency)
 
-    def withdraw(self, case: CaseSender, kept: OpenReport, report: Report, refusal: Refusal | None) -> None:
+    def withdraw(self, case: CaseSender, entry: OpenReport, report: Report, refusal: Refusal | None) -> None:
         """Withdraw a report: stop its attempts, write its notice, and keep it for 2 days without a limit.
 
         It is kept because an attempt that is under way may be acknowledged: the notice is corrected then.
@@ -159,10 +159,10 @@ class OpenReports:
             AGENCIES[report.agency].reports, "ReportStopped", stopped_fields(report, StopReason.WITHDRAWN, turn.now)
         )
         unsure = turn.get(_UNSURE + report_id.encode())
-        self._write_notice(case, kept, _withdrawn_as(refusal, is_unsure=unsure is not None))
+        self._write_notice(case, entry, _withdrawn_as(refusal, is_unsure=unsure is not None))
         self._beat.count(turn, -1)
         self._mark_done(turn, report_id, report.agency)
-        withdrawn = kept.model_copy(update={"is_withdrawn": True})
+        withdrawn = entry.model_copy(update={"is_withdrawn": True})
         self._put(turn, report_id, withdrawn, until=_WITHDRAWN_FOR)
         if unsure is not None:
             turn.put(_UNSURE + report_id.encode(), unsure, until=turn.now + _WITHDRAWN_FOR)
@@ -194,22 +194,22 @@ class OpenReports:
                 self._beat.count(turn, -1)
             self._hand_over_unreadable(case, report_id)
             return
-        kept, report = found
-        self._put(turn, report_id, kept)
+        entry, report = found
+        self._put(turn, report_id, entry)
         self._hand_over(replace(case, key=report.person.encode()), report, PUT_ASIDE)
 
-    def _acknowledged(self, case: CaseSender, changed: DeliveryChanged, kept: OpenReport | None) -> None:
+    def _acknowledged(self, case: CaseSender, changed: DeliveryChanged, entry: OpenReport | None) -> None:
         self._reviews.close_acknowledged(case, changed)
-        if kept is None:
+        if entry is None:
             return
-        self._write_notice(case, kept, NoticeStands.TOLD)
-        if kept.is_withdrawn:
+        self._write_notice(case, entry, NoticeStands.TOLD)
+        if entry.is_withdrawn:
             case.turn.drop(name_of(changed.report_id))
             case.turn.drop(_UNSURE + changed.report_id.encode())
         else:
             self._end(case.turn, changed.report_id, changed.agency)
 
-    def _note_attempt(self, case: CaseSender, changed: DeliveryChanged, kept: OpenReport) -> None:
+    def _note_attempt(self, case: CaseSender, changed: DeliveryChanged, entry: OpenReport) -> None:
         """Record whether the agency may have the report by an attempt with an unknown outcome."""
         turn, key = case.turn, _UNSURE + changed.report_id.encode()
         stored = turn.get(key)
@@ -219,15 +219,15 @@ class OpenReports:
             if before is not None:
                 turn.drop(key)
         elif after != before:
-            turn.put(key, b"%d" % after, until=turn.now + _WITHDRAWN_FOR if kept.is_withdrawn else None)
-            if before is None and kept.is_withdrawn:
+            turn.put(key, b"%d" % after, until=turn.now + _WITHDRAWN_FOR if entry.is_withdrawn else None)
+            if before is None and entry.is_withdrawn:
                 # The attempt began before it was stopped. Its record reached this lane after the withdrawal.
-                self._write_notice(case, kept, NoticeStands.MAYBE_TOLD)
+                self._write_notice(case, entry, NoticeStands.MAYBE_TOLD)
 
-    def _failed(self, case: CaseSender, changed: DeliveryChanged, kept: OpenReport | None) -> None:
-        if kept is not None:
-            if not kept.is_withdrawn and changed.generation == kept.generation:
-                self._hand_over(case, report_of(kept), changed.reason or LIMIT_PASSED)
+    def _failed(self, case: CaseSender, changed: DeliveryChanged, entry: OpenReport | None) -> None:
+        if entry is not None:
+            if not entry.is_withdrawn and changed.generation == entry.generation:
+                self._hand_over(case, report_of(entry), changed.reason or LIMIT_PASSED)
         elif case.turn.get(_DONE + changed.report_id.encode()) is None:
             request = unknown_fields(changed, case.turn.now)
             key = changed.person or request["review_id"]
@@ -247,10 +247,10 @@ class OpenReports:
                 self._reviews.open_for_undelivered(case, unreadable_fields(report_id, generation, turn.now))
                 return
 
-    def _write_notice(self, case: CaseSender, kept: OpenReport, stands: NoticeStands) -> None:
+    def _write_notice(self, case: CaseSender, entry: OpenReport, stands: NoticeStands) -> None:
         """Write the report's notice again, with the state that the report has now."""
-        if kept.notice is not None:
-            self._notices.write(case, decode(kept.notice, "NotificationDue")[1], stands)
+        if entry.notice is not None:
+            self._notices.write(case, decode(entry.notice, "NotificationDue")[1], stands)
 
     def _end(self, turn: Turn, report_id: str, agency: Agency | None) -> None:
         turn.drop(name_of(report_id))
@@ -263,9 +263,9 @@ class OpenReports:
         value = b"" if agency is None else agency.value.encode()
         turn.put(_DONE + report_id.encode(), value, until=turn.now + _DONE_FOR)
 
-    def _put(self, turn: Turn, report_id: str, kept: OpenReport, until: timedelta | None = None) -> None:
+    def _put(self, turn: Turn, report_id: str, entry: OpenReport, until: timedelta | None = None) -> None:
         ends = None if until is None else turn.now + until
-        turn.put(name_of(report_id), encode("OpenReport", kept.model_dump()), until=ends)
+        turn.put(name_of(report_id), encode("OpenReport", entry.model_dump()), until=ends)
 
 
 def is_of_report(timer: bytes) -> bool:

@@ -41,9 +41,9 @@ _SETTLED = b"s:"
 _OF_REPORT = b"u:"
 #: When the last `not_reached` outcome of an open review was decided.
 _NOT_REACHED = b"n:"
-#: As long as a disclosure's id is known: an outcome that comes later is rejected, as its review is forgotten by then.
+#: How long a settled review is known: as long as the id of its disclosure. A later outcome of it is rejected.
 _SETTLED_FOR = timedelta(days=KNOWN_DAYS)
-#: Counted in place of a decision: an outcome that came after its review was settled, or a second time.
+#: Value of the decision attribute for an outcome that came after its review was settled, or that came twice.
 LATE = "late"
 
 _meter = metrics.get_meter("confide.decide")
@@ -149,7 +149,7 @@ class OpenReviews:
         """Close the reviews of a report that its agency acknowledged late; without open reviews this has no effect."""
         turn = case.turn
         ids = (turn.get(_OF_REPORT + changed.report_id.encode()) or b"").split()
-        # A review that a release opened before reviews were listed by report.
+        # Earlier releases did not list a report's reviews. The id of such a review follows from the report and sending.
         ids.append(undelivered_review_id(changed.report_id, changed.generation).encode())
         for name in dict.fromkeys(ids):
             entry = turn.get(_OPEN + name)
@@ -186,7 +186,10 @@ class OpenReviews:
         count_outcome(str(settled["decision"]))
 
     def clear_put_aside(self, timer: bytes, turn: Turn, cause: Cause, partition: int | None) -> None:
-        """Clear the alarm of a review that was put aside: the new review that asks about it has an alarm of its own."""
+        """Clear the alarm of a review whose timer was put aside, and count the undelivered reports again.
+
+        The review of the work that was put aside raises its own alarm.
+        """
         clear_review(turn, review_of(timer), cause)
         _forget_not_reached(turn, timer.removeprefix(_OPEN))
         left = []
@@ -201,14 +204,14 @@ class OpenReviews:
         """Return whether a review has a sealed section: without one, a console has no key to seal a comment with."""
         return self._section(turn, review) is not None
 
-    def _open(self, case: CaseSender, request: Fields, kept: Fields) -> None:
+    def _open(self, case: CaseSender, request: Fields, entry: Fields) -> None:
         name = _OPEN + str(request["review_id"]).encode()
         case.send(TopicName.REVIEWS, "ReviewRequested", request)
-        if kept["pressing"]:
+        if entry["pressing"]:
             raise_review(case.turn, request, case.cause)
         elif (about := request.get("undelivered")) is not None:
             undelivered_opened(case.turn, Agency(about["agency"]), case.cause, case.partition)
-        case.turn.put(name, encode("OpenReview", kept))
+        case.turn.put(name, encode("OpenReview", entry))
         settled = _SETTLED + name.removeprefix(_OPEN)
         if case.turn.get(settled) is not None:
             # The same disclosure came again after ADMIT forgot its id: its review has the same id, and is open again.

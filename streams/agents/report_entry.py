@@ -19,21 +19,21 @@ def name_of(report_id: str) -> bytes:
 
 def open_report(turn: Turn, report_id: str) -> OpenReport | None:
     """Return an open report, None if it is not open; raise `Invalid` or `ValidationError` if it cannot be read."""
-    entry = turn.get(name_of(report_id))
-    return None if entry is None else stored(OpenReport, entry)
+    value = turn.get(name_of(report_id))
+    return None if value is None else stored(OpenReport, value)
 
 
-def readable(entry: bytes | None) -> tuple[OpenReport, Report] | None:
-    """Return the open report of an entry, with its latest sending; None without an entry that can be read."""
+def readable(value: bytes | None) -> tuple[OpenReport, Report] | None:
+    """Return the open report of an entry's value, with its latest sending; None if it is missing or cannot be read."""
     try:
-        return None if entry is None else ((kept := stored(OpenReport, entry)), report_of(kept))
+        return None if value is None else ((entry := stored(OpenReport, value)), report_of(entry))
     except (Invalid, ValidationError):
         return None
 
 
-def report_of(kept: OpenReport) -> Report:
+def report_of(entry: OpenReport) -> Report:
     """Return the report as it was sent last."""
-    return stored(Report, kept.report)
+    return stored(Report, entry.report)
 
 
 def section_of(turn: Turn, report_id: str) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ from streams.domain.decisions import Fields, decision_fields, report_fields
 from streams.domain.hand_over import check_told_at
 from streams.domain.ids import review_decision_id
 from streams.domain.moments import Arrival, as_entered
-from streams.domain.outcomes import refuse_id_in_conflict, refuse_untimely, refuse_untold
+from streams.domain.outcomes import refuse_id_in_conflict, refuse_missing_call_taker, refuse_untimely
 from streams.domain.policy import Ruling, decide
 from streams.domain.policy.notices import NOT_DUE, notify
 from streams.domain.reviews import authenticate, refuse_untrained, reports_to_send, settle
@@ -106,7 +106,7 @@ class ReviewSettler:
         REVIEW_TABLE[review.request.reason].check(outcome)
         refuse_untimely(outcome, review, arrival)
         refuse_id_in_conflict(outcome, review.request)
-        refuse_untold(outcome, has_section=self._reviews.has_section(turn, review))
+        refuse_missing_call_taker(outcome, has_section=self._reviews.has_section(turn, review))
 
     def _settle_report(
         self, case: CaseSender, review: OpenReview, about: Undelivered, outcome: ReviewOutcome, arrival: Arrival

@@ -123,9 +123,9 @@ class CallPosition:
         return f"{self.news:d} {self.given_up} {self.rank} {self.due_since} {self.kind}".encode()
 
     @classmethod
-    def from_bytes(cls, kept: bytes) -> "CallPosition":
-        """Return the position of an entry; an entry of the first version has four fields, all others five."""
-        *numbers, kind = kept.decode().split(" ")
+    def from_bytes(cls, value: bytes) -> "CallPosition":
+        """Return the position of an entry's value; an entry of the first version has four fields, all others five."""
+        *numbers, kind = value.decode().split(" ")
         if len(numbers) == 3:
             # Its first field was 4 for a cleared cause, and the rank of the kind below that.
             order, _, since = map(int, numbers)

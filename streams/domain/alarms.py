@@ -106,7 +106,7 @@ def known(status: CauseStatus) -> CauseStatus | None:
     return status.model_copy(update={"known_step": status.step, "given_up": 0, "due_since": None})
 
 
-def untold(listed: CauseStatus, status: CauseStatus | None, now: datetime) -> CauseStatus | None:
+def due_again(listed: CauseStatus, status: CauseStatus | None, now: datetime) -> CauseStatus | None:
     """Return the status of a cause whose call was given up: it is due again, as the receiver may not have it.
 
     `listed` is the cause as the call listed it, `status` the cause as it is now.

@@ -1,4 +1,4 @@
-"""The marks of a person's channels: an unsafe channel stays unsafe until it is marked safe (contract)."""
+"""The marks of a person's channels: an unsafe channel stays unsafe until it is marked safe."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Hand-over of a report that no agency acknowledged to a human (architecture, *Hand-over*)."""
+"""Hand-over to a human of a report that no agency acknowledged (decision 0022)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ Fields = dict[str, Any]
 CLOCK_TOLERANCE = timedelta(minutes=1)
 #: The failure of a report whose limit timer raised and was put aside.
 PUT_ASIDE = "put_aside"
-#: In place of an attempt number: an attempt of an earlier sending. No attempt has this number or the next one, 0.
+#: Instead of an attempt number: an attempt of an earlier sending. No attempt has this number or the next one, 0.
 EARLIER_SENDING = -1
 #: The states of a report that its agency has acknowledged.
 ACKNOWLEDGED = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN})

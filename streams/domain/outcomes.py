@@ -25,7 +25,7 @@ def refuse_untimely(outcome: ReviewOutcome, review: OpenReview, arrival: Arrival
         raise Invalid.of("decided_at", "is in the future")
 
 
-def refuse_untold(outcome: ReviewOutcome, *, has_section: bool) -> None:
+def refuse_missing_call_taker(outcome: ReviewOutcome, *, has_section: bool) -> None:
     """Raise `Invalid` if staff told an agency by phone and the outcome does not name who took the call.
 
     `has_section`: the review has a sealed section, so the console has a key to seal that name with.

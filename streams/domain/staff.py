@@ -1,4 +1,4 @@
-"""The staff who may settle a review now: the duty rota, their keys, and who lost a place or a key when."""
+"""The staff who may settle a review now: the duty rota, their keys, and when this process noticed each removal."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from schemas.policy.duty import Duty, Staff
 class StaffDirectory:
     """The duty rota and the keys with which staff sign, as this process knows them; its `repr` shows no key.
 
-    `taken_off` and `keys_taken` are when this process last noticed that a member of staff lost the place or the key.
+    `taken_off` and `keys_taken` hold when this process last noticed that a member of staff was taken off the rota, or
+    that their key was removed.
     """
 
     duty: Duty
@@ -22,9 +23,9 @@ class StaffDirectory:
     keys_taken: Mapping[str, datetime] = field(default_factory=dict)
 
     def changed(self, duty: Duty, keys: Mapping[str, bytes], now: datetime) -> "StaffDirectory":
-        """Return the directory with this rota and these keys; every place or key that is missing was lost at `now`."""
-        taken_off = _lost(self.taken_off, _ids(self.duty), _ids(duty), now)
-        return StaffDirectory(duty, keys, taken_off, _lost(self.keys_taken, self.keys, keys, now))
+        """Return the directory with this rota and these keys; each entry that is missing counts as removed at `now`."""
+        taken_off = _removed(self.taken_off, _ids(self.duty), _ids(duty), now)
+        return StaffDirectory(duty, keys, taken_off, _removed(self.keys_taken, self.keys, keys, now))
 
     def signer(self, name: str) -> tuple[Staff, bytes]:
         """Return the member of staff with this id and their key; raise `Invalid`, which names what is missing."""
@@ -42,7 +43,7 @@ def _ids(duty: Duty) -> frozenset[str]:
     return frozenset(each.id for each in duty.staff)
 
 
-def _lost(
+def _removed(
     known: Mapping[str, datetime], before: Collection[str], after: Collection[str], now: datetime
 ) -> Mapping[str, datetime]:
     return {**known, **{name: now for name in before if name not in after}}

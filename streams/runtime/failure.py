@@ -1,13 +1,13 @@
 """Ends the process, and draws the runtime's error tree.
 
 A process that cannot be sure of its state ends at once. Its successor aborts the open transaction, and so finds all of
-a turn or nothing. A log entry names an error's class and the places in the code, never its message: a message may quote
-what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` are logged, because the runtime writes them.
+a turn or nothing. A log entry names an error's class and its locations in the code, never its message: a message may
+quote what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` are logged, because the runtime writes them.
 
     Exception
-    ├── LaneBroken               the process ends; its successor goes on from the last commit
+    ├── LaneBroken               the process ends, except for the classes below; its successor starts at the last commit
     │   ├── Undeliverable        (lane/transaction.py) Kafka refuses an output: that work is isolated and put aside
-    │   └── LaneRefused          the lane works no more, the process and its other lanes do; an operator must look
+    │   └── LaneRefused          only this lane stops; the process and its other lanes go on; an operator must look
     │       ├── StateDoesNotFit      state and offsets do not fit: going on would lose or double records
     │       ├── ChangelogUnreadable  (lane/changelog.py) a record of the changelog cannot be read
     │       ├── TransactionHangs     (lane/opening.py) an open transaction hides state; the lane tries to open again
@@ -15,7 +15,7 @@ what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` are logg
     │       ├── KeepsRaising         (lane/poison_work.py) too much work was put aside: the agent's code is wrong
     │       └── CannotPutAside       (lane/poison_work.py) a `.rejected` topic refuses work that was put aside
     ├── TurnRaised, WorkRaised   (lane/poison_errors.py) an agent raised: the process ends once, then isolates the work
-    ├── EndsProcesses            (lane/poison_errors.py) a record or item ended two processes: it is put aside
+    ├── EndsProcesses            (lane/poison_errors.py) two processes ended in work on one record or item: put aside
     ├── Hung                     (watchdog.py) raised inside a call into an agent that lasts too long
     └── Invalid                  (schemas/errors.py) one record is rejected, the rest of its batch goes on
         ├── Unreadable               (schemas/errors.py) the batch of the record cannot be read
@@ -45,11 +45,14 @@ _log = structlog.get_logger("confide.runtime")
 
 
 class LaneBroken(Exception):
-    """A lane cannot go on: positions, state or transaction do not fit. Its text never quotes a record."""
+    """A lane cannot go on: positions, state or transaction do not fit. Its text never quotes a record.
+
+    It ends the process. For its subclasses, the tree above says what happens instead.
+    """
 
 
 class LaneRefused(LaneBroken):
-    """A lane must not work. The other lanes of the process go on, and an operator must look."""
+    """A lane must not work. Only this lane stops: the process and its other lanes go on. An operator must look."""
 
 
 class StateDoesNotFit(LaneRefused):
@@ -57,7 +60,7 @@ class StateDoesNotFit(LaneRefused):
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Return the class of an error and its places in the code; its message only if it is a `LaneBroken`."""
+    """Return the class of an error and its locations in the code; its message only if it is a `LaneBroken`."""
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__name__,
@@ -67,13 +70,13 @@ def describe(error: BaseException) -> dict[str, str]:
 
 
 def awaited_at(task: asyncio.Task[Any]) -> str:
-    """Return the places in the code at which a task waits, the innermost first."""
-    places: list[str] = []
+    """Return the locations in the code at which a task waits, the innermost first."""
+    locations: list[str] = []
     waiting: Any = task.get_coro()
     while (frame := getattr(waiting, "cr_frame", None)) is not None:
-        places.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
+        locations.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
         waiting = waiting.cr_await
-    return " < ".join(reversed(places[-6:]))
+    return " < ".join(reversed(locations[-6:]))
 
 
 def exit_without_cleanup() -> None:

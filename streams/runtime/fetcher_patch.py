@@ -97,7 +97,7 @@ class CommittedRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         except CannotRead as problem:
             # One record replaces the records of the batch and describes the problem. The fetch ends with it, and the
             # next fetch begins after the batch.
-            offset, self.next_fetch_offset = problem.place(self.next_fetch_offset)
+            offset, self.next_fetch_offset = problem.offsets_at(self.next_fetch_offset)
             self._records_iterator = iter(())
             value, size = problem.value, len(problem.value)
             return ConsumerRecord(

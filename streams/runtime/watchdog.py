@@ -153,5 +153,5 @@ class Watchdog:
     def _end_lane(self, lane: str, what: str) -> None:
         frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - the only way to see where another thread is
         frames = [] if frame is None else traceback.extract_stack(frame)[-3:]
-        place = " < ".join(f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames))
-        self._end(f"lane {lane} at {place}", LaneBroken(f"{what} in {2 * self._seconds:g} s"))
+        location = " < ".join(f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in reversed(frames))
+        self._end(f"lane {lane} at {location}", LaneBroken(f"{what} in {2 * self._seconds:g} s"))

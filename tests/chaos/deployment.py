@@ -16,7 +16,7 @@ from infra.topics import apply
 from schemas.vocabulary import Agency
 from services.settings import Keys
 from tests.chaos.absences import Absences, Gap
-from tests.chaos.kept import Away, Ended, KeptProcess
+from tests.chaos.kept_process import Away, Ended, KeptProcess
 from tests.chaos.plan import KINDS, PARTITIONS, SILENT, Blow, Do, Mood, Spell
 
 LEAD = "lead-1"

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tests.chaos.absences import overlap
-from tests.chaos.kept import STOP_SECONDS, Asked, Ended
+from tests.chaos.kept_process import STOP_SECONDS, Asked, Ended
 from tests.chaos.taken import Taken
 
 #: Time after an absence of the broker, or a freeze in its group, in which a process may end by itself (seconds): it

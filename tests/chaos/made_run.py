@@ -14,7 +14,7 @@ from services.sdk.addressing import topic_of
 from streams.domain.ids import decision_id, follow_up_id, notification_id, report_id
 from tests.chaos.absences import Absences, Gap
 from tests.chaos.account import Account
-from tests.chaos.kept import Asked, Ended
+from tests.chaos.kept_process import Asked, Ended
 from tests.chaos.record import ReadRecord, Record
 from tests.chaos.taken import Taken
 from tests.disclosures import disclosure

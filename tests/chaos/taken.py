@@ -11,7 +11,7 @@ from schemas.agencies import AGENCIES
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Agency, CausedBy, DeliveryState, ReviewDecision, ReviewReason
 from tests.chaos.absences import Absences, Gap
-from tests.chaos.kept import Ended
+from tests.chaos.kept_process import Ended
 from tests.chaos.record import SOURCES, ReadRecord, Record
 
 Fields = Mapping[str, Any]

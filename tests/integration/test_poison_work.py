@@ -89,7 +89,7 @@ def refuses(reason: str, feed: Callable[[Lane], None] | None = None) -> Callable
     async def enough(lane: Lane) -> None:
         if feed is not None:
             feed(lane)
-        while lane.metrics.refused is None:  # noqa: ASYNC110 - figures set no event
+        while lane.metrics.refused is None:  # noqa: ASYNC110 - metrics set no event
             await asyncio.sleep(0.01)
         assert reason in lane.metrics.refused
 

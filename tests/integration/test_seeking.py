@@ -66,8 +66,8 @@ async def test_where_something_was_committed_it_reads_from_there(consumer: AIOKa
     assert await fetched(consumer, _RECORDS - committed) == list(range(committed, _RECORDS))
 
 
-class Lanes:
-    """Lanes that take every batch, until their queues are `full`."""
+class FakeLanes:
+    """Lanes that accept every batch, until their queues are `full`."""
 
     full = False
 
@@ -98,7 +98,7 @@ def thread_of(consumer: AIOKafkaConsumer) -> Any:
     thread._is_fetching, thread._has_to_seek = False, False
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
-    thread.consumer = SimpleNamespace(flow_active=True, lanes=Lanes(followed), _read_offset={})
+    thread.consumer = SimpleNamespace(flow_active=True, lanes=FakeLanes(followed), _read_offset={})
     thread._ensure_consumer = lambda: consumer
 
     async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:

@@ -166,7 +166,7 @@ ROWS = (
     Row(
         "Alarm: what a given-up call listed is said again",
         _AGENT,
-        (Edit("            self._keep(turn, name, untold(listed, self._status(turn, name), turn.now))\n", ""),),
+        (Edit("            self._keep(turn, name, due_again(listed, self._status(turn, name), turn.now))\n", ""),),
         (_LANE + "test_what_was_given_up_is_said_once_the_receiver_takes_calls_again",),
     ),
     Row(

@@ -48,7 +48,7 @@ ROWS = (
     Row(
         "What is said of an earlier sending says nothing of this one",
         _REPORTS,
-        (Edit(" and changed.generation == kept.generation", ""),),
+        (Edit(" and changed.generation == entry.generation", ""),),
         (_DECIDE + "test_sent_again_it_is_the_same_report_with_a_new_limit_and_a_review_of_its_own",),
     ),
     Row(
@@ -187,7 +187,7 @@ ROWS = (
     Row(
         "An attempt that is heard of late corrects what was said",
         _REPORTS,
-        (Edit("                self._write_notice(case, kept, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
+        (Edit("                self._write_notice(case, entry, NoticeStands.MAYBE_TOLD)\n", "                pass\n"),),
         (_WITHDRAWN + "test_an_attempt_that_is_read_after_the_withdrawal_corrects_the_notice_once",),
     ),
     Row(

@@ -50,13 +50,13 @@ ROWS = (
     Row(
         "aiokafka's position goes on behind a batch that cannot be unpacked",
         "streams/runtime/fetcher_patch.py",
-        (Edit("offset, self.next_fetch_offset = problem.place", "offset, _ = problem.place"),),
+        (Edit("offset, self.next_fetch_offset = problem.offsets_at", "offset, _ = problem.offsets_at"),),
         (_BOMB,),
     ),
     Row(
         "kafka-python's position goes on behind a batch that cannot be unpacked",
         "services/committed_reader.py",
-        (Edit("offset, self.next_fetch_offset = problem.place", "offset, _ = problem.place"),),
+        (Edit("offset, self.next_fetch_offset = problem.offsets_at", "offset, _ = problem.offsets_at"),),
         (_BOMB,),
     ),
     Row(

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency
-from tests.chaos.kept import Asked
+from tests.chaos.kept_process import Asked
 from tests.chaos.made_run import OTHER_REPORT, REPORT, Right, Run, Wrong, after
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.kept import Asked
+from tests.chaos.kept_process import Asked
 from tests.chaos.made_run import Right, Run, Wrong
 
 WRONGS: dict[str, Wrong] = {

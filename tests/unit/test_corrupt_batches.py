@@ -94,7 +94,7 @@ def test_a_checksum_that_fits_bytes_that_are_no_record_changes_nothing(read: Fet
 def test_a_reader_always_gets_further() -> None:
     batch = stored(entries(b"a", b"b", b"c"), 10)
     for position in range(9, 20):
-        offset, behind = Corrupt(batch, None).place(position)
+        offset, behind = Corrupt(batch, None).offsets_at(position)
         assert offset == max(10, position)
         assert behind == (13 if offset < 13 else offset + 1)
     assert issubclass(Corrupt, CannotRead)

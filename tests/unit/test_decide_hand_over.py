@@ -1,4 +1,4 @@
-"""Every report is acknowledged or handed over to a human, even if a process is dead (architecture, *Hand-over*)."""
+"""Every report is acknowledged or handed over to a human, even if a process is dead (decision 0022)."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -27,8 +27,8 @@ NOW = datetime(2026, 2, 3, 21, 0, tzinfo=UTC)
 
 def test_a_report_that_goes_well_passes_every_state_in_order() -> None:
     states = [DeliveryState.QUEUED]
-    way = (DeliveryEvent.ATTEMPTED, DeliveryEvent.RECEIVED, DeliveryEvent.ACKNOWLEDGED, DeliveryEvent.OUTCOME_TOLD)
-    for event in way:
+    events = (DeliveryEvent.ATTEMPTED, DeliveryEvent.RECEIVED, DeliveryEvent.ACKNOWLEDGED, DeliveryEvent.OUTCOME_TOLD)
+    for event in events:
         states.append(advance(states[-1], event))
     assert states == ["queued", "sent", "received", "acknowledged", "outcome_known"]
 
@@ -47,8 +47,8 @@ def test_no_event_follows_the_last_state() -> None:
 
 def test_a_report_that_was_handed_over_stays_so_until_the_agency_acknowledges_it() -> None:
     states = [DeliveryState.FAILED]
-    way = (DeliveryEvent.ATTEMPTED, DeliveryEvent.GIVEN_UP, DeliveryEvent.RECEIVED, DeliveryEvent.ACKNOWLEDGED)
-    for event in way:
+    events = (DeliveryEvent.ATTEMPTED, DeliveryEvent.GIVEN_UP, DeliveryEvent.RECEIVED, DeliveryEvent.ACKNOWLEDGED)
+    for event in events:
         states.append(advance(states[-1], event))
     assert states == ["failed", "failed", "failed", "received", "acknowledged"]
 

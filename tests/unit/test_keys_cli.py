@@ -37,4 +37,4 @@ def test_a_key_of_somebody_who_is_not_on_the_rota_is_made_and_said_so(tmp_path: 
 def test_a_rota_that_cannot_be_read_keeps_no_key_from_being_made(tmp_path: Path) -> None:
     done = run(ON_ROTA, tmp_path, CONFIDE_DUTY=str(tmp_path / "gone.toml"))
     assert (done.returncode, done.stdout) == (0, f"made: staff/{ON_ROTA}.key\n")
-    assert done.stderr.startswith(f"confide: whether {ON_ROTA} is on the duty rota cannot be told: ")
+    assert done.stderr.startswith(f"confide: it is unknown whether {ON_ROTA} is on the duty rota: ")

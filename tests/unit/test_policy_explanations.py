@@ -52,7 +52,7 @@ def two_cases_of_one_kind(draw: st.DrawFn) -> tuple[CaseFacts, CaseFacts]:
 any_cases = st.lists(st.sampled_from(ConcernKind), min_size=1, max_size=3).flatmap(lambda kinds: cases(*kinds))
 
 
-def concluded(facts: CaseFacts) -> Evaluation:
+def evaluated(facts: CaseFacts) -> Evaluation:
     return evaluate(facts, POLICY, CLAUSE_RULES)
 
 
@@ -78,10 +78,10 @@ def _with(facts: CaseFacts, other: CaseFacts, names: set[str]) -> CaseFacts:
 @given(two_cases_of_one_kind())
 def test_the_facts_of_a_finding_decide_it_whatever_the_other_facts_are(pair: tuple[CaseFacts, CaseFacts]) -> None:
     facts, other = pair
-    for finding in concluded(facts).findings:
+    for finding in evaluated(facts).findings:
         if finding.id == "CASE-1":  # evaluated only if a report would be sent
             continue
-        changed = concluded(_with(facts, other, set(finding.facts)))
+        changed = evaluated(_with(facts, other, set(finding.facts)))
         state = {each.id: each.state for each in changed.findings}.get(finding.id)
 
         assert state in (finding.state, None if finding.id in ("AR-1", "AD-1", "AD-2") else finding.state)
@@ -119,16 +119,16 @@ def _answer(facts: CaseFacts, path: str, answers: st.DataObject) -> CaseFacts:
 @settings(max_examples=250, deadline=None)
 @given(any_cases, st.data())
 def test_after_every_answer_no_clause_is_open(facts: CaseFacts, answers: st.DataObject) -> None:
-    first = concluded(facts)
+    first = evaluated(facts)
     assume(first.outcome is Outcome.REVIEW and first.asks)
     # An answer may raise the next question: after a conversation an intent may still be unknown.
     for _ in range(6):
-        asks = concluded(facts).asks
+        asks = evaluated(facts).asks
         for path in asks:
             facts = _answer(facts, path, answers)
         if not asks:
             break
-    last = concluded(facts)
+    last = evaluated(facts)
 
     if last.outcome is not Outcome.EMERGENCY:  # which needs no answer
         assert [each.id for each in last.findings if each.state is ClauseState.OPEN] == []
@@ -138,25 +138,25 @@ def test_after_every_answer_no_clause_is_open(facts: CaseFacts, answers: st.Data
 @settings(max_examples=250, deadline=None)
 @given(any_cases)
 def test_outcomes_keep_what_the_policy_promises(facts: CaseFacts) -> None:
-    conclusion = concluded(facts)
-    states = {each.id: each.state for each in conclusion.findings}
+    evaluation = evaluated(facts)
+    states = {each.id: each.state for each in evaluation.findings}
 
     adult_not_at_risk = states.get("AD-1") is ClauseState.HOLDS
-    assert not (adult_not_at_risk and Outcome.REFER in (conclusion.outcome, conclusion.proposed))
-    if conclusion.outcome is Outcome.CONFIDENTIAL:
+    assert not (adult_not_at_risk and Outcome.REFER in (evaluation.outcome, evaluation.proposed))
+    if evaluation.outcome is Outcome.CONFIDENTIAL:
         assert ClauseState.OPEN not in states.values()
-    if conclusion.outcome in (Outcome.EMERGENCY, Outcome.REFER):
+    if evaluation.outcome in (Outcome.EMERGENCY, Outcome.REFER):
         assert facts.made_or_confirmed_by_trained
-        assert conclusion.agencies
-    assert (conclusion.reason is not None) >= (conclusion.outcome is Outcome.REVIEW)
-    cited = {clause for agency in conclusion.agencies for clause in agency.clauses}
+        assert evaluation.agencies
+    assert (evaluation.reason is not None) >= (evaluation.outcome is Outcome.REVIEW)
+    cited = {clause for agency in evaluation.agencies for clause in agency.clauses}
     assert all(states[clause] is ClauseState.HOLDS for clause in cited)
 
 
 @settings(max_examples=200, deadline=None)
 @given(any_cases)
 def test_the_order_of_concerns_changes_neither_outcome_nor_agencies(facts: CaseFacts) -> None:
-    forwards, backwards = concluded(facts), concluded(facts._replace(concerns=facts.concerns[::-1]))
+    forwards, backwards = evaluated(facts), evaluated(facts._replace(concerns=facts.concerns[::-1]))
 
     assert (forwards.outcome, forwards.proposed, forwards.reason) == (
         backwards.outcome,

@@ -126,14 +126,14 @@ def _unknown(facts: CaseFacts) -> list[str]:
 @settings(max_examples=500, deadline=None)
 @given(any_cases)
 def test_an_unknown_fact_that_is_not_asked_for_changes_nothing(facts: CaseFacts) -> None:
-    concluded = evaluate(facts, POLICY, CLAUSE_RULES)
-    now = consequence(concluded)
+    evaluation = evaluate(facts, POLICY, CLAUSE_RULES)
+    now = consequence(evaluation)
     if Outcome.EMERGENCY in (now.outcome, now.proposed):  # which needs no answer
         return
-    for path in set(_unknown(facts)) - set(concluded.asks):
+    for path in set(_unknown(facts)) - set(evaluation.asks):
         if facts.contradicted and path.endswith((".plan", ".timeframe")):
-            # IR-1 with a contradicted "I'm safe" is open where plan is yes and timeframe immediate, not where they are
-            # unknown: the policy says so, and asks about the contradiction.
+            # With a contradicted "I'm safe", IR-1 is open if there is a plan and the timeframe is immediate, but not if
+            # these are unknown. This is the policy's rule, which asks about the contradiction.
             continue
         for _, answered in answers_to(facts, path):
             assert consequence(evaluate(answered, POLICY, CLAUSE_RULES)) == now

@@ -83,7 +83,7 @@ def test_a_path_that_is_none_is_refused_with_all_that_are(path: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read_fact(f"{path}=true")
     said = str(refused.value)
-    assert said.startswith("--fact takes one of these paths, N being the place of a concern from 0: subject.age, ")
+    assert said.startswith("--fact takes one of these paths, N being the position of a concern from 0: subject.age, ")
     assert said.endswith(", ".join(PATHS))
 
 

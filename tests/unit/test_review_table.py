@@ -24,22 +24,22 @@ def test_every_reason_that_something_opens_has_a_row() -> None:
 def test_each_outcome_has_an_option_with_its_fields(reason: ReviewReason) -> None:
     row = REVIEW_TABLE[reason]
     assert row.settlings
-    for way in row.settlings:
-        assert option_words(way).startswith(OPTIONS[way.decision])
-        assert bool(way.refusals) is ("refusal" in way.needs)
-        needed, allowed = fields_of(way.decision)
-        assert needed <= set(way.needs) <= allowed
+    for settling in row.settlings:
+        assert option_words(settling).startswith(OPTIONS[settling.decision])
+        assert bool(settling.refusals) is ("refusal" in settling.needs)
+        needed, allowed = fields_of(settling.decision)
+        assert needed <= set(settling.needs) <= allowed
 
 
 def test_outcomes_that_no_row_allows_have_no_option() -> None:
-    said = {way.decision for row in REVIEW_TABLE.values() for way in row.settlings}
-    assert set(ReviewDecision) - said == {ReviewDecision.ACKNOWLEDGED}
+    offered = {settling.decision for row in REVIEW_TABLE.values() for settling in row.settlings}
+    assert set(ReviewDecision) - offered == {ReviewDecision.ACKNOWLEDGED}
 
 
 @pytest.mark.parametrize("reason", REVIEW_TABLE)
 def test_a_decision_that_its_row_lacks_is_refused_with_those_that_it_has(reason: ReviewReason) -> None:
     row = REVIEW_TABLE[reason]
-    allowed = [way.decision for way in row.settlings]
+    allowed = [settling.decision for settling in row.settlings]
     for decision in set(ReviewDecision) - set(allowed):
         with pytest.raises(Invalid, match=", ".join(allowed)):
             row.settling(decision)

@@ -83,7 +83,7 @@ def disk(tmp_path: Path) -> StaffOnDisk:
 
 
 @dataclass
-class Refused:
+class RefusedChanges:
     """Logs and counts of refused changes; none of them may quote a file."""
 
     log: Sequence[Mapping[str, Any]]
@@ -102,7 +102,7 @@ class Refused:
 
 
 @pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[Refused]:
+def refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[RefusedChanges]:
     counted: list[str] = []
 
     class Counter:
@@ -111,7 +111,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[Refused]:
 
     monkeypatch.setattr("services.staff_files._refused", Counter())
     with capture_logs() as log:
-        yield Refused(log, counted)
+        yield RefusedChanges(log, counted)
 
 
 def said(now: datetime) -> str:
@@ -192,7 +192,7 @@ def test_a_file_that_is_replaced_by_another_of_the_same_size_and_time_is_read_ag
     assert disk.look().signer("lead-1")[1] == bytes.fromhex("ab" * 32)
 
 
-def test_a_file_counts_once_it_was_not_written_for_a_second(disk: StaffOnDisk, refused: Refused) -> None:
+def test_a_file_counts_once_it_was_not_written_for_a_second(disk: StaffOnDisk, refused: RefusedChanges) -> None:
     disk.look()
     # Complete TOML and a valid rota, but not yet the whole file.
     disk.write("duty.toml", rota("lead-1"), at=disk.now + SECOND * 0.5)
@@ -226,7 +226,7 @@ def test_a_time_of_writing_in_the_future_is_no_reason_to_wait(disk: StaffOnDisk)
     ids=["half", "cut in a line", "no TOML", "a name for an id", "untrained", "empty"],
 )
 def test_a_wrong_rota_keeps_the_last_good_one_and_is_logged_once(
-    disk: StaffOnDisk, refused: Refused, text: str, reason: str
+    disk: StaffOnDisk, refused: RefusedChanges, text: str, reason: str
 ) -> None:
     known = disk.look()
     disk.write("duty.toml", text)
@@ -241,7 +241,7 @@ def test_a_wrong_rota_keeps_the_last_good_one_and_is_logged_once(
     assert refused.take() == []
 
 
-def test_a_folder_that_disappears_is_logged_each_time(disk: StaffOnDisk, refused: Refused) -> None:
+def test_a_folder_that_disappears_is_logged_each_time(disk: StaffOnDisk, refused: RefusedChanges) -> None:
     known = disk.look()
     # Like a mount: when the files are back they have not changed.
     away = disk.folder.with_name("away")
@@ -261,7 +261,7 @@ def test_a_folder_that_disappears_is_logged_each_time(disk: StaffOnDisk, refused
     ids=["half", "no key"],
 )
 def test_a_wrong_key_keeps_the_one_that_was_known_beside_others_that_change(
-    disk: StaffOnDisk, refused: Refused, text: str, reason: str
+    disk: StaffOnDisk, refused: RefusedChanges, text: str, reason: str
 ) -> None:
     known = disk.look()
     disk.write("staff/lead-1.key", text)
@@ -307,14 +307,14 @@ def test_a_folder_of_keys_that_is_gone_alarms(disk: StaffOnDisk) -> None:
     assert disk.alarms == ["staff_folder"]
 
 
-def test_a_key_file_by_a_name_is_not_named(disk: StaffOnDisk, refused: Refused) -> None:
+def test_a_key_file_by_a_name_is_not_named(disk: StaffOnDisk, refused: RefusedChanges) -> None:
     disk.write(f"staff/Ada {NEVER_SHOWN}.key", "none")
     disk.look()
     assert refused.take() == [("staff/(its name is no id of the duty rota)", "is not hexadecimal")]
 
 
 def test_a_folder_of_keys_that_goes_takes_no_key_away_and_an_empty_one_takes_all(
-    disk: StaffOnDisk, refused: Refused
+    disk: StaffOnDisk, refused: RefusedChanges
 ) -> None:
     known = disk.look()
     staff, away = disk.folder / "staff", disk.folder / "away"
@@ -334,7 +334,7 @@ def test_a_folder_of_keys_that_goes_takes_no_key_away_and_an_empty_one_takes_all
 
 @pytest.mark.parametrize("name", ["master", "token"])
 def test_the_keys_of_the_deployment_never_change_under_a_process(
-    disk: StaffOnDisk, refused: Refused, name: str
+    disk: StaffOnDisk, refused: RefusedChanges, name: str
 ) -> None:
     known = disk.look()
     file, kept = f"{name}.key", (disk.folder / f"{name}.key").read_text()

@@ -62,7 +62,7 @@ Take = Callable[[str, dict[str, Any], float], None]
 class Reader:
     """Calls `take(name, fields, seconds)` for each record, with JSON fields; the name of a rejected one is `Rejected`.
 
-    A record that cannot be read is passed over, and its place is kept in `passed_over`.
+    A record that cannot be read is passed over, and its location is kept in `passed_over`.
     """
 
     def __init__(self, bootstrap: str, take: Take) -> None:

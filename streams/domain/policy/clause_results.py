@@ -41,8 +41,8 @@ class ClauseResult:
 def case_values(facts: CaseFacts) -> dict[str, Value]:
     """Return the facts of the case by name, and the two that follow from several facts."""
     values: dict[str, Value] = {name: getattr(facts, name) for name in facts._fields if name != "concerns"}
-    # An adult at risk of harm is 18 or over (AR-1). With all three facts yes and an unknown age, the person is either
-    # under 18 or an adult at risk: IN_THE_GROUP is met in both cases.
+    # AR-1 is about adults, so the value is no for a person under 18. If the age is unknown, the three facts alone
+    # decide. If all three are yes, the person is under 18 or an adult at risk: IN_THE_GROUP is met in both cases.
     values["adult_at_risk"] = False if facts.under_18 else all_of(getattr(facts, name) for name in _AT_RISK)
     values["life_in_danger"] = any(
         concern.values[FACTS_OF[concern.kind].index("immediate_danger")] is ImmediateDanger.LIFE
@@ -114,7 +114,7 @@ def _result(rule: ClauseRule, values: Values, concern: int | None, kind: Concern
     if met and rule.asks:
         missing.extend(facts)
     if rule.given is not None:
-        # A safety flag that was not raised is left out: a reader would not look for it.
+        # Only the facts of `given` that are yes explain the result; a safety flag that is not raised does not.
         facts |= {name: value for name, value in rule.given.deciding_facts(values).items() if value is True}
     return ClauseResult(
         rule.clause,
@@ -148,7 +148,8 @@ def _join(results: Sequence[ClauseResult], *, of_all: bool = False) -> ClauseRes
         return results[0]
     order = _WEAKEST_FIRST[::-1] if of_all else _WEAKEST_FIRST
     state = max((result.state for result in results), key=order.index)
-    # The last state of the order decides alone, by the results that have it; for any other state all results decide.
+    # One result is enough for the last state of the order, so only the results with this state decide. Any other state
+    # needs all results, because none of them may have a later state.
     deciding = [result for result in results if result.state is state] if state is order[-1] else results
     still_open = [result for result in results if result.state is ClauseState.OPEN]
     return ClauseResult(

@@ -110,15 +110,15 @@ async def restore(
 
 
 def _apply(state: LaneState, record: ConsumerRecord) -> None:
-    place = f"{record.topic}-{record.partition}: the record at {record.offset}"
+    location = f"{record.topic}-{record.partition}: the record at {record.offset}"
     if isinstance(record.value, UnreadableBatch):
-        raise ChangelogUnreadable(f"{place} " + ("is corrupt" if record.value.is_corrupt else "cannot be unpacked"))
+        raise ChangelogUnreadable(f"{location} " + ("is corrupt" if record.value.is_corrupt else "cannot be unpacked"))
     if record.timestamp_type == STAMPED:
         state.note_stamp(record.timestamp)
     try:
         state.apply(record.key, record.value, record.headers)
     except (ValueError, TypeError, IndexError) as error:
-        raise ChangelogUnreadable(f"{place} is not a lane's ({type(error).__name__})") from error
+        raise ChangelogUnreadable(f"{location} is not a lane's ({type(error).__name__})") from error
 
 
 async def _answered(

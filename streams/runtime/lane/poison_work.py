@@ -204,7 +204,7 @@ class PoisonWork:
             now=turn.now,
         )
 
-    def _log(self, error: BaseException, **place: Any) -> None:
+    def _log(self, error: BaseException, **location: Any) -> None:
         _log.error(
-            "work raises also when it is alone, and is put aside", lane=self._lane.name, **place, **describe(error)
+            "work raises also when it is alone, and is put aside", lane=self._lane.name, **location, **describe(error)
         )

@@ -39,8 +39,8 @@ _LATEST_COUNTS = 0.3
 class Slices:
     """Calls the agent of one lane on records.
 
-    `is_closing` returns whether the lane begins no turn any more, `comes_first` whether a topic comes before all others
-    now.
+    `is_closing()`: whether the lane is closing and begins no further turn. `comes_first(topic)`: whether records of
+    this topic are worked off before those of all other topics now.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class Slices:
     ) -> int:
         """Have the agent work records off slice by slice, and return how many it did.
 
-        More urgent work of this lane, its closing, and a turn that has lasted long enough end the batch early, except
-        if it is to be done `whole`. No slice begins while a record of another lane is on trial; `on_trial`: these
-        records are. Raises `TurnRaised` if the agent raises.
+        It stops early if this lane has more urgent work, if the lane is closing, or if the turn has used up its budget.
+        `whole`: it does all records and never stops early. No slice begins while a record of another lane is on trial;
+        `on_trial`: these records are on trial themselves. Raises `TurnRaised` if the agent raises.
         """
         topic, trials = batch.topic, self._lane.host.trials
         done, worked = 0, 0.0
@@ -123,7 +123,7 @@ class Slices:
 
     async def decode_ahead(self, batch: Batch, begin: int, commit: asyncio.Task[None]) -> None:
         """Decode records of a waiting batch from offset `begin` on, until `commit` is done."""
-        # A record before `begin` is done by then and skipped: its decoded message would never be taken out.
+        # The next turn skips records before `begin`: their decoded messages would stay in `_decoded` for ever.
         records = [record for record in batch.records[: self.records_of_a_turn(batch.topic)] if record.offset >= begin]
         done = 0
         while done < len(records) and not commit.done() and not self._is_closing():
@@ -136,12 +136,12 @@ class Slices:
                     return
                 until = time.perf_counter() + allowed
                 while done < len(records) and time.perf_counter() < until:
-                    place = batch.topic, records[done].offset
-                    if place not in self._decoded:
+                    location = batch.topic, records[done].offset
+                    if location not in self._decoded:
                         try:
                             refuse_unreadable(records[done])
                             with self._lane.host.watchdog.call(self._lane.name):
-                                self._decoded[place] = self._poison.agent.decode(records[done])
+                                self._decoded[location] = self._poison.agent.decode(records[done])
                         except Exception:  # noqa: BLE001 - its own turn decodes it again, and handles the error
                             return
                     done += 1

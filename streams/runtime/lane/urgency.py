@@ -2,7 +2,7 @@
 
 A backlog of routine records never delays an urgent one. A topic is urgent if `LaneGroup.urgent` names it. All lanes of
 a process share one thread and one consumer (decision 0016), so an urgent record could wait for routine records at five
-places. The rule at each:
+points. The rule at each:
 
 - **Fetch** (`transport/worker.py`, `transport/batching_thread.py`, `fetcher_patch.py`): fetches are small. A partition
   whose queue is full is left out, and no partition waits for another one's records. The batches of one fetch are passed

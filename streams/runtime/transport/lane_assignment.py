@@ -1,6 +1,6 @@
 """Opens and closes lanes at a rebalance, and turns Faust's own commits off.
 
-Faust hands the consumer's partitions to its transaction manager; `LaneAssignment` takes that place. Two settings decide
+Faust hands the consumer's partitions to its transaction manager; `LaneAssignment` replaces it. Two settings decide
 what is read and what is committed:
 
 - `processing_guarantee="exactly_once"` (`worker.py`) makes Faust read with `read_committed` and call the transaction
@@ -36,7 +36,7 @@ from streams.runtime.steps import AtStep, ignore_step
 from streams.runtime.transport.batching_thread import BatchingThread
 from streams.runtime.watchdog import Watchdog
 
-#: How long the background may take to start before a log entry names the place where it waits (seconds).
+#: How long the background may take to start before a log entry names the code location at which it waits (seconds).
 _BACKGROUND_SECONDS = 45.0
 
 _log = structlog.get_logger("confide.runtime")
@@ -210,7 +210,7 @@ class LaneAssignment(TransactionManager):
         self.config.opened()
 
     async def _watch_background(self, background: asyncio.Task[None]) -> None:
-        """Log the place where the background waits, for as long as the lanes cannot open because of it."""
+        """Log the code location at which the background waits, for as long as the lanes cannot open because of it."""
         while True:
             try:
                 async with asyncio.timeout(_BACKGROUND_SECONDS):
@@ -231,7 +231,7 @@ class LaneAssignment(TransactionManager):
 
 
 def transport_of(config: WorkerConfig) -> type[Transport]:
-    """Return Faust's transport for aiokafka, with the lanes of `config` in the place of Faust's transactions.
+    """Return Faust's transport for aiokafka, with the lanes of `config` instead of Faust's transactions.
 
     Faust makes the consumer and the transaction manager itself, and passes no argument on. So `config` is an attribute
     of a class that is made here.
