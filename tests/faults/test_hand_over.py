@@ -172,13 +172,15 @@ def deployment(confide: Processes, bootstrap: str, agency: AgencyServer, receive
         yield Deployment(confide, tail, agency, receiver)
 
 
-async def assert_each_is_a_humans_within_its_limit(deployment: Deployment) -> list[dict[str, Any]]:
+async def assert_each_is_a_humans_within_its_limit(
+    deployment: Deployment, *, seconds_more: float = 2.0
+) -> list[dict[str, Any]]:
     await deployment.until(lambda: len(deployment.undelivered()) >= len(IDS), "a review for each report")
     reviews, reports = deployment.undelivered(), deployment.reports()
     assert sorted(each["undelivered"]["report_id"] for each in reviews) == sorted(reports)
     for each in reviews:
         waited = (each["requested_at"] - reports[each["undelivered"]["report_id"]]["reported_at"]).total_seconds()
-        assert waited < LIMIT + 2.0
+        assert waited < LIMIT + seconds_more
     await deployment.until_alarmed()
     return reviews
 
@@ -228,7 +230,11 @@ async def test_a_report_is_a_humans_within_its_limit_and_is_told_once_it_is_sent
             await deployment.produce()
         case _:
             raise ValueError(wrong)
-    reviews = await assert_each_is_a_humans_within_its_limit(deployment)
+    # A killed connector may leave a transaction open, which hides its records for 7 s: DECIDE's timers wait for those
+    # (decision 0028).
+    reviews = await assert_each_is_a_humans_within_its_limit(
+        deployment, seconds_more=10.0 if wrong == "killed" else 2.0
+    )
     for review in reviews:
         await deployment.decide(review, "--send-again")
     agency.faults.clear()

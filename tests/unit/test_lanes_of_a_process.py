@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,6 +73,26 @@ async def test_a_rebalance_does_not_wait_for_lanes_to_open(lanes: LaneAssignment
 async def test_a_lane_that_leaves_while_it_opens_is_closed_at_once(lanes: LaneAssignment) -> None:
     async with asyncio.timeout(_SOON):
         await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+        await lanes.on_rebalance(set(), _SOURCES, set())
+
+
+async def test_a_lane_whose_cancellation_is_swallowed_is_cancelled_again(
+    lanes: LaneAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = asyncio.Event()
+
+    async def swallow_once(*_: object) -> None:
+        opening.set()
+        # As aiokafka's clients do while they stop.
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("streams.runtime.lane.lane._CANCEL_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(Lane, "_run", swallow_once)
+    async with asyncio.timeout(_SOON):
+        await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+        await opening.wait()
         await lanes.on_rebalance(set(), _SOURCES, set())
 
 

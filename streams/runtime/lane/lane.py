@@ -32,6 +32,8 @@ from streams.runtime.steps import Step
 
 #: How long a rebalance waits for the turns in flight (seconds): heartbeats stop meanwhile, for a session of 6.
 _PAUSE_SECONDS = 3.0
+#: How soon a lane that ends without a turn in flight is cancelled again (seconds).
+_CANCEL_AGAIN_SECONDS = 1.0
 #: How soon a lane whose changelog has an open transaction tries to open again (seconds).
 _OPEN_AGAIN_SECONDS = 2.0
 
@@ -122,9 +124,11 @@ class Lane:
         self._phase.change(Change.CLOSED)
         self._pending.wake()
         if self._task is not None:
-            if not finishes_turn:
-                self._task.cancel()
-            await asyncio.wait([self._task])
+            while not self._task.done():
+                if not finishes_turn:
+                    self._task.cancel()
+                # aiokafka swallows a cancellation that arrives while one of its clients stops: so cancel again.
+                await asyncio.wait([self._task], timeout=None if finishes_turn else _CANCEL_AGAIN_SECONDS)
         self._pending.queues.clear()
         self._pending.update_urgency()
         metrics.withdraw(self.metrics)
