@@ -171,6 +171,12 @@ ROWS = (
         (f"{_TRANSPORT}::test_a_lane_that_leaves_while_it_opens_is_closed_at_once",),
     ),
     Row(
+        "A lane whose cancellation is swallowed is cancelled again",
+        "streams/runtime/lane/lane.py",
+        (Edit("timeout=None if finishes_turn else _CANCEL_AGAIN_SECONDS", "timeout=None"),),
+        (f"{_TRANSPORT}::test_a_lane_whose_cancellation_is_swallowed_is_cancelled_again",),
+    ),
+    Row(
         "A member has a name for good only where it is given one",
         "streams/runtime/transport/worker.py",
         (Edit("consumer_group_instance_id=instance", "consumer_group_instance_id=config.application"),),
