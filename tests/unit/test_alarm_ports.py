@@ -23,6 +23,8 @@ from streams.domain.alarm_calls import compose
 from streams.domain.alarms import CauseStatus
 from tests.alarm_receiver import Receiver, receiving
 
+pytestmark = pytest.mark.long
+
 NOW = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 LANE = CauseStatus(cause="lane/x", kind=AlarmKind.LANE, is_raised=True, step=0, since=NOW, facts={"waiting": 3})
 CALL = compose([LANE], {}, NOW)

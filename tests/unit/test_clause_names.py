@@ -10,6 +10,8 @@ import pytest
 
 from schemas.policy import ClauseId
 
+pytestmark = pytest.mark.long
+
 _UNIT = Path(__file__).parent
 #: The tests that hold clauses: of rulings, routes, identities, reviews and notices.
 _FILES = ("test_policy_clauses", "test_policy_outcomes", "test_policy_records", "test_policy_words", "test_routing")

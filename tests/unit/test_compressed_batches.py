@@ -16,6 +16,8 @@ from schemas.errors import Unreadable
 from tests.fetches import Aborted, Fetch, of_aiokafka, of_kafka_python
 from tests.raw_records import CODECS, Entry, stored
 
+pytestmark = pytest.mark.long
+
 COMPRESSING = pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "none"])
 READERS = pytest.mark.parametrize("read", [of_aiokafka, of_kafka_python])
 _BOMB = bytes(64 << 20)

@@ -16,6 +16,8 @@ from tests.connector_fixture import QUICK, ConnectorFixture, Crash, Open
 from tests.fakes.clocks import START
 from tests.reports import Keys, encoded, report
 
+pytestmark = pytest.mark.long
+
 LIMIT_AT = report().reported_at + QUICK.limit
 #: QUICK, with further attempts for half a minute after the limit.
 TRYING_ON = replace(QUICK, tries_on=timedelta(seconds=30))

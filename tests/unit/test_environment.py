@@ -9,6 +9,8 @@ import pytest
 
 from services.settings import Keys, SettingsError
 
+pytestmark = pytest.mark.long
+
 
 def confide(*arguments: str, environment: Mapping[str, str]) -> tuple[int, list[str]]:
     """Return the exit status and the lines on standard error."""

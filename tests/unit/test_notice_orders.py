@@ -25,6 +25,8 @@ from streams.runtime.lane.state import ChangelogRecord
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 
+pytestmark = pytest.mark.long
+
 POLICY = load_policy()
 TELL_BY = START + timedelta(minutes=10)
 TELLING, TOLD, NOT_TOLD = NoticeStands.TELLING, NoticeStands.TOLD, NoticeStands.NOT_TOLD

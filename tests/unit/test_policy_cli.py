@@ -13,6 +13,8 @@ from services.cli.verbs import app
 from tests.readable_ids import readable_id
 from tests.unit.test_scenario_day import DAY, EXPECTED, FOLDER
 
+pytestmark = pytest.mark.long
+
 RUNNER = CliRunner()
 OWN = Path(schemas.policy.__file__).parent / "versions" / "2025-01-01.toml"
 TEXT = OWN.read_text(encoding="utf-8")

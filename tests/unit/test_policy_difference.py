@@ -18,6 +18,8 @@ from streams.domain.policy.facts import CaseFacts, ConcernFacts
 from tests.readable_ids import readable_id
 from tests.unit.policy_cases import POLICY
 
+pytestmark = pytest.mark.long
+
 UNCONFIRMED = "review: no trained person has made or confirmed the report yet; proposed:"
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import Evaluation, evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, ConcernFacts
 from tests.unit.policy_cases import POLICY
+
+pytestmark = pytest.mark.long
 
 TRI = st.sampled_from([True, False, None])
 DOMAINS: dict[str, st.SearchStrategy[Any]] = {

@@ -15,6 +15,8 @@ from tests.readable_ids import readable_id
 from tests.unit.policy_cases import AGE_UNKNOWN, CONTRADICTED, POLICY, SAFE, TEEN, UNCLEAR, concern, disclosure
 from tests.unit.test_policy_explanations import AT_RISK, any_cases
 
+pytestmark = pytest.mark.long
+
 ABUSE = concern("abuse", ongoing=True)
 INTENT = concern("suicide", intent=True, timeframe="within_30_days")
 
