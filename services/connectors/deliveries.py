@@ -1,7 +1,5 @@
 """Writes a `DeliveryChanged` record for each step of a report, and for work that the connector cannot do."""
 
-import re
-
 import structlog
 from opentelemetry import metrics
 from pydantic import ValidationError
@@ -15,7 +13,7 @@ from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import report_store
 from services.connectors.effects import Compose
 from services.connectors.report_progress import ReportProgress
-from streams.domain.ids import rejected_report_id
+from streams.domain.ids import NO_PERSON, person_of_key, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
 
@@ -23,11 +21,6 @@ from streams.runtime.lane.poison_errors import PoisonRecord
 REJECTED = "rejected"
 #: The reason given for a record, timer, effect or entry on which the connector raised again when it ran alone.
 PUT_ASIDE = "put_aside"
-#: The person of a report that cannot be read.
-NO_PERSON = ""
-
-#: Our ids are UUIDs. Other text in a record that is no report may be anything, a name for example: it goes no further.
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _log = structlog.get_logger("confide.connectors")
 _handed_over = metrics.get_meter("confide.connectors").create_counter(Metric.HANDED_OVER, unit="{item}")
@@ -78,8 +71,7 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
         agency, report_id, person = report.agency, report.report_id, report.person
     else:
         report_id = rejected_report_id(record.topic, record.partition, record.offset)
-        person = (record.key or b"").decode("ascii", "replace")
-        person = person if _ID.fullmatch(person) else NO_PERSON
+        person = person_of_key(record.key)
     failed = _failed(turn, report_id, agency, person, reason, generation=generation)
     _write(turn, failed, Cause.of(record), record.partition)
     _count_and_log(agency, reason, topic=record.topic, partition=record.partition, offset=record.offset)

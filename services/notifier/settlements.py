@@ -1,6 +1,5 @@
 """Writes a `NotificationSettled` record for each notice that ended, and for work that the notifier cannot do."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -18,7 +17,7 @@ from schemas.vocabulary import NoticeState
 from services.notifier import notice_store
 from services.notifier.notice_progress import Ended, NoticeProgress, reopened
 from services.notifier.telling import Tell
-from streams.domain.ids import rejected_notice_id, rejected_report_id
+from streams.domain.ids import person_of_key, rejected_notice_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
 
@@ -26,10 +25,6 @@ from streams.runtime.lane.poison_errors import PoisonRecord
 PUT_ASIDE = "put_aside"
 #: The reason given for a record that is no notice.
 REJECTED = "rejected"
-#: The person of a notice that cannot be read.
-NO_PERSON = ""
-#: Our ids are UUIDs. Other text may be anything, a name for example: it goes no further.
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _log = structlog.get_logger("confide.notifier")
 _notices = metrics.get_meter("confide.notifier").create_counter(Metric.NOTICES, unit="{notice}")
@@ -48,11 +43,10 @@ class UnknownNotice:
     def of(cls, record: Record) -> Self:
         """Return the notice of a record; its person is the record's key if that is one of our ids."""
         location = record.topic, record.partition, record.offset
-        person = (record.key or b"").decode("ascii", "replace")
         return cls(
             notification_id=rejected_notice_id(*location),
             report_id=rejected_report_id(*location),
-            person=person if _ID.fullmatch(person) else NO_PERSON,
+            person=person_of_key(record.key),
         )
 
 

@@ -3,6 +3,7 @@
 No id contains the person: persons may be merged, and an id must not change then.
 """
 
+import re
 from hashlib import sha1, sha256
 from uuid import UUID
 
@@ -11,7 +12,17 @@ from schemas.vocabulary import Service
 
 #: Characters that are not confused when read aloud or copied by hand: no 0 and O, no 1 and I.
 _READ_ALOUD = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+#: The person of a record that cannot be read.
+NO_PERSON = ""
+#: Our ids are UUIDs. Other text in a key may be anything, a name for example: it goes no further.
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NAMESPACE = UUID("6f0a6d0e-3c55-5b6b-9a56-0f3d5f0c9b41")
+
+
+def person_of_key(key: bytes | None) -> str:
+    """Return the person whose id is the key of a record; `NO_PERSON` if the key is not one of our ids."""
+    person = (key or b"").decode("ascii", "replace")
+    return person if _ID.fullmatch(person) else NO_PERSON
 
 
 def person_id(service: Service, first_disclosure: str, first_token: Token) -> PersonId:

@@ -224,7 +224,7 @@ ROWS = (
     ),
     Row(
         "A key that has not the form of a person id is not copied",
-        _DELIVERIES,
+        "streams/domain/ids.py",
         (Edit("person if _ID.fullmatch(person) else NO_PERSON", "person"),),
         (_HANDED_OVER + "test_only_a_key_that_has_the_form_of_a_person_id_is_taken_for_one",),
     ),
