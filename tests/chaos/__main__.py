@@ -18,6 +18,7 @@ from schemas.vocabulary import Agency
 from tests.alarm_receiver import Receiver, receiving
 from tests.chaos.account import Account
 from tests.chaos.deployment import Deployment
+from tests.chaos.diagnosis import kinds, logged_problems
 from tests.chaos.feeding import Services
 from tests.chaos.plan import FORGETFUL, KINDS, LEAST_KILLS, LIMIT_SECONDS, PARTITIONS, SILENT, Plan
 from tests.chaos.record import Gatherer, Record
@@ -28,7 +29,7 @@ _FULL, _SHORT = (240.0, 3_000), (140.0, 800)
 #: Limit for the deployment to finish all work after the last blow (seconds).
 _SETTLE_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
-_SHOWN = 40
+_SHOWN = 20
 
 
 def main() -> None:
@@ -47,6 +48,7 @@ def main() -> None:
         folder = asked.keep or Path(temporary)
         try:
             faults, counts = asyncio.run(_run(plan, folder, receiver))
+            logged = list(logged_problems(folder / "logs"))
         except Exception as problem:  # noqa: BLE001 - printed with its traceback; the last line must stay a verdict
             traceback.print_exception(problem)
             print(f"chaos seed {plan.seed}: FAILED, not judged: the run ended with {type(problem).__name__}: {problem}")
@@ -55,6 +57,9 @@ def main() -> None:
         print(f"fault: {fault}")
     if len(faults) > _SHOWN:
         print(f"and {len(faults) - _SHOWN} more")
+    if faults:
+        print("the last warnings and errors of the processes:", *logged, sep="\n")
+        print("the faults by kind:", *kinds(faults), sep="\n")
     verdict = "FAILED" if faults else "PASSED"
     print(f"chaos seed {plan.seed}: {verdict}, {len(faults)} faults; {counts}")
     sys.exit(bool(faults))
@@ -86,15 +91,14 @@ async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> tup
         await asyncio.to_thread(staff.stop)
         await _settle(deployment, services, record, receiver)
         await deployment.close()
-        is_whole = await asyncio.to_thread(gatherer.finish)
+        unread = await asyncio.to_thread(gatherer.finish)
     finally:
         print(f"the gateway answered: {services.answers_text()}", flush=True)
         staff.stop()
         gatherer.stop()
     taken = replace(_taken(deployment, services, record, receiver), ends=deployment.ends(), frozen=deployment.frozen())
     account = Account.of(taken)
-    faults = [*account.faults, *_uncounted(deployment, account)]
-    faults += [] if is_whole else ["the topics could not be read to their ends"]
+    faults = [*account.faults, *_uncounted(deployment, account), *unread]
     counts = {
         **account.counts,
         **{f"staff {decision}": many for decision, many in staff.settled.items()},

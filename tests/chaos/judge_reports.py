@@ -46,6 +46,7 @@ def alarmed(taken: Taken, counts: Counter[str]) -> Iterator[str]:
     """Yield each urgent hand-over without an alarm, and each alarm whose last call is wrong."""
     raised = {cause for what, cause in taken.alarms if what == "alarm"}
     last = {cause: what for what, cause in taken.alarms}
+    written = {each.fields["cause"]: each.fields["state"] for each in taken.record.on(TopicName.ALARMS)}
     settled = {each["review_id"] for each in taken.reviews_settled()}
     for review in taken.reviews_asked(ReviewReason.UNDELIVERED):
         if review["undelivered"]["agency"] != Agency.EMERGENCY_999 or review["escalation"]:
@@ -54,7 +55,7 @@ def alarmed(taken: Taken, counts: Counter[str]) -> Iterator[str]:
         if cause not in raised and not is_settled:
             yield f"{cause} waits for staff, and no alarm was raised"
         elif cause in raised and (last[cause] == "all-clear") != is_settled:
-            yield f"{cause}: the last call says {last[cause]}"
+            yield f"{cause}: the last call says {last[cause]}, and the topic {written.get(cause, 'nothing')}"
     counts["alarms"] = len(raised)
 
 

@@ -1,7 +1,8 @@
 """Reads every committed record of a run's topics."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ _OURS = (
     *(entry.reports for entry in AGENCIES.values()),
     TopicName.DELIVERIES,
     TopicName.NOTIFICATIONS,
+    TopicName.ALARMS,
 )
 TOPICS = (*map(str, _OURS), *sorted(topic for name in CATALOGUE if (topic := rejected(name)) in CATALOGUE))
 
@@ -76,15 +78,22 @@ class Gatherer:
         """Start reading."""
         self._thread.start()
 
-    def finish(self, seconds: float = 60.0) -> bool:
-        """Wait until all records up to the present ends are read; return False if that takes longer than `seconds`."""
+    def finish(self, seconds: float = 60.0) -> list[str]:
+        """Wait until all records up to the present ends are read; return what is unread after `seconds`."""
         ends = high_watermarks(self._bootstrap, _sources())
         waited = threading.Event()
-        for _ in range(int(seconds / 0.2)):
-            if all(self._positions.get(source, 0) >= end for source, end in ends.items()):
-                return True
+        until = time.monotonic() + seconds
+        while (unread := self._unread(ends)) and time.monotonic() < until:
             waited.wait(0.2)
-        return False
+        return unread
+
+    def _unread(self, ends: Mapping[TopicPartition, int]) -> list[str]:
+        read = {source: self._positions.get(source, 0) for source in ends}
+        return [
+            f"{source.topic}-{source.partition} could be read up to {read[source]} alone, and ends at {end}"
+            for source, end in ends.items()
+            if read[source] < end
+        ]
 
     def stop(self) -> None:
         """Stop reading."""
