@@ -18,7 +18,7 @@ work that is open. An attempt with an unknown outcome is made again as the next 
 The limit is a separate timer, counted from `reported_at` or from the time at which the report was sent again. After it
 the report is failed and stays failed through further attempts, until the agency acknowledges it (decision 0022).
 
-`answers.py` handles the answers, `limits.py` the limits, `deliveries.py` the records of each step.
+`limits.py` has the limits, `deliveries.py` the records of each step, `resuming.py` what follows a restart.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,14 +33,15 @@ from schemas.errors import Invalid
 from schemas.records import Report, ReportSection, ReportStopped
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import deliveries, report_store
-from services.connectors.answers import OUTCOME_UNKNOWN, Answers
 from services.connectors.attempts import Attempts
+from services.connectors.client import AgencyResponse
 from services.connectors.composer import KEY_MISSING, CannotCompose, Composer
-from services.connectors.deliveries import record_step
+from services.connectors.deliveries import OUTCOME_UNKNOWN, record_step
 from services.connectors.effects import Attempt, AttemptEnded, Compose, Effect, Result
 from services.connectors.limits import Limits
 from services.connectors.report_progress import ReportProgress
-from streams.domain.delivery import DeliveryEvent, RetryPolicy, advance, limit_reason
+from services.connectors.resuming import resume_report
+from streams.domain.delivery import NOT_TAKEN, DeliveryEvent, Reading, RetryPolicy, advance, limit_reason, read_answer
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
 _log = structlog.get_logger("confide.connectors")
@@ -49,8 +50,8 @@ _log = structlog.get_logger("confide.connectors")
 class Connector(Agent[Report | ReportStopped, Effect, Result]):
     """One lane of one agency's connector.
 
-    `partition` is the partition of the deliveries topic for reports that cannot be read: DECIDE finds the report only
-    there. None: the partition follows from the person.
+    `jitter` in [0, 1) spreads the waits. `partition` is that of the deliveries topic for reports that cannot be read:
+    DECIDE finds the report only there. None: the partition follows from the person.
     """
 
     unfinished = report_store.PENDING
@@ -70,7 +71,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         self._attempts = attempts
         self._policy = policy
         self._limits = Limits(agency, policy)
-        self._answers = Answers(policy, self._limits, jitter)
+        self._jitter = jitter
         self._partition = partition
 
     def decode(self, record: Record) -> Report | ReportStopped:
@@ -188,9 +189,47 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             case CannotCompose(reason):
                 self._limits.give_up(turn, report, progress, reason, cause)
             case AttemptEnded(response, span):
-                self._answers.record_outcome(turn, report, progress, response, span)
+                self._record_outcome(turn, report, progress, response, span)
             case _:
                 assert_never(result)
+
+    def _record_outcome(
+        self, turn: Turn, report: Report, progress: ReportProgress, response: AgencyResponse, cause: Cause
+    ) -> None:
+        """Record the outcome of an attempt and what follows from it: finished, handed over, or tried again."""
+        reading, reason = read_answer(response.outcome)
+        match reading:
+            case Reading.ACKNOWLEDGED:
+                received = _advanced(progress, DeliveryEvent.RECEIVED)
+                record_step(turn, report, received, cause)
+                acknowledged = _advanced(received, DeliveryEvent.ACKNOWLEDGED)
+                record_step(turn, report, acknowledged, cause, reference=response.reference)
+                report_store.finish(turn, report, acknowledged.state)
+                self._limits.count(acknowledged.state)
+            case _ if progress.is_stopped:
+                report_store.finish(turn, report, DeliveryState.FAILED)
+                self._limits.count(DeliveryState.FAILED)
+            case Reading.RETRY | Reading.DENIED if self._limits.is_over(turn, report, progress):
+                report_store.finish(turn, report, progress.state)
+                self._limits.count(progress.state)
+            case Reading.RETRY | Reading.DENIED:
+                if reading is Reading.DENIED and self._policy.tries_on and not progress.is_handed_over:
+                    # When the deployment will be mended is unknown, so a human is called at once.
+                    progress = self._limits.hand_over(turn, report, progress, reason or OUTCOME_UNKNOWN, cause)
+                    self._limits.watch(turn, report, progress)
+                handed_over = progress.is_handed_over
+                due = self._policy.next_attempt(turn.now, progress.attempt, self._jitter(), handed_over=handed_over)
+                is_unsure = progress.is_unsure or reason not in NOT_TAKEN
+                waiting = progress.model_copy(update={"retry_at": due, "reason": reason, "is_unsure": is_unsure})
+                report_store.save_progress(turn, report.report_id, waiting)
+                self._limits.count(waiting.state)
+                turn.schedule(report_store.retry_timer(report.report_id), due, cause=progress.cause)
+            case Reading.FAIL:
+                is_unsure = progress.is_unsure or reason not in NOT_TAKEN
+                known = progress.model_copy(update={"is_unsure": is_unsure})
+                self._limits.give_up(turn, report, known, reason or OUTCOME_UNKNOWN, cause)
+            case _:
+                assert_never(reading)
 
     def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the progress has it too
         """Make the next attempt of the report that the timer belongs to, or hand it over at its limit."""
@@ -227,31 +266,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
         """Resume a report that is not finished, after the lane's state was restored."""
-        report_id, progress = report_store.read_pending(key, value)
-        report, request = report_store.report_of(turn, report_id), report_store.request_of(turn, report_id)
-        if progress.is_stopped:
-            # Its attempt was cut off, and no other is made.
-            report_store.finish(turn, report, DeliveryState.FAILED)
-            return
-        is_late = self._limits.is_late(turn, report, progress)
-        if is_late:
-            self._limits.watch(turn, report, progress)
-        if request is None:
-            turn.start(Compose(report), cause=progress.cause)
-        elif progress.retry_at is not None:
-            # Its timer is still set to the same time, or the attempt was waiting for its slot. A clock behind that of
-            # the previous process must not make it wait longer than the longest wait.
-            longest = self._policy.wait(progress.attempt, 1.0, handed_over=progress.is_handed_over)
-            at = turn.now if is_late else min(progress.retry_at, turn.now + longest)
-            turn.schedule(report_store.retry_timer(report_id), at, cause=progress.cause)
-        elif not progress.is_under_way:
-            self._attempt(turn, report, progress, request)
-        elif self._limits.is_over(turn, report, progress):
-            report_store.finish(turn, report, progress.state)
-        else:
-            unknown = progress.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "is_unsure": True})
-            report_store.save_progress(turn, report_id, unknown)
-            self._attempt(turn, report, unknown, request)
+        resume_report(key, value, turn, self._policy, self._limits, attempt=self._attempt)
 
     def entry_of(self, work: bytes | Effect) -> bytes:
         """Return the key of the entry of the report to which a timer or an effect belongs."""
@@ -262,6 +277,10 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         name = work.entry if work.timer is None else work.timer
         report_id = work.effect.report_id if work.effect is not None else report_store.id_of(name or b"")
         deliveries.hand_over_work(turn, work, report_id, self._agency, cause, self._partition)
+
+
+def _advanced(progress: ReportProgress, event: DeliveryEvent) -> ReportProgress:
+    return progress.model_copy(update={"state": advance(progress.state, event), "reason": None})
 
 
 def _in_this_turn(turn: Turn, cause: Cause) -> Cause:

@@ -17,6 +17,8 @@ from streams.domain.ids import NO_PERSON, person_of_key, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
 
+#: The reason of an attempt whose outcome is unknown after a crash; also if an answer has no reason.
+OUTCOME_UNKNOWN = "outcome_unknown"
 #: The reason given for a record that is no report of this agency.
 REJECTED = "rejected"
 #: The reason given for a record, timer, effect or entry on which the connector raised again when it ran alone.

@@ -6,6 +6,7 @@ What an outcome of a review does is in `settle`, and what a delivery step does i
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from schemas.agencies import AGENCIES
 from schemas.errors import Invalid
 from schemas.policy import Policies
 from schemas.policy.duty import load_duty
@@ -18,11 +19,11 @@ from streams.agents.open_reports import OpenReports, is_of_report
 from streams.agents.open_reviews import OpenReviews
 from streams.agents.reading import read_delivery, read_outcome, read_to_decide
 from streams.agents.rejecting import timer_put_aside, urgent_rejected
-from streams.agents.send_decision import Decided, DecisionSender
 from streams.agents.settle import ReviewSettler, SignedOutcome
 from streams.domain.channels import remember, unsafe
-from streams.domain.decisions import decision_fields, report_fields
+from streams.domain.decisions import Decided, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.policy import decide
+from streams.domain.reviews import told_after
 from streams.domain.staff import StaffDirectory
 from streams.runtime import Agent, Cause, PutAside, Record, Turn
 
@@ -49,8 +50,7 @@ class Decide(Agent[Message, None, None]):
         self._reviews = OpenReviews(policies, staff)
         self._notices = Notices()
         self._reports = OpenReports(self._reviews, self._notices)
-        self._decisions = DecisionSender(self._reviews, self._notices, self._reports)
-        self._settler = ReviewSettler(policies, staff, self._reviews, self._notices, self._reports, self._decisions)
+        self._settler = ReviewSettler(policies, staff, self._reviews, self._notices, self._reports, self._send)
         # A timer has no record whose partition its outputs could take. None: the partition that their key belongs to.
         self._partition = partition
 
@@ -95,7 +95,24 @@ class Decide(Agent[Message, None, None]):
             self._notices.mark(case, person, known, marks)
         decision = decision_fields(disclosed, person, ruling, turn.now)
         reports = report_fields(admitted, ruling, decision["decision_id"], turn.now)
-        self._decisions.send(case, Decided(admitted, record.value or b"", ruling, decision, reports))
+        self._send(case, Decided(admitted, record.value or b"", ruling, decision, reports))
+
+    def _send(self, case: CaseSender, decided: Decided) -> None:
+        """Send the decision, a report and a notice for each agency, and the review if the ruling asks for one.
+
+        All of it goes into one turn, and is committed together.
+        """
+        admitted, ruling, now = decided.admitted, decided.ruling, case.turn.now
+        case.send(TopicName.DECISIONS, "Decision", decided.decision)
+        notices = notification_fields(admitted, ruling, decided.reports, now)
+        for (agency, report), notice in zip(decided.reports, notices, strict=True):
+            case.send(AGENCIES[agency].reports, "Report", report)
+            self._notices.write(case, notice)
+            self._reports.watch(case, report, notice)
+        review = review_fields(admitted, ruling, decided.decision["decision_id"], now)
+        if review is not None:
+            told = told_after(decided.told_before, decided.reports)
+            self._reviews.open_for_ruling(case, review, decided.value, ruling, told)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Open a review of a rejected urgent disclosure; the review of a rejected outcome is still open."""

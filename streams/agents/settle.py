@@ -30,8 +30,7 @@ from streams.agents.notices import Notices
 from streams.agents.open_reports import OpenReports
 from streams.agents.open_reviews import LATE, OpenReviews, admitted_of, count_outcome
 from streams.agents.report_entry import name_of, readable
-from streams.agents.send_decision import Decided, DecisionSender
-from streams.domain.decisions import Fields, decision_fields, report_fields
+from streams.domain.decisions import Decided, Fields, decision_fields, report_fields
 from streams.domain.hand_over import check_told_at
 from streams.domain.ids import review_decision_id
 from streams.domain.moments import Arrival, as_entered
@@ -53,7 +52,7 @@ class SignedOutcome:
 
 
 class ReviewSettler:
-    """Carries out the outcomes of the reviews of one lane."""
+    """Carries out the outcomes of the reviews of one lane; `send_decision` sends a decision with what follows."""
 
     def __init__(
         self,
@@ -62,14 +61,14 @@ class ReviewSettler:
         reviews: OpenReviews,
         notices: Notices,
         open_reports: OpenReports,
-        decisions: DecisionSender,
+        send_decision: Callable[[CaseSender, Decided], None],
     ) -> None:
         self._policies = policies
         self._staff = staff
         self._reviews = reviews
         self._notices = notices
         self._reports = open_reports
-        self._decisions = decisions
+        self._send_decision = send_decision
 
     def settle(self, record: Record, signed: SignedOutcome, turn: Turn) -> None:
         """Carry out one outcome; raise `Invalid`, before any change, for one that must not be carried out."""
@@ -183,7 +182,7 @@ class ReviewSettler:
             id_=decision_id,
         )
         value = _admitted_value(review, disclosed)
-        self._decisions.send(case, Decided(admitted, value, ruling, decision, reports, review.told))
+        self._send_decision(case, Decided(admitted, value, ruling, decision, reports, review.told))
 
     def _close(self, case: CaseSender, review: OpenReview, outcome: ReviewOutcome, followed: Mapping[str, Any]) -> None:
         """Settle the review; `followed`: the id of the decision, or of the report and its sending, that came of it."""

@@ -4,6 +4,7 @@ They are dicts and not models because they are built for each disclosure and go 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from schemas.concerns import Concern
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import IMMEDIATE_RISK, Policy, ShareField
 from schemas.records import Admitted, AgencyToTell, Notify
+from schemas.reviews import ToldBefore
 from schemas.vocabulary import (
     Agency,
     CausedBy,
@@ -31,6 +33,22 @@ from streams.domain.policy.facts import when_disclosed
 Fields = dict[str, Any]
 _VIEW = {InvolvementView.AGREES: True, InvolvementView.DISAGREES: False, InvolvementView.NOT_ASKED: None, None: None}
 _IMMEDIATE = frozenset(clause.value for clause in IMMEDIATE_RISK)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision and what it rests on."""
+
+    admitted: Admitted
+    #: `admitted` as its review keeps it: encoded.
+    value: bytes
+    ruling: Ruling
+    #: The fields of the `Decision`.
+    decision: Fields
+    #: Each agency that gets a report now, with the report's fields.
+    reports: list[tuple[Agency, Fields]]
+    #: The agencies that got a report of this disclosure by an earlier decision.
+    told_before: tuple[ToldBefore, ...] = ()
 
 
 def decision_fields(

@@ -3,7 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _CONNECTOR = "services/connectors/connector.py"
-_ANSWERS = "services/connectors/answers.py"
+_RESUMING = "services/connectors/resuming.py"
 _ATTEMPT = "services/connectors/attempts.py"
 _DELIVERY = "streams/domain/delivery.py"
 _ACCOUNT = "tests/unit/test_demo_account.py::"
@@ -100,7 +100,7 @@ ROWS = (
     ),
     Row(
         "What cannot be helped by sending again goes to a human at once",
-        _ANSWERS,
+        _CONNECTOR,
         (
             Edit(
                 "            case Reading.RETRY | Reading.DENIED:\n",
@@ -138,8 +138,8 @@ ROWS = (
     ),
     Row(
         "An attempt that a crash cut off is made again",
-        _CONNECTOR,
-        (Edit("            self._attempt(turn, report, unknown, request)\n", ""),),
+        _RESUMING,
+        (Edit("        attempt(turn, report, unknown, request)\n", ""),),
         ("tests/unit/test_connector_crashes.py::test_an_attempt_that_a_crash_cut_off_is_made_again_as_the_next_one",),
     ),
     Row(

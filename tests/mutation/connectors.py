@@ -3,7 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _CONNECTOR = "services/connectors/connector.py"
-_ANSWERS = "services/connectors/answers.py"
+_RESUMING = "services/connectors/resuming.py"
 _ENDPOINT = "services/connectors/endpoint.py"
 _DELIVERIES = "services/connectors/deliveries.py"
 _CLIENT = "tests/unit/test_agency_client.py::"
@@ -22,13 +22,13 @@ ROWS = (
     ),
     Row(
         "An attempt that a crash cut off may have reached its agency",
-        _CONNECTOR,
+        _RESUMING,
         (Edit(', "retry_at": turn.now, "is_unsure": True}', ', "retry_at": turn.now}'),),
         (_POSSIBLE + "test_an_attempt_that_a_crash_cut_off_makes_the_next_a_possible_repeat",),
     ),
     Row(
         "An attempt that was refused leaves no doubt",
-        _ANSWERS,
+        _CONNECTOR,
         (
             Edit(
                 "                is_unsure = progress.is_unsure or reason not in NOT_TAKEN\n                waiting",
@@ -130,7 +130,7 @@ ROWS = (
     ),
     Row(
         "No agency is tried on after its time for it",
-        _ANSWERS,
+        _CONNECTOR,
         (Edit("Reading.DENIED if self._limits.is_over(turn, report, progress):", "Reading.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),

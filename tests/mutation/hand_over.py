@@ -4,7 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _REPORTS = "streams/agents/open_reports.py"
 _CONNECTOR = "services/connectors/connector.py"
-_ANSWERS = "services/connectors/answers.py"
+_RESUMING = "services/connectors/resuming.py"
 _DECIDE = "tests/unit/test_decide_hand_over.py::"
 _PHONE = "tests/unit/test_decide_told_by_phone.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
@@ -88,7 +88,7 @@ ROWS = (
     ),
     Row(
         "An attempt under way when its report is stopped is the last",
-        _ANSWERS,
+        _CONNECTOR,
         (Edit("            case _ if progress.is_stopped:\n", "            case _ if False:\n"),),
         (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
     ),
@@ -266,11 +266,11 @@ ROWS = (
     ),
     Row(
         "What was stopped is not taken up after a crash",
-        _CONNECTOR,
+        _RESUMING,
         (
             Edit(
-                "        if progress.is_stopped:\n            # Its attempt",
-                "        if False:\n            # Its attempt",
+                "    if progress.is_stopped:\n        # Its attempt",
+                "    if False:\n        # Its attempt",
             ),
         ),
         (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
@@ -289,11 +289,11 @@ ROWS = (
     ),
     Row(
         "A report whose connector was away is tried at once when it is back",
-        _CONNECTOR,
+        _RESUMING,
         (
             Edit(
                 "at = turn.now if is_late else min(progress.retry_at, turn.now + longest)",
-                "at = max(progress.retry_at, turn.now + self._policy.limit)",
+                "at = max(progress.retry_at, turn.now + policy.limit)",
             ),
         ),
         (_LIMITS + "test_a_report_whose_connector_was_away_over_its_limit_is_tried_before_it_is_handed_over",),

@@ -6,6 +6,7 @@ _CLOCK_FILE = "streams/runtime/clock.py"
 _TURN = "streams/runtime/agent.py"
 _STATE_FILE = "streams/runtime/lane/state.py"
 _CONNECTOR = "services/connectors/connector.py"
+_RESUMING = "services/connectors/resuming.py"
 _HAND_OVER = "streams/agents/open_reports.py"
 _STAMPS_FILE = "streams/runtime/stamps.py"
 _STAMPS = "tests/unit/test_stamps.py::"
@@ -247,7 +248,7 @@ ROWS = (
     ),
     Row(
         "Time: a retry that is taken up again waits for no longer than a wait is",
-        _CONNECTOR,
+        _RESUMING,
         (Edit("min(progress.retry_at, turn.now + longest)", "progress.retry_at"),),
         (_LIMITS + "test_a_clock_that_is_set_while_the_process_is_down_lengthens_no_wait",),
     ),
