@@ -51,8 +51,6 @@ _PAUSE = b"pause"
 _HOLD = b"hold"
 #: How many causes of given-up calls the next call may list; absent: MAX_LISTED.
 _WIDTH = b"width"
-#: Key of a mark that the next call lists only causes of no given-up call, if any are due. The next call removes it.
-_OTHERS_FIRST = b"others"
 _RETRY = b"retry"
 #: Prefixes of timers. `_QUIET` clears a cause that was not raised again for QUIET_AFTER. `_CALM` makes the all-clear of
 #: a cleared cause due once QUIET_BEFORE_ALL_CLEAR has passed.
@@ -208,15 +206,11 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         waiting = [(CallPosition.from_bytes(value), key) for key, value in turn.scan(_DUE)]
         if not any(position.news is News.AGAIN for position, _ in waiting):
             _drop(turn, _WIDTH)
-            _drop(turn, _OTHERS_FIRST)
-        others_first = turn.get(_OTHERS_FIRST) is not None and any(
-            position.news is not News.AGAIN for position, _ in waiting
-        )
-        is_held = others_first or turn.get(_HOLD) is not None
+        # The hold is longer than a pause, so a call of the others comes first, however late the lane is.
+        is_held = turn.get(_HOLD) is not None
         chosen = choose(waiting, None if is_held else int(turn.get(_WIDTH) or MAX_LISTED))
         if not chosen:
             return
-        _drop(turn, _OTHERS_FIRST)
         listed = []
         more = Counter(position.kind for position, _ in waiting)
         for position, key in chosen:
@@ -257,7 +251,6 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
     def _hold(self, turn: Turn, wait: timedelta) -> None:
         # A timer ends it. The end of an entry would count by the broker's time stamps.
         turn.put(_HOLD, b"")
-        turn.put(_OTHERS_FIRST, b"")
         turn.schedule(_HOLD, turn.now + wait)
 
     def _repeat(self, turn: Turn) -> None:

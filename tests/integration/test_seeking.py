@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 from kafka.admin import KafkaAdminClient
 
@@ -95,7 +95,7 @@ def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
     thread._is_patched, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
-    thread._is_fetching, thread._has_to_seek = False, False
+    thread._is_fetching, thread._lost_here, thread._lost_in_main, thread._sought_for = False, 0, 0, (0, 0)
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
     thread.consumer = SimpleNamespace(flow_active=True, lanes=FakeLanes(followed), _read_offset={})
@@ -231,6 +231,86 @@ async def test_after_a_seek_that_failed_the_next_fetch_seeks_first(
 
 async def fail(*_: Any) -> None:
     raise KafkaTimeoutError
+
+
+async def test_after_a_seek_that_was_given_up_before_it_began_the_next_fetch_seeks_first(
+    consumer: AIOKafkaConsumer,
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    call = thread.call_thread
+    thread.call_thread = lambda *_: asyncio.Event().wait()
+    seeking = asyncio.create_task(thread.seek_to_committed())
+    await asyncio.sleep(0)
+    seeking.cancel()
+    await asyncio.wait([seeking])
+    thread.call_thread = call
+    assert await fetched_by(thread, source) == list(range(_RECORDS))
+
+
+@pytest.mark.parametrize("given_up", ["while-it-fetches", "before-its-result-is-there"])
+async def test_records_of_a_fetch_that_was_given_up_are_fetched_again(
+    consumer: AIOKafkaConsumer, given_up: str
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    await seek_to_committed(consumer)
+    ends, has_come = asyncio.Event(), asyncio.Event()
+    results: list[Any] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def call(do: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        """Work in a task of its own, as the consumer's thread does."""
+
+        async def work() -> None:
+            if given_up == "while-it-fetches":
+                await ends.wait()
+            async with asyncio.timeout(20):
+                while not results or not results[-1]:
+                    results.append(await do(*args, **kwargs))
+            has_come.set()
+
+        tasks.append(asyncio.create_task(work()))
+        await asyncio.Event().wait()
+
+    thread.call_thread = call
+    fetching = asyncio.create_task(thread.getmany({source}, 1.0))
+    await asyncio.sleep(0)
+    if given_up == "before-its-result-is-there":
+        async with asyncio.timeout(20):
+            await has_come.wait()
+    fetching.cancel()
+    await asyncio.wait([fetching])
+    ends.set()
+    await asyncio.gather(*tasks)
+    assert [record.offset for record in results[-1][source][0].value.records] == list(range(_RECORDS))
+    assert await fetched_by(thread, source) == list(range(_RECORDS))
+
+
+async def test_records_of_a_fetch_that_raised_afterwards_are_fetched_again(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    await seek_to_committed(consumer)
+
+    def raises(*_: Any) -> None:
+        raise IllegalStateError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(thread, "_note_fetch", raises)
+        async with asyncio.timeout(20):
+            while await consumer.position(source) < _RECORDS:
+                with pytest.raises(IllegalStateError):
+                    await thread._fetch_records(consumer, {source})
+    assert await fetched_by(thread, source) == list(range(_RECORDS))
+
+
+async def fetched_by(thread: Any, source: TopicPartition) -> list[int]:
+    """Return the offsets of the next batch; it must begin with its first record."""
+    batches: list[BatchRecord] = []
+    async with asyncio.timeout(20):
+        while not batches:
+            batches += (await thread._fetch_records(thread._ensure_consumer(), {source})).get(source, [])
+    assert batches[0].value.begin == batches[0].value.records[0].offset
+    return [record.offset for record in batches[0].value.records]
 
 
 @pytest.mark.parametrize("meanwhile", ["seek", "timeout"])

@@ -27,16 +27,11 @@ ROWS = (
         "streams/runtime/transport/batching_thread.py",
         (
             Edit(
-                "        return await self.call_thread(self._seek_to_committed, self._ensure_consumer())\n\n"
-                "    async def _seek_to_committed(self, consumer: Any) -> Any:\n",
-                "        self._seeks += 1\n"
-                "        try:\n"
-                "            return await self.call_thread(self._seek_as_before, self._ensure_consumer())\n"
-                "        finally:\n"
-                "            self._seeks += 1\n\n"
-                "    async def _seek_as_before(self, consumer: Any) -> Any:\n"
-                "        return await seek_to_committed(consumer)\n\n"
-                "    async def _seek_to_committed(self, consumer: Any) -> Any:\n",
+                "            return await self.call_thread(self._seek_to_committed, self._ensure_consumer())\n",
+                "            self._seeks += 1\n"
+                "            sought = await self.call_thread(seek_to_committed, self._ensure_consumer())\n"
+                "            self._seeks += 1\n"
+                "            return sought\n",
             ),
         ),
         (f"{_SEEKING}::test_a_seek_whose_end_the_main_thread_has_not_heard_of_counts_too",),
@@ -70,11 +65,35 @@ ROWS = (
         "streams/runtime/transport/batching_thread.py",
         (
             Edit(
-                "            self._has_to_seek = True\n            raise\n        finally:\n",
-                "            raise\n        finally:\n",
+                "            self._lost_here += 1\n            raise\n        finally:\n            self._seeking",
+                "            raise\n        finally:\n            self._seeking",
             ),
         ),
         (f"{_SEEKING}::test_after_a_seek_that_failed_the_next_fetch_seeks_first",),
+    ),
+    Row(
+        "A seek that was given up before it began is made good",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("it is never done.\n            self._lost_in_main += 1\n", "it is never done.\n"),),
+        (f"{_SEEKING}::test_after_a_seek_that_was_given_up_before_it_began_the_next_fetch_seeks_first",),
+    ),
+    Row(
+        "Records of a fetch that was given up before it ended are fetched again",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("        if batches and not fetch.is_wanted:\n", "        if False:\n"),),
+        (f"{_SEEKING}::test_records_of_a_fetch_that_was_given_up_are_fetched_again[while-it-fetches]",),
+    ),
+    Row(
+        "Records of a fetch whose result was given up are fetched again",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("            if fetch.has_records:\n", "            if False:\n"),),
+        (f"{_SEEKING}::test_records_of_a_fetch_that_was_given_up_are_fetched_again[before-its-result-is-there]",),
+    ),
+    Row(
+        "Records of a fetch that raised after it took them are fetched again",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("no lane gets those.\n            self._lost_here += 1\n", "no lane gets those.\n"),),
+        (f"{_SEEKING}::test_records_of_a_fetch_that_raised_afterwards_are_fetched_again",),
     ),
     Row(
         "What was passed over before a seek says nothing of the fetch after it",

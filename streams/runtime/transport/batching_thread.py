@@ -31,6 +31,16 @@ _FULL_SECONDS = 0.01
 _log = structlog.get_logger("confide.runtime")
 
 
+class _Fetch:
+    """A fetch that the main thread asked for: whether it still waits for it, and whether records came."""
+
+    __slots__ = ("has_records", "is_wanted")
+
+    def __init__(self) -> None:
+        self.is_wanted = True
+        self.has_records = False
+
+
 class BatchingThread(AIOKafkaConsumerThread):
     """Faust's fetching thread, changed to make one batch of each partition's records, with the positions around it."""
 
@@ -44,8 +54,11 @@ class BatchingThread(AIOKafkaConsumerThread):
         #: next one, while this thread still works on the first. If the two overlapped, the second would begin at
         #: positions that the first is about to seek away from, and a lane would find a gap in the offsets.
         self._is_fetching = False
-        #: A seek failed: the positions are unknown, and the next fetch seeks all partitions.
-        self._has_to_seek = False
+        #: Seeks that failed, and fetches whose records no lane gets: noticed by this thread, by the main thread, and
+        #: those for which a later fetch has sought all partitions. Until then the positions may be beyond such records.
+        #: On a topic that falls silent no hole would show it, and the records would not be worked off.
+        self._lost_here = self._lost_in_main = 0
+        self._sought_for = (0, 0)
         self._fetch_counts = FetchCounts()
         #: The position of each partition before a fetch that passed over control or aborted records and found no other.
         self._passed_over: dict[Any, int] = {}
@@ -57,7 +70,12 @@ class BatchingThread(AIOKafkaConsumerThread):
 
     async def seek_to_committed(self) -> Any:
         """Seek, and note it: positions from before a seek do not hold for fetches after it."""
-        return await self.call_thread(self._seek_to_committed, self._ensure_consumer())
+        try:
+            return await self.call_thread(self._seek_to_committed, self._ensure_consumer())
+        except BaseException:
+            # If the main thread gives it up before this thread has begun it, it is never done.
+            self._lost_in_main += 1
+            raise
 
     async def _seek_to_committed(self, consumer: Any) -> Any:
         # Counted here, in the thread that fetches: a fetch may end before the main thread knows that the seek ended.
@@ -67,11 +85,37 @@ class BatchingThread(AIOKafkaConsumerThread):
         try:
             return await seek_to_committed(consumer)
         except BaseException:
-            self._has_to_seek = True
+            self._lost_here += 1
             raise
         finally:
             self._seeking -= 1
             self._seeks += 1
+
+    async def getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - the signature is Faust's
+        """Fetch, and notice if the main thread gives this fetch up: the position may have passed its records then."""
+        consumer, fetch = self._ensure_consumer(), _Fetch()
+        try:
+            return await self.call_thread(
+                self._fetch_for,
+                fetch,
+                consumer,
+                active_partitions,
+                timeout=timeout,
+                max_records=consumer._max_poll_records,  # noqa: SLF001 - as Faust does
+            )
+        except BaseException:
+            # Either this sees the records of the fetch, or `_fetch_for` sees that they are not wanted any more.
+            fetch.is_wanted = False
+            if fetch.has_records:
+                self._lost_in_main += 1
+            raise
+
+    async def _fetch_for(self, fetch: "_Fetch", *args: Any, **kwargs: Any) -> Any:
+        batches = await self._fetch_records(*args, **kwargs)
+        fetch.has_records = bool(batches)
+        if batches and not fetch.is_wanted:
+            self._lost_here += 1
+        return batches
 
     async def _fetch_records(
         self,
@@ -87,9 +131,13 @@ class BatchingThread(AIOKafkaConsumerThread):
             return {}
         self._is_fetching = True
         try:
-            return await self._fetch(
-                consumer, active_partitions, min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records
-            )
+            # A copy, because the main thread changes Faust's set while this thread goes through it.
+            active = set(active_partitions)
+            return await self._fetch(consumer, active, min(timeout or _FETCH_SECONDS, _FETCH_SECONDS), max_records)
+        except BaseException:
+            # It may have taken records before it raised: no lane gets those.
+            self._lost_here += 1
+            raise
         finally:
             self._is_fetching = False
 
@@ -101,12 +149,14 @@ class BatchingThread(AIOKafkaConsumerThread):
             self._is_patched = True
         lanes = cast("LaneConsumer", self.consumer).lanes
         sought = {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}
-        if self._has_to_seek:
-            sought, self._has_to_seek = {*active_partitions, *consumer.assignment()}, False
+        lost = self._lost_here, self._lost_in_main
+        if lost != self._sought_for:
+            sought = {*active_partitions, *consumer.assignment()}
         if sought:
             # Faust drops records before the offset that it passed on last, so that offset is cleared.
             cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
             await self._seek_again(consumer, sought)
+        self._sought_for = lost
         wanted = {tp for tp in active_partitions if not lanes.is_full(tp.topic, tp.partition)}
         if not wanted:
             await asyncio.sleep(_FULL_SECONDS)
@@ -173,10 +223,6 @@ class BatchingThread(AIOKafkaConsumerThread):
             except IllegalStateError:
                 # A partition was given away meanwhile. Then Faust seeks all that are left.
                 _log.debug("a partition left while it was sought", partitions=len(still))
-            except BaseException:
-                # At a rebalance the main thread may have given up this fetch, and does not see the error.
-                self._has_to_seek = True
-                raise
 
 
 def _look(lanes: ConsumerLanes, assignment: Any, partitions: Iterable[Any]) -> dict[Any, int]:
