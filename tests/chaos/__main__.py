@@ -10,7 +10,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from schemas.vocabulary import Agency
 from tests.alarm_receiver import Receiver, receiving
 from tests.chaos.account import Account
 from tests.chaos.deployment import Deployment
-from tests.chaos.diagnosis import kinds, logged_problems
+from tests.chaos.diagnosis import kinds, logged_problems, unread_partitions
 from tests.chaos.feeding import Services
 from tests.chaos.plan import FORGETFUL, KINDS, LEAST_KILLS, LIMIT_SECONDS, PARTITIONS, SILENT, Plan
 from tests.chaos.record import Gatherer, Record
@@ -29,7 +29,16 @@ _FULL, _SHORT = (240.0, 3_000), (140.0, 800)
 #: Limit for the deployment to finish all work after the last blow (seconds).
 _SETTLE_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
-_SHOWN = 20
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The faults of a run, its counts as text, and the partitions that were not read to their ends."""
+
+    faults: list[str]
+    counts: str
+    lags: list[str]
 
 
 def main() -> None:
@@ -47,25 +56,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary, receiving() as receiver:
         folder = asked.keep or Path(temporary)
         try:
-            faults, counts = asyncio.run(_run(plan, folder, receiver))
+            verdict = asyncio.run(_run(plan, folder, receiver))
             logged = list(logged_problems(folder / "logs"))
         except Exception as problem:  # noqa: BLE001 - printed with its traceback; the last line must stay a verdict
             traceback.print_exception(problem)
             print(f"chaos seed {plan.seed}: FAILED, not judged: the run ended with {type(problem).__name__}: {problem}")
             sys.exit(1)
-    for fault in faults[:_SHOWN]:
-        print(f"fault: {fault}")
-    if len(faults) > _SHOWN:
-        print(f"and {len(faults) - _SHOWN} more")
+    faults = verdict.faults
     if faults:
         print("the last warnings and errors of the processes:", *logged, sep="\n")
+        print("partitions that are not read to their ends:", *verdict.lags, sep="\n")
         print("the faults by kind:", *kinds(faults), sep="\n")
-    verdict = "FAILED" if faults else "PASSED"
-    print(f"chaos seed {plan.seed}: {verdict}, {len(faults)} faults; {counts}")
+        print("the first faults:", *faults[:_SHOWN], sep="\n")
+    passed = "FAILED" if faults else "PASSED"
+    print(f"chaos seed {plan.seed}: {passed}, {len(faults)} faults; {verdict.counts}")
     sys.exit(bool(faults))
 
 
-async def _run(plan: Plan, folder: Path, receiver: Receiver) -> tuple[list[str], str]:
+async def _run(plan: Plan, folder: Path, receiver: Receiver) -> Verdict:
     deployment = Deployment(folder, receiver.url)
     try:
         await deployment.open()
@@ -75,7 +83,7 @@ async def _run(plan: Plan, folder: Path, receiver: Receiver) -> tuple[list[str],
         await deployment.end_broker()
 
 
-async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> tuple[list[str], str]:
+async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> Verdict:
     record = Record()
     gatherer = Gatherer(deployment.broker.bootstrap, record)
     services = Services(plan, deployment.broker.bootstrap, f"http://127.0.0.1:{deployment.gateway_port}")
@@ -89,7 +97,8 @@ async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> tup
         await deployment.calm()
         await _settle(deployment, services, record, receiver)
         await asyncio.to_thread(staff.stop)
-        await _settle(deployment, services, record, receiver)
+        is_settled = await _settle(deployment, services, record, receiver)
+        lags = [] if is_settled else await asyncio.to_thread(_lags, deployment.broker.bootstrap)
         await deployment.close()
         unread = await asyncio.to_thread(gatherer.finish)
     finally:
@@ -105,7 +114,7 @@ async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> tup
         **deployment.done,
     }
     counts["seconds without the broker"] = round(sum(back - gone for gone, back in taken.absences.broker))
-    return faults, ", ".join(f"{many} {what}" for what, many in sorted(counts.items()))
+    return Verdict(faults, ", ".join(f"{many} {what}" for what, many in sorted(counts.items())), lags)
 
 
 async def _storm(plan: Plan, deployment: Deployment, services: Services, begun: float) -> None:
@@ -123,13 +132,25 @@ async def _storm(plan: Plan, deployment: Deployment, services: Services, begun: 
             group.create_task(at(spell.at, deployment.put_in_mood(spell, begun + plan.seconds)))
 
 
-async def _settle(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> None:
-    """Return once the account has no fault, or after `_SETTLE_SECONDS`: unfinished work is a fault at first."""
+async def _settle(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> bool:
+    """Wait until the account has no fault, and return True; return False after `_SETTLE_SECONDS`.
+
+    Unfinished work is a fault at first.
+    """
     until = time.monotonic() + _SETTLE_SECONDS
     while time.monotonic() < until:
         if not (await asyncio.to_thread(lambda: Account.of(_taken(deployment, services, record, receiver)))).faults:
-            return
+            return True
         await asyncio.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _lags(bootstrap: str) -> list[str]:
+    """Return the partitions that are not read to their ends: with the logs they show which lane stands still."""
+    try:
+        return list(unread_partitions(bootstrap))
+    except Exception as problem:  # noqa: BLE001 - the run is judged all the same
+        return [f"unknown: {type(problem).__name__}: {problem}"]
 
 
 def _taken(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> Taken:

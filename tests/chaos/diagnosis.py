@@ -1,4 +1,4 @@
-"""What a failed run prints besides its faults: how many faults are alike, and what the processes logged."""
+"""What a failed run prints besides its faults: how many faults are alike, what the processes logged, what is unread."""
 
 import json
 import re
@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kafka.admin import KafkaAdminClient
+
+from services.committed_reader import committed_reader, high_watermarks
+from tests.administration import members
+
 #: Ids and numbers, in which faults of one kind differ.
 _DIFFERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+(\.\d+)?")
 _LEVELS = ("warning", "error", "critical")
 _FACTS = ("lane", "reason", "error", "step", "where")
-_MOST_LINES = 25
+_MOST_LINES = 15
 
 
 def kinds(faults: Sequence[str]) -> Iterator[str]:
@@ -33,6 +38,30 @@ def logged_problems(logs: Path) -> Iterator[str]:
                 last[text] = str(entry.get("timestamp"))
     for text in sorted(found, key=lambda text: last[text])[-_MOST_LINES:]:
         yield f"{last[text]} {found[text]} x {text}"
+
+
+def unread_partitions(bootstrap: str) -> Iterator[str]:
+    """Yield each partition of a consumer group with records that the group has not committed, or that nobody can read.
+
+    A commit marker counts as one offset, so a partition that is one offset behind is not yielded.
+    """
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        groups = [group["group_id"] for group in admin.list_groups()]
+        committed = admin.list_group_offsets(groups) if groups else {}
+    sources = [source for offsets in committed.values() for source in offsets]
+    ends = high_watermarks(bootstrap, sources)
+    consumer = committed_reader(bootstrap)
+    try:
+        stable = consumer.end_offsets(sources)
+    finally:
+        consumer.close()
+    for group, offsets in committed.items():
+        owners = {source: member for member, owned in members(bootstrap, group).items() for source in owned}
+        for source, found in offsets.items():
+            if ends[source] - found.offset > 1:
+                owner = owners.get((source.topic, source.partition), "no member")
+                where = f"committed {found.offset}, last stable offset {stable[source]}, end {ends[source]}"
+                yield f"{group}, {source.topic}-{source.partition} of {owner}: {where}"
 
 
 def _entry(line: str) -> dict[str, object]:
