@@ -168,6 +168,11 @@ class Effects(Agent[str, bool, bool]):
         while self._plan.says("closed"):  # noqa: ASYNC110 - a file sets no event
             await asyncio.sleep(0.02)
         self._plan.fail("perform", effect)
+        try:
+            self._plan.fail("cancelled", effect)
+        except KeyError:
+            # As a library may do that cancels its own work.
+            raise asyncio.CancelledError from None
         return visible
 
     def effect_done(self, effect: Any, result: bool, turn: Turn, cause: Cause) -> None:

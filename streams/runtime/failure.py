@@ -16,6 +16,7 @@ quote what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` ar
     │       └── CannotPutAside       (lane/poison_work.py) a `.rejected` topic refuses work that was put aside
     ├── TurnRaised, WorkRaised   (lane/poison_errors.py) an agent raised: the process ends once, then isolates the work
     ├── EndsProcesses            (lane/poison_errors.py) two processes ended in work on one record or item: put aside
+    ├── EffectCancelled          (lane/effects.py) a library cancelled an effect: as if the effect had raised
     ├── Hung                     (watchdog.py) raised inside a call into an agent that lasts too long
     └── Invalid                  (schemas/errors.py) one record is rejected, the rest of its batch goes on
         ├── Unreadable               (schemas/errors.py) the batch of the record cannot be read

@@ -72,15 +72,19 @@ async def test_a_worker_told_to_stop_does_not_wait_for_its_effects(run: Run) -> 
         assert out.values == [b"started|a", b"settled|a|True"]
 
 
-@pytest.mark.parametrize("place", ["perform", "settled"])
-async def test_an_effect_that_fails_ends_the_process_and_is_owed_by_its_successor(run: Run, place: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "error"), [("perform", "KeyError"), ("settled", "KeyError"), ("cancelled", "EffectCancelled")]
+)
+async def test_an_effect_that_fails_ends_the_process_and_is_owed_by_its_successor(
+    run: Run, place: str, error: str
+) -> None:
     word = f"{place}:{MARKER}"
     await run.write(run.routine, owed(word))
     worker = run.start("effects", instance="only")
     assert await worker.ended() == EXIT_BROKEN
     async with run.reading(run.output) as out:
         assert (await out.to_end(), out.values)[1] == [f"started|{word}".encode()]
-        assert '"error": "KeyError"' in worker.log
+        assert f'"error": "{error}"' in worker.log
         assert MARKER not in worker.log
         run.say("mended")
         run.start("effects", instance="only")

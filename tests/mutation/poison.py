@@ -49,6 +49,14 @@ ROWS = (
         (f"{_AGAIN}[perform-effect-owed bad]",),
     ),
     Row(
+        "An effect that a library cancels is not forgotten",
+        "streams/runtime/lane/effects.py",
+        (Edit("            if not self._is_cancelled:\n", "            if False:\n"),),
+        (
+            "tests/integration/test_runtime_effects.py::test_an_effect_that_fails_ends_the_process_and_is_owed_by_its_successor[cancelled-EffectCancelled]",
+        ),
+    ),
+    Row(
         "An entry that cannot be resumed is put aside",
         "streams/runtime/lane/items.py",
         (Edit("    return Item(do, entry=key)\n", "    return Item(do)\n"),),

@@ -19,6 +19,10 @@ from streams.runtime.lane.poison_work import PoisonWork
 EFFECTS_AT_ONCE = 10_000
 
 
+class EffectCancelled(Exception):
+    """A library cancelled an effect, although its lane did not: the outcome is unknown."""
+
+
 class EffectTasks:
     """The effects of one lane; `add` gives the lane an item for its next turn."""
 
@@ -27,6 +31,7 @@ class EffectTasks:
         self._add = add
         self._at_once = asyncio.Semaphore(EFFECTS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_cancelled = False
 
     def start(self, effects: Iterable[tuple[Any, Cause]]) -> list[asyncio.Task[None]]:
         """Begin to perform effects, and return their tasks. Call it after the commit of the turn that started them."""
@@ -40,6 +45,7 @@ class EffectTasks:
 
     def cancel(self) -> None:
         """Cancel the effects in progress; their outcome is unknown."""
+        self._is_cancelled = True
         for task in self._tasks:
             task.cancel()
 
@@ -56,6 +62,9 @@ class EffectTasks:
                 async with asyncio.timeout(agent.effect_seconds):
                     result = await agent.perform(effect)
         except asyncio.CancelledError:
+            if not self._is_cancelled:
+                # Without this the effect would end without a result, and the agent would wait for it for ever.
+                self._add(effect_raised(effect, EffectCancelled(), cause))
             raise
         except Exception as error:  # noqa: BLE001 - the lane's next turn handles it
             self._add(effect_raised(effect, error, cause))
