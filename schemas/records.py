@@ -1,67 +1,26 @@
-"""The records of the topics behind ADMIT, besides the disclosure itself."""
+"""The records of the topics behind ADMIT: disclosures, persons, decisions and reviews."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from schemas.disclosure import Location, Professional, ReadableDisclosure
-from schemas.fields import Date, DisclosureId, Identifier, Model, Offset, Time
+from schemas.disclosure import ReadableDisclosure
+from schemas.fields import DisclosureId, Identifier, Model, Offset, Time
+from schemas.reports import Generation
+from schemas.sealed import SealedSection
 from schemas.vocabulary import (
     Agency,
     CausedBy,
     ClauseState,
     ContactChannel,
-    DeliveryState,
     EmergencyService,
-    NoticeSays,
-    NoticeStands,
-    NoticeState,
     Outcome,
-    ProfessionalRole,
-    ReportKind,
     ReviewReason,
-    Service,
-    StopReason,
     WithheldBecause,
 )
 
-#: The facts that settled a clause, by name: yes, no, unknown, or a value of a closed set.
+#: The facts that decided a clause, by name: yes, no, unknown, or a value of a closed set.
 Facts = dict[str, StrictBool | str | None]
-
-#: Most times that a report may be sent, the first time included. A higher number is a defect of the program.
-MOST_SENDINGS = 1_000
-#: Number of the sending of a report, from 1: staff may have a report sent again.
-Generation = Annotated[StrictInt, Field(ge=1, le=MOST_SENDINGS)]
-
-
-class SealedSection(Model):
-    """The identifying fields, as AES-256-GCM ciphertext; `disclosure_id` and `key_id` are its associated data."""
-
-    key_id: Identifier
-    nonce: bytes
-    ciphertext: bytes
-
-
-class SealedDetails(Model):
-    """The content of a sealed section: identifiers, places, names, the reference and the free text."""
-
-    account: str | None = None
-    phone: str | None = None
-    email: str | None = None
-    date_of_birth: Date | None = None
-    location: Location = Location()
-    professionals: tuple[Professional, ...] = ()
-    reference: str | None = None
-    summary: str | None = None
-
-
-class SealedComment(Model):
-    """The comment of staff on a review's outcome, and the person at the agency they spoke to: free text, sealed."""
-
-    comment: Annotated[str, Field(max_length=4_000)] | None = None
-    #: The person at the agency who took the report by phone.
-    who: Annotated[str, Field(max_length=200)] | None = None
 
 
 class Admitted(Model):
@@ -106,7 +65,7 @@ class Edge(Model):
 
 
 class Finding(Model):
-    """One clause that DECIDE evaluated: its state, and the facts that settled it."""
+    """One clause that DECIDE evaluated: its state, and the facts that decided it."""
 
     id: str
     state: ClauseState
@@ -216,138 +175,3 @@ class ReviewRequested(Model):
     rejected: UrgentRejected | None = None
     #: The report in question, if the reason is an undelivered report.
     undelivered: Undelivered | None = None
-
-
-class Withheld(Model):
-    """A field that an agency does not get, and the reason."""
-
-    field: str
-    reason: str
-
-
-class ReportSection(Model):
-    """A sealed section that a report rests on, with the disclosure it belongs to."""
-
-    disclosure_id: Identifier
-    section: SealedSection
-
-
-class Report(Model):
-    """A report to an agency. It refers to sealed sections; the agency's connector sends its own projection of them."""
-
-    report_id: Identifier
-    decision_id: Identifier
-    agency: Agency
-    #: For 999: the emergency service to ask for first; `services` has all of them.
-    service: EmergencyService | None = None
-    services: tuple[EmergencyService, ...] = ()
-    kind: ReportKind
-    refers_to: str | None = None
-    person: str
-    disclosures: tuple[Identifier, ...]
-    clauses: tuple[str, ...]
-    #: Readable facts that the agency needs and that identify no person: kinds of concern, age in years, professionals.
-    concerns: tuple[str, ...]
-    age: StrictInt | None = None
-    professionals: tuple[ProfessionalRole, ...] = ()
-    #: The test of Right Care Right Person, recorded for the police; null for other agencies.
-    real_and_immediate_risk: StrictBool | None = None
-    person_told: StrictBool | None = None
-    person_agrees: StrictBool | None = None
-    sections: tuple[ReportSection, ...]
-    withheld: tuple[Withheld, ...] = ()
-    reported_at: Time
-    #: Number of this sending: staff may have the report sent again, under the same id.
-    generation: Generation = 1
-    #: When it was sent again; null the first time.
-    again_at: Time | None = None
-
-    @property
-    def limit_from(self) -> datetime:
-        """Time from which the agency's limit is counted."""
-        return self.reported_at if self.again_at is None else self.again_at
-
-
-class ReportStopped(Model):
-    """An order to make no further attempt of a report: staff told the agency by phone, or withdrew the report."""
-
-    report_id: Identifier
-    generation: Generation
-    agency: Agency
-    person: str
-    why: StopReason
-    stopped_at: Time
-
-
-class OpenReport(Model):
-    """A report that is not acknowledged yet, in the state of DECIDE's lane."""
-
-    #: The `Report` of the last sending, encoded, and its `NotificationDue`.
-    report: bytes
-    notice: bytes | None = None
-    generation: Generation = 1
-    #: Seconds of work that the lane had done in total when the limit began.
-    worked: float = 0.0
-    is_withdrawn: StrictBool = False
-
-
-class DeliveryChanged(Model):
-    """One change of the delivery state of a report."""
-
-    report_id: Identifier
-    agency: Agency
-    person: str
-    state: DeliveryState
-    #: Number of the attempt, from 1; 0 before the first attempt.
-    attempt: Annotated[StrictInt, Field(ge=0)]
-    changed_at: Time
-    #: The agency's own reference, after the agency gave one.
-    reference: str | None = None
-    #: Why the report or this attempt failed: one of Confide's codes, never the agency's text.
-    reason: str | None = None
-    #: The sealed bytes of the request; only on the record of an attempt.
-    request: ReportSection | None = None
-    #: Number of the sending of the report.
-    generation: Generation = 1
-
-
-class ServiceDisclosure(Model):
-    """A disclosure, by its service and the service's own id."""
-
-    service: Service
-    disclosure_id: Identifier
-
-
-class NotificationDue(Model):
-    """An order to notify a person that they were reported, to which agency and why (TELL-1, TELL-3)."""
-
-    notification_id: Identifier
-    report_id: Identifier
-    person: str
-    disclosures: tuple[ServiceDisclosure, ...]
-    agency: Agency
-    clauses: tuple[str, ...]
-    channels: tuple[ContactChannel, ...] = ()
-    withheld_because: WithheldBecause | None = None
-    due_at: Time
-    #: State of the report. DECIDE sends this record again, with all its fields, when it changes.
-    stands: NoticeStands = NoticeStands.TELLING
-    #: When the person is notified that Confide is telling the agency, if the agency has not acknowledged before.
-    tell_by: Time | None = None
-
-
-class NotificationSettled(Model):
-    """The end of a notice to the person."""
-
-    notification_id: Identifier
-    report_id: Identifier
-    person: str
-    disclosures: tuple[ServiceDisclosure, ...]
-    state: NoticeState
-    channel: ContactChannel | None = None
-    reason: str | None = None
-    #: When a deferred notice is reviewed.
-    review_at: Time | None = None
-    settled_at: Time
-    #: The statement of the notice that was sent; None if none was sent.
-    says: NoticeSays | None = None

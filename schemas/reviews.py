@@ -7,8 +7,10 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validat
 
 from schemas.errors import Invalid
 from schemas.fields import DisclosureId, Identifier, Model, Time
-from schemas.records import Generation, ReviewRequested, SealedSection
+from schemas.records import ReviewRequested
+from schemas.reports import Generation
 from schemas.review_table import OutcomeField, fields_of
+from schemas.sealed import SealedSection
 from schemas.vocabulary import (
     Agency,
     EmergencyService,

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 #: Seconds since the last write after which a file counts as complete. A file that is written in place is incomplete
 #: for a moment, and two writes within the resolution of the file system's clock look the same.
-SETTLES_AFTER = 1.0
+QUIET_SECONDS = 1.0
 
 
 class Signature(NamedTuple):
@@ -46,7 +46,7 @@ class WatchedFile(Generic[T]):
         if seen is not None:
             age = now.timestamp() - seen.written / 1e9
             # A time in the future comes from another machine's clock, and does not show whether the file is complete.
-            if seen == self._taken or 0 <= age < SETTLES_AFTER:
+            if seen == self._taken or 0 <= age < QUIET_SECONDS:
                 return held
         try:
             held = self._read(self._path)

@@ -1,4 +1,4 @@
-"""What is asked of Kafka and done to it beside the records: groups, quotas, logs; what blocks is for a thread."""
+"""Administration of Kafka for tests: groups, quotas and logs. These functions block, so call them in a thread."""
 
 import asyncio
 import logging
@@ -10,14 +10,14 @@ from aiokafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
-# It warns, at length, that it cannot read what Faust's members say of themselves beside their topics.
+# It warns at length that it cannot read the data which Faust's members add to their topics.
 logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
 Held = Mapping[str, set[tuple[str, int]]]
 
 
 def members(bootstrap: str, group: str) -> Held:
-    """Return which topics' partitions the group says each member has; nothing while it is being rebalanced."""
+    """Return the partitions of each member of a group; nothing while the group rebalances."""
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         described: dict[str, Any] = admin.describe_groups([group])[group]
     if described["group_state"] != "Stable":
@@ -33,7 +33,7 @@ def members(bootstrap: str, group: str) -> Held:
 
 
 async def shared_by(bootstrap: str, group: str, count: int, seconds: float = 30.0) -> Held:
-    """Wait until the group is stable with that many members, each with partitions, and return who has which."""
+    """Wait until the group is stable with that many members, each with partitions; return the partitions of each."""
     found: Held = {}
     async with asyncio.timeout(seconds):
         while len(found) != count or not all(found.values()):
@@ -52,14 +52,14 @@ def forget_group(bootstrap: str, group: str) -> None:
 
 
 def cut_log(bootstrap: str, source: TopicPartition, offset: int) -> None:
-    """Delete what stands before `offset`, as retention does."""
+    """Delete the records before `offset`, as retention does."""
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
         admin.delete_records({source: offset})
 
 
 @contextmanager
 def slow_reads(bootstrap: str, client_id: str, rate: int) -> Iterator[None]:
-    """Have the broker give all clients of that id together only `rate` bytes a second."""
+    """Limit what the broker sends to all clients of that id together to `rate` bytes a second."""
     _quota(bootstrap, client_id, rate)
     try:
         yield

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.records import DeliveryChanged
+from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency
 from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts

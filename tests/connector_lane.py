@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from schemas.codec import decode
-from schemas.records import DeliveryChanged, Report
+from schemas.reports import DeliveryChanged, Report
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency
 from services.agency_profiles import AGENCY_PROFILES

@@ -1,4 +1,4 @@
-"""What our readers hand on of a fetch, whose batches a test made: in aiokafka, and in kafka-python."""
+"""Records that our readers return from a fetch whose batches a test made: with aiokafka, and with kafka-python."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

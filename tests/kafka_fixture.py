@@ -7,7 +7,8 @@ from kafka import KafkaProducer
 
 from schemas.codec import encode
 from schemas.partitioner import partition_for
-from schemas.records import KeyRecord, Report
+from schemas.records import KeyRecord
+from schemas.reports import Report
 from schemas.topics import TopicName
 from streams.domain.sealing import wrap
 from tests.agency_servers import AgencyServer

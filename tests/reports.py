@@ -6,7 +6,8 @@ from typing import Any
 from schemas.codec import encode
 from schemas.disclosure import Location, Professional
 from schemas.policy import load_policy
-from schemas.records import Report, ReportSection, SealedDetails, SealedSection, Withheld
+from schemas.reports import Report, ReportSection, Withheld
+from schemas.sealed import SealedDetails, SealedSection
 from schemas.vocabulary import Agency, EmergencyService, ProfessionalRole, ReportKind
 from services.connectors.keyring import NoKey
 from streams.domain.ids import report_id

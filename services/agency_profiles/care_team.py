@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.records import Report, SealedDetails
+from schemas.reports import Report
+from schemas.sealed import SealedDetails
 from services.agency_profiles.profile import AgencyProfile
 from services.agency_profiles.projection import about, envelope, words
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.records import Report, SealedDetails
+from schemas.reports import Report
+from schemas.sealed import SealedDetails
 from schemas.vocabulary import ConcernKind
 from services.agency_profiles.profile import AgencyProfile
 from services.agency_profiles.projection import envelope, identifiers, places, words

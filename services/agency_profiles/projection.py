@@ -5,7 +5,8 @@ from typing import Any
 
 from schemas.disclosure import Location
 from schemas.policy import ShareField
-from schemas.records import Report, SealedDetails
+from schemas.reports import Report
+from schemas.sealed import SealedDetails
 
 #: Makes the body of an agency's request from the report and the details of its sections, in their order.
 Projection = Callable[[Report, Sequence[SealedDetails]], dict[str, Any]]

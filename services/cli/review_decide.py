@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from infra.telemetry import configure, shutdown
 from schemas.errors import Invalid, KafkaUnavailable
-from schemas.records import SealedComment
 from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import ReviewOutcome
+from schemas.sealed import SealedComment
 from schemas.telemetry import Attribute, Span
 from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Refusal, ReviewDecision
@@ -24,11 +24,11 @@ from services.cli.review_facts import read_fact
 from services.cli.review_moments import future, past
 from services.cli.review_result import print_result, print_settled_before
 from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
-from services.review.answering import answer, signed
 from services.review.errors import KeyMissing
 from services.review.options import OPTIONS, as_options, option_words
 from services.review.reading import Topics
 from services.review.review_index import Known
+from services.review.send_outcome import send_outcome, signed
 from services.settings import Settings, SettingsError
 from streams.domain.hand_over import check_told_at
 from streams.domain.moments import Arrival, as_entered
@@ -113,7 +113,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     configure("review")
     try:
         with _span(known) as span:
-            result = answer(settings.bootstrap, known, outcome, wait=wait, traceparent=traceparent_of(span))
+            result = send_outcome(settings.bootstrap, known, outcome, wait=wait, traceparent=traceparent_of(span))
     except KafkaUnavailable as error:
         raise SettingsError(f"{error}: the same may be said again") from error
     finally:

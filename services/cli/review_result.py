@@ -3,8 +3,8 @@
 import typer
 
 from schemas.reviews import ReviewOutcome, ReviewSettled
-from services.review.answering import AskedAgain, NotYet, OutcomeRejected
 from services.review.options import as_options
+from services.review.send_outcome import AskedAgain, NotYet, OutcomeRejected
 from services.review.settled_words import settled_words
 from streams.domain.plain_english.wording import time_words
 

@@ -5,7 +5,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from schemas.records import Report, ReportSection, SealedSection
+from schemas.reports import Report, ReportSection
+from schemas.sealed import SealedSection
 from services.agency_profiles.projection import Projection, without_withheld
 from services.connectors.keyring import Keyring, NoKey
 from streams.domain.sealing import NONCE_BYTES, CannotOpen, open_bytes, seal_bytes, unseal

@@ -30,7 +30,7 @@ from pydantic import ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from schemas.records import Report, ReportSection, ReportStopped
+from schemas.reports import Report, ReportSection, ReportStopped
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import deliveries, report_store
 from services.connectors.attempts import Attempts

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
-from schemas.records import DeliveryChanged, Report, ReportSection
+from schemas.reports import DeliveryChanged, Report, ReportSection
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import report_store

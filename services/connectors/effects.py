@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from schemas.records import Report, ReportSection
+from schemas.reports import Report, ReportSection
 from services.connectors.client import AgencyResponse
 from services.connectors.composer import CannotCompose
 from streams.runtime import Cause

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from opentelemetry import metrics
 
-from schemas.records import Report
+from schemas.reports import Report
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import Agency, DeliveryState
 from services.connectors import report_store

@@ -21,13 +21,14 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas import topics
 from schemas.codec import decode, encode
-from schemas.records import Report, ReportSection, SealedSection
+from schemas.reports import Report, ReportSection
+from schemas.sealed import SealedSection
 from schemas.vocabulary import DeliveryState
 from services.connectors.report_progress import ReportProgress
 from streams.runtime import Turn
 
 #: How long the mark of a finished report stays after it was reported: as long as its record can be read again.
-FINISHED_FOR = timedelta(days=topics.SETTLED_DAYS)
+FINISHED_FOR = timedelta(days=topics.FINISHED_DAYS)
 
 #: Prefix of the entry that every report has until it is finished.
 PENDING = b"progress/"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from schemas.records import Report, ReportSection
+from schemas.reports import Report, ReportSection
 from schemas.vocabulary import DeliveryState
 from services.connectors import report_store
 from services.connectors.deliveries import OUTCOME_UNKNOWN

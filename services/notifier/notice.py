@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from schemas.agencies import AGENCIES
+from schemas.notifications import NotificationDue
 from schemas.policy import ClauseId, Policy
-from schemas.records import NotificationDue
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
 from services.agency_profiles import AGENCY_PROFILES
 from streams.domain.ids import notice_reference

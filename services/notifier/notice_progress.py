@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from schemas.fields import Model
 from schemas.identifiers import NotificationId
-from schemas.records import NotificationDue
+from schemas.notifications import NotificationDue
 from schemas.vocabulary import ContactChannel, NoticeSays, NoticeStands, NoticeState, WithheldBecause
 from streams.domain.ids import follow_up_id
 from streams.domain.policy.notices import outweighs

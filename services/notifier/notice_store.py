@@ -12,13 +12,13 @@ NOTICE is the id of the first notice, which is also the name of its timer. Follo
 from datetime import timedelta
 
 from schemas import topics
-from schemas.records import NotificationDue
+from schemas.notifications import NotificationDue
 from schemas.vocabulary import Agency, NoticeSays, NoticeState
 from services.notifier.notice_progress import NoticeProgress, mark
 from streams.runtime import Turn
 
 #: How long the mark of a finished notice stays: as long as a record that was read until then can be read again.
-FINISHED_FOR = timedelta(days=topics.SETTLED_DAYS)
+FINISHED_FOR = timedelta(days=topics.FINISHED_DAYS)
 
 #: How long an acknowledgement waits for its notice, which was written before it to another topic.
 _NOTICE_COMES_WITHIN = timedelta(hours=1)

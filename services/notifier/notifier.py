@@ -31,8 +31,9 @@ from pydantic import ValidationError
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
+from schemas.notifications import NotificationDue
 from schemas.policy import Policy
-from schemas.records import DeliveryChanged, NotificationDue
+from schemas.reports import DeliveryChanged
 from schemas.vocabulary import NoticeStands, NoticeState
 from services.notifier import notice_store, settlements
 from services.notifier.channels import ChannelPort, Told, Unreachable

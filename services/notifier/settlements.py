@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from schemas import topics
 from schemas.codec import encode
 from schemas.errors import Invalid
-from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
+from schemas.notifications import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import NoticeState
 from services.notifier import notice_store

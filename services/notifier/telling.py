@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
+from schemas.notifications import NotificationDue
 from schemas.policy import Policy
-from schemas.records import NotificationDue
 from schemas.telemetry import Attribute, Span
 from schemas.vocabulary import NoticeSays
 from services.notifier.channels import ChannelPort, Told, Unreachable

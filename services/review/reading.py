@@ -10,17 +10,11 @@ from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
-from schemas.records import (
-    Decision,
-    DeliveryChanged,
-    KeyRecord,
-    ReviewRequested,
-    SealedComment,
-    SealedDetails,
-    UrgentRejected,
-)
+from schemas.records import Decision, KeyRecord, ReviewRequested, UrgentRejected
 from schemas.rejection import REJECTED_LENGTH, REJECTED_OFFSET
+from schemas.reports import DeliveryChanged
 from schemas.reviews import ReviewSettled
+from schemas.sealed import SealedComment, SealedDetails
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Agency, DeliveryState
 from services.committed_reader import RecordLocation, committed_reader, read_beyond_open_transactions

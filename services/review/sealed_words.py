@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.codec import decode
 from schemas.errors import Unreadable
-from schemas.records import SealedComment, SealedDetails
+from schemas.sealed import SealedComment, SealedDetails
 
 
 def commented(comment: SealedComment) -> Iterator[str]:

@@ -47,8 +47,8 @@ _DUE = b"due/"
 _CALL = b"call"
 #: Key of the pause after a call: while it is in the state, no call is made. A timer of the same name ends the pause.
 _PAUSE = b"pause"
-#: Key of the wait of given-up causes: while it is in the state, no call lists them. A timer of the same name ends it.
-_HOLD = b"hold"
+#: Key of the backoff of given-up causes: while it is in the state, no call lists them. Its timer has the same name.
+_BACKOFF = b"backoff"
 #: How many causes of given-up calls the next call may list; absent: MAX_LISTED.
 _WIDTH = b"width"
 _RETRY = b"retry"
@@ -115,7 +115,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             turn.drop(_CALL)
             if effect.is_again:
                 self._set_width(turn, 2 * len(effect.listed))
-                self._hold(turn, 2 * BETWEEN_CALLS)
+                self._back_off(turn, 2 * BETWEEN_CALLS)
             self._pause(turn)
             return
         failed = effect.failed(turn.now)
@@ -131,7 +131,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         """Repeat a failed call, end a pause, or clear a quiet cause; then make the next call."""
         if timer == _RETRY:
             self._repeat(turn)
-        elif timer in (_PAUSE, _HOLD):
+        elif timer in (_PAUSE, _BACKOFF):
             turn.drop(timer)
         elif timer.startswith(_CALM):
             name = timer.removeprefix(_CALM)
@@ -206,9 +206,9 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         waiting = [(CallPosition.from_bytes(value), key) for key, value in turn.scan(_DUE)]
         if not any(position.news is News.AGAIN for position, _ in waiting):
             _drop(turn, _WIDTH)
-        # The hold is longer than a pause, so a call of the others comes first, however late the lane is.
-        is_held = turn.get(_HOLD) is not None
-        chosen = choose(waiting, None if is_held else int(turn.get(_WIDTH) or MAX_LISTED))
+        # The backoff is longer than a pause, so a call of the others comes first, however late the lane is.
+        backs_off = turn.get(_BACKOFF) is not None
+        chosen = choose(waiting, None if backs_off else int(turn.get(_WIDTH) or MAX_LISTED))
         if not chosen:
             return
         listed = []
@@ -239,7 +239,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             name = listed.cause.encode()
             self._keep(turn, name, due_again(listed, self._status(turn, name), turn.now))
         self._set_width(turn, narrower(call))
-        self._hold(turn, call.hold)
+        self._back_off(turn, call.backoff)
         self._pause(turn)
 
     def _set_width(self, turn: Turn, width: int) -> None:
@@ -248,10 +248,10 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         else:
             _drop(turn, _WIDTH)
 
-    def _hold(self, turn: Turn, wait: timedelta) -> None:
+    def _back_off(self, turn: Turn, wait: timedelta) -> None:
         # A timer ends it. The end of an entry would count by the broker's time stamps.
-        turn.put(_HOLD, b"")
-        turn.schedule(_HOLD, turn.now + wait)
+        turn.put(_BACKOFF, b"")
+        turn.schedule(_BACKOFF, turn.now + wait)
 
     def _repeat(self, turn: Turn) -> None:
         stored = turn.get(_CALL)

@@ -10,7 +10,8 @@ from schemas.agencies import AGENCIES
 from schemas.errors import Invalid
 from schemas.policy import Policies
 from schemas.policy.duty import load_duty
-from schemas.records import Admitted, DeliveryChanged, UrgentRejected
+from schemas.records import Admitted, UrgentRejected
+from schemas.reports import DeliveryChanged
 from schemas.topics import Group, TopicName, changelog
 from schemas.vocabulary import Outcome
 from streams.agents.case_sender import CaseSender

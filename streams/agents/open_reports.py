@@ -12,8 +12,8 @@ from typing import Any
 from schemas.agencies import AGENCIES
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
-from schemas.records import MOST_SENDINGS, DeliveryChanged, OpenReport, Report
-from schemas.topics import SETTLED_DAYS
+from schemas.reports import MOST_SENDINGS, DeliveryChanged, OpenReport, Report
+from schemas.topics import FINISHED_DAYS
 from schemas.vocabulary import Agency, DeliveryState, NoticeStands, Refusal, StopReason
 from streams.agents.beat import BEAT, Beat, schedule
 from streams.agents.case_sender import CaseSender
@@ -42,7 +42,7 @@ _UNSURE = b"t:"
 #: A limit with less time left counts as passed: the lane's seconds at work are exact to less than a microsecond only.
 _PASSED = timedelta(milliseconds=1)
 #: How long after a report is closed a delivery step of it may still come: connectors keep their entries as long.
-_DONE_FOR = timedelta(days=SETTLED_DAYS)
+_DONE_FOR = timedelta(days=FINISHED_DAYS)
 #: How long a withdrawn report is kept: an attempt under way when it was withdrawn may be acknowledged in that time.
 _WITHDRAWN_FOR = timedelta(days=2)
 

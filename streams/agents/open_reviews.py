@@ -12,7 +12,8 @@ from schemas.codec import encode
 from schemas.errors import Invalid
 from schemas.policy import Policies
 from schemas.policy.duty import Duty
-from schemas.records import Admitted, DeliveryChanged, UrgentRejected
+from schemas.records import Admitted, UrgentRejected
+from schemas.reports import DeliveryChanged
 from schemas.reviews import OpenReview
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import KNOWN_DAYS, TopicName

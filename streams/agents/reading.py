@@ -6,7 +6,8 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from schemas.records import Admitted, DeliveryChanged, UrgentRejected
+from schemas.records import Admitted, UrgentRejected
+from schemas.reports import DeliveryChanged
 from schemas.reviews import ReviewOutcome
 from schemas.vocabulary import DeliveryState
 from streams.domain.hand_over import ACKNOWLEDGED

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.errors import Invalid
-from schemas.records import OpenReport, Report
+from schemas.reports import OpenReport, Report
 from streams.agents.reading import stored
 from streams.runtime import Turn
 

@@ -95,7 +95,7 @@ class Call(BaseModel):
         return is_refusal(result) or self.failures >= ATTEMPTS or self.is_again
 
     @property
-    def hold(self) -> timedelta:
+    def backoff(self) -> timedelta:
         """How long its causes wait after it was given up, and those of other given-up calls after it was delivered."""
         return max(2 * BETWEEN_CALLS, _wait(max((status.given_up for status in self.listed), default=0)))
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.errors import Invalid
-from schemas.records import DeliveryChanged, OpenReport, Report
+from schemas.reports import DeliveryChanged, OpenReport, Report
 from schemas.review_table import REVIEW_TABLE
 from schemas.vocabulary import Agency, DeliveryState, ReviewReason, StopReason
 from streams.domain.delivery import LIMIT_PASSED, NOT_TAKEN, RETRY_POLICIES

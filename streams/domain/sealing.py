@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from schemas.codec import decode, encode
 from schemas.errors import Unreadable
-from schemas.records import SealedComment, SealedDetails, SealedSection
+from schemas.sealed import SealedComment, SealedDetails, SealedSection
 
 #: Bytes of a key and of a nonce.
 KEY_BYTES = 32

@@ -27,7 +27,7 @@ from tests.chaos.taken import Taken
 
 _FULL, _SHORT = (240.0, 3_000), (140.0, 800)
 #: Limit for the deployment to finish all work after the last blow (seconds).
-_SETTLE_SECONDS = 150.0
+_FINISH_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
 _SHOWN = 10
 
@@ -95,10 +95,10 @@ async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> Ver
         await _storm(plan, deployment, services, begun)
         print(f"the storm is over after {time.monotonic() - begun:.0f} s", flush=True)
         await deployment.calm()
-        await _settle(deployment, services, record, receiver)
+        await _finish(deployment, services, record, receiver)
         await asyncio.to_thread(staff.stop)
-        is_settled = await _settle(deployment, services, record, receiver)
-        lags = [] if is_settled else await asyncio.to_thread(_lags, deployment.broker.bootstrap)
+        is_finished = await _finish(deployment, services, record, receiver)
+        lags = [] if is_finished else await asyncio.to_thread(_lags, deployment.broker.bootstrap)
         await deployment.close()
         unread = await asyncio.to_thread(gatherer.finish)
     finally:
@@ -132,12 +132,12 @@ async def _storm(plan: Plan, deployment: Deployment, services: Services, begun: 
             group.create_task(at(spell.at, deployment.put_in_mood(spell, begun + plan.seconds)))
 
 
-async def _settle(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> bool:
-    """Wait until the account has no fault, and return True; return False after `_SETTLE_SECONDS`.
+async def _finish(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> bool:
+    """Wait until the account has no fault, and return True; return False after `_FINISH_SECONDS`.
 
     Unfinished work is a fault at first.
     """
-    until = time.monotonic() + _SETTLE_SECONDS
+    until = time.monotonic() + _FINISH_SECONDS
     while time.monotonic() < until:
         if not (await asyncio.to_thread(lambda: Account.of(_taken(deployment, services, record, receiver)))).faults:
             return True

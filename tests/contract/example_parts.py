@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from schemas import concerns as c
 from schemas import disclosure as d
+from schemas import notifications, reports, sealed
 from schemas import records as r
 from schemas import vocabulary as v
 
@@ -56,8 +57,8 @@ PROFESSIONALS = (
     ),
     d.Professional(role=v.ProfessionalRole.CARE_PROFESSIONAL),
 )
-SECTION = r.SealedSection(key_id="key-1", nonce=bytes(range(12)), ciphertext=b"\x00\xff sealed")
-SECTIONS = (r.ReportSection(disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10", section=SECTION),)
+SECTION = sealed.SealedSection(key_id="key-1", nonce=bytes(range(12)), ciphertext=b"\x00\xff sealed")
+SECTIONS = (reports.ReportSection(disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10", section=SECTION),)
 TOLD = (r.AgencyToTell(agency=v.Agency.EMERGENCY_999, service=v.EmergencyService.AMBULANCE, clauses=("IR-1", "IR-2")),)
 REJECTED = r.UrgentRejected(
     review_id="review-9",
@@ -92,4 +93,6 @@ REVIEW = r.ReviewRequested(
         reported_at=AT,
     ),
 )
-OWN_IDS = (r.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10"),)
+OWN_IDS = (
+    notifications.ServiceDisclosure(service=v.Service.FORUM, disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10"),
+)

@@ -3,6 +3,7 @@
 from datetime import date
 
 from schemas import disclosure as d
+from schemas import notifications, reports, sealed
 from schemas import records as r
 from schemas import reviews as w
 from schemas import vocabulary as v
@@ -155,7 +156,7 @@ FULL: dict[str, Model] = {
         ),
         pressing=True,
     ),
-    "Report": r.Report(
+    "Report": reports.Report(
         report_id="report-1",
         decision_id="decision-1",
         agency=v.Agency.POLICE_101,
@@ -173,12 +174,12 @@ FULL: dict[str, Model] = {
         person_told=False,
         person_agrees=True,
         sections=SECTIONS,
-        withheld=(r.Withheld(field="contact", reason="not needed"),),
+        withheld=(reports.Withheld(field="contact", reason="not needed"),),
         reported_at=AT,
         generation=2,
         again_at=LATER,
     ),
-    "ReportStopped": r.ReportStopped(
+    "ReportStopped": reports.ReportStopped(
         report_id="report-1",
         generation=2,
         agency=v.Agency.EMERGENCY_999,
@@ -186,14 +187,14 @@ FULL: dict[str, Model] = {
         why=v.StopReason.WITHDRAWN,
         stopped_at=LATER,
     ),
-    "OpenReport": r.OpenReport(
+    "OpenReport": reports.OpenReport(
         report=b"\xc3\x01 and more",
         notice=b"\xc3\x01 too",
         generation=2,
         worked=12.5,
         is_withdrawn=True,
     ),
-    "DeliveryChanged": r.DeliveryChanged(
+    "DeliveryChanged": reports.DeliveryChanged(
         report_id="report-1",
         agency=v.Agency.SOCIAL_WORKER,
         person="person-1",
@@ -205,7 +206,7 @@ FULL: dict[str, Model] = {
         request=SECTIONS[0],
         generation=2,
     ),
-    "NotificationDue": r.NotificationDue(
+    "NotificationDue": notifications.NotificationDue(
         notification_id="notification-1",
         report_id="report-1",
         person="person-1",
@@ -218,7 +219,7 @@ FULL: dict[str, Model] = {
         stands=v.NoticeStands.MAYBE_TOLD,
         tell_by=LATER,
     ),
-    "NotificationSettled": r.NotificationSettled(
+    "NotificationSettled": notifications.NotificationSettled(
         notification_id="notification-1",
         report_id="report-1",
         person="person-1",
@@ -230,7 +231,7 @@ FULL: dict[str, Model] = {
         settled_at=AT,
         says=v.NoticeSays.ARE_TELLING,
     ),
-    "SealedComment": r.SealedComment(comment="What was said", who="The call handler"),
+    "SealedComment": sealed.SealedComment(comment="What was said", who="The call handler"),
     "AlarmChanged": AlarmChanged(
         cause="review/review-1",
         kind=v.AlarmKind.REVIEW,
@@ -240,7 +241,7 @@ FULL: dict[str, Model] = {
         changed_at=AT,
         facts={"review_id": "review-1", "on_duty": "lead-1", "waiting": 3_000_000_000},
     ),
-    "SealedDetails": r.SealedDetails(
+    "SealedDetails": sealed.SealedDetails(
         account="forum:39117",
         phone="+447700900123",
         email="someone@example.org",

@@ -1,4 +1,4 @@
-"""Seeds of the fault tests: FAULT_SEEDS, by default one. The summary lists what they chose, and skipped tests."""
+"""Seeds of the fault tests: FAULT_SEEDS, by default one. The summary lists their choices and the skipped tests."""
 
 import os
 from collections.abc import Callable, Iterator

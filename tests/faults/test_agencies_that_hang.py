@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.records import DeliveryChanged
+from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency
 from streams.domain.delivery import RetryPolicy
 from tests.connector_lane import (

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from schemas.codec import decode, encode
-from schemas.records import DeliveryChanged, NotificationDue, ServiceDisclosure
+from schemas.notifications import NotificationDue, ServiceDisclosure
+from schemas.reports import DeliveryChanged
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ContactChannel, DeliveryState, NoticeStands, Service
 from streams.domain.ids import follow_up_id, notification_id

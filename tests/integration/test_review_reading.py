@@ -17,9 +17,9 @@ from schemas.records import KeyRecord, ReviewRequested
 from schemas.reviews import ReviewOutcome
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import ReviewDecision, ReviewReason, Role
-from services.review.answering import OutcomeRejected, _result_in
 from services.review.errors import KeyMissing
 from services.review.reading import Topics
+from services.review.send_outcome import OutcomeRejected, _result_in
 from streams.domain.sealing import CannotOpen, wrap
 from tests.kafka_fixture import PARTITIONS
 from tests.open_transactions import open_transaction

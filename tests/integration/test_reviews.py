@@ -16,8 +16,8 @@ from schemas.records import ReviewRequested
 from schemas.reviews import ReviewOutcome
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import CATALOGUE, TopicName
-from services.review.answering import NotYet, answer, signed
 from services.review.reading import Topics
+from services.review.send_outcome import NotYet, send_outcome, signed
 from services.settings import Keys
 from tests.disclosures import fields, id_of
 from tests.processes import Processes, processes
@@ -198,7 +198,7 @@ def answer_late(bootstrap: str, folder: Path, review_id: str) -> Any:
         "signature": b"",
     }
     key = Keys.load(folder / "keys").staff[LEAD]
-    return answer(bootstrap, known, signed(ReviewOutcome.model_validate(said), key), wait=1.5)
+    return send_outcome(bootstrap, known, signed(ReviewOutcome.model_validate(said), key), wait=1.5)
 
 
 def test_an_urgent_record_that_is_rejected_waits_for_a_person(house: Processes, bootstrap: str) -> None:

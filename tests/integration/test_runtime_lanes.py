@@ -1,38 +1,28 @@
 """One lane on a real broker, with batches from the test: a fitting position is handled once, others end the process."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from streams.runtime import Record, Turn
+from streams.runtime import Record
 from streams.runtime.failure import LaneBroken
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
-from streams.runtime.lane.transaction import TRANSACTION_TIMEOUT_MS
 from streams.runtime.lane.urgency import UrgencyGate
-from streams.runtime.steps import AtStep, Step, ignore_step
 from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
 from tests.made_records import words
+from tests.runtime_lane import IGNORED, CountBut, Ended, GivenAway, batch, delete_before, lane_of, until
 from tests.runtime_worker import Count
 
 pytestmark = pytest.mark.integration
-
-#: Key of a record that has no output.
-IGNORED = b"ignored"
-
-
-class Ended(list[BaseException]):
-    """The errors with which lanes would have ended their process."""
 
 
 @pytest.fixture
@@ -48,34 +38,6 @@ def run(bootstrap: str, tmp_path: Path) -> Iterator[Run]:
     made = Run(bootstrap, tmp_path, partitions=1)
     yield made
     made.end()
-
-
-def lane_of(
-    run: Run,
-    accepted: frozenset[str] = frozenset(),
-    urgency: UrgencyGate | None = None,
-    at_step: AtStep = ignore_step,
-) -> AbstractAsyncContextManager[Lane]:
-    return one_lane.lane_of(run, lambda: Count(run.plan()), accepted=accepted, urgency=urgency, at_step=at_step)
-
-
-def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
-    """Return records w-0, w-1, … by their offsets, as a fetch from `begin` to `end` returns them."""
-    made = words(max(offsets) + 1, keys=3)
-    records = [Record(run.routine, 0, n, 0, made[n][0], made[n][1], ()) for n in offsets]
-    return Batch.of(run.routine, records, begin, end)
-
-
-def delete_before(run: Run, offset: int) -> None:
-    """Have the log of the routine topic begin at that offset."""
-    with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
-        admin.delete_records({TopicPartition(run.routine, 0): offset})
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - what a lane does of itself sets no event of the test's
-            await asyncio.sleep(0.01)
 
 
 async def test_what_is_fetched_again_is_worked_off_once(run: Run, ended: Ended) -> None:
@@ -166,13 +128,6 @@ async def test_a_few_records_are_one_turn_though_urgent_work_may_be_on_its_way(r
     assert ended == []
 
 
-class CountBut(Count):
-    """Writes no output for a record whose key is `IGNORED`."""
-
-    def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
-        super().handle([(record, word) for record, word in batch if record.key != IGNORED], turn)
-
-
 async def test_turns_from_which_nothing_follows_share_the_transaction_of_the_next(
     run: Run, ended: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,34 +181,6 @@ async def test_a_successor_fences_the_lane_and_the_zombies_turn_is_not_seen(run:
             await out.at_least(4)
             assert_exactly_once(out.counted, words(4, keys=3))
         assert len(ended) == 1
-
-
-@dataclass
-class GivenAway:
-    """Pauses a lane in the middle of its first turn, as a rebalance does, and has another writer fence it."""
-
-    run: Run
-    lane: Lane | None = None
-    held: asyncio.Task[None] | None = None
-
-    def __call__(self, step: Step, _: str) -> None:
-        if step is Step.TAKEN and self.lane is not None and self.held is None:
-            self.held = asyncio.create_task(self.lane.pause())
-            other = KafkaProducer(
-                bootstrap_servers=self.run.bootstrap,
-                transactional_id=f"{self.run.name}-lane-0",
-                transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-            )
-            other.init_transactions()
-            other.close()
-
-    async def put_to(self, lane: Lane) -> None:
-        """Return once the lane's turn is over and the lane is fenced."""
-        await lane.resolved.wait()
-        self.lane = lane
-        lane.enqueue(batch(self.run, 0, 2, 0, 1))
-        await until(lambda: self.held is not None and self.held.done())
-        assert not lane.metrics.is_open
 
 
 async def test_a_lane_that_is_fenced_while_the_group_gives_it_away_ends_no_process(run: Run, ended: Ended) -> None:

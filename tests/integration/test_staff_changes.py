@@ -11,9 +11,9 @@ import pytest
 from infra.broker import LocalBroker
 from infra.topics import apply
 from schemas.reviews import ReviewOutcome, ReviewSettled
-from services.review.answering import AskedAgain, NotYet, OutcomeRejected, answer, signed
 from services.review.reading import Topics
 from services.review.review_index import Known
+from services.review.send_outcome import AskedAgain, NotYet, OutcomeRejected, send_outcome, signed
 from services.settings import Keys
 from tests.disclosures import fields, id_of
 from tests.processes import Processes, processes
@@ -74,7 +74,7 @@ class House:
             "decision": "confirm",
             "signature": b"",
         }
-        return answer(self.bootstrap, known, signed(ReviewOutcome.model_validate(said), key), wait=15)
+        return send_outcome(self.bootstrap, known, signed(ReviewOutcome.model_validate(said), key), wait=15)
 
     def until_refused(self, known: Known, by: str, key: bytes, reason: str) -> str:
         """Return the reason of the worker's refusal when it begins like `reason`; it names no known review."""

@@ -1,4 +1,4 @@
-"""What an agency's answer leads to: the breaker, late acknowledgements, resends, crashes, repeats; notices of it."""
+"""Effects of an agency's answer: the breaker, late acknowledgements, resends, crashes, repeats, and their notices."""
 
 from tests.mutation.row import Edit, Row
 

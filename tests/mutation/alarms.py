@@ -178,7 +178,7 @@ ROWS = (
     Row(
         "Alarm: what was given up and the others take turns",
         _AGENT,
-        (Edit("        self._hold(turn, call.hold)\n", ""),),
+        (Edit("        self._back_off(turn, call.backoff)\n", ""),),
         (_LANE + "test_what_was_given_up_and_the_other_alarms_take_turns_however_late_the_lane_is",),
     ),
     Row(

@@ -1,4 +1,4 @@
-"""Hand-over: open reports at DECIDE, what staff make of them, and what connectors make of that."""
+"""Hand-over: open reports at DECIDE, decisions of staff about them, and how connectors carry these out."""
 
 from tests.mutation.row import Edit, Row
 
@@ -100,7 +100,7 @@ ROWS = (
     ),
     Row(
         "What is sent again has a limit of its own",
-        "schemas/records.py",
+        "schemas/reports.py",
         (Edit("return self.reported_at if self.again_at is None else self.again_at", "return self.reported_at"),),
         (_STAFF + "test_what_was_given_up_is_sent_again_under_its_id_with_a_limit_of_its_own",),
     ),
@@ -204,7 +204,7 @@ ROWS = (
     ),
     Row(
         "A number of sendings is bounded",
-        "schemas/records.py",
+        "schemas/reports.py",
         (Edit("Field(ge=1, le=MOST_SENDINGS)", "Field(ge=1)"),),
         (_STEPS + "test_a_generation_beyond_all_bounds_is_rejected_at_once",),
     ),

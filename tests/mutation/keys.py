@@ -204,7 +204,7 @@ ROWS = (
     ),
     Row(
         "An answer is waited for past what cannot be read",
-        "services/review/answering.py",
+        "services/review/send_outcome.py",
         (Edit("        except UNREADABLE as error:\n", "        except ZeroDivisionError as error:\n"),),
         (f"{_CONSOLE}::test_an_answer_is_waited_for_past_what_cannot_be_read",),
     ),

@@ -30,13 +30,13 @@ ROWS = (
     Row(
         "A file that may still be written is not read yet",
         "services/watched_file.py",
-        (Edit("seen == self._taken or 0 <= age < SETTLES_AFTER", "seen == self._taken"),),
+        (Edit("seen == self._taken or 0 <= age < QUIET_SECONDS", "seen == self._taken"),),
         (f"{_FILES}::test_a_file_counts_once_it_was_not_written_for_a_second",),
     ),
     Row(
         "Another machine's clock delays no change",
         "services/watched_file.py",
-        (Edit("or 0 <= age < SETTLES_AFTER", "or age < SETTLES_AFTER"),),
+        (Edit("or 0 <= age < QUIET_SECONDS", "or age < QUIET_SECONDS"),),
         (f"{_FILES}::test_a_time_of_writing_in_the_future_is_no_reason_to_wait",),
     ),
     Row(

@@ -8,7 +8,7 @@ import pytest
 from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
 from schemas.identifiers import PersonId, Token
-from schemas.records import SealedSection
+from schemas.sealed import SealedSection
 from schemas.topics import SERVICE_OF, URGENT, TopicName, disclosures
 from schemas.vocabulary import Service
 from streams.domain.sealing import master_check, unseal, unwrap

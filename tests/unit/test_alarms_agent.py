@@ -1,69 +1,19 @@
 """The alarms' lane: one call at a time, repeated until delivered, each alarm and all-clear in one call alone."""
 
-import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from schemas.alarms import AlarmChanged
 from schemas.codec import encode
 from schemas.errors import Invalid
-from schemas.vocabulary import AlarmKind, AlarmState
 from streams.agents.alarms import Alarms
-from streams.domain.alarm_calls import MAX_LISTED, Call
+from streams.domain.alarm_calls import MAX_LISTED
 from streams.domain.alarms import QUIET_AFTER
 from streams.runtime import PutAside, Record
+from tests.alarm_lane import SECOND, Picky, Receiver, causes, change, later
 from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane
 from tests.readable_ids import readable_id
-
-SECOND = timedelta(seconds=1)
-
-
-class Receiver:
-    """A receiver that takes calls, or refuses as many as a test sets."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.refusals: Iterator[str | Exception | None] = iter(())
-
-    async def deliver(self, call: Call) -> str | None:
-        self.calls.append(call)
-        refusal = next(self.refusals, None)
-        if isinstance(refusal, Exception):
-            raise refusal
-        return refusal
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(call.body) for call in self.calls]
-
-
-def change(
-    cause: str,
-    state: str = "raised",
-    step: int = 0,
-    kind: str = "review",
-    source: str = "",
-    at: datetime = START,
-    **facts: str | int,
-) -> bytes:
-    made = AlarmChanged(
-        cause=cause,
-        kind=AlarmKind(kind),
-        source=source,
-        state=AlarmState(state),
-        step=step,
-        changed_at=at,
-        facts=facts,
-    )
-    return encode("AlarmChanged", made.model_dump())
-
-
-def causes(body: dict[str, Any]) -> tuple[list[str], list[str]]:
-    return [each["cause"] for each in body["alarms"]], [each["cause"] for each in body["cleared"]]
 
 
 @pytest.fixture
@@ -74,13 +24,6 @@ def receiver() -> Receiver:
 @pytest.fixture
 def lane(receiver: Receiver) -> Lane:
     return Lane(Alarms(receiver), Clock())
-
-
-async def later(lane: Lane, by: timedelta) -> None:
-    """Let time pass, and run the due timers."""
-    lane.clock.advance(by)
-    lane.pass_time()
-    await lane.settle_all()
 
 
 async def test_the_first_alarm_goes_at_once_and_the_next_five_seconds_later(lane: Lane, receiver: Receiver) -> None:
@@ -208,22 +151,6 @@ async def test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time(
     await later(lane, SECOND)
     assert causes(receiver.bodies[-1]) == ([], ["x"])
     assert len(receiver.bodies) == 2
-
-
-class Picky(Receiver):
-    """A receiver that refuses each call with one cause."""
-
-    def __init__(self, refusal: str) -> None:
-        super().__init__()
-        self.refusal = refusal
-        self.taken: list[dict[str, Any]] = []
-
-    async def deliver(self, call: Call) -> str | None:
-        await super().deliver(call)
-        if "poison" in call.body:
-            return self.refusal
-        self.taken.append(json.loads(call.body))
-        return None
 
 
 @pytest.mark.parametrize("refusal", ["status_413", "status_500", "timeout"])

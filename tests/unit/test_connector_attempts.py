@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.records import ReportSection
+from schemas.reports import ReportSection
 from schemas.vocabulary import Agency
 from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose, Effect

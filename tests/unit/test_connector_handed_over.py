@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import Invalid
 from schemas.identifiers import Token
-from schemas.records import DeliveryChanged
+from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency, Service
 from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.records import DeliveryChanged
+from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency
 from services.agencies import Fault
 from services.connectors.limits import FIRST_SIGHT

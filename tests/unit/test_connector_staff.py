@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas.codec import encode
-from schemas.records import ReportStopped
+from schemas.reports import ReportStopped
 from schemas.vocabulary import Agency, StopReason
 from services.connectors.effects import Effect, Result
 from streams.domain.delivery import RETRY_POLICIES

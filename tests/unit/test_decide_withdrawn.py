@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.records import DeliveryChanged
+from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency, DeliveryState
 from streams.domain.hand_over import EARLIER_SENDING, unsure_since
 from streams.runtime import Turn

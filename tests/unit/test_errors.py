@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas import records
+from schemas import reports
 from schemas.disclosure import validate
 from schemas.errors import Invalid, Problem, Unreadable
 from tests.contract.examples import FULL
@@ -90,7 +90,7 @@ def test_a_list_whose_only_entry_is_refused_is_not_called_empty_as_well() -> Non
 def test_other_records_are_told_of_in_the_same_way() -> None:
     fields = FULL["Report"].model_dump()
     with pytest.raises(ValidationError) as caught:
-        records.Report.model_validate({**fields, "agency": MARKER})
+        reports.Report.model_validate({**fields, "agency": MARKER})
     invalid = Invalid.from_validation(caught.value)
     assert str(invalid) == "agency: is not one of the known values"
 

@@ -1,4 +1,4 @@
-"""What the cycle collector still does after it excluded the objects of the start."""
+"""The cycle collector still collects new objects after it excluded those of the start."""
 
 import gc
 import weakref

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from schemas.records import NotificationDue
+from schemas.notifications import NotificationDue
 from schemas.vocabulary import ContactChannel, NoticeSays, NoticeStands, NoticeState, WithheldBecause
 from services.notifier.channels import Told, Unreachable
 from services.notifier.notice import Notice
 from services.notifier.notice_progress import NoticeProgress
+from tests.notice_play import TELL_BY, TELLING, TOLD, Play, Then, due
 from tests.readable_ids import readable_id
-from tests.unit.test_notice_orders import TELL_BY, TELLING, TOLD, Play, Then, due
 
 SMS, THREAD = ContactChannel.SMS, ContactChannel.THREAD
 UNSAFE = WithheldBecause.NOT_SAFE_TO_CONTACT

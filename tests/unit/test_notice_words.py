@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.agencies import AGENCIES
+from schemas.notifications import NotificationDue, ServiceDisclosure
 from schemas.policy import load_policy
 from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM
-from schemas.records import NotificationDue, ServiceDisclosure
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, Service
 from services.notifier.notice import STATEMENTS, compose
 from streams.domain.ids import follow_up_id, notice_reference

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from schemas.codec import encode
+from schemas.notifications import NotificationDue, ServiceDisclosure
 from schemas.policy import load_policy
-from schemas.records import DeliveryChanged, NotificationDue, ServiceDisclosure
+from schemas.reports import DeliveryChanged
 from schemas.topics import TopicName
 from schemas.vocabulary import (
     Agency,

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from schemas.codec import encode
+from schemas.notifications import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.policy import load_policy
-from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.topics import OUTCOME_DAYS, SEGMENT_DAYS
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service, WithheldBecause
 from services.agency_profiles import AGENCY_PROFILES

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.codec import encode
+from schemas.notifications import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.policy import load_policy
-from schemas.records import NotificationDue, NotificationSettled, ServiceDisclosure
 from schemas.vocabulary import Agency, ContactChannel, NoticeSays, NoticeStands, NoticeState, Service
 from services.notifier.channels import Told
 from services.notifier.notice import Notice

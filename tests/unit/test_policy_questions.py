@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from schemas.vocabulary import ConcernKind, Outcome
-from streams.domain.plain_english.answers import Question, answers_to, consequence, questions
+from streams.domain.plain_english.questions import Question, answers_to, consequence, questions
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, facts_of

@@ -6,8 +6,11 @@ import pytest
 
 from schemas import codec
 from schemas.disclosure import ReadableDisclosure
+from schemas.notifications import NotificationDue
 from schemas.policy import ShareField
-from schemas.records import Admitted, Decision, NotificationDue, Report, ReviewRequested, SealedSection
+from schemas.records import Admitted, Decision, ReviewRequested
+from schemas.reports import Report
+from schemas.sealed import SealedSection
 from schemas.vocabulary import Agency, Service
 from streams.domain.decisions import decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.ids import decision_id

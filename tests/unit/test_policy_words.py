@@ -9,9 +9,9 @@ import pytest
 from schemas.agencies import AGENCIES
 from schemas.policy import ClauseId
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Outcome, ReviewReason
-from streams.domain.plain_english.answers import CLOSED_SETS
 from streams.domain.plain_english.clause_table import clause_table, conditions_of, names_of
 from streams.domain.plain_english.explanation import explanation
+from streams.domain.plain_english.questions import CLOSED_SETS
 from streams.domain.plain_english.wording import (
     FACTS,
     KINDS,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.policy import ShareField, load_policy
-from schemas.records import SealedDetails, Withheld
+from schemas.reports import Withheld
+from schemas.sealed import SealedDetails
 from schemas.vocabulary import Agency, ConcernKind, EmergencyService, ReportKind
 from services.agency_profiles import AGENCY_PROFILES
 from services.agency_profiles.projection import without_withheld

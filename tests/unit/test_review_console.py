@@ -9,14 +9,15 @@ import pytest
 from schemas.codec import decode
 from schemas.policy import load_policies
 from schemas.policy.duty import load_duty
-from schemas.records import Decision, SealedDetails
+from schemas.records import Decision
 from schemas.reviews import ReviewOutcome
+from schemas.sealed import SealedDetails
 from schemas.topics import CATALOGUE, TopicName
 from schemas.vocabulary import Service
-from services.review.answering import signed
 from services.review.errors import NoSuchReview
 from services.review.review_index import Known, ReviewIndex
 from services.review.sealed_words import as_it_came, disclosed
+from services.review.send_outcome import signed
 from services.review.words import described, fields_of, settling_options, table
 from streams.domain.ids import decision_id
 from streams.domain.reviews import authenticate

@@ -13,9 +13,9 @@ from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.topics import TopicName
 from services.cli import review_decide
 from services.cli.review_result import print_result
-from services.review.answering import AskedAgain, OutcomeRejected
 from services.review.options import as_options
 from services.review.review_index import Known
+from services.review.send_outcome import AskedAgain, OutcomeRejected
 from services.settings import SettingsError
 from tests.decide_reviews import conflict_review, decide
 from tests.disclosures import id_of
@@ -51,7 +51,7 @@ class Console:
         def topics_of(_: Any) -> Iterator[None]:
             yield None
 
-        def answer(_: str, __: Known, given: ReviewOutcome, **___: Any) -> ReviewSettled:
+        def send_outcome(_: str, __: Known, given: ReviewOutcome, **___: Any) -> ReviewSettled:
             self.sent.append(given)
             fields = given.model_dump(include={"by", "role", "decision", "told_at", "reference", "entered_as"})
             return settled(**{**fields, "decision_id": None})
@@ -64,7 +64,7 @@ class Console:
             "_signer": lambda *_: ("safeguarding_lead", STAFF_KEYS[LEAD]),
             "_sealed": lambda *_: None,
             "datetime": FixedClock,
-            "answer": answer,
+            "send_outcome": send_outcome,
             "configure": lambda _: None,
             "shutdown": lambda: None,
         }.items():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.records import SealedComment, SealedDetails, SealedSection
+from schemas.sealed import SealedComment, SealedDetails, SealedSection
 from streams.domain.sealing import (
     KEY_BYTES,
     NONCE_BYTES,

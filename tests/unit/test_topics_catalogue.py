@@ -134,9 +134,9 @@ def test_marks_outlast_what_could_bring_a_record_again_and_ids_outlast_the_marks
     asked = [name for name in CONTRACT if ".reports." in name or name.endswith(("notifications.v1", "decisions.v1"))]
     for name in asked:
         config = CATALOGUE[name].config
-        assert int(config["retention.ms"]) + int(config["segment.ms"]) < topics.SETTLED_DAYS * DAY
+        assert int(config["retention.ms"]) + int(config["segment.ms"]) < topics.FINISHED_DAYS * DAY
     # Otherwise a report with other content under a used id would count as told.
-    assert topics.SETTLED_DAYS < topics.KNOWN_DAYS
+    assert topics.FINISHED_DAYS < topics.KNOWN_DAYS
     sent_again = topics.SOURCE_DAYS + topics.REJECTED_DAYS + topics.PASSING_DAYS + 3 * topics.SEGMENT_DAYS
     assert sent_again < topics.KNOWN_DAYS
 

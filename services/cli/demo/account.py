@@ -105,7 +105,7 @@ class Account:
         if sent.disclosure_id is not None:
             self._about.setdefault(sent.disclosure_id, sent.about)
 
-    def is_settled(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether every line has reached its end."""
         return not any(self.open())
 

@@ -25,8 +25,8 @@ from services.cli.deployment.processes import ProcessLost, Supervisor
 
 #: Limits for the deployment to open, and for the last answers to arrive (seconds).
 _OPEN_SECONDS = 90.0
-_SETTLE_SECONDS = 120.0
-#: Wait after everything is settled (seconds): a record that is written twice would appear in this time.
+_LAST_SECONDS = 120.0
+#: Wait after everything is complete (seconds): a record that is written twice would appear in this time.
 _QUIET_SECONDS = 1.0
 _POLL_SECONDS = 0.05
 _DAY = Path(__file__).parents[3] / "tests" / "data" / "scenarios" / "day.jsonl"
@@ -78,7 +78,7 @@ async def _play(lines: list[bytes], out: Path | None, size: Size, *, paced: bool
                         feeding = asyncio.create_task(feed(lines, deployment.gateway, account, paced=paced))
                         await _wait_until(feeding.done, supervisor, reader, view, account, limit=None)
                         await feeding
-                        await _wait_until(account.is_settled, supervisor, reader, view, account, limit=_SETTLE_SECONDS)
+                        await _wait_until(account.is_complete, supervisor, reader, view, account, limit=_LAST_SECONDS)
                         await asyncio.sleep(_QUIET_SECONDS)
                         view.show(account)
         logs = agency_logs(folder / "agencies")

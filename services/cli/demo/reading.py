@@ -13,16 +13,10 @@ from pydantic import ValidationError
 from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
-from schemas.records import (
-    Decision,
-    DeliveryChanged,
-    NotificationDue,
-    NotificationSettled,
-    Report,
-    ReportStopped,
-    ReviewRequested,
-)
+from schemas.notifications import NotificationDue, NotificationSettled
+from schemas.records import Decision, ReviewRequested
 from schemas.rejection import REJECTED_PREFIX
+from schemas.reports import DeliveryChanged, Report, ReportStopped
 from schemas.reviews import ReviewSettled
 from schemas.topics import CATALOGUE, TopicName, rejected
 from services.committed_reader import RecordLocation, committed_reader, high_watermarks

@@ -14,9 +14,9 @@ from schemas.policy.duty import Staff, load_duty
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.vocabulary import ReviewDecision, ReviewReason
 from services.cli.demo.account import Account
-from services.review.answering import answer, signed
 from services.review.errors import NoSuchReview
 from services.review.reading import Topics
+from services.review.send_outcome import send_outcome, signed
 from services.settings import Keys
 
 _POLL_SECONDS = 0.1
@@ -77,7 +77,7 @@ class SafeguardingLead:
             signature=b"",
         )
         try:
-            result = answer(self._bootstrap, known, signed(outcome, self._key), wait=_WAIT_SECONDS)
+            result = send_outcome(self._bootstrap, known, signed(outcome, self._key), wait=_WAIT_SECONDS)
         except (KafkaUnavailable, KafkaError):
             return False
         return isinstance(result, ReviewSettled)

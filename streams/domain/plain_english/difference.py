@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, Clause, Policy, Share
 from schemas.vocabulary import Role
-from streams.domain.plain_english.answers import Consequence, consequence
 from streams.domain.plain_english.clause_table import route_words
 from streams.domain.plain_english.explanation import consequence_words
+from streams.domain.plain_english.questions import Consequence, consequence
 from streams.domain.plain_english.space import Combination, combinations_of
 from streams.domain.plain_english.wording import fact_words, length_words, listed, time_words
 from streams.domain.policy.clause_results import case_values

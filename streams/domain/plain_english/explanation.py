@@ -6,7 +6,7 @@ from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Clause, ClauseId, Policy
 from schemas.records import Finding
 from schemas.vocabulary import ClauseState, Outcome, WithheldBecause
-from streams.domain.plain_english.answers import Consequence, HypotheticalAnswer, Question, questions
+from streams.domain.plain_english.questions import Consequence, HypotheticalAnswer, Question, questions
 from streams.domain.plain_english.wording import (
     FACTS,
     KINDS,

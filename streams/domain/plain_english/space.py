@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from schemas.policy import LONG_TERM, ClauseId
 from schemas.vocabulary import ConcernKind, ImmediateDanger, Timeframe
-from streams.domain.plain_english.answers import CLOSED_SETS
 from streams.domain.plain_english.clause_table import conditions_of, names_of
+from streams.domain.plain_english.questions import CLOSED_SETS
 from streams.domain.policy.clause_rules import ClauseRule
 from streams.domain.policy.facts import FACTS_OF, CaseFacts, ConcernFacts
 from streams.domain.policy.three_valued import Tri, Value

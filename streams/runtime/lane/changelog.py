@@ -21,7 +21,7 @@ from streams.runtime.timeouts import REQUEST_MS
 _FETCH_BYTES = 4 << 20
 _CLIENT = "confide-restore"
 #: How long the transactions that fencing ended may still seem open (seconds).
-_SETTLE_SECONDS = 2.0
+_MARKERS_SECONDS = 2.0
 
 _log = structlog.get_logger("confide.runtime")
 
@@ -139,7 +139,7 @@ async def _answered(
 
 async def _stable_end(consumer: AIOKafkaConsumer, source: TopicPartition, newest: int) -> int:
     """Return the last stable offset. It becomes `newest` once the broker has counted the markers that fencing wrote."""
-    deadline = time.monotonic() + _SETTLE_SECONDS
+    deadline = time.monotonic() + _MARKERS_SECONDS
     while True:
         end = (await _answered(consumer.end_offsets, source))[source]
         if end >= newest or time.monotonic() > deadline:

@@ -51,7 +51,7 @@ def signed(outcome: ReviewOutcome, key: bytes) -> ReviewOutcome:
     return outcome.model_copy(update={"signature": signature(outcome.model_dump(), key)})
 
 
-def answer(
+def send_outcome(
     bootstrap: str, known: Known, outcome: ReviewOutcome, *, wait: float, traceparent: bytes | None = None
 ) -> ReviewSettled | AskedAgain | OutcomeRejected | NotYet:
     """Send the signed outcome to the partition of its review and return its result after at most `wait` seconds.
