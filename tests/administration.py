@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError
 from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
 # It warns at length that it cannot read the data which Faust's members add to their topics.
@@ -19,7 +20,11 @@ Held = Mapping[str, set[tuple[str, int]]]
 def members(bootstrap: str, group: str) -> Held:
     """Return the partitions of each member of a group; nothing while the group rebalances."""
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
-        described: dict[str, Any] = admin.describe_groups([group])[group]
+        try:
+            described: dict[str, Any] = admin.describe_groups([group])[group]
+        except CoordinatorNotAvailableError:
+            # No member of any group has joined this broker yet.
+            return {}
     if described["group_state"] != "Stable":
         return {}
     return {

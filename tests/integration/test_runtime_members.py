@@ -1,12 +1,14 @@
 """A worker's membership in its group, on a real broker: static only if it was given a name."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kafka.admin import KafkaAdminClient
 
+from schemas.topics import STAMPED
 from tests.administration import shared_by
 from tests.counting import Run
 
@@ -32,3 +34,27 @@ async def test_a_member_is_static_only_by_a_name_that_it_is_given(run: Run, inst
     run.start(instance=instance)
     await shared_by(run.bootstrap, run.name, 1)
     assert await asyncio.to_thread(names, run) == [instance]
+
+
+async def test_partitions_that_no_member_has_are_assigned_again(run: Run) -> None:
+    # As after an outage: the topic is missing when the leader assigns, and there when the leader has started again.
+    late, late_log = run.topic("late"), run.topic("late-changelog")
+    groups = (*run.plan().groups, ("late", (late,), late_log, "count"))
+    first = run.start(groups=groups, instance="slot-1")
+    held = await shared_by(run.bootstrap, run.name, 1)
+    assert {topic for owned in held.values() for topic, _ in owned} == {run.urgent, run.routine}
+    first.send(signal.SIGKILL)
+    await first.ended()
+    with KafkaAdminClient(bootstrap_servers=run.bootstrap) as admin:
+        admin.create_topics(
+            {
+                topic: {"num_partitions": 1, "replication_factor": 1, "configs": STAMPED}
+                for topic in (late, late_log, f"{late}.rejected", f"{late_log}.rejected")
+            }
+        )
+    # Within the session: the broker gives it its old assignment.
+    second = run.start(groups=groups, instance="slot-1")
+    await run.write(late, [(b"key", b"word", ())])
+    async with run.reading(run.output) as out:
+        await out.at_least(1)
+    assert "no process has these partitions" in second.log

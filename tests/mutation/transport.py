@@ -72,6 +72,12 @@ ROWS = (
         (f"{_SEEKING}::test_after_a_seek_that_failed_the_next_fetch_seeks_first",),
     ),
     Row(
+        "Partitions that no member has are assigned again",
+        "streams/runtime/transport/assignment_watch.py",
+        (Edit("                self._rejoin()\n", ""),),
+        ("tests/integration/test_runtime_members.py::test_partitions_that_no_member_has_are_assigned_again",),
+    ),
+    Row(
         "A seek that was given up before it began is made good",
         "streams/runtime/transport/batching_thread.py",
         (Edit("it is never done.\n            self._lost_in_main += 1\n", "it is never done.\n"),),

@@ -27,6 +27,9 @@ class Consumer:
         self.committed.append(offsets)
         return True
 
+    def rejoin(self) -> None:
+        """Do nothing: it has no group."""
+
 
 @pytest.fixture
 def consumer() -> Consumer:

@@ -68,6 +68,11 @@ class BatchingThread(AIOKafkaConsumerThread):
         remove_fetch_delays(consumer, _FETCH_WAIT_MS)
         return consumer
 
+    def rejoin(self) -> None:
+        """Have this member join its group anew; if it leads the group, all partitions are assigned again."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - aiokafka has no public access to it
+        self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
+
     async def seek_to_committed(self) -> Any:
         """Seek, and note it: positions from before a seek do not hold for fetches after it."""
         try:

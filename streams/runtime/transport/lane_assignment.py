@@ -33,6 +33,7 @@ from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.timer_gate import FetchProgress
 from streams.runtime.lane.urgency import UrgencyGate
 from streams.runtime.steps import AtStep, ignore_step
+from streams.runtime.transport.assignment_watch import AssignmentWatch
 from streams.runtime.transport.batching_thread import BatchingThread
 from streams.runtime.watchdog import Watchdog
 
@@ -66,6 +67,10 @@ class NoCommitConsumer(Consumer):
 
     def _new_consumer_thread(self) -> BatchingThread:
         return BatchingThread(self, loop=self.loop, beacon=self.beacon)
+
+    def rejoin(self) -> None:
+        """Have this process join its group anew."""
+        cast("BatchingThread", self._thread).rejoin()
 
     @property
     def lanes(self) -> "LaneAssignment":
@@ -107,6 +112,7 @@ class LaneAssignment(TransactionManager):
         )
         self._background: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._assignment_watch: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
         self._closed = False
         #: Lanes that finish their turns in flight because the process stops.
@@ -162,6 +168,11 @@ class LaneAssignment(TransactionManager):
         if self._background is None:
             self._background = asyncio.create_task(self._run_background())
             self._watching = asyncio.create_task(self._watch_background(self._background))
+            consumer = cast("NoCommitConsumer", self.consumer)
+            watch = AssignmentWatch(
+                self.config.bootstrap, self.config.application, tuple(self._group_of), consumer.rejoin
+            )
+            self._assignment_watch = asyncio.create_task(watch.run())
         wanted = {(self._group_of[tp.topic], tp.partition) for tp in assigned if tp.topic in self._group_of}
         keys = {(group.name, partition) for group, partition in wanted}
         leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
@@ -191,7 +202,7 @@ class LaneAssignment(TransactionManager):
         # A rebalance during the stop waits for these lanes too (`on_partitions_revoked`).
         await asyncio.gather(*(lane.close() for lane in self._leaving))
         self._stopping.set()
-        for task in (self._announcing, self._watching):
+        for task in (self._announcing, self._watching, self._assignment_watch):
             if task is not None:
                 task.cancel()
         if self._background is not None:
