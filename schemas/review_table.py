@@ -90,7 +90,7 @@ REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
             "CASE-1: a report that no trained person made or confirmed", (_CONFIRM, _REFUSE, _NEW_FACTS)
         ),
         ReviewReason.SAFEGUARDING_LEAD: ReviewRow(
-            "AD-2, or sexual abuse of a person under 18 that no trained person looked at",
+            "AD-2: harm of an adult who is not at risk and whose life is not in immediate danger",
             (
                 Settling(_D.CONFIRM, "report, to the agencies you name", may_have=("agencies",)),
                 Settling(_D.REFUSE, "keep it confidential, for a reason", needs=("refusal",), refusals=tuple(Refusal)),

@@ -184,5 +184,6 @@ class OpenReview(Model):
     policy_version: str | None = None
     sent: Outcome | None = None
     told: tuple[ToldBefore, ...] = ()
-    #: Whether it has the emergency deadline and the emergency steps of the rota.
+    #: Whether it has the emergency deadline and the emergency steps of the rota, or is about a report that did not
+    #: reach 999, which has times of its own.
     pressing: StrictBool

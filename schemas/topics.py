@@ -175,7 +175,7 @@ OUTCOME_DAYS = 90
 #: than the retention.
 SEGMENT_DAYS = 1
 
-#: Days that a lane keeps the mark of a settled report or notice, counted from its request. A lane that is set to begin
+#: Days that a lane keeps the mark of a finished report or notice, counted from its request. A lane that is set to begin
 #: at the start of its log can read the record again until its segment is deleted; one more day covers clocks that
 #: differ. After that only DECIDE could send it again, and DECIDE remembers its disclosure for longer.
 FINISHED_DAYS = OUTCOME_DAYS + SEGMENT_DAYS + 1
@@ -183,7 +183,7 @@ FINISHED_DAYS = OUTCOME_DAYS + SEGMENT_DAYS + 1
 #: Days that ADMIT remembers the id of a disclosure after its first record. In that time a record with the same id and
 #: content changes nothing, and one with other content is rejected. It is longer than a service's record (SOURCE_DAYS)
 #: or a rejected record (REJECTED_DAYS) is kept, longer than a decision can be read, and longer than FINISHED_DAYS:
-#: otherwise a report with other content under the same id could meet the mark of the first, and count as told.
+#: otherwise a report with other content under the same id would be taken for the first one and never be sent.
 #:
 #: A record that arrives again even later (an old file that is sent again) is decided again. That is harmless: all ids
 #: derive from the disclosure's id, so the connector sends the report with its old id as idempotency key. The agency

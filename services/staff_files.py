@@ -154,7 +154,7 @@ def _refuse(kind: StaffFile, path: Path, error: Exception) -> None:
     """Log and count one refused change, with the name of the file and nothing of its content or folder."""
     _refused.add(1, {Attribute.STAFF_FILE: kind.value})
     _log.error(
-        "a change of a staff or key file is not taken over, what it held before still counts",
+        "a changed staff or key file is wrong, the old content is still used",
         kind=kind.value,
         file=_shown(kind, path),
         reason=_reason(error),

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.vocabulary import Agency
-from services.agencies import AgencyLog, Fault, Faults, create_app
 from services.http_server import listen, port_of, running
+from services.simulated_agencies import AgencyLog, Fault, Faults, create_app
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from schemas.codec import decode
 from schemas.errors import Invalid
 from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
+from streams.runtime.lane.items import timer_due
 from streams.runtime.lane.rejection import REJECTED_SUFFIX, rejected
 from streams.runtime.lane.state import ChangelogRecord, LaneState, turn_records
 from tests.fakes.clocks import Clock
@@ -119,10 +120,27 @@ class Lane:
         turn = self._turn()
         for key in self._kept.take_ended(turn.now, 1_000):
             turn.drop(key)
-        for name, timer in self._kept.take_due(turn.now, 1_000):
-            turn.unschedule(name)
-            self.agent.due(name, turn, timer.cause)
+        self._run_due(turn)
         self._commit(turn)
+
+    async def settle_as_timers_are_due(self) -> None:
+        """Perform the oldest effect; commit its result in one turn with the due timers, as after a rebalance."""
+        effect, cause = self.effects.popleft()
+        slot = self.agent.slot(effect)
+        async with slot or nullcontext():
+            if slot is not None and not self._begins(effect, cause):
+                return
+            result = await self.agent.perform(effect)
+        turn = self._turn()
+        due = self._kept.take_due(turn.now, 1_000)
+        self.agent.effect_done(effect, result, turn, cause)
+        for name, timer in due:
+            timer_due(name, timer).do(self.agent, turn)
+        self._commit(turn)
+
+    def _run_due(self, turn: Turn) -> None:
+        for name, timer in self._kept.take_due(turn.now, 1_000):
+            timer_due(name, timer).do(self.agent, turn)
 
     async def settle_all(self) -> None:
         """Perform effects until none is left."""

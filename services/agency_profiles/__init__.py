@@ -1,7 +1,7 @@
 """What our services know of the agencies: one file an agency, and this table of them.
 
-A new agency needs a file that defines its `PROFILE`, a row here, and a row in `schemas.agencies`, which has its names
-and its topic. Its limits and waits are in `streams/domain/delivery.py`, because DECIDE counts them too.
+`schemas.agencies` has their names and topics, `streams/domain/delivery.py` their limits. *Add an agency* in
+`.github/CONTRIBUTING.md` has all steps for a new one.
 """
 
 from collections.abc import Mapping

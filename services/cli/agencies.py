@@ -7,8 +7,8 @@ import typer
 
 from infra.telemetry import configure, shutdown
 from schemas.vocabulary import Agency
-from services.agencies.server import run
 from services.settings import SettingsError
+from services.simulated_agencies.server import run
 
 
 def register(app: typer.Typer) -> None:

@@ -115,7 +115,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         with _span(known) as span:
             result = send_outcome(settings.bootstrap, known, outcome, wait=wait, traceparent=traceparent_of(span))
     except KafkaUnavailable as error:
-        raise SettingsError(f"{error}: the same may be said again") from error
+        raise SettingsError(f"{error}: run the same command again") from error
     finally:
         shutdown()
     print_result(result, outcome)
@@ -193,7 +193,7 @@ def _sealed(
         # The review is about no known person, so there is no key to seal under: the caller keeps the name.
         if entered["comment"] is not None:
             raise SettingsError("--comment needs something to be sealed with, and this review has no section")
-        typer.echo("confide: whom you told is not kept, nothing here can be sealed: note it elsewhere", err=True)
+        typer.echo("confide: the name is not saved, because there is no key to seal it: note it elsewhere", err=True)
         return None
     try:
         key = topics.data_key(request, master)

@@ -6,12 +6,14 @@
     slot granted         → sent; the attempt recorded with its request, then made
     agency answered      → received and acknowledged, or failed, or  → timer: the next attempt
     retry timer due      →                                           → effect: attempt
-    limit due            → failed, whatever its effect does          → 999: tried on; others: an attempt under way ends
+    limit due            → failed                                    → 999: tried on; others: no new attempt, but the
+                                                                       answer of the present one still counts
     401, 403             → waits behind the breaker; 999: failed     → timer: the next attempt
     first seen after its limit → tried for half a minute, then failed
     staff stop it        → finished; an attempt under way may still be answered
     staff send it again  → queued as the next sending, with its own limit
 
+The runtime calls `slot`, `starting`, `perform` and `effect_done` in this order; `starting` and `effect_done` in a turn.
 Each row is one committed turn, so an attempt is on record before it is made. After a crash the stored state gives the
 work that is open. An attempt with an unknown outcome is made again as the next attempt, under the same idempotency key.
 

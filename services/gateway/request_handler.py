@@ -1,4 +1,8 @@
-"""Handles one POST: read, validate, publish, respond."""
+"""Handles one POST: read, validate, publish, respond.
+
+The SDK publishes: `topic_of` chooses the urgent or the routine topic by the facts of the disclosure, and the producer
+answers once Kafka has it.
+"""
 
 import asyncio
 from collections.abc import Callable

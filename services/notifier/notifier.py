@@ -1,7 +1,7 @@
 """The notifier: tells a young person the state of the report about them (`notice_progress.py` has the table).
 
     NotificationDue, telling   → stored, timer at `tell_by`
-    told, not_told             → the words of the table; deferred or unreachable if the notice is withheld
+    told, not_told, …          → the words of the table; deferred or unreachable if the notice is withheld
     DeliveryChanged            → if the agency has the report: nothing less than *we have told* from now on
     timer: `tell_by`           → the notice again on its own topic, as a question: was anything else written before it?
     that question read         → we are telling; if the agency has the report, we have told

@@ -17,7 +17,7 @@ from schemas.identifiers import KeyId, PersonId, Token
 from schemas.partitioner import partition_for
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import SERVICE_OF, TopicName
-from streams.agents.known_ids import first_seen
+from streams.agents.known_ids import remember_or_find
 from streams.agents.rejecting import IdConflict, OtherService, report_rejected
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
@@ -126,7 +126,7 @@ class Admit(Agent[Accepted, None, None]):
             turn.send(record.topic, key, record.value, cause=Cause.of(record))
             _moved.add(1, attributes)
             return False
-        first = first_seen(turn, record, disclosure.disclosure_id, accepted.digest)
+        first = remember_or_find(turn, record, disclosure.disclosure_id, accepted.digest)
         if first is None:
             return True
         if first.is_repeated_by(accepted.digest):

@@ -206,7 +206,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         waiting = [(CallPosition.from_bytes(value), key) for key, value in turn.scan(_DUE)]
         if not any(position.news is News.AGAIN for position, _ in waiting):
             _drop(turn, _WIDTH)
-        # The backoff is longer than a pause, so a call of the others comes first, however late the lane is.
+        # The backoff is longer than a pause, so a call of the others comes first.
         backs_off = turn.get(_BACKOFF) is not None
         chosen = choose(waiting, None if backs_off else int(turn.get(_WIDTH) or MAX_LISTED))
         if not chosen:

@@ -1,6 +1,7 @@
 """DECIDE: applies the policy to each admitted disclosure, and sends the records that follow.
 
-What an outcome of a review does is in `settle`, and what a delivery step does in `open_reports`.
+`decide` of the policy tries the outcomes in the order of `streams/domain/policy/evaluation.py`. The effect of an
+outcome of a review is in `settle`, and that of a delivery step in `open_reports`.
 """
 
 from collections.abc import Callable, Sequence

@@ -51,8 +51,8 @@ class Identity(Agent[Unresolved, None, None]):
             found = resolve(unresolved.disclosure.service, disclosure_id, tokens, owner)
             for token in found.new_tokens:
                 turn.put(_OWNER + token.encode(), found.person.encode())
-                link = encode("TokenOwner", {"token": token, "person": found.person})
-                turn.send(TopicName.IDENTITY_LINKS, token.encode(), link, cause=cause)
+                owned = encode("TokenOwner", {"token": token, "person": found.person})
+                turn.send(TopicName.IDENTITY_LINKS, token.encode(), owned, cause=cause)
             for one, other in found.edges:
                 name = f"{one}|{other}".encode()
                 if turn.get(_EDGE + name) is None:

@@ -31,8 +31,8 @@ class FirstSeen:
         return same_content(self.digest, digest)
 
 
-def first_seen(turn: Turn, record: Record, disclosure_id: str, digest: str) -> FirstSeen | None:
-    """Return the first record with this id; None if this record is the first, which is then remembered.
+def remember_or_find(turn: Turn, record: Record, disclosure_id: str, digest: str) -> FirstSeen | None:
+    """Return the first record with this id; if there is none, remember this record and return None.
 
     The service of the id is that of the record's topic.
 

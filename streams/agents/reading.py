@@ -42,7 +42,7 @@ def read_admitted(record: Record) -> tuple[Admitted, dict[str, Any]]:
 
 
 def read_to_decide(record: Record) -> Admitted | UrgentRejected:
-    """Return the admitted disclosure, or the notice of a rejected record, in the record; raise `Invalid` otherwise."""
+    """Return the admitted disclosure, or the `UrgentRejected`, in the record; raise `Invalid` otherwise."""
     name, fields = _decoded(record, "Admitted", "UrgentRejected")
     return validated(Admitted, fields) if name == "Admitted" else validated(UrgentRejected, fields)
 

@@ -1,4 +1,4 @@
-"""Reports of rejected records, for a review: where the record is and why it was rejected, and none of its content."""
+"""Makes the `UrgentRejected` of a rejected record, for a review: its position and the reason, none of its content."""
 
 from schemas.codec import encode
 from schemas.disclosure import Disclosure, is_urgent

@@ -1,12 +1,13 @@
 """What one outcome of a review does, from its record to the records that follow. Read from the top:
 
-1. `_check`: a member of staff on the duty rota signed it, its review is open, and it fits the review.
-2. It is carried out, by what its review is about:
+1. `authenticate`: a member of staff on the duty rota signed it.
+2. `_open_review` and `_check`: its review is open, and the outcome fits the review.
+3. It is carried out, by what its review is about:
    - an undelivered report is sent again, closed as told by phone, or withdrawn (`_settle_report`);
    - a person who was not reached is asked about again, at the time that the outcome gives (`_ask_again`);
    - a disclosure is decided again (`_settle_disclosure`, by the rules of `streams.domain.reviews`);
    - a rejected record has no disclosure: its review is closed (`_settle_disclosure`).
-3. `_close`: the review ends, its alarm is cleared, and `ReviewSettled` records the outcome. A person who was not
+4. `_close`: the review ends, its alarm is cleared, and `ReviewSettled` records the outcome. A person who was not
    reached is the exception: that review stays open.
 
 All checks come before the first change, because the turn is committed even if this outcome is rejected. An outcome

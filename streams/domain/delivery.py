@@ -178,7 +178,8 @@ def limit_reason(last_reason: str | None) -> str:
 class RetryPolicy:
     """How long and how often a report to one agency is tried."""
 
-    #: Counted from the report's `reported_at`. A human takes over when it has passed.
+    #: Counted from the report's `reported_at`. A human takes over when it has passed. There is no limit by the number
+    #: of attempts.
     limit: timedelta
     #: How long one attempt may take.
     attempt_timeout: timedelta
@@ -191,7 +192,7 @@ class RetryPolicy:
     tries_on: timedelta = timedelta(0)
     #: The longest wait between two attempts after the limit; None: `longest_wait`. It is longer because every attempt
     #: leaves a record.
-    longest_wait_behind: timedelta | None = None
+    longest_wait_after_limit: timedelta | None = None
 
     def limit_at(self, reported_at: datetime) -> datetime:
         """Return when a report that is not acknowledged is handed over to a human."""
@@ -207,7 +208,7 @@ class RetryPolicy:
         `jitter` in [0, 1) puts the wait between half of the full wait and all of it. `handed_over`: a human has the
         report, and it is still tried.
         """
-        longest = self.longest_wait if not handed_over else self.longest_wait_behind or self.longest_wait
+        longest = self.longest_wait if not handed_over else self.longest_wait_after_limit or self.longest_wait
         return min(self._doubled(attempt), longest) * (0.5 + jitter / 2)
 
     def next_attempt(self, now: datetime, attempt: int, jitter: float, *, handed_over: bool = False) -> datetime:
@@ -234,7 +235,7 @@ RETRY_POLICIES: Mapping[Agency, RetryPolicy] = MappingProxyType(
             longest_wait=timedelta(seconds=8),
             longest_probe_wait=timedelta(seconds=5),
             tries_on=timedelta(hours=24),
-            longest_wait_behind=timedelta(minutes=1),
+            longest_wait_after_limit=timedelta(minutes=1),
         ),
         Agency.POLICE_101: RetryPolicy(
             limit=timedelta(hours=2),

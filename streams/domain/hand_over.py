@@ -1,4 +1,7 @@
-"""Hand-over to a human of a report that no agency acknowledged (decision 0022)."""
+"""Hand-over to a human of a report that no agency acknowledged (decision 0022): limits, and the fields of records.
+
+`streams/agents/open_reports.py` has the flow: the timers, the hand-over, and what ends it.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,7 +17,8 @@ from streams.domain.moments import Arrival, as_entered, to_the_minute
 
 Fields = dict[str, Any]
 
-#: How far the clock of the console that settles a review may be ahead of the worker's.
+#: How far the clock of the console that settles a review may be ahead of the worker's. Less than `CLOCK_SKEW` of
+#: `outcomes.py`: a call is entered to the minute, and a later one cannot have happened.
 CLOCK_TOLERANCE = timedelta(minutes=1)
 #: The failure of a report whose limit timer raised and was put aside.
 PUT_ASIDE = "put_aside"
@@ -38,7 +42,7 @@ def time_left(report: OpenReport, agency: Agency, worked: float) -> timedelta:
 
 
 def unsure_since(before: int | None, changed: DeliveryChanged) -> int | None:
-    """Return the number of the first attempt by which the agency may have the report, after this step; None: none.
+    """Return the number of the first attempt that may have reached the agency, after this step; None if none may have.
 
     `before` is the same before the step. A step that begins an attempt carries the reason why the previous attempt
     failed. A later sending may number its attempts from 1 again. So a doubt left by an earlier sending is kept as

@@ -1,4 +1,7 @@
-"""Checks of a signed outcome of a review: it was signed in time, and its content is possible."""
+"""Checks of an outcome of a review whose signature is verified: it was signed in time, and its content is possible.
+
+`authenticate` of `reviews.py` verifies the signature.
+"""
 
 from datetime import timedelta
 

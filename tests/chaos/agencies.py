@@ -14,10 +14,10 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas.vocabulary import Agency
-from services.agencies import AgencyLog, Fault, Faults, create_app
-from services.agencies.log import Attempt, Seen
 from services.cli.ready import ready
 from services.http_server import listen, serve
+from services.simulated_agencies import AgencyLog, Fault, Faults, create_app
+from services.simulated_agencies.log import Attempt, Seen
 from tests.chaos.plan import ATTEMPT_SECONDS, FORGETFUL, Mood
 
 _UNAVAILABLE, _DENIED = 503, 401

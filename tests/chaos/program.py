@@ -48,7 +48,7 @@ if __name__ == "__main__":
         first_wait=timedelta(seconds=0.2),
         longest_wait=timedelta(seconds=2),
         longest_probe_wait=timedelta(seconds=1),
-        longest_wait_behind=timedelta(seconds=3),
+        longest_wait_after_limit=timedelta(seconds=3),
     )
     tell_within(TELL_SECONDS)
     stamp_notices()

@@ -15,7 +15,7 @@ from schemas.codec import decode
 from schemas.partitioner import partition_for
 from schemas.topics import Group, TopicName, changelog, rejected
 from schemas.vocabulary import Agency
-from services.agencies import Fault
+from services.simulated_agencies import Fault
 from streams.domain.ids import rejected_report_id
 from streams.runtime.agent import at_micros
 from tests.kafka_fixture import PARTITIONS, KafkaFixture

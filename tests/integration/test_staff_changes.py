@@ -136,7 +136,7 @@ def test_staff_change_while_one_worker_runs(house: House) -> None:
     def logged() -> bool:
         # The worker looks at the files when it has an outcome to check.
         assert house.settle(two, SECOND, key, "no-review") == OutcomeRejected(UNKNOWN)
-        return house.confide.errors("worker").read_text().count("is not taken over") == 2
+        return house.confide.errors("worker").read_text().count("the old content is still used") == 2
 
     until(logged, "the log of both files")
     settled = house.settle(two, SECOND, key)

@@ -20,6 +20,12 @@ _ADMIT = "tests/unit/test_admit.py::"
 
 ROWS = (
     Row(
+        "A timer that an item before it set anew is not due any more",
+        "streams/runtime/lane/items.py",
+        (Edit("        if name in turn.timers:\n", "        if False:\n"),),
+        ("tests/unit/test_lane_items.py::test_a_timer_counts_as_the_items_before_it_left_it[set anew]",),
+    ),
+    Row(
         "Time: a turn has the time of a clock that nobody can set",
         _CLOCK_FILE,
         (Edit("datetime.fromtimestamp(self._at(self._steady()), UTC)", "datetime.fromtimestamp(self._wall(), UTC)"),),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.agencies.log import AgencyLog, Attempt, Seen, reference
+from services.simulated_agencies.log import AgencyLog, Attempt, Seen, reference
 
 AT = datetime(2026, 2, 3, 21, 10, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.reports import ReportSection
 from schemas.vocabulary import Agency
-from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose, Effect
+from services.simulated_agencies import Fault
 from streams.domain.sealing import open_bytes
 from tests.agency_servers import AgencyServer, serving
 from tests.connector_fixture import Open

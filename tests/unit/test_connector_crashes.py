@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.agencies import Fault
+from services.simulated_agencies import Fault
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import QUICK, Crash, Open
 from tests.fakes.clocks import START
@@ -100,9 +100,7 @@ async def test_a_wait_that_came_due_in_the_meantime_ends_once(agency: AgencyServ
     assert len(agency.log()) == 2
 
 
-async def test_a_timer_of_a_report_that_a_version_without_timers_went_on_with_brings_nothing(
-    agency: AgencyServer, connector_at: Open
-) -> None:
+async def test_an_old_retry_timer_makes_no_second_attempt(agency: AgencyServer, connector_at: Open) -> None:
     agency.faults.add([503])
     connector = connector_at(agency.url)
     connector.lane.feed(encoded(report()))

@@ -8,7 +8,6 @@ import pytest
 
 from schemas.alarms import BreakerReason
 from schemas.vocabulary import Agency
-from services.agencies import Fault
 from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
@@ -16,6 +15,7 @@ from services.connectors.composer import Composer
 from services.connectors.effects import Attempt, AttemptEnded
 from services.connectors.endpoint import FAILURES_TO_ALARM, FAILURES_TO_OPEN, Endpoint
 from services.connectors.keyring import NoKey
+from services.simulated_agencies import Fault
 from streams.domain.delivery import Failure
 from streams.runtime import Cause
 from tests.agency_servers import AgencyServer

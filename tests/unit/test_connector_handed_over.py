@@ -9,9 +9,9 @@ from schemas.errors import Invalid
 from schemas.identifiers import Token
 from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency, Service
-from services.agencies import Fault
 from services.connectors.effects import Attempt, Compose
 from services.connectors.report_store import FINISHED_FOR
+from services.simulated_agencies import Fault
 from streams.domain.ids import person_id, rejected_report_id
 from streams.runtime import Cause, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency
-from services.agencies import Fault
 from services.connectors.limits import FIRST_SIGHT
+from services.simulated_agencies import Fault
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
 from tests.agency_servers import AgencyServer, serving
 from tests.connector_fixture import QUICK, ConnectorFixture, Crash, Open

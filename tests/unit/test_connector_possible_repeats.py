@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.agencies import Fault
+from services.simulated_agencies import Fault
 from streams.runtime import PutAside
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import ConnectorFixture, Crash, Open

@@ -298,6 +298,19 @@ async def test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_i
     assert "failed" not in {state for _, state, _ in steps(connector)}
 
 
+async def test_999_is_tried_on_although_it_denies_us_access_in_the_turn_in_which_the_limit_passes(
+    agency: AgencyServer, connector_at: Open
+) -> None:
+    agency.faults.add([401])
+    connector = connector_at(agency.url, policy=TRYING_ON)
+    connector.lane.feed(encoded(report()))
+    connector.during_attempt(lambda: connector.clock.advance(LIMIT_AT - connector.clock.now))
+    await connector.lane.settle_as_timers_are_due()
+    assert steps(connector)[-1] == (1, "failed", 1)
+    await connector.finish()
+    assert agency.accepted() == [report().report_id]
+
+
 async def test_if_999_denies_us_access_each_report_is_handed_over_at_once_and_tried_on(
     agency: AgencyServer, connector_at: Open
 ) -> None:

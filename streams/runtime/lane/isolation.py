@@ -24,8 +24,8 @@ from streams.runtime.lane.state import ChangelogRecord, LaneState, RecordTrial, 
 from streams.runtime.lane.transaction import Undeliverable
 from streams.runtime.lane.turn_commit import TurnCommits
 
-#: A lane that opened more often, without its next offset in a topic moving, works single records off: one of them may
-#: end its process without a word (memory, native code). So many records are worked off singly.
+#: After more openings than this without progress in a topic, the lane works its records off one by one: one of them
+#: may end the process without a word (memory, native code). It does so with the next `_SINGLY` records.
 _MOST_OPENINGS = 2
 _SINGLY = 500
 #: Enough for the event loop to go round (seconds).

@@ -30,6 +30,9 @@ def timer_due(name: bytes, timer: Timer) -> Item:
     """Return the item of a timer that is due."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:
+        if name in turn.timers:
+            # An item before this one, in the same turn, has set the timer anew or called it off.
+            return
         turn.unschedule(name)
         agent.due(name, turn, timer.cause)
 

@@ -1,5 +1,7 @@
 """A lane: one partition number of topics that share one state, worked off in turns of one transaction each.
 
+Only one process writes a lane: its writer fences every earlier one (`TransactionalWriter.start`).
+
 `phase.py` holds the table of a lane's life, `open_lane.py` what a lane does while it is open.
 """
 
@@ -101,7 +103,7 @@ class Lane:
         """Finish the turn in flight and begin no other until `resume`.
 
         Once the group knows that this member gave the lane up, another member may own it, and that one fences at once.
-        What waits stays: if the lane stays too, the records are fetched again behind it, and skipped as done.
+        Queued batches are kept. If this process keeps the lane, their records are fetched a second time and skipped.
         """
         phase = self._phase.change(Change.PAUSED)
         self._pending.wake()
@@ -231,7 +233,7 @@ class Lane:
             try:
                 await self._notes.clear_openings()
             except Exception as unwritten:  # noqa: BLE001 - it refuses all the same; only its next owner uses the count
-                _log.error("the count of openings could not be ended", lane=self._id.name, **describe(unwritten))
+                _log.error("the count of openings could not be reset", lane=self._id.name, **describe(unwritten))
         await self._refusal.report_until(lambda: self._phase.now is Phase.CLOSING, refused)
 
     async def _end_after(self, raised: TurnRaised | WorkRaised) -> None:

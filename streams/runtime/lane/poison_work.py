@@ -205,6 +205,4 @@ class PoisonWork:
         )
 
     def _log(self, error: BaseException, **location: Any) -> None:
-        _log.error(
-            "work raises also when it is alone, and is put aside", lane=self._lane.name, **location, **describe(error)
-        )
+        _log.error("work failed again on its own and is put aside", lane=self._lane.name, **location, **describe(error))

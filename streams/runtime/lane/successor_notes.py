@@ -1,7 +1,7 @@
 """What a lane writes into its changelog for the process that opens it next.
 
-A process that dies without a word (memory, native code) leaves a count of openings that only grows: see `turns.py` and
-`item_trials.py`. A process that ends itself leaves the error, and the offsets of the turn that raised it.
+A process that dies without a word (memory, native code) leaves a count of openings that only grows: see `isolation.py`
+and `item_trials.py`. A process that ends itself leaves the error, and the offsets of the turn that raised it.
 """
 
 import structlog

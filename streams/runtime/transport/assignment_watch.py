@@ -24,8 +24,9 @@ from streams.runtime.timeouts import REQUEST_MS
 _LOOK_SECONDS = 5.0
 #: Longest wait after a rebalance that did not help (seconds); the wait doubles.
 _LONGEST_WAIT_SECONDS = 300.0
-#: Limit of one look (seconds).
-_ANSWER_SECONDS = 20.0
+#: Limit of one look (seconds): more than aiokafka waits for all addresses of a cluster, because a connection that is
+#: cancelled while it opens stays open.
+_ANSWER_SECONDS = 60.0
 _STABLE = "Stable"
 
 _log = structlog.get_logger("confide.runtime")
@@ -37,7 +38,8 @@ Partitions = frozenset[tuple[str, int]]
 class AssignmentWatch:
     """Looks for unassigned partitions of `topics` in a consumer group; `rejoin` has this process join the group anew.
 
-    Every process of the group does so. Only the rejoin of the one that the broker takes for the leader has an effect.
+    Every process of the group does so. The rejoin of the one that the broker takes for the leader has the partitions
+    assigned again; those of the others change nothing, or are part of the same rebalance.
     """
 
     def __init__(self, bootstrap: str, group: str, topics: Collection[str], rejoin: Callable[[], None]) -> None:
@@ -53,6 +55,9 @@ class AssignmentWatch:
         while True:
             await asyncio.sleep(wait)
             found = await self._look()
+            if found is None:
+                before = frozenset()
+                continue
             if still := found & before:
                 _log.error(
                     "no process has these partitions, the group assigns all of them again",
@@ -65,20 +70,21 @@ class AssignmentWatch:
                 wait = _LOOK_SECONDS
             before = found
 
-    async def _look(self) -> Partitions:
+    async def _look(self) -> Partitions | None:
+        """Return the partitions without a member; None if that is not known now."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await unassigned(self._bootstrap, self._group, self._topics)
         except (KafkaError, OSError, TimeoutError):
             # Kafka is away: the next look asks again.
-            return frozenset()
+            return None
         except Exception as error:  # noqa: BLE001 - the watch must not end for an answer that nobody expects
             _log.warning("the assignment of the group could not be read", error=type(error).__name__)
-            return frozenset()
+            return None
 
 
-async def unassigned(bootstrap: str, group: str, topics: Collection[str]) -> Partitions:
-    """Return the partitions of topics that no member of a stable group has; empty while the group rebalances.
+async def unassigned(bootstrap: str, group: str, topics: Collection[str]) -> Partitions | None:
+    """Return the partitions of topics that no member of a group has; None while the group rebalances.
 
     Raises the errors of aiokafka.
     """
@@ -91,7 +97,7 @@ async def unassigned(bootstrap: str, group: str, topics: Collection[str]) -> Par
         await admin.close()
     (_, _, state, _, _, members, *_) = response.groups[0]
     if state != _STABLE or not members:
-        return frozenset()
+        return None
     assigned = {
         (tp.topic, tp.partition)
         for _, _, _, _, assignment in members

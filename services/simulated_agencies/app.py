@@ -21,9 +21,9 @@ from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.trace_context import TRACEPARENT, parent_from_request
 from schemas.vocabulary import Agency
-from services.agencies.faults import Fault, Faults
-from services.agencies.log import AgencyLog, Attempt, Seen, reference
 from services.http_server import NO_TELEMETRY
+from services.simulated_agencies.faults import Fault, Faults
+from services.simulated_agencies.log import AgencyLog, Attempt, Seen, reference
 
 #: Largest request that an agency reads, in bytes: larger than any report.
 MAX_BODY_BYTES = 4 * 1024 * 1024

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from schemas.vocabulary import Agency
-from services.agencies.app import create_app
-from services.agencies.log import AgencyLog
 from services.http_server import listen, port_of, serve
+from services.simulated_agencies.app import create_app
+from services.simulated_agencies.log import AgencyLog
 
 
 def run(folder: Path, ports: Mapping[Agency, int], host: str) -> None:
