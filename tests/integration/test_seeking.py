@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from copy import copy
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
@@ -15,6 +16,7 @@ from kafka.admin import KafkaAdminClient
 from streams.runtime.lane.timer_gate import FetchCounts, FetchProgress
 from streams.runtime.transport.batch_schema import BatchRecord
 from streams.runtime.transport.batching_thread import BatchingThread, seek_to_committed
+from streams.runtime.transport.lane_assignment import NoCommitConsumer
 
 pytestmark = pytest.mark.integration
 
@@ -94,7 +96,7 @@ class FakeLanes:
 def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
-    thread._is_patched, thread._passed_over, thread._seeks, thread._seeking = False, {}, 0, 0
+    thread._is_patched, thread._passed_over = False, {}
     thread._is_fetching, thread._lost_here, thread._lost_in_main, thread._sought_for = False, 0, 0, (0, 0)
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}
@@ -108,85 +110,52 @@ def thread_of(consumer: AIOKafkaConsumer) -> Any:
     return thread
 
 
-async def test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again(
+async def test_what_comes_of_a_fetch_during_which_partitions_were_assigned_anew_is_fetched_again(
     consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread, (source,) = thread_of(consumer), consumer.assignment()
-    fetcher: Any = consumer._fetcher
+    await seek_to_committed(consumer)
+    fetcher, subscription = cast("Any", consumer._fetcher), cast("Any", consumer._subscription.subscription)
     fetch = fetcher.fetched_records
     dropped: list[int] = []
 
-    async def be_sought_and_fetch(*args: Any, **kwargs: Any) -> Any:
-        # The positions before this fetch are known already: its records may be from before the seek or after it.
-        await thread.seek_to_committed()
+    async def be_assigned_and_fetch(*args: Any, **kwargs: Any) -> Any:
+        # The positions before this fetch are known already: its records may be from before the assignment or after it.
         monkeypatch.setattr(fetcher, "fetched_records", fetch)
         async with asyncio.timeout(20):
             while not (found := await fetch(*args, **kwargs)):
                 pass
         dropped.extend(record.offset for record in found[source])
+        monkeypatch.setattr(subscription, "_assignment", copy(subscription.assignment))
         return found
 
-    monkeypatch.setattr(fetcher, "fetched_records", be_sought_and_fetch)
+    monkeypatch.setattr(fetcher, "fetched_records", be_assigned_and_fetch)
     assert await thread._fetch_records(consumer, {source}) == {}
     assert dropped == list(range(_RECORDS))
-    batches: list[BatchRecord] = []
-    async with asyncio.timeout(20):
-        while not batches:
-            batches += (await thread._fetch_records(consumer, {source})).get(source, [])
-    (batch,) = batches
-    assert [record.offset for record in batch.value.records] == dropped
+    assert await fetched_by(thread, source) == dropped
 
 
-async def test_a_seek_whose_end_the_main_thread_has_not_heard_of_counts_too(
-    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_records_that_came_before_the_end_of_a_rebalance_are_fetched_again(consumer: AIOKafkaConsumer) -> None:
     thread, (source,) = thread_of(consumer), consumer.assignment()
-    fetcher: Any = consumer._fetcher
-    fetch = fetcher.fetched_records
-    begun, heard, sought = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def call(do: Callable[..., Awaitable[Any]], *args: Any) -> Any:
-        await begun.wait()
-        result = await do(*args)
-        sought.set()
-        await heard.wait()
-        return result
-
-    async def fetch_once_sought(*args: Any, **kwargs: Any) -> Any:
-        begun.set()
-        await sought.wait()
-        monkeypatch.setattr(fetcher, "fetched_records", fetch)
-        async with asyncio.timeout(20):
-            while not (found := await fetch(*args, **kwargs)):
-                pass
-        return found
-
-    thread.call_thread = call
-    monkeypatch.setattr(fetcher, "fetched_records", fetch_once_sought)
-    seeking = asyncio.create_task(thread.seek_to_committed())
-    # The seek waits for the thread: the main thread's part before it is done.
-    await asyncio.sleep(0)
-    # The position before this fetch is after the records that it brings: a lane would end its process.
-    assert await thread._fetch_records(consumer, {source}) == {}
-    heard.set()
-    await seeking
+    await seek_to_committed(consumer)
+    assert await fetched_by(thread, source) == list(range(_RECORDS))
+    # Faust's part of the rebalance ends: it seeks, empties its queues, and resumes. It sees no offset.
+    assert await thread.seek_to_committed() == {}
+    assert await fetched_by(thread, source) == list(range(_RECORDS))
+    member: Any = NoCommitConsumer.__new__(NoCommitConsumer)
+    member._thread, member.can_resume_flow, member.suspend_flow = thread, asyncio.Event(), asyncio.Event()
+    member.resume_flow()
+    assert member.can_resume_flow.is_set()
+    assert await fetched_by(thread, source) == list(range(_RECORDS))
 
 
 async def test_a_fetch_begins_only_once_the_one_before_has_sought(
     consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread, (source,) = thread_of(consumer), consumer.assignment()
-    await seek_to_committed(consumer)
-    fetcher: Any = consumer._fetcher
-    fetch = fetcher.fetched_records
+    consumer.seek(source, 4)
+    thread.seek_before_fetch()
     seeks, may_seek = asyncio.Event(), asyncio.Event()
-
-    async def fetch_during_a_rebalance(*args: Any, **kwargs: Any) -> Any:
-        async with asyncio.timeout(20):
-            while not (found := await fetch(*args, timeout=0.2, max_records=4)):
-                pass
-        thread._seeks += 1
-        return found
 
     async def seek_late(*args: Any) -> Any:
         seeks.set()
@@ -194,18 +163,16 @@ async def test_a_fetch_begins_only_once_the_one_before_has_sought(
         return await seek_to_committed(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fetcher, "fetched_records", fetch_during_a_rebalance)
         patched.setattr("streams.runtime.transport.batching_thread.seek_to_committed", seek_late)
         first = asyncio.create_task(thread._fetch_records(consumer, {source}))
         async with asyncio.timeout(20):
             await seeks.wait()
-    assert await consumer.position(source) > 0
     # It does not wait for the first: both together would leave Faust no worker for the rebalance.
     async with asyncio.timeout(20):
         assert await thread._fetch_records(consumer, {source}) == {}
+    assert await consumer.position(source) == 4
     may_seek.set()
-    assert await first == {}
-    batches: list[BatchRecord] = []
+    batches = (await first).get(source, [])
     async with asyncio.timeout(20):
         while not batches:
             batches += (await thread._fetch_records(consumer, {source})).get(source, [])
@@ -218,10 +185,11 @@ async def test_after_a_seek_that_failed_the_next_fetch_seeks_first(
     thread, (source,) = thread_of(consumer), consumer.assignment()
     consumer.seek(source, 6)
     thread._passed_over[source] = 4
+    thread.seek_before_fetch()
     with monkeypatch.context() as patched:
         patched.setattr(consumer, "seek_to_committed", fail)
         with pytest.raises(KafkaTimeoutError):
-            await thread.seek_to_committed()
+            await thread._fetch_records(consumer, {source})
     batches: list[BatchRecord] = []
     async with asyncio.timeout(20):
         while not batches:
@@ -231,20 +199,6 @@ async def test_after_a_seek_that_failed_the_next_fetch_seeks_first(
 
 async def fail(*_: Any) -> None:
     raise KafkaTimeoutError
-
-
-async def test_after_a_seek_that_was_given_up_before_it_began_the_next_fetch_seeks_first(
-    consumer: AIOKafkaConsumer,
-) -> None:
-    thread, (source,) = thread_of(consumer), consumer.assignment()
-    call = thread.call_thread
-    thread.call_thread = lambda *_: asyncio.Event().wait()
-    seeking = asyncio.create_task(thread.seek_to_committed())
-    await asyncio.sleep(0)
-    seeking.cancel()
-    await asyncio.wait([seeking])
-    thread.call_thread = call
-    assert await fetched_by(thread, source) == list(range(_RECORDS))
 
 
 @pytest.mark.parametrize("given_up", ["while-it-fetches", "before-its-result-is-there"])
@@ -313,9 +267,8 @@ async def fetched_by(thread: Any, source: TopicPartition) -> list[int]:
     return [record.offset for record in batches[0].value.records]
 
 
-@pytest.mark.parametrize("meanwhile", ["seek", "timeout"])
-async def test_where_a_seek_or_a_slow_broker_comes_between_nothing_counts_as_passed_over(
-    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+async def test_where_a_slow_broker_comes_between_nothing_counts_as_passed_over(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread, (source,) = thread_of(consumer), consumer.assignment()
     await consumer.commit({source: OffsetAndMetadata(4, "")})
@@ -330,10 +283,7 @@ async def test_where_a_seek_or_a_slow_broker_comes_between_nothing_counts_as_pas
 
     async def starts_beyond(*arguments: Any) -> bool:
         asked.append(arguments)
-        if meanwhile == "timeout":
-            raise KafkaTimeoutError
-        await thread.seek_to_committed()
-        return False
+        raise KafkaTimeoutError
 
     with monkeypatch.context() as patched:
         patched.setattr(fetcher, "fetched_records", pass_over)

@@ -13,34 +13,28 @@ _FOLLOWER = "tests/integration/test_runtime_follower.py"
 
 ROWS = (
     Row(
-        "A fetch during which somebody sought has no known beginning",
+        "A fetch during which partitions were assigned anew has no known beginning",
         "streams/runtime/transport/batching_thread.py",
-        (
-            Edit(
-                "is_known = seeks == self._seeks and not self._seeking and assignment is assigned()", "is_known = True"
-            ),
-        ),
-        (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again",),
+        (Edit(" if assignment is assigned() else {}", ""),),
+        (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_partitions_were_assigned_anew_is_fetched_again",),
     ),
     Row(
-        "A seek counts in the thread that fetches",
+        "After a rebalance records are fetched again from the committed offsets",
+        "streams/runtime/transport/lane_assignment.py",
+        (Edit('        cast("BatchingThread", self._thread).seek_before_fetch()\n', ""),),
+        (f"{_SEEKING}::test_records_that_came_before_the_end_of_a_rebalance_are_fetched_again",),
+    ),
+    Row(
+        "A seek of Faust's is done by the next fetch",
         "streams/runtime/transport/batching_thread.py",
-        (
-            Edit(
-                "            return await self.call_thread(self._seek_to_committed, self._ensure_consumer())\n",
-                "            self._seeks += 1\n"
-                "            sought = await self.call_thread(seek_to_committed, self._ensure_consumer())\n"
-                "            self._seeks += 1\n"
-                "            return sought\n",
-            ),
-        ),
-        (f"{_SEEKING}::test_a_seek_whose_end_the_main_thread_has_not_heard_of_counts_too",),
+        (Edit("        self.seek_before_fetch()\n        return {}\n", "        return {}\n"),),
+        (f"{_SEEKING}::test_records_that_came_before_the_end_of_a_rebalance_are_fetched_again",),
     ),
     Row(
         "What was fetched without a known beginning is fetched again",
         "streams/runtime/transport/batching_thread.py",
         (Edit("            await self._seek_again(consumer, unknown)\n", "            pass\n"),),
-        (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_somebody_sought_is_fetched_again",),
+        (f"{_SEEKING}::test_what_comes_of_a_fetch_during_which_partitions_were_assigned_anew_is_fetched_again",),
     ),
     Row(
         "Where nothing was committed it is read from the beginning",
@@ -65,8 +59,8 @@ ROWS = (
         "streams/runtime/transport/batching_thread.py",
         (
             Edit(
-                "            self._lost_here += 1\n            raise\n        finally:\n            self._seeking",
-                "            raise\n        finally:\n            self._seeking",
+                "            await self._seek_again(consumer, sought)\n        self._sought_for = lost\n",
+                "            self._sought_for = lost\n            await self._seek_again(consumer, sought)\n",
             ),
         ),
         (f"{_SEEKING}::test_after_a_seek_that_failed_the_next_fetch_seeks_first",),
@@ -76,12 +70,6 @@ ROWS = (
         "streams/runtime/transport/assignment_watch.py",
         (Edit("                self._rejoin()\n", ""),),
         ("tests/integration/test_runtime_members.py::test_partitions_that_no_member_has_are_assigned_again",),
-    ),
-    Row(
-        "A seek that was given up before it began is made good",
-        "streams/runtime/transport/batching_thread.py",
-        (Edit("it is never done.\n            self._lost_in_main += 1\n", "it is never done.\n"),),
-        (f"{_SEEKING}::test_after_a_seek_that_was_given_up_before_it_began_the_next_fetch_seeks_first",),
     ),
     Row(
         "Records of a fetch that was given up before it ended are fetched again",
@@ -100,12 +88,6 @@ ROWS = (
         "streams/runtime/transport/batching_thread.py",
         (Edit("no lane gets those.\n            self._lost_here += 1\n", "no lane gets those.\n"),),
         (f"{_SEEKING}::test_records_of_a_fetch_that_raised_afterwards_are_fetched_again",),
-    ),
-    Row(
-        "What was passed over before a seek says nothing of the fetch after it",
-        "streams/runtime/transport/batching_thread.py",
-        (Edit("if not is_lost and seeks == self._seeks:", "if not is_lost:"),),
-        (f"{_SEEKING}::test_where_a_seek_or_a_slow_broker_comes_between_nothing_counts_as_passed_over[seek]",),
     ),
     Row(
         "A queue is full by its bytes",

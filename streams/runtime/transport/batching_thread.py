@@ -47,16 +47,13 @@ class BatchingThread(AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_patched = False
-        #: Seeks that began or ended, and seeks in progress. Only the consumer's thread uses them, as it does fetches.
-        self._seeks = 0
-        self._seeking = 0
         #: A fetch is in progress. At a rebalance Faust's main thread gives up the wait for a fetch and asks for the
         #: next one, while this thread still works on the first. If the two overlapped, the second would begin at
         #: positions that the first is about to seek away from, and a lane would find a gap in the offsets.
         self._is_fetching = False
-        #: Seeks that failed, and fetches whose records no lane gets: noticed by this thread, by the main thread, and
-        #: those for which a later fetch has sought all partitions. Until then the positions may be beyond such records.
-        #: On a topic that falls silent no hole would show it, and the records would not be worked off.
+        #: How often records were fetched that perhaps no lane gets: counted by this thread, by the main thread, and as
+        #: of the last fetch that has sought all partitions. If the counts differ, the next fetch seeks them first.
+        #: Without that a lane would find a gap in the offsets, or, on a topic that falls silent, stand still.
         self._lost_here = self._lost_in_main = 0
         self._sought_for = (0, 0)
         self._fetch_counts = FetchCounts()
@@ -73,28 +70,18 @@ class BatchingThread(AIOKafkaConsumerThread):
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - aiokafka has no public access to it
         self.thread_loop.call_soon_threadsafe(coordinator.request_rejoin)
 
-    async def seek_to_committed(self) -> Any:
-        """Seek, and note it: positions from before a seek do not hold for fetches after it."""
-        try:
-            return await self.call_thread(self._seek_to_committed, self._ensure_consumer())
-        except BaseException:
-            # If the main thread gives it up before this thread has begun it, it is never done.
-            self._lost_in_main += 1
-            raise
+    async def seek_to_committed(self) -> dict[Any, int]:
+        """Have the next fetch seek all partitions first, and return no offset.
 
-    async def _seek_to_committed(self, consumer: Any) -> Any:
-        # Counted here, in the thread that fetches: a fetch may end before the main thread knows that the seek ended.
-        self._seeks += 1
-        self._seeking += 1
-        self._passed_over.clear()
-        try:
-            return await seek_to_committed(consumer)
-        except BaseException:
-            self._lost_here += 1
-            raise
-        finally:
-            self._seeking -= 1
-            self._seeks += 1
+        Faust calls this after a rebalance. Only a fetch seeks: a seek beside a fetch would leave it unknown whether the
+        records of the fetch are from before the seek or after it.
+        """
+        self.seek_before_fetch()
+        return {}
+
+    def seek_before_fetch(self) -> None:
+        """Have the next fetch seek all partitions to their committed offsets first; for the main thread."""
+        self._lost_in_main += 1
 
     async def getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - the signature is Faust's
         """Fetch, and notice if the main thread gives this fetch up: the position may have passed its records then."""
@@ -112,7 +99,7 @@ class BatchingThread(AIOKafkaConsumerThread):
             # Either this sees the records of the fetch, or `_fetch_for` sees that they are not wanted any more.
             fetch.is_wanted = False
             if fetch.has_records:
-                self._lost_in_main += 1
+                self.seek_before_fetch()
             raise
 
     async def _fetch_for(self, fetch: "_Fetch", *args: Any, **kwargs: Any) -> Any:
@@ -174,13 +161,12 @@ class BatchingThread(AIOKafkaConsumerThread):
             found = _look(lanes, assigned(), active_partitions)
             return {tp: position for tp, position in found.items() if tp in wanted}
 
-        before, seeks, assignment = positions(), self._seeks, assigned()
+        before, assignment = positions(), assigned()
         fetched = await super()._fetch_records(consumer, wanted, timeout=seconds, max_records=max_records)
         after = positions()
-        # If the partition was sought or assigned anew meanwhile, the records may be from before or after that. Then
-        # their beginning is unknown, and no lane takes them.
-        is_known = seeks == self._seeks and not self._seeking and assignment is assigned()
-        begins = {tp: self._passed_over.get(tp, at) for tp, at in before.items()} if is_known else {}
+        # If the partitions were assigned anew meanwhile, the records may be from before or after that. Then their
+        # beginning is unknown, and no lane takes them.
+        begins = {tp: self._passed_over.get(tp, at) for tp, at in before.items()} if assignment is assigned() else {}
         if unknown := (after.keys() | fetched.keys()) - begins.keys():
             await self._seek_again(consumer, unknown)
         batches = {}
@@ -190,15 +176,14 @@ class BatchingThread(AIOKafkaConsumerThread):
                 batches[tp] = [BatchRecord(records, begin, after.get(tp))]
                 self._fetch_counts.hand_on(tp, offset_behind(records[-1]))
             elif after.get(tp, 0) > begin:
-                await self._pass_over(consumer, tp, begin, seeks)
+                await self._pass_over(consumer, tp, begin)
         self._note_fetch(lanes, assignment, {tp: at for tp, at in after.items() if tp in begins})
         return batches
 
-    async def _pass_over(self, consumer: Any, tp: Any, begin: int, seeks: int) -> None:
+    async def _pass_over(self, consumer: Any, tp: Any, begin: int) -> None:
         """Have the next batch of a partition begin at `begin`: the fetch passed over control or aborted records.
 
-        Without that the lane would see a gap in the offsets and end the process. `seeks` is the count of seeks before
-        the fetch.
+        Without that the lane would see a gap in the offsets and end the process.
         """
         try:
             is_lost = await _starts_beyond(consumer, tp, begin)
@@ -206,7 +191,7 @@ class BatchingThread(AIOKafkaConsumerThread):
             # It is unknown why the position moved, so the partition is fetched again.
             await self._seek_again(consumer, {tp})
             return
-        if not is_lost and seeks == self._seeks:
+        if not is_lost:
             self._passed_over.setdefault(tp, begin)
 
     def _note_fetch(self, lanes: ConsumerLanes, assignment: Any, positions: Mapping[Any, int]) -> None:

@@ -68,6 +68,14 @@ class NoCommitConsumer(Consumer):
     def _new_consumer_thread(self) -> BatchingThread:
         return BatchingThread(self, loop=self.loop, beacon=self.beacon)
 
+    def resume_flow(self) -> None:
+        """Hand records on again, at the end of a rebalance.
+
+        Faust has just emptied its queues. If records had come before that, no lane gets them: so all are fetched again.
+        """
+        cast("BatchingThread", self._thread).seek_before_fetch()
+        super().resume_flow()
+
     def rejoin(self) -> None:
         """Have this process join its group anew."""
         cast("BatchingThread", self._thread).rejoin()
