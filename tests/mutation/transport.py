@@ -55,17 +55,6 @@ ROWS = (
         (f"{_SEEKING}::test_a_fetch_begins_only_once_the_one_before_has_sought",),
     ),
     Row(
-        "After a seek that failed the positions are sought again",
-        "streams/runtime/transport/batching_thread.py",
-        (
-            Edit(
-                "            await self._seek_again(consumer, sought)\n        self._sought_for = lost\n",
-                "            self._sought_for = lost\n            await self._seek_again(consumer, sought)\n",
-            ),
-        ),
-        (f"{_SEEKING}::test_after_a_seek_that_failed_the_next_fetch_seeks_first",),
-    ),
-    Row(
         "Partitions that no member has are assigned again",
         "streams/runtime/transport/assignment_watch.py",
         (Edit("                self._rejoin()\n", ""),),

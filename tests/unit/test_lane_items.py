@@ -36,11 +36,10 @@ def _turn() -> Turn:
 def test_a_timer_counts_as_the_items_before_it_left_it(change: str) -> None:
     agent: Any = Noting()
     turn = _turn()
-    match change:
-        case "set anew":
-            turn.schedule(b"limit", _LATER)
-        case "called off":
-            turn.unschedule(b"limit")
+    if change == "set anew":
+        turn.schedule(b"limit", _LATER)
+    elif change == "called off":
+        turn.unschedule(b"limit")
     timer_due(b"limit", Timer(START)).do(agent, turn)
     kept = turn.timers[b"limit"]
     assert agent.due_timers == ([b"limit"] if change == "left alone" else [])
