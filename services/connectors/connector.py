@@ -20,7 +20,7 @@ work that is open. An attempt with an unknown outcome is made again as the next 
 The limit is a separate timer, counted from `reported_at` or from the time at which the report was sent again. After it
 the report is failed and stays failed through further attempts, until the agency acknowledges it (decision 0022).
 
-`limits.py` has the limits, `deliveries.py` the records of each step, `resuming.py` what follows a restart.
+`limits.py` has the limits, `deliveries.py` the records of each step, `resuming.py` resumes reports after a restart.
 """
 
 from collections.abc import Callable, Sequence
@@ -198,7 +198,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
     def _record_outcome(
         self, turn: Turn, report: Report, progress: ReportProgress, response: AgencyResponse, cause: Cause
     ) -> None:
-        """Record the outcome of an attempt and what follows from it: finished, handed over, or tried again."""
+        """Record the outcome of an attempt; then finish the report, hand it over, or try it again."""
         reading, reason = read_answer(response.outcome)
         match reading:
             case Reading.ACKNOWLEDGED:

@@ -1,4 +1,4 @@
-"""What a connector does with an unfinished report after a restart: the stored state gives the work that is open."""
+"""Resumes an unfinished report after a restart: its stored state shows which work is open."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a failed run prints besides its faults: how many faults are alike, what the processes logged, what is unread."""
+"""Diagnosis of a failed run: the kinds of its faults, the last log entries of the processes, and unread partitions."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def logged_problems(logs: Path) -> Iterator[str]:
 
 
 def unread_partitions(bootstrap: str) -> Iterator[str]:
-    """Yield each partition of a consumer group with records that the group has not committed, or that nobody can read.
+    """Yield each partition with records that its consumer group has not committed yet.
 
     A commit marker counts as one offset, so a partition that is one offset behind is not yielded.
     """

@@ -79,7 +79,7 @@ class Gatherer:
         self._thread.start()
 
     def finish(self, seconds: float = 60.0) -> list[str]:
-        """Wait until all records up to the present ends are read; return what is unread after `seconds`."""
+        """Read up to the present ends; return the partitions that are still unread after `seconds`."""
         ends = high_watermarks(self._bootstrap, _sources())
         waited = threading.Event()
         until = time.monotonic() + seconds

@@ -78,7 +78,7 @@ class AssignmentWatch:
         except (KafkaError, OSError, TimeoutError):
             # Kafka is away: the next look asks again.
             return None
-        except Exception as error:  # noqa: BLE001 - the watch must not end for an answer that nobody expects
+        except Exception as error:  # noqa: BLE001 - an unexpected answer must not end the watch
             _log.warning("the assignment of the group could not be read", error=type(error).__name__)
             return None
 
