@@ -108,7 +108,7 @@ def broker_warnings(bootstrap: str) -> tuple[str, ...]:
     values = {name: found.get(name, {}).get(MAX_TRANSACTION, {}).get("value") for name in brokers}
     return tuple(
         f"broker {name} has {MAX_TRANSACTION} = {value or 'unknown'}, wanted at most {MAX_TRANSACTION_MS}: "
-        "an open transaction hides emergencies that were committed behind it"
+        "an open transaction hides emergencies that were committed after it"
         for name, value in sorted(values.items())
         if value is None or int(value) > MAX_TRANSACTION_MS
     )

@@ -1,4 +1,4 @@
-"""The table of agencies: for each one its topic, its connector's lane group, its names, and when it can be told.
+"""The table of agencies: for each one its topic, its connector's lane group, its names, and when it can get a report.
 
 Beside this table, each agency has its limits and waits (`streams.domain.delivery.RETRY_POLICIES`), and one module in
 `services.agency_profiles` that projects a report for it.
@@ -24,8 +24,8 @@ class AgencyEntry:
     name_for_staff: str
     #: The agency's name in a notice to the person who was reported.
     name_for_person: str
-    #: The agency is the person's own professional of this role, and can be told only if that one is known (WHO-2);
-    #: None: it can always be told.
+    #: The agency is the person's own professional of this role, and can get a report only if that one is known (WHO-2);
+    #: None: it can always get one.
     professional: ProfessionalRole | None = None
 
 

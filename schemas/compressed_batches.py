@@ -101,17 +101,17 @@ class CannotUnpack(CannotRead):
 class Corrupt(CannotRead):
     """A batch whose checksum does not match, or whose records cannot be parsed: bytes changed, maybe in its header.
 
-    `behind` is the offset of the next batch in the fetch. Without one, the two counts in the header are tried, the
-    smaller first: too small a count costs another fetch, too large a count would skip good records.
+    `next_base_offset` is the offset of the next batch in the fetch. Without one, the two counts in the header are
+    tried, the smaller first: too small a count costs another fetch, too large a count would skip good records.
     """
 
     is_corrupt = True
 
-    def __init__(self, batch: _Bytes, behind: int | None) -> None:
+    def __init__(self, batch: _Bytes, next_base_offset: int | None) -> None:
         header = _header(batch)
         base, counts = header[0], (header[6] + 1, header[12])
-        if behind is not None and behind > base:
-            super().__init__(batch, behind)
+        if next_base_offset is not None and next_base_offset > base:
+            super().__init__(batch, next_base_offset)
         else:
             super().__init__(batch, *(base + count for count in counts if 0 < count <= MAX_UNPACKED_RECORDS))
 

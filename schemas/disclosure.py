@@ -1,4 +1,4 @@
-"""The disclosure of the contract: the whole one, as a service sends it, and its readable half behind ADMIT."""
+"""The disclosure of the contract: the whole one, as a service sends it, and its readable half after ADMIT."""
 
 import json
 from typing import Annotated, Any
@@ -152,7 +152,7 @@ class ReadableSubject(Model):
 
 
 class ReadableDisclosure(Model):
-    """The readable half of a disclosure behind ADMIT: the facts that the policy needs."""
+    """The readable half of a disclosure after ADMIT: the facts that the policy needs."""
 
     disclosure_id: Identifier
     service: Service

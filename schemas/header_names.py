@@ -22,14 +22,14 @@ def make_names_readable(batch: bytearray, start: int) -> None:
     for _ in ("attributes", "timestamp", "offset"):
         at = _varint(batch, at)[1]
     for _ in ("key", "value"):
-        at = _behind(batch, at)
+        at = _skip_bytes(batch, at)
     count, at = _varint(batch, at)
     for _ in range(count):
         length, at = _varint(batch, at)
         name = batch[at : at + length]
         if not _is_text(name):
             batch[at : at + length] = name.translate(_LEGIBLE)
-        at = _behind(batch, at + length)
+        at = _skip_bytes(batch, at + length)
 
 
 def _is_text(name: bytearray) -> bool:
@@ -40,7 +40,7 @@ def _is_text(name: bytearray) -> bool:
     return True
 
 
-def _behind(batch: bytearray, at: int) -> int:
+def _skip_bytes(batch: bytearray, at: int) -> int:
     """Return the position after the bytes whose length is at `at`; the length -1 means null."""
     length, at = _varint(batch, at)
     return at + max(length, 0)

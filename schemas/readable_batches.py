@@ -17,14 +17,14 @@ class ReadableBatch:
     _pos: int
     _decompressed: bool
 
-    def __init__(self, stored: memoryview, allowance: Allowance, behind: int | None) -> None:
-        """`behind` is the offset of the next batch in the fetch; None if this is the last."""
+    def __init__(self, stored: memoryview, allowance: Allowance, next_base_offset: int | None) -> None:
+        """`next_base_offset` is the offset of the next batch in the fetch; None if this is the last."""
         clients: Any = super()
         # Bytes too short for a batch are padded to one; its checksum does not match.
         clients.__init__(stored if len(stored) >= HEADER_BYTES else bytes(stored).ljust(HEADER_BYTES, b"\0"))
         self._stored = stored
         self._allowance = allowance
-        self._behind = behind
+        self._next_base_offset = next_base_offset
 
     def validate_crc(self) -> bool:
         """Return True; raise `Corrupt` if the checksum does not match."""
@@ -44,7 +44,7 @@ class ReadableBatch:
             raise self._corrupt() from error
 
     def _corrupt(self) -> Corrupt:
-        return Corrupt(self._stored, self._behind)
+        return Corrupt(self._stored, self._next_base_offset)
 
     def _maybe_uncompress(self) -> None:
         if not self._decompressed and is_compressed(self._buffer):

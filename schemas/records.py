@@ -1,4 +1,4 @@
-"""The records of the topics behind ADMIT: disclosures, persons, decisions and reviews."""
+"""The records of the topics after ADMIT: disclosures, persons, decisions and reviews."""
 
 from typing import Annotated, Literal
 
@@ -24,7 +24,7 @@ Facts = dict[str, StrictBool | str | None]
 
 
 class Admitted(Model):
-    """A disclosure behind ADMIT: readable facts, tokens, sealed section; `person` is null until IDENTITY assigns it."""
+    """A disclosure after ADMIT: readable facts, tokens, sealed section; `person` is null until IDENTITY assigns it."""
 
     person: str | None
     disclosure: ReadableDisclosure

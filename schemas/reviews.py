@@ -165,7 +165,7 @@ class ReviewSettled(Model):
 
 
 class ToldBefore(Model):
-    """What an agency was told about a disclosure, and by which report."""
+    """A report that an agency already has about a disclosure: its id, its clauses and services."""
 
     agency: Agency
     services: tuple[EmergencyService, ...] = ()

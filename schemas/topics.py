@@ -12,7 +12,7 @@ _MIB = 1024 * _KIB
 _HOUR = 3_600_000
 _DAY = 24 * _HOUR
 
-#: Largest value on a topic behind the services' topics, and on a `.rejected` topic, in bytes.
+#: Largest value on a topic after the services' topics, and on a `.rejected` topic, in bytes.
 MAX_VALUE_BYTES = 4 * _MIB
 
 #: Bytes of a batch with one such value, its key, its headers and the batch's own fields.
@@ -175,9 +175,9 @@ OUTCOME_DAYS = 90
 #: than the retention.
 SEGMENT_DAYS = 1
 
-#: Days that a lane keeps the mark of a finished report or notice, counted from its request. A lane that is set to begin
-#: at the start of its log can read the record again until its segment is deleted; one more day covers clocks that
-#: differ. After that only DECIDE could send it again, and DECIDE remembers its disclosure for longer.
+#: Days that a lane keeps the done entry of a finished report or notice, counted from its request. A lane that is set to
+#: begin at the start of its log can read the record again until its segment is deleted; one more day covers clocks
+#: that differ. After that only DECIDE could send it again, and DECIDE remembers its disclosure for longer.
 FINISHED_DAYS = OUTCOME_DAYS + SEGMENT_DAYS + 1
 
 #: Days that ADMIT remembers the id of a disclosure after its first record. In that time a record with the same id and

@@ -137,13 +137,13 @@ def read_beyond_open_transactions(
     moved_at = time.monotonic()
     while True:
         before, positions = positions, {source: position_of(consumer, source) for source in sources}
-        behind = [source for source in sources if positions[source] < ends[source]]
-        if not behind:
+        unread = [source for source in sources if positions[source] < ends[source]]
+        if not unread:
             return
         if positions != before:
             moved_at = time.monotonic()
         elif time.monotonic() > moved_at + _OPEN_TRANSACTION_SECONDS:
-            hidden += [RecordLocation(source.topic, source.partition, positions[source]) for source in behind]
+            hidden += [RecordLocation(source.topic, source.partition, positions[source]) for source in unread]
             return
         for records in consumer.poll(timeout_ms=200, max_records=1_000).values():
             yield from records

@@ -53,9 +53,9 @@ def own_broker(tmp_path: Path) -> Iterator[Callable[[], LocalBroker]]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand over, where tests run in several processes, what this one's proved."""
-    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
-    if told is not None:
-        told["covered"] = dict(COVERED)
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["covered"] = dict(COVERED)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -63,7 +63,7 @@ def conflict_review(lane: Lane) -> dict[str, Any]:
     """Return the review of other content with one id, which ADMIT reports twice."""
     admit = admit_lane(lambda _: None)
     turn = admit.work(*(disclosed(summary=words) for words in ("First.", "Other.", "Other.")))
-    told = [output.value for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT]
-    assert len(told) == 2
-    (review,) = on(lane.work(*told, topic=TopicName.ADMITTED_URGENT), TopicName.REVIEWS)
+    rejected = [output.value for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT]
+    assert len(rejected) == 2
+    (review,) = on(lane.work(*rejected, topic=TopicName.ADMITTED_URGENT), TopicName.REVIEWS)
     return review

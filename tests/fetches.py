@@ -28,7 +28,7 @@ Fetch = Callable[..., tuple[list[Any], int]]
 
 
 def of_aiokafka(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start: int = 0) -> tuple[list[Any], int]:
-    """Return the records that one fetch hands on, and the position behind it."""
+    """Return the records that one fetch hands on, and the position after it."""
     records = CommittedRecords(
         SOURCE, FetchedRecords(b"".join(batches)), list(aborted), start, None, None, True, fetcher.READ_COMMITTED
     )
@@ -36,7 +36,7 @@ def of_aiokafka(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start
 
 
 def of_kafka_python(batches: Iterable[bytes], aborted: Iterable[Aborted] = (), start: int = 0) -> tuple[list[Any], int]:
-    """Return the records that one fetch hands on, and the position behind it."""
+    """Return the records that one fetch hands on, and the position after it."""
     records = committed_reader.CommittedRecords(
         start,
         SOURCE,

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from streams.runtime import Agent, Cause, Output, PutAside, Record, Turn
+from streams.runtime import Agent, Origin, Output, PutAside, Record, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.items import timer_due
 from streams.runtime.lane.rejection import REJECTED_SUFFIX, rejected
@@ -30,7 +30,7 @@ class Lane:
         for entry in self.changelog:
             self._kept.apply(*entry)
         self.outputs: list[Output] = []
-        self.effects: deque[tuple[Any, Cause]] = deque()
+        self.effects: deque[tuple[Any, Origin]] = deque()
         self._offset = 0
         turn = self._turn()
         self._kept.limit_waits(turn)
@@ -71,16 +71,16 @@ class Lane:
 
     async def perform(self) -> Callable[[], None]:
         """Perform the oldest effect; return the function that commits its result. After a crash, no test calls it."""
-        effect, cause = self.effects.popleft()
+        effect, origin = self.effects.popleft()
         slot = self.agent.slot(effect)
         async with slot or nullcontext():
-            if slot is not None and not self._begins(effect, cause):
+            if slot is not None and not self._begins(effect, origin):
                 return lambda: None
             result = await self.agent.perform(effect)
 
         def commit() -> None:
             turn = self._turn()
-            self.agent.effect_done(effect, result, turn, cause)
+            self.agent.effect_done(effect, result, turn, origin)
             self._commit(turn)
 
         return commit
@@ -89,9 +89,9 @@ class Lane:
         """Begin the oldest effect, and lose it before it is performed, as in a crash."""
         self._begins(*self.effects.popleft())
 
-    def _begins(self, effect: Any, cause: Cause) -> bool:
+    def _begins(self, effect: Any, origin: Origin) -> bool:
         turn = self._turn()
-        begins = self.agent.starting(effect, turn, cause)
+        begins = self.agent.starting(effect, turn, origin)
         self._commit(turn)
         return begins
 
@@ -102,7 +102,7 @@ class Lane:
             turn.unschedule(work.timer)
         if work.entry is not None:
             turn.drop(work.entry)
-        self.agent.put_aside(work, turn, Cause())
+        self.agent.put_aside(work, turn, Origin())
         self._commit(turn)
 
     @property
@@ -125,15 +125,15 @@ class Lane:
 
     async def settle_as_timers_are_due(self) -> None:
         """Perform the oldest effect; commit its result in one turn with the due timers, as after a rebalance."""
-        effect, cause = self.effects.popleft()
+        effect, origin = self.effects.popleft()
         slot = self.agent.slot(effect)
         async with slot or nullcontext():
-            if slot is not None and not self._begins(effect, cause):
+            if slot is not None and not self._begins(effect, origin):
                 return
             result = await self.agent.perform(effect)
         turn = self._turn()
         due = self._kept.take_due(turn.now, 1_000)
-        self.agent.effect_done(effect, result, turn, cause)
+        self.agent.effect_done(effect, result, turn, origin)
         for name, timer in due:
             timer_due(name, timer).do(self.agent, turn)
         self._commit(turn)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from schemas.topics import MAX_VALUE_BYTES
-from streams.runtime import Agent, Cause, PutAside, Record, Turn
+from streams.runtime import Agent, Origin, PutAside, Record, Turn
 
 
 @dataclass
@@ -61,30 +61,30 @@ class Fragile(Agent[tuple[str, str], str, str]):
 
     def handle(self, batch: Sequence[tuple[Record, tuple[str, str]]], turn: Turn) -> None:
         for record, (kind, name) in batch:
-            cause = Cause.of(record)
+            origin = Origin.of(record)
             self._state.check("handle", name)
             if kind == "timer":
                 turn.put(b"about " + name.encode(), b"whole " + name.encode())
                 after = timedelta(milliseconds=int(name.partition("@")[2] or 50))
-                turn.schedule(name.encode(), turn.now + after, cause=cause)
+                turn.schedule(name.encode(), turn.now + after, origin=origin)
             elif kind == "effect":
                 turn.put(b"owed " + name.encode(), b"whole " + name.encode())
-                turn.start(name, cause=cause)
+                turn.start(name, origin=origin)
             elif kind == "keep":
                 turn.put(b"kept " + name.encode(), b"", until=turn.now)
                 continue
-            self._say(turn, kind, name, cause)
+            self._say(turn, kind, name, origin)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
         name = key.removeprefix(b"owed ").decode()
         self._state.check("resume", name)
-        turn.start(name, cause=Cause())
+        turn.start(name, origin=Origin())
 
     def slot(self, effect: str) -> AbstractAsyncContextManager[None] | None:
         return None if self._state.slots is None else _held(self._state.slots)
 
-    def starting(self, effect: str, turn: Turn, cause: Cause) -> bool:
-        self._say(turn, "starting", effect, cause)
+    def starting(self, effect: str, turn: Turn, origin: Origin) -> bool:
+        self._say(turn, "starting", effect, origin)
         self._state.check("starting", effect)
         return not effect.startswith("unwanted")
 
@@ -97,34 +97,34 @@ class Fragile(Agent[tuple[str, str], str, str]):
         self._state.check("perform", effect)
         return "done"
 
-    def effect_done(self, effect: str, result: str, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: str, result: str, turn: Turn, origin: Origin) -> None:
         self._state.settled.append(effect)
         if self._state.streams:
-            turn.start(effect, cause=cause)
+            turn.start(effect, origin=origin)
         else:
             turn.drop(b"owed " + effect.encode())
-        self._say(turn, "settled", effect, cause)
+        self._say(turn, "settled", effect, origin)
         self._state.check("settled", effect)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
-        self._say(turn, "due", timer.decode(), cause)
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:
+        self._say(turn, "due", timer.decode(), origin)
         turn.drop(b"about " + timer)
         self._state.check("due", timer.decode())
 
     def entry_of(self, work: bytes | str) -> bytes | None:
         return b"about " + work if isinstance(work, bytes) else b"owed " + work.encode()
 
-    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+    def put_aside(self, work: PutAside, turn: Turn, origin: Origin) -> None:
         name = (work.entry or b"").split(b" ", 1)[-1].decode()
-        self._say(turn, f"put_aside {work.error} {(work.value or b'').decode()}", name, cause)
+        self._say(turn, f"put_aside {work.error} {(work.value or b'').decode()}", name, origin)
         self._state.check("put_aside", name)
 
-    def _say(self, turn: Turn, what: str, name: str, cause: Cause) -> None:
+    def _say(self, turn: Turn, what: str, name: str, origin: Origin) -> None:
         said = f"{what}|{name}".encode()
         is_huge = name.startswith("huge") and what in ("due", "settled")
         if is_huge or (name == "huge-aside" and what.startswith("put_aside")):
             said = said.ljust(MAX_VALUE_BYTES + 100_000)
-        turn.send(self._state.output, name.encode(), said, cause=cause)
+        turn.send(self._state.output, name.encode(), said, origin=origin)
 
 
 @asynccontextmanager

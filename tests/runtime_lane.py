@@ -73,7 +73,7 @@ class GivenAway:
 
     def __call__(self, step: Step, _: str) -> None:
         if step is Step.TAKEN and self.lane is not None and self.held is None:
-            self.held = asyncio.create_task(self.lane.pause())
+            self.held = asyncio.create_task(self.lane.hold())
             other = KafkaProducer(
                 bootstrap_servers=self.run.bootstrap,
                 transactional_id=f"{self.run.name}-lane-0",

@@ -29,7 +29,7 @@ from streams.runtime import (
     Agent,
     BrokerAgrees,
     BrokerAhead,
-    Cause,
+    Origin,
     Clock,
     ClockAgrees,
     ClockStepped,
@@ -119,7 +119,7 @@ class Count(Agent[str, None, None]):
             total = int(turn.get(key) or b"0") + 1
             turn.put(key, b"%d" % total)
             said = f"{word}|{record.topic}|{record.partition}|{record.offset}|{total}|{os.getpid()}"
-            turn.send(self._plan.output, key, said.encode(), cause=Cause.of(record))
+            turn.send(self._plan.output, key, said.encode(), origin=Origin.of(record))
             self._plan.fail("handle", word)
             self._hang_or_die(word)
         if self._plan.record_seconds:
@@ -153,14 +153,14 @@ class Effects(Agent[str, bool, bool]):
     unfinished = b"owed "
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:
-        turn.start(key.removeprefix(b"owed ").decode(), cause=Cause(value or None))
+        turn.start(key.removeprefix(b"owed ").decode(), origin=Origin(value or None))
 
     def handle(self, batch: Sequence[tuple[Record, str]], turn: Turn) -> None:
         for record, word in batch:
-            cause = Cause.of(record)
-            turn.put(b"owed " + word.encode(), cause.traceparent or b"")
-            turn.send(self._plan.output, record.key, f"started|{word}".encode(), cause=cause)
-            turn.start(word, cause=cause)
+            origin = Origin.of(record)
+            turn.put(b"owed " + word.encode(), origin.traceparent or b"")
+            turn.send(self._plan.output, record.key, f"started|{word}".encode(), origin=origin)
+            turn.start(word, origin=origin)
 
     async def perform(self, effect: Any) -> bool:
         self._plan.note("performed", f"{effect}|{os.getpid()}")
@@ -175,9 +175,9 @@ class Effects(Agent[str, bool, bool]):
             raise asyncio.CancelledError from None
         return visible
 
-    def effect_done(self, effect: Any, result: bool, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: Any, result: bool, turn: Turn, origin: Origin) -> None:
         turn.drop(b"owed " + effect.encode())
-        turn.send(self._plan.output, effect.encode(), f"settled|{effect}|{result}".encode(), cause=cause)
+        turn.send(self._plan.output, effect.encode(), f"settled|{effect}|{result}".encode(), origin=origin)
         self._plan.fail("settled", effect)
 
 
@@ -199,10 +199,10 @@ class Waits(Agent[str, None, None]):
             else:
                 said = b"new" if turn.get(key) is None else b"known"
                 turn.put(key, b"1", until=turn.now + timedelta(days=float(amount)))
-            turn.send(self._plan.output, key, said, cause=Cause.of(record))
+            turn.send(self._plan.output, key, said, origin=Origin.of(record))
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
-        turn.send(self._plan.output, timer, b"due", cause=cause)
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:
+        turn.send(self._plan.output, timer, b"due", origin=origin)
 
 
 async def _committed(plan: Plan) -> set[bytes | None]:

@@ -113,7 +113,7 @@ class Lane:
         turn = self._turn(now)
         for name, timer in self._kept.take_due(now, 1_000):
             turn.unschedule(name)
-            self.agent.due(name, turn, timer.cause)
+            self.agent.due(name, turn, timer.origin)
         return self._commit(turn)
 
     def put_aside(self, timer: bytes, now: datetime) -> Turn:
@@ -124,7 +124,7 @@ class Lane:
         work = PutAside(timer, None, entry, self._kept.entries[entry], "LookupError")
         turn.unschedule(timer)
         turn.drop(entry)
-        self.agent.put_aside(work, turn, self._kept.timers[timer].cause)
+        self.agent.put_aside(work, turn, self._kept.timers[timer].origin)
         return self._commit(turn)
 
     def restarted(self, agent: Agent[Any, Any, Any], now: datetime | None = None) -> "Lane":

@@ -98,7 +98,7 @@ class Clause(_Part):
 
 
 class Route(_Part):
-    """The addressees of a report when one of the clauses holds: all of them, or the first that can be told."""
+    """The addressees of a report when one of the clauses holds: all of them, or the first that can get it."""
 
     clauses: Annotated[tuple[ClauseId, ...], Field(min_length=1)]
     tell: Literal["all", "first"]
@@ -229,8 +229,8 @@ def _faults_of_routes(policy: Policy) -> _Faults:
             if addressee in route.agencies[:position]:
                 yield ("routes", index, "agencies", position), f"{addressee} is listed more than once"
         emergency = {clause in IMMEDIATE_RISK for clause in route.clauses}
-        told = {to.agency is Agency.EMERGENCY_999 for to in route.agencies}
-        if emergency != told:
+        to_999 = {to.agency is Agency.EMERGENCY_999 for to in route.agencies}
+        if emergency != to_999:
             reason = (
                 f"{', '.join(route.clauses)}: an immediate risk is told to 999 alone, a long-term impact never to 999 "
                 "(WHO-1, WHO-2)"

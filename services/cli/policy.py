@@ -86,8 +86,8 @@ def _table(chosen: Policy) -> Iterator[str]:
             yield f"  Facts: {', '.join(entry.facts)}"
         for how in entry.how:
             yield f"  {how[0].upper()}{how[1:]}." if how.startswith("where") else f"  It {how}."
-        if entry.told is not None:
-            yield f"  Told: {entry.told}"
+        if entry.reported_to is not None:
+            yield f"  Told: {entry.reported_to}"
         if entry.deadline is not None:
             yield f"  Where a person has to look: within {entry.deadline}"
 

@@ -12,8 +12,8 @@ from services.connectors.client import AgencyClient
 from services.connectors.composer import CannotCompose, Composer
 from services.connectors.effects import Attempt, AttemptEnded
 from services.connectors.endpoint import Endpoint
-from streams.domain.delivery import UNANSWERED, Failure, Reading, read_answer
-from streams.runtime.lane.tracing import cause_of, context_of
+from streams.domain.delivery import UNANSWERED, Failure, Meaning, read_answer
+from streams.runtime.lane.tracing import origin_of, context_of
 
 
 class Attempts:
@@ -40,7 +40,7 @@ class Attempts:
             return body
         with trace.get_tracer("confide.connectors").start_as_current_span(
             Span.AGENCY_ATTEMPT,
-            context=context_of(attempt.cause),
+            context=context_of(attempt.origin),
             kind=SpanKind.CLIENT,
             attributes={
                 Attribute.AGENCY: self._agency.value,
@@ -50,7 +50,7 @@ class Attempts:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            within = cause_of(span, attempt.cause)
+            within = origin_of(span, attempt.origin)
             response = await self._client.post(
                 body,
                 report_id=attempt.report_id,
@@ -59,17 +59,17 @@ class Attempts:
                 traceparent=within.traceparent,
             )
             outcome = response.outcome
-            reading, _ = read_answer(outcome)
+            meaning, _ = read_answer(outcome)
             if outcome in UNANSWERED:
                 self._endpoint.unanswered(attempt.report_id)
-            elif reading is Reading.DENIED:
+            elif meaning is Meaning.DENIED:
                 self._endpoint.denied(attempt.report_id)
             elif outcome is Failure.CLIENT_ERROR:
                 self._endpoint.failed()
             else:
-                self._endpoint.answered(is_taken=reading is Reading.ACKNOWLEDGED)
+                self._endpoint.answered(is_taken=meaning is Meaning.ACKNOWLEDGED)
             name = Attribute.ERROR if isinstance(outcome, Failure) else Attribute.HTTP_STATUS
             span.set_attribute(name, outcome)
-            if reading is not Reading.ACKNOWLEDGED:
+            if meaning is not Meaning.ACKNOWLEDGED:
                 span.set_status(StatusCode.ERROR)
             return AttemptEnded(response, within)

@@ -14,7 +14,7 @@ from opentelemetry import metrics
 from schemas.telemetry import Attribute, Metric
 from schemas.trace_context import TRACEPARENT
 from services.connectors.endpoint import CONNECTIONS
-from streams.domain.delivery import STATUS_READINGS, Failure, Reading
+from streams.domain.delivery import STATUS_MEANINGS, Failure, Meaning
 
 _MAX_ANSWER_BYTES = 64 * 1024
 _MAX_REFERENCE = 200
@@ -106,7 +106,7 @@ class AgencyClient:
                 if len(received) > _MAX_ANSWER_BYTES:
                     break
             status = response.status_code
-        if STATUS_READINGS.get(status) is not Reading.ACKNOWLEDGED:
+        if STATUS_MEANINGS.get(status) is not Meaning.ACKNOWLEDGED:
             return AgencyResponse(status)
         reference = _reference(bytes(received))
         return AgencyResponse(Failure.NO_REFERENCE) if reference is None else AgencyResponse(status, reference)

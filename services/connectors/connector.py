@@ -43,8 +43,8 @@ from services.connectors.effects import Attempt, AttemptEnded, Compose, Effect, 
 from services.connectors.limits import Limits
 from services.connectors.report_progress import ReportProgress
 from services.connectors.resuming import resume_report
-from streams.domain.delivery import NOT_TAKEN, DeliveryEvent, Reading, RetryPolicy, advance, limit_reason, read_answer
-from streams.runtime import Agent, Cause, PutAside, Record, Turn
+from streams.domain.delivery import NOT_TAKEN, DeliveryEvent, Meaning, RetryPolicy, advance, limit_reason, read_answer
+from streams.runtime import Agent, Origin, PutAside, Record, Turn
 
 _log = structlog.get_logger("confide.connectors")
 
@@ -100,18 +100,19 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
                 self._stop(turn, message)
             elif not report_store.is_known(turn, message.report_id, message.generation):
                 is_stopped = stops.get(message.report_id, 0) >= message.generation
-                self._begin(turn, message, _in_this_turn(turn, Cause.of(record)), is_stopped=is_stopped)
+                self._begin(turn, message, _in_this_turn(turn, Origin.of(record)), is_stopped=is_stopped)
 
-    def _begin(self, turn: Turn, report: Report, cause: Cause, *, is_stopped: bool) -> None:
+    def _begin(self, turn: Turn, report: Report, origin: Origin, *, is_stopped: bool) -> None:
         before = report_store.progress_of(turn, report.report_id)
-        progress = ReportProgress.queued(cause, report.generation)
+        progress = ReportProgress.queued(origin, report.generation)
         if before is None:
-            progress = progress.model_copy(update={"is_unsure": report_store.was_unsure(turn, report.report_id)})
+            may_have_reached = report_store.may_have_reached(turn, report.report_id)
+            progress = progress.model_copy(update={"has_unknown_attempt": may_have_reached})
         else:
             progress = progress.following(before, turn.now)
             turn.unschedule(report_store.retry_timer(report.report_id))
         report_store.add(turn, report, progress)
-        record_step(turn, report, progress, cause)
+        record_step(turn, report, progress, origin)
         if is_stopped:
             # Its `ReportStopped` follows in this turn and finishes it.
             return
@@ -123,26 +124,26 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             report_store.save_request(turn, report.report_id, request)
             self._attempt(turn, report, progress, request)
         else:
-            turn.start(Compose(report), cause=cause)
+            turn.start(Compose(report), origin=origin)
 
     def _attempt(self, turn: Turn, report: Report, progress: ReportProgress, request: ReportSection) -> None:
         attempt = Attempt(
             report.report_id,
             progress.attempt + 1,
             request,
-            progress.cause,
+            progress.origin,
             self._limits.time_left(turn, report, progress),
             # First of this sending: the attempts of an earlier sending called no human for it.
             is_first=progress.state is DeliveryState.QUEUED,
-            is_possible_repeat=progress.is_unsure,
+            is_possible_repeat=progress.has_unknown_attempt,
         )
-        turn.start(attempt, cause=progress.cause)
+        turn.start(attempt, origin=progress.origin)
 
     def slot(self, effect: Effect) -> AbstractAsyncContextManager[None] | None:
         """Return the slot of the endpoint that an attempt waits for; None for other effects."""
         return self._attempts.slot(effect) if isinstance(effect, Attempt) else None
 
-    def starting(self, effect: Effect, turn: Turn, cause: Cause) -> bool:
+    def starting(self, effect: Effect, turn: Turn, origin: Origin) -> bool:
         """Record an attempt that has its slot; return False if its report was handed over or stopped meanwhile."""
         progress = report_store.progress_of(turn, effect.report_id)
         if not isinstance(effect, Attempt) or progress is None or progress.is_stopped:
@@ -153,7 +154,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         # The attempt waited for the key before its slot, so a key that is not at hand now is missing.
         opened = self._composer.open_at_once(effect.request) or CannotCompose(KEY_MISSING)
         if isinstance(opened, CannotCompose):
-            self._limits.give_up(turn, report, progress, opened.reason, cause)
+            self._limits.give_up(turn, report, progress, opened.reason, origin)
             return False
         begun = progress.model_copy(
             update={
@@ -163,7 +164,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             }
         )
         report_store.save_progress(turn, effect.report_id, begun)
-        record_step(turn, report, begun, begun.cause, request=effect.request)
+        record_step(turn, report, begun, begun.origin, request=effect.request)
         return True
 
     async def perform(self, effect: Effect) -> Result:
@@ -176,7 +177,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             case _:
                 assert_never(effect)
 
-    def effect_done(self, effect: Effect, result: Result, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: Effect, result: Result, turn: Turn, origin: Origin) -> None:
         """Record the result of an effect and start what follows."""
         progress = report_store.progress_of(turn, effect.report_id)
         if progress is None:
@@ -189,51 +190,53 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
                 report_store.save_request(turn, report.report_id, result)
                 self._attempt(turn, report, progress, result)
             case CannotCompose(reason):
-                self._limits.give_up(turn, report, progress, reason, cause)
+                self._limits.give_up(turn, report, progress, reason, origin)
             case AttemptEnded(response, span):
                 self._record_outcome(turn, report, progress, response, span)
             case _:
                 assert_never(result)
 
     def _record_outcome(
-        self, turn: Turn, report: Report, progress: ReportProgress, response: AgencyResponse, cause: Cause
+        self, turn: Turn, report: Report, progress: ReportProgress, response: AgencyResponse, origin: Origin
     ) -> None:
         """Record the outcome of an attempt; then finish the report, hand it over, or try it again."""
-        reading, reason = read_answer(response.outcome)
-        match reading:
-            case Reading.ACKNOWLEDGED:
+        meaning, reason = read_answer(response.outcome)
+        match meaning:
+            case Meaning.ACKNOWLEDGED:
                 received = _advanced(progress, DeliveryEvent.RECEIVED)
-                record_step(turn, report, received, cause)
+                record_step(turn, report, received, origin)
                 acknowledged = _advanced(received, DeliveryEvent.ACKNOWLEDGED)
-                record_step(turn, report, acknowledged, cause, reference=response.reference)
+                record_step(turn, report, acknowledged, origin, reference=response.reference)
                 report_store.finish(turn, report, acknowledged.state)
                 self._limits.count(acknowledged.state)
             case _ if progress.is_stopped:
                 report_store.finish(turn, report, DeliveryState.FAILED)
                 self._limits.count(DeliveryState.FAILED)
-            case Reading.RETRY | Reading.DENIED if self._limits.is_over(turn, report, progress):
+            case Meaning.RETRY | Meaning.DENIED if self._limits.is_over(turn, report, progress):
                 report_store.finish(turn, report, progress.state)
                 self._limits.count(progress.state)
-            case Reading.RETRY | Reading.DENIED:
-                if reading is Reading.DENIED and self._policy.tries_on and not progress.is_handed_over:
+            case Meaning.RETRY | Meaning.DENIED:
+                if meaning is Meaning.DENIED and self._policy.tries_on and not progress.is_handed_over:
                     # When the deployment will be mended is unknown, so a human is called at once.
-                    progress = self._limits.hand_over(turn, report, progress, reason or OUTCOME_UNKNOWN, cause)
+                    progress = self._limits.hand_over(turn, report, progress, reason or OUTCOME_UNKNOWN, origin)
                     self._limits.watch(turn, report, progress)
                 handed_over = progress.is_handed_over
                 due = self._policy.next_attempt(turn.now, progress.attempt, self._jitter(), handed_over=handed_over)
-                is_unsure = progress.is_unsure or reason not in NOT_TAKEN
-                waiting = progress.model_copy(update={"retry_at": due, "reason": reason, "is_unsure": is_unsure})
+                is_unknown = progress.has_unknown_attempt or reason not in NOT_TAKEN
+                waiting = progress.model_copy(
+                    update={"retry_at": due, "reason": reason, "has_unknown_attempt": is_unknown}
+                )
                 report_store.save_progress(turn, report.report_id, waiting)
                 self._limits.count(waiting.state)
-                turn.schedule(report_store.retry_timer(report.report_id), due, cause=progress.cause)
-            case Reading.FAIL:
-                is_unsure = progress.is_unsure or reason not in NOT_TAKEN
-                known = progress.model_copy(update={"is_unsure": is_unsure})
-                self._limits.give_up(turn, report, known, reason or OUTCOME_UNKNOWN, cause)
+                turn.schedule(report_store.retry_timer(report.report_id), due, origin=progress.origin)
+            case Meaning.FAIL:
+                is_unknown = progress.has_unknown_attempt or reason not in NOT_TAKEN
+                known = progress.model_copy(update={"has_unknown_attempt": is_unknown})
+                self._limits.give_up(turn, report, known, reason or OUTCOME_UNKNOWN, origin)
             case _:
-                assert_never(reading)
+                assert_never(meaning)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the progress has it too
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - the progress has it too
         """Make the next attempt of the report that the timer belongs to, or hand it over at its limit."""
         report_id = report_store.id_of(timer)
         progress = report_store.progress_of(turn, report_id)
@@ -274,18 +277,18 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         """Return the key of the entry of the report to which a timer or an effect belongs."""
         return report_store.report_key(report_store.id_of(work) if isinstance(work, bytes) else work.report_id)
 
-    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+    def put_aside(self, work: PutAside, turn: Turn, origin: Origin) -> None:
         """Hand over to a human the report of a timer, an effect or an entry on which the connector raised."""
         name = work.entry if work.timer is None else work.timer
         report_id = work.effect.report_id if work.effect is not None else report_store.id_of(name or b"")
-        deliveries.hand_over_work(turn, work, report_id, self._agency, cause, self._partition)
+        deliveries.hand_over_work(turn, work, report_id, self._agency, origin, self._partition)
 
 
 def _advanced(progress: ReportProgress, event: DeliveryEvent) -> ReportProgress:
     return progress.model_copy(update={"state": advance(progress.state, event), "reason": None})
 
 
-def _in_this_turn(turn: Turn, cause: Cause) -> Cause:
+def _in_this_turn(turn: Turn, origin: Origin) -> Origin:
     # Later turns of the report belong under the span of this turn.
-    traceparent = cause.traceparent
-    return cause if traceparent is None else Cause(turn.contexts.get(traceparent, traceparent))
+    traceparent = origin.traceparent
+    return origin if traceparent is None else Origin(turn.contexts.get(traceparent, traceparent))

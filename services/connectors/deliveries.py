@@ -14,7 +14,7 @@ from services.connectors import report_store
 from services.connectors.effects import Compose
 from services.connectors.report_progress import ReportProgress
 from streams.domain.ids import NO_PERSON, person_of_key, rejected_report_id
-from streams.runtime import Cause, PutAside, Record, Turn
+from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
 
 #: The reason of an attempt whose outcome is unknown after a crash; also if an answer has no reason.
@@ -32,7 +32,7 @@ def record_step(
     turn: Turn,
     report: Report,
     progress: ReportProgress,
-    cause: Cause,
+    origin: Origin,
     *,
     reference: str | None = None,
     request: ReportSection | None = None,
@@ -52,7 +52,7 @@ def record_step(
             request=request,
             generation=report.generation,
         ),
-        cause,
+        origin,
     )
 
 
@@ -75,18 +75,18 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
         report_id = rejected_report_id(record.topic, record.partition, record.offset)
         person = person_of_key(record.key)
     failed = _failed(turn, report_id, agency, person, reason, generation=generation)
-    _write(turn, failed, Cause.of(record), record.partition)
+    _write(turn, failed, Origin.of(record), record.partition)
     _count_and_log(agency, reason, topic=record.topic, partition=record.partition, offset=record.offset)
 
 
 def hand_over_work(
-    turn: Turn, work: PutAside, report_id: str, agency: Agency, cause: Cause, partition: int | None
+    turn: Turn, work: PutAside, report_id: str, agency: Agency, origin: Origin, partition: int | None
 ) -> None:
     """Hand over to a human a report whose timer, effect or entry the runtime put aside, and finish the report.
 
-    If the entries of the report cannot be read, its person and time are unknown, and its mark stays longer. The agency
-    may have the report if an attempt ended without a known outcome, or if that cannot be read. `partition` is that of
-    the lane, in which DECIDE has the report, even if its person cannot be read here.
+    If the entries of the report cannot be read, its person and time are unknown, and its done entry stays longer. The
+    agency may have the report if an attempt ended without a known outcome, or if that cannot be read. `partition` is
+    that of the lane, in which DECIDE has the report, even if its person cannot be read here.
     """
     progress = _readable_progress(turn, report_id)
     stored = work.value or turn.get(report_store.report_key(report_id))
@@ -103,10 +103,12 @@ def hand_over_work(
         person, since, generation = report.person, report.limit_from, report.generation
     attempt = 0 if progress is None else progress.attempt
     generation = generation if progress is None else progress.generation
-    _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), cause, partition)
+    _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), origin, partition)
     turn.unschedule(report_store.retry_timer(report_id))
-    is_unsure = progress is None or progress.may_have_reached
-    report_store.finish_by_id(turn, report_id, DeliveryState.FAILED, since, generation, is_unsure=is_unsure)
+    may_have_reached = progress is None or progress.may_have_reached
+    report_store.finish_by_id(
+        turn, report_id, DeliveryState.FAILED, since, generation, may_have_reached=may_have_reached
+    )
     _count_and_log(agency, PUT_ASIDE, report_id=report_id)
 
 
@@ -125,9 +127,9 @@ def _failed(
     )
 
 
-def _write(turn: Turn, changed: DeliveryChanged, cause: Cause, partition: int | None = None) -> None:
+def _write(turn: Turn, changed: DeliveryChanged, origin: Origin, partition: int | None = None) -> None:
     value = encode("DeliveryChanged", changed.model_dump())
-    turn.send(topics.TopicName.DELIVERIES, changed.person.encode(), value, cause=cause, partition=partition)
+    turn.send(topics.TopicName.DELIVERIES, changed.person.encode(), value, origin=origin, partition=partition)
 
 
 def _readable(value: bytes | None) -> Report | None:

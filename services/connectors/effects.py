@@ -6,7 +6,7 @@ from datetime import timedelta
 from schemas.reports import Report, ReportSection
 from services.connectors.client import AgencyResponse
 from services.connectors.composer import CannotCompose
-from streams.runtime import Cause
+from streams.runtime import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Attempt:
     report_id: str
     number: int
     request: ReportSection
-    cause: Cause
+    origin: Origin
     #: Time until the limit of the report when the attempt began to wait; negative after the limit.
     time_left: timedelta
     #: No attempt of this sending was made before.
@@ -42,7 +42,7 @@ class AttemptEnded:
     """How an attempt ended, and the span in which it was made."""
 
     response: AgencyResponse
-    cause: Cause
+    origin: Origin
 
 
 Effect = Compose | Attempt

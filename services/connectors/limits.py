@@ -12,7 +12,7 @@ from services.connectors import report_store
 from services.connectors.deliveries import record_step
 from services.connectors.report_progress import ReportProgress
 from streams.domain.delivery import DeliveryEvent, RetryPolicy, advance
-from streams.runtime import Cause, Turn
+from streams.runtime import Origin, Turn
 
 #: How long a report is tried if its connector first sees it, or resumes it, after its limit: long enough for one
 #: attempt with its key and its slot. Without this an outage would fail a report that can be delivered at once. DECIDE
@@ -40,7 +40,7 @@ class Limits:
         else:
             at = turn.now + self.time_left(turn, report, progress)
         at = at if latest is None else min(at, latest)
-        turn.schedule(report_store.limit_timer(report.report_id), at, cause=progress.cause)
+        turn.schedule(report_store.limit_timer(report.report_id), at, origin=progress.origin)
 
     def time_left(self, turn: Turn, report: Report, progress: ReportProgress) -> timedelta:
         """Return the time until the limit of a report; negative only if a human has the report."""
@@ -62,7 +62,7 @@ class Limits:
         process.
         """
         if not progress.is_handed_over:
-            progress = self.hand_over(turn, report, progress, reason, progress.cause)
+            progress = self.hand_over(turn, report, progress, reason, progress.origin)
             report_store.save_progress(turn, report.report_id, progress)
             if not self.is_over(turn, report, progress):
                 self.watch(turn, report, progress, latest=turn.now + self._policy.tries_on)
@@ -74,17 +74,17 @@ class Limits:
         turn.unschedule(report_store.retry_timer(report.report_id))
         report_store.finish(turn, report, progress.state)
 
-    def give_up(self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause) -> None:
+    def give_up(self, turn: Turn, report: Report, progress: ReportProgress, reason: str, origin: Origin) -> None:
         """Hand a report over to a human and finish it: no further attempt can help, and no attempt is under way."""
-        failed = self.hand_over(turn, report, progress, reason, cause)
-        report_store.finish(turn, report, failed.state, is_unsure=progress.is_unsure)
+        failed = self.hand_over(turn, report, progress, reason, origin)
+        report_store.finish(turn, report, failed.state, may_have_reached=progress.has_unknown_attempt)
 
     def hand_over(
-        self, turn: Turn, report: Report, progress: ReportProgress, reason: str, cause: Cause
+        self, turn: Turn, report: Report, progress: ReportProgress, reason: str, origin: Origin
     ) -> ReportProgress:
         """Record that a human has the report, for `reason`; return its progress with the last attempt's reason."""
         failed = progress.model_copy(update={"state": advance(progress.state, DeliveryEvent.GIVEN_UP)})
-        record_step(turn, report, failed.model_copy(update={"reason": reason}), cause)
+        record_step(turn, report, failed.model_copy(update={"reason": reason}), origin)
         self.count(failed.state)
         _log.error(
             "report failed, a human must act",

@@ -14,7 +14,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from schemas.vocabulary import DeliveryState
-from streams.runtime import Cause
+from streams.runtime import Origin
 
 
 class ReportProgress(BaseModel):
@@ -37,7 +37,7 @@ class ReportProgress(BaseModel):
     #: Staff, or the end of the time limit, ended the attempts. An attempt that was under way may still be answered.
     is_stopped: bool = False
     #: The outcome of an earlier attempt is unknown, so the agency may have the report: the next may be a repeat.
-    is_unsure: bool = False
+    has_unknown_attempt: bool = False
 
     @property
     def is_under_way(self) -> bool:
@@ -47,7 +47,7 @@ class ReportProgress(BaseModel):
     @property
     def may_have_reached(self) -> bool:
         """Whether the agency may have the report: the outcome of an attempt is not known."""
-        return self.is_unsure or self.is_under_way
+        return self.has_unknown_attempt or self.is_under_way
 
     @property
     def is_handed_over(self) -> bool:
@@ -55,9 +55,9 @@ class ReportProgress(BaseModel):
         return self.state is DeliveryState.FAILED
 
     @property
-    def cause(self) -> Cause:
+    def origin(self) -> Origin:
         """The trace context of the record that brought the report."""
-        return Cause(None if self.traceparent is None else self.traceparent.encode("ascii"))
+        return Origin(None if self.traceparent is None else self.traceparent.encode("ascii"))
 
     def following(self, before: "ReportProgress", now: datetime) -> "ReportProgress":
         """Return this progress for a report that is sent again while an earlier sending is pending.
@@ -72,13 +72,13 @@ class ReportProgress(BaseModel):
                 "attempt": before.attempt,
                 "state": state,
                 "retry_at": retry_at,
-                "is_unsure": before.may_have_reached,
+                "has_unknown_attempt": before.may_have_reached,
             }
         )
 
     @classmethod
-    def queued(cls, cause: Cause, generation: int = 1) -> "ReportProgress":
+    def queued(cls, origin: Origin, generation: int = 1) -> "ReportProgress":
         """Return the progress of a report that has just arrived."""
-        header = cause.traceparent
+        header = origin.traceparent
         traceparent = None if header is None else header.decode("ascii", "replace")
         return cls(state=DeliveryState.QUEUED, attempt=0, traceparent=traceparent, generation=generation)

@@ -1,4 +1,4 @@
-"""Entries and timers of reports in a lane's state: three small entries while a report is pending, one mark afterwards.
+"""Entries and timers of reports in a lane's state: three small entries while a report is pending, one done entry after.
 
 | entry | value | kept |
 |---|---|---|
@@ -27,14 +27,14 @@ from schemas.vocabulary import DeliveryState
 from services.connectors.report_progress import ReportProgress
 from streams.runtime import Turn
 
-#: How long the mark of a finished report stays after it was reported: as long as its record can be read again.
+#: How long the done entry of a finished report stays after it was reported: as long as its record can be read again.
 FINISHED_FOR = timedelta(days=topics.FINISHED_DAYS)
 
 #: Prefix of the entry that every report has until it is finished.
 PENDING = b"progress/"
 _REPORT = b"report/"
 _LIMIT = b"limit/"
-_UNSURE = b" unsure"
+_MAY_HAVE_REACHED = b" may_have_reached"
 
 
 class _StoredRequest(BaseModel):
@@ -57,9 +57,9 @@ def is_known(turn: Turn, report_id: str, generation: int = 1) -> bool:
     return int(finished) >= generation or state.decode() == DeliveryState.ACKNOWLEDGED
 
 
-def was_unsure(turn: Turn, report_id: str) -> bool:
+def may_have_reached(turn: Turn, report_id: str) -> bool:
     """Return whether an earlier sending of the report finished without acknowledgement and the agency may have it."""
-    return (turn.get(_done_key(report_id)) or b"").endswith(_UNSURE)
+    return (turn.get(_done_key(report_id)) or b"").endswith(_MAY_HAVE_REACHED)
 
 
 def add(turn: Turn, report: Report, progress: ReportProgress) -> None:
@@ -85,28 +85,28 @@ def save_request(turn: Turn, report_id: str, request: ReportSection) -> None:
     turn.put(_request_key(report_id), stored.model_dump_json().encode())
 
 
-def finish(turn: Turn, report: Report, state: DeliveryState, *, is_unsure: bool | None = None) -> None:
-    """Replace the entries of a report by the mark of how it ended, and cancel the timer of its limit.
+def finish(turn: Turn, report: Report, state: DeliveryState, *, may_have_reached: bool | None = None) -> None:
+    """Replace the entries of a report by its done entry, and cancel the timer of its limit.
 
-    The caller cancels the timer of the next attempt, because most reports have none. `is_unsure`: the agency may have
-    the report; None takes it from the stored progress.
+    The caller cancels the timer of the next attempt, because most reports have none. `may_have_reached`: the agency may
+    have the report; None takes it from the stored progress.
     """
-    if is_unsure is None:
+    if may_have_reached is None:
         progress = progress_of(turn, report.report_id)
-        is_unsure = progress is not None and progress.may_have_reached
-    is_unsure = is_unsure and state is not DeliveryState.ACKNOWLEDGED
-    finish_by_id(turn, report.report_id, state, report.limit_from, report.generation, is_unsure=is_unsure)
+        may_have_reached = progress is not None and progress.may_have_reached
+    may_have_reached = may_have_reached and state is not DeliveryState.ACKNOWLEDGED
+    finish_by_id(turn, report.report_id, state, report.limit_from, report.generation, may_have_reached=may_have_reached)
 
 
 def finish_by_id(
-    turn: Turn, report_id: str, state: DeliveryState, since: datetime, generation: int, *, is_unsure: bool
+    turn: Turn, report_id: str, state: DeliveryState, since: datetime, generation: int, *, may_have_reached: bool
 ) -> None:
     """Do the same as `finish` for a report whose entry cannot be read."""
     for key in (report_key(report_id), _request_key(report_id), _progress_key(report_id)):
         turn.drop(key)
     turn.unschedule(limit_timer(report_id))
-    mark = f"{generation} {state}".encode() + (_UNSURE if is_unsure else b"")
-    turn.put(_done_key(report_id), mark, until=since + FINISHED_FOR)
+    done = f"{generation} {state}".encode() + (_MAY_HAVE_REACHED if may_have_reached else b"")
+    turn.put(_done_key(report_id), done, until=since + FINISHED_FOR)
 
 
 def retry_timer(report_id: str) -> bytes:
@@ -137,7 +137,7 @@ def report_key(report_id: str) -> bytes:
 
 
 def is_finished(turn: Turn, report_id: str) -> bool:
-    """Return whether the report has a mark of how it ended."""
+    """Return whether the report has a done entry."""
     return turn.get(_done_key(report_id)) is not None
 
 

@@ -30,18 +30,20 @@ def resume_report(
     if is_late:
         limits.watch(turn, report, progress)
     if request is None:
-        turn.start(Compose(report), cause=progress.cause)
+        turn.start(Compose(report), origin=progress.origin)
     elif progress.retry_at is not None:
         # Its timer is still set to the same time, or the attempt was waiting for its slot. A clock behind that of
         # the previous process must not make it wait longer than the longest wait.
         longest = policy.wait(progress.attempt, 1.0, handed_over=progress.is_handed_over)
         at = turn.now if is_late else min(progress.retry_at, turn.now + longest)
-        turn.schedule(report_store.retry_timer(report_id), at, cause=progress.cause)
+        turn.schedule(report_store.retry_timer(report_id), at, origin=progress.origin)
     elif not progress.is_under_way:
         attempt(turn, report, progress, request)
     elif limits.is_over(turn, report, progress):
         report_store.finish(turn, report, progress.state)
     else:
-        unknown = progress.model_copy(update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "is_unsure": True})
+        unknown = progress.model_copy(
+            update={"reason": OUTCOME_UNKNOWN, "retry_at": turn.now, "has_unknown_attempt": True}
+        )
         report_store.save_progress(turn, report_id, unknown)
         attempt(turn, report, unknown, request)

@@ -124,19 +124,19 @@ def withheld_end(due: NotificationDue) -> Ended | None:
     return None
 
 
-def mark(state: NoticeState, said: NoticeSays | None, stands: NoticeStands) -> bytes:
-    """Return the mark of a notice: how it ended, the words that were said, the state of its report."""
+def done_entry(state: NoticeState, said: NoticeSays | None, stands: NoticeStands) -> bytes:
+    """Return the done entry of a notice: how it ended, the words that were said, the state of its report."""
     return f"{state}/{said or ''}/{stands}".encode()
 
 
-def reopened(marked: bytes, due: NotificationDue, traceparent: str | None) -> NoticeProgress | None:
+def reopened(done: bytes, due: NotificationDue, traceparent: str | None) -> NoticeProgress | None:
     """Return the new progress of a settled notice if this record calls for a follow-up, else None.
 
     A withheld notice is not reopened: staff have it. A notice that reached no person is tried again when the state of
     its report changes, because a channel that failed may work by then.
     """
-    # A mark of an earlier version has fewer parts.
-    state, said, stood = (*marked.decode().split("/"), "", "")[:3]
+    # A done entry of an earlier version has fewer parts.
+    state, said, stood = (*done.decode().split("/"), "", "")[:3]
     match state:
         case NoticeState.TOLD | NoticeState.WITHDRAWN:
             pass

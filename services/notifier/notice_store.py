@@ -3,7 +3,7 @@
 | entry | value | until |
 | --- | --- | --- |
 | `pending/NOTICE` | `NoticeProgress`: words or a wait are still to come | it is finished |
-| `done/NOTICE` | the mark of how it ended and what was said | its record cannot be read again |
+| `done/NOTICE` | its done entry: how it ended and what was said | its record cannot be read again |
 | `acknowledged/NOTICE` | the agency that has the report, while the notice itself has not arrived | an hour has passed |
 
 NOTICE is the id of the first notice, which is also the name of its timer. Follow-ups have no entries.
@@ -14,10 +14,10 @@ from datetime import timedelta
 from schemas import topics
 from schemas.notifications import NotificationDue
 from schemas.vocabulary import Agency, NoticeSays, NoticeState
-from services.notifier.notice_progress import NoticeProgress, mark
+from services.notifier.notice_progress import NoticeProgress, done_entry
 from streams.runtime import Turn
 
-#: How long the mark of a finished notice stays: as long as a record that was read until then can be read again.
+#: How long the done entry of a finished notice stays: as long as a record that was read until then can be read again.
 FINISHED_FOR = timedelta(days=topics.FINISHED_DAYS)
 
 #: How long an acknowledgement waits for its notice, which was written before it to another topic.
@@ -34,11 +34,11 @@ def save(turn: Turn, progress: NoticeProgress) -> None:
 
 
 def finish(turn: Turn, due: NotificationDue, state: NoticeState, said: NoticeSays | None) -> None:
-    """Replace the progress of a notice by the mark of how it ended."""
+    """Replace the progress of a notice by its done entry."""
     if turn.get(pending_key(due.notification_id)) is not None:
         turn.drop(pending_key(due.notification_id))
         turn.unschedule(due.notification_id.encode())
-    turn.put(done_key(due.notification_id), mark(state, said, due.stands), until=turn.now + FINISHED_FOR)
+    turn.put(done_key(due.notification_id), done_entry(state, said, due.stands), until=turn.now + FINISHED_FOR)
 
 
 def progress_of(turn: Turn, notification_id: str) -> NoticeProgress | None:
@@ -71,5 +71,5 @@ def pending_key(notification_id: str) -> bytes:
 
 
 def done_key(notification_id: str) -> bytes:
-    """Return the key of the mark of a notice."""
+    """Return the key of the done entry of a notice."""
     return b"done/" + notification_id.encode()

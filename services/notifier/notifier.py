@@ -42,7 +42,7 @@ from services.notifier.settlements import record_settled
 from services.notifier.telling import Outcome, Tell, tell
 from streams.domain.hand_over import ACKNOWLEDGED
 from streams.domain.ids import notification_id as notice_of
-from streams.runtime import Agent, Cause, PutAside, Record, Turn
+from streams.runtime import Agent, Origin, PutAside, Record, Turn
 
 #: When staff look at a withheld notice again.
 REVIEW_AFTER = timedelta(hours=24)
@@ -104,9 +104,9 @@ class Notifier(Agent[Message, Tell, Outcome]):
             if updated != progress:
                 self._proceed(turn, updated)
             return
-        marked = turn.get(notice_store.done_key(due.notification_id))
-        if marked is not None:
-            follow_up = reopened(marked, due, traceparent)
+        done = turn.get(notice_store.done_key(due.notification_id))
+        if done is not None:
+            follow_up = reopened(done, due, traceparent)
             if follow_up is not None:
                 turn.drop(notice_store.done_key(due.notification_id))
                 self._proceed(turn, follow_up)
@@ -117,7 +117,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
             tell_by = due.tell_by or due.due_at
             # The wait keeps its intended length, even if the clock of DECIDE's process is ahead of this one.
             at = min(tell_by, turn.now + max(timedelta(0), tell_by - due.due_at))
-            turn.schedule(due.notification_id.encode(), at, cause=_cause(first))
+            turn.schedule(due.notification_id.encode(), at, origin=_origin(first))
         self._proceed(turn, first)
 
     def _take_acknowledged(self, record: Record, changed: DeliveryChanged, turn: Turn) -> None:
@@ -137,33 +137,33 @@ class Notifier(Agent[Message, Tell, Outcome]):
 
     def _proceed(self, turn: Turn, progress: NoticeProgress) -> None:
         """Save the notice, and start or settle what is next, unless an effect of it waits or runs."""
-        due, says, cause = progress.due, progress.next_words, _cause(progress)
+        due, says, origin = progress.due, progress.next_words, _origin(progress)
         withheld = withheld_end(due)
         if progress.queued or (progress.waits and withheld is None):
             notice_store.save(turn, progress)
         elif progress.saying is not None and (progress.saying is not says or withheld is not None):
             # A crash cut it off, and it is no longer true or may not be sent again.
             cut_off = Ended(NoticeState.UNKNOWN, progress.saying)
-            record_settled(turn, due, progress.id_of(progress.saying), cause, cut_off)
+            record_settled(turn, due, progress.id_of(progress.saying), origin, cut_off)
             self._proceed(turn, progress.after_saying(progress.saying))
         elif withheld is not None and (says is not None or progress.said is None):
             review_at = turn.now + self._review_after if withheld.state is NoticeState.DEFERRED else None
-            record_settled(turn, due, progress.id_of(says), cause, withheld, review_at)
+            record_settled(turn, due, progress.id_of(says), origin, withheld, review_at)
             notice_store.finish(turn, due, withheld.state, progress.said)
         elif says is not None:
             notice_store.save(turn, progress.replaced(queued=True))
-            turn.start(Tell(due, progress.id_of(says), says, cause), cause=cause)
+            turn.start(Tell(due, progress.id_of(says), says, origin), origin=origin)
         elif progress.said is not None:
             notice_store.finish(turn, due, NoticeState.TOLD, progress.said)
         else:
-            record_settled(turn, due, due.notification_id, cause, Ended(NoticeState.WITHDRAWN))
+            record_settled(turn, due, due.notification_id, origin, Ended(NoticeState.WITHDRAWN))
             notice_store.finish(turn, due, NoticeState.WITHDRAWN, None)
 
     def slot(self, effect: Tell) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - all are alike
         """Return a slot without a limit, so that `starting` is called when the effect begins."""
         return nullcontext()
 
-    def starting(self, effect: Tell, turn: Turn, cause: Cause) -> bool:  # noqa: ARG002 - the effect has it too
+    def starting(self, effect: Tell, turn: Turn, origin: Origin) -> bool:  # noqa: ARG002 - the effect has it too
         """Record the words that the channel gets; if other words are due by now, start those and return False."""
         progress = notice_store.progress_of(turn, effect.due.notification_id)
         if progress is None:
@@ -178,7 +178,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
         """Give the notice to the channel."""
         return await tell(effect, self._channel, self._policy)
 
-    def effect_done(self, effect: Tell, result: Outcome, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the span's is nearer
+    def effect_done(self, effect: Tell, result: Outcome, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - the span's is nearer
         """Record how the notice ended, and proceed with the progress as it is now."""
         progress = notice_store.progress_of(turn, effect.due.notification_id)
         if progress is None:
@@ -186,14 +186,14 @@ class Notifier(Agent[Message, Tell, Outcome]):
         match result.result:
             case Told(channel):
                 ended = Ended(NoticeState.TOLD, effect.says, channel)
-                record_settled(turn, effect.due, effect.notification_id, result.cause, ended)
+                record_settled(turn, effect.due, effect.notification_id, result.origin, ended)
                 self._proceed(turn, progress.after_saying(effect.says))
             case Unreachable(reason):
                 ended = Ended(NoticeState.UNREACHABLE, reason=reason)
-                record_settled(turn, effect.due, effect.notification_id, result.cause, ended)
+                record_settled(turn, effect.due, effect.notification_id, result.origin, ended)
                 notice_store.finish(turn, progress.due, NoticeState.UNREACHABLE, progress.said)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - the progress has it too
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - the progress has it too
         """Write the question for a report that was not acknowledged by `tell_by`."""
         progress = notice_store.progress_of(turn, timer.decode())
         if progress is not None and progress.waits:
@@ -204,7 +204,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
         notice_store.save(turn, progress.replaced(asked=True, late=False))
         value = encode("NotificationDue", progress.due.model_dump())
         key = progress.due.person.encode()
-        turn.send(topics.TopicName.NOTIFICATIONS, key, value, cause=_cause(progress), partition=self._partition)
+        turn.send(topics.TopicName.NOTIFICATIONS, key, value, origin=_origin(progress), partition=self._partition)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - the value has all of it
         """Resume a notice after the lane's state was restored; its effect, if any, ended with the process."""
@@ -213,7 +213,7 @@ class Notifier(Agent[Message, Tell, Outcome]):
             # Time has passed, so ask anew: the first question may be read before records of the other topic that say
             # more.
             notice_store.save(turn, progress.replaced(asked=False, late=False))
-            turn.schedule(progress.due.notification_id.encode(), turn.now, cause=_cause(progress))
+            turn.schedule(progress.due.notification_id.encode(), turn.now, origin=_origin(progress))
         else:
             self._proceed(turn, progress)
 
@@ -232,9 +232,9 @@ class Notifier(Agent[Message, Tell, Outcome]):
         if record.topic != topics.TopicName.DELIVERIES:
             settlements.hand_over_record(turn, record, invalid, self._readable(record))
 
-    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+    def put_aside(self, work: PutAside, turn: Turn, origin: Origin) -> None:
         """Hand over to a human a notice on which the notifier raised."""
-        settlements.hand_over_work(turn, work, cause)
+        settlements.hand_over_work(turn, work, origin)
 
     def _readable(self, record: Record) -> NotificationDue | None:
         try:
@@ -253,9 +253,9 @@ def _acknowledgement(record: Record) -> DeliveryChanged | None:
 
 
 def _traceparent(record: Record, turn: Turn) -> str | None:
-    header = Cause.of(record).traceparent
+    header = Origin.of(record).traceparent
     return None if header is None else turn.contexts.get(header, header).decode("ascii", "replace")
 
 
-def _cause(progress: NoticeProgress) -> Cause:
-    return Cause(None if progress.traceparent is None else progress.traceparent.encode("ascii"))
+def _origin(progress: NoticeProgress) -> Origin:
+    return Origin(None if progress.traceparent is None else progress.traceparent.encode("ascii"))

@@ -18,7 +18,7 @@ from services.notifier import notice_store
 from services.notifier.notice_progress import Ended, NoticeProgress, reopened
 from services.notifier.telling import Tell
 from streams.domain.ids import person_of_key, rejected_notice_id, rejected_report_id
-from streams.runtime import Cause, PutAside, Record, Turn
+from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
 
 #: The reason given for a notice on which the notifier raised again when it ran alone.
@@ -54,7 +54,7 @@ def record_settled(
     turn: Turn,
     due: NotificationDue | UnknownNotice,
     notification_id: str,
-    cause: Cause,
+    origin: Origin,
     ended: Ended,
     review_at: datetime | None = None,
 ) -> None:
@@ -72,7 +72,7 @@ def record_settled(
         says=ended.says,
     )
     value = encode("NotificationSettled", settled.model_dump())
-    turn.send(topics.TopicName.NOTIFICATIONS, due.person.encode(), value, cause=cause)
+    turn.send(topics.TopicName.NOTIFICATIONS, due.person.encode(), value, origin=origin)
     _notices.add(1, {Attribute.DELIVERY_STATE: ended.state.value})
 
 
@@ -82,17 +82,17 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, due: Notifica
     `due` is the notice in the record, None if it cannot be read.
     """
     reason = PUT_ASIDE if isinstance(invalid, PoisonRecord) else REJECTED
-    cause, ended = Cause.of(record), Ended(NoticeState.UNREACHABLE, reason=reason)
+    origin, ended = Origin.of(record), Ended(NoticeState.UNREACHABLE, reason=reason)
     if due is not None:
         before = turn.get(notice_store.done_key(due.notification_id))
         if before is not None and reopened(before, due, None) is None:
             # The notice is settled, and this record adds nothing.
             return
-        record_settled(turn, due, due.notification_id, cause, ended)
+        record_settled(turn, due, due.notification_id, origin, ended)
         notice_store.finish(turn, due, NoticeState.UNREACHABLE, None)
     else:
         unknown = UnknownNotice.of(record)
-        record_settled(turn, unknown, unknown.notification_id, cause, ended)
+        record_settled(turn, unknown, unknown.notification_id, origin, ended)
     _log.error(
         "a notice is handed over to a human",
         reason=reason,
@@ -102,7 +102,7 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, due: Notifica
     )
 
 
-def hand_over_work(turn: Turn, work: PutAside, cause: Cause) -> None:
+def hand_over_work(turn: Turn, work: PutAside, origin: Origin) -> None:
     """Hand over to a human a notice whose timer, effect or entry was put aside: staff must tell the person."""
     found = _notice_of(work)
     if found is None:
@@ -110,9 +110,9 @@ def hand_over_work(turn: Turn, work: PutAside, cause: Cause) -> None:
         _log.critical("a notice that cannot be read was put aside, the person is not told", error=work.error)
         return
     due, notification_id = found
-    # If there is a mark, this is other work of a notice that is settled already.
+    # If there is a done entry, this is other work of a notice that is settled already.
     if turn.get(notice_store.done_key(due.notification_id)) is None:
-        record_settled(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))
+        record_settled(turn, due, notification_id, origin, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))
         notice_store.finish(turn, due, NoticeState.UNREACHABLE, None)
 
 

@@ -11,8 +11,8 @@ from schemas.telemetry import Attribute, Span
 from schemas.vocabulary import NoticeSays
 from services.notifier.channels import ChannelPort, Told, Unreachable
 from services.notifier.notice import compose
-from streams.runtime import Cause
-from streams.runtime.lane.tracing import cause_of, context_of
+from streams.runtime import Origin
+from streams.runtime.lane.tracing import origin_of, context_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Tell:
     due: NotificationDue
     notification_id: str
     says: NoticeSays
-    cause: Cause
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Outcome:
     """Result of the effect, and the span in which the notice was given to the channel."""
 
     result: Told | Unreachable
-    cause: Cause
+    origin: Origin
 
 
 async def tell(effect: Tell, channel: ChannelPort, policy: Policy) -> Outcome:
     """Compose the notice in the policy's words and give it to the channel."""
     with trace.get_tracer("confide.notifier").start_as_current_span(
         Span.NOTICE_TELL,
-        context=context_of(effect.cause),
+        context=context_of(effect.origin),
         kind=SpanKind.CLIENT,
         attributes={
             Attribute.NOTIFICATION_ID: effect.notification_id,
@@ -49,4 +49,4 @@ async def tell(effect: Tell, channel: ChannelPort, policy: Policy) -> Outcome:
         result = await channel.tell(compose(effect.due, effect.says, policy, effect.notification_id))
         if isinstance(result, Unreachable):
             span.set_status(StatusCode.ERROR)
-        return Outcome(result, cause_of(span, effect.cause))
+        return Outcome(result, origin_of(span, effect.origin))

@@ -23,7 +23,7 @@ from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, master_check, seal, wrap
 from streams.domain.tokens import digest_of, tokens_of
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Origin, Record, Turn
 
 #: For how many persons a lane remembers the data key. A forgotten person gets a new key.
 _KEYS_REMEMBERED = 10_000
@@ -91,7 +91,7 @@ class Admit(Agent[Accepted, None, None]):
         for record, accepted in batch:
             if not self._is_new(record, accepted, turn):
                 continue
-            cause = Cause.of(record)
+            origin = Origin.of(record)
             person = known_person(accepted.tokens, self._owner)
             urgent = is_urgent(accepted.disclosure)
             key_id, key, wrapped = self._data_key(person)
@@ -99,7 +99,7 @@ class Admit(Agent[Accepted, None, None]):
             if person is None:
                 fields["wrapped_key"], fields["master_check"] = wrapped, self._master_check
                 topic = TopicName.IDENTITY_URGENT if urgent else TopicName.IDENTITY
-                turn.send(topic, None, encode("Admitted", fields), cause=cause)
+                turn.send(topic, None, encode("Admitted", fields), origin=origin)
             else:
                 if wrapped is not None:
                     key_record = {
@@ -108,10 +108,10 @@ class Admit(Agent[Accepted, None, None]):
                         "wrapped_key": wrapped,
                         "master_check": self._master_check,
                     }
-                    turn.send(TopicName.KEYS, key_id.encode(), encode("KeyRecord", key_record), cause=Cause())
+                    turn.send(TopicName.KEYS, key_id.encode(), encode("KeyRecord", key_record), origin=Origin())
                 fields["person"] = person
                 topic = TopicName.ADMITTED_URGENT if urgent else TopicName.ADMITTED
-                turn.send(topic, person.encode(), encode("Admitted", fields), cause=cause)
+                turn.send(topic, person.encode(), encode("Admitted", fields), origin=origin)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Ask DECIDE for a review of a rejected record that may be an emergency, and of every conflict of ids."""
@@ -123,7 +123,7 @@ class Admit(Agent[Accepted, None, None]):
         key = disclosure_key(disclosure.disclosure_id)
         if partition_for(key, self._partitions) != record.partition:
             # Its sender used another partitioner. Only the lane of the right partition knows its id (decision 0025).
-            turn.send(record.topic, key, record.value, cause=Cause.of(record))
+            turn.send(record.topic, key, record.value, origin=Origin.of(record))
             _moved.add(1, attributes)
             return False
         first = remember_or_find(turn, record, disclosure.disclosure_id, accepted.digest)

@@ -2,7 +2,7 @@
 
     a change is read   → its cause is kept, with whether it is due: the receiver does not know it yet
     a cause is due     → a call is composed and kept                   → effect: the call
-    call delivered     → the call is dropped, a pause begins           → timer: the next call
+    call delivered     → the call is dropped, an interval begins       → timer: the next call
     call failed        → the call is kept with its next attempt        → timer: the same call again
     call given up      → the call is dropped, its causes are due again → timers: the next call, and a call of these
 
@@ -23,7 +23,7 @@ from schemas.codec import decode
 from schemas.errors import Invalid
 from schemas.telemetry import Attribute, Metric
 from schemas.vocabulary import AlarmState
-from streams.agents.reading import validated
+from streams.agents.decoding import validated
 from streams.domain.alarm_calls import BETWEEN_CALLS, MAX_LISTED, Call, CallPosition, News, choose, compose, narrower
 from streams.domain.alarms import (
     CUT_OFF_AT_MOST,
@@ -38,15 +38,15 @@ from streams.domain.alarms import (
     known,
     quiet,
 )
-from streams.runtime import Agent, Cause, PutAside, Record, Turn
+from streams.runtime import Agent, Origin, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
 _CAUSE = b"cause/"
 #: Cause → its order among the causes that are due.
 _DUE = b"due/"
 _CALL = b"call"
-#: Key of the pause after a call: while it is in the state, no call is made. A timer of the same name ends the pause.
-_PAUSE = b"pause"
+#: Key of the interval after a call: while it is in the state, no call is made. A timer of the same name ends it.
+_INTERVAL = b"interval"
 #: Key of the backoff of given-up causes: while it is in the state, no call lists them. Its timer has the same name.
 _BACKOFF = b"backoff"
 #: How many causes of given-up calls the next call may list; absent: MAX_LISTED.
@@ -59,7 +59,7 @@ _CALM = b"calm/"
 #: Cause and source → when a process made the last change, for LAST_CHANGE_KEPT.
 _LAST_CHANGE = b"last/"
 _CUT_OFF_MICROS = CUT_OFF_AT_MOST // timedelta(microseconds=1)
-_NO_CAUSE = Cause()
+_NO_ORIGIN = Origin()
 _DELIVERED = "delivered"
 
 _log = structlog.get_logger("confide.alarms")
@@ -99,7 +99,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         call = Call.model_validate_json(value)
         # A call that failed before has a timer in the state, which makes it again.
         if call.retry_at is None:
-            turn.start(call, cause=_NO_CAUSE)
+            turn.start(call, origin=_NO_ORIGIN)
 
     async def perform(self, effect: Call) -> str | None:
         """Make the call, and return what `AlarmPort.deliver` returns."""
@@ -108,7 +108,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         except Exception as error:  # noqa: BLE001 - an adapter that raises did not deliver: the call is made again
             return type(error).__name__
 
-    def effect_done(self, effect: Call, result: str | None, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
+    def effect_done(self, effect: Call, result: str | None, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - alarms have no trace
         """Pause after a delivered call; after a failed one schedule the next attempt, or give the call up."""
         _calls.add(1, {Attribute.ERROR: result or _DELIVERED})
         if result is None:
@@ -116,7 +116,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             if effect.is_again:
                 self._set_width(turn, 2 * len(effect.listed))
                 self._back_off(turn, 2 * BETWEEN_CALLS)
-            self._pause(turn)
+            self._begin_interval(turn)
             return
         failed = effect.failed(turn.now)
         if failed.is_given_up(result):
@@ -127,11 +127,11 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         if failed.retry_at is not None:
             turn.schedule(_RETRY, failed.retry_at)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
-        """Repeat a failed call, end a pause, or clear a quiet cause; then make the next call."""
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - alarms have no trace
+        """Repeat a failed call, end an interval, or clear a quiet cause; then make the next call."""
         if timer == _RETRY:
             self._repeat(turn)
-        elif timer in (_PAUSE, _BACKOFF):
+        elif timer in (_INTERVAL, _BACKOFF):
             turn.drop(timer)
         elif timer.startswith(_CALM):
             name = timer.removeprefix(_CALM)
@@ -143,7 +143,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         self._call_next(turn)
 
     def entry_of(self, work: bytes | Call) -> bytes | None:
-        """Return the key of the call or the cause that a timer or an effect belongs to, None for a pause."""
+        """Return the key of the call or the cause that a timer or an effect belongs to, None for an interval."""
         if not isinstance(work, bytes) or work == _RETRY:
             return _CALL
         for prefix in (_QUIET, _CALM):
@@ -151,12 +151,12 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
                 return _CAUSE + work.removeprefix(prefix)
         return None
 
-    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - alarms have no trace
-        """Log that an alarm is lost, as the port cannot report it; the other alarms continue after a pause."""
+    def put_aside(self, work: PutAside, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - alarms have no trace
+        """Log that an alarm is lost, as the port cannot report it; the other alarms continue after an interval."""
         _log.critical("alarm was put aside and is not delivered", error=work.error)
         if work.entry is not None:
             turn.drop(_DUE + work.entry.removeprefix(_CAUSE))
-        self._pause(turn)
+        self._begin_interval(turn)
 
     def _apply(self, turn: Turn, change: AlarmChanged) -> None:
         if change.kind in WRITTEN_BY_PROCESSES and _is_outdated(turn, change):
@@ -200,13 +200,13 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             self._apply(turn, cleared)
 
     def _call_next(self, turn: Turn) -> None:
-        """Compose and start a call of what is due, unless one is under way or the pause goes on."""
-        if turn.get(_CALL) is not None or turn.get(_PAUSE) is not None:
+        """Compose and start a call of what is due, unless one is under way or the interval goes on."""
+        if turn.get(_CALL) is not None or turn.get(_INTERVAL) is not None:
             return
         waiting = [(CallPosition.from_bytes(value), key) for key, value in turn.scan(_DUE)]
         if not any(position.news is News.AGAIN for position, _ in waiting):
             _drop(turn, _WIDTH)
-        # The backoff is longer than a pause, so a call of the others comes first.
+        # The backoff is longer than an interval, so a call of the others comes first.
         backs_off = turn.get(_BACKOFF) is not None
         chosen = choose(waiting, None if backs_off else int(turn.get(_WIDTH) or MAX_LISTED))
         if not chosen:
@@ -221,7 +221,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             self._keep(turn, name, known(status))
         call = compose(listed, more, turn.now)
         turn.put(_CALL, call.model_dump_json().encode())
-        turn.start(call, cause=_NO_CAUSE)
+        turn.start(call, origin=_NO_ORIGIN)
 
     def _give_up(self, turn: Turn, call: Call, result: str) -> None:
         """Give a call up, and make its causes due again in smaller calls.
@@ -240,7 +240,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             self._keep(turn, name, due_again(listed, self._status(turn, name), turn.now))
         self._set_width(turn, narrower(call))
         self._back_off(turn, call.backoff)
-        self._pause(turn)
+        self._begin_interval(turn)
 
     def _set_width(self, turn: Turn, width: int) -> None:
         if width < MAX_LISTED:
@@ -258,11 +258,11 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
         if stored is not None:
             call = Call.model_validate_json(stored).model_copy(update={"retry_at": None})
             turn.put(_CALL, call.model_dump_json().encode())
-            turn.start(call, cause=_NO_CAUSE)
+            turn.start(call, origin=_NO_ORIGIN)
 
-    def _pause(self, turn: Turn) -> None:
-        turn.put(_PAUSE, b"")
-        turn.schedule(_PAUSE, turn.now + BETWEEN_CALLS)
+    def _begin_interval(self, turn: Turn) -> None:
+        turn.put(_INTERVAL, b"")
+        turn.schedule(_INTERVAL, turn.now + BETWEEN_CALLS)
 
 
 def _drop(turn: Turn, key: bytes) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.codec import encode
-from streams.runtime import Cause, Turn
+from streams.runtime import Origin, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,9 @@ class CaseSender:
 
     turn: Turn
     key: bytes
-    cause: Cause
+    origin: Origin
     partition: int | None
 
     def send(self, topic: str, schema: str, fields: Mapping[str, Any]) -> None:
         """Add a record with these fields, encoded by that schema, to the turn."""
-        self.turn.send(topic, self.key, encode(schema, fields), cause=self.cause, partition=self.partition)
+        self.turn.send(topic, self.key, encode(schema, fields), origin=self.origin, partition=self.partition)

@@ -19,15 +19,15 @@ from streams.agents.case_sender import CaseSender
 from streams.agents.notices import Notices
 from streams.agents.open_reports import OpenReports, is_of_report
 from streams.agents.open_reviews import OpenReviews
-from streams.agents.reading import read_delivery, read_outcome, read_to_decide
+from streams.agents.decoding import read_delivery, read_outcome, read_to_decide
 from streams.agents.rejecting import timer_put_aside, urgent_rejected
 from streams.agents.settle import ReviewSettler, SignedOutcome
 from streams.domain.channels import remember, unsafe
 from streams.domain.decisions import Decided, decision_fields, notification_fields, report_fields, review_fields
 from streams.domain.policy import decide
-from streams.domain.reviews import told_after
+from streams.domain.reviews import reported_after
 from streams.domain.staff import StaffDirectory
-from streams.runtime import Agent, Cause, PutAside, Record, Turn
+from streams.runtime import Agent, Origin, PutAside, Record, Turn
 
 #: What DECIDE works on; None: a delivery step that has no effect.
 Message = Admitted | UrgentRejected | SignedOutcome | DeliveryChanged | None
@@ -113,8 +113,8 @@ class Decide(Agent[Message, None, None]):
             self._reports.watch(case, report, notice)
         review = review_fields(admitted, ruling, decided.decision["decision_id"], now)
         if review is not None:
-            told = told_after(decided.told_before, decided.reports)
-            self._reviews.open_for_ruling(case, review, decided.value, ruling, told)
+            reported = reported_after(decided.reported_before, decided.reports)
+            self._reviews.open_for_ruling(case, review, decided.value, ruling, reported)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Open a review of a rejected urgent disclosure; the review of a rejected outcome is still open."""
@@ -122,30 +122,30 @@ class Decide(Agent[Message, None, None]):
             rejected = urgent_rejected(record, invalid, turn)
             self._reviews.open_for_rejected(_case(record, rejected.review_id, turn), rejected)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:
         """Ask the next person on duty, or hand a report over."""
         if is_of_report(timer):
-            self._reports.due(timer, turn, cause, self._partition)
+            self._reports.due(timer, turn, origin, self._partition)
         else:
-            self._reviews.due(timer, turn, cause, self._partition)
+            self._reviews.due(timer, turn, origin, self._partition)
 
     def entry_of(self, work: bytes | None) -> bytes | None:
         """Return the key of the review or report that a timer belongs to, which is the timer's name."""
         return work
 
-    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+    def put_aside(self, work: PutAside, turn: Turn, origin: Origin) -> None:
         """Open a new review for a review that can no longer escalate, or for a report whose limit is no longer watched.
 
         The alarm of a review that was put aside is cleared: the new review raises its own.
         """
         name = work.timer or work.entry
         if name is not None and is_of_report(name):
-            self._reports.put_aside(work, CaseSender(turn, name, cause, self._partition))
+            self._reports.put_aside(work, CaseSender(turn, name, origin, self._partition))
             return
         if work.timer is not None:
-            self._reviews.clear_put_aside(work.timer, turn, cause, self._partition)
+            self._reviews.clear_put_aside(work.timer, turn, origin, self._partition)
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
-        case = CaseSender(turn, put_aside.review_id.encode(), cause, self._partition)
+        case = CaseSender(turn, put_aside.review_id.encode(), origin, self._partition)
         self._reviews.open_for_rejected(case, put_aside)
 
 
@@ -154,4 +154,4 @@ def _case(record: Record, key: str, turn: Turn) -> CaseSender:
 
     Topics that are keyed by person have the same number of partitions, so it all stays in the record's partition.
     """
-    return CaseSender(turn, key.encode(), Cause.of(record), record.partition)
+    return CaseSender(turn, key.encode(), Origin.of(record), record.partition)

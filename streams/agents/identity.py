@@ -8,10 +8,10 @@ from schemas.errors import Invalid
 from schemas.identifiers import PersonId, Token
 from schemas.records import Admitted
 from schemas.topics import TopicName
-from streams.agents.reading import read_admitted
+from streams.agents.decoding import read_admitted
 from streams.agents.rejecting import report_rejected
 from streams.domain.identity import resolve
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Origin, Record, Turn
 
 _OWNER = b"t:"
 _EDGE = b"e:"
@@ -45,20 +45,20 @@ class Identity(Agent[Unresolved, None, None]):
             return None if person is None else PersonId(person.decode())
 
         for record, (unresolved, fields) in batch:
-            cause = Cause.of(record)
+            origin = Origin.of(record)
             disclosure_id = unresolved.disclosure.disclosure_id
             tokens = [Token(token) for token in unresolved.tokens]
             found = resolve(unresolved.disclosure.service, disclosure_id, tokens, owner)
             for token in found.new_tokens:
                 turn.put(_OWNER + token.encode(), found.person.encode())
                 owned = encode("TokenOwner", {"token": token, "person": found.person})
-                turn.send(TopicName.IDENTITY_LINKS, token.encode(), owned, cause=cause)
+                turn.send(TopicName.IDENTITY_LINKS, token.encode(), owned, origin=origin)
             for one, other in found.edges:
                 name = f"{one}|{other}".encode()
                 if turn.get(_EDGE + name) is None:
                     turn.put(_EDGE + name, b"")
                     edge = {"tokens": (one, other), "state": "link", "disclosure_id": disclosure_id}
-                    turn.send(TopicName.IDENTITY_LINKS, name, encode("Edge", edge), cause=cause)
+                    turn.send(TopicName.IDENTITY_LINKS, name, encode("Edge", edge), origin=origin)
             section = unresolved.section
             key = {
                 "key_id": section.key_id,
@@ -66,10 +66,10 @@ class Identity(Agent[Unresolved, None, None]):
                 "wrapped_key": unresolved.wrapped_key,
                 "master_check": unresolved.master_check,
             }
-            turn.send(TopicName.KEYS, section.key_id.encode(), encode("KeyRecord", key), cause=cause)
+            turn.send(TopicName.KEYS, section.key_id.encode(), encode("KeyRecord", key), origin=origin)
             resolved = {**fields, "person": found.person, "wrapped_key": None, "master_check": None}
             topic = TopicName.ADMITTED_URGENT if unresolved.urgent else TopicName.ADMITTED
-            turn.send(topic, found.person.encode(), encode("Admitted", resolved), cause=cause)
+            turn.send(topic, found.person.encode(), encode("Admitted", resolved), origin=origin)
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Ask DECIDE for a review of a rejected record that may be an emergency."""

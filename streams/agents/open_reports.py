@@ -32,13 +32,13 @@ from streams.domain.hand_over import (
     undelivered_fields,
     unknown_fields,
     unreadable_fields,
-    unsure_since,
+    first_unknown_attempt,
 )
 from streams.domain.ids import undelivered_review_id
-from streams.runtime import Cause, PutAside, Turn
+from streams.runtime import Origin, PutAside, Turn
 
 _DONE = b"q:"
-_UNSURE = b"t:"
+_UNKNOWN_ATTEMPT = b"t:"
 #: A limit with less time left counts as passed: the lane's seconds at work are exact to less than a microsecond only.
 _PASSED = timedelta(milliseconds=1)
 #: How long after a report is closed a delivery step of it may still come: connectors keep their entries as long.
@@ -81,7 +81,7 @@ class OpenReports:
             worked=self._beat.worked(turn),
         )
         self._put(turn, model.report_id, entry)
-        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=case.cause)
+        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), origin=case.origin)
 
     def apply_step(self, case: CaseSender, changed: DeliveryChanged) -> None:
         """Apply a delivery step to its report; raise `Invalid` for a step of another agency or an unknown sending."""
@@ -99,7 +99,7 @@ class OpenReports:
         elif changed.state is DeliveryState.FAILED:
             self._failed(case, changed, entry)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause, partition: int | None) -> None:
+    def due(self, timer: bytes, turn: Turn, origin: Origin, partition: int | None) -> None:
         """Hand over a report whose limit has passed, or record the lane's beat."""
         self.alive(turn)
         if timer == BEAT:
@@ -112,11 +112,11 @@ class OpenReports:
         report = report_of(entry)
         left = time_left(entry, report.agency, self._beat.worked(turn))
         if left > _PASSED:
-            turn.schedule(timer, turn.now + left, cause=cause)
+            turn.schedule(timer, turn.now + left, origin=origin)
             # Without a beat every wait would count as an outage, and the report would never be handed over.
             schedule(turn)
             return
-        self._hand_over(CaseSender(turn, report.person.encode(), cause, partition), report, LIMIT_PASSED)
+        self._hand_over(CaseSender(turn, report.person.encode(), origin, partition), report, LIMIT_PASSED)
 
     def send_again(self, case: CaseSender, entry: OpenReport, report: Report) -> Fields:
         """Send a report again, with a new limit, and return the id and the number of the new sending.
@@ -136,7 +136,7 @@ class OpenReports:
             }
         )
         self._put(turn, report.report_id, anew)
-        turn.schedule(name_of(report.report_id), turn.now + limit_of(report.agency), cause=case.cause)
+        turn.schedule(name_of(report.report_id), turn.now + limit_of(report.agency), origin=case.origin)
         return {"report_id": report.report_id, "generation": fields["generation"]}
 
     def close_told_by_phone(self, case: CaseSender, entry: OpenReport, report: Report) -> None:
@@ -158,21 +158,21 @@ class OpenReports:
         case.send(
             AGENCIES[report.agency].reports, "ReportStopped", stopped_fields(report, StopReason.WITHDRAWN, turn.now)
         )
-        unsure = turn.get(_UNSURE + report_id.encode())
-        self._write_notice(case, entry, _withdrawn_as(refusal, is_unsure=unsure is not None))
+        attempt = turn.get(_UNKNOWN_ATTEMPT + report_id.encode())
+        self._write_notice(case, entry, _withdrawn_as(refusal, may_have_reached=attempt is not None))
         self._beat.count(turn, -1)
-        self._mark_done(turn, report_id, report.agency)
+        self._put_done(turn, report_id, report.agency)
         withdrawn = entry.model_copy(update={"is_withdrawn": True})
         self._put(turn, report_id, withdrawn, until=_WITHDRAWN_FOR)
-        if unsure is not None:
-            turn.put(_UNSURE + report_id.encode(), unsure, until=turn.now + _WITHDRAWN_FOR)
+        if attempt is not None:
+            turn.put(_UNKNOWN_ATTEMPT + report_id.encode(), attempt, until=turn.now + _WITHDRAWN_FOR)
         turn.unschedule(name_of(report_id))
 
     def close_unreadable(self, turn: Turn, report_id: str) -> None:
         """Close a report whose entry is missing or cannot be read: nothing of it can be sent or stopped."""
         if turn.get(name_of(report_id)) is not None:
             self._end(turn, report_id, None)
-        self._mark_done(turn, report_id, None)
+        self._put_done(turn, report_id, None)
 
     def put_aside(self, work: PutAside, case: CaseSender) -> None:
         """Open a review of the report whose timer or entry raised; the lane's beat continues."""
@@ -205,16 +205,16 @@ class OpenReports:
         self._write_notice(case, entry, NoticeStands.TOLD)
         if entry.is_withdrawn:
             case.turn.drop(name_of(changed.report_id))
-            case.turn.drop(_UNSURE + changed.report_id.encode())
+            case.turn.drop(_UNKNOWN_ATTEMPT + changed.report_id.encode())
         else:
             self._end(case.turn, changed.report_id, changed.agency)
 
     def _note_attempt(self, case: CaseSender, changed: DeliveryChanged, entry: OpenReport) -> None:
         """Record whether the agency may have the report by an attempt with an unknown outcome."""
-        turn, key = case.turn, _UNSURE + changed.report_id.encode()
+        turn, key = case.turn, _UNKNOWN_ATTEMPT + changed.report_id.encode()
         stored = turn.get(key)
         before = None if stored is None else int(stored)
-        after = unsure_since(before, changed)
+        after = first_unknown_attempt(before, changed)
         if after is None:
             if before is not None:
                 turn.drop(key)
@@ -254,12 +254,12 @@ class OpenReports:
 
     def _end(self, turn: Turn, report_id: str, agency: Agency | None) -> None:
         turn.drop(name_of(report_id))
-        turn.drop(_UNSURE + report_id.encode())
+        turn.drop(_UNKNOWN_ATTEMPT + report_id.encode())
         turn.unschedule(name_of(report_id))
-        self._mark_done(turn, report_id, agency)
+        self._put_done(turn, report_id, agency)
         self._beat.count(turn, -1)
 
-    def _mark_done(self, turn: Turn, report_id: str, agency: Agency | None) -> None:
+    def _put_done(self, turn: Turn, report_id: str, agency: Agency | None) -> None:
         value = b"" if agency is None else agency.value.encode()
         turn.put(_DONE + report_id.encode(), value, until=turn.now + _DONE_FOR)
 
@@ -281,8 +281,8 @@ def _refuse_other(changed: DeliveryChanged, agency: str, sent: int | None) -> No
         raise Invalid.of("generation", "is of no sending of this report")
 
 
-def _withdrawn_as(refusal: Refusal | None, *, is_unsure: bool) -> NoticeStands:
+def _withdrawn_as(refusal: Refusal | None, *, may_have_reached: bool) -> NoticeStands:
     """Return the state of a withdrawn report for its notice, which must be true in each case."""
     if refusal is Refusal.ALREADY_REPORTED:
         return NoticeStands.ALREADY_TOLD
-    return NoticeStands.MAYBE_TOLD if is_unsure else NoticeStands.NOT_TOLD
+    return NoticeStands.MAYBE_TOLD if may_have_reached else NoticeStands.NOT_TOLD

@@ -19,7 +19,7 @@ from schemas.telemetry import Attribute, Metric
 from schemas.topics import KNOWN_DAYS, TopicName
 from schemas.vocabulary import Agency, ReviewDecision, ReviewReason
 from streams.agents.case_sender import CaseSender
-from streams.agents.reading import stored
+from streams.agents.decoding import stored
 from streams.agents.report_entry import section_of
 from streams.agents.review_alarms import (
     clear_review,
@@ -35,7 +35,7 @@ from streams.domain.ids import undelivered_review_id
 from streams.domain.policy import Ruling
 from streams.domain.reviews import asked, escalated, open_fields, rejected_fields
 from streams.domain.staff import StaffDirectory
-from streams.runtime import Cause, Turn
+from streams.runtime import Origin, Turn
 
 _OPEN = b"r:"
 _SETTLED = b"s:"
@@ -73,15 +73,15 @@ class OpenReviews:
         return self._staff().duty
 
     def open_for_ruling(
-        self, case: CaseSender, request: Fields, admitted: bytes, ruling: Ruling, told: list[Fields]
+        self, case: CaseSender, request: Fields, admitted: bytes, ruling: Ruling, reported: list[Fields]
     ) -> None:
         """Open the review that a ruling asks for.
 
-        `admitted` is the encoded `Admitted`; `told` are the fields of a `ToldBefore` for each agency with a report.
+        `admitted` is the encoded `Admitted`; `reported` are the fields of a `ToldBefore` for each agency with a report.
         """
         turn = case.turn
         request["on_duty"] = asked(self._duty, turn.now, 0, ReviewReason(request["reason"]))
-        self._open(case, request, open_fields(request, admitted, ruling, told, turn.now))
+        self._open(case, request, open_fields(request, admitted, ruling, reported, turn.now))
 
     def open_for_rejected(self, case: CaseSender, rejected: UrgentRejected) -> None:
         """Open the review of a rejected record, unless it is open or was settled: the record may be read twice."""
@@ -118,7 +118,7 @@ class OpenReviews:
         entry = turn.get(_OPEN + review_id.encode())
         return None if entry is None else stored(OpenReview, entry)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause, partition: int | None) -> None:
+    def due(self, timer: bytes, turn: Turn, origin: Origin, partition: int | None) -> None:
         """Escalate a review whose deadline has passed: ask the next person on duty, and raise its alarm."""
         review_id = review_of(timer)
         known = self.find(turn, review_id)
@@ -127,11 +127,11 @@ class OpenReviews:
         review = escalated(known, self._duty, turn.now)
         request = review.request
         key = (request.person or request.review_id).encode()
-        self._write_again(CaseSender(turn, key, cause, partition), review, request.deadline)
+        self._write_again(CaseSender(turn, key, origin, partition), review, request.deadline)
         if review.pressing:
-            raise_review(turn, request.model_dump(), cause)
+            raise_review(turn, request.model_dump(), origin)
         elif (agency := shared_alarm(review)) is not None:
-            undelivered_escalated(turn, agency, request.escalation, cause, partition)
+            undelivered_escalated(turn, agency, request.escalation, origin, partition)
         _escalations.add(1, {Attribute.REVIEW_REASON: request.reason.value})
 
     def ask_again(self, case: CaseSender, review: OpenReview, timer_at: datetime, decided: int) -> None:
@@ -181,17 +181,17 @@ class OpenReviews:
         }
         case.send(TopicName.REVIEWS, "ReviewSettled", settled)
         if review.pressing:
-            clear_review(turn, request.review_id, case.cause)
+            clear_review(turn, request.review_id, case.origin)
         elif (agency := shared_alarm(review)) is not None:
-            undelivered_ended(turn, agency, case.cause, case.partition)
+            undelivered_ended(turn, agency, case.origin, case.partition)
         count_outcome(str(settled["decision"]))
 
-    def clear_put_aside(self, timer: bytes, turn: Turn, cause: Cause, partition: int | None) -> None:
+    def clear_put_aside(self, timer: bytes, turn: Turn, origin: Origin, partition: int | None) -> None:
         """Clear the alarm of a review whose timer was put aside, and count the undelivered reports again.
 
         The review of the work that was put aside raises its own alarm.
         """
-        clear_review(turn, review_of(timer), cause)
+        clear_review(turn, review_of(timer), origin)
         _forget_not_reached(turn, timer.removeprefix(_OPEN))
         left = []
         for name, value in turn.scan(_OPEN):
@@ -199,7 +199,7 @@ class OpenReviews:
             with suppress(Invalid, ValidationError):
                 if name != timer:
                     left.append(stored(OpenReview, value))
-        undelivered_recounted(turn, left, cause, partition)
+        undelivered_recounted(turn, left, origin, partition)
 
     def has_section(self, turn: Turn, review: OpenReview) -> bool:
         """Return whether a review has a sealed section: without one, a console has no key to seal a comment with."""
@@ -209,15 +209,15 @@ class OpenReviews:
         name = _OPEN + str(request["review_id"]).encode()
         case.send(TopicName.REVIEWS, "ReviewRequested", request)
         if entry["pressing"]:
-            raise_review(case.turn, request, case.cause)
+            raise_review(case.turn, request, case.origin)
         elif (about := request.get("undelivered")) is not None:
-            undelivered_opened(case.turn, Agency(about["agency"]), case.cause, case.partition)
+            undelivered_opened(case.turn, Agency(about["agency"]), case.origin, case.partition)
         case.turn.put(name, encode("OpenReview", entry))
         settled = _SETTLED + name.removeprefix(_OPEN)
         if case.turn.get(settled) is not None:
             # The same disclosure came again after ADMIT forgot its id: its review has the same id, and is open again.
             case.turn.drop(settled)
-        case.turn.schedule(name, request["deadline"], cause=case.cause)
+        case.turn.schedule(name, request["deadline"], origin=case.origin)
 
     def _write_again(self, case: CaseSender, review: OpenReview, timer_at: datetime) -> None:
         """Write the request of an open review again, keep the review as it is now, and escalate it at `timer_at`."""
@@ -225,7 +225,7 @@ class OpenReviews:
         name = _OPEN + request.review_id.encode()
         case.send(TopicName.REVIEWS, "ReviewRequested", request.model_dump() | {"section": self._section(turn, review)})
         turn.put(name, encode("OpenReview", review.model_dump()))
-        turn.schedule(name, timer_at, cause=case.cause)
+        turn.schedule(name, timer_at, origin=case.origin)
 
     def _section(self, turn: Turn, review: OpenReview) -> Any:
         if (about := review.request.undelivered) is not None:

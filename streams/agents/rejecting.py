@@ -9,7 +9,7 @@ from schemas.topics import URGENT, TopicName
 from schemas.vocabulary import Service
 from streams.agents.known_ids import FirstSeen
 from streams.domain.ids import conflict_review_id, decision_id, rejected_review_id
-from streams.runtime import Cause, PutAside, Record, Turn
+from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
 
@@ -57,7 +57,7 @@ def report_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
     if record.topic in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts:
         rejected = urgent_rejected(record, invalid, turn)
         value = encode("UrgentRejected", rejected.model_dump())
-        turn.send(TopicName.ADMITTED_URGENT, rejected.review_id.encode(), value, cause=Cause.of(record))
+        turn.send(TopicName.ADMITTED_URGENT, rejected.review_id.encode(), value, origin=Origin.of(record))
 
 
 def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejected:

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from schemas.errors import Invalid
 from schemas.reports import OpenReport, Report
-from streams.agents.reading import stored
+from streams.agents.decoding import stored
 from streams.runtime import Turn
 
 PREFIX = b"p:"

@@ -15,7 +15,7 @@ from schemas.codec import encode
 from schemas.reviews import OpenReview
 from schemas.topics import Group, TopicName
 from schemas.vocabulary import Agency, AlarmKind, AlarmState
-from streams.runtime import Cause, Turn
+from streams.runtime import Origin, Turn
 
 #: Agency → how many of its undelivered reports wait in this lane.
 _UNDELIVERED = b"a:"
@@ -30,7 +30,7 @@ class _Undelivered(BaseModel):
     step: int = 0
 
 
-def raise_review(turn: Turn, request: Mapping[str, Any], cause: Cause) -> None:
+def raise_review(turn: Turn, request: Mapping[str, Any], origin: Origin) -> None:
     """Raise the alarm of an urgent review that opens or escalates: each escalation is a step.
 
     `request` are the fields of its `ReviewRequested`.
@@ -42,35 +42,35 @@ def raise_review(turn: Turn, request: Mapping[str, Any], cause: Cause) -> None:
     }
     if request.get("on_duty") is not None:
         facts[AlarmFact.ON_DUTY] = request["on_duty"]
-    _send_review(turn, request["review_id"], AlarmState.RAISED, cause, request.get("escalation", 0), facts)
+    _send_review(turn, request["review_id"], AlarmState.RAISED, origin, request.get("escalation", 0), facts)
 
 
-def clear_review(turn: Turn, review_id: str, cause: Cause) -> None:
+def clear_review(turn: Turn, review_id: str, origin: Origin) -> None:
     """Clear the alarm of a settled review; without a raised alarm this has no effect."""
-    _send_review(turn, review_id, AlarmState.CLEARED, cause, 0, {})
+    _send_review(turn, review_id, AlarmState.CLEARED, origin, 0, {})
 
 
-def undelivered_opened(turn: Turn, agency: Agency, cause: Cause, partition: int | None) -> None:
+def undelivered_opened(turn: Turn, agency: Agency, origin: Origin, partition: int | None) -> None:
     """Count an `undelivered` review that opens: the first one raises its agency's alarm."""
     known = _known(turn, agency)
-    _update(turn, agency, known.model_copy(update={"open": known.open + 1}), cause, partition)
+    _update(turn, agency, known.model_copy(update={"open": known.open + 1}), origin, partition)
 
 
-def undelivered_escalated(turn: Turn, agency: Agency, step: int, cause: Cause, partition: int | None) -> None:
+def undelivered_escalated(turn: Turn, agency: Agency, step: int, origin: Origin, partition: int | None) -> None:
     """Record the escalation of an `undelivered` review: a step higher than all of its agency is a new alarm."""
     known = _known(turn, agency)
     # A review that opened before a release counted them is counted here.
     changes = {"open": max(known.open, 1), "step": max(known.step, step)}
-    _update(turn, agency, known.model_copy(update=changes), cause, partition)
+    _update(turn, agency, known.model_copy(update=changes), origin, partition)
 
 
-def undelivered_ended(turn: Turn, agency: Agency, cause: Cause, partition: int | None) -> None:
+def undelivered_ended(turn: Turn, agency: Agency, origin: Origin, partition: int | None) -> None:
     """Count an `undelivered` review that ends: the last one clears its agency's alarm."""
     known = _known(turn, agency)
-    _update(turn, agency, known.model_copy(update={"open": known.open - 1}), cause, partition)
+    _update(turn, agency, known.model_copy(update={"open": known.open - 1}), origin, partition)
 
 
-def undelivered_recounted(turn: Turn, left: Iterable[OpenReview], cause: Cause, partition: int | None) -> None:
+def undelivered_recounted(turn: Turn, left: Iterable[OpenReview], origin: Origin, partition: int | None) -> None:
     """Count all `undelivered` reviews again, because one was put aside and perhaps cannot be read.
 
     `left` are all reviews that are still open.
@@ -80,7 +80,7 @@ def undelivered_recounted(turn: Turn, left: Iterable[OpenReview], cause: Cause, 
         agency = Agency(key.removeprefix(_UNDELIVERED).decode())
         known = _known(turn, agency)
         if known.open != agencies[agency]:
-            _update(turn, agency, known.model_copy(update={"open": agencies[agency]}), cause, partition)
+            _update(turn, agency, known.model_copy(update={"open": agencies[agency]}), origin, partition)
 
 
 def shared_alarm(review: OpenReview) -> Agency | None:
@@ -94,7 +94,7 @@ def _known(turn: Turn, agency: Agency) -> _Undelivered:
     return _Undelivered() if stored is None else _Undelivered.model_validate_json(stored)
 
 
-def _update(turn: Turn, agency: Agency, now: _Undelivered, cause: Cause, partition: int | None) -> None:
+def _update(turn: Turn, agency: Agency, now: _Undelivered, origin: Origin, partition: int | None) -> None:
     """Keep the count of an agency, and write its alarm as raised or cleared."""
     key = _UNDELIVERED + agency.value.encode()
     facts: dict[str, str | int] = {}
@@ -112,16 +112,16 @@ def _update(turn: Turn, agency: Agency, now: _Undelivered, cause: Cause, partiti
         changed_at=turn.now,
         facts=facts,
     )
-    _send(turn, change, cause)
+    _send(turn, change, origin)
 
 
 def _send_review(
-    turn: Turn, review_id: str, state: AlarmState, cause: Cause, step: int, facts: dict[str, str | int]
+    turn: Turn, review_id: str, state: AlarmState, origin: Origin, step: int, facts: dict[str, str | int]
 ) -> None:
     name = review_cause(review_id)
     change = AlarmChanged(cause=name, kind=AlarmKind.REVIEW, state=state, step=step, changed_at=turn.now, facts=facts)
-    _send(turn, change, cause)
+    _send(turn, change, origin)
 
 
-def _send(turn: Turn, change: AlarmChanged, cause: Cause) -> None:
-    turn.send(TopicName.ALARMS, change.cause.encode(), encode("AlarmChanged", change.model_dump()), cause=cause)
+def _send(turn: Turn, change: AlarmChanged, origin: Origin) -> None:
+    turn.send(TopicName.ALARMS, change.cause.encode(), encode("AlarmChanged", change.model_dump()), origin=origin)

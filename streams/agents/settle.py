@@ -40,7 +40,7 @@ from streams.domain.policy import Ruling, decide
 from streams.domain.policy.notices import NOT_DUE, notify
 from streams.domain.reviews import authenticate, refuse_untrained, reports_to_send, settle
 from streams.domain.staff import StaffDirectory
-from streams.runtime import Cause, Record, Turn
+from streams.runtime import Origin, Record, Turn
 from streams.runtime.agent import micros
 
 
@@ -83,7 +83,7 @@ class ReviewSettler:
         arrival = Arrival.of(record.arrived_at(turn.now), turn.now)
         self._check(outcome, review, trained, arrival, turn)
         key = review.request.person or outcome.review_id
-        case = CaseSender(turn, key.encode(), Cause.of(record), record.partition)
+        case = CaseSender(turn, key.encode(), Origin.of(record), record.partition)
         if (undelivered := review.request.undelivered) is not None:
             self._settle_report(case, review, undelivered, outcome, arrival)
         elif outcome.decision is ReviewDecision.NOT_REACHED:

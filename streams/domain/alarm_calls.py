@@ -31,7 +31,7 @@ from streams.domain.alarms import CauseStatus
 MAX_LISTED = 100
 #: The positions in a call that are kept for first alarms, for higher steps and for all-clears each, if so many are due.
 SHARE = 10
-#: The pause between a call that was delivered or given up and the next call.
+#: The interval between a call that was delivered or given up and the next call.
 BETWEEN_CALLS = timedelta(seconds=5)
 #: Attempts at one call, about half a minute, before it is given up.
 ATTEMPTS = 5

@@ -48,7 +48,7 @@ class Decided:
     #: Each agency that gets a report now, with the report's fields.
     reports: list[tuple[Agency, Fields]]
     #: The agencies that got a report of this disclosure by an earlier decision.
-    told_before: tuple[ToldBefore, ...] = ()
+    reported_before: tuple[ToldBefore, ...] = ()
 
 
 def decision_fields(

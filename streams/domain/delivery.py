@@ -76,7 +76,7 @@ class Failure(StrEnum):
     CLIENT_ERROR = "client_error"
 
 
-class Reading(StrEnum):
+class Meaning(StrEnum):
     """What a response means for the report."""
 
     ACKNOWLEDGED = "acknowledged"
@@ -88,42 +88,42 @@ class Reading(StrEnum):
     FAIL = "fail"
 
 
-_R = Reading
+_M = Meaning
 
 #: What each HTTP status of an agency means (RFC 9110). 200: it had the report already. 409: another report has our id.
-STATUS_READINGS: Mapping[int, Reading] = MappingProxyType(
+STATUS_MEANINGS: Mapping[int, Meaning] = MappingProxyType(
     {
-        200: _R.ACKNOWLEDGED,
-        201: _R.ACKNOWLEDGED,
-        400: _R.FAIL,
-        401: _R.DENIED,
-        403: _R.DENIED,
-        404: _R.FAIL,
-        405: _R.FAIL,
-        406: _R.FAIL,
-        408: _R.RETRY,
-        409: _R.FAIL,
-        410: _R.FAIL,
-        413: _R.FAIL,
-        415: _R.FAIL,
-        422: _R.FAIL,
-        425: _R.RETRY,
-        429: _R.RETRY,
-        500: _R.RETRY,
-        502: _R.RETRY,
-        503: _R.RETRY,
-        504: _R.RETRY,
+        200: _M.ACKNOWLEDGED,
+        201: _M.ACKNOWLEDGED,
+        400: _M.FAIL,
+        401: _M.DENIED,
+        403: _M.DENIED,
+        404: _M.FAIL,
+        405: _M.FAIL,
+        406: _M.FAIL,
+        408: _M.RETRY,
+        409: _M.FAIL,
+        410: _M.FAIL,
+        413: _M.FAIL,
+        415: _M.FAIL,
+        422: _M.FAIL,
+        425: _M.RETRY,
+        429: _M.RETRY,
+        500: _M.RETRY,
+        502: _M.RETRY,
+        503: _M.RETRY,
+        504: _M.RETRY,
     }
 )
 
 #: What a missing response means. A resend is safe: the agency recognises the idempotency key.
-FAILURE_READINGS: Mapping[Failure, Reading] = MappingProxyType(
+FAILURE_MEANINGS: Mapping[Failure, Meaning] = MappingProxyType(
     {
-        Failure.NO_CONNECTION: _R.RETRY,
-        Failure.TIMEOUT: _R.RETRY,
-        Failure.CONNECTION_LOST: _R.RETRY,
-        Failure.NO_REFERENCE: _R.RETRY,
-        Failure.CLIENT_ERROR: _R.RETRY,
+        Failure.NO_CONNECTION: _M.RETRY,
+        Failure.TIMEOUT: _M.RETRY,
+        Failure.CONNECTION_LOST: _M.RETRY,
+        Failure.NO_REFERENCE: _M.RETRY,
+        Failure.CLIENT_ERROR: _M.RETRY,
     }
 )
 
@@ -138,8 +138,8 @@ NOT_TAKEN = frozenset(
         Failure.NO_CONNECTION.value,
         *(
             f"status_{status}"
-            for status, reading in STATUS_READINGS.items()
-            if reading in (_R.FAIL, _R.DENIED) and status != 409
+            for status, meaning in STATUS_MEANINGS.items()
+            if meaning in (_M.FAIL, _M.DENIED) and status != 409
         ),
     }
 )
@@ -150,22 +150,22 @@ UNKNOWN_STATUS = "unknown_status"
 LIMIT_PASSED = "limit_passed"
 
 
-def read_answer(answer: int | Failure) -> tuple[Reading, str | None]:
+def read_answer(answer: int | Failure) -> tuple[Meaning, str | None]:
     """Return what a response means, and a code for the reason; None if it acknowledges the report.
 
     A status without a row fails the report and calls a human: it counts neither as success nor as a reason to resend.
     """
     if isinstance(answer, Failure):
-        return FAILURE_READINGS[answer], answer.value
-    reading = STATUS_READINGS.get(answer)
-    if reading is None:
-        return Reading.FAIL, f"{UNKNOWN_STATUS}_{answer}"
-    return reading, None if reading is Reading.ACKNOWLEDGED else f"status_{answer}"
+        return FAILURE_MEANINGS[answer], answer.value
+    meaning = STATUS_MEANINGS.get(answer)
+    if meaning is None:
+        return Meaning.FAIL, f"{UNKNOWN_STATUS}_{answer}"
+    return meaning, None if meaning is Meaning.ACKNOWLEDGED else f"status_{answer}"
 
 
 def is_tried_on(agency: Agency, failure: str) -> bool:
     """Return whether a report that failed for this reason is still tried while a human has it."""
-    denied = {f"status_{status}" for status, reading in STATUS_READINGS.items() if reading is Reading.DENIED}
+    denied = {f"status_{status}" for status, meaning in STATUS_MEANINGS.items() if meaning is Meaning.DENIED}
     return bool(RETRY_POLICIES[agency].tries_on) and (failure.startswith(LIMIT_PASSED) or failure in denied)
 
 

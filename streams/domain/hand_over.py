@@ -41,7 +41,7 @@ def time_left(report: OpenReport, agency: Agency, worked: float) -> timedelta:
     return limit_of(agency) - timedelta(seconds=worked - report.worked)
 
 
-def unsure_since(before: int | None, changed: DeliveryChanged) -> int | None:
+def first_unknown_attempt(before: int | None, changed: DeliveryChanged) -> int | None:
     """Return the number of the first attempt that may have reached the agency, after this step; None if none may have.
 
     `before` is the same before the step. A step that begins an attempt carries the reason why the previous attempt

@@ -108,10 +108,10 @@ def settle(
 
 
 def reports_to_send(
-    reports: Iterable[tuple[Agency, Fields]], told: Sequence[ToldBefore]
+    reports: Iterable[tuple[Agency, Fields]], reported_before: Sequence[ToldBefore]
 ) -> list[tuple[Agency, Fields]]:
     """Return the reports with content that is new to their agency; a supplement if the agency has a report already."""
-    before = {each.agency: each for each in told}
+    before = {each.agency: each for each in reported_before}
     sending = []
     for agency, report in reports:
         known = before.get(agency)
@@ -123,9 +123,11 @@ def reports_to_send(
     return sending
 
 
-def told_after(told: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Fields]]) -> list[Fields]:
+def reported_after(
+    reported_before: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Fields]]
+) -> list[Fields]:
     """Return the fields of `ToldBefore` for each agency, with these reports; its id is that of the first report."""
-    known: dict[str, Fields] = {each.agency.value: each.model_dump(mode="json") for each in told}
+    known: dict[str, Fields] = {each.agency.value: each.model_dump(mode="json") for each in reported_before}
     for agency, report in reports:
         before = known.get(agency.value)
         known[agency.value] = {
@@ -137,14 +139,14 @@ def told_after(told: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Field
     return list(known.values())
 
 
-def open_fields(request: Fields, value: bytes, ruling: Ruling, told: list[Fields], now: datetime) -> Fields:
+def open_fields(request: Fields, value: bytes, ruling: Ruling, reported: list[Fields], now: datetime) -> Fields:
     """Return the fields of the `OpenReview` of a disclosure; `value` is its encoded `Admitted`."""
     return {
         "request": {**request, "section": None},
         "admitted": value,
         "policy_version": ruling.policy_version,
         "sent": ruling.outcome.value if ruling.outcome.is_reported else None,
-        "told": told,
+        "told": reported,
         "pressing": request["deadline"] - now <= ruling.policy.deadlines.emergency,
     }
 

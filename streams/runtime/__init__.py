@@ -5,7 +5,7 @@ Faust and aiokafka, and starts a process of lanes (`run_worker`). The other modu
 the test of each rule: `streams/runtime/THEORY.md`. Urgent first: `lane/urgency.py`. The error tree: `failure.py`.
 """
 
-from streams.runtime.agent import Agent, Cause, Output, PutAside, Record, Timer, Turn
+from streams.runtime.agent import Agent, Origin, Output, PutAside, Record, Timer, Turn
 from streams.runtime.clock import Clock, ClockAgrees, ClockStepped
 from streams.runtime.gc_settings import freeze_gc_at_startup
 from streams.runtime.lane.groups import LaneContext, LaneGroup
@@ -19,7 +19,7 @@ __all__ = [
     "Agent",
     "BrokerAgrees",
     "BrokerAhead",
-    "Cause",
+    "Origin",
     "Clock",
     "ClockAgrees",
     "ClockStepped",

@@ -6,7 +6,7 @@
             for record, word in batch:
                 seen = int(turn.get(word.encode()) or b"0") + 1
                 turn.put(word.encode(), b"%d" % seen)
-                turn.send("counts", record.key, b"%d" % seen, cause=Cause.of(record))
+                turn.send("counts", record.key, b"%d" % seen, origin=Origin.of(record))
 
 The runtime commits everything that a turn collected in one transaction, the offsets of its batch included.
 
@@ -68,13 +68,13 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Origin:
     """The trace context of the work that causes an output: a W3C `traceparent`, or none."""
 
     traceparent: bytes | None = None
 
     @classmethod
-    def of(cls, record: Record) -> "Cause":
+    def of(cls, record: Record) -> "Origin":
         """Return the trace context that the record carries; an empty one if its header is missing or malformed."""
         for name, value in record.headers:
             if name == TRACEPARENT:
@@ -97,7 +97,7 @@ class Timer:
     """When a timer is due, its trace context, and how long its wait was when it was set."""
 
     at: datetime
-    cause: Cause = Cause()
+    origin: Origin = Origin()
     wait: timedelta = timedelta(0)
 
 
@@ -141,7 +141,7 @@ class Turn:
         #: Timers that this turn sets; None removes the timer.
         self.timers: dict[bytes, Timer | None] = {}
         self.rejects: list[tuple[Record, Invalid]] = []
-        self.effects: list[tuple[Any, Cause]] = []
+        self.effects: list[tuple[Any, Origin]] = []
         #: By `traceparent` of a record: the context that its outputs carry instead. The runtime sets it.
         self.contexts: dict[bytes, bytes] = {}
         self._state = state
@@ -184,34 +184,34 @@ class Turn:
         self.changes[key] = None
         self.expiries.pop(key, None)
 
-    def schedule(self, timer: bytes, at: datetime, *, cause: Cause = Cause()) -> None:
+    def schedule(self, timer: bytes, at: datetime, *, origin: Origin = Origin()) -> None:
         """Have `due(timer)` called in a turn of its own once `at` has passed. A timer of that name is replaced.
 
         A lane that opens again with a clock that is behind waits at most as long as from `now` to `at`. So `due` may be
         called before `at` by that clock: `due` must not compare the two.
         """
-        self.timers[timer] = Timer(at, cause, max(timedelta(0), at - self.now))
+        self.timers[timer] = Timer(at, origin, max(timedelta(0), at - self.now))
 
     def unschedule(self, timer: bytes) -> None:
         """Remove a timer; do nothing if there is none."""
         self.timers[timer] = None
 
     def send(
-        self, topic: str, key: bytes | None, value: bytes | None, *, cause: Cause, partition: int | None = None
+        self, topic: str, key: bytes | None, value: bytes | None, *, origin: Origin, partition: int | None = None
     ) -> None:
         """Write a record. Without `partition`, the key chooses the partition."""
-        self.outputs.append(Output(topic, partition, key, value, self._headers(cause)))
+        self.outputs.append(Output(topic, partition, key, value, self._headers(origin)))
 
     def reject(self, record: Record, invalid: Invalid) -> None:
         """Write the whole record to its `.rejected` topic; headers give the reason, the source and the time."""
         self.rejects.append((record, invalid))
 
-    def start(self, effect: Any, *, cause: Cause) -> None:
+    def start(self, effect: Any, *, origin: Origin) -> None:
         """Have `perform(effect)` called once this turn is committed."""
-        self.effects.append((effect, cause))
+        self.effects.append((effect, origin))
 
-    def _headers(self, cause: Cause) -> Headers:
-        context = cause.traceparent
+    def _headers(self, origin: Origin) -> Headers:
+        context = origin.traceparent
         if context is None:
             return ()
         return ((TRACEPARENT, self.contexts.get(context, context)),)
@@ -253,7 +253,7 @@ class Agent(ABC, Generic[M, E, R]):
         """Return the slot that the effect waits for, and keeps while it is performed; None if it needs none."""
         return None
 
-    def starting(self, effect: E, turn: Turn, cause: Cause) -> bool:  # noqa: ARG002 - for effects with a slot
+    def starting(self, effect: E, turn: Turn, origin: Origin) -> bool:  # noqa: ARG002 - for effects with a slot
         """Record that an effect has its slot and will be performed next; return False to leave the effect out.
 
         The runtime calls this only for effects with a slot, and commits the turn before it calls `perform`.
@@ -264,7 +264,7 @@ class Agent(ABC, Generic[M, E, R]):
         """Do the work outside the lane. Return a failure as a result: an exception ends the process once."""
         raise TypeError(f"{type(self).__name__} starts effects and has no method `perform`")
 
-    def effect_done(self, effect: E, result: R, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: E, result: R, turn: Turn, origin: Origin) -> None:
         """Handle an effect's result. The default does nothing."""
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
@@ -273,7 +273,7 @@ class Agent(ABC, Generic[M, E, R]):
         The runtime calls this once for each record that the turn rejects, after `handle`.
         """
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:  # noqa: ARG002 - for those that set any
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - for those that set any
         """Handle a timer that is due. The runtime has removed it from the state."""
         raise TypeError(f"{type(self).__name__} sets timers and has no method `due`")
 
@@ -281,5 +281,5 @@ class Agent(ABC, Generic[M, E, R]):
         """Return the key of the state entry that a timer (given by name) or an effect belongs to, or None."""
         return None
 
-    def put_aside(self, work: PutAside, turn: Turn, cause: Cause) -> None:
+    def put_aside(self, work: PutAside, turn: Turn, origin: Origin) -> None:
         """Ask a human to look at work that was put aside. The default does nothing."""

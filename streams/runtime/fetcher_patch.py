@@ -201,8 +201,9 @@ def _batches(fetched: bytes, position: int, allowance: Allowance) -> Iterator[An
         if end > len(fetched) or end <= at:
             # The broker cuts a fetch off at its size limit, in the middle of a batch.
             return
-        behind = _BATCH_START.unpack_from(fetched, end)[0] if len(fetched) - end >= _BATCH_START.size else None
-        batch = _ReadableBatch(view[at:end], allowance, behind)
+        has_next = len(fetched) - end >= _BATCH_START.size
+        next_base_offset = _BATCH_START.unpack_from(fetched, end)[0] if has_next else None
+        batch = _ReadableBatch(view[at:end], allowance, next_base_offset)
         # The field that gives the batch's last offset may be corrupt, so `base` is checked too.
         if base >= position or batch.next_offset > position:
             yield batch

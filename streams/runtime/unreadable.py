@@ -24,6 +24,6 @@ def refuse_unreadable(record: Record) -> None:
         raise Unreadable((Problem("batch", _CORRUPT if record.value.is_corrupt else _REASON),))
 
 
-def offset_behind(record: _HasOffset) -> int:
+def offset_after(record: _HasOffset) -> int:
     """Return the offset after the record, or after the batch that the record replaces."""
     return record.value.next_offset if isinstance(record.value, UnreadableBatch) else record.offset + 1

@@ -10,5 +10,5 @@
 - `account` judges all of that with the `judge_…` modules; `absences` has the time that counts for no limit.
 - `made_run` is an invented run for the tests of the account.
 
-`blows.log`, in the folder of a run, lists each fault with its time.
+`disruptions.log`, in the folder of a run, lists each fault with its time.
 """

@@ -26,7 +26,7 @@ from tests.chaos.staff import Staff
 from tests.chaos.taken import Taken
 
 _FULL, _SHORT = (240.0, 3_000), (140.0, 800)
-#: Limit for the deployment to finish all work after the last blow (seconds).
+#: Limit for the deployment to finish all work after the last disruption (seconds).
 _FINISH_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
 _SHOWN = 10
@@ -118,7 +118,7 @@ async def _struck(plan: Plan, deployment: Deployment, receiver: Receiver) -> Ver
 
 
 async def _storm(plan: Plan, deployment: Deployment, services: Services, begun: float) -> None:
-    """Send every disclosure and apply every blow and spell at its time; raise the first error of any of them."""
+    """Send every disclosure and apply every disruption and episode at its time; raise the first error."""
 
     async def at(moment: float, does: Any) -> None:
         await asyncio.sleep(max(0.0, begun + moment - time.monotonic()))
@@ -126,10 +126,10 @@ async def _storm(plan: Plan, deployment: Deployment, services: Services, begun: 
 
     async with asyncio.TaskGroup() as group:
         group.create_task(services.send_all())
-        for blow in plan.blows:
-            group.create_task(at(blow.at, deployment.strike(blow)))
-        for spell in plan.spells:
-            group.create_task(at(spell.at, deployment.put_in_mood(spell, begun + plan.seconds)))
+        for disruption in plan.disruptions:
+            group.create_task(at(disruption.at, deployment.strike(disruption)))
+        for episode in plan.episodes:
+            group.create_task(at(episode.at, deployment.behave(episode, begun + plan.seconds)))
 
 
 async def _finish(deployment: Deployment, services: Services, record: Record, receiver: Receiver) -> bool:
@@ -171,7 +171,8 @@ def _uncounted(deployment: Deployment, account: Account) -> Sequence[str]:
     """Return why a seed does not count: too few kills of a kind, no outage of an agency, or no hand-over."""
     few = [f"only {deployment.killed[kind]} kills of {kind}" for kind in KINDS if deployment.killed[kind] < LEAST_KILLS]
     few += [] if deployment.done["agency away"] else ["no agency was away for longer than its limit"]
-    few += [] if any(deployment.done[f"agency {mood}"] for mood in SILENT) else ["no report was taken silently"]
+    if not any(deployment.done[f"agency {behaviour}"] for behaviour in SILENT):
+        few.append("no report was taken silently")
     few += [] if account.counts["reports handed over"] else ["no report was handed over"]
     return few
 

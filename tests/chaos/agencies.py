@@ -1,4 +1,4 @@
-"""One agency as a process: `python -m tests.chaos.agencies …`. A file holds its present mood.
+"""One agency as a process: `python -m tests.chaos.agencies …`. A file holds its present behaviour.
 
     python -m tests.chaos.agencies AGENCY PORT LOG MOOD_FILE
 
@@ -18,22 +18,22 @@ from services.cli.ready import ready
 from services.http_server import listen, serve
 from services.simulated_agencies import AgencyLog, Fault, Faults, create_app
 from services.simulated_agencies.log import Attempt, Seen
-from tests.chaos.plan import ATTEMPT_SECONDS, FORGETFUL, Mood
+from tests.chaos.plan import ATTEMPT_SECONDS, FORGETFUL, Behaviour
 
 _UNAVAILABLE, _DENIED = 503, 401
 #: Range of the time until a late answer (seconds): some still come within the limit.
 _LATE_SECONDS = 0.8 * ATTEMPT_SECONDS, 2.0 * ATTEMPT_SECONDS
 
 
-def mood_of(file: Path) -> Mood | None:
-    """Return the mood in a file, or None without a file or a mood in it."""
+def behaviour_of(file: Path) -> Behaviour | None:
+    """Return the behaviour in a file, or None without a file or a behaviour in it."""
     with suppress(FileNotFoundError, ValueError):
-        return Mood(file.read_text())
+        return Behaviour(file.read_text())
     return None
 
 
-class Moody(Faults):
-    """The faults of an agency, chosen by its present mood."""
+class Misbehaving(Faults):
+    """The faults of an agency, chosen by its present behaviour."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -42,23 +42,23 @@ class Moody(Faults):
 
     def next(self) -> int | Fault | None:
         """Return the fault for the present request, or None."""
-        match mood_of(self._file):
-            case Mood.DROPS:
+        match behaviour_of(self._file):
+            case Behaviour.DROPS:
                 return Fault.DROP
-            case Mood.HANGS:
+            case Behaviour.HANGS:
                 return Fault.TIMEOUT
-            case Mood.REFUSES:
+            case Behaviour.REFUSES:
                 return _UNAVAILABLE
-            case Mood.DENIES:
+            case Behaviour.DENIES:
                 return _DENIED
-            case Mood.TAKES_SILENTLY:
+            case Behaviour.TAKES_SILENTLY:
                 return self._chance.choice((Fault.DROP_AFTER_ACCEPT, Fault.TIMEOUT_AFTER_ACCEPT))
             case _:
                 return None
 
 
 class LateAnswers:
-    """The application of an agency; its answers are delayed while its mood is `ANSWERS_LATE`."""
+    """The application of an agency; its answers are delayed while its behaviour is `ANSWERS_LATE`."""
 
     def __init__(self, app: ASGIApp, file: Path) -> None:
         self._app = app
@@ -67,7 +67,7 @@ class LateAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def late(message: Message) -> None:
-            if message["type"] == "http.response.start" and mood_of(self._file) is Mood.ANSWERS_LATE:
+            if message["type"] == "http.response.start" and behaviour_of(self._file) is Behaviour.ANSWERS_LATE:
                 await asyncio.sleep(self._chance.uniform(*_LATE_SECONDS))
             await send(message)
 
@@ -82,12 +82,12 @@ class ForgetfulLog(AgencyLog):
         return Seen.ACCEPTED if seen in (Seen.REPEAT, Seen.CONFLICT) else seen
 
 
-def main(agency: Agency, port: int, path: Path, mood: Path) -> None:
+def main(agency: Agency, port: int, path: Path, behaviour: Path) -> None:
     """Serve until SIGTERM."""
     log = (ForgetfulLog if agency is FORGETFUL else AgencyLog)(path)
     try:
         with listen("127.0.0.1", port) as bound:
-            app = LateAnswers(create_app(agency, log, Moody(mood)), mood)
+            app = LateAnswers(create_app(agency, log, Misbehaving(behaviour)), behaviour)
             asyncio.run(serve([(app, bound)], ready(f"agency {agency}")))
     finally:
         log.close()

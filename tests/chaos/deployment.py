@@ -1,4 +1,4 @@
-"""The deployment of a chaos run: broker, processes and agencies, and the blows and moods that are applied to them."""
+"""The deployment of a chaos run: broker, processes and agencies; applies disruptions and behaviours to them."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ from schemas.vocabulary import Agency
 from services.settings import Keys
 from tests.chaos.absences import Absences, Gap
 from tests.chaos.kept_process import Away, Ended, KeptProcess
-from tests.chaos.plan import KINDS, PARTITIONS, SILENT, Blow, Do, Mood, Spell
+from tests.chaos.plan import KINDS, PARTITIONS, SILENT, Behaviour, Disruption, Do, Episode
 
 LEAD = "lead-1"
 _LOOK_SECONDS = 0.3
 #: The broker starts many times: with one quick compiler it is ready sooner. With twelve partitions for each topic and a
 #: producer for each lane, half a gigabyte of heap is too little.
 _JAVA = ("-XX:TieredStopAtLevel=1", "-Xms512m", "-Xmx1g")
-#: Least time of work of the broker between two blows (seconds).
+#: Least time of work of the broker between two disruptions (seconds).
 _LEAST_BROKER_SECONDS = 15.0
 _DUTY = f"""
 [escalate_every]
@@ -38,7 +38,7 @@ on_duty = ["daily 00:00-24:00"]
 
 
 class Deployment:
-    """A broker and every process of Confide, each started again when it ends; applies the blows of a plan."""
+    """A broker and every process of Confide, each started again when it ends; applies the disruptions of a plan."""
 
     def __init__(self, folder: Path, alarm: str) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class Deployment:
         self.joined: list[KeptProcess] = []
         self._alarm = alarm
         self._ports = {agency: free_port() for agency in Agency}
-        self._moods = {agency: asyncio.Lock() for agency in Agency}
+        self._behaviours = {agency: asyncio.Lock() for agency in Agency}
         self.gateway_port = free_port()
         # One thread for as long as this object: the system kills the broker when the thread ends that started it.
         self._thread = ThreadPoolExecutor(1)
@@ -61,7 +61,7 @@ class Deployment:
 
     async def open(self) -> None:
         """Start the broker and every process; return when all are open."""
-        for name in ("logs", "moods", "agencies"):
+        for name in ("logs", "behaviours", "agencies"):
             (self.folder / name).mkdir(parents=True)
         await self._on_broker(self.broker.start)
         await asyncio.to_thread(apply, self.broker.bootstrap, PARTITIONS)
@@ -80,58 +80,58 @@ class Deployment:
         for process in self.kept.values():
             await process.opened()
 
-    async def strike(self, blow: Blow) -> None:
-        """Apply a blow to its process."""
-        if blow.process == "kafka":
-            struck = await self._strike_broker(blow)
-        elif blow.do is Do.JOIN:
-            struck = await self._join(blow)
+    async def strike(self, disruption: Disruption) -> None:
+        """Apply a disruption to its process."""
+        if disruption.process == "kafka":
+            struck = await self._strike_broker(disruption)
+        elif disruption.do is Do.JOIN:
+            struck = await self._join(disruption)
         else:
-            process = self.kept[blow.process]
-            match blow.do:
+            process = self.kept[disruption.process]
+            match disruption.do:
                 case Do.KILL:
                     await process.runs()
-                    self._note_blow(blow)
+                    self._note_disruption(disruption)
                     struck = process.kill()
                 case Do.STOP:
                     await process.works()
-                    self._note_blow(blow)
+                    self._note_disruption(disruption)
                     struck = process.stop()
                 case _:
                     await process.runs()
-                    self._note_blow(blow)
-                    struck = await process.freeze(blow.seconds)
+                    self._note_disruption(disruption)
+                    struck = await process.freeze(disruption.seconds)
         if struck:
-            kind = blow.process.partition("-")[0]
-            self.done[f"{blow.do} {kind}"] += 1
-            if blow.do is Do.KILL:
+            kind = disruption.process.partition("-")[0]
+            self.done[f"{disruption.do} {kind}"] += 1
+            if disruption.do is Do.KILL:
                 self.killed[kind] += 1
 
-    async def put_in_mood(self, spell: Spell, until: float) -> None:
-        """Put an agency in a mood for its time; end it at `until` at the latest, by the monotonic clock (seconds)."""
-        if spell.mood is Mood.AWAY:
-            self._note(f"agency {spell.agency} {spell.mood} for {spell.seconds:.1f} s")
-            await self.kept[_slug("agency", spell.agency)].gone(spell.seconds)
-            self.done[f"agency {spell.mood}"] += 1
+    async def behave(self, episode: Episode, until: float) -> None:
+        """Give an agency its behaviour of this episode; end it at `until` at the latest (monotonic clock, seconds)."""
+        if episode.behaviour is Behaviour.AWAY:
+            self._note(f"agency {episode.agency} {episode.behaviour} for {episode.seconds:.1f} s")
+            await self.kept[_slug("agency", episode.agency)].gone(episode.seconds)
+            self.done[f"agency {episode.behaviour}"] += 1
             return
-        # One mood at a time: a silent mood may last longer than planned.
-        async with self._moods[spell.agency]:
+        # One behaviour at a time: a silent behaviour may last longer than planned.
+        async with self._behaviours[episode.agency]:
             if time.monotonic() > until:
                 return
-            self._note(f"agency {spell.agency} {spell.mood} for {spell.seconds:.1f} s")
-            file, log = self._mood(spell.agency), self.agency_log(spell.agency)
+            self._note(f"agency {episode.agency} {episode.behaviour} for {episode.seconds:.1f} s")
+            file, log = self._behaviour(episode.agency), self.agency_log(episode.agency)
             before = log.stat().st_size if log.exists() else 0
-            file.write_text(spell.mood)
-            await asyncio.sleep(spell.seconds)
-            if spell.mood in SILENT:
+            file.write_text(episode.behaviour)
+            await asyncio.sleep(episode.seconds)
+            if episode.behaviour in SILENT:
                 # Polled: another process writes the log.
                 while not (accepted := _has_accepted(log, before)) and time.monotonic() < until:  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK_SECONDS)
-                self.done[f"agency {spell.mood}"] += accepted
+                self.done[f"agency {episode.behaviour}"] += accepted
             else:
-                self.done[f"agency {spell.mood}"] += 1
+                self.done[f"agency {episode.behaviour}"] += 1
             file.unlink(missing_ok=True)
-            self._note(f"agency {spell.agency} is well")
+            self._note(f"agency {episode.agency} is well")
 
     async def calm(self) -> None:
         """Resume every frozen process, and return when all processes work."""
@@ -169,13 +169,13 @@ class Deployment:
         workers = [process for process in self.all_processes() if process.name.startswith("worker")]
         return Absences(self.broker_away.all(), [process.away.all() for process in workers])
 
-    async def _strike_broker(self, blow: Blow) -> bool:
+    async def _strike_broker(self, disruption: Disruption) -> bool:
         async with self._broker_turn:
             # Without this a seed may leave the broker no time, and no work is done between two outages.
             await asyncio.sleep(max(0.0, self._broker_back + _LEAST_BROKER_SECONDS - time.monotonic()))
-            self._note_blow(blow)
+            self._note_disruption(disruption)
             self.broker_away.leave()
-            match blow.do:
+            match disruption.do:
                 case Do.KILL:
                     await self._on_broker(self.broker.kill)
                 case Do.STOP:
@@ -184,7 +184,7 @@ class Deployment:
                     pid = self.broker.pid
                     if pid is not None:
                         os.kill(pid, signal.SIGSTOP)
-                        await asyncio.sleep(blow.seconds)
+                        await asyncio.sleep(disruption.seconds)
                         os.kill(pid, signal.SIGCONT)
             await self._on_broker(self.broker.start)
             self.broker_away.come()
@@ -192,12 +192,12 @@ class Deployment:
             self._note("kafka is open")
         return True
 
-    async def _join(self, blow: Blow) -> bool:
-        name = f"{blow.process}+{len(self.joined) + 1}"
-        self._note_blow(blow)
-        process = self._start(name, _in_slot(self._commands()[blow.process], name))
+    async def _join(self, disruption: Disruption) -> bool:
+        name = f"{disruption.process}+{len(self.joined) + 1}"
+        self._note_disruption(disruption)
+        process = self._start(name, _in_slot(self._commands()[disruption.process], name))
         self.joined.append(process)
-        await asyncio.sleep(blow.seconds)
+        await asyncio.sleep(disruption.seconds)
         await process.leave()
         return True
 
@@ -205,12 +205,13 @@ class Deployment:
         await asyncio.get_running_loop().run_in_executor(self._thread, do)  # type: ignore[arg-type]
 
     def _note(self, what: str) -> None:
-        """Write a line to `blows.log`."""
-        with (self.folder / "blows.log").open("a") as log:
+        """Write a line to `disruptions.log`."""
+        with (self.folder / "disruptions.log").open("a") as log:
             log.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {what}\n")
 
-    def _note_blow(self, blow: Blow) -> None:
-        self._note(f"{blow.do} {blow.process}{f' for {blow.seconds:.1f} s' if blow.seconds else ''}")
+    def _note_disruption(self, disruption: Disruption) -> None:
+        lasts = f" for {disruption.seconds:.1f} s" if disruption.seconds else ""
+        self._note(f"{disruption.do} {disruption.process}{lasts}")
 
     def _start(self, name: str, command: tuple[str, ...]) -> KeptProcess:
         return KeptProcess(name, command, self.environment, self.folder / "logs", self._note)
@@ -219,7 +220,7 @@ class Deployment:
         commands: dict[str, tuple[str, ...]] = {}
         for agency, port in self._ports.items():
             program = ("-m", "tests.chaos.agencies")
-            place = (str(port), str(self.agency_log(agency)), str(self._mood(agency)))
+            place = (str(port), str(self.agency_log(agency)), str(self._behaviour(agency)))
             commands[_slug("agency", agency)] = (*program, agency, *place)
         for name in KINDS["worker"]:
             commands[name] = self._hurried("worker", "--slot", name)
@@ -235,8 +236,8 @@ class Deployment:
     def _hurried(self, *arguments: str) -> tuple[str, ...]:
         return ("-m", "tests.chaos.program", *arguments)
 
-    def _mood(self, agency: Agency) -> Path:
-        return self.folder / "moods" / agency
+    def _behaviour(self, agency: Agency) -> Path:
+        return self.folder / "behaviours" / agency
 
 
 def _has_accepted(log: Path, since: int) -> bool:

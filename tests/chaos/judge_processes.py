@@ -1,4 +1,4 @@
-"""Judges processes: each ended because it was killed, was asked to stop, or could not work because of a blow."""
+"""Judges processes: each ended because it was killed, was asked to stop, or could not work because of a disruption."""
 
 import signal
 from collections import Counter
@@ -14,7 +14,7 @@ _EXCUSED_SECONDS = 20.0
 
 
 def processes(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield each end of a process that no blow explains."""
+    """Yield each end of a process that no disruption explains."""
     for end in taken.ends:
         counts["ends of processes by themselves"] += end.asked is None
         fault = _fault(taken, end)

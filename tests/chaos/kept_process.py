@@ -20,7 +20,7 @@ _LIVED_SECONDS = 10.0
 _OPEN_SECONDS = 120.0
 #: Limit for a process to end after it was asked to (seconds).
 STOP_SECONDS = 40.0
-#: Most ends before a process is given up; the blows of a plan end one about ten times.
+#: Most ends before a process is given up; the disruptions of a plan end one about ten times.
 _MOST_ENDS = 200
 #: Lower priority than the broker and the judges, for machines with few cores.
 _LATER = ("nice", "-n", "5")

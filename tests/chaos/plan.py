@@ -1,4 +1,4 @@
-"""The plan of a seed: kills, stops, freezes and joins of processes, and moods of agencies, with their times."""
+"""The plan of a seed: kills, stops, freezes and joins of processes, and behaviours of agencies, with their times."""
 
 import random
 from collections import Counter
@@ -35,7 +35,7 @@ _LONGEST_FREEZE = 11.0
 
 
 class Do(StrEnum):
-    """The kinds of blows."""
+    """The kinds of disruptions."""
 
     KILL = "kill"
     STOP = "stop"
@@ -44,8 +44,8 @@ class Do(StrEnum):
     JOIN = "join"
 
 
-class Mood(StrEnum):
-    """How an agency behaves during a spell."""
+class Behaviour(StrEnum):
+    """How an agency behaves during an episode."""
 
     #: It has no process.
     AWAY = "away"
@@ -59,12 +59,12 @@ class Mood(StrEnum):
     DENIES = "denies"
 
 
-#: Moods in which an agency accepts reports without an answer in time.
-SILENT = (Mood.TAKES_SILENTLY, Mood.ANSWERS_LATE)
+#: Behaviours in which an agency accepts reports without an answer in time.
+SILENT = (Behaviour.TAKES_SILENTLY, Behaviour.ANSWERS_LATE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Blow:
+class Disruption:
     """A fault of one process; `seconds` is the duration of a freeze or a join."""
 
     at: float
@@ -74,61 +74,62 @@ class Blow:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Spell:
-    """A mood of an agency for a time. A silent mood lasts longer, until the agency has accepted a report in it."""
+class Episode:
+    """A behaviour of an agency for a time. A silent one lasts longer, until the agency has accepted a report in it."""
 
     at: float
     agency: Agency
-    mood: Mood
+    behaviour: Behaviour
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All blows and spells of a seed within `seconds`, while `count` disclosures are sent."""
+    """All disruptions and episodes of a seed within `seconds`, while `count` disclosures are sent."""
 
     seed: int
     seconds: float
     count: int
-    blows: Sequence[Blow]
-    spells: Sequence[Spell]
+    disruptions: Sequence[Disruption]
+    episodes: Sequence[Episode]
 
     @classmethod
     def of(cls, seed: int, *, seconds: float, count: int) -> "Plan":
         """Return the plan of a seed."""
         chance = random.Random(seed)
-        return cls(seed, seconds, count, sorted(_blows(chance, seconds)), sorted(_spells(chance, seconds)))
+        return cls(seed, seconds, count, sorted(_disruptions(chance, seconds)), sorted(_episodes(chance, seconds)))
 
     def described(self) -> str:
         """Return the plan as one line."""
-        blows = Counter(f"{blow.do} {blow.process.split('-')[0]}" for blow in self.blows)
-        spells = Counter(f"{spell.agency} {spell.mood}" for spell in self.spells)
-        counts = ", ".join(f"{many} x {what}" for what, many in sorted({**blows, **spells}.items()))
+        disruptions = Counter(f"{disruption.do} {disruption.process.split('-')[0]}" for disruption in self.disruptions)
+        episodes = Counter(f"{episode.agency} {episode.behaviour}" for episode in self.episodes)
+        counts = ", ".join(f"{many} x {what}" for what, many in sorted({**disruptions, **episodes}.items()))
         return f"seed {self.seed}: {self.count} disclosures in {self.seconds:.0f} s; {counts}"
 
 
-def _blows(chance: random.Random, seconds: float) -> list[Blow]:
+def _disruptions(chance: random.Random, seconds: float) -> list[Disruption]:
     begin, end = 3.0, seconds * 0.9
-    blows = []
+    disruptions = []
     for kind, processes in KINDS.items():
         # Evenly spaced with a jitter, so that kills are apart even in a short run; the broker needs seconds to be back.
         kills = LEAST_KILLS + (chance.randrange(2) if kind != "kafka" else 0)
         step = (end - begin) / kills
         for number in range(kills):
             at = begin + step * (number + chance.random() * 0.7)
-            blows.append(Blow(at, Do.KILL, chance.choice(processes)))
-    blows += [
-        Blow(chance.uniform(begin, end), Do.FREEZE, struck, chance.uniform(1.0, _LONGEST_FREEZE))
+            disruptions.append(Disruption(at, Do.KILL, chance.choice(processes)))
+    disruptions += [
+        Disruption(chance.uniform(begin, end), Do.FREEZE, struck, chance.uniform(1.0, _LONGEST_FREEZE))
         for struck in _each_kind_first(chance, max(4, round(seconds / 25)))
     ]
-    blows += [
-        Blow(chance.uniform(begin, end), Do.STOP, struck) for struck in _each_kind_first(chance, round(seconds / 30))
+    disruptions += [
+        Disruption(chance.uniform(begin, end), Do.STOP, struck)
+        for struck in _each_kind_first(chance, round(seconds / 30))
     ]
     for kind in ("worker", "connector"):
         for _ in range(2):
             joined = chance.uniform(begin, end - 15.0)
-            blows.append(Blow(joined, Do.JOIN, chance.choice(KINDS[kind]), chance.uniform(8.0, 15.0)))
-    return blows
+            disruptions.append(Disruption(joined, Do.JOIN, chance.choice(KINDS[kind]), chance.uniform(8.0, 15.0)))
+    return disruptions
 
 
 def _each_kind_first(chance: random.Random, count: int) -> list[str]:
@@ -139,19 +140,27 @@ def _each_kind_first(chance: random.Random, count: int) -> list[str]:
     return [*kinds, *chance.choices(all_processes, k=max(0, count - len(kinds)))][:count]
 
 
-def _spells(chance: random.Random, seconds: float) -> list[Spell]:
+def _episodes(chance: random.Random, seconds: float) -> list[Episode]:
     # 999 and one other agency are away once for longer than their limit, if there is time.
     longer = LIMIT_SECONDS + chance.uniform(6.0, 10.0)
     first = chance.uniform(2.0, max(3.0, seconds * 0.8 - longer))
-    spells = [Spell(first, Agency.EMERGENCY_999, Mood.AWAY, longer)]
+    episodes = [Episode(first, Agency.EMERGENCY_999, Behaviour.AWAY, longer)]
     others = [agency for agency in Agency if agency is not Agency.EMERGENCY_999]
     away = chance.choice(others)
-    spells.append(Spell(chance.uniform(2.0, max(3.0, seconds * 0.8 - longer)), away, Mood.AWAY, longer))
+    episodes.append(Episode(chance.uniform(2.0, max(3.0, seconds * 0.8 - longer)), away, Behaviour.AWAY, longer))
     # The agency that does not recognise repeats is silent early enough that a report comes again after that.
-    spells += [Spell(chance.uniform(0.0, seconds * 0.6), FORGETFUL, mood, chance.uniform(2.0, 5.0)) for mood in SILENT]
+    episodes += [
+        Episode(chance.uniform(0.0, seconds * 0.6), FORGETFUL, behaviour, chance.uniform(2.0, 5.0))
+        for behaviour in SILENT
+    ]
     for _ in range(max(6, round(seconds / 8))):
         agency = chance.choice(list(Agency))
-        spells.append(
-            Spell(chance.uniform(0.0, seconds * 0.9), agency, chance.choice(list(Mood)[1:]), chance.uniform(0.5, 4.0))
+        episodes.append(
+            Episode(
+                chance.uniform(0.0, seconds * 0.9),
+                agency,
+                chance.choice(list(Behaviour)[1:]),
+                chance.uniform(0.5, 4.0),
+            )
         )
-    return spells
+    return episodes

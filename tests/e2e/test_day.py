@@ -126,7 +126,7 @@ def test_a_report_that_failed_is_settled_by_staff_who_have_it_sent_again(played:
     assert report["generation"] == 2
 
 
-def test_whoever_is_reported_is_told_unless_that_is_not_safe(played: Played) -> None:
+def test_a_reported_person_is_told_unless_that_is_not_safe(played: Played) -> None:
     notices = played.left("notifications.jsonl")
     due = {notice["notification_id"]: notice for notice in notices if notice["record"] == "NotificationDue"}
     settled = {notice["notification_id"]: notice for notice in notices if notice["record"] == "NotificationSettled"}

@@ -107,7 +107,7 @@ def ids_index(ids: Ids, decision: dict[str, Any]) -> int:
     return index
 
 
-def test_nothing_that_names_a_person_is_said_or_left(deployment: Deployment, tmp_path: Path) -> None:
+def test_nothing_that_names_a_person_is_printed_or_left(deployment: Deployment, tmp_path: Path) -> None:
     environment = {"KAFKA_BOOTSTRAP": deployment.bootstrap, "CONFIDE_KEYS": str(deployment.folder / "keys")}
     done = load("--rate", "25", "--seconds", "2", *MIX, "--out", str(tmp_path), environment=environment)
     said = (

@@ -114,7 +114,7 @@ def test_the_markers_reach_those_who_are_to_have_them(deployment: Deployment, ma
     assert set(found_in(sources)) == set(MARKERS) - {"latitude"}  # a number there, not text
 
 
-def test_nothing_behind_admit_shows_them(deployment: Deployment, marked: dict[str, Any]) -> None:
+def test_no_topic_after_admit_shows_them(deployment: Deployment, marked: dict[str, Any]) -> None:
     for record in records(deployment):
         where = f"{record.topic}-{record.partition}@{record.offset}"
         assert found_in(record.key or b"") == [], where

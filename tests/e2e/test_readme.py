@@ -1,4 +1,4 @@
-"""Every command of the README and of the pages behind it is run: here, or as a target that CI calls."""
+"""Every command of the README and of the pages that it links to is run: here, or as a target that CI calls."""
 
 import os
 import re

@@ -114,9 +114,9 @@ def test_one_disclosure_twice_at_once_on_both_topics_is_decided_once(
     deployment: Deployment, services: Services, beside: int
 ) -> None:
     name = f"both-topics-{beside}"
-    told = of("forum", name, name)
-    services.send((told, 0), topic=TopicName.FORUM_DISCLOSURES)
-    services.send((told, beside), topic=TopicName.FORUM_DISCLOSURES_URGENT)
+    record = of("forum", name, name)
+    services.send((record, 0), topic=TopicName.FORUM_DISCLOSURES)
+    services.send((record, beside), topic=TopicName.FORUM_DISCLOSURES_URGENT)
     (decision,) = decisions(deployment, name, 1)
     passed(deployment, services, name)
     assert decisions(deployment, name, 1) == [decision]

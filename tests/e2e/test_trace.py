@@ -64,11 +64,11 @@ def trace(deployment: Deployment) -> list[dict[str, Any]]:
     def is_written() -> bool:
         found[:] = [span for span in spans(deployment) if span["context"]["trace_id"] == f"0x{TRACE}"]
         names = {span["context"]["span_id"]: span["name"] for span in found}
-        told = [span for span in found if span["name"] == "notifier process"]
+        notified = [span for span in found if span["name"] == "notifier process"]
         return (
             names.keys() | {f"0x{CALLER}"} >= {span["parent_id"] for span in found}
             and {*names.values()} >= SPANS.keys()
-            and [names[span["parent_id"]] for span in told].count("decide process") == _NOTICES
+            and [names[span["parent_id"]] for span in notified].count("decide process") == _NOTICES
         )
 
     # Processes write their spans every few seconds: look again at each new record.

@@ -56,8 +56,8 @@ def expected() -> tuple[set[str], set[str], set[str]]:
     rows = json.loads((SCENARIOS / "expected.json").read_text())["lines"]
     lines = {row["line"]: json.loads(DAY_LINES[row["line"] - 1]) for row in rows}
     decisions = {number: decision_id(Service(d["service"]), d["disclosure_id"]) for number, d in lines.items()}
-    told = [(decisions[row["line"]], row["agencies"]) for row in rows if row["outcome"] in ("emergency", "refer")]
-    reports = {str(report_id(d, agency.split()[0])) for d, agencies in told for agency in agencies}
+    reported = [(decisions[row["line"]], row["agencies"]) for row in rows if row["outcome"] in ("emergency", "refer")]
+    reports = {str(report_id(d, agency.split()[0])) for d, agencies in reported for agency in agencies}
     return set(decisions.values()), reports, {notification_id(report) for report in reports}
 
 

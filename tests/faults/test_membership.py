@@ -61,7 +61,7 @@ async def at_work(out: Committed, since: int, *workers: Worker) -> None:
     await out.until(lambda _: pids <= {one.pid for one in out.counted_from(since)}, 30)
 
 
-async def test_members_that_come_and_go_every_five_seconds_stop_nobody_and_double_nothing(
+async def test_members_that_come_and_go_every_five_seconds_stop_and_double_nothing(
     bootstrap: str, tmp_path: Path, seed: int, chosen: Callable[[object], None]
 ) -> None:
     # Six lanes, two for each of three members: with four lanes the assignor would give the third member none. The work

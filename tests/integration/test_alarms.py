@@ -27,7 +27,7 @@ from tests.raw_agency import Mode, raw_agency
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
-#: Longer than the pause between two calls, so that each escalation has a call of its own.
+#: Longer than the interval between two calls, so that each escalation has a call of its own.
 SECONDS = "6"
 #: How long an all-clear may take: the cause has to be quiet for a minute (seconds).
 ALL_CLEAR = 150.0

@@ -31,7 +31,7 @@ def batch(run: Run, begin: int, end: int, *offsets: int) -> Batch:
     return Batch.of(run.routine, records, begin, end)
 
 
-async def test_what_stands_behind_the_last_record_is_passed_with_it(run: Run, ended: list[BaseException]) -> None:
+async def test_control_records_after_the_last_record_are_passed_with_it(run: Run, ended: list[BaseException]) -> None:
     async with lane_of(run, lambda: Count(run.plan())) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 0, 5, 0, 1, 2))
         await out.at_least(3)
@@ -42,7 +42,9 @@ async def test_what_stands_behind_the_last_record_is_passed_with_it(run: Run, en
         assert [one.offset for one in (await out.to_end(), out.counted)[1]] == [0, 1, 2, 5, 6]
 
 
-async def test_a_fetch_of_what_is_done_moves_the_position_behind_it(run: Run, ended: list[BaseException]) -> None:
+async def test_a_fetch_of_records_that_are_done_moves_the_position_after_them(
+    run: Run, ended: list[BaseException]
+) -> None:
     async with lane_of(run, lambda: Count(run.plan())) as lane, run.reading(run.output) as out:
 
         def is_at(offset: int) -> bool:

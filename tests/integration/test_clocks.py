@@ -66,7 +66,7 @@ async def test_a_clock_that_is_set_while_the_worker_is_down_lengthens_no_wait(ru
         assert due.value == b"due"
 
 
-async def test_a_process_whose_clock_is_behind_the_brokers_stamps_says_so(run: Run) -> None:
+async def test_a_process_whose_clock_is_behind_the_brokers_stamps_reports_it(run: Run) -> None:
     set_clock(run, -HOUR)
     worker = run.start("waits")
     async with run.reading(run.output) as out:

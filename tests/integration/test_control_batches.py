@@ -149,7 +149,7 @@ def drain(consumer: Any, made: Compacted) -> dict[bytes, bytes]:
     return {key: value for key, value in found.items() if key != b"filler"}
 
 
-async def test_aiokafka_reads_over_an_emptied_marker_once_it_is_told(
+async def test_aiokafka_with_the_patch_reads_over_an_emptied_marker(
     compacted: Compacted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -160,7 +160,7 @@ async def test_aiokafka_reads_over_an_emptied_marker_once_it_is_told(
         assert await read(compacted) == _PASSED_OVER
 
 
-async def test_a_follower_has_what_stands_on_both_sides_of_it(
+async def test_a_follower_has_the_records_on_both_sides_of_it(
     compacted: Compacted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy: dict[bytes | None, bytes | None] = {}

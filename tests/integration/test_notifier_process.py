@@ -42,9 +42,9 @@ async def test_notices_are_settled_once_however_often_the_notifier_is_killed(
                 stands=NoticeStands.TOLD,
             )
             kafka.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", due.model_dump()))
-        for told in (1, 8):
+        for lines in (1, 8):
             notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
-            await until(lambda wanted=told: _lines(file) >= wanted)
+            await until(lambda wanted=lines: _lines(file) >= wanted)
             await asyncio.to_thread(notifier.kill)
         notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
         while set(settled) < wanted:
@@ -67,8 +67,8 @@ async def test_a_report_not_acknowledged_in_time_gets_a_notice_and_then_a_correc
     due = overdue(f"{kafka.run}-late", "report-1")
 
     def write(stands: NoticeStands) -> None:
-        told = due.model_copy(update={"stands": stands})
-        kafka.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", told.model_dump()))
+        changed = due.model_copy(update={"stands": stands})
+        kafka.write(TopicName.NOTIFICATIONS, due.person.encode(), encode("NotificationDue", changed.model_dump()))
 
     notifier = kafka.confide.start("notifier", "--channel", "file", "--file", str(file))
     write(NoticeStands.TELLING)

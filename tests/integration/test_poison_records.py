@@ -11,7 +11,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from schemas.topics import MAX_VALUE_BYTES
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Origin, Record, Turn
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
 from streams.runtime.lane.poison_errors import MAX_PUT_ASIDE
@@ -39,7 +39,7 @@ class Forgetful(Agent[str, None, None]):
             self._seen.append(word)
             turn.put(word.encode(), b"1")
             said = word.encode() if word != "huge" else bytes(MAX_VALUE_BYTES + 100_000)
-            turn.send(self._output, record.key, said, cause=Cause.of(record))
+            turn.send(self._output, record.key, said, origin=Origin.of(record))
             if word.startswith("boom"):
                 raise LookupError(word)
 
@@ -79,7 +79,7 @@ async def test_the_one_record_ends_in_rejected_and_all_others_are_done(
     assert [type(error) for error in endings.errors] == [LookupError]
     async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
         assert await out.to_end() == []
-        # The same again in a new process: now the record is the cause.
+        # The same again in a new process: now the record is the origin.
         await attempt(run, endings, made)
         assert len(endings.errors) == 1
         assert [r.value for r in await out.to_end()] == [value for n, (_, value, _) in enumerate(made) if n != place]
@@ -192,14 +192,14 @@ async def test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards(
     async with one_lane.lane_of(run, lambda: Forgetful(run.output)) as lane, run.reading(run.output) as out:
         await lane.resolved.wait()
         # Paused before the first record begins, and again in between; more records wait.
-        await lane.pause()
+        await lane.hold()
         lane.enqueue(batch(run, made[:51]))
         lane.enqueue(batch(run, made, 51))
         for _ in range(20):
-            lane.resume()
+            lane.release()
             await asyncio.sleep(0.01)
-            await lane.pause()
-        lane.resume()
+            await lane.hold()
+        lane.release()
         await run.until(lambda: lane.metrics.next_offsets.get(run.routine) == len(made), "all are done")
         assert sorted(r.value for r in await out.to_end()) == sorted(v for _, v, _ in made if v and v != b"boom")
     assert len(endings.errors) == 1

@@ -116,7 +116,7 @@ async def test_an_effect_that_never_ends_is_put_aside_and_the_others_are_done(
     assert endings.classes == ["TimeoutError"]
 
 
-async def test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over(
+async def test_work_is_put_aside_even_if_the_agent_raises_on_handing_it_over(
     run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     fragile.raises = {"due", "put_aside"}
@@ -127,7 +127,7 @@ async def test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over(
         assert [record.value for record in await rejected.at_least(1)] == [b"whole bad"]
 
 
-async def test_work_is_put_aside_also_where_what_hands_it_over_cannot_be_written(
+async def test_work_is_put_aside_even_if_its_hand_over_cannot_be_written(
     run: Run, fragile: FragileState, endings: ProcessEnds
 ) -> None:
     values = ("timer:good-1", "timer:huge-aside", "timer:good-2")

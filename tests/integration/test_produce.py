@@ -62,7 +62,7 @@ def test_a_bad_line_is_an_error_with_its_number_is_kept_and_the_rest_goes_on(con
     assert {dict(record.headers)["rejected-by"] for record in records} == {b"produce"}
 
 
-def test_a_line_that_names_no_service_goes_to_the_one_that_is_told(confide_at: At, bootstrap: str) -> None:
+def test_a_line_that_names_no_service_goes_to_the_service_of_the_option(confide_at: At, bootstrap: str) -> None:
     with Tail(bootstrap, *map(rejected, OWN)) as kept:
         confide_at(bootstrap).run("produce", "-", "--service", "text_line", given=b"\x00\xff\n")
         (record,) = kept.take(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Origin, Record, Turn
 from streams.runtime.lane.batches import Batch
 from tests.counting import Run
 from tests.held_commits import HeldCommits
@@ -34,14 +34,14 @@ class Starts(Agent[str, str, None]):
             if place == "due":
                 turn.schedule(b"at once", turn.now)
             elif place == "settled":
-                turn.start("before it", cause=Cause())
+                turn.start("before it", origin=Origin())
             else:
                 self._start(place, turn)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:
         self._start("due", turn)
 
-    def effect_done(self, effect: str, result: None, turn: Turn, cause: Cause) -> None:
+    def effect_done(self, effect: str, result: None, turn: Turn, origin: Origin) -> None:
         if effect == "before it":
             self._start("settled", turn)
 
@@ -51,7 +51,7 @@ class Starts(Agent[str, str, None]):
     def _start(self, place: str, turn: Turn) -> None:
         # The state has an entry for the effect, so that a successor starts it again.
         turn.put(b"owed", place.encode())
-        turn.start(place, cause=Cause())
+        turn.start(place, origin=Origin())
         self._commits.held = True
 
 

@@ -132,7 +132,7 @@ async def test_what_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on(run: 
     assert MARKER not in worker.log
 
 
-async def test_an_urgent_record_is_not_behind_the_routine_backlog(bootstrap: str, tmp_path: Path) -> None:
+async def test_an_urgent_record_does_not_wait_behind_the_routine_backlog(bootstrap: str, tmp_path: Path) -> None:
     run = Run(bootstrap, tmp_path, partitions=1, record_seconds=0.0001)
     try:
         backlog = words(30_000, prefix="r")
@@ -256,7 +256,7 @@ async def test_sigterm_before_the_worker_has_joined_ends_it_cleanly_too(run: Run
     assert await worker.ended(15) == 0, worker.log
 
 
-async def test_a_worker_that_finds_no_kafka_ends_and_says_so(run: Run) -> None:
+async def test_a_worker_that_finds_no_kafka_ends_with_a_message(run: Run) -> None:
     worker = run.start(bootstrap="127.0.0.1:1")
     assert await worker.ended() == EXIT_BROKEN
     assert '"error": "KafkaConnectionError"' in worker.log

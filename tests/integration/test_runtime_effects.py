@@ -58,7 +58,7 @@ async def test_effects_in_flight_are_started_again_after_a_kill(run: Run) -> Non
         assert sorted(run.lines("performed")) == sorted(f"{e}|{w.pid}" for e in "ab" for w in (first, second))
 
 
-async def test_a_worker_told_to_stop_does_not_wait_for_its_effects(run: Run) -> None:
+async def test_a_worker_that_stops_does_not_wait_for_its_effects(run: Run) -> None:
     run.say("closed")
     await run.write(run.routine, owed("a"))
     first = run.start("effects")

@@ -61,11 +61,11 @@ async def following(run: Run, copy: Copy) -> AsyncIterator[Follower]:
         await follower.stop()
 
 
-async def write_behind(run: Run, partition: int, key: bytes) -> None:
+async def write_later(run: Run, partition: int, key: bytes) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=run.bootstrap)
     await producer.start()
     try:
-        await producer.send_and_wait(run.changelog, b"behind", key, partition=partition)
+        await producer.send_and_wait(run.changelog, b"later", key, partition=partition)
     finally:
         await producer.stop()
 
@@ -134,7 +134,7 @@ async def test_it_goes_beyond_what_an_open_transaction_hides_once_that_has_ended
         following(run, copy) as follower,
         open_transaction(run.bootstrap, run.changelog, [(0, b"a", b"1")]) as writer,
     ):
-        await write_behind(run, 0, b"b")
+        await write_later(run, 0, b"b")
         waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions())
         # The last stable offset is before both transactions: it shows nothing of a later end.
         await follower.catch_up()
@@ -144,7 +144,7 @@ async def test_it_goes_beyond_what_an_open_transaction_hides_once_that_has_ended
         await writer.abort_transaction()
         async with asyncio.timeout(10):
             await waiting
-        assert copy.entries == {b"b": b"behind"}
+        assert copy.entries == {b"b": b"later"}
 
 
 async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,10 +165,10 @@ async def test_it_does_not_wait_for_a_transaction_once_it_has_enough(run: Run, m
         waiting = asyncio.create_task(follower.catch_up_beyond_open_transactions(lambda: b"b" in copy.entries))
         # From here on it waits for positions that it cannot reach.
         await answered.wait()
-        await write_behind(run, 1, b"b")
+        await write_later(run, 1, b"b")
         async with asyncio.timeout(10):
             await waiting
-        assert copy.entries == {b"b": b"behind"}
+        assert copy.entries == {b"b": b"later"}
         await writer.abort_transaction()
 
 
@@ -186,10 +186,10 @@ async def test_it_asks_a_broker_again_that_does_not_tell_the_ends(run: Run, monk
             return await end_offsets(sources)
 
         monkeypatch.setattr(uncommitted, "end_offsets", fails_once)
-        await write_behind(run, 0, b"b")
+        await write_later(run, 0, b"b")
         async with asyncio.timeout(10):
             await follower.catch_up_beyond_open_transactions()
-        assert copy.entries == {b"b": b"behind"}
+        assert copy.entries == {b"b": b"later"}
         assert len(asked) == 2
 
 
@@ -233,7 +233,7 @@ async def test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing
 async def test_a_start_that_makes_no_progress_is_given_up(
     run: Run, monkeypatch: pytest.MonkeyPatch, stuck: str
 ) -> None:
-    await write_behind(run, 0, b"b")
+    await write_later(run, 0, b"b")
     monkeypatch.setattr("streams.runtime.transport.follower._START_SECONDS", 2.0)
 
     async def waits(*_: Any) -> Any:

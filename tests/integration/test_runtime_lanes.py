@@ -199,7 +199,7 @@ async def test_a_lane_that_is_fenced_and_stays_ends_its_process(run: Run, ended:
     async with lane_of(run, at_step=given_away) as lane:
         await given_away.put_to(lane)
         assert ended == []
-        lane.resume()
+        lane.release()
         await until(lambda: bool(ended))
     assert [type(error).__name__ for error in ended] == ["ProducerFenced"]
 
@@ -238,7 +238,7 @@ async def test_state_without_an_offset_it_belongs_to_is_refused(run: Run, ended:
     assert ended == []
 
 
-async def test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebody_accepts_the_loss(
+async def test_a_log_that_starts_beyond_the_next_offset_is_refused_until_an_operator_accepts_the_loss(
     run: Run, ended: Ended
 ) -> None:
     await run.write(run.routine, words(6, keys=3))

@@ -47,7 +47,7 @@ async def test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhil
         commits.held = True
         lane.enqueue(batch(run, 0, 2))
         await commits.waiting.wait()
-        held = asyncio.create_task(lane.pause())
+        held = asyncio.create_task(lane.hold())
         # As long as a request to the broker takes.
         await out.to_end()
         assert not held.done(), "the turn in flight may not be done by another member"
@@ -58,7 +58,7 @@ async def test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhil
         lane.enqueue(batch(run, 2, 4))
         await out.during(0.5)
         assert len(await out.to_end()) == 2
-        lane.resume()
+        lane.release()
         await out.at_least(4)
 
 
@@ -68,12 +68,12 @@ async def test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_wor
     commits, agent = HeldCommits(monkeypatch), CountDecoded(run)
     async with lane_of(run, lambda: agent) as lane, run.reading(run.output) as out, asyncio.timeout(20):
         await lane.resolved.wait()
-        await lane.pause()
+        await lane.hold()
         # The waiting batches are still here; the group's offsets are older than all of them.
         for begin, end in ((0, 4), (4, 6), (0, 3), (3, 8)):
             lane.enqueue(batch(run, begin, end))
         commits.held = True
-        lane.resume()
+        lane.release()
         # While the transaction of the first turn is held, the lane decodes ahead.
         await commits.waiting.wait()
         await out.to_end()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime import Agent, Cause, Clock, Record, Turn
+from streams.runtime import Agent, Origin, Clock, Record, Turn
 from streams.runtime.clock import steady_seconds
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
@@ -36,13 +36,13 @@ class Reminders(Agent[str, None, None]):
             what, _, milliseconds = word.partition(":")
             at = turn.now + timedelta(milliseconds=int(milliseconds))
             if what == "remind":
-                turn.schedule(record.key or b"", at, cause=Cause.of(record))
+                turn.schedule(record.key or b"", at, origin=Origin.of(record))
             else:
                 turn.put(record.key or b"", b"kept", until=at)
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:
         turn.put(b"reminded " + timer, b"1")
-        turn.send(self._output, timer, b"due|" + timer, cause=cause)
+        turn.send(self._output, timer, b"due|" + timer, origin=origin)
 
 
 def lane_of(run: Run, clock: Clock | None = None) -> AbstractAsyncContextManager[Lane]:
@@ -80,7 +80,7 @@ async def test_a_timer_is_due_once_after_its_time_in_its_own_trace(run: Run) -> 
         assert lane.metrics.timers == 0
 
 
-async def test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening(run: Run) -> None:
+async def test_a_timer_that_came_due_without_a_process_is_due_at_the_next_opening(run: Run) -> None:
     async with lane_of(run) as lane, run.reading(run.changelog) as changelog:
         lane.enqueue(batch(run, 0, (b"late", b"remind:1500", ())))
         await changelog.at_least(2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime import Agent, Cause, Record, Turn
+from streams.runtime import Agent, Origin, Record, Turn
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
 from streams.runtime.lane.timer_gate import FetchProgress
@@ -41,10 +41,10 @@ class Limits(Agent[str, None, None]):
             elif word == "close":
                 turn.unschedule(b"limit")
             else:
-                turn.send(self._output, b"", word.encode(), cause=Cause())
+                turn.send(self._output, b"", word.encode(), origin=Origin())
 
-    def due(self, timer: bytes, turn: Turn, cause: Cause) -> None:
-        turn.send(self._output, timer, b"passed", cause=cause)
+    def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:
+        turn.send(self._output, timer, b"passed", origin=origin)
 
 
 @pytest.fixture

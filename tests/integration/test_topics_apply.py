@@ -47,7 +47,7 @@ def wait_for_retention(admin: KafkaAdminClient, topic: str, value: str) -> None:
         assert time.monotonic() < deadline, found
 
 
-def test_a_setting_that_differs_is_set_back_and_said(bootstrap: str) -> None:
+def test_a_setting_that_differs_is_set_back_and_reported(bootstrap: str) -> None:
     name = next(name for name, topic in CATALOGUE.items() if topic.config.get("cleanup.policy") == "delete")
     declared = CATALOGUE[name].config["retention.ms"]
     with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
@@ -94,7 +94,7 @@ def test_more_copies_than_brokers_are_refused(bootstrap: str) -> None:
         apply(bootstrap, 1, replication=3, catalogue={topic.name: topic})
 
 
-def test_a_broker_that_is_gone_is_said_in_one_line(own_broker: Callable[[], LocalBroker]) -> None:
+def test_a_missing_broker_is_reported_in_one_line(own_broker: Callable[[], LocalBroker]) -> None:
     broker = own_broker()
     broker.kill()
     with pytest.raises(KafkaUnavailable, match=broker.bootstrap) as problem:
@@ -124,7 +124,7 @@ def test_a_broker_that_lets_transactions_stay_open_for_long_is_a_warning(
     (line,) = applied.stderr.splitlines()
     assert line == (
         "confide: warning: broker 1 has transaction.max.timeout.ms = 900000, wanted at most 10000: "
-        "an open transaction hides emergencies that were committed behind it"
+        "an open transaction hides emergencies that were committed after it"
     )
 
 

@@ -98,7 +98,7 @@ async def test_it_is_aborted_and_the_same_writer_delivers_what_follows(
         assert await writer.committed([run.routine], 0) == {run.routine: 3}
 
 
-async def test_a_batch_behind_the_refused_one_is_aborted_with_it(run: Run) -> None:
+async def test_a_batch_after_the_refused_one_is_aborted_with_it(run: Run) -> None:
     small = run.topic("small")
     async with writer_of(run) as writer, run.reading(small) as committed:
         with pytest.raises(Undeliverable, match=f"{small} cannot be written .MessageSizeTooLargeError."):

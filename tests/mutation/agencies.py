@@ -23,7 +23,7 @@ ROWS = (
     Row(
         "A record that is no notice is handed over",
         _SETTLEMENTS,
-        (Edit("        record_settled(turn, unknown, unknown.notification_id, cause, ended)\n", ""),),
+        (Edit("        record_settled(turn, unknown, unknown.notification_id, origin, ended)\n", ""),),
         (
             "tests/unit/test_notifier_put_aside.py::test_a_record_that_is_no_notice_is_settled_as_unreachable_by_its_location",
         ),
@@ -33,12 +33,12 @@ ROWS = (
         _SETTLEMENTS,
         (
             Edit(
-                "        record_settled(turn, due, due.notification_id, cause, ended)\n        notice_store",
+                "        record_settled(turn, due, due.notification_id, origin, ended)\n        notice_store",
                 "        notice_store",
             ),
         ),
         (
-            "tests/unit/test_notifier_put_aside.py::test_a_notice_whose_record_is_put_aside_is_unreachable_and_is_not_told",
+            "tests/unit/test_notifier_put_aside.py::test_a_notice_whose_record_is_put_aside_is_unreachable_and_is_not_sent",
         ),
     ),
     Row(
@@ -65,7 +65,7 @@ ROWS = (
     Row(
         "The endpoint hears of an answer",
         _ATTEMPT,
-        (Edit("self._endpoint.answered(is_taken=reading is Reading.ACKNOWLEDGED)", "pass"),),
+        (Edit("self._endpoint.answered(is_taken=meaning is Meaning.ACKNOWLEDGED)", "pass"),),
         (_ENDPOINT + "test_attempts_without_an_answer_open_the_breaker_and_an_answer_closes_it",),
     ),
     Row(
@@ -77,7 +77,7 @@ ROWS = (
     Row(
         "A status that no row names goes to a human",
         _DELIVERY,
-        (Edit("return Reading.FAIL, f", "return Reading.RETRY, f"),),
+        (Edit("return Meaning.FAIL, f", "return Meaning.RETRY, f"),),
         (_TABLES + "test_the_meaning_of_each_response",),
     ),
     Row(
@@ -93,7 +93,7 @@ ROWS = (
         (_TABLES + "test_a_report_that_was_handed_over_is_tried_less_often",),
     ),
     Row(
-        "A report that comes behind its limit is tried before it is handed over",
+        "A report that comes after its limit is tried before it is handed over",
         "services/connectors/limits.py",
         (Edit("or left > timedelta(0) else FIRST_SIGHT", "or left > timedelta(0) else timedelta(0)"),),
         (_LIMITS + "test_a_report_that_arrives_after_its_limit_at_an_agency_that_is_down_fails_after_its_attempts",),
@@ -103,8 +103,8 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "            case Reading.RETRY | Reading.DENIED:\n",
-                "            case Reading.RETRY | Reading.DENIED | Reading.FAIL:\n",
+                "            case Meaning.RETRY | Meaning.DENIED:\n",
+                "            case Meaning.RETRY | Meaning.DENIED | Meaning.FAIL:\n",
             ),
         ),
         (_ATTEMPTS + "test_what_cannot_be_helped_by_sending_again_goes_to_a_human_at_once",),
@@ -158,12 +158,12 @@ ROWS = (
         "A notice is stored until its channel returns",
         _NOTIFIER,
         (Edit("            notice_store.save(turn, progress.replaced(queued=True))\n", ""),),
-        (_NOTICES + "test_after_a_crash_the_notice_is_told_once_in_the_file",),
+        (_NOTICES + "test_after_a_crash_the_notice_is_in_the_file_once",),
     ),
     Row(
         "A notice that comes twice is settled once",
         _NOTIFIER,
-        (Edit("        marked = turn.get(notice_store.done_key(due.notification_id))\n", "        marked = None\n"),),
+        (Edit("        done = turn.get(notice_store.done_key(due.notification_id))\n", "        done = None\n"),),
         (_NOTICES + "test_a_notice_that_comes_twice_or_is_its_own_settling_changes_nothing",),
     ),
     Row(
@@ -173,7 +173,7 @@ ROWS = (
         ("tests/unit/test_notifier_put_aside.py::test_work_of_a_notice_that_was_settled_meanwhile_changes_nothing",),
     ),
     Row(
-        "We are telling is said only behind all that was written before",
+        "We are telling is said only after all that was written before",
         _NOTIFIER,
         (
             Edit(

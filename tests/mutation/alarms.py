@@ -40,9 +40,9 @@ ROWS = (
         (_LANE + "test_a_crash_repeats_the_call_under_its_key",),
     ),
     Row(
-        "Alarm: the next call waits for the pause",
+        "Alarm: the next call waits for the interval",
         _AGENT,
-        (Edit(" or turn.get(_PAUSE) is not None:", ":"),),
+        (Edit(" or turn.get(_INTERVAL) is not None:", ":"),),
         (_LANE + "test_the_first_alarm_goes_at_once_and_the_next_five_seconds_later",),
     ),
     Row(
@@ -148,7 +148,7 @@ ROWS = (
     Row(
         "Alarm: only a report that is taken is a sign that the agency works",
         "services/connectors/attempts.py",
-        (Edit("is_taken=reading is Reading.ACKNOWLEDGED", "is_taken=True"),),
+        (Edit("is_taken=meaning is Meaning.ACKNOWLEDGED", "is_taken=True"),),
         ("tests/unit/test_connector_endpoint.py::test_an_answer_that_takes_no_report_counts_for_the_alarm",),
     ),
     Row(
@@ -167,7 +167,7 @@ ROWS = (
         "Alarm: what a given-up call listed is said again",
         _AGENT,
         (Edit("            self._keep(turn, name, due_again(listed, self._status(turn, name), turn.now))\n", ""),),
-        (_LANE + "test_what_was_given_up_is_said_once_the_receiver_takes_calls_again",),
+        (_LANE + "test_causes_of_a_given_up_call_are_sent_once_the_receiver_takes_calls_again",),
     ),
     Row(
         "Alarm: what was given up goes into smaller calls",
@@ -215,10 +215,10 @@ ROWS = (
         ),
     ),
     Row(
-        "Alarm: a process that was cut off says nothing behind the next owner",
+        "Alarm: a process that was cut off says nothing after the next owner",
         _AGENT,
         (Edit("    if 0 < last_at - made_at <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
-        (_LANE + "test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_next_owners_word",),
+        (_LANE + "test_a_call_of_a_process_that_was_cut_off_does_not_count_after_a_call_of_the_next_owner",),
     ),
     Row(
         "Alarm: a connector speaks for each lane that comes to it",

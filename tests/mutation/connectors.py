@@ -17,13 +17,13 @@ ROWS = (
     Row(
         "An attempt that may be a repeat is marked",
         _CONNECTOR,
-        (Edit("            is_possible_repeat=progress.is_unsure,\n", ""),),
+        (Edit("            is_possible_repeat=progress.has_unknown_attempt,\n", ""),),
         (_POSSIBLE + "test_an_attempt_after_one_with_an_unknown_outcome_is_marked",),
     ),
     Row(
         "An attempt that a crash cut off may have reached its agency",
         _RESUMING,
-        (Edit(', "retry_at": turn.now, "is_unsure": True}', ', "retry_at": turn.now}'),),
+        (Edit(', "retry_at": turn.now, "has_unknown_attempt": True}', ', "retry_at": turn.now}'),),
         (_POSSIBLE + "test_an_attempt_that_a_crash_cut_off_makes_the_next_a_possible_repeat",),
     ),
     Row(
@@ -31,8 +31,8 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "                is_unsure = progress.is_unsure or reason not in NOT_TAKEN\n                waiting",
-                "                is_unsure = True\n                waiting",
+                "                is_unknown = progress.has_unknown_attempt or reason not in NOT_TAKEN\n                waiting",
+                "                is_unknown = True\n                waiting",
             ),
         ),
         (_POSSIBLE + "test_an_attempt_after_one_that_was_refused_is_not_marked",),
@@ -40,7 +40,7 @@ ROWS = (
     Row(
         "The doubt of a finished sending is kept for the next one",
         "services/connectors/report_store.py",
-        (Edit('(_UNSURE if is_unsure else b"")', 'b""'),),
+        (Edit('(_MAY_HAVE_REACHED if may_have_reached else b"")', 'b""'),),
         (_POSSIBLE + "test_a_report_that_is_sent_again_is_marked_if_an_earlier_sending_may_have_arrived",),
     ),
     Row(
@@ -131,7 +131,7 @@ ROWS = (
     Row(
         "No agency is tried on after its time for it",
         _CONNECTOR,
-        (Edit("Reading.DENIED if self._limits.is_over(turn, report, progress):", "Reading.DENIED if False:"),),
+        (Edit("Meaning.DENIED if self._limits.is_over(turn, report, progress):", "Meaning.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),
     Row(
@@ -171,7 +171,7 @@ ROWS = (
         (_BREAKER + "test_a_slot_comes_back_from_one_that_gives_up_before_or_after_it_has_it",),
     ),
     Row(
-        "Waiters behind their limit come last",
+        "Waiters after their limit come last",
         _ENDPOINT,
         (Edit("if waiter.deadline > now:", "if True:"),),
         (_BREAKER + "test_the_earliest_limit_goes_first_and_those_past_their_limit_go_last",),
@@ -237,7 +237,7 @@ ROWS = (
     Row(
         "Work that is put aside hands its report over",
         _CONNECTOR,
-        (Edit("        deliveries.hand_over_work(turn, work, report_id, self._agency, cause, self._partition)\n", ""),),
+        (Edit("        deliveries.hand_over_work(turn, work, report_id, self._agency, origin, self._partition)\n", ""),),
         (_HANDED_OVER + "test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark",),
     ),
     Row(
@@ -257,12 +257,12 @@ ROWS = (
         "services/notifier/settlements.py",
         (
             Edit(
-                "record_settled(turn, due, notification_id, cause, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
+                "record_settled(turn, due, notification_id, origin, Ended(NoticeState.UNREACHABLE, reason=PUT_ASIDE))",
                 "return",
             ),
         ),
         (
-            "tests/unit/test_notifier_put_aside.py::test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again",
+            "tests/unit/test_notifier_put_aside.py::test_a_notice_that_is_put_aside_is_unreachable_and_is_not_sent_again",
         ),
     ),
 )

@@ -21,7 +21,7 @@ ROWS = (
         _REPORTS,
         (
             Edit(
-                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), cause=case.cause)",
+                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), origin=case.origin)",
                 "        pass",
             ),
         ),
@@ -160,8 +160,8 @@ ROWS = (
         _REPORTS,
         (
             Edit(
-                "        self._beat.count(turn, -1)\n        self._mark_done(turn, report_id, report",
-                "        self._mark_done(turn, report_id, report",
+                "        self._beat.count(turn, -1)\n        self._put_done(turn, report_id, report",
+                "        self._put_done(turn, report_id, report",
             ),
         ),
         (_WITHDRAWN + "test_a_withdrawn_report_is_not_open_and_leaves_the_lane_idle",),
@@ -169,7 +169,7 @@ ROWS = (
     Row(
         "Only what is known is said of a withdrawn report",
         _REPORTS,
-        (Edit("NoticeStands.MAYBE_TOLD if is_unsure else NoticeStands.NOT_TOLD", "NoticeStands.NOT_TOLD"),),
+        (Edit("NoticeStands.MAYBE_TOLD if may_have_reached else NoticeStands.NOT_TOLD", "NoticeStands.NOT_TOLD"),),
         (_WITHDRAWN + "test_after_an_attempt_with_an_unknown_outcome_we_may_have_told",),
     ),
     Row(
@@ -301,7 +301,7 @@ ROWS = (
     Row(
         "What a connector cannot read is handed over in its own partition",
         "services/connectors/deliveries.py",
-        (Edit("PUT_ASIDE, attempt, generation), cause, partition)", "PUT_ASIDE, attempt, generation), cause)"),),
+        (Edit("PUT_ASIDE, attempt, generation), origin, partition)", "PUT_ASIDE, attempt, generation), origin)"),),
         ("tests/unit/test_connector_handed_over.py::test_entries_that_cannot_be_read_hinder_no_hand_over",),
     ),
 )

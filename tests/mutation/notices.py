@@ -125,7 +125,7 @@ ROWS = (
         "An acknowledged report is told though DECIDE says nothing of it",
         _PROGRESS,
         (Edit("        if self.acknowledged:\n", "        if False:\n"),),
-        (f"{_ACKNOWLEDGED}::test_for_a_report_that_the_agency_has_nothing_less_is_said_and_that_once",),
+        (f"{_ACKNOWLEDGED}::test_for_a_report_that_the_agency_has_only_have_told_is_sent_and_once",),
     ),
     Row(
         "A record of DECIDE's that says less takes channels away where the notifier knows of the acknowledgement",

@@ -138,13 +138,13 @@ ROWS = (
         "A log that starts beyond the next offset is refused",
         "streams/runtime/lane/opening.py",
         (Edit("        if not is_accepted:\n            raise", "        if known < 0:\n            raise"),),
-        (f"{_LANES}::test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebody_accepts_the_loss",),
+        (f"{_LANES}::test_a_log_that_starts_beyond_the_next_offset_is_refused_until_an_operator_accepts_the_loss",),
     ),
     Row(
         "A loss that was accepted opens the lane where its log begins",
         "streams/runtime/lane/opening.py",
         (Edit("        offsets[topic] = start\n", ""),),
-        (f"{_LANES}::test_a_log_that_starts_beyond_the_next_offset_is_refused_until_somebody_accepts_the_loss",),
+        (f"{_LANES}::test_a_log_that_starts_beyond_the_next_offset_is_refused_until_an_operator_accepts_the_loss",),
     ),
     Row(
         "A lane begins with a next offset for every source",

@@ -99,7 +99,7 @@ ROWS = (
         "Outcome: the console refuses the id in conflict before it sends",
         "services/cli/review_decide.py",
         (Edit("        refuse_id_in_conflict(outcome, known.latest)\n", ""),),
-        (_CONSOLE + "test_a_conflict_is_not_said_to_be_entered_again_under_the_id_in_conflict",),
+        (_CONSOLE + "test_a_conflict_cannot_be_entered_again_under_the_id_in_conflict",),
     ),
     Row(
         "Account: have_not_told after the acknowledgement is a fault",

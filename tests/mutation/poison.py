@@ -42,7 +42,7 @@ ROWS = (
         "streams/runtime/lane/effects.py",
         (
             Edit(
-                "            self._add(effect_raised(effect, error, cause))\n",
+                "            self._add(effect_raised(effect, error, origin))\n",
                 '            end_process("effect", error)\n',
             ),
         ),
@@ -77,14 +77,14 @@ ROWS = (
     Row(
         "The agent hands what is put aside over",
         "streams/runtime/lane/poison_work.py",
-        (Edit("                self.agent.put_aside(work, turn, item.cause)\n", "                pass\n"),),
+        (Edit("                self.agent.put_aside(work, turn, item.origin)\n", "                pass\n"),),
         (f"{_AGAIN}[perform-effect-owed bad]",),
     ),
     Row(
         "Work is put aside where the agent raises on handing it over too",
         "streams/runtime/lane/poison_work.py",
         (Edit("            put_aside(turn, with_agent=False)\n", "            raise\n"),),
-        (f"{_WORK}::test_work_is_put_aside_also_where_the_agent_raises_on_handing_it_over",),
+        (f"{_WORK}::test_work_is_put_aside_even_if_the_agent_raises_on_handing_it_over",),
     ),
     Row(
         "What is put aside is counted over restarts",
@@ -313,7 +313,7 @@ ROWS = (
                 "            turn = self.turn\n            try:\n",
             ),
         ),
-        (f"{_WORK}::test_work_is_put_aside_also_where_what_hands_it_over_cannot_be_written",),
+        (f"{_WORK}::test_work_is_put_aside_even_if_its_hand_over_cannot_be_written",),
     ),
     Row(
         "A lane that cannot put its work aside refuses alone",

@@ -48,13 +48,13 @@ ROWS = (
         (f"{_UNIT}::test_batches_that_fit_each_but_not_together_are_fetched_one_after_the_other",),
     ),
     Row(
-        "aiokafka's position goes on behind a batch that cannot be unpacked",
+        "aiokafka's position continues after a batch that cannot be unpacked",
         "streams/runtime/fetcher_patch.py",
         (Edit("offset, self.next_fetch_offset = problem.offsets_at", "offset, _ = problem.offsets_at"),),
         (_BOMB,),
     ),
     Row(
-        "kafka-python's position goes on behind a batch that cannot be unpacked",
+        "kafka-python's position continues after a batch that cannot be unpacked",
         "services/committed_reader.py",
         (Edit("offset, self.next_fetch_offset = problem.offsets_at", "offset, _ = problem.offsets_at"),),
         (_BOMB,),
@@ -160,16 +160,16 @@ ROWS = (
         (f"{_REJECTION}::test_a_key_that_is_too_large_is_cut_too",),
     ),
     Row(
-        "The numbers of a writer's partitions go back behind what was refused",
+        "The numbers of a writer's partitions go back to before what was refused",
         "streams/runtime/lane/transaction.py",
         (Edit("_sequence_numbers.update(numbers)", "_sequence_numbers.update({})"),),
         (f"{_UNDELIVERABLE}::test_it_is_aborted_and_the_same_writer_delivers_what_follows",),
     ),
     Row(
-        "A batch behind a refused one is aborted with it",
+        "A batch after a refused one is aborted with it",
         "streams/runtime/lane/transaction.py",
         (Edit("case errors.OutOfOrderSequenceNumber():", "case ZeroDivisionError():"),),
-        (f"{_UNDELIVERABLE}::test_a_batch_behind_the_refused_one_is_aborted_with_it",),
+        (f"{_UNDELIVERABLE}::test_a_batch_after_the_refused_one_is_aborted_with_it",),
     ),
     Row(
         "A record that its topic does not take for what it is cannot be delivered",

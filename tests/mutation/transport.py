@@ -101,7 +101,7 @@ ROWS = (
                 "        for topic, queue in reversed(self._queues.items()):\n",
             ),
         ),
-        (f"{_QUEUES}::test_the_most_urgent_topic_is_first_and_outweighs_those_behind_it",),
+        (f"{_QUEUES}::test_the_most_urgent_topic_is_first_and_outweighs_those_after_it",),
     ),
     Row(
         "A full lane is left out of the next fetch",
@@ -114,7 +114,7 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                "            await asyncio.wait([idle, self._task], timeout=_PAUSE_SECONDS, "
+                "            await asyncio.wait([idle, self._task], timeout=_HOLD_SECONDS, "
                 "return_when=asyncio.FIRST_COMPLETED)\n",
                 "",
             ),
@@ -130,7 +130,7 @@ ROWS = (
     Row(
         "Every lane is held when partitions are revoked",
         "streams/runtime/transport/lane_assignment.py",
-        (Edit("lane.pause() for lane in (*self._lanes.values(), *self._leaving))", "lane.pause() for lane in ())"),),
+        (Edit("lane.hold() for lane in (*self._lanes.values(), *self._leaving))", "lane.hold() for lane in ())"),),
         (f"{_PROCESS}::test_every_lane_is_held_when_partitions_are_revoked",),
     ),
     Row(
@@ -173,19 +173,19 @@ ROWS = (
         "aiokafka's readers accept an emptied control batch",
         "streams/runtime/fetcher_patch.py",
         (Edit("return control is None or bool(", "return bool("),),
-        (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses",),
+        (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_no_other",),
     ),
     Row(
         "kafka-python's readers accept an emptied control batch",
         "services/committed_reader.py",
         (Edit("return bool(emptied or super()", "return bool(super()"),),
-        (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses",),
+        (f"{_FETCHING}::test_an_emptied_marker_ends_what_its_producer_aborted_and_no_other",),
     ),
     Row(
         "A follower accepts an emptied control batch",
         "streams/runtime/transport/follower.py",
         (Edit("        fetcher_patch.patch_aiokafka_fetcher()\n", ""),),
-        ("tests/integration/test_control_batches.py::test_a_follower_has_what_stands_on_both_sides_of_it",),
+        ("tests/integration/test_control_batches.py::test_a_follower_has_the_records_on_both_sides_of_it",),
     ),
     Row(
         "A worker accepts an emptied control batch",

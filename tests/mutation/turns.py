@@ -102,10 +102,10 @@ ROWS = (
         (f"{_LANES}::test_what_is_fetched_again_is_worked_off_once",),
     ),
     Row(
-        "A turn commits the position behind its batch, control records included",
+        "A turn commits the position after its batch, control records included",
         "streams/runtime/lane/queues.py",
         (Edit("            return batch.end\n", "            return batch.records[-1].offset + 1\n"),),
-        (f"{_POSITIONS}::test_what_stands_behind_the_last_record_is_passed_with_it",),
+        (f"{_POSITIONS}::test_control_records_after_the_last_record_are_passed_with_it",),
     ),
     Row(
         "What will be done by then is not decoded ahead",
@@ -114,10 +114,10 @@ ROWS = (
         (f"{_REBALANCE}::test_what_waits_at_a_rebalance_and_is_fetched_again_is_decoded_and_worked_off_once",),
     ),
     Row(
-        "A batch of which all is done moves the position behind it",
+        "A batch of which all is done moves the position after it",
         "streams/runtime/lane/turns.py",
         (Edit("max(expected, batch.end)", "expected"),),
-        (f"{_POSITIONS}::test_a_fetch_of_what_is_done_moves_the_position_behind_it",),
+        (f"{_POSITIONS}::test_a_fetch_of_records_that_are_done_moves_the_position_after_them",),
     ),
     Row(
         "Timers are in the changelog",
@@ -128,7 +128,7 @@ ROWS = (
                 "        del timer\n",
             ),
         ),
-        (f"{_TIMERS}::test_a_timer_that_came_due_while_nobody_worked_is_due_at_the_next_opening",),
+        (f"{_TIMERS}::test_a_timer_that_came_due_without_a_process_is_due_at_the_next_opening",),
     ),
     Row(
         "A timer that was due is gone with its turn",

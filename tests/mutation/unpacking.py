@@ -27,10 +27,10 @@ ROWS = (
         (f"{_CORRUPT}::test_a_checksum_that_fits_bytes_that_are_no_record_changes_nothing",),
     ),
     Row(
-        "Where a batch that rots ends is told by the batch behind it",
+        "Where a batch that rots ends is told by the batch after it",
         "schemas/compressed_batches.py",
-        (Edit("if behind is not None and behind > base:", "if behind is not None and behind < 0:"),),
-        (f"{_CORRUPT}::test_whatever_byte_rots_in_its_header_the_batch_behind_it_is_read",),
+        (Edit("is not None and next_base_offset > base:", "is not None and next_base_offset < 0:"),),
+        (f"{_CORRUPT}::test_a_corrupt_byte_in_its_header_does_not_hide_the_batch_after_it",),
     ),
     Row(
         "Of the last batch of a log the smaller number counts",
@@ -42,7 +42,7 @@ ROWS = (
         "A batch whose end has rotted is not taken for one that was read",
         "streams/runtime/fetcher_patch.py",
         (Edit("if base >= position or batch.next_offset > position:", "if batch.next_offset > position:"),),
-        (f"{_CORRUPT}::test_whatever_byte_rots_in_its_header_the_batch_behind_it_is_read",),
+        (f"{_CORRUPT}::test_a_corrupt_byte_in_its_header_does_not_hide_the_batch_after_it",),
     ),
     Row(
         "A changelog that rots is refused",
@@ -98,10 +98,10 @@ ROWS = (
         (_BEHIND,),
     ),
     Row(
-        "A lane's batch ends behind a batch that cannot be unpacked",
+        "A lane's batch ends after a batch that cannot be unpacked",
         "streams/runtime/transport/batch_schema.py",
-        (Edit("offset_behind(last)),", "last.offset + 1),"),),
-        ("tests/unit/test_batches.py::test_it_ends_behind_a_batch_that_could_not_be_unpacked",),
+        (Edit("offset_after(last)),", "last.offset + 1),"),),
+        ("tests/unit/test_batches.py::test_it_ends_after_a_batch_that_could_not_be_unpacked",),
     ),
     Row(
         "A lane decodes nothing of a batch that cannot be unpacked",

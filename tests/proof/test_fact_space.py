@@ -91,16 +91,16 @@ def test_both_formulations_agree_on_every_pair_of_concerns() -> None:
 @every_space
 def test_exactly_one_outcome_with_all_that_belongs_to_it(space: Space) -> None:
     for follows in _in(space).verdicts:
-        told = {agency.partition("/")[0] for agency, _ in follows.agencies}
+        agencies = {agency.partition("/")[0] for agency, _ in follows.agencies}
         match follows.outcome:
             case "emergency":
-                assert (told, follows.reason) == ({"999"}, None)
+                assert (agencies, follows.reason) == ({"999"}, None)
             case "refer":
-                assert told
-                assert "999" not in told
+                assert agencies
+                assert "999" not in agencies
             case "review":
                 assert follows.reason is not None
-                assert bool(told) == (follows.reason == "confirmation")
+                assert bool(agencies) == (follows.reason == "confirmation")
             case "confidential" | "out_of_scope" as outcome:
                 assert follows == Verdict(outcome, states=follows.states)
             case _:

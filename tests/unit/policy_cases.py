@@ -66,11 +66,11 @@ def named(value: dict[str, Any], otherwise: str) -> str:
     return name or (readable_id(value) if value else otherwise) or otherwise
 
 
-def changed_facts(told: dict[str, Any]) -> str:
+def changed_facts(facts: dict[str, Any]) -> str:
     """Return the kind of a concern and the facts in which it differs from the quiet one."""
-    quiet = {"kind": told["kind"], **QUIET[told["kind"]]}
-    changes = {name: value for name, value in told.items() if name not in quiet or quiet[name] != value}
-    return f"{told['kind']}({readable_id(changes)})" if changes else str(told["kind"])
+    quiet = {"kind": facts["kind"], **QUIET[facts["kind"]]}
+    changes = {name: value for name, value in facts.items() if name not in quiet or quiet[name] != value}
+    return f"{facts['kind']}({readable_id(changes)})" if changes else str(facts["kind"])
 
 
 def concern(kind: str, **facts: Any) -> dict[str, Any]:

@@ -216,8 +216,8 @@ def test_a_record_of_another_service_than_its_topic_s_is_rejected_and_its_id_is_
 
 def test_an_urgent_record_in_the_name_of_another_service_opens_a_review_on_any_topic() -> None:
     turn = lane().work(disclosed(service="text_line"), topic=TopicName.FORUM_DISCLOSURES)
-    (told,) = on(turn, TopicName.ADMITTED_URGENT)
-    assert (told["field"], told["conflict"]) == ("service", None)
+    (rejected,) = on(turn, TopicName.ADMITTED_URGENT)
+    assert (rejected["field"], rejected["conflict"]) == ("service", None)
     assert_names_nobody(turn)
 
 
@@ -233,11 +233,12 @@ def test_a_rejected_urgent_record_is_reported_for_review_without_its_content() -
     turn = lane().work(bad, topic=TopicName.TEXT_LINE_DISCLOSURES_URGENT)
     assert len(turn.rejects) == 1
     (output,) = turn.outputs
-    name, told = read(output)
+    name, rejected = read(output)
     assert (output.topic, name) == (TopicName.ADMITTED_URGENT, "UrgentRejected")
-    assert output.key == told["review_id"].encode()
-    assert (told["topic"], told["offset"], told["rejected_at"]) == (TopicName.TEXT_LINE_DISCLOSURES_URGENT, 0, NOW)
-    assert told["field"] == "value"
+    assert output.key == rejected["review_id"].encode()
+    place = (TopicName.TEXT_LINE_DISCLOSURES_URGENT, 0)
+    assert (rejected["topic"], rejected["offset"], rejected["rejected_at"]) == (*place, NOW)
+    assert rejected["field"] == "value"
     assert_names_nobody(turn)
 
 

@@ -53,9 +53,9 @@ def test_an_id_in_capital_letters_is_the_same_id(lane: Lane) -> None:
     lane.work(disclosed(), topic=URGENT)
     turn = lane.work(in_capitals(summary="Other words."), topic=URGENT)
     assert why(turn) == [CONFLICT]
-    (told,) = on(turn, TopicName.ADMITTED_URGENT)
-    assert told["conflict"]["disclosure_id"] == id_of("d-1")
-    assert told["conflict"]["decision_id"] == decision_id(Service.FORUM, id_of("d-1"))
+    (rejected,) = on(turn, TopicName.ADMITTED_URGENT)
+    assert rejected["conflict"]["disclosure_id"] == id_of("d-1")
+    assert rejected["conflict"]["decision_id"] == decision_id(Service.FORUM, id_of("d-1"))
 
 
 def longer(value: bytes) -> bytes:
@@ -102,8 +102,8 @@ def test_the_position_of_the_first_is_that_of_its_record(lane: Lane, topic: str)
     lane.work(disclosed("d-0", service=service), disclosed(service=service), topic=topic)
     for again in (disclosures(service, urgent) for urgent in (True, False)):
         turn = lane.work(disclosed(service=service, summary="Other words."), topic=again)
-        (told,) = on(turn, TopicName.ADMITTED_URGENT)
-        first = told["conflict"]
+        (rejected,) = on(turn, TopicName.ADMITTED_URGENT)
+        first = rejected["conflict"]
         assert (first["topic"], first["partition"], first["offset"]) == (topic, 0, 1)
 
 
@@ -116,12 +116,12 @@ def test_other_content_is_rejected_and_reported_for_review_with_the_first(lane: 
     (output,) = (output for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT)
     name, fields = read(output)
     assert name == "UrgentRejected"
-    told = UrgentRejected.model_validate(fields)
-    assert output.key == told.review_id.encode()
-    assert (told.topic, told.partition, told.offset) == (topic, 0, 2)
-    assert told.conflict is not None
-    assert (told.conflict.topic, told.conflict.partition, told.conflict.offset) == (URGENT, 0, 1)
-    assert told.conflict.decision_id == decision_id(Service.FORUM, id_of("d-1"))
+    rejected = UrgentRejected.model_validate(fields)
+    assert output.key == rejected.review_id.encode()
+    assert (rejected.topic, rejected.partition, rejected.offset) == (topic, 0, 2)
+    assert rejected.conflict is not None
+    assert (rejected.conflict.topic, rejected.conflict.partition, rejected.conflict.offset) == (URGENT, 0, 1)
+    assert rejected.conflict.decision_id == decision_id(Service.FORUM, id_of("d-1"))
     assert_names_nobody(turn)
 
 

@@ -36,7 +36,7 @@ async def test_the_first_alarm_goes_at_once_and_the_next_five_seconds_later(lane
     assert [causes(body) for body in receiver.bodies] == [(["a"], [])]
     await later(lane, timedelta(microseconds=1))
     assert causes(receiver.bodies[1]) == (["b", "c"], [])
-    # After more than the pause without a call the next one is made at once.
+    # After more than the interval without a call the next one is made at once.
     await later(lane, 60 * SECOND)
     lane.feed(change("a", "cleared"))
     await lane.settle_all()
@@ -193,7 +193,9 @@ async def test_what_was_given_up_and_the_other_alarms_take_turns_however_late_th
     assert listed == [["poison"], ["a"], ["poison"], ["b/0", "b/1"], ["poison"], ["b/2", "b/3"], ["poison"]]
 
 
-async def test_what_was_given_up_is_said_once_the_receiver_takes_calls_again(lane: Lane, receiver: Receiver) -> None:
+async def test_causes_of_a_given_up_call_are_sent_once_the_receiver_takes_calls_again(
+    lane: Lane, receiver: Receiver
+) -> None:
     receiver.refusals = iter(["status_404"] * 12)
     lane.feed(*(change(f"review/{number}") for number in range(150)))
     lane.feed(change("review/0", "cleared"))
@@ -221,7 +223,7 @@ async def test_a_crash_repeats_neither_a_call_that_was_given_up_nor_forgets_what
     assert [causes(body) for body in receiver.bodies] == [(["a"], [])] * 2
 
 
-async def test_a_new_emergency_is_told_at_once_however_many_escalate(lane: Lane, receiver: Receiver) -> None:
+async def test_a_new_emergency_is_in_the_next_call_however_many_escalate(lane: Lane, receiver: Receiver) -> None:
     many = 1_400  # more in a minute than the calls of a minute can list
     lane.feed(*(change(f"old/{number}") for number in range(many)), change("settled"))
     for second in range(0, 420, 5):
@@ -257,7 +259,7 @@ async def test_a_cause_that_comes_and_goes_is_one_alarm_until_it_was_quiet_for_a
     assert len(receiver.bodies) == 1
     await later(lane, timedelta(microseconds=1))
     assert causes(receiver.bodies[-1]) == ([], ["breaker/999"])
-    assert [key for key in lane.state if not key.startswith(b"last/")] == [b"pause"]
+    assert [key for key in lane.state if not key.startswith(b"last/")] == [b"interval"]
 
 
 async def test_an_all_clear_that_is_held_back_survives_a_crash(lane: Lane, receiver: Receiver) -> None:
@@ -286,7 +288,7 @@ async def test_no_all_clear_while_the_breaker_of_another_connector_is_open(lane:
 
 
 @pytest.mark.parametrize("kind", ["lane", "breaker"])
-async def test_a_process_that_was_cut_off_says_nothing_that_counts_behind_the_next_owners_word(
+async def test_a_call_of_a_process_that_was_cut_off_does_not_count_after_a_call_of_the_next_owner(
     lane: Lane, receiver: Receiver, kind: str
 ) -> None:
     lane.feed(change("x", "cleared", kind=kind, at=START + SECOND))

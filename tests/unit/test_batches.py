@@ -42,13 +42,13 @@ def test_a_record_says_whether_the_broker_stamped_it() -> None:
     assert [each.arrived_at(now) for each in shaped.value.records] == [now, datetime.fromtimestamp(1.005, UTC)]
 
 
-def test_it_ends_behind_its_last_record_where_no_later_position_is_known() -> None:
+def test_it_ends_after_its_last_record_without_a_later_position() -> None:
     for position in (None, 5):
         shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, position=position)
         assert shaped.value.end == 7
 
 
-def test_it_ends_behind_a_batch_that_could_not_be_unpacked() -> None:
+def test_it_ends_after_a_batch_that_could_not_be_unpacked() -> None:
     # Two records at offsets 4 and 5, which one record replaces.
     (bomb,), _ = of_aiokafka([stored([(None, bytes(64 << 20), ()), (None, b"v", ())], 4, codec="zstd")])
     shaped: Any = BatchRecord([bomb], begin=4, position=None)
@@ -69,13 +69,13 @@ def test_batches_that_follow_each_other_are_one() -> None:
 @given(
     offsets=st.lists(st.integers(0, 1_000), min_size=2, unique=True).map(sorted),
     before=st.integers(0, 3),
-    behind=st.integers(1, 3),
+    after=st.integers(1, 3),
     data=st.data(),
 )
 def test_any_cut_keeps_every_record_and_the_positions_meet(
-    offsets: list[int], before: int, behind: int, data: st.DataObject
+    offsets: list[int], before: int, after: int, data: st.DataObject
 ) -> None:
-    whole = batch(*offsets, begin=offsets[0] - before, end=offsets[-1] + behind)
+    whole = batch(*offsets, begin=offsets[0] - before, end=offsets[-1] + after)
     first, rest = whole.split(data.draw(st.integers(1, len(offsets) - 1)))
     assert first.records + rest.records == whole.records
     assert (first.begin, first.end, rest.end) == (whole.begin, rest.begin, whole.end)

@@ -21,6 +21,6 @@ def test_what_a_worker_takes_without_a_state_is_not_counted_as_the_states() -> N
 
 
 def test_a_restore_that_two_starts_differ_by_has_no_rate() -> None:
-    told = _cells(replace(_OPENED, seconds=3.2))
+    cells = _cells(replace(_OPENED, seconds=3.2))
 
-    assert told == ["100,000", "1", "3.2", "600,000", "2,000", "1,200", "2,000", "500", "400"]
+    assert cells == ["100,000", "1", "3.2", "600,000", "2,000", "1,200", "2,000", "500", "400"]

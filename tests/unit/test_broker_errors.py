@@ -71,7 +71,9 @@ def test_a_port_that_is_taken(tmp_path: Path, taken_port: int) -> None:
     assert_one_line(problem.value)
 
 
-def test_the_command_says_it_and_ends_with_1(tmp_path: Path, taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_it_and_ends_with_1(
+    tmp_path: Path, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(local, "class_path", lambda: "never run")
     result = CliRunner().invoke(cli.broker, ["start", "--port", str(taken_port)])
@@ -115,7 +117,7 @@ def test_a_disk_with_too_little_space(tmp_path: Path, monkeypatch: pytest.Monkey
         ("Error: Could not find or load main class kafka.Kafka\n", BrokerDied),
     ],
 )
-def test_what_the_jvm_says_when_it_dies_tells_why(tmp_path: Path, said: str, kind: type[Exception]) -> None:
+def test_the_last_words_of_the_jvm_are_the_reason(tmp_path: Path, said: str, kind: type[Exception]) -> None:
     problem = LocalBroker(tmp_path)._death("ended with 1 while starting", said)
     assert type(problem) is kind
     assert_one_line(problem)

@@ -54,7 +54,7 @@ def test_without_a_step_it_is_the_wall_clock(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("step", [-HOUR, HOUR, -1.6, 1.6], ids=["back an hour", "ahead an hour", "back", "ahead"])
-def test_a_step_changes_no_wait_is_told_and_is_over_once_the_clocks_agree(machine: Machine, step: float) -> None:
+def test_a_step_changes_no_wait_is_reported_and_is_over_once_the_clocks_agree(machine: Machine, step: float) -> None:
     machine.run(5)
     machine.wall += step
     assert machine.run(10) == [ClockStepped(step)]
@@ -64,13 +64,13 @@ def test_a_step_changes_no_wait_is_told_and_is_over_once_the_clocks_agree(machin
     assert machine.passed == pytest.approx(25)
 
 
-def test_a_step_that_lasts_is_told_again_every_minute(machine: Machine) -> None:
+def test_a_step_that_lasts_is_reported_again_every_minute(machine: Machine) -> None:
     machine.wall += HOUR
     assert machine.run(3 * REPORT_AGAIN_SECONDS) == 3 * [ClockStepped(HOUR)]
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["fast", "slow"])
-def test_drift_is_followed_and_told_to_nobody(machine: Machine, sign: int) -> None:
+def test_drift_is_followed_and_not_reported(machine: Machine, sign: int) -> None:
     """Faster than NTP ever slews a clock."""
     drifted = 600 * (1 + sign / 12)
     assert machine.run(600, drifted) == []
@@ -86,7 +86,7 @@ def test_a_leap_second_is_followed_little_by_little(machine: Machine, leap: floa
     assert machine.passed == pytest.approx(15 + leap)
 
 
-def test_what_is_followed_is_no_more_than_it_was_when_nobody_looks(machine: Machine) -> None:
+def test_a_follower_keeps_no_more_than_the_compacted_topic(machine: Machine) -> None:
     machine.wall -= 1.0
     machine.run(1)
     machine.steady += 1_000
@@ -100,14 +100,14 @@ def test_time_in_which_the_machine_was_suspended_passes(machine: Machine) -> Non
     assert machine.clock.look() is None
 
 
-def test_a_process_that_stood_still_between_two_readings_takes_nothing_for_a_step(machine: Machine) -> None:
+def test_a_process_that_was_stopped_between_two_readings_sees_no_step(machine: Machine) -> None:
     machine.reading = 30.0
     assert machine.clock.look() is None
     machine.reading = 0.0
     assert machine.run(5) == []
 
 
-def test_a_clock_that_was_wrong_from_the_start_stays_so_and_is_told(machine: Machine) -> None:
+def test_a_clock_that_was_wrong_from_the_start_stays_so_and_is_reported(machine: Machine) -> None:
     machine = Machine(datetime(1970, 1, 1, tzinfo=UTC))
     machine.wall = START.timestamp()
     assert len(machine.run(10)) == 1
@@ -133,12 +133,12 @@ async def test_a_process_says_first_that_the_clocks_agree(monkeypatch: pytest.Mo
     """The alarm of an earlier process about the machine's clock ends: this process has just read that clock."""
     monkeypatch.setattr("streams.runtime.clock.LOOK_SECONDS", 0.0)
     machine = Machine()
-    told: asyncio.Queue[ClockEvent] = asyncio.Queue()
-    task = asyncio.create_task(machine.clock.watch(told.put_nowait))
+    events: asyncio.Queue[ClockEvent] = asyncio.Queue()
+    task = asyncio.create_task(machine.clock.watch(events.put_nowait))
     async with asyncio.timeout(10):
-        assert await told.get() == ClockAgrees()
+        assert await events.get() == ClockAgrees()
         machine.wall += 2 * STEP_SECONDS
-        assert await told.get() == ClockStepped(2 * STEP_SECONDS)
+        assert await events.get() == ClockStepped(2 * STEP_SECONDS)
     task.cancel()
 
 

@@ -44,10 +44,10 @@ def test_the_image_that_ours_is_built_on_is_pinned() -> None:
 
 def test_kafka_is_the_one_of_the_local_broker_and_of_the_tests() -> None:
     assert SERVICES["kafka"]["image"] == IMAGE == f"apache/kafka:{KAFKA_VERSION}"
-    told = SERVICES["kafka"]["environment"]
+    environment = SERVICES["kafka"]["environment"]
     assert {
         "KAFKA_" + name.replace(".", "_").upper(): value for name, value in SINGLE_NODE.items()
-    }.items() <= told.items()
+    }.items() <= environment.items()
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - ONE_SHOT))

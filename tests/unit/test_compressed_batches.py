@@ -45,10 +45,10 @@ def all_of(read: Fetch, batches: Iterable[bytes], end: int) -> list[tuple[int, b
     position = 0
     while position < end:
         due = [batch for batch in batches if DefaultRecordBatch(batch).next_offset > position]
-        records, behind = read(due, start=position)
-        assert behind > position
+        records, after = read(due, start=position)
+        assert after > position
         found += [(record.offset, record.value) for record in records]
-        position = behind
+        position = after
     assert position == end
     return found
 
@@ -95,7 +95,7 @@ def test_a_bomb_that_is_begun_in_the_middle_is_the_record_due_there(read: Fetch)
 
 
 @READERS
-def test_a_bomb_that_was_aborted_is_handed_on_by_nobody(read: Fetch) -> None:
+def test_no_reader_hands_on_a_bomb_that_was_aborted(read: Fetch) -> None:
     records, position = read([bomb(0, "gzip", producer=7), stored(good(b"after"), 2)], [Aborted(7, 0)])
     assert ([record.value for record in records], position) == ([b"after"], 3)
 
@@ -178,7 +178,7 @@ def test_raw_snappy_is_read_too_and_its_bound_is_exact(monkeypatch: pytest.Monke
         unpack(batch)
 
 
-def test_what_stands_for_a_bomb_is_no_record_of_ours() -> None:
+def test_the_replacement_of_a_bomb_is_no_record_of_ours() -> None:
     (record,), _ = of_aiokafka([bomb(0, "zstd")])
     with pytest.raises(Unreadable):
         decode(record.value, "Disclosure", "Edge", "TokenOwner", "KeyRecord", "ReviewRequested", "ReviewSettled")

@@ -17,7 +17,7 @@ from services.connectors.endpoint import FAILURES_TO_ALARM, FAILURES_TO_OPEN, En
 from services.connectors.keyring import NoKey
 from services.simulated_agencies import Fault
 from streams.domain.delivery import Failure
-from streams.runtime import Cause
+from streams.runtime import Origin
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import QUICK, Open
 from tests.reports import Keys, encoded, report, section
@@ -71,7 +71,7 @@ async def test_an_error_of_our_own_neither_opens_the_breaker_nor_closes_it(
 
     endpoint = Endpoint(Agency.EMERGENCY_999, QUICK)
     composer = Composer(Keys(), AGENCY_PROFILES[Agency.EMERGENCY_999].project)
-    attempt = Attempt("report-1", 1, section(), Cause(), timedelta(seconds=60))
+    attempt = Attempt("report-1", 1, section(), Origin(), timedelta(seconds=60))
     for _ in range(FAILURES_TO_OPEN if was_open else 0):
         endpoint.unanswered("another")
     async with AgencyClient("http://127.0.0.1:1", QUICK.attempt_timeout) as client:
@@ -132,7 +132,7 @@ async def test_an_attempt_that_waits_for_its_key_holds_no_slot() -> None:
         attempts = Attempts(Agency.EMERGENCY_999, composer, client, endpoint)
 
         async def enter(report_id: str, key_id: str) -> None:
-            attempt = Attempt(report_id, 1, section(key_id=key_id), Cause(), timedelta(seconds=60))
+            attempt = Attempt(report_id, 1, section(key_id=key_id), Origin(), timedelta(seconds=60))
             async with attempts.slot(attempt):
                 entered.append(report_id)
 

@@ -13,7 +13,7 @@ from services.connectors.effects import Attempt, Compose
 from services.connectors.report_store import FINISHED_FOR
 from services.simulated_agencies import Fault
 from streams.domain.ids import person_id, rejected_report_id
-from streams.runtime import Cause, PutAside, Record, Turn
+from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.lane.poison_errors import PoisonRecord
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import PARTITION, ConnectorFixture, Open
@@ -112,7 +112,7 @@ async def pending(connector: ConnectorFixture, agency: AgencyServer) -> None:
 def works(connector: ConnectorFixture) -> Sequence[PutAside]:
     """Return every kind of work of the report, in the form in which the runtime puts it aside."""
     agent, state = connector.lane.agent, connector.lane.state
-    attempt = Attempt(REPORT.report_id, 2, section(), Cause(), timedelta(0))
+    attempt = Attempt(REPORT.report_id, 2, section(), Origin(), timedelta(0))
     entry = agent.entry_of(ID)
     assert entry is not None
     assert entry == agent.entry_of(b"limit/" + ID) == agent.entry_of(attempt) == agent.entry_of(Compose(REPORT))

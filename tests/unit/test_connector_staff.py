@@ -102,7 +102,7 @@ async def test_an_older_sending_and_an_acknowledged_report_are_not_sent_again(
     assert len(agency.log()) == 1
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["within its limit", "behind its limit"])
+@pytest.mark.parametrize("late", [False, True], ids=["within its limit", "after its limit"])
 async def test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_handed_over(
     agency: AgencyServer, connector_at: Open, late: bool
 ) -> None:

@@ -62,7 +62,7 @@ def of_later() -> Callable[[Any], bytes]:
 
 
 @pytest.mark.parametrize("line", DAY_LINES, ids=range(len(DAY_LINES)))
-def test_what_a_later_version_adds_and_nobody_says_changes_no_content(
+def test_a_field_of_a_later_version_that_is_not_given_changes_no_content(
     line: bytes, of_later: Callable[[Any], bytes]
 ) -> None:
     fields = fields_of(parse_json(line))
@@ -70,7 +70,7 @@ def test_what_a_later_version_adds_and_nobody_says_changes_no_content(
 
 
 @pytest.mark.parametrize("said", [{"exercise": True}, {"reported_by": {"account": "forum:7"}}])
-def test_what_is_said_of_it_is_other_content(said: dict[str, Any], of_later: Callable[[Any], bytes]) -> None:
+def test_other_facts_of_it_are_other_content(said: dict[str, Any], of_later: Callable[[Any], bytes]) -> None:
     fields = fields_of(disclosure())
     assert of_later(read_later(fields, **said)) != disclosure_content(fields)
 
@@ -97,7 +97,7 @@ def test_the_default_is_the_same_content_given_or_left_out() -> None:
         {"concerns": [{"kind": "abuse"}], "subject": {"account": "forum:39117", "phone": "+447700900123"}},
     ],
 )
-def test_whatever_differs_is_other_content(changes: dict[str, Any]) -> None:
+def test_any_difference_is_other_content(changes: dict[str, Any]) -> None:
     assert content_of(disclosure(**changes)) != content_of(disclosure(concerns=[{"kind": "abuse"}]))
 
 

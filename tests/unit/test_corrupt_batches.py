@@ -47,7 +47,7 @@ def test_one_record_is_in_its_place_and_what_is_around_it_is_read(read: Fetch, c
 @READERS
 @pytest.mark.parametrize("at", range(_MAGIC_AT + 1, _HEADER_BYTES))
 @pytest.mark.parametrize("bit", [1, 0x80])
-def test_whatever_byte_rots_in_its_header_the_batch_behind_it_is_read(read: Fetch, at: int, bit: int) -> None:
+def test_a_corrupt_byte_in_its_header_does_not_hide_the_batch_after_it(read: Fetch, at: int, bit: int) -> None:
     bad, after = rotted(stored(entries(b"a", b"b"), 0), at, bit), stored(entries(b"after"), 2)
     (record,), position = read([bad, after])
     assert isinstance(record.value, UnreadableBatch)
@@ -65,7 +65,7 @@ def test_the_number_of_the_format_may_rot_since_the_checksum_fits_the_rest(read:
 
 @READERS
 @pytest.mark.parametrize("cut", [8, 40])
-def test_a_batch_behind_it_that_is_cut_off_says_where_it_ends(read: Fetch, cut: int) -> None:
+def test_the_header_of_a_cut_off_batch_after_it_shows_where_it_ends(read: Fetch, cut: int) -> None:
     bad = rotted(stored(entries(b"a", b"b"), 0), _LAST_DELTA_AT + 3, 4)
     (record,), position = read([bad, stored(entries(b"after"), 2)[:cut]])
     assert (record.offset, position) == (0, 2)
@@ -94,7 +94,7 @@ def test_a_checksum_that_fits_bytes_that_are_no_record_changes_nothing(read: Fet
 def test_a_reader_always_gets_further() -> None:
     batch = stored(entries(b"a", b"b", b"c"), 10)
     for position in range(9, 20):
-        offset, behind = Corrupt(batch, None).offsets_at(position)
+        offset, after = Corrupt(batch, None).offsets_at(position)
         assert offset == max(10, position)
-        assert behind == (13 if offset < 13 else offset + 1)
+        assert after == (13 if offset < 13 else offset + 1)
     assert issubclass(Corrupt, CannotRead)

@@ -113,8 +113,8 @@ def test_no_error_repeats_what_identifies_a_person() -> None:
 
     for line in BAD[1:]:
         fields = json.loads(line)
-        told = [fields["subject"][name] for name in ("account", "phone", "email")] + [fields["summary"]]
-        assert [value for value in told if value is not None and value in errors] == []
+        identifying = [fields["subject"][name] for name in ("account", "phone", "email")] + [fields["summary"]]
+        assert [value for value in identifying if value is not None and value in errors] == []
     assert "900956" not in errors
 
 

@@ -50,13 +50,13 @@ def test_a_notice_that_waits_is_written_again_with_the_channels_that_are_left(la
 
 
 def test_every_notice_that_may_wait_is_written_again_in_any_state_of_its_report(lane: Lane) -> None:
-    told = reported(says(lane, "d-1", True, "sms"))
-    delivered(lane, told, "acknowledged", NOW + SECOND)
+    report = reported(says(lane, "d-1", True, "sms"))
+    delivered(lane, report, "acknowledged", NOW + SECOND)
     withdrawn, review = undelivered_of(lane, "d-2")
     answered(lane, outcome(review["review_id"], "withdrawn", refusal="entered_in_error"))
     turn = says(lane, "d-3", False, "sms", now=NOW + 2 * SECOND)
     assert due(turn)[:-1] == [
-        (told["report_id"], [], "not_safe_to_contact", "told"),
+        (report["report_id"], [], "not_safe_to_contact", "told"),
         (withdrawn["report_id"], [], "not_safe_to_contact", "not_told"),
     ]
 

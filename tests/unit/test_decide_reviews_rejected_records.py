@@ -109,7 +109,7 @@ def test_the_review_of_a_rejected_record_takes_no_decision_about_a_disclosure(la
 
 
 def test_a_rejected_record_that_is_reported_twice_opens_one_review(lane: Lane) -> None:
-    told = encode(
+    rejected = encode(
         "UrgentRejected",
         {
             "review_id": rejected_review_id(TopicName.FORUM_DISCLOSURES_URGENT, 1, 7),
@@ -121,7 +121,7 @@ def test_a_rejected_record_that_is_reported_twice_opens_one_review(lane: Lane) -
             "rejected_at": NOW,
         },
     )
-    (review,) = on(lane.work(told, told), TopicName.REVIEWS)
-    assert lane.work(told).outputs == []
+    (review,) = on(lane.work(rejected, rejected), TopicName.REVIEWS)
+    assert lane.work(rejected).outputs == []
     answered(lane, outcome(review["review_id"]))
-    assert lane.work(told).outputs == []
+    assert lane.work(rejected).outputs == []

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.reports import DeliveryChanged
 from schemas.vocabulary import Agency, DeliveryState
-from streams.domain.hand_over import EARLIER_SENDING, unsure_since
+from streams.domain.hand_over import EARLIER_SENDING, first_unknown_attempt
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, decide, reviews
 from tests.readable_ids import readable_id
@@ -142,4 +142,4 @@ def test_the_first_attempt_by_which_the_agency_may_have_the_report(
         reason=reason,
         request=section() if begins else None,
     )
-    assert unsure_since(before, changed) == after
+    assert first_unknown_attempt(before, changed) == after

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from schemas.vocabulary import Agency, DeliveryState
 from streams.domain.delivery import (
-    FAILURE_READINGS,
+    FAILURE_MEANINGS,
     RETRY_POLICIES,
     TRANSITIONS,
     UNANSWERED,
     DeliveryEvent,
     Failure,
     ImpossibleStepError,
-    Reading,
+    Meaning,
     advance,
     limit_reason,
     read_answer,
@@ -63,33 +63,33 @@ def test_every_pair_is_in_the_table_or_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reading", "reason"),
+    ("answer", "meaning", "reason"),
     [
-        (201, Reading.ACKNOWLEDGED, None),
-        (200, Reading.ACKNOWLEDGED, None),
-        (503, Reading.RETRY, "status_503"),
-        (429, Reading.RETRY, "status_429"),
-        (409, Reading.FAIL, "status_409"),
-        (422, Reading.FAIL, "status_422"),
-        (Failure.TIMEOUT, Reading.RETRY, "timeout"),
-        (Failure.CONNECTION_LOST, Reading.RETRY, "connection_lost"),
-        (Failure.CLIENT_ERROR, Reading.RETRY, "client_error"),
-        (302, Reading.FAIL, "unknown_status_302"),
-        (204, Reading.FAIL, "unknown_status_204"),
-        (599, Reading.FAIL, "unknown_status_599"),
+        (201, Meaning.ACKNOWLEDGED, None),
+        (200, Meaning.ACKNOWLEDGED, None),
+        (503, Meaning.RETRY, "status_503"),
+        (429, Meaning.RETRY, "status_429"),
+        (409, Meaning.FAIL, "status_409"),
+        (422, Meaning.FAIL, "status_422"),
+        (Failure.TIMEOUT, Meaning.RETRY, "timeout"),
+        (Failure.CONNECTION_LOST, Meaning.RETRY, "connection_lost"),
+        (Failure.CLIENT_ERROR, Meaning.RETRY, "client_error"),
+        (302, Meaning.FAIL, "unknown_status_302"),
+        (204, Meaning.FAIL, "unknown_status_204"),
+        (599, Meaning.FAIL, "unknown_status_599"),
     ],
 )
-def test_the_meaning_of_each_response(answer: int | Failure, reading: Reading, reason: str | None) -> None:
-    assert read_answer(answer) == (reading, reason)
+def test_the_meaning_of_each_response(answer: int | Failure, meaning: Meaning, reason: str | None) -> None:
+    assert read_answer(answer) == (meaning, reason)
 
 
 @given(st.integers(100, 999))
 def test_only_200_and_201_count_as_an_acknowledgement(status: int) -> None:
-    assert (read_answer(status)[0] is Reading.ACKNOWLEDGED) == (status in (200, 201))
+    assert (read_answer(status)[0] is Meaning.ACKNOWLEDGED) == (status in (200, 201))
 
 
 def test_every_kind_of_failure_and_every_agency_has_its_row() -> None:
-    assert set(FAILURE_READINGS) == set(Failure)
+    assert set(FAILURE_MEANINGS) == set(Failure)
     assert set(RETRY_POLICIES) == set(Agency)
 
 

@@ -125,7 +125,7 @@ def test_a_report_is_acknowledged_when_it_first_was_and_by_no_other_state() -> N
     ],
     ids=lambda value: None if isinstance(value, bool) else "+".join(end["says"] or end["state"] for end in value),
 )
-def test_whoever_was_told_less_hears_once_the_report_was_acknowledged(
+def test_a_person_who_was_told_less_is_told_once_the_report_is_acknowledged(
     ends: list[dict[str, Any]], missing: bool
 ) -> None:
     wanted = ["report report-1 was acknowledged, and no notice says so yet"] if missing else []
@@ -145,7 +145,7 @@ def noticed(*stands: NoticeStands, says: NoticeSays, at: datetime = AT) -> list[
     return account.faults({made.agency: [{"report_id": made.report_id, "accepted": True}]})
 
 
-def test_a_notice_is_due_once_for_each_way_its_report_stands() -> None:
+def test_a_notice_is_due_once_for_each_value_of_stands() -> None:
     assert noticed(NoticeStands.TELLING, NoticeStands.TOLD, says=NoticeSays.HAVE_TOLD) == []
     for twice in (NoticeStands.TELLING, NoticeStands.TOLD):
         assert noticed(NoticeStands.TELLING, NoticeStands.TOLD, twice, says=NoticeSays.HAVE_TOLD) == [

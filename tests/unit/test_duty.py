@@ -44,7 +44,7 @@ def asked(rota: Duty, at: datetime, *, lead: bool = False) -> list[str]:
     return [rota.asked(at, step, lead=lead).id for step in range(4)]
 
 
-def test_the_rota_of_the_policy_has_somebody_at_every_hour() -> None:
+def test_the_rota_of_the_policy_has_a_person_at_every_hour() -> None:
     duty = load_duty(trained=load_policy().trained)
     assert (duty.escalate_every.emergency, duty.escalate_every.other) == (timedelta(minutes=5), timedelta(hours=4))
     monday = datetime(2026, 2, 2, tzinfo=UTC)
@@ -79,7 +79,7 @@ def test_hours_are_londons_in_summer_too(rota: Duty) -> None:
     assert asked(rota, datetime(2026, 7, 1, 8, 0, tzinfo=UTC)) == ["one", "two"] * 2
 
 
-def test_what_takes_a_lead_asks_leads_alone_and_off_duty_where_none_is_on(rota: Duty) -> None:
+def test_a_review_for_a_lead_asks_leads_alone_and_one_off_duty_if_none_is_on(rota: Duty) -> None:
     assert asked(rota, datetime(2026, 2, 4, 12, tzinfo=UTC), lead=True) == ["two"] * 4
     assert asked(rota, datetime(2026, 2, 4, 20, tzinfo=UTC), lead=True) == ["two"] * 4
 

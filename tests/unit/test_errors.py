@@ -69,7 +69,7 @@ def test_a_name_that_may_be_a_persons_own_words_is_not_shown_either() -> None:
     assert str(caught.value).startswith("subject.")
 
 
-def test_every_problem_is_told_and_not_the_first_alone() -> None:
+def test_every_problem_is_reported_and_not_the_first_alone() -> None:
     fields = disclosure_with(("service",), MARKER)
     del fields["disclosed_at"]
     with pytest.raises(Invalid) as caught:
@@ -87,7 +87,7 @@ def test_a_list_whose_only_entry_is_refused_is_not_called_empty_as_well() -> Non
     assert caught.value.problems == (Problem("concerns[0].kind", "is not a known kind"),)
 
 
-def test_other_records_are_told_of_in_the_same_way() -> None:
+def test_other_records_are_reported_in_the_same_way() -> None:
     fields = FULL["Report"].model_dump()
     with pytest.raises(ValidationError) as caught:
         reports.Report.model_validate({**fields, "agency": MARKER})
@@ -96,7 +96,7 @@ def test_other_records_are_told_of_in_the_same_way() -> None:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
-def test_whatever_stands_in_a_text_field_is_never_quoted(value: Any) -> None:
+def test_the_content_of_a_text_field_is_never_quoted(value: Any) -> None:
     with pytest.raises(Invalid) as caught:
         validate(disclosure_with(("subject", "email"), [MARKER, value]))
     assert str(caught.value) == "subject.email: must be text"

@@ -35,7 +35,7 @@ Reader = Callable[..., Read]
 
 @READERS
 @pytest.mark.parametrize("name", [b"name", b"\xff"])
-def test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses(read: Reader, name: bytes) -> None:
+def test_an_emptied_marker_ends_what_its_producer_aborted_and_no_other(read: Reader, name: bytes) -> None:
     batches = [
         stored(data(b"P aborts", name), 0, _P),
         stored(data(b"Q aborts", name), 1, _Q),
@@ -51,7 +51,7 @@ def test_an_emptied_marker_ends_what_its_producer_aborted_and_nobody_elses(read:
 
 
 @READERS
-def test_what_its_producer_aborts_behind_an_emptied_marker_stays_aborted(read: Reader) -> None:
+def test_records_that_its_producer_aborts_after_an_emptied_marker_stay_aborted(read: Reader) -> None:
     batches = [
         stored(_EMPTIED, 0, _P, control=True),
         stored(data(b"P aborts"), 1, _P),
@@ -135,7 +135,7 @@ def test_a_good_fetch_is_read_in_c_to_its_end(codec: str, monkeypatch: pytest.Mo
     assert in_aiokafka([stored(many, 0, codec=codec)], []).position == 100
 
 
-def test_the_internals_that_are_stood_in_for_are_those_that_were_read() -> None:
+def test_the_internals_that_are_replaced_are_those_that_were_read() -> None:
     assert version("aiokafka") == "0.14.0"
     answered = inspect.getsource(Fetcher._proc_fetch_request)
     # The fetcher looks both up when a response arrives, and calls them with these arguments.

@@ -26,7 +26,7 @@ def test_a_key_file_that_is_missing_is_named_with_its_folder(tmp_path: Path) -> 
         Keys.load(tmp_path)
 
 
-def test_a_key_of_somebody_who_is_not_on_the_rota_is_made_and_said_so(tmp_path: Path) -> None:
+def test_a_key_of_a_person_who_is_not_on_the_rota_is_made_with_a_warning(tmp_path: Path) -> None:
     done = run("lead-9", tmp_path)
     assert (done.returncode, done.stdout) == (0, "made: staff/lead-9.key\n")
     rota = "the policy's own duty rota (CONFIDE_DUTY is not set)"

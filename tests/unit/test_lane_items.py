@@ -20,7 +20,7 @@ class Noting:
     def __init__(self) -> None:
         self.due_timers: list[bytes] = []
 
-    def due(self, timer: bytes, turn: Turn, cause: Any) -> None:
+    def due(self, timer: bytes, turn: Turn, origin: Any) -> None:
         self.due_timers.append(timer)
 
 

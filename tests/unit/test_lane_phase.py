@@ -18,7 +18,7 @@ def after(*changes: Change) -> LanePhase:
 def test_every_phase_has_a_row_and_every_row_knows_a_rebalance_and_the_end() -> None:
     assert set(TRANSITIONS) == set(Phase)
     for row in TRANSITIONS.values():
-        assert {Change.PAUSED, Change.RESUMED, Change.CLOSED} <= set(row)
+        assert {Change.HELD, Change.RELEASED, Change.CLOSED} <= set(row)
 
 
 def test_every_phase_can_be_reached() -> None:
@@ -33,30 +33,30 @@ def test_every_phase_can_be_reached() -> None:
     [
         pytest.param((), Phase.OPENING, id="begins-opening"),
         pytest.param((Change.OPENED,), Phase.OPEN, id="opened"),
-        pytest.param((Change.PAUSED, Change.OPENED), Phase.HELD, id="opened-during-a-rebalance-is-held"),
-        pytest.param((Change.PAUSED, Change.OPENED, Change.RESUMED), Phase.OPEN, id="and-works-after-it"),
-        pytest.param((Change.OPENED, Change.PAUSED, Change.PAUSED), Phase.HELD, id="a-rebalance-may-begin-anew"),
-        pytest.param((Change.OPENED, Change.RESUMED), Phase.OPEN, id="resumed-without-a-pause"),
+        pytest.param((Change.HELD, Change.OPENED), Phase.HELD, id="opened-during-a-rebalance-is-held"),
+        pytest.param((Change.HELD, Change.OPENED, Change.RELEASED), Phase.OPEN, id="and-works-after-it"),
+        pytest.param((Change.OPENED, Change.HELD, Change.HELD), Phase.HELD, id="a-rebalance-may-begin-anew"),
+        pytest.param((Change.OPENED, Change.RELEASED), Phase.OPEN, id="released-without-a-hold"),
         pytest.param((Change.OPENED, Change.FENCED), Phase.ENDING, id="fenced-at-work-ends-the-process"),
-        pytest.param((Change.OPENED, Change.PAUSED, Change.FENCED), Phase.FENCED, id="fenced-while-held-waits"),
+        pytest.param((Change.OPENED, Change.HELD, Change.FENCED), Phase.FENCED, id="fenced-while-held-waits"),
         pytest.param(
-            (Change.OPENED, Change.PAUSED, Change.FENCED, Change.RESUMED),
+            (Change.OPENED, Change.HELD, Change.FENCED, Change.RELEASED),
             Phase.ENDING,
             id="fenced-and-still-ours-ends-the-process",
         ),
         pytest.param(
-            (Change.OPENED, Change.PAUSED, Change.FENCED, Change.CLOSED),
+            (Change.OPENED, Change.HELD, Change.FENCED, Change.CLOSED),
             Phase.CLOSING,
             id="fenced-and-given-away-closes",
         ),
-        pytest.param((Change.REFUSED, Change.PAUSED, Change.RESUMED), Phase.REFUSED, id="refused-stays-refused"),
+        pytest.param((Change.REFUSED, Change.HELD, Change.RELEASED), Phase.REFUSED, id="refused-stays-refused"),
         pytest.param((Change.REFUSED, Change.CLOSED), Phase.CLOSING, id="refused-closes"),
         pytest.param((Change.OPENED, Change.CLOSED, Change.FENCED), Phase.CLOSING, id="fenced-while-closing-closes"),
         pytest.param((Change.OPENED, Change.CLOSED, Change.REFUSED), Phase.CLOSING, id="refused-while-closing-closes"),
         pytest.param((Change.CLOSED, Change.CLOSED), Phase.CLOSING, id="closed-twice"),
         pytest.param((Change.CLOSED, Change.OPENED), Phase.CLOSING, id="opened-although-cancelled-closes"),
         pytest.param(
-            (Change.OPENED, Change.PAUSED, Change.FENCED, Change.RESUMED, Change.CLOSED),
+            (Change.OPENED, Change.HELD, Change.FENCED, Change.RELEASED, Change.CLOSED),
             Phase.CLOSING,
             id="closed-before-it-ends-the-process",
         ),
@@ -67,10 +67,10 @@ def test_the_changes_of_a_lane_lead_to_its_phase(changes: Sequence[Change], phas
 
 
 def test_a_held_lane_is_open_and_begins_no_turn() -> None:
-    held = after(Change.OPENED, Change.PAUSED)
+    held = after(Change.OPENED, Change.HELD)
     assert held.is_open
     assert held.begins_no_turn
-    assert not after(Change.PAUSED).is_open
+    assert not after(Change.HELD).is_open
     assert not after(Change.OPENED).begins_no_turn
     assert not after(Change.REFUSED).is_open
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime import Cause, Timer, Turn
+from streams.runtime import Origin, Timer, Turn
 from streams.runtime.agent import micros
 from streams.runtime.lane.poison_work import is_recent
 from streams.runtime.lane.state import LaneState, LastError, SuspectRange, offset_records, suspect_note, turn_records
@@ -18,7 +18,7 @@ keys = st.sampled_from([b"a", b"b", b"c"])
 times = st.integers(-5, 50).map(lambda seconds: START + timedelta(seconds=seconds))
 puts = st.tuples(st.just("put"), keys, st.binary(max_size=3), st.none() | times)
 drops = st.tuples(st.just("drop"), keys, st.none(), st.none())
-sets = st.tuples(st.just("schedule"), keys, st.sampled_from([Cause(), Cause(TRACE)]), times)
+sets = st.tuples(st.just("schedule"), keys, st.sampled_from([Origin(), Origin(TRACE)]), times)
 takings = st.tuples(st.just("unschedule"), keys, st.none(), st.none())
 
 
@@ -28,8 +28,8 @@ def do(turn: Turn, step: tuple[str, bytes, object, datetime | None]) -> None:
             turn.put(key, value, until=until)
         case ("drop", key, _, _):
             turn.drop(key)
-        case ("schedule", key, Cause() as cause, datetime() as at):
-            turn.schedule(key, at, cause=cause)
+        case ("schedule", key, Origin() as origin, datetime() as at):
+            turn.schedule(key, at, origin=origin)
         case ("unschedule", key, _, _):
             turn.unschedule(key)
         case _:
@@ -89,12 +89,12 @@ def test_what_is_due_comes_in_order_and_no_more_at_once_than_asked() -> None:
     state = LaneState()
     turn = state.turn(START)
     for seconds in (3, 1, 2):
-        turn.schedule(b"t%d" % seconds, START + timedelta(seconds=seconds), cause=Cause(TRACE))
+        turn.schedule(b"t%d" % seconds, START + timedelta(seconds=seconds), origin=Origin(TRACE))
     state.commit(turn)
     assert state.next_due() == START + timedelta(seconds=1)
     assert state.take_due(START + timedelta(seconds=9), 2) == [
-        (b"t1", Timer(START + timedelta(seconds=1), Cause(TRACE), timedelta(seconds=1))),
-        (b"t2", Timer(START + timedelta(seconds=2), Cause(TRACE), timedelta(seconds=2))),
+        (b"t1", Timer(START + timedelta(seconds=1), Origin(TRACE), timedelta(seconds=1))),
+        (b"t2", Timer(START + timedelta(seconds=2), Origin(TRACE), timedelta(seconds=2))),
     ]
 
 
@@ -149,7 +149,7 @@ def test_an_entry_that_is_put_by_a_clock_that_is_behind_is_kept_as_long_as_was_m
 def test_a_timer_that_is_restored_waits_for_no_longer_than_it_was_set_for() -> None:
     state, restored = LaneState(), LaneState()
     turn = state.turn(START)
-    turn.schedule(b"retry", START + timedelta(seconds=0.5), cause=Cause(TRACE))
+    turn.schedule(b"retry", START + timedelta(seconds=0.5), origin=Origin(TRACE))
     turn.schedule(b"limit", START + timedelta(seconds=60))
     committed(state, turn, restored)
     opened = restored.turn(back := START - timedelta(hours=1))
@@ -158,8 +158,8 @@ def test_a_timer_that_is_restored_waits_for_no_longer_than_it_was_set_for() -> N
     committed(restored, opened, again)
     for each in (restored, again):
         assert each.timers == {
-            b"retry": Timer(back + timedelta(seconds=0.5), Cause(TRACE), timedelta(seconds=0.5)),
-            b"limit": Timer(back + timedelta(seconds=60), Cause(), timedelta(seconds=60)),
+            b"retry": Timer(back + timedelta(seconds=0.5), Origin(TRACE), timedelta(seconds=0.5)),
+            b"limit": Timer(back + timedelta(seconds=60), Origin(), timedelta(seconds=60)),
         }
     # A little later by the same clock, the lane opens again: no wait begins anew.
     assert again.limit_waits(again.turn(back + timedelta(seconds=30))) == 0

@@ -44,11 +44,11 @@ def test_percentiles_are_those_of_the_values_to_three_digits() -> None:
     latencies = Latencies()
     for millisecond in range(1, 10_001):
         latencies.record(millisecond / 1_000)
-    told = latencies.percentiles()
+    result = latencies.percentiles()
     assert latencies.count == 10_000
-    assert told[50.0] == pytest.approx(5_000, rel=0.002)
-    assert told[99.0] == pytest.approx(9_900, rel=0.002)
-    assert told[99.9] == pytest.approx(9_990, rel=0.002)
+    assert result[50.0] == pytest.approx(5_000, rel=0.002)
+    assert result[99.0] == pytest.approx(9_900, rel=0.002)
+    assert result[99.9] == pytest.approx(9_990, rel=0.002)
     fields = latencies.fields()
     assert fields["max"] == pytest.approx(10_000, rel=0.002)
     assert fields["mean"] == pytest.approx(5_000.5, rel=0.002)
@@ -71,14 +71,14 @@ def test_a_decision_is_as_late_as_its_disclosure_has_waited_since_it_was_due() -
     observer.begin(1_000.0)
     for index in range(len(PLAN.due)):
         observer.take(decision(index), 1_010.0)
-    told = observer.result()["latency"]["decision"]
-    assert told["all"]["count"] == 1_000
-    assert told["all"]["max"] == pytest.approx(10_000, rel=0.002)
-    assert told["all"]["p50"] == pytest.approx(5_000, rel=0.005)
+    result = observer.result()["latency"]["decision"]
+    assert result["all"]["count"] == 1_000
+    assert result["all"]["max"] == pytest.approx(10_000, rel=0.002)
+    assert result["all"]["p50"] == pytest.approx(5_000, rel=0.005)
     urgent = [10_000 - 10 * index for index in range(1_000) if PLAN.kinds[index] == Kind.URGENT]
-    assert told["urgent"]["count"] == len(urgent)
-    assert told["urgent"]["mean"] == pytest.approx(sum(urgent) / len(urgent), rel=0.002)
-    assert told["routine"]["count"] == 1_000 - len(urgent)
+    assert result["urgent"]["count"] == len(urgent)
+    assert result["urgent"]["mean"] == pytest.approx(sum(urgent) / len(urgent), rel=0.002)
+    assert result["routine"]["count"] == 1_000 - len(urgent)
 
 
 def test_the_lag_is_what_is_due_and_not_decided() -> None:
@@ -99,9 +99,9 @@ def test_a_result_is_json_and_names_no_person() -> None:
     observer = Observer(PLAN)
     observer.begin(0.0)
     observer.take(decision(3), 1.0)
-    told = json.dumps(observer.result())
-    assert PLAN.ids.of(4) in told, "an undecided disclosure is listed by its id"
-    assert "person-" not in told
+    result = json.dumps(observer.result())
+    assert PLAN.ids.of(4) in result, "an undecided disclosure is listed by its id"
+    assert "person-" not in result
 
 
 def test_what_cannot_be_read_is_passed_over_and_counted() -> None:

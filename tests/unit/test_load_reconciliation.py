@@ -229,14 +229,14 @@ def test_a_backlog_is_waited_for_only_where_it_is_to_be_drained() -> None:
     assert taken.backlog_decided == 30
 
 
-def test_a_doubled_decision_of_the_backlog_is_a_fault_though_nobody_waits_for_it() -> None:
+def test_a_doubled_decision_of_the_backlog_is_a_fault_without_a_drain() -> None:
     index = len(PLAN.due) + 3
     taken, seen = reconciled([*house(), decided(PLAN, index), decided(PLAN, index)])
     assert taken.faults() == {Fault.DECIDED_AGAIN: [PLAN.ids.of(index)]}
     assert len(seen) == len(reconciled(house())[1])
 
 
-def test_what_other_runs_and_the_services_send_is_nobodys_here() -> None:
+def test_records_of_other_runs_and_of_the_services_do_not_count_here() -> None:
     other = Plan(OPTIONS, "aaaaaaaaaaaa")
     taken, seen = reconciled([*house(), *house(other)[:50], *(refused(other, index) for index in range(3))])
     assert taken.counts()["decided"] == reconciled(house())[0].counts()["decided"]

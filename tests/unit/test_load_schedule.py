@@ -87,6 +87,6 @@ async def test_latency_counts_the_wait_for_a_stalled_sender() -> None:
     assert waited[115] == pytest.approx(1.5)
     assert waited[129] == pytest.approx(0.1)
     assert waited[131] == pytest.approx(0.0, abs=1e-6)
-    told = latencies.percentiles((50.0, 99.0))
-    assert told[50.0] < 1
-    assert 2_700 <= told[99.0] <= 3_000
+    result = latencies.percentiles((50.0, 99.0))
+    assert result[50.0] < 1
+    assert 2_700 <= result[99.0] <= 3_000

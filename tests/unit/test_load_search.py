@@ -58,7 +58,7 @@ async def test_a_service_that_holds_nothing_ends_the_search() -> None:
 
 
 @pytest.mark.parametrize(("load", "flat"), [(0.5, True), (0.95, True), (1.06, False), (2.0, False)])
-def test_flat_is_told_from_growing(load: float, flat: bool) -> None:
+def test_a_flat_backlog_is_distinguished_from_a_growing_one(load: float, flat: bool) -> None:
     assert is_flat(service(1_000, 1_000 * load), rate=1_000 * load, seconds=SECONDS) is flat
 
 

@@ -72,9 +72,9 @@ def test_tell_4_we_are_telling_says_what_we_do_not_know() -> None:
 
 
 def test_tell_3_a_follow_up_is_true_alone_and_has_the_reference_to_ask_with() -> None:
-    told = read(NoticeSays.HAVE_TOLD, Agency.SOCIAL_WORKER, "LT-2", follows=True)
-    assert told[0] == "This is about what you shared with us. We have now told your social worker."
-    assert told[-2] == f"{ASK} Your reference is {notice_reference(FIRST)}."
+    words = read(NoticeSays.HAVE_TOLD, Agency.SOCIAL_WORKER, "LT-2", follows=True)
+    assert words[0] == "This is about what you shared with us. We have now told your social worker."
+    assert words[-2] == f"{ASK} Your reference is {notice_reference(FIRST)}."
     assert read(NoticeSays.HAVE_NOT_TOLD, Agency.CARE_TEAM, "LT-5", follows=True) == [
         (
             "This is about what you shared with us. We were going to tell the people involved in your care. "
@@ -121,7 +121,7 @@ def test_a_clause_of_a_later_policy_is_named() -> None:
 
 
 @pytest.mark.parametrize("clause", [*IMMEDIATE_RISK, *LONG_TERM])
-def test_what_is_said_of_a_clause_is_said_to_the_reader_claims_nothing_done_and_asks_for_no_facts(clause: str) -> None:
+def test_words_about_a_clause_address_the_reader_claim_nothing_done_and_ask_for_no_facts(clause: str) -> None:
     plain = POLICY.words_of(clause).plain
     # The words must fit "we are telling" too, and an agency other than the usual one.
     assert not re.search(r"\bwe(?:'ve| have) (?:told|asked)\b", plain, re.IGNORECASE)

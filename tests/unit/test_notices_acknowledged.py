@@ -104,7 +104,7 @@ def heard() -> Heard:
     return Heard()
 
 
-async def test_for_a_report_that_the_agency_has_nothing_less_is_said_and_that_once(heard: Heard) -> None:
+async def test_for_a_report_that_the_agency_has_only_have_told_is_sent_and_once(heard: Heard) -> None:
     await heard.notice()
     await heard.step()
     assert heard.left == [], "DECIDE says it within moments, by the channels that are safe"

@@ -89,7 +89,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "notices.jsonl"
 
 
-async def test_a_notice_is_told_by_the_preferred_channel_and_settled_under_the_person(path: Path) -> None:
+async def test_a_notice_is_sent_by_the_preferred_channel_and_settled_under_the_person(path: Path) -> None:
     one = lane(FileChannel(path))
     one.feed(encoded(due()))
     assert settled(one) == []
@@ -199,7 +199,7 @@ async def test_a_settled_notice_leaves_a_mark_that_outlasts_its_record(
     assert one.state == {}
 
 
-async def test_what_cannot_be_read_is_rejected_and_the_rest_is_told(path: Path) -> None:
+async def test_an_unreadable_record_is_rejected_and_the_other_notices_are_sent(path: Path) -> None:
     one = lane(FileChannel(path))
     one.feed(b"\xc3\x01not a record", None, encoded(due()))
     await one.settle_all()
@@ -212,7 +212,7 @@ async def test_what_cannot_be_read_is_rejected_and_the_rest_is_told(path: Path) 
 
 
 @pytest.mark.parametrize("told_before", [False, True])
-async def test_after_a_crash_the_notice_is_told_once_in_the_file(path: Path, told_before: bool) -> None:
+async def test_after_a_crash_the_notice_is_in_the_file_once(path: Path, told_before: bool) -> None:
     one = lane(FileChannel(path))
     one.feed(encoded(due()))
     if told_before:
@@ -263,7 +263,7 @@ async def test_a_notice_with_a_known_id_and_other_content_was_not_sent_before(
     assert len(told(path)) == 2
 
 
-async def test_a_damaged_line_is_passed_over_and_its_notice_is_told_again(
+async def test_a_damaged_line_is_skipped_and_its_notice_is_sent_again(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     channel = FileChannel(path)

@@ -13,7 +13,7 @@ from services.notifier.notice import Notice
 from services.notifier.notifier import Notifier
 from services.notifier.telling import Tell
 from streams.domain.ids import rejected_notice_id, rejected_report_id
-from streams.runtime import Cause, PutAside, Record
+from streams.runtime import Origin, PutAside, Record
 from streams.runtime.lane.poison_errors import PoisonRecord
 from tests.fakes.clocks import Clock
 from tests.lanes import Lane
@@ -32,7 +32,7 @@ DUE = NotificationDue(
 ENTRY = b"pending/notice-1"
 
 
-TELL = Tell(DUE, "notice-1", NoticeSays.HAVE_TOLD, Cause())
+TELL = Tell(DUE, "notice-1", NoticeSays.HAVE_TOLD, Origin())
 
 
 class Channel:
@@ -54,7 +54,7 @@ def settled(lane: Lane) -> list[NotificationSettled]:
 
 
 @pytest.mark.parametrize("by", ["effect", "entry"])
-def test_a_notice_that_is_put_aside_is_unreachable_and_is_not_told_again(lane: Lane, by: str) -> None:
+def test_a_notice_that_is_put_aside_is_unreachable_and_is_not_sent_again(lane: Lane, by: str) -> None:
     assert lane.agent.entry_of(TELL) == lane.agent.entry_of(b"notice-1") == ENTRY
     lane.effects.clear()
     lane.put_aside(PutAside(None, TELL if by == "effect" else None, ENTRY, lane.state[ENTRY], "KeyError"))
@@ -102,7 +102,7 @@ def put_aside_record(lane: Lane, due: NotificationDue) -> None:
     lane._commit(turn)
 
 
-def test_a_notice_whose_record_is_put_aside_is_unreachable_and_is_not_told(lane: Lane) -> None:
+def test_a_notice_whose_record_is_put_aside_is_unreachable_and_is_not_sent(lane: Lane) -> None:
     other = DUE.model_copy(update={"notification_id": "notice-2"})
     put_aside_record(lane, other)
     (ended,) = settled(lane)
@@ -112,7 +112,7 @@ def test_a_notice_whose_record_is_put_aside_is_unreachable_and_is_not_told(lane:
     assert len(lane.effects) == before
 
 
-async def test_a_record_that_is_put_aside_contradicts_no_notice_that_was_told(lane: Lane) -> None:
+async def test_a_record_that_is_put_aside_contradicts_no_notice_that_was_sent(lane: Lane) -> None:
     await lane.settle_all()
     put_aside_record(lane, DUE)
     assert [ended.state for ended in settled(lane)] == [NoticeState.TOLD]

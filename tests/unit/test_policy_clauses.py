@@ -192,16 +192,18 @@ CASES: list[Case] = [
 
 def _id(case: Case) -> str:
     """Return an id such as `IR-1-holds-adult-safe-stated-suicide(plan=yes)`."""
-    clause, told, subject, safety, expected = case
+    clause, changed, subject, safety, expected = case
     person, said = named(subject, "age-unknown"), named(safety, "")
-    return "-".join(filter(None, (clause, re.sub("[_ ]", "-", expected), person, said, changed_facts(told))))
+    return "-".join(filter(None, (clause, re.sub("[_ ]", "-", expected), person, said, changed_facts(changed))))
 
 
-@pytest.mark.parametrize(("clause", "told", "subject", "safety", "expected"), CASES, ids=[_id(case) for case in CASES])
+@pytest.mark.parametrize(
+    ("clause", "changed", "subject", "safety", "expected"), CASES, ids=[_id(case) for case in CASES]
+)
 def test_clause(
-    clause: str, told: dict[str, Any], subject: dict[str, Any], safety: dict[str, Any], expected: str
+    clause: str, changed: dict[str, Any], subject: dict[str, Any], safety: dict[str, Any], expected: str
 ) -> None:
-    assert state(rule(told, subject=subject, safety=safety), clause) == expected
+    assert state(rule(changed, subject=subject, safety=safety), clause) == expected
 
 
 def test_every_clause_of_a_concern_is_shown_in_all_three_states() -> None:
@@ -264,13 +266,13 @@ def test_a_clause_of_a_concern_without_a_rule_is_open_never_ruled_out(kind: Conc
 
 @pytest.mark.parametrize("clause", [ClauseId.AD_2, ClauseId.SAFE_3, ClauseId.SAFE_5, ClauseId.CASE_1])
 def test_a_clause_of_the_case_without_a_rule_leads_to_a_review(clause: ClauseId) -> None:
-    told = {
+    disclosed = {
         ClauseId.AD_2: disclosure(concern("abuse", **TRUST), subject=ADULT),
         ClauseId.SAFE_3: disclosure(concern("suicide"), safety=CONTRADICTED),
         ClauseId.SAFE_5: disclosure(concern("suicide"), safety=UNCLEAR),
         ClauseId.CASE_1: disclosure(concern("abuse", ongoing=True)),
     }[clause]
-    facts, _ = facts_of(told, POLICY)
+    facts, _ = facts_of(disclosed, POLICY)
 
     assert (
         evaluate(facts, POLICY, tuple(each for each in CLAUSE_RULES if each.clause is not clause)).outcome

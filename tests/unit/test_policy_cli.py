@@ -97,8 +97,8 @@ def test_an_explanation_is_read_by_a_person() -> None:
     assert "  how old they are (subject.age)\n    under 16: refer; to 101" in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 100
     given = json.loads(DAY[25])
-    told = [given["subject"][name] for name in ("account", "phone", "email")] + [given["summary"]]
-    assert [each for each in told if each and each in result.stdout] == []
+    identifying = [given["subject"][name] for name in ("account", "phone", "email")] + [given["summary"]]
+    assert [each for each in identifying if each and each in result.stdout] == []
 
 
 def test_bad_lines_are_named_beside_explanations() -> None:

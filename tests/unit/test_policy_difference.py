@@ -87,10 +87,10 @@ def test_a_route_changes_only_the_clauses_that_use_it() -> None:
     change = of(found, "LT-4")
     # Under 18 by what is known (3 of 6 ages), homeless or at risk of it, a social worker known, a care team or none.
     assert [each.count for each in change.changes] == [12, 12]
-    told = next(each for each in change.changes if each.before.startswith("refer"))
-    assert told.before == "refer; to their social worker (LT-4)"
-    assert told.after == "refer; to 101 (the non-emergency police line) (LT-4)"
-    assert [example.split("; ") for example in told.examples] == [
+    change_of_agency = next(each for each in change.changes if each.before.startswith("refer"))
+    assert change_of_agency.before == "refer; to their social worker (LT-4)"
+    assert change_of_agency.after == "refer; to 101 (the non-emergency police line) (LT-4)"
+    assert [example.split("; ") for example in change_of_agency.examples] == [
         [
             "they are under 18",
             "their social worker is known",
@@ -99,7 +99,7 @@ def test_a_route_changes_only_the_clauses_that_use_it() -> None:
             "a trained person made or confirmed it",
         ]
     ]
-    proposed = next(each for each in change.changes if each is not told)
+    proposed = next(each for each in change.changes if each is not change_of_agency)
     assert proposed.before == f"{UNCONFIRMED} refer; to their social worker (LT-4); to be looked at within 24 hours"
 
 

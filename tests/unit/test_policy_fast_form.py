@@ -161,10 +161,10 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_caches_of_many_policies_are_dropped_and_none_is_used_for_another() -> None:
-    told = DISCLOSURES[7]
+    disclosed = DISCLOSURES[7]
     for hours in range(6, 40):
         deadlines = POLICY.deadlines.model_copy(update={"emergency": timedelta(hours=hours)})
-        review = decide(told, now=NOW, policy=POLICY.model_copy(update={"deadlines": deadlines})).review
+        review = decide(disclosed, now=NOW, policy=POLICY.model_copy(update={"deadlines": deadlines})).review
 
         assert review is not None
         assert review.deadline == NOW + timedelta(hours=hours)

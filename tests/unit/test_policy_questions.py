@@ -39,8 +39,8 @@ def test_an_answer_is_given_with_what_follows_from_it() -> None:
         "16 or 17": ("refer", True),
         "18 or over": ("confidential", True),
     }
-    told = found["subject.age"].answers[0].follows.agencies
-    assert [(each.agency, each.clauses) for each in told] == [("101", ("LT-4",))]
+    agencies = found["subject.age"].answers[0].follows.agencies
+    assert [(each.agency, each.clauses) for each in agencies] == [("101", ("LT-4",))]
 
 
 def test_a_known_limit_of_age_is_not_asked_again() -> None:

@@ -77,10 +77,10 @@ def test_versions_are_in_force_from_their_date_to_the_next_s(three: Policies) ->
 def test_a_disclosure_is_decided_under_the_version_in_force_when_it_was_disclosed(three: Policies) -> None:
     for at, version, hours in ((FIRST, "c", 24), (SECOND, "a", 12), (THIRD, "b", 6)):
         # The versions in force at the assessment and at the decision do not count.
-        told = disclosure(
+        disclosed = disclosure(
             concern("abuse", ongoing=None), subject=TEEN, disclosed_at=at, assessed_at=at + timedelta(days=29)
         )
-        ruling = decide(told, now=NOW, policy=three)
+        ruling = decide(disclosed, now=NOW, policy=three)
 
         assert ruling.policy_version == ruling.policy.version == version
         assert ruling.review is not None
@@ -88,9 +88,9 @@ def test_a_disclosure_is_decided_under_the_version_in_force_when_it_was_disclose
 
 
 def test_one_disclosed_after_its_assessment_is_decided_under_the_version_of_the_assessment(three: Policies) -> None:
-    told = disclosure(HOMELESS, disclosed_at=THIRD + timedelta(days=1), assessed_at=SECOND)
+    disclosed = disclosure(HOMELESS, disclosed_at=THIRD + timedelta(days=1), assessed_at=SECOND)
 
-    assert decide(told, now=NOW, policy=three).policy_version == "a"
+    assert decide(disclosed, now=NOW, policy=three).policy_version == "a"
 
 
 def test_the_scope_begins_with_the_first_version_whichever_decides(three: Policies) -> None:
@@ -107,10 +107,10 @@ def test_the_scope_begins_with_the_first_version_whichever_decides(three: Polici
 
 def test_a_file_by_itself_has_the_scope_of_its_own_date(write: Write) -> None:
     path = write("later", THIRD) / "later.toml"
-    told = disclosure(HOMELESS, disclosed_at=THIRD - timedelta(seconds=1), assessed_at=THIRD)
+    disclosed = disclosure(HOMELESS, disclosed_at=THIRD - timedelta(seconds=1), assessed_at=THIRD)
 
     for policy in (load_policy(path), load_policies(path)):
-        assert state(decide(told, now=NOW, policy=policy), "SCOPE-1") == "holds"
+        assert state(decide(disclosed, now=NOW, policy=policy), "SCOPE-1") == "holds"
 
 
 def refused(folder: Path) -> list[str]:

@@ -35,8 +35,8 @@ OVERDOSE = concern("medication", more_than_prescribed=True)
 
 
 def explained(*concerns: dict[str, Any], **how: Any) -> list[str]:
-    told = disclosure(*concerns, **how)
-    return list(explanation(told, decide(told, now=NOW, policy=POLICY)))
+    disclosed = disclosure(*concerns, **how)
+    return list(explanation(disclosed, decide(disclosed, now=NOW, policy=POLICY)))
 
 
 def test_every_fact_of_the_table_has_words_for_each_of_its_values() -> None:
@@ -215,13 +215,13 @@ def test_an_entry_of_the_table_in_words() -> None:
         concern="homelessness",
         facts=("under_18", "state"),
         how=("holds when they are under 18; and they are homeless or they are at risk of homelessness",),
-        told="their social worker if known, else 101 (the non-emergency police line)",
+        reported_to="their social worker if known, else 101 (the non-emergency police line)",
         deadline="24 hours",
     )
     assert entries["LT-5"].how == ("holds when they are under 16; and medical professionals have not been informed",)
     unless = "they are under 18, they are an adult at risk of harm or their life is in immediate danger"
     assert entries["IR-3"].how[0].endswith(f"; and {unless}, else AD-2 applies instead")
-    assert entries["LT-3"].told == "101 (the non-emergency police line) and their social worker if known"
-    assert (entries["IR-1"].told, entries["IR-1"].deadline) == ("999, ambulance", "5 minutes")
-    assert (entries["AD-2"].told, entries["AD-2"].deadline) == (None, "5 minutes")
+    assert entries["LT-3"].reported_to == "101 (the non-emergency police line) and their social worker if known"
+    assert (entries["IR-1"].reported_to, entries["IR-1"].deadline) == ("999, ambulance", "5 minutes")
+    assert (entries["AD-2"].reported_to, entries["AD-2"].deadline) == (None, "5 minutes")
     assert (entries["TELL-1"].facts, entries["TELL-1"].how, entries["TELL-1"].deadline) == ((), (), None)

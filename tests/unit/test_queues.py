@@ -55,7 +55,7 @@ def test_fetches_that_do_not_meet_stay_apart() -> None:
     assert offsets(queues.take("t", 100)) == [1, 2, 3]
 
 
-def test_the_most_urgent_topic_is_first_and_outweighs_those_behind_it() -> None:
+def test_the_most_urgent_topic_is_first_and_outweighs_those_after_it() -> None:
     queues = Queues(["urgent", "middle", "routine"])
     queues.enqueue(batch("routine", 0, 1))
     assert queues.first() == "routine"

@@ -14,7 +14,7 @@ from streams.runtime import Record
 from streams.runtime.agent import Output
 from streams.runtime.lane.rejection import rejected
 from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
-from streams.runtime.unreadable import offset_behind, refuse_unreadable
+from streams.runtime.unreadable import offset_after, refuse_unreadable
 from tests.fetches import of_aiokafka
 from tests.raw_records import stored
 
@@ -136,7 +136,7 @@ def test_a_batch_that_cannot_be_unpacked_is_refused_and_its_first_part_kept() ->
     one = record(key=read.key, value=read.value)
     with pytest.raises(Unreadable, match="batch: cannot be unpacked into 16 MiB and 131,072 records") as refusal:
         refuse_unreadable(one)
-    assert offset_behind(one) == 43
+    assert offset_after(one) == 43
     output = rejected(one, refusal.value, by="admit", now=NOW)
     assert (output.key, output.value, type(output.value)) == (None, batch[:FIRST_PART_BYTES], bytes)
     assert cut(output) == {
@@ -150,4 +150,4 @@ def test_no_other_record_is_refused() -> None:
     for value in (None, b"", b"value"):
         one = record(value=value)
         refuse_unreadable(one)
-        assert offset_behind(one) == 42
+        assert offset_after(one) == 42

@@ -121,7 +121,7 @@ def settled(**said: Any) -> ReviewSettled:
     return ReviewSettled.model_validate(SETTLED | said)
 
 
-def test_a_review_that_was_settled_as_is_said_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_outcome_equal_to_the_one_that_settled_the_review_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     print_settled_before(settled(), outcome())
     assert capsys.readouterr().out == f"settled already, as you say\n{CONFIRMED}"
     refused = {"decision": "refuse", "refusal": "already_reported"}

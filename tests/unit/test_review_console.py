@@ -28,7 +28,7 @@ from tests.decide_reviews import MINUTE, VOLUNTEER, concern
 from tests.disclosures import id_of
 from tests.review_outcomes import LEAD, STAFF_KEYS, SUPERVISOR, outcome
 from tests.turns import MARKERS, NOW, PARTITION, Lane, admit_lane, admitted, assert_names_nobody
-from tests.turns import disclosed as told_as
+from tests.turns import disclosed as disclosed_as
 
 
 def index_of(lane: Lane) -> ReviewIndex:
@@ -138,8 +138,8 @@ def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) ->
 
 
 def test_a_conflict_is_shown_with_the_first_disclosure(lane: Lane) -> None:
-    told = admit_lane(lambda _: None).work(told_as(), told_as(summary="Other words."))
-    lane.work(*(output.value for output in told.outputs if output.topic == TopicName.ADMITTED_URGENT))
+    admitted_turn = admit_lane(lambda _: None).work(disclosed_as(), disclosed_as(summary="Other words."))
+    lane.work(*(output.value for output in admitted_turn.outputs if output.topic == TopicName.ADMITTED_URGENT))
     known = only(lane)
     said = text(described(known, None, load_policies(), NOW))
     assert "its service used the id before, with other content" in said

@@ -155,7 +155,7 @@ def test_what_was_entered_again_is_refused_unless_it_is_a_uuid(
 
 
 @pytest.mark.parametrize("id_", [id_of("d-1"), id_of("d-1").upper()])
-def test_a_conflict_is_not_said_to_be_entered_again_under_the_id_in_conflict(
+def test_a_conflict_cannot_be_entered_again_under_the_id_in_conflict(
     lane: Lane, monkeypatch: pytest.MonkeyPatch, id_: str
 ) -> None:
     conflict_review(lane)
@@ -185,11 +185,11 @@ def test_a_conflict_is_not_said_to_be_entered_again_under_the_id_in_conflict(
         ("concerns[3].plan: is of no concern", "new_facts", "concerns[3].plan: is of no concern"),
     ],
 )  # fmt: skip
-def test_a_refusal_of_decide_is_said_with_the_names_of_the_options(reason: str, decision: Any, said: str) -> None:
+def test_a_rejection_by_decide_is_shown_with_the_names_of_the_options(reason: str, decision: Any, said: str) -> None:
     assert said in as_options(reason, decision)
 
 
-def test_what_decide_refused_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_outcome_that_decide_rejected_is_shown_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
         print_result(OutcomeRejected("agencies: needs at least one"), outcome())
     said = "confide: refused, the review is still open: --agency: needs at least one\n"

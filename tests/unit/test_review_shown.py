@@ -232,9 +232,9 @@ def test_the_report_that_was_stopped_is_found_as_such(lane: Lane, monkeypatch: p
     made = lane.work(admitted(), topic=TopicName.ADMITTED_URGENT)
     (report,) = on(made, TopicName.REPORTS_999)
     (review,) = reviews(delivered(lane, report, "failed", reason="timeout"))
-    told = answered(lane, outcome(review["review_id"], "told_by_phone", **PHONED))
+    settled_turn = answered(lane, outcome(review["review_id"], "told_by_phone", **PHONED))
     topics = object.__new__(Topics)
-    monkeypatch.setattr(topics, "_records", _Records([made, told]), raising=False)
+    monkeypatch.setattr(topics, "_records", _Records([made, settled_turn]), raising=False)
     settled = known(lane).settled
     assert settled is not None
     (followed,) = topics.followed(settled, PARTITION)

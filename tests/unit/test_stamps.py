@@ -43,7 +43,7 @@ def test_a_healthy_day_tells_nothing(process: Process, ahead: float) -> None:
     assert process.look(REPORT_AGAIN_SECONDS) is None
 
 
-def test_stamps_that_are_far_ahead_are_told_again_every_minute_until_they_agree(process: Process) -> None:
+def test_stamps_that_are_far_ahead_are_reported_every_minute_until_they_agree(process: Process) -> None:
     assert process.read(AHEAD_SECONDS + 1) == BrokerAhead(AHEAD_SECONDS + 1)
     assert process.read(AHEAD_SECONDS + 2) is None
     assert process.look(REPORT_AGAIN_SECONDS) == BrokerAhead(AHEAD_SECONDS + 2)

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from schemas.trace_context import format_traceparent, parent_from_request, parse_traceparent, traceparent_of
-from streams.runtime import Cause, Record, Turn
-from streams.runtime.lane.tracing import TurnSpans, cause_of, context_of
+from streams.runtime import Origin, Record, Turn
+from streams.runtime.lane.tracing import TurnSpans, origin_of, context_of
 
 ONE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TWO = b"00-5bf92f3577b34da6a3ce929d0e0e4737-10f067aa0ba902b7-03"
@@ -62,7 +62,7 @@ def test_a_context_comes_back_as_it_was_written() -> None:
 )
 def test_what_is_no_context_is_none(header: bytes | None) -> None:
     assert parse_traceparent(header) is None
-    assert context_of(Cause(header)) is None
+    assert context_of(Origin(header)) is None
 
 
 @pytest.mark.parametrize("header", [ONE, b" " + TWO + b"\t", b"01" + ONE[2:], b"cc" + ONE[2:] + b"-what-comes-later"])
@@ -102,13 +102,13 @@ def test_any_bytes_of_a_contexts_length_are_read_or_refused(header: bytes) -> No
 
 @given(st.binary(max_size=80))
 def test_a_cause_carries_a_context_or_nothing(header: bytes) -> None:
-    cause = Cause.of(record(0, ("traceparent", header)))
-    assert cause.traceparent is None or (cause.traceparent == header and len(header) == 55)
+    origin = Origin.of(record(0, ("traceparent", header)))
+    assert origin.traceparent is None or (origin.traceparent == header and len(header) == 55)
 
 
 def test_a_cause_is_the_records_first_context() -> None:
-    assert Cause.of(record(0, ("other", b"x"), ("traceparent", ONE), ("traceparent", TWO))) == Cause(ONE)
-    assert Cause.of(record(0, ("other", ONE))) == Cause()
+    assert Origin.of(record(0, ("other", b"x"), ("traceparent", ONE), ("traceparent", TWO))) == Origin(ONE)
+    assert Origin.of(record(0, ("other", ONE))) == Origin()
 
 
 def test_a_turn_has_one_span_for_the_batch_and_one_for_each_sampled_record(finished: InMemorySpanExporter) -> None:
@@ -118,7 +118,7 @@ def test_a_turn_has_one_span_for_the_batch_and_one_for_each_sampled_record(finis
         turn = Turn({}, NOW)
         turn.contexts = spans.contexts
         for each in records:
-            turn.send("out", None, b"", cause=Cause.of(each))
+            turn.send("out", None, b"", origin=Origin.of(each))
     found = finished.get_finished_spans()
     (batch,) = (span for span in found if span.name == "batch admit")
     assert {link.context.trace_id for link in batch.links} == {int(ONE[3:35], 16), int(TWO[3:35], 16)}
@@ -155,14 +155,14 @@ def test_without_the_sdk_contexts_pass_through_unchanged() -> None:
     with TurnSpans.of_records("admit", "admit", 2, records) as spans:
         turn = Turn({}, NOW)
         turn.contexts = spans.contexts
-        turn.send("out", None, b"", cause=Cause.of(records[0]))
+        turn.send("out", None, b"", origin=Origin.of(records[0]))
     assert turn.outputs[0].headers == (("traceparent", ONE),)
 
 
 def test_a_span_is_a_cause_where_it_is_recorded(finished: InMemorySpanExporter) -> None:
-    span = trace.get_tracer("test").start_span("agency attempt", context=context_of(Cause(ONE)))
-    made = cause_of(span, Cause(TWO))
+    span = trace.get_tracer("test").start_span("agency attempt", context=context_of(Origin(ONE)))
+    made = origin_of(span, Origin(TWO))
     span.end()
     assert made.traceparent is not None
     assert made.traceparent[:35] == ONE[:35]
-    assert cause_of(trace.INVALID_SPAN, Cause(TWO)) == Cause(TWO)
+    assert origin_of(trace.INVALID_SPAN, Origin(TWO)) == Origin(TWO)

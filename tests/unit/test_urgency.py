@@ -93,7 +93,7 @@ async def test_what_waits_makes_room_for_more_urgent_work_of_its_own_lane(clock:
     assert await asyncio.gather(*waiting) == [None, None, None]
 
 
-async def test_nobody_is_forgotten_by_one_who_gave_up_waiting(clock: SecondsClock) -> None:
+async def test_one_that_gives_up_waiting_does_not_lose_the_others(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     async with urgency.slice(lambda: False):
         given_up = asyncio.create_task(passes(urgency))
@@ -167,7 +167,7 @@ async def test_a_turn_that_waits_is_given_up_for_what_is_more_urgent(clock: Seco
         assert await task is False
 
 
-async def test_a_few_records_stop_for_nobody_and_take_little(clock: SecondsClock) -> None:
+async def test_a_few_records_never_stop_and_take_little(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     assert urgency.is_pausing
@@ -209,7 +209,7 @@ async def test_who_comes_again_does_not_pass_who_waits(clock: SecondsClock) -> N
     assert began == ["one", "other"] * 3
 
 
-async def test_a_slice_that_stops_for_nobody_passes_those_that_are_stopped(clock: SecondsClock) -> None:
+async def test_a_slice_that_never_stops_passes_those_that_are_stopped(clock: SecondsClock) -> None:
     urgency = UrgencyGate(clock)
     urgency.urgent_started()
     stopped = asyncio.create_task(passes(urgency))

@@ -38,7 +38,7 @@ class ClauseEntry:
     #: How they decide it; empty for a clause about how people act, which no fact decides.
     how: tuple[str, ...]
     #: Who gets a report if it holds, None if it has no route; and how soon a review of it is due, None without one.
-    told: str | None
+    reported_to: str | None
     deadline: str | None
 
 

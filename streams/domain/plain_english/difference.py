@@ -76,20 +76,20 @@ def difference(
     before: Policy, after: Policy, examples: int = 3, rules: Sequence[ClauseRule] = CLAUSE_RULES
 ) -> Difference:
     """Return the changes from one version to the other, with at most `examples` examples of each."""
-    readings = tuple(_readings(before, after))
+    fact_changes = tuple(_fact_changes(before, after))
     return Difference(
         before.version,
         after.version,
         tuple(_parameters(before, after)),
         tuple(
-            _of_clause(combinations_of(clause, rules), clause.value, (before, after), readings, examples, rules)
+            _of_clause(combinations_of(clause, rules), clause.value, (before, after), fact_changes, examples, rules)
             for clause in (*IMMEDIATE_RISK, *LONG_TERM)
         ),
     )
 
 
-class _Reading(NamedTuple):
-    """Facts that the two versions may read differently from one disclosure: its scope, and whether it is confirmed."""
+class _FactChange(NamedTuple):
+    """Facts that may differ between the two versions for one disclosure: its scope, and whether it is confirmed."""
 
     before: dict[str, bool]
     after: dict[str, bool]
@@ -109,7 +109,7 @@ def _of_clause(
     combinations: Iterator[Combination],
     clause: str,
     versions: tuple[Policy, Policy],
-    readings: tuple[_Reading, ...],
+    fact_changes: tuple[_FactChange, ...],
     examples: int,
     rules: Sequence[ClauseRule],
 ) -> ClauseChange:
@@ -117,15 +117,15 @@ def _of_clause(
     counts: Counter[tuple[str, str]] = Counter()
     shown: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for facts, names, count in combinations:
-        for reading in readings:
+        for fact_change in fact_changes:
             total += count
-            was = _verdict(_under(facts, reading.before), versions[0], rules)
-            becomes = _verdict(_under(facts, reading.after), versions[1], rules)
+            was = _verdict(_under(facts, fact_change.before), versions[0], rules)
+            becomes = _verdict(_under(facts, fact_change.after), versions[1], rules)
             if was == becomes:
                 continue
             change = str(was), str(becomes)
             counts[change] += count
-            words = "; ".join((*_fact_texts(facts, names), *reading.words))
+            words = "; ".join((*_fact_texts(facts, names), *fact_change.words))
             # Combinations may have the same words: those of a clause about 18 do not say whether a person is under 16.
             if len(shown[change]) < examples and words not in shown[change]:
                 shown[change].append(words)
@@ -151,8 +151,8 @@ def _fact_texts(facts: CaseFacts, names: Sequence[str]) -> Iterator[str]:
     yield from (fact_words(name, values[name]) for name in names)
 
 
-def _readings(before: Policy, after: Policy) -> Iterator[_Reading]:
-    """Yield each reading that differs by the disclosure's time or by who confirmed it, one difference at a time."""
+def _fact_changes(before: Policy, after: Policy) -> Iterator[_FactChange]:
+    """Yield each change of facts by the disclosure's time or by who confirmed it, one difference at a time."""
     trained = "made_or_confirmed_by_trained"
     roles: dict[tuple[bool, bool], list[Role]] = defaultdict(list)
     for role in Role:
@@ -163,7 +163,7 @@ def _readings(before: Policy, after: Policy) -> Iterator[_Reading]:
             if was is becomes
             else f"made or confirmed by a {listed((role.value.replace('_', ' ') for role in who), 'or')}"
         )
-        yield _Reading({trained: was}, {trained: becomes}, (words,))
+        yield _FactChange({trained: was}, {trained: becomes}, (words,))
     if before.current_for != after.current_for:
         shorter, longer = sorted((before.current_for, after.current_for))
         words = f"assessed more than {length_words(shorter)} and up to {length_words(longer)} after it was disclosed"
@@ -174,8 +174,8 @@ def _readings(before: Policy, after: Policy) -> Iterator[_Reading]:
         yield _in_one("on_or_after_effective_from", earlier == before.in_scope_from, words)
 
 
-def _in_one(name: str, in_before: bool, words: str) -> _Reading:
-    return _Reading({name: in_before}, {name: not in_before}, (words,))
+def _in_one(name: str, in_before: bool, words: str) -> _FactChange:
+    return _FactChange({name: in_before}, {name: not in_before}, (words,))
 
 
 def _parameters(before: Policy, after: Policy) -> Iterator[Parameter]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from streams.runtime.agent import Agent, Cause, Turn
+from streams.runtime.agent import Agent, Origin, Turn
 from streams.runtime.failure import end_process
 from streams.runtime.lane.items import Item, effect_done, effect_raised
 from streams.runtime.lane.poison_work import PoisonWork
@@ -33,11 +33,11 @@ class EffectTasks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_cancelled = False
 
-    def start(self, effects: Iterable[tuple[Any, Cause]]) -> list[asyncio.Task[None]]:
+    def start(self, effects: Iterable[tuple[Any, Origin]]) -> list[asyncio.Task[None]]:
         """Begin to perform effects, and return their tasks. Call it after the commit of the turn that started them."""
         begun = []
-        for effect, cause in effects:
-            task = asyncio.create_task(self._perform(effect, cause))
+        for effect, origin in effects:
+            task = asyncio.create_task(self._perform(effect, origin))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             begun.append(task)
@@ -49,14 +49,14 @@ class EffectTasks:
         for task in self._tasks:
             task.cancel()
 
-    async def _perform(self, effect: Any, cause: Cause) -> None:
+    async def _perform(self, effect: Any, origin: Origin) -> None:
         try:
             async with AsyncExitStack() as stack:
                 slot = self._poison.agent.slot(effect)
                 if slot is not None:
                     await stack.enter_async_context(slot)
                 await stack.enter_async_context(self._at_once)
-                if slot is not None and not await self._begins(effect, cause):
+                if slot is not None and not await self._begins(effect, origin):
                     return
                 agent = self._poison.agent
                 async with asyncio.timeout(agent.effect_seconds):
@@ -64,27 +64,27 @@ class EffectTasks:
         except asyncio.CancelledError:
             if not self._is_cancelled:
                 # Without this the effect would end without a result, and the agent would wait for it for ever.
-                self._add(effect_raised(effect, EffectCancelled(), cause))
+                self._add(effect_raised(effect, EffectCancelled(), origin))
             raise
         except Exception as error:  # noqa: BLE001 - the lane's next turn handles it
-            self._add(effect_raised(effect, error, cause))
+            self._add(effect_raised(effect, error, origin))
         except BaseException as error:  # noqa: BLE001 - any other error ends the process
             end_process("effect", error)
         else:
-            self._add(effect_done(effect, result, cause))
+            self._add(effect_done(effect, result, origin))
 
-    async def _begins(self, effect: Any, cause: Cause) -> bool:
+    async def _begins(self, effect: Any, origin: Origin) -> bool:
         """Have the agent record that the effect begins; return, after the commit, whether the effect is to begin."""
         begins: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         answers: list[bool] = []
 
         def record(agent: Agent[Any, Any, Any], turn: Turn) -> None:
-            answers.append(agent.starting(effect, turn, cause))
+            answers.append(agent.starting(effect, turn, origin))
 
         def on_done(was_done: bool) -> None:
             # The future is done already if the effect was cancelled because the lane closes.
             if not begins.done():
                 begins.set_result(was_done and answers[-1])
 
-        self._add(Item(record, cause, effect=effect, on_done=on_done, performing=asyncio.current_task()))
+        self._add(Item(record, origin, effect=effect, on_done=on_done, performing=asyncio.current_task()))
         return await begins

@@ -39,7 +39,7 @@ class ItemTurns:
     async def run(self, items: Sequence[Item]) -> None:
         """Do the items and start their effects. Raises `WorkRaised` if the process must end.
 
-        If each item is done alone, the rest is given back once the lane closes or pauses.
+        If each item is done alone, the rest is given back once the lane closes or is held.
         """
         if await self._trials.are_on():
             await self._on_trial(items)

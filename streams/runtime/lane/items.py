@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from streams.runtime.agent import Agent, Cause, Timer, Turn
+from streams.runtime.agent import Agent, Origin, Timer, Turn
 
-Effects = list[tuple[Any, Cause]]
-_NO_CAUSE = Cause()
+Effects = list[tuple[Any, Origin]]
+_NO_ORIGIN = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Item:
     """One piece of work: `do` has the agent do it in a turn. `timer`, `effect` or `entry` identifies it."""
 
     do: Callable[[Agent[Any, Any, Any], Turn], None]
-    cause: Cause = _NO_CAUSE
+    origin: Origin = _NO_ORIGIN
     timer: bytes | None = None
     effect: Any | None = None
     entry: bytes | None = None
@@ -34,23 +34,23 @@ def timer_due(name: bytes, timer: Timer) -> Item:
             # An item before this one, in the same turn, has set the timer anew or called it off.
             return
         turn.unschedule(name)
-        agent.due(name, turn, timer.cause)
+        agent.due(name, turn, timer.origin)
 
-    return Item(do, timer.cause, timer=name)
+    return Item(do, timer.origin, timer=name)
 
 
-def effect_done(effect: Any, result: Any, cause: Cause) -> Item:
+def effect_done(effect: Any, result: Any, origin: Origin) -> Item:
     """Return the item of an effect's result."""
-    return Item(lambda agent, turn: agent.effect_done(effect, result, turn, cause), cause, effect=effect)
+    return Item(lambda agent, turn: agent.effect_done(effect, result, turn, origin), origin, effect=effect)
 
 
-def effect_raised(effect: Any, error: Exception, cause: Cause) -> Item:
+def effect_raised(effect: Any, error: Exception, origin: Origin) -> Item:
     """Return the item of an effect that raised while it was performed: the item raises too, and is put aside."""
 
     def do(agent: Agent[Any, Any, Any], turn: Turn) -> None:  # noqa: ARG001 - as every item
         raise error
 
-    return Item(do, cause, effect=effect)
+    return Item(do, origin, effect=effect)
 
 
 def entry_to_resume(key: bytes) -> Item:

@@ -33,7 +33,7 @@ from streams.runtime.lane.turn_commit import TurnCommits
 from streams.runtime.steps import Step
 
 #: How long a rebalance waits for the turns in flight (seconds): heartbeats stop meanwhile, for a session of 6.
-_PAUSE_SECONDS = 3.0
+_HOLD_SECONDS = 3.0
 #: How soon a lane that ends without a turn in flight is cancelled again (seconds).
 _CANCEL_AGAIN_SECONDS = 1.0
 #: How soon a lane whose changelog has an open transaction tries to open again (seconds).
@@ -99,24 +99,24 @@ class Lane:
         """Note a position of the fetch at which Kafka had no record; from any thread."""
         self._pending.note_out_of_range(topic, position)
 
-    async def pause(self) -> None:
-        """Finish the turn in flight and begin no other until `resume`.
+    async def hold(self) -> None:
+        """Finish the turn in flight and begin no other until `release`.
 
         Once the group knows that this member gave the lane up, another member may own it, and that one fences at once.
         Queued batches are kept. If this process keeps the lane, their records are fetched a second time and skipped.
         """
-        phase = self._phase.change(Change.PAUSED)
+        phase = self._phase.change(Change.HELD)
         self._pending.wake()
         if phase in (Phase.HELD, Phase.CLOSING) and self._task is not None:
             self._idle.clear()
             idle = asyncio.create_task(self._idle.wait())
             # After a longer wait the group would give this member up; another would fence its lanes, and it would end.
-            await asyncio.wait([idle, self._task], timeout=_PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([idle, self._task], timeout=_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             idle.cancel()
 
-    def resume(self) -> None:
+    def release(self) -> None:
         """Work again: the lane is still this process's. Nothing was fetched meanwhile."""
-        self._phase.change(Change.RESUMED)
+        self._phase.change(Change.RELEASED)
         self._pending.timer_gate.reset()
         self._pending.wake()
 

@@ -39,9 +39,9 @@ class Change(StrEnum):
     #: Its state is restored, and its unfinished entries are resumed.
     OPENED = "opened"
     #: A rebalance began.
-    PAUSED = "paused"
+    HELD = "held"
     #: The rebalance ended, and the lane is still this process's.
-    RESUMED = "resumed"
+    RELEASED = "released"
     #: Another writer of the lane fenced it.
     FENCED = "fenced"
     #: It must not work: its state or its records do not fit.
@@ -56,49 +56,49 @@ _P, _C = Phase, Change
 TRANSITIONS: Mapping[Phase, Mapping[Change, Phase]] = {
     _P.OPENING: {
         _C.OPENED: _P.OPEN,
-        _C.PAUSED: _P.OPENING_HELD,
-        _C.RESUMED: _P.OPENING,
+        _C.HELD: _P.OPENING_HELD,
+        _C.RELEASED: _P.OPENING,
         _C.FENCED: _P.ENDING,
         _C.REFUSED: _P.REFUSED,
         _C.CLOSED: _P.CLOSING,
     },
     _P.OPENING_HELD: {
         _C.OPENED: _P.HELD,
-        _C.PAUSED: _P.OPENING_HELD,
-        _C.RESUMED: _P.OPENING,
+        _C.HELD: _P.OPENING_HELD,
+        _C.RELEASED: _P.OPENING,
         _C.FENCED: _P.FENCED,
         _C.REFUSED: _P.REFUSED,
         _C.CLOSED: _P.CLOSING,
     },
     _P.OPEN: {
-        _C.PAUSED: _P.HELD,
-        _C.RESUMED: _P.OPEN,
+        _C.HELD: _P.HELD,
+        _C.RELEASED: _P.OPEN,
         _C.FENCED: _P.ENDING,
         _C.REFUSED: _P.REFUSED,
         _C.CLOSED: _P.CLOSING,
     },
     _P.HELD: {
-        _C.PAUSED: _P.HELD,
-        _C.RESUMED: _P.OPEN,
+        _C.HELD: _P.HELD,
+        _C.RELEASED: _P.OPEN,
         _C.FENCED: _P.FENCED,
         _C.REFUSED: _P.REFUSED,
         _C.CLOSED: _P.CLOSING,
     },
     # Still this process's lane after the rebalance: the writer that fenced it was not its next owner.
-    _P.FENCED: {_C.PAUSED: _P.FENCED, _C.RESUMED: _P.ENDING, _C.CLOSED: _P.CLOSING},
-    _P.REFUSED: {_C.PAUSED: _P.REFUSED, _C.RESUMED: _P.REFUSED, _C.CLOSED: _P.CLOSING},
+    _P.FENCED: {_C.HELD: _P.FENCED, _C.RELEASED: _P.ENDING, _C.CLOSED: _P.CLOSING},
+    _P.REFUSED: {_C.HELD: _P.REFUSED, _C.RELEASED: _P.REFUSED, _C.CLOSED: _P.CLOSING},
     # The turn in flight may still be refused or fenced, and aiokafka may swallow the cancellation of an opening, which
     # then ends as opened. The lane leaves this process all the same.
     _P.CLOSING: {
         _C.OPENED: _P.CLOSING,
-        _C.PAUSED: _P.CLOSING,
-        _C.RESUMED: _P.CLOSING,
+        _C.HELD: _P.CLOSING,
+        _C.RELEASED: _P.CLOSING,
         _C.FENCED: _P.CLOSING,
         _C.REFUSED: _P.CLOSING,
         _C.CLOSED: _P.CLOSING,
     },
     # Closed before its task could end the process: the lane leaves it.
-    _P.ENDING: {_C.PAUSED: _P.ENDING, _C.RESUMED: _P.ENDING, _C.CLOSED: _P.CLOSING},
+    _P.ENDING: {_C.HELD: _P.ENDING, _C.RELEASED: _P.ENDING, _C.CLOSED: _P.CLOSING},
 }
 
 

@@ -139,7 +139,7 @@ class PoisonWork:
             if key is not None:
                 turn.drop(key)
             if with_agent:
-                self.agent.put_aside(work, turn, item.cause)
+                self.agent.put_aside(work, turn, item.origin)
 
         return self._prepared(put_aside, note, error)
 

@@ -27,7 +27,7 @@ class Queues:
         self._bytes[batch.topic] += batch.size
 
     def put_rest_back(self, batch: Batch, done: int) -> int:
-        """Put the records behind the first `done` ones back; return the offset up to which those lead."""
+        """Put the records after the first `done` ones back; return the offset up to which those lead."""
         if done == len(batch.records):
             return batch.end
         rest = batch.records[done:]

@@ -27,7 +27,7 @@ from schemas.rejection import (
     reason_of,
 )
 from schemas.trace_context import TRACEPARENT
-from streams.runtime.agent import Cause, Headers, Output, PutAside, Record, Timer, micros
+from streams.runtime.agent import Origin, Headers, Output, PutAside, Record, Timer, micros
 from streams.runtime.lane.poison_errors import PoisonRecord
 from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
 
@@ -57,7 +57,7 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
         (REJECTED_AT, now.isoformat().encode()),
     )
     # No other header is kept: a header of a record that could not be read might hold personal data.
-    context = Cause.of(record).traceparent
+    context = Origin.of(record).traceparent
     trace: Headers = () if context is None else ((TRACEPARENT, context),)
     key, value, headers = _fitting(record.key, record.value, why + trace)
     return Output(record.topic + REJECTED_SUFFIX, record.partition, key, value, headers)

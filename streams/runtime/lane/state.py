@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from streams.runtime.agent import Cause, Headers, Timer, Turn, at_micros, micros
+from streams.runtime.agent import Origin, Headers, Timer, Turn, at_micros, micros
 from streams.runtime.lane.times import Times
 
 N = TypeVar("N")
@@ -171,7 +171,7 @@ class LaneState:
                 self.timers.pop(rest, None)
             else:
                 at, wait, trace = value.split(b"|", 2)
-                self._time(rest, Timer(at_micros(int(at)), Cause(trace or None), timedelta(microseconds=int(wait))))
+                self._time(rest, Timer(at_micros(int(at)), Origin(trace or None), timedelta(microseconds=int(wait))))
         else:
             self._apply_note(kind, rest.decode(), value)
 
@@ -215,7 +215,7 @@ def turn_records(turn: Turn) -> Iterator[ChangelogRecord]:
 
 def _timer(timer: Timer) -> bytes:
     wait = timer.wait // timedelta(microseconds=1)
-    return b"%d|%d|%b" % (micros(timer.at), wait, timer.cause.traceparent or b"")
+    return b"%d|%d|%b" % (micros(timer.at), wait, timer.origin.traceparent or b"")
 
 
 def offset_records(offsets: Mapping[str, int]) -> Iterator[ChangelogRecord]:

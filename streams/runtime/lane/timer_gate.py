@@ -89,7 +89,7 @@ class TimerGate:
         self._ends: dict[str, int] = {}
         self._goals: dict[str, int] = {}
         #: Progress on each topic that the lane has not caught up with, and when it last changed.
-        self._behind: dict[str, tuple[int, int, int]] = {}
+        self._unread: dict[str, tuple[int, int, int]] = {}
         self._moved_at = 0.0
         self._has_warned = False
 
@@ -109,7 +109,7 @@ class TimerGate:
 
     def waits_for(self, topic: str) -> bool:
         """Return whether due timers wait for this topic: then it comes before routine work."""
-        return self.due_at is not None and topic in self._behind
+        return self.due_at is not None and topic in self._unread
 
     def seconds_to_wait(self, now: datetime, next_offsets: Mapping[str, int]) -> float:
         """Return how long due timers wait at most from now on, in seconds; 0.0 when they may run.
@@ -120,19 +120,19 @@ class TimerGate:
             return 0.0
         if self.due_at is None:
             self._start(now)
-        behind = {
+        unread = {
             topic: self._progress(topic, next_offsets) for topic in self._topics if self._lags(topic, next_offsets)
         }
-        if behind != self._behind:
-            self._behind, self._moved_at = behind, self._monotonic()
-        if not behind:
+        if unread != self._unread:
+            self._unread, self._moved_at = unread, self._monotonic()
+        if not unread:
             return 0.0
         left = self._seconds_left()
         if left > 0.0:
             return left
         if not self._has_warned:
             self._has_warned = True
-            _log.warning("timers run although their lane has not caught up", lane=self._lane, topics=sorted(behind))
+            _log.warning("timers run although their lane has not caught up", lane=self._lane, topics=sorted(unread))
         return 0.0
 
     def reset(self) -> None:
@@ -142,7 +142,7 @@ class TimerGate:
     def _start(self, now: datetime) -> None:
         self.due_at = now
         self._responses_before = {topic: progress.responses for topic, progress in dict(self._fetched).items()}
-        self._ends, self._goals, self._behind, self._has_warned = {}, {}, {}, False
+        self._ends, self._goals, self._unread, self._has_warned = {}, {}, {}, False
         self._moved_at = self._monotonic()
 
     def _lags(self, topic: str, next_offsets: Mapping[str, int]) -> bool:

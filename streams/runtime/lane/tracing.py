@@ -11,25 +11,25 @@ from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.trace_context import parse_traceparent, traceparent_of
-from streams.runtime.agent import Cause, Record
+from streams.runtime.agent import Origin, Record
 
 
-def context_of(cause: Cause) -> Context | None:
-    """Return the parent context for a span that continues the trace of `cause`; None starts a new trace."""
-    parent = parse_traceparent(cause.traceparent)
+def context_of(origin: Origin) -> Context | None:
+    """Return the parent context for a span that continues the trace of `origin`; None starts a new trace."""
+    parent = parse_traceparent(origin.traceparent)
     return None if parent is None else trace.set_span_in_context(trace.NonRecordingSpan(parent))
 
 
-def cause_of(span: Span, otherwise: Cause) -> Cause:
-    """Return `span` as a cause, or `otherwise` if the span is not recorded."""
+def origin_of(span: Span, otherwise: Origin) -> Origin:
+    """Return `span` as a origin, or `otherwise` if the span is not recorded."""
     header = traceparent_of(span)
-    return otherwise if header is None else Cause(header)
+    return otherwise if header is None else Origin(header)
 
 
 class TurnSpans:
     """The spans of one turn of a lane: open while the turn runs, ended when it is committed."""
 
-    def __init__(self, agent: str, group: str, partition: int, causes: Sequence[Cause], topic: str = "") -> None:
+    def __init__(self, agent: str, group: str, partition: int, origins: Sequence[Origin], topic: str = "") -> None:
         tracer = trace.get_tracer("confide.runtime")
         attributes: dict[str, str | int] = {
             Attribute.LANE_GROUP: group,
@@ -39,7 +39,7 @@ class TurnSpans:
         # Checks the one bit: other flags may be set too (Trace Context level 2: a random trace id).
         parents = [
             (header, parent)
-            for header in dict.fromkeys(cause.traceparent for cause in causes)
+            for header in dict.fromkeys(origin.traceparent for origin in origins)
             if header is not None and (parent := parse_traceparent(header)) and parent.trace_flags.sampled
         ]
         self.batch = tracer.start_span(
@@ -47,7 +47,7 @@ class TurnSpans:
             context=Context(),  # a new trace: a batch belongs to all of its records alike
             kind=SpanKind.CONSUMER,
             links=[Link(parent) for _, parent in parents],
-            attributes={**attributes, Attribute.BATCH_SIZE: len(causes)},
+            attributes={**attributes, Attribute.BATCH_SIZE: len(origins)},
         )
         self._records: list[Span] = []
         #: For each sampled record's header, the header that its outputs carry.
@@ -67,7 +67,7 @@ class TurnSpans:
     @classmethod
     def of_records(cls, agent: str, group: str, partition: int, records: Sequence[Record]) -> "TurnSpans":
         """Return the spans of a batch of records of one topic."""
-        return cls(agent, group, partition, [Cause.of(record) for record in records], records[0].topic)
+        return cls(agent, group, partition, [Origin.of(record) for record in records], records[0].topic)
 
     def __enter__(self) -> Self:
         """Return the open spans."""

@@ -59,7 +59,7 @@ class Turns:
     async def over(self, batch: Batch) -> list[tuple[Any, Any]]:
         """Work a batch off, or as much of it as one turn may; the rest goes back to the head of its queue.
 
-        Returns the effects, each with its cause, that are to start now that the turn is committed. Raises `TurnRaised`
+        Returns the effects, each with its origin, that are to start now that the turn is committed. Raises `TurnRaised`
         if the agent raises, and `LaneBroken` if the batch does not follow the records that the lane has done.
         """
         topic = batch.topic
@@ -68,7 +68,7 @@ class Turns:
             raise LaneBroken(f"{topic}-{self._lane.partition}: expected {expected}, fetched from {batch.begin}")
         records = [record for record in batch.records if record.offset >= expected]  # Faust may have sought back
         if not records:
-            # Fetched again, and this time over the control records behind it: the next batch begins there.
+            # Fetched again, and this time over the control records after it: the next batch begins there.
             self._commits.pass_over(topic, max(expected, batch.end))
             return []
         if (newest := records[-1]).is_stamped:

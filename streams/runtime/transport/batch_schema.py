@@ -14,7 +14,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from streams.runtime.agent import Record
 from streams.runtime.lane.batches import Batch
 from streams.runtime.stamps import STAMPED
-from streams.runtime.unreadable import offset_behind
+from streams.runtime.unreadable import offset_after
 
 
 class BatchRecord:
@@ -51,7 +51,7 @@ class BatchRecord:
                 for r in fetched
             ],
             begin,
-            max(position or 0, offset_behind(last)),
+            max(position or 0, offset_after(last)),
         )
 
 

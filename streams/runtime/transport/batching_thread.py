@@ -18,7 +18,7 @@ from streams.runtime.lane.timer_gate import FetchCounts
 from streams.runtime.transport.batch_schema import BatchRecord
 from streams.runtime.transport.consumer_lanes import ConsumerLanes, LaneConsumer
 from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
-from streams.runtime.unreadable import offset_behind
+from streams.runtime.unreadable import offset_after
 
 #: Longest fetch (seconds); the next one may ask for other partitions.
 _FETCH_SECONDS = 0.2
@@ -174,7 +174,7 @@ class BatchingThread(AIOKafkaConsumerThread):
             if records := fetched.get(tp):
                 self._passed_over.pop(tp, None)
                 batches[tp] = [BatchRecord(records, begin, after.get(tp))]
-                self._fetch_counts.hand_on(tp, offset_behind(records[-1]))
+                self._fetch_counts.hand_on(tp, offset_after(records[-1]))
             elif after.get(tp, 0) > begin:
                 await self._pass_over(consumer, tp, begin)
         self._note_fetch(lanes, assignment, {tp: at for tp, at in after.items() if tp in begins})
@@ -235,7 +235,7 @@ async def seek_to_committed(consumer: Any, *partitions: Any) -> Any:
     """Seek these partitions, or all assigned ones, to their committed offsets, and return those offsets.
 
     aiokafka does not move a partition without a committed offset, or with offset 0. Records of it that were fetched and
-    dropped, because its lane was paused or did not exist yet, would not be fetched again. So such a partition is sought
+    dropped, because its lane was held or did not exist yet, would not be fetched again. So such a partition is sought
     to its beginning.
     """
     committed = await consumer.seek_to_committed(*partitions)

@@ -104,7 +104,7 @@ class Follower:
     async def catch_up(self) -> None:
         """Return once all records were applied that precede the last stable offset at the time of this call.
 
-        Committed records behind an open transaction are not among them: a record that is absent may still come.
+        Committed records after an open transaction are not among them: a record that is absent may still come.
         """
         ends = await self._ends(self._consumer)
         await self._until(lambda: self._has_passed(ends))

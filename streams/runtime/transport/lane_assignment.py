@@ -164,7 +164,7 @@ class LaneAssignment(TransactionManager):
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
         """Pause every lane: its turn in flight is finished before the group can assign the lane to another member."""
-        await asyncio.gather(*(lane.pause() for lane in (*self._lanes.values(), *self._leaving)))
+        await asyncio.gather(*(lane.hold() for lane in (*self._lanes.values(), *self._leaving)))
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:  # noqa: ARG002 - Faust's
         """Close the lanes that left and start to open the new ones.
@@ -186,7 +186,7 @@ class LaneAssignment(TransactionManager):
         leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
         await asyncio.gather(*(lane.close() for lane in leaving))
         for lane in self._lanes.values():
-            lane.resume()
+            lane.release()
         for group, partition in sorted(wanted, key=lambda lane: (lane[0].name, lane[1])):
             if (group.name, partition) not in self._lanes:
                 lane = Lane(group, partition, self._host)

@@ -1,4 +1,4 @@
-"""Decodes and validates: the records that agents behind ADMIT read, and the entries of their state."""
+"""Decodes and validates: the records that agents after ADMIT read, and the entries of their state."""
 
 from typing import Any, TypeVar
 
