@@ -21,7 +21,7 @@ from kafka.admin import KafkaAdminClient
 from schemas.topics import STAMPED, Topic
 from tests.committed import Committed, reading
 from tests.made_records import Made, write
-from tests.runtime_worker import Plan
+from tests.runtime_plan import Plan
 
 _ROOT = Path(__file__).parents[1]
 _LARGE = str(4 * 2**20 + 64 * 2**10)

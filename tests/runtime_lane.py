@@ -18,7 +18,7 @@ from streams.runtime.steps import AtStep, Step, ignore_step
 from tests import one_lane
 from tests.counting import Run
 from tests.made_records import words
-from tests.runtime_worker import Count
+from tests.runtime_agents import Count
 
 #: Key of a record that has no output.
 IGNORED = b"ignored"

@@ -12,7 +12,7 @@ from streams.runtime.steps import Step
 from tests.counting import Run
 from tests.made_records import words
 from tests.one_lane import lane_of
-from tests.runtime_worker import Count
+from tests.runtime_agents import Count
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from tests.committed import assert_exactly_once
 from tests.counting import Run, Worker
 from tests.made_records import words, writing
 from tests.raw_records import builder, write
-from tests.runtime_worker import Count
+from tests.runtime_agents import Count
 
 pytestmark = pytest.mark.integration
 

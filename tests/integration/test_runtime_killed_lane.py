@@ -14,7 +14,7 @@ from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
 from tests.made_records import Made, words
-from tests.runtime_worker import Count
+from tests.runtime_agents import Count
 
 pytestmark = pytest.mark.integration
 

@@ -19,8 +19,8 @@ from tests import one_lane
 from tests.committed import assert_exactly_once
 from tests.counting import Run
 from tests.made_records import words
+from tests.runtime_agents import Count
 from tests.runtime_lane import IGNORED, CountBut, Ended, GivenAway, batch, delete_before, lane_of, until
-from tests.runtime_worker import Count
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,7 @@ from tests.administration import cut_log
 from tests.committed import assert_exactly_once
 from tests.counting import Run
 from tests.made_records import words
-from tests.runtime_worker import Count
+from tests.runtime_agents import Count
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("ended")]
 

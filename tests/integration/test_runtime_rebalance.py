@@ -11,7 +11,7 @@ from streams.runtime.lane.batches import Batch
 from tests.counting import Run
 from tests.held_commits import HeldCommits
 from tests.one_lane import lane_of
-from tests.runtime_worker import Count
+from tests.runtime_agents import Count
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("ended")]
 

@@ -12,10 +12,11 @@ _NOTIFIER = "services/notifier/notifier.py"
 _SETTLEMENTS = "services/notifier/settlements.py"
 _ATTEMPTS = "tests/unit/test_connector_attempts.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
-_BREAKER = "tests/unit/test_endpoint.py::"
+_BREAKER = "tests/unit/test_endpoint_breaker.py::"
 _ENDPOINT = "tests/unit/test_connector_endpoint.py::"
 _TABLES = "tests/unit/test_delivery.py::"
 _NOTICES = "tests/unit/test_notifier.py::"
+_FILE = "tests/unit/test_notice_file.py::"
 _ORDERS = "tests/unit/test_notice_orders.py::"
 _ANY_ORDER = _ORDERS + "test_each_notice_is_true_when_it_leaves_and_is_neither_sent_twice_nor_taken_back"
 
@@ -46,7 +47,7 @@ ROWS = (
         "services/notifier/channels.py",
         (Edit("                await asyncio.sleep(_AGAIN_SECONDS)\n", "                raise\n"),),
         (
-            _NOTICES
+            _FILE
             + "test_a_notice_that_could_be_written_in_part_only_spoils_no_other_and_is_written_once_the_disk_takes_it",
         ),
     ),

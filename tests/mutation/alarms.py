@@ -5,6 +5,8 @@ from tests.mutation.row import Edit, Row
 _AGENT = "streams/agents/alarms.py"
 _DOMAIN = "streams/domain/alarms.py"
 _LANE = "tests/unit/test_alarms_agent.py::"
+_CLEARED = "tests/unit/test_alarms_cleared.py::"
+_GIVEN_UP = "tests/unit/test_alarms_given_up.py::"
 _TABLE = "tests/unit/test_alarms.py::test_one_alarm_a_step_and_one_all_clear"
 _REVIEWS = "tests/unit/test_decide_alarms.py::"
 _CALLS = "streams/domain/alarm_calls.py"
@@ -55,7 +57,7 @@ ROWS = (
         "Alarm: a failing lane is cleared an hour after the last time",
         _AGENT,
         (Edit("turn.schedule(_QUIET + name, turn.now + QUIET_AFTER)", "pass"),),
-        (_LANE + "test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time",),
+        (_CLEARED + "test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time",),
     ),
     Row(
         "Alarm: an adapter that raises did not deliver",
@@ -143,7 +145,9 @@ ROWS = (
         "Alarm: a report that is taken ends the row of failures",
         "services/connectors/endpoint.py",
         (Edit("        self._failed = 0\n        if not self._was_taken", "        if not self._was_taken"),),
-        ("tests/unit/test_endpoint.py::test_failed_attempts_in_a_row_of_any_kind_alarm_until_a_report_is_accepted",),
+        (
+            "tests/unit/test_endpoint_breaker.py::test_failed_attempts_in_a_row_of_any_kind_alarm_until_a_report_is_accepted",
+        ),
     ),
     Row(
         "Alarm: only a report that is taken is a sign that the agency works",
@@ -161,25 +165,25 @@ ROWS = (
         "Alarm: a call is given up after five attempts",
         _CALLS,
         (Edit("self.failures >= ATTEMPTS or ", ""),),
-        (_LANE + "test_a_call_that_is_never_taken_holds_up_no_other_alarm",),
+        (_GIVEN_UP + "test_a_call_that_is_never_taken_holds_up_no_other_alarm",),
     ),
     Row(
         "Alarm: what a given-up call listed is said again",
         _AGENT,
         (Edit("            self._keep(turn, name, due_again(listed, self._status(turn, name), turn.now))\n", ""),),
-        (_LANE + "test_causes_of_a_given_up_call_are_sent_once_the_receiver_takes_calls_again",),
+        (_GIVEN_UP + "test_causes_of_a_given_up_call_are_sent_once_the_receiver_takes_calls_again",),
     ),
     Row(
         "Alarm: what was given up goes into smaller calls",
         _AGENT,
         (Edit("        self._set_width(turn, narrower(call))\n", ""),),
-        (_LANE + "test_a_call_that_is_never_taken_holds_up_no_other_alarm",),
+        (_GIVEN_UP + "test_a_call_that_is_never_taken_holds_up_no_other_alarm",),
     ),
     Row(
         "Alarm: what was given up and the others take turns",
         _AGENT,
         (Edit("        self._back_off(turn, call.backoff)\n", ""),),
-        (_LANE + "test_what_was_given_up_and_the_other_alarms_take_turns_however_late_the_lane_is",),
+        (_GIVEN_UP + "test_what_was_given_up_and_the_other_alarms_take_turns_however_late_the_lane_is",),
     ),
     Row(
         "Alarm: a new emergency comes before what escalates",
@@ -203,7 +207,7 @@ ROWS = (
         "Alarm: an all-clear waits until the cause was quiet",
         _DOMAIN,
         (Edit("waits = QUIET_BEFORE_ALL_CLEAR[status.kind] > timedelta(0)", "waits = False"),),
-        (_LANE + "test_a_cause_that_comes_and_goes_is_one_alarm_until_it_was_quiet_for_a_minute",),
+        (_CLEARED + "test_a_cause_that_comes_and_goes_is_one_alarm_until_it_was_quiet_for_a_minute",),
     ),
     Row(
         "Alarm: a cause is over once each lane that raised it cleared it",
@@ -211,14 +215,14 @@ ROWS = (
         (Edit("    if others:\n", "    if False:\n"),),
         (
             _UNIT + "test_a_cause_is_over_once_each_lane_that_raised_it_cleared_it",
-            _LANE + "test_no_all_clear_while_the_breaker_of_another_connector_is_open",
+            _CLEARED + "test_no_all_clear_while_the_breaker_of_another_connector_is_open",
         ),
     ),
     Row(
         "Alarm: a process that was cut off says nothing after the next owner",
         _AGENT,
         (Edit("    if 0 < last_at - made_at <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
-        (_LANE + "test_a_call_of_a_process_that_was_cut_off_does_not_count_after_a_call_of_the_next_owner",),
+        (_CLEARED + "test_a_call_of_a_process_that_was_cut_off_does_not_count_after_a_call_of_the_next_owner",),
     ),
     Row(
         "Alarm: a connector speaks for each lane that comes to it",
@@ -249,7 +253,7 @@ ROWS = (
         "Alarm's time: no change counts as made later than it arrived",
         _AGENT,
         (Edit("self._apply(turn, _bounded(change, record))", "self._apply(turn, change)"),),
-        (_LANE + "test_a_process_whose_clock_was_ahead_silences_none_that_follows",),
+        (_CLEARED + "test_a_process_whose_clock_was_ahead_silences_none_that_follows",),
     ),
     Row(
         "Alarm's time: a breaker that is open is said again and again",

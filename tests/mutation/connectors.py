@@ -10,7 +10,8 @@ _CLIENT = "tests/unit/test_agency_client.py::"
 _ATTEMPTS = "tests/unit/test_connector_attempts.py::"
 _POSSIBLE = "tests/unit/test_connector_possible_repeats.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
-_BREAKER = "tests/unit/test_endpoint.py::"
+_BREAKER = "tests/unit/test_endpoint_breaker.py::"
+_SLOTS = "tests/unit/test_endpoint_slots.py::"
 _HANDED_OVER = "tests/unit/test_connector_handed_over.py::"
 
 ROWS = (
@@ -162,19 +163,19 @@ ROWS = (
         "No more attempts than slots go out at once",
         _ENDPOINT,
         (Edit("while self._free and self._may_begin()", "while self._may_begin()"),),
-        (_BREAKER + "test_no_more_attempts_go_out_at_once_than_there_are_connections",),
+        (_SLOTS + "test_no_more_attempts_go_out_at_once_than_there_are_connections",),
     ),
     Row(
         "A slot that was granted to one that gives up comes back",
         _ENDPOINT,
         (Edit("if granted.done() and not granted.cancelled():", "if False:"),),
-        (_BREAKER + "test_a_slot_comes_back_from_one_that_gives_up_before_or_after_it_has_it",),
+        (_SLOTS + "test_a_slot_comes_back_from_one_that_gives_up_before_or_after_it_has_it",),
     ),
     Row(
         "Waiters after their limit come last",
         _ENDPOINT,
         (Edit("if waiter.deadline > now:", "if True:"),),
-        (_BREAKER + "test_the_earliest_limit_goes_first_and_those_past_their_limit_go_last",),
+        (_SLOTS + "test_the_earliest_limit_goes_first_and_those_past_their_limit_go_last",),
     ),
     Row(
         "An answer ends the row of failures",

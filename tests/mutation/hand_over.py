@@ -1,14 +1,11 @@
-"""Hand-over: open reports at DECIDE, decisions of staff about them, and how connectors carry these out."""
+"""Hand-over at DECIDE: open reports, time that counts for their limits, and what staff and agencies say of them."""
 
 from tests.mutation.row import Edit, Row
 
 _REPORTS = "streams/agents/open_reports.py"
-_CONNECTOR = "services/connectors/connector.py"
-_RESUMING = "services/connectors/resuming.py"
 _DECIDE = "tests/unit/test_decide_hand_over.py::"
+_SETTLED = "tests/unit/test_decide_hand_over_settled.py::"
 _PHONE = "tests/unit/test_decide_told_by_phone.py::"
-_LIMITS = "tests/unit/test_connector_limits.py::"
-_STAFF = "tests/unit/test_connector_staff.py::"
 _ABSENCE = "tests/unit/test_decide_absence.py::"
 _STEPS = "tests/unit/test_decide_deliveries.py::"
 _WITHDRAWN = "tests/unit/test_decide_withdrawn.py::"
@@ -31,13 +28,13 @@ ROWS = (
         "Time in which the lane was away counts for no limit",
         "streams/agents/beat.py",
         (Edit("            silence = _BEAT_SECONDS if self._is_new else _OUTAGE_SECONDS\n", "            pass\n"),),
-        (_DECIDE + "test_time_in_which_the_lane_was_away_counts_for_no_limit",),
+        (_ABSENCE + "test_time_in_which_the_lane_was_away_counts_for_no_limit",),
     ),
     Row(
         "A short silence counts",
         "streams/agents/beat.py",
         (Edit("        silence = max(0.0, now - beat.alive_at)\n", "        silence = 0.0\n"),),
-        (_DECIDE + "test_a_short_silence_counts",),
+        (_ABSENCE + "test_a_short_silence_counts",),
     ),
     Row(
         "A late acknowledgement settles the review",
@@ -49,7 +46,7 @@ ROWS = (
         "What is said of an earlier sending says nothing of this one",
         _REPORTS,
         (Edit(" and changed.generation == entry.generation", ""),),
-        (_DECIDE + "test_sent_again_it_is_the_same_report_with_a_new_limit_and_a_review_of_its_own",),
+        (_SETTLED + "test_sent_again_it_is_the_same_report_with_a_new_limit_and_a_review_of_its_own",),
     ),
     Row(
         "A report that was withdrawn and reached its agency after all is told of",
@@ -60,7 +57,7 @@ ROWS = (
                 "        turn.drop(name_of(report_id))\n",
             ),
         ),
-        (_DECIDE + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_the_agency_was_not_told",),
+        (_SETTLED + "test_withdrawn_ends_the_attempts_and_the_notice_says_that_the_agency_was_not_told",),
     ),
     Row(
         "A report that its agency has fails no more",
@@ -73,54 +70,6 @@ ROWS = (
         _SETTLE,
         (Edit("        if outcome.told_at is not None:\n", "        if False:\n"),),
         (_PHONE + "test_told_by_phone_before_the_report_or_after_now_leaves_the_review_open",),
-    ),
-    Row(
-        "A report that staff stopped further on in its batch is nobody's to see to",
-        _CONNECTOR,
-        (Edit("        if is_stopped:\n", "        if False:\n"),),
-        (_STAFF + "test_a_report_that_staff_stopped_before_it_is_read_is_neither_tried_nor_handed_over",),
-    ),
-    Row(
-        "A report that is stopped is tried no more",
-        _CONNECTOR,
-        (Edit("                self._stop(turn, message)\n", "                continue\n"),),
-        (_STAFF + "test_a_report_that_is_stopped_is_tried_no_more",),
-    ),
-    Row(
-        "An attempt under way when its report is stopped is the last",
-        _CONNECTOR,
-        (Edit("            case _ if progress.is_stopped:\n", "            case _ if False:\n"),),
-        (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
-    ),
-    Row(
-        "A stop of an older sending stops nothing",
-        _CONNECTOR,
-        (Edit("if progress is None or progress.generation > stopped.generation:", "if progress is None:"),),
-        (_STAFF + "test_a_stop_of_an_older_sending_stops_nothing",),
-    ),
-    Row(
-        "What is sent again has a limit of its own",
-        "schemas/reports.py",
-        (Edit("return self.reported_at if self.again_at is None else self.again_at", "return self.reported_at"),),
-        (_STAFF + "test_what_was_given_up_is_sent_again_under_its_id_with_a_limit_of_its_own",),
-    ),
-    Row(
-        "Where the agency denies us access nothing is given up",
-        "streams/domain/delivery.py",
-        (Edit("        401: _R.DENIED,\n", "        401: _R.FAIL,\n"),),
-        (_STAFF + "test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up",),
-    ),
-    Row(
-        "Where the agency denies us access the breaker opens at once",
-        "services/connectors/attempts.py",
-        (Edit("                self._endpoint.denied(attempt.report_id)\n", "                pass\n"),),
-        (_STAFF + "test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up",),
-    ),
-    Row(
-        "Where 999 denies us access a human has each report at once",
-        "services/connectors/endpoint.py",
-        (Edit("self._is_denied and self._policy.tries_on and (", "False and ("),),
-        (_STAFF + "test_if_999_denies_us_access_each_report_is_handed_over_at_once_and_tried_on",),
     ),
     Row(
         "An absence is one, however many reports wait",
@@ -248,60 +197,5 @@ ROWS = (
         _REPORTS,
         (Edit('            case = replace(case, key=fields["person"].encode())\n', ""),),
         (_STEPS + "test_a_failure_without_a_person_opens_one_review_with_the_key_of_the_person",),
-    ),
-    Row(
-        "A second sending that waits for its slot is not under way",
-        "services/connectors/report_progress.py",
-        (Edit("retry_at = now if before.attempt > 0 and not before.is_under_way else None", "retry_at = None"),),
-        (
-            _STAFF + "test_a_second_sending_that_waits_for_its_slot_ends_when_it_is_stopped",
-            _STAFF + "test_a_second_sending_that_gets_no_slot_within_its_limit_is_handed_over_and_attempted_no_more",
-        ),
-    ),
-    Row(
-        "What was stopped begins no attempt",
-        _CONNECTOR,
-        (Edit("progress is None or progress.is_stopped:", "progress is None:"),),
-        (_STAFF + "test_an_attempt_that_waits_while_its_report_is_stopped_is_left_out",),
-    ),
-    Row(
-        "What was stopped is not taken up after a crash",
-        _RESUMING,
-        (
-            Edit(
-                "    if progress.is_stopped:\n        # Its attempt",
-                "    if False:\n        # Its attempt",
-            ),
-        ),
-        (_STAFF + "test_an_attempt_under_way_when_its_report_is_stopped_is_the_last",),
-    ),
-    Row(
-        "A stop ends the limit too",
-        _CONNECTOR,
-        (Edit("            turn.unschedule(report_store.limit_timer(stopped.report_id))\n", ""),),
-        (_STAFF + "test_a_stop_ends_the_limit_of_the_attempt_that_is_under_way",),
-    ),
-    Row(
-        "A second sending while 999 denies us access is a human's at once",
-        _CONNECTOR,
-        (Edit("is_first=progress.state is DeliveryState.QUEUED", "is_first=progress.attempt == 0"),),
-        (_STAFF + "test_a_second_sending_while_999_denies_us_access_is_handed_over_at_once",),
-    ),
-    Row(
-        "A report whose connector was away is tried at once when it is back",
-        _RESUMING,
-        (
-            Edit(
-                "at = turn.now if is_late else min(progress.retry_at, turn.now + longest)",
-                "at = max(progress.retry_at, turn.now + policy.limit)",
-            ),
-        ),
-        (_LIMITS + "test_a_report_whose_connector_was_away_over_its_limit_is_tried_before_it_is_handed_over",),
-    ),
-    Row(
-        "What a connector cannot read is handed over in its own partition",
-        "services/connectors/deliveries.py",
-        (Edit("PUT_ASIDE, attempt, generation), origin, partition)", "PUT_ASIDE, attempt, generation), origin)"),),
-        ("tests/unit/test_connector_handed_over.py::test_entries_that_cannot_be_read_hinder_no_hand_over",),
     ),
 )

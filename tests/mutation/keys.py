@@ -113,7 +113,7 @@ ROWS = (
         "A notice is told only by the channel that sent that notice",
         "services/notifier/channels.py",
         (Edit("            if _digest(fields) not in self._written:\n", "            if not self._written:\n"),),
-        ("tests/unit/test_notifier.py::test_a_notice_with_a_known_id_and_other_content_was_not_sent_before",),
+        ("tests/unit/test_notice_file.py::test_a_notice_with_a_known_id_and_other_content_was_not_sent_before",),
     ),
     Row(
         "A process that is stopped before it handles signals ends with status 0",

@@ -188,4 +188,15 @@ ROWS = (
         (Edit("consumer_group_instance_id=instance", "consumer_group_instance_id=None"),),
         ("tests/integration/test_runtime_members.py::test_a_member_is_static_only_by_a_name_that_it_is_given",),
     ),
+    Row(
+        "A lane whose changelog has an open transaction opens once that has ended",
+        "streams/runtime/lane/lane.py",
+        (
+            Edit(
+                "                    await asyncio.sleep(_OPEN_AGAIN_SECONDS)\n",
+                "                    await asyncio.Event().wait()\n",
+            ),
+        ),
+        (f"{_LOSSES}::test_a_lane_whose_changelog_has_an_open_transaction_works_nothing_off_and_the_others_go_on",),
+    ),
 )

@@ -14,7 +14,7 @@ _CLOCK = "tests/unit/test_clock.py::"
 _STATE = "tests/unit/test_lane_state.py::"
 _PROCESS = "tests/integration/test_clocks.py::"
 _LIMITS = "tests/unit/test_connector_limits.py::"
-_REPORTS = "tests/unit/test_decide_hand_over.py::"
+_ABSENCE = "tests/unit/test_decide_absence.py::"
 _NOTIFIER = "tests/unit/test_notifier.py::"
 _ADMIT = "tests/unit/test_admit.py::"
 
@@ -80,7 +80,7 @@ ROWS = (
         "Time: an alarm of a clock is over when nobody tells of it",
         "streams/domain/alarms.py",
         (Edit("frozenset((AlarmKind.FAILING, AlarmKind.CLOCK))", "frozenset((AlarmKind.FAILING,))"),),
-        ("tests/unit/test_alarms_agent.py::test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time",),
+        ("tests/unit/test_alarms_cleared.py::test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time",),
     ),
     Row(
         "Time: the interval between two calls ends by its timer",
@@ -238,7 +238,7 @@ ROWS = (
         "Time: a clock that is behind the one before makes no time at work",
         "streams/agents/beat.py",
         (Edit("silence = max(0.0, now - beat.alive_at)", "silence = now - beat.alive_at"),),
-        (_REPORTS + "test_a_clock_that_is_set_while_the_lane_is_down_moves_no_hand_over",),
+        (_ABSENCE + "test_a_clock_that_is_set_while_the_lane_is_down_moves_no_hand_over",),
     ),
     Row(
         "Time: a connector counts no limit from a time to come",

@@ -3,6 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _SEEKING = "tests/integration/test_seeking.py"
+_FETCHES = "tests/integration/test_fetching.py"
 _COUNTING = "tests/integration/test_runtime_counting.py"
 _FETCHING = "tests/unit/test_fetcher_patch.py"
 _QUEUES = "tests/unit/test_queues.py"
@@ -64,19 +65,19 @@ ROWS = (
         "Records of a fetch that was given up before it ended are fetched again",
         "streams/runtime/transport/batching_thread.py",
         (Edit("        if batches and not fetch.is_wanted:\n", "        if False:\n"),),
-        (f"{_SEEKING}::test_records_of_a_fetch_that_was_given_up_are_fetched_again[while-it-fetches]",),
+        (f"{_FETCHES}::test_records_of_a_fetch_that_was_given_up_are_fetched_again[while-it-fetches]",),
     ),
     Row(
         "Records of a fetch whose result was given up are fetched again",
         "streams/runtime/transport/batching_thread.py",
         (Edit("            if fetch.has_records:\n", "            if False:\n"),),
-        (f"{_SEEKING}::test_records_of_a_fetch_that_was_given_up_are_fetched_again[before-its-result-is-there]",),
+        (f"{_FETCHES}::test_records_of_a_fetch_that_was_given_up_are_fetched_again[before-its-result-is-there]",),
     ),
     Row(
         "Records of a fetch that raised after it took them are fetched again",
         "streams/runtime/transport/batching_thread.py",
         (Edit("no lane gets those.\n            self._lost_here += 1\n", "no lane gets those.\n"),),
-        (f"{_SEEKING}::test_records_of_a_fetch_that_raised_afterwards_are_fetched_again",),
+        (f"{_FETCHES}::test_records_of_a_fetch_that_raised_afterwards_are_fetched_again",),
     ),
     Row(
         "A queue is full by its bytes",
@@ -107,7 +108,7 @@ ROWS = (
         "A full lane is left out of the next fetch",
         "streams/runtime/transport/batching_thread.py",
         (Edit("if not lanes.is_full(tp.topic, tp.partition)}", "if lanes is not None}"),),
-        (f"{_SEEKING}::test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch",),
+        (f"{_FETCHES}::test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch",),
     ),
     Row(
         "A rebalance waits for the turns in flight",

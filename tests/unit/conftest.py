@@ -1,4 +1,4 @@
-"""Fixtures that modules of unit tests share: a lane of DECIDE, and connectors with an agency to send to."""
+"""Fixtures that modules of unit tests share: a lane of DECIDE, a receiver of alarms, and connectors with an agency."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -9,6 +9,7 @@ import pytest
 from schemas.vocabulary import Agency
 from streams.domain.delivery import RetryPolicy
 from tests.agency_servers import AgencyServer, serving
+from tests.alarm_lane import Receiver
 from tests.connector_fixture import QUICK, ConnectorFixture, Open
 from tests.decide_reviews import decide
 from tests.reports import Keys
@@ -19,6 +20,12 @@ from tests.turns import Lane
 def lane() -> Lane:
     """A lane of DECIDE with the rota and the keys that its reviews need; other lanes are their modules' own."""
     return Lane(decide())
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    """A receiver that takes every call until a test sets refusals."""
+    return Receiver()
 
 
 @pytest.fixture
@@ -39,3 +46,10 @@ async def connector_at(agency: AgencyServer) -> AsyncIterator[Open]:
             return connector
 
         yield make
+
+
+@pytest.fixture
+async def nowhere(tmp_path: Path) -> str:
+    """An address at which no agency listens."""
+    async with serving(tmp_path / "gone", Agency.EMERGENCY_999) as gone:
+        return gone.url

@@ -77,6 +77,17 @@ def concern(kind: str, **facts: Any) -> dict[str, Any]:
     return {"kind": kind, **QUIET[kind], **facts}
 
 
+#: Concerns by which a clause holds, or may hold once a fact is known.
+HOMELESS = concern("homelessness", state="homeless")
+OVERDOSE = concern("medication", more_than_prescribed=True)
+PERHAPS_OVERDOSE = concern("medication", more_than_prescribed=None)
+ABUSE = concern("abuse", ongoing=True)
+PERHAPS_ABUSE = concern("abuse", ongoing=None)
+HARM = concern("self_harm", immediate_danger="harm")
+#: An assessment that no trained person made or confirmed.
+UNCONFIRMED: dict[str, Any] = {"assessor": "volunteer", "confirmed_by": None}
+
+
 def disclosure(
     *concerns: dict[str, Any],
     subject: dict[str, Any] | None = None,

@@ -14,7 +14,14 @@ pytestmark = pytest.mark.long
 
 _UNIT = Path(__file__).parent
 #: The tests that hold clauses: of rulings, routes, identities, reviews and notices.
-_FILES = ("test_policy_clauses", "test_policy_outcomes", "test_policy_records", "test_policy_words", "test_routing")
+_FILES = (
+    "test_policy_clauses",
+    "test_policy_outcomes",
+    "test_policy_records",
+    "test_policy_reviews",
+    "test_policy_words",
+    "test_routing",
+)
 _AGENTS = ("test_identity_agent", "test_decide_reviews_refused", "test_notices", "test_notice_words")
 
 

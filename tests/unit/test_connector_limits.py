@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from schemas.vocabulary import Agency
 from services.connectors.limits import FIRST_SIGHT
 from services.simulated_agencies import Fault
 from streams.domain.delivery import RETRY_POLICIES, RetryPolicy
-from tests.agency_servers import AgencyServer, serving
+from tests.agency_servers import AgencyServer
 from tests.connector_fixture import QUICK, ConnectorFixture, Crash, Open
 from tests.fakes.clocks import START
 from tests.reports import Keys, encoded, report
@@ -22,13 +21,6 @@ LIMIT_AT = report().reported_at + QUICK.limit
 #: QUICK, with further attempts for half a minute after the limit.
 TRYING_ON = replace(QUICK, tries_on=timedelta(seconds=30))
 ENDS_AT = LIMIT_AT + timedelta(seconds=30)
-
-
-@pytest.fixture
-async def nowhere(tmp_path: Path) -> str:
-    """Address at which no agency listens."""
-    async with serving(tmp_path / "gone", Agency.EMERGENCY_999) as gone:
-        return gone.url
 
 
 def failed(connector: ConnectorFixture) -> list[DeliveryChanged]:

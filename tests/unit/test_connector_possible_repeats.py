@@ -7,7 +7,7 @@ from streams.runtime import PutAside
 from tests.agency_servers import AgencyServer
 from tests.connector_fixture import ConnectorFixture, Crash, Open
 from tests.reports import encoded, report
-from tests.unit.test_connector_staff import ID, LIMIT_AT, SECOND, again, steps
+from tests.sendings import ID, LIMIT_AT, SECOND, again, steps
 
 
 def marks(agency: AgencyServer) -> list[bool]:

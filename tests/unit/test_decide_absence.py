@@ -3,13 +3,15 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency
 from streams.domain.delivery import RETRY_POLICIES
 from tests.decide_reviews import HOUR, answered, decide, reviews
+from tests.open_reports import ABUSE, LIMIT, SECOND, asked_by, delivered, emergency, until
 from tests.review_outcomes import outcome
 from tests.turns import NOW, Lane, admitted, on
-from tests.unit.test_decide_hand_over import ABUSE, LIMIT, SECOND, asked_by, delivered, emergency, until
 
 
 def back_at(lane: Lane, at: datetime) -> Lane:
@@ -23,6 +25,64 @@ def requested_at(lane: Lane, end: datetime) -> datetime:
     (review,) = asked_by(until(lane, end))
     at: datetime = review["requested_at"]
     return at
+
+
+def test_time_in_which_the_lane_was_away_counts_for_no_limit(lane: Lane) -> None:
+    emergency(lane)
+    until(lane, NOW + 30 * SECOND)
+    back = NOW + 300 * SECOND
+    away = lane.restarted(decide(), back)
+    assert asked_by([away.pass_time(back)]) == []
+    # The absence counts as 5 s.
+    assert asked_by(until(away, back + 24 * SECOND)) == []
+    assert len(asked_by(until(away, back + 26 * SECOND))) == 1
+
+
+def test_a_short_silence_counts(lane: Lane) -> None:
+    emergency(lane)
+    until(lane, NOW + 55 * SECOND)
+    back = NOW + LIMIT + SECOND
+    assert len(asked_by([lane.restarted(decide(), back).pass_time(back)])) == 1
+
+
+@pytest.mark.parametrize("hours", [-1, 1], ids=["back", "ahead"])
+def test_a_clock_that_is_set_while_the_lane_is_down_moves_no_hand_over(lane: Lane, hours: int) -> None:
+    emergency(lane)
+    until(lane, NOW + 30 * SECOND)
+    opened = NOW + 32 * SECOND + hours * HOUR
+    again = lane.restarted(decide(), opened)
+    again.pass_time(opened)
+    assert asked_by(until(again, opened + 24 * SECOND)) == []
+    (review,) = asked_by(until(again, opened + LIMIT))
+    assert review["undelivered"]["failure"] == "limit_passed"
+
+
+def test_a_lane_that_is_often_down_with_a_clock_that_was_set_back_still_hands_over(lane: Lane) -> None:
+    emergency(lane)
+    until(lane, NOW + 5 * SECOND)
+    at = NOW - HOUR
+    asked: list[dict[str, Any]] = []
+    for _ in range(10):
+        lane = lane.restarted(decide(), at)
+        asked += asked_by([lane.pass_time(at)])
+        asked += asked_by(until(lane, at := at + 8 * SECOND))
+    assert len(asked) == 1
+
+
+def test_after_a_beat_is_put_aside_every_report_is_still_handed_over(lane: Lane) -> None:
+    emergency(lane)
+    until(lane, NOW + 10 * SECOND)
+    lane.put_aside(b"h", NOW + 15 * SECOND)
+    (review,) = asked_by(until(lane, NOW + LIMIT))
+    assert review["requested_at"] == NOW + LIMIT
+
+
+def test_a_beat_that_is_lost_delays_a_hand_over_once(lane: Lane) -> None:
+    emergency(lane)
+    turn = lane.turn(NOW)
+    turn.unschedule(b"h")
+    lane.commit(turn)
+    assert len(asked_by(until(lane, NOW + 2 * LIMIT))) == 1
 
 
 def test_a_lane_whose_turns_are_far_apart_hands_over_at_the_limit(lane: Lane) -> None:

@@ -7,19 +7,9 @@ import pytest
 from schemas.topics import TopicName
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, reviews, settled
+from tests.open_reports import LIMIT, PHONED, SECOND, asked_by, delivered, emergency, notices, undelivered, until
 from tests.review_outcomes import outcome
 from tests.turns import ADA, NOW, Lane, admitted, on, why
-from tests.unit.test_decide_hand_over import (
-    LIMIT,
-    PHONED,
-    SECOND,
-    asked_by,
-    delivered,
-    emergency,
-    notices,
-    undelivered,
-    until,
-)
 
 UNKNOWN = "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"
 

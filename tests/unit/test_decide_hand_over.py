@@ -1,71 +1,16 @@
 """Every report is acknowledged or handed over to a human, even if a process is dead (decision 0022)."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from schemas.codec import decode, encode
+from schemas.codec import decode
 from schemas.topics import CATALOGUE, TopicName
-from streams.runtime import Turn
-from tests.decide_reviews import HOUR, answered, concern, decide, reviews, settled
+from tests.decide_reviews import HOUR, answered, decide, reviews, settled
 from tests.disclosures import id_of
-from tests.readable_ids import readable_id
-from tests.review_outcomes import SUPERVISOR, outcome
+from tests.open_reports import ABUSE, LIMIT, PHONED, SECOND, asked_by, delivered, emergency, notices, undelivered, until
+from tests.review_outcomes import outcome
 from tests.turns import ADA, NOW, PARTITION, Lane, admitted, assert_names_nobody, on, why
-
-SECOND = timedelta(seconds=1)
-LIMIT = 60 * SECOND
-ABUSE: dict[str, Any] = {
-    "concerns": concern("homelessness", state="homeless"),
-    "subject": {"account": "forum:1", "age": 15},
-}
-
-
-@pytest.fixture
-def lane() -> Lane:
-    return Lane(decide())
-
-
-def emergency(lane: Lane) -> dict[str, Any]:
-    (report,) = on(lane.work(admitted(), topic=TopicName.ADMITTED_URGENT), TopicName.REPORTS_999)
-    return report
-
-
-def step(report: dict[str, Any], state: str, **said: Any) -> bytes:
-    fields = {"report_id": report["report_id"], "agency": report["agency"], "person": report["person"]}
-    return encode(
-        "DeliveryChanged", {**fields, "state": state, "attempt": 1, "changed_at": NOW, "generation": 1, **said}
-    )
-
-
-def delivered(lane: Lane, report: dict[str, Any], state: str, now: datetime = NOW, **said: Any) -> Turn:
-    return lane.work(step(report, state, **said), topic=TopicName.DELIVERIES, now=now)
-
-
-def until(lane: Lane, end: datetime) -> list[Turn]:
-    """Run the timers of a lane that is at work, one after the other, up to that time."""
-    turns = []
-    while lane.timers and (at := min(lane.timers.values())) <= end:
-        turns.append(lane.pass_time(at))
-    return turns
-
-
-def asked_by(turns: list[Turn]) -> list[dict[str, Any]]:
-    return [review for turn in turns for review in reviews(turn)]
-
-
-def undelivered(lane: Lane) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Let the report of an emergency fail; return the report and its review."""
-    report = emergency(lane)
-    (review,) = reviews(delivered(lane, report, "failed", reason="status_422"))
-    return report, review
-
-
-def notices(turn: Turn) -> list[str]:
-    return [each["stands"] for each in on(turn, TopicName.NOTIFICATIONS)]
 
 
 def test_a_report_without_an_acknowledgement_is_handed_over_at_its_limit(lane: Lane) -> None:
@@ -128,48 +73,6 @@ def test_a_failed_report_is_handed_over_at_once_and_once(lane: Lane) -> None:
     assert [each["escalation"] for each in asked_by(until(lane, NOW + LIMIT + SECOND))] == [1]
 
 
-def test_time_in_which_the_lane_was_away_counts_for_no_limit(lane: Lane) -> None:
-    emergency(lane)
-    until(lane, NOW + 30 * SECOND)
-    back = NOW + 300 * SECOND
-    away = lane.restarted(decide(), back)
-    assert asked_by([away.pass_time(back)]) == []
-    # The absence counts as 5 s.
-    assert asked_by(until(away, back + 24 * SECOND)) == []
-    assert len(asked_by(until(away, back + 26 * SECOND))) == 1
-
-
-def test_a_short_silence_counts(lane: Lane) -> None:
-    emergency(lane)
-    until(lane, NOW + 55 * SECOND)
-    back = NOW + LIMIT + SECOND
-    assert len(asked_by([lane.restarted(decide(), back).pass_time(back)])) == 1
-
-
-@pytest.mark.parametrize("hours", [-1, 1], ids=["back", "ahead"])
-def test_a_clock_that_is_set_while_the_lane_is_down_moves_no_hand_over(lane: Lane, hours: int) -> None:
-    emergency(lane)
-    until(lane, NOW + 30 * SECOND)
-    opened = NOW + 32 * SECOND + hours * HOUR
-    again = lane.restarted(decide(), opened)
-    again.pass_time(opened)
-    assert asked_by(until(again, opened + 24 * SECOND)) == []
-    (review,) = asked_by(until(again, opened + LIMIT))
-    assert review["undelivered"]["failure"] == "limit_passed"
-
-
-def test_a_lane_that_is_often_down_with_a_clock_that_was_set_back_still_hands_over(lane: Lane) -> None:
-    emergency(lane)
-    until(lane, NOW + 5 * SECOND)
-    at = NOW - HOUR
-    asked: list[dict[str, Any]] = []
-    for _ in range(10):
-        lane = lane.restarted(decide(), at)
-        asked += asked_by([lane.pass_time(at)])
-        asked += asked_by(until(lane, at := at + 8 * SECOND))
-    assert len(asked) == 1
-
-
 def test_a_late_acknowledgement_settles_the_review(lane: Lane) -> None:
     report, review = undelivered(lane)
     turn = delivered(lane, report, "acknowledged", NOW + 2 * LIMIT, reference="CAD-1")
@@ -183,62 +86,6 @@ def test_a_late_acknowledgement_settles_the_review(lane: Lane) -> None:
     assert (end["report_id"], end["reference"]) == (report["report_id"], "CAD-1")
     assert notices(turn) == ["told"]
     assert asked_by(until(lane, NOW + HOUR)) == []
-
-
-WHO = {"key_id": "key-1", "nonce": bytes(12), "ciphertext": b"who took the call"}
-PHONED: dict[str, Any] = {"told_at": NOW + 30 * SECOND, "reference": "CAD-77", "section": WHO}
-
-
-def test_told_by_phone_ends_the_attempts_and_counts_as_told(lane: Lane) -> None:
-    report, review = undelivered(lane)
-    turn = answered(lane, outcome(review["review_id"], "told_by_phone", by=SUPERVISOR, **PHONED))
-    assert why(turn) == []
-    (end,) = settled(turn)
-    assert {name: end[name] for name in ("by", "decision", "report_id", "generation", *PHONED)} == {
-        "by": SUPERVISOR,
-        "decision": "told_by_phone",
-        "report_id": report["report_id"],
-        "generation": None,
-        **PHONED,
-    }
-    (stop,) = on(turn, TopicName.REPORTS_999)
-    assert (stop["report_id"], stop["generation"], stop["why"]) == (report["report_id"], 1, "told_by_phone")
-    assert notices(turn) == ["told"]
-    assert asked_by(until(lane, NOW + HOUR)) == []
-    # An attempt that was under way may end with any result.
-    for state in ("failed", "acknowledged"):
-        assert delivered(lane, report, state, NOW + LIMIT).outputs == []
-
-
-def test_sent_again_it_is_the_same_report_with_a_new_limit_and_a_review_of_its_own(lane: Lane) -> None:
-    report, review = undelivered(lane)
-    at = NOW + 40 * SECOND
-    until(lane, at)
-    turn = lane.work(outcome(review["review_id"], "send_again"), topic=TopicName.REVIEW_OUTCOMES, now=at)
-    (again,) = on(turn, TopicName.REPORTS_999)
-    assert again == {**report, "generation": 2, "again_at": at}
-    (end,) = settled(turn)
-    assert (end["report_id"], end["generation"]) == (report["report_id"], 2)
-    assert notices(turn) == []
-    # A late step of the first sending does not affect this one.
-    assert delivered(lane, report, "failed", at, reason="limit_passed").outputs == []
-    assert asked_by(until(lane, at + LIMIT - SECOND)) == []
-    (second,) = asked_by(until(lane, at + LIMIT))
-    assert (second["undelivered"]["generation"], second["review_id"] != review["review_id"]) == (2, True)
-    (end,) = settled(delivered(lane, report, "acknowledged", at + 2 * LIMIT, generation=2))
-    assert end["review_id"] == second["review_id"]
-
-
-def test_withdrawn_ends_the_attempts_and_the_notice_says_that_the_agency_was_not_told(lane: Lane) -> None:
-    report, review = undelivered(lane)
-    turn = answered(lane, outcome(review["review_id"], "withdrawn", refusal="entered_in_error"))
-    (stop,) = on(turn, TopicName.REPORTS_999)
-    assert stop["why"] == "withdrawn"
-    assert notices(turn) == ["not_told"]
-    assert delivered(lane, report, "failed", NOW + LIMIT, reason="timeout").outputs == []
-    assert asked_by(until(lane, NOW + HOUR)) == []
-    # An attempt that was under way reached the agency after all.
-    assert notices(delivered(lane, report, "acknowledged", NOW + LIMIT)) == ["told"]
 
 
 def test_a_report_that_cannot_be_read_is_handed_over_with_its_known_fields(lane: Lane) -> None:
@@ -255,37 +102,6 @@ def test_a_report_that_cannot_be_read_is_handed_over_with_its_known_fields(lane:
     (end,) = settled(answered(lane, outcome(review["review_id"], "told_by_phone", **without_who)))
     assert end["report_id"] == unread["report_id"]
     assert delivered(lane, unread, "failed", reason="rejected").outputs == []
-
-
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
-        ({"decision": "confirm"}, "decision: does not settle such a review; allowed: told_by_phone, send_again"),
-        ({"decision": "withdrawn", "refusal": "safe_after_conversation"}, "refusal: allowed here: no_clause_holds"),
-    ],
-    ids=readable_id,
-)
-def test_an_outcome_that_the_table_does_not_allow_settles_nothing(lane: Lane, said: Any, reason: str) -> None:
-    _, review = undelivered(lane)
-    turn = answered(lane, outcome(review["review_id"], **said))
-    (found,) = why(turn)
-    assert found.startswith(reason)
-    assert turn.outputs == []
-
-
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
-        ({"decision": "told_by_phone", "told_at": NOW}, "reference: is required by told_by_phone"),
-        ({"decision": "withdrawn"}, "refusal: is required by withdrawn"),
-        ({"decision": "send_again", "reference": "CAD-1"}, "reference: belongs to another decision than send_again"),
-        ({"decision": "not_reached"}, "ask_again_at: is required by not_reached"),
-    ],
-    ids=readable_id,
-)
-def test_an_outcome_has_the_fields_of_its_decision_and_no_others(said: Any, reason: str) -> None:
-    with pytest.raises(ValidationError, match=reason):
-        outcome("5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11", **said)
 
 
 @pytest.mark.parametrize("cut", ["asked", "failed", "again"])
@@ -310,22 +126,6 @@ def test_a_report_whose_timer_is_put_aside_goes_to_a_human(lane: Lane) -> None:
     assert turn.outputs[0].key == ADA.encode()
     assert (review["undelivered"]["failure"], review["person"]) == ("put_aside", ADA)
     assert len(settled(answered(lane, outcome(review["review_id"], "told_by_phone", **PHONED)))) == 1
-
-
-def test_after_a_beat_is_put_aside_every_report_is_still_handed_over(lane: Lane) -> None:
-    emergency(lane)
-    until(lane, NOW + 10 * SECOND)
-    lane.put_aside(b"h", NOW + 15 * SECOND)
-    (review,) = asked_by(until(lane, NOW + LIMIT))
-    assert review["requested_at"] == NOW + LIMIT
-
-
-def test_a_beat_that_is_lost_delays_a_hand_over_once(lane: Lane) -> None:
-    emergency(lane)
-    turn = lane.turn(NOW)
-    turn.unschedule(b"h")
-    lane.commit(turn)
-    assert len(asked_by(until(lane, NOW + 2 * LIMIT))) == 1
 
 
 def test_the_open_reports_can_be_read_from_the_state_alone(lane: Lane) -> None:

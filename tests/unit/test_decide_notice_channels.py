@@ -6,9 +6,9 @@ from typing import Any
 from schemas.topics import TopicName
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, decide
+from tests.open_reports import PHONED, SECOND, delivered, undelivered
 from tests.review_outcomes import outcome
 from tests.turns import ADA, NOW, PARTITION, Lane, admitted, on
-from tests.unit.test_decide_hand_over import PHONED, SECOND, delivered, undelivered
 
 DAY = timedelta(days=1)
 

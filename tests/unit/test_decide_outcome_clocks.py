@@ -8,9 +8,9 @@ from schemas.topics import TopicName
 from streams.domain.outcomes import CLOCK_SKEW
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, MINUTE, asked, concern, reviews, settled, unconfirmed
+from tests.open_reports import LIMIT, PHONED, SECOND, delivered
 from tests.review_outcomes import outcome
 from tests.turns import NOW, Lane, admitted, on, why
-from tests.unit.test_decide_hand_over import LIMIT, PHONED, SECOND, delivered
 from tests.unit.test_review_table import UNCLEAR
 
 #: The errors of the worker's clock.

@@ -24,10 +24,10 @@ from tests.decide_reviews import (
     settled,
     unconfirmed,
 )
+from tests.open_reports import PHONED, undelivered
 from tests.readable_ids import readable_id
 from tests.review_outcomes import KEYLESS, LEAD, STAFF_KEYS, STRANGER, SUPERVISOR, outcome
 from tests.turns import NOW, Lane, admitted, why
-from tests.unit.test_decide_hand_over import PHONED, undelivered
 
 SECOND = timedelta(seconds=1)
 

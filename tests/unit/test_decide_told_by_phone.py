@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from schemas.topics import TopicName
 from tests.decide_reviews import HOUR, answered, reviews, settled
+from tests.open_reports import LIMIT, PHONED, SECOND, asked_by, delivered, undelivered
 from tests.readable_ids import readable_id
 from tests.review_outcomes import outcome
 from tests.turns import NOW, Lane, admitted, on, why
-from tests.unit.test_decide_hand_over import LIMIT, PHONED, SECOND, asked_by, delivered, undelivered
 
 
 @pytest.mark.parametrize("told_at", [NOW, NOW + 10 * LIMIT], ids=["the minute of the report", "a clock ahead"])

@@ -10,11 +10,11 @@ from schemas.vocabulary import Agency, DeliveryState
 from streams.domain.hand_over import EARLIER_SENDING, first_unknown_attempt
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, decide, reviews
+from tests.open_reports import LIMIT, SECOND, asked_by, delivered, emergency, notices, undelivered, until
 from tests.readable_ids import readable_id
 from tests.reports import section
 from tests.review_outcomes import outcome
 from tests.turns import NOW, Lane
-from tests.unit.test_decide_hand_over import LIMIT, SECOND, asked_by, delivered, emergency, notices, undelivered, until
 
 DAY = timedelta(days=1)
 #: A step that begins an attempt contains its request.

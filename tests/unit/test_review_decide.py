@@ -19,9 +19,9 @@ from services.review.send_outcome import AskedAgain, OutcomeRejected
 from services.settings import SettingsError
 from tests.decide_reviews import conflict_review, decide
 from tests.disclosures import id_of
+from tests.open_reports import delivered
 from tests.review_outcomes import LEAD, STAFF_KEYS
 from tests.turns import NOW, Lane, admitted, on
-from tests.unit.test_decide_hand_over import delivered
 from tests.unit.test_review_cli import outcome, settled
 from tests.unit.test_review_console import only
 

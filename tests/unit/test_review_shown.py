@@ -14,9 +14,9 @@ from services.review.review_index import Known
 from services.review.words import described, fields_of, settling_options, table
 from streams.runtime import Turn
 from tests.decide_reviews import ADULT, HOUR, MINUTE, VOLUNTEER, answered, asked, concern, decide, reviews, unconfirmed
+from tests.open_reports import ABUSE, PHONED, delivered, emergency, undelivered
 from tests.review_outcomes import LEAD, facts, outcome
 from tests.turns import NOW, PARTITION, Lane, admitted, on
-from tests.unit.test_decide_hand_over import ABUSE, PHONED, delivered, emergency, undelivered
 from tests.unit.test_review_console import decision_of, index_of, only
 
 POLICIES = load_policies()
