@@ -36,7 +36,7 @@ class AlarmFact(StrEnum):
     ERROR = "error"
     #: Kind of the file that has a fault.
     FILE = "file"
-    #: Number of records that wait, and the age of the oldest in seconds.
+    #: How many wait: offsets of a lane, or undelivered reports; and the age of the oldest in seconds.
     WAITING = "waiting"
     OLDEST_SECONDS = "oldest_seconds"
     #: The process on whose machine the clock was set, and the difference in seconds.
@@ -70,7 +70,7 @@ class AlarmChanged(Model):
 
 
 def review_cause(review_id: str) -> str:
-    """Return the cause of the alarm for an urgent review."""
+    """Return the cause of the alarm for a pressing review."""
     return f"{AlarmKind.REVIEW}/{review_id}"
 
 

@@ -274,7 +274,7 @@ class AlarmKind(StrEnum):
     FAILING = "failing"
     #: The clock of a machine was set while a process ran on it.
     CLOCK = "clock"
-    #: An urgent review is open.
+    #: A pressing review is open.
     REVIEW = "review"
     #: Reports to an agency other than 999 wait for a human.
     UNDELIVERED = "undelivered"

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from streams.runtime.lane.timer_gate import FetchCounts, FetchProgress
-from streams.runtime.transport.batch_schema import BatchRecord
+from streams.runtime.transport.batch_schema import BatchRecord, Fetched
 from streams.runtime.transport.batching_thread import BatchingThread
 
 #: Records of the partition.
@@ -92,11 +92,17 @@ def thread_of(consumer: AIOKafkaConsumer) -> Any:
     return thread
 
 
-async def fetched_by(thread: Any, source: TopicPartition) -> list[int]:
-    """Return the offsets of the next batch; it must begin with its first record."""
+async def batch_by(thread: Any, source: TopicPartition) -> Fetched:
+    """Return the next batch with the losses as of its fetch."""
     batches: list[BatchRecord] = []
     async with asyncio.timeout(20):
         while not batches:
             batches += (await thread._fetch_records(thread._ensure_consumer(), {source})).get(source, [])
-    assert batches[0].value.begin == batches[0].value.records[0].offset
-    return [record.offset for record in batches[0].value.records]
+    return batches[0].value
+
+
+async def fetched_by(thread: Any, source: TopicPartition) -> list[int]:
+    """Return the offsets of the next batch; it must begin with its first record."""
+    batch = (await batch_by(thread, source)).batch
+    assert batch.begin == batch.records[0].offset
+    return [record.offset for record in batch.records]

@@ -25,7 +25,7 @@ def version(name: str) -> Policy:
     except LookupError as unknown:
         path = Path(name)
         if not path.exists():
-            refuse(f"{unknown.args[0]}; nor is there a file of that name", cause=unknown)
+            refuse(f"{unknown.args[0]}; and no file has that name", cause=unknown)
         return policies(path).latest
 
 

@@ -130,7 +130,9 @@ def _fields(
     """
     given = [(decision, value) for decision, value in options.items() if value is not None]
     if len(given) != 1:
-        raise SettingsError(f"say one of {', '.join(OPTIONS.values())}: `confide review show` lists those it takes")
+        raise SettingsError(
+            f"say one of {', '.join(OPTIONS.values())}: `confide review show` lists the options for this review"
+        )
     ((decision, value),) = given
     if agencies and decision is not ReviewDecision.CONFIRM:
         raise SettingsError("--agency goes with --confirm")

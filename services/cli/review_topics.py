@@ -83,7 +83,9 @@ def policies_and_settings() -> tuple[Any, Settings]:
 
 def _given(review: str) -> str:
     if not review.strip():
-        raise SettingsError("ID is needed, of the review or how it alone begins: `confide review list` has them")
+        raise SettingsError(
+            "ID is the id of a review, or a beginning that no other has: `confide review list` shows them"
+        )
     return review
 
 

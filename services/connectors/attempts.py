@@ -13,7 +13,7 @@ from services.connectors.composer import CannotCompose, Composer
 from services.connectors.effects import Attempt, AttemptEnded
 from services.connectors.endpoint import Endpoint
 from streams.domain.delivery import UNANSWERED, Failure, Meaning, read_answer
-from streams.runtime.lane.tracing import origin_of, context_of
+from streams.runtime.lane.tracing import context_of, origin_of
 
 
 class Attempts:

@@ -101,7 +101,7 @@ def lines(window: Window) -> list[str]:
             if (taken := observed["latency"][stage.value][kind])["count"]
         ]
     if (late := window.sender["late"]).get("count"):
-        summary.append(f"handed over after it was due: {_percentiles(late)}")
+        summary.append(f"sent after it was due: {_percentiles(late)}")
     return summary
 
 

@@ -39,7 +39,7 @@ from services.notifier import notice_store, settlements
 from services.notifier.channels import ChannelPort, Told, Unreachable
 from services.notifier.notice_progress import Ended, NoticeProgress, reopened, withheld_end
 from services.notifier.settlements import record_settled
-from services.notifier.telling import Outcome, Tell, tell
+from services.notifier.telling import Tell, TellEnded, tell
 from streams.domain.hand_over import ACKNOWLEDGED
 from streams.domain.ids import notification_id as notice_of
 from streams.runtime import Agent, Origin, PutAside, Record, Turn
@@ -51,7 +51,7 @@ REVIEW_AFTER = timedelta(hours=24)
 Message = NotificationDue | DeliveryChanged | None
 
 
-class Notifier(Agent[Message, Tell, Outcome]):
+class Notifier(Agent[Message, Tell, TellEnded]):
     """One lane of the notifier; `partition` is the partition of its own questions, None: it follows from the person."""
 
     unfinished = notice_store.PENDING
@@ -174,11 +174,11 @@ class Notifier(Agent[Message, Tell, Outcome]):
         notice_store.save(turn, progress.replaced(saying=effect.says))
         return True
 
-    async def perform(self, effect: Tell) -> Outcome:
+    async def perform(self, effect: Tell) -> TellEnded:
         """Give the notice to the channel."""
         return await tell(effect, self._channel, self._policy)
 
-    def effect_done(self, effect: Tell, result: Outcome, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - the span's is nearer
+    def effect_done(self, effect: Tell, result: TellEnded, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - the span's is nearer
         """Record how the notice ended, and proceed with the progress as it is now."""
         progress = notice_store.progress_of(turn, effect.due.notification_id)
         if progress is None:

@@ -12,7 +12,7 @@ from schemas.vocabulary import NoticeSays
 from services.notifier.channels import ChannelPort, Told, Unreachable
 from services.notifier.notice import compose
 from streams.runtime import Origin
-from streams.runtime.lane.tracing import origin_of, context_of
+from streams.runtime.lane.tracing import context_of, origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TellEnded:
     """Result of the effect, and the span in which the notice was given to the channel."""
 
     result: Told | Unreachable
     origin: Origin
 
 
-async def tell(effect: Tell, channel: ChannelPort, policy: Policy) -> Outcome:
+async def tell(effect: Tell, channel: ChannelPort, policy: Policy) -> TellEnded:
     """Compose the notice in the policy's words and give it to the channel."""
     with trace.get_tracer("confide.notifier").start_as_current_span(
         Span.NOTICE_TELL,
@@ -49,4 +49,4 @@ async def tell(effect: Tell, channel: ChannelPort, policy: Policy) -> Outcome:
         result = await channel.tell(compose(effect.due, effect.says, policy, effect.notification_id))
         if isinstance(result, Unreachable):
             span.set_status(StatusCode.ERROR)
-        return Outcome(result, origin_of(span, effect.origin))
+        return TellEnded(result, origin_of(span, effect.origin))

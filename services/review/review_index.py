@@ -97,6 +97,6 @@ class ReviewIndex:
         """Return the one review whose id begins with `given`; raise `NoSuchReview` if there is not exactly one."""
         found = [known for name, known in self._known.items() if name.startswith(given)]
         if len(found) != 1:
-            how_many = f"{len(found)} reviews go by" if found else "there is no review"
+            how_many = f"{len(found)} reviews have an id that begins with" if found else "there is no review"
             raise NoSuchReview(f"{how_many} {given}: `confide review list --all` has them all")
         return found[0]

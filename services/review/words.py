@@ -177,7 +177,7 @@ def _of_rejected(about: UrgentRejected) -> Iterator[str]:
     yield f"It lies in {about.topic}.rejected, partition {about.partition} (offset {about.offset} of {about.topic})."
     if (first := about.conflict) is not None:
         yield (
-            f"The first one under {first.disclosure_id} stands: offset {first.offset} of {first.topic}, "
+            f"The first one under {first.disclosure_id} counts: offset {first.offset} of {first.topic}, "
             f"partition {first.partition}, decision {first.decision_id}."
         )
     yield _SETTLE_REJECTED

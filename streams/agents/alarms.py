@@ -109,7 +109,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
             return type(error).__name__
 
     def effect_done(self, effect: Call, result: str | None, turn: Turn, origin: Origin) -> None:  # noqa: ARG002 - alarms have no trace
-        """Pause after a delivered call; after a failed one schedule the next attempt, or give the call up."""
+        """Begin an interval after a delivered call; repeat a failed one later, or give it up."""
         _calls.add(1, {Attribute.ERROR: result or _DELIVERED})
         if result is None:
             turn.drop(_CALL)

@@ -1,7 +1,7 @@
 """The beat of a DECIDE lane: how long it has been at work in all. The limits of its reports are counted by it.
 
 A limit is counted in time at work, never by the time of day. So it does not matter if the clock of one process is ahead
-of the next one's or after it. And after an outage the limits have not all passed before the records that wait on
+of the next one's or behind it. And after an outage the limits have not all passed before the records that wait on
 `deliveries` are read. See decisions 0022 and 0024.
 """
 

@@ -16,10 +16,10 @@ from schemas.reports import DeliveryChanged
 from schemas.topics import Group, TopicName, changelog
 from schemas.vocabulary import Outcome
 from streams.agents.case_sender import CaseSender
+from streams.agents.decoding import read_delivery, read_outcome, read_to_decide
 from streams.agents.notices import Notices
 from streams.agents.open_reports import OpenReports, is_of_report
 from streams.agents.open_reviews import OpenReviews
-from streams.agents.decoding import read_delivery, read_outcome, read_to_decide
 from streams.agents.rejecting import timer_put_aside, urgent_rejected
 from streams.agents.settle import ReviewSettler, SignedOutcome
 from streams.domain.channels import remember, unsafe

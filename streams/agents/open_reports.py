@@ -26,13 +26,13 @@ from streams.domain.hand_over import (
     LONGEST_LIMIT,
     PUT_ASIDE,
     again,
+    first_unknown_attempt,
     limit_of,
     stopped_fields,
     time_left,
     undelivered_fields,
     unknown_fields,
     unreadable_fields,
-    first_unknown_attempt,
 )
 from streams.domain.ids import undelivered_review_id
 from streams.runtime import Origin, PutAside, Turn

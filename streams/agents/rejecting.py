@@ -61,7 +61,7 @@ def report_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
 
 
 def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejected:
-    """Return the report of a rejected record: where it is and why; for a conflict also where the first record is."""
+    """Return the `UrgentRejected` of a record: where it is and why; for a conflict also where the first record is."""
     conflict = invalid if isinstance(invalid, IdConflict) else None
     position = record.topic, record.partition, record.offset
     return UrgentRejected(
@@ -77,7 +77,7 @@ def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejec
 
 
 def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) -> UrgentRejected:
-    """Return the report of a review that was put aside because its escalation raised: where it is, and no content.
+    """Return the `UrgentRejected` of a review that was put aside because its escalation raised: where it is.
 
     A timer has no offset, so the time is used as one, as in the header `rejected-offset` that the runtime writes.
     """

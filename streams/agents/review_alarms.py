@@ -1,6 +1,6 @@
 """The alarms of reviews, written in the transaction that opens, escalates or settles the review.
 
-An urgent review is a cause of its own. The `undelivered` reviews of one agency other than 999 share one cause, because
+A pressing review is a cause of its own. The `undelivered` reviews of one agency other than 999 share one cause, because
 a dead connector opens a review for each report: raised with the first open review, cleared with the last.
 """
 
@@ -31,7 +31,7 @@ class _Undelivered(BaseModel):
 
 
 def raise_review(turn: Turn, request: Mapping[str, Any], origin: Origin) -> None:
-    """Raise the alarm of an urgent review that opens or escalates: each escalation is a step.
+    """Raise the alarm of a pressing review that opens or escalates: each escalation is a step.
 
     `request` are the fields of its `ReviewRequested`.
     """

@@ -178,8 +178,8 @@ def limit_reason(last_reason: str | None) -> str:
 class RetryPolicy:
     """How long and how often a report to one agency is tried."""
 
-    #: Counted from the report's `reported_at`. A human takes over when it has passed. There is no limit by the number
-    #: of attempts.
+    #: Counted from `limit_from` of the report: when this sending of it was reported. A human takes over when it has
+    #: passed. The number of attempts has no limit.
     limit: timedelta
     #: How long one attempt may take.
     attempt_timeout: timedelta

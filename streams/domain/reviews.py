@@ -123,9 +123,7 @@ def reports_to_send(
     return sending
 
 
-def reported_after(
-    reported_before: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Fields]]
-) -> list[Fields]:
+def reported_after(reported_before: Sequence[ToldBefore], reports: Iterable[tuple[Agency, Fields]]) -> list[Fields]:
     """Return the fields of `ToldBefore` for each agency, with these reports; its id is that of the first report."""
     known: dict[str, Fields] = {each.agency.value: each.model_dump(mode="json") for each in reported_before}
     for agency, report in reports:

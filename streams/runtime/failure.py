@@ -19,7 +19,7 @@ quote what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` ar
     ├── EffectCancelled          (lane/effects.py) a library cancelled an effect: as if the effect had raised
     ├── Hung                     (watchdog.py) raised inside a call into an agent that lasts too long
     └── Invalid                  (schemas/errors.py) one record is rejected, the rest of its batch goes on
-        ├── Unreadable               (schemas/errors.py) the batch of the record cannot be read
+        ├── Unreadable               (schemas/errors.py) the record or its batch cannot be read
         └── PoisonRecord             (lane/poison_errors.py) the agent raises on the record, also when it is alone
 
 The class shows what helps: the first four kinds of `LaneRefused` need Kafka or an operator, `KeepsRaising` needs new

@@ -3,7 +3,7 @@
     make chaos SEED=7
 
 - `plan` chooses the faults and their times from the seed; `deployment` runs the deployment and applies them to its
-  processes (`kept`).
+  processes (`kept_process`).
 - `feeding` sends disclosures as the two services, `staff` settles reviews, `agencies` is an agency's process, and
   `program` is `confide` with limits of seconds.
 - `record` reads every committed record. `taken` adds the logs, notices, alarm calls and ends of processes.

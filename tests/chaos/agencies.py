@@ -1,6 +1,6 @@
 """One agency as a process: `python -m tests.chaos.agencies …`. A file holds its present behaviour.
 
-    python -m tests.chaos.agencies AGENCY PORT LOG MOOD_FILE
+    python -m tests.chaos.agencies AGENCY PORT LOG BEHAVIOUR_FILE
 
 The agency `FORGETFUL` does not recognise a report that it has: it accepts each request as a new report.
 """

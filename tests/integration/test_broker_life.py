@@ -45,7 +45,7 @@ def read(bootstrap: str, count: int) -> list[bytes]:
         consumer.close()
 
 
-def test_a_port_that_is_taken_after_it_was_chosen_is_replaced_at_the_next_start(
+def test_a_port_that_is_taken_after_it_was_chosen_is_replaced_at_the_next_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

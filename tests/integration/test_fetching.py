@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,8 @@ from aiokafka.structs import OffsetAndMetadata
 
 from streams.runtime.transport.batch_schema import BatchRecord
 from streams.runtime.transport.batching_thread import seek_to_committed
-from tests.fetching_thread import RECORDS, fetched_by, fetched_member, thread_of
+from streams.runtime.transport.lane_assignment import NoCommitConsumer
+from tests.fetching_thread import RECORDS, batch_by, fetched_by, fetched_member, thread_of
 
 pytestmark = pytest.mark.integration
 
@@ -56,8 +58,23 @@ async def test_records_of_a_fetch_that_was_given_up_are_fetched_again(
     await asyncio.wait([fetching])
     ends.set()
     await asyncio.gather(*tasks)
-    assert [record.offset for record in results[-1][source][0].value.records] == list(range(RECORDS))
+    assert [record.offset for record in results[-1][source][0].value.batch.records] == list(range(RECORDS))
     assert await fetched_by(thread, source) == list(range(RECORDS))
+
+
+async def test_a_batch_whose_fetch_began_before_a_loss_reaches_no_lane(consumer: AIOKafkaConsumer) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    taken: list[int] = []
+    owner: Any = NoCommitConsumer.__new__(NoCommitConsumer)
+    owner._thread, owner.transactions = thread, SimpleNamespace(enqueue=lambda batch, _: taken.append(batch.begin))
+    await seek_to_committed(consumer)
+    before = await batch_by(thread, source)
+    # Faust empties its queues, with what it was handed before this batch.
+    thread.seek_before_fetch()
+    owner.hand_on(before, source.partition)
+    assert taken == []
+    owner.hand_on(await batch_by(thread, source), source.partition)
+    assert taken == [0]
 
 
 async def test_records_of_a_fetch_that_raised_afterwards_are_fetched_again(
@@ -105,7 +122,7 @@ async def test_where_a_slow_broker_comes_between_nothing_counts_as_passed_over(
     async with asyncio.timeout(20):
         while not batches:
             batches += (await thread._fetch_records(consumer, {source})).get(source, [])
-    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (4, 4)
+    assert (batches[0].value.batch.begin, batches[0].value.batch.records[0].offset) == (4, 4)
     assert thread._passed_over == {}
 
 
@@ -135,4 +152,4 @@ async def test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch(consumer: AI
         while not batches:
             batches += (await thread._fetch_records(consumer, {source})).get(source, [])
     (batch,) = batches
-    assert (batch.value.begin, batch.value.end, len(batch.value.records)) == (0, RECORDS, RECORDS)
+    assert (batch.value.batch.begin, batch.value.batch.end, len(batch.value.batch.records)) == (0, RECORDS, RECORDS)

@@ -79,7 +79,7 @@ async def test_the_one_record_ends_in_rejected_and_all_others_are_done(
     assert [type(error) for error in endings.errors] == [LookupError]
     async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
         assert await out.to_end() == []
-        # The same again in a new process: now the record is the origin.
+        # The same again in a new process: now the record is the cause.
         await attempt(run, endings, made)
         assert len(endings.errors) == 1
         assert [r.value for r in await out.to_end()] == [value for n, (_, value, _) in enumerate(made) if n != place]

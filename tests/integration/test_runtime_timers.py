@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime import Agent, Origin, Clock, Record, Turn
+from streams.runtime import Agent, Clock, Origin, Record, Turn
 from streams.runtime.clock import steady_seconds
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane

@@ -103,7 +103,7 @@ async def test_a_fetch_begins_only_once_the_one_before_has_sought(
     async with asyncio.timeout(20):
         while not batches:
             batches += (await thread._fetch_records(consumer, {source})).get(source, [])
-    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (0, 0)
+    assert (batches[0].value.batch.begin, batches[0].value.batch.records[0].offset) == (0, 0)
 
 
 async def test_after_a_seek_that_failed_the_next_fetch_seeks_first(
@@ -121,7 +121,7 @@ async def test_after_a_seek_that_failed_the_next_fetch_seeks_first(
     async with asyncio.timeout(20):
         while not batches:
             batches += (await thread._fetch_records(consumer, {source})).get(source, [])
-    assert (batches[0].value.begin, batches[0].value.records[0].offset) == (0, 0)
+    assert (batches[0].value.batch.begin, batches[0].value.batch.records[0].offset) == (0, 0)
 
 
 async def fail(*_: Any) -> None:

@@ -38,7 +38,7 @@ ROWS = (
     Row(
         "Alarm: a crash repeats the call",
         _AGENT,
-        (Edit("        if call.retry_at is None:\n            turn.start(call, cause=_NO_CAUSE)\n", ""),),
+        (Edit("        if call.retry_at is None:\n            turn.start(call, origin=_NO_ORIGIN)\n", ""),),
         (_LANE + "test_a_crash_repeats_the_call_under_its_key",),
     ),
     Row(
@@ -68,13 +68,13 @@ ROWS = (
     Row(
         "Alarm: a review that is settled clears its own",
         "streams/agents/open_reviews.py",
-        (Edit("            clear_review(turn, request.review_id, case.cause)\n", "            pass\n"),),
+        (Edit("            clear_review(turn, request.review_id, case.origin)\n", "            pass\n"),),
         (_REVIEWS + "test_an_urgent_review_raises_escalates_and_is_cleared_once_settled",),
     ),
     Row(
         "Alarm: a review that is put aside clears its own",
         "streams/agents/open_reviews.py",
-        (Edit("        clear_review(turn, review_of(timer), cause)\n", ""),),
+        (Edit("        clear_review(turn, review_of(timer), origin)\n", ""),),
         (_REVIEWS + "test_the_alarm_of_a_review_that_is_put_aside_is_cleared_for_the_new_review",),
     ),
     Row(
@@ -106,7 +106,7 @@ ROWS = (
         "streams/agents/open_reviews.py",
         (
             Edit(
-                '            undelivered_opened(case.turn, Agency(about["agency"]), case.cause, case.partition)\n',
+                '            undelivered_opened(case.turn, Agency(about["agency"]), case.origin, case.partition)\n',
                 "            pass\n",
             ),
         ),
@@ -117,7 +117,7 @@ ROWS = (
         "streams/agents/open_reviews.py",
         (
             Edit(
-                "            undelivered_escalated(turn, agency, request.escalation, cause, partition)\n",
+                "            undelivered_escalated(turn, agency, request.escalation, origin, partition)\n",
                 "            pass\n",
             ),
         ),
@@ -126,13 +126,13 @@ ROWS = (
     Row(
         "Alarm: the last undelivered report of an agency clears its own",
         "streams/agents/open_reviews.py",
-        (Edit("            undelivered_ended(turn, agency, case.cause, case.partition)\n", "            pass\n"),),
+        (Edit("            undelivered_ended(turn, agency, case.origin, case.partition)\n", "            pass\n"),),
         (_REVIEWS + "test_a_late_acknowledgement_clears_the_alarm_of_its_agency",),
     ),
     Row(
         "Alarm: an undelivered review that is put aside counts no longer",
         "streams/agents/open_reviews.py",
-        (Edit("        undelivered_recounted(turn, left, cause, partition)\n", ""),),
+        (Edit("        undelivered_recounted(turn, left, origin, partition)\n", ""),),
         (_REVIEWS + "test_an_undelivered_review_that_is_put_aside_counts_no_longer",),
     ),
     Row(
@@ -222,7 +222,7 @@ ROWS = (
         "Alarm: a process that was cut off says nothing after the next owner",
         _AGENT,
         (Edit("    if 0 < last_at - made_at <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
-        (_CLEARED + "test_a_call_of_a_process_that_was_cut_off_does_not_count_after_a_call_of_the_next_owner",),
+        (_CLEARED + "test_a_change_of_a_process_that_was_cut_off_does_not_count_after_one_of_the_next_owner",),
     ),
     Row(
         "Alarm: a connector speaks for each lane that comes to it",

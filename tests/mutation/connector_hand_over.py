@@ -43,7 +43,7 @@ ROWS = (
     Row(
         "Where the agency denies us access nothing is given up",
         "streams/domain/delivery.py",
-        (Edit("        401: _R.DENIED,\n", "        401: _R.FAIL,\n"),),
+        (Edit("        401: _M.DENIED,\n", "        401: _M.FAIL,\n"),),
         (_DENIED + "test_an_agency_that_denies_us_access_opens_the_breaker_and_no_report_is_given_up",),
     ),
     Row(

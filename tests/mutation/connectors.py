@@ -32,8 +32,8 @@ ROWS = (
         _CONNECTOR,
         (
             Edit(
-                "                is_unknown = progress.has_unknown_attempt or reason not in NOT_TAKEN\n                waiting",
-                "                is_unknown = True\n                waiting",
+                " = progress.has_unknown_attempt or reason not in NOT_TAKEN\n                waiting",
+                " = True\n                waiting",
             ),
         ),
         (_POSSIBLE + "test_an_attempt_after_one_that_was_refused_is_not_marked",),
@@ -238,7 +238,12 @@ ROWS = (
     Row(
         "Work that is put aside hands its report over",
         _CONNECTOR,
-        (Edit("        deliveries.hand_over_work(turn, work, report_id, self._agency, origin, self._partition)\n", ""),),
+        (
+            Edit(
+                "        deliveries.hand_over_work(turn, work, report_id, self._agency, origin, self._partition)\n",
+                "",
+            ),
+        ),
         (_HANDED_OVER + "test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark",),
     ),
     Row(

@@ -18,8 +18,8 @@ ROWS = (
         _REPORTS,
         (
             Edit(
-                "        turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), origin=case.origin)",
-                "        pass",
+                "turn.schedule(name_of(model.report_id), turn.now + limit_of(model.agency), origin=case.origin)",
+                "pass",
             ),
         ),
         (_DECIDE + "test_a_report_without_an_acknowledgement_is_handed_over_at_its_limit",),

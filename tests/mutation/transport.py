@@ -26,6 +26,12 @@ ROWS = (
         (f"{_SEEKING}::test_records_that_came_before_the_end_of_a_rebalance_are_fetched_again",),
     ),
     Row(
+        "A batch whose fetch began before records were lost reaches no lane",
+        "streams/runtime/transport/lane_assignment.py",
+        (Edit('if fetched.losses == cast("BatchingThread", self._thread).losses:', "if True:"),),
+        (f"{_FETCHES}::test_a_batch_whose_fetch_began_before_a_loss_reaches_no_lane",),
+    ),
+    Row(
         "A seek of Faust's is done by the next fetch",
         "streams/runtime/transport/batching_thread.py",
         (Edit("        self.seek_before_fetch()\n        return {}\n", "        return {}\n"),),

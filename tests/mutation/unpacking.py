@@ -100,7 +100,7 @@ ROWS = (
     Row(
         "A lane's batch ends after a batch that cannot be unpacked",
         "streams/runtime/transport/batch_schema.py",
-        (Edit("offset_after(last)),", "last.offset + 1),"),),
+        (Edit("offset_after(last)))", "last.offset + 1))"),),
         ("tests/unit/test_batches.py::test_it_ends_after_a_batch_that_could_not_be_unpacked",),
     ),
     Row(

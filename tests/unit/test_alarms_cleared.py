@@ -88,7 +88,7 @@ async def test_no_all_clear_while_the_breaker_of_another_connector_is_open(lane:
 
 
 @pytest.mark.parametrize("kind", ["lane", "breaker"])
-async def test_a_call_of_a_process_that_was_cut_off_does_not_count_after_a_call_of_the_next_owner(
+async def test_a_change_of_a_process_that_was_cut_off_does_not_count_after_one_of_the_next_owner(
     lane: Lane, receiver: Receiver, kind: str
 ) -> None:
     lane.feed(change("x", "cleared", kind=kind, at=START + SECOND))

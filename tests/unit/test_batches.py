@@ -29,30 +29,30 @@ def fetched(offset: int, timestamp_type: int = 0) -> ConsumerRecord:
 
 
 def test_a_batch_looks_to_faust_like_its_last_record() -> None:
-    shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, position=8)
+    shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, position=8, losses=(1, 2))
     assert (shaped.topic, shaped.partition, shaped.offset, shaped.timestamp) == ("t", 1, 6, 1_006)
-    assert shaped.value == batch(4, 6, begin=3, end=8)
+    assert shaped.value == (batch(4, 6, begin=3, end=8), (1, 2))
     assert shaped.headers == ()
 
 
 def test_a_record_says_whether_the_broker_stamped_it() -> None:
-    shaped: Any = BatchRecord([fetched(4, 0), fetched(5, 1)], begin=4, position=6)
-    assert [each.is_stamped for each in shaped.value.records] == [False, True]
+    shaped: Any = BatchRecord([fetched(4, 0), fetched(5, 1)], begin=4, position=6, losses=(0, 0))
+    assert [each.is_stamped for each in shaped.value.batch.records] == [False, True]
     now = datetime(2026, 2, 3, tzinfo=UTC)
-    assert [each.arrived_at(now) for each in shaped.value.records] == [now, datetime.fromtimestamp(1.005, UTC)]
+    assert [each.arrived_at(now) for each in shaped.value.batch.records] == [now, datetime.fromtimestamp(1.005, UTC)]
 
 
 def test_it_ends_after_its_last_record_without_a_later_position() -> None:
     for position in (None, 5):
-        shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, position=position)
-        assert shaped.value.end == 7
+        shaped: Any = BatchRecord([fetched(4), fetched(6)], begin=3, position=position, losses=(0, 0))
+        assert shaped.value.batch.end == 7
 
 
 def test_it_ends_after_a_batch_that_could_not_be_unpacked() -> None:
     # Two records at offsets 4 and 5, which one record replaces.
     (bomb,), _ = of_aiokafka([stored([(None, bytes(64 << 20), ()), (None, b"v", ())], 4, codec="zstd")])
-    shaped: Any = BatchRecord([bomb], begin=4, position=None)
-    assert (shaped.value.begin, shaped.value.records[0].offset, shaped.value.end) == (4, 4, 6)
+    shaped: Any = BatchRecord([bomb], begin=4, position=None, losses=(0, 0))
+    assert (shaped.value.batch.begin, shaped.value.batch.records[0].offset, shaped.value.batch.end) == (4, 4, 6)
 
 
 def test_a_cut_has_the_position_between_the_halves() -> None:

@@ -86,7 +86,7 @@ def test_a_leap_second_is_followed_little_by_little(machine: Machine, leap: floa
     assert machine.passed == pytest.approx(15 + leap)
 
 
-def test_a_follower_keeps_no_more_than_the_compacted_topic(machine: Machine) -> None:
+def test_no_more_than_the_known_difference_is_followed_between_two_looks(machine: Machine) -> None:
     machine.wall -= 1.0
     machine.run(1)
     machine.steady += 1_000

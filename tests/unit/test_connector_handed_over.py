@@ -141,7 +141,7 @@ async def test_work_that_is_put_aside_hands_its_report_over_and_leaves_its_mark(
         attempt,
         "put_aside",
     )
-    assert connector.lane.state == {b"done/" + ID: b"1 failed unsure"}
+    assert connector.lane.state == {b"done/" + ID: b"1 failed may_have_reached"}
     assert connector.lane.timers == {}
     connector.lane.feed(encoded(REPORT))
     assert not connector.is_owed()
@@ -156,7 +156,7 @@ async def test_entries_that_cannot_be_read_hinder_no_hand_over(agency: AgencySer
     last = failed(connector)[-1]
     assert (last.report_id, last.person, last.attempt, last.reason) == (REPORT.report_id, "", 0, "put_aside")
     assert connector.lane.outputs[-1].partition == PARTITION, "DECIDE looks for the report in this lane alone"
-    assert connector.lane.state == {b"done/" + ID: b"1 failed unsure"}
+    assert connector.lane.state == {b"done/" + ID: b"1 failed may_have_reached"}
     connector.clock.advance(FINISHED_FOR - timedelta(seconds=1))
     connector.lane.pass_time()
     assert connector.lane.state

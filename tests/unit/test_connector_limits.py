@@ -106,7 +106,7 @@ async def test_an_attempt_under_way_at_the_limit_that_fails_is_the_last(
     connector.during_attempt(lambda: connector.reach(LIMIT_AT))
     await connector.finish()
     assert connector.states() == [("queued", 0), ("sent", 1), ("failed", 1)]
-    assert connector.lane.state == {b"done/" + report().report_id.encode(): b"1 failed unsure"}
+    assert connector.lane.state == {b"done/" + report().report_id.encode(): b"1 failed may_have_reached"}
     assert len(agency.log()) == 1
 
 
@@ -158,7 +158,7 @@ async def test_a_permanent_refusal_ends_what_is_tried_on(agency: AgencyServer, c
     await connector.finish()
     assert (failed(connector)[-1].reason, failed(connector)[-1].attempt) == ("status_422", 11)
     assert len(agency.log()) == 11
-    assert connector.lane.state == {b"done/" + report().report_id.encode(): b"1 failed unsure"}
+    assert connector.lane.state == {b"done/" + report().report_id.encode(): b"1 failed may_have_reached"}
 
 
 @pytest.mark.parametrize("policy", [RETRY_POLICIES[Agency.POLICE_101], TRYING_ON], ids=["101", "999"])

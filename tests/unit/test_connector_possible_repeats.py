@@ -131,4 +131,4 @@ async def test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sendin
         connector.lane.state[name + ID] = b"\xff damaged"
     put_aside(connector)
     assert steps(connector)[-1] == (2, "failed", 0)
-    assert connector.lane.state == {b"done/" + ID: b"2 failed unsure"}
+    assert connector.lane.state == {b"done/" + ID: b"2 failed may_have_reached"}

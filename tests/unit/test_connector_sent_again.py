@@ -68,7 +68,7 @@ async def test_a_second_sending_that_gets_no_slot_within_its_limit_is_handed_ove
     connector.reach(at + QUICK.limit)
     assert steps(connector)[-1] == (2, "failed", 1)
     # No work of it waits for the breaker to close.
-    assert connector.lane.state == {b"done/" + ID: b"2 failed unsure"}
+    assert connector.lane.state == {b"done/" + ID: b"2 failed may_have_reached"}
     await connector.finish()
     assert len(agency.log()) == 1
 

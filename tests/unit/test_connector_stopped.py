@@ -77,7 +77,7 @@ async def test_an_attempt_under_way_when_its_report_is_stopped_is_the_last(
         assert not connector.is_owed()
     await connector.finish()
     assert len(agency.log()) == 1
-    assert connector.lane.state == {b"done/" + ID: b"1 failed unsure"}
+    assert connector.lane.state == {b"done/" + ID: b"1 failed may_have_reached"}
 
 
 async def test_an_attempt_that_waits_while_its_report_is_stopped_is_left_out(
@@ -111,7 +111,7 @@ async def test_a_second_sending_that_waits_for_its_slot_ends_when_it_is_stopped(
     connector = connector_at(agency.url, policy=TRYING_ON)
     written = await waiting_second_sending(connector, until=LIMIT_AT)
     connector.lane.feed(stopped(2))
-    assert connector.lane.state == {b"done/" + ID: b"2 failed unsure"}
+    assert connector.lane.state == {b"done/" + ID: b"2 failed may_have_reached"}
     await connector.finish()
     assert (len(steps(connector)), len(agency.log())) == (written, 1)
 

@@ -149,7 +149,7 @@ def test_a_notice_is_due_once_for_each_value_of_stands() -> None:
     assert noticed(NoticeStands.TELLING, NoticeStands.TOLD, says=NoticeSays.HAVE_TOLD) == []
     for twice in (NoticeStands.TELLING, NoticeStands.TOLD):
         assert noticed(NoticeStands.TELLING, NoticeStands.TOLD, twice, says=NoticeSays.HAVE_TOLD) == [
-            f"NotificationDue notice-1 that stands {twice} was read 2 times"
+            f"NotificationDue notice-1 with the report state {twice} was read 2 times"
         ]
 
 

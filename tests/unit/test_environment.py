@@ -116,5 +116,5 @@ def test_a_wrong_duty_rota_is_named_with_its_line(environment: dict[str, str], t
 
 @pytest.mark.parametrize("verb", [("show", ""), ("show", " "), ("decide", "", "--as", "lead-1", "--confirm")])
 def test_a_review_is_named_by_an_id(verb: tuple[str, ...], environment: dict[str, str]) -> None:
-    said = "confide: ID is needed, of the review or how it alone begins: `confide review list` has them"
+    said = "confide: ID is the id of a review, or a beginning that no other has: `confide review list` shows them"
     assert confide("review", *verb, environment=environment) == (2, [said])

@@ -104,10 +104,10 @@ async def test_every_lane_is_held_when_partitions_are_revoked(
 ) -> None:
     held: list[int] = []
 
-    async def pause(lane: Lane) -> None:
+    async def hold(lane: Lane) -> None:
         held.append(lane.metrics.partition)
 
-    monkeypatch.setattr(Lane, "pause", pause)
+    monkeypatch.setattr(Lane, "hold", hold)
     await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
     await lanes.on_partitions_revoked(_SOURCES)
     assert sorted(held) == [0, 1, 2]
@@ -119,7 +119,7 @@ async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
     finishes = asyncio.Event()
     held: list[int] = []
 
-    async def pause(lane: Lane) -> None:
+    async def hold(lane: Lane) -> None:
         held.append(lane.metrics.partition)
 
     async def close(lane: Lane) -> None:
@@ -127,7 +127,7 @@ async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
         await close_now(lane)
 
     close_now = Lane.close
-    monkeypatch.setattr(Lane, "pause", pause)
+    monkeypatch.setattr(Lane, "hold", hold)
     monkeypatch.setattr(Lane, "close", close)
     await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
     stopping = asyncio.create_task(lanes.close())

@@ -195,5 +195,5 @@ def test_a_version_that_is_not_there_is_one_line(arguments: list[str]) -> None:
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "confide: there is no version '1999' of the policy: 2025-01-01; nor is there a file of that name\n"
+        "confide: there is no version '1999' of the policy: 2025-01-01; and no file has that name\n"
     )

@@ -100,7 +100,7 @@ def test_a_review_is_found_by_how_its_id_alone_begins(lane: Lane) -> None:
     index = index_of(lane)
     for known in index.reviews(NOW):
         assert index.find(known.latest.review_id[:13]) == known
-    with pytest.raises(NoSuchReview, match="2 reviews go by"):
+    with pytest.raises(NoSuchReview, match="2 reviews have an id that begins with"):
         index.find("")
     with pytest.raises(NoSuchReview, match="there is no review zz"):
         index.find("zz")
@@ -145,7 +145,7 @@ def test_a_conflict_is_shown_with_the_first_disclosure(lane: Lane) -> None:
     assert "its service used the id before, with other content" in said
     assert f"(offset 1 of {TopicName.FORUM_DISCLOSURES})" in said
     first = decision_id(Service.FORUM, id_of("d-1"))
-    assert f"The first one under {id_of('d-1')} stands: offset 0 of" in said
+    assert f"The first one under {id_of('d-1')} counts: offset 0 of" in said
     assert f"decision {first}." in said
     assert "--entered-again ID" in text(settling_options(known, None, load_policies(), NOW))
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from schemas.trace_context import format_traceparent, parent_from_request, parse_traceparent, traceparent_of
 from streams.runtime import Origin, Record, Turn
-from streams.runtime.lane.tracing import TurnSpans, origin_of, context_of
+from streams.runtime.lane.tracing import TurnSpans, context_of, origin_of
 
 ONE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TWO = b"00-5bf92f3577b34da6a3ce929d0e0e4737-10f067aa0ba902b7-03"

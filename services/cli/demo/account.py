@@ -243,7 +243,7 @@ class Account:
 
 
 def _due_as(notification_id: str, stands: str) -> str:
-    return f"NotificationDue {notification_id} that stands {stands}"
+    return f"NotificationDue {notification_id} with the report state {stands}"
 
 
 _ENDS = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN, DeliveryState.FAILED)

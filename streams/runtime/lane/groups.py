@@ -53,7 +53,8 @@ class LaneHost:
     """The common parts of a process's lanes.
 
     - `groups`: names of the lane groups, the one furthest down the pipeline first: its routine turns come first.
-    - `accepted`: lanes (`group-partition`) that begin where their logs do although their state and offsets do not fit.
+    - `accepted`: lanes (`group-partition`) that begin where their logs do, or at the old end of a log that lost its
+      tail, although their state and offsets do not fit.
       An operator has accepted the loss.
     - `on_lane`: called with each event of a lane; it must return at once.
     - `clock`: the clock of every turn.

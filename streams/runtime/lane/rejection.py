@@ -27,7 +27,7 @@ from schemas.rejection import (
     reason_of,
 )
 from schemas.trace_context import TRACEPARENT
-from streams.runtime.agent import Origin, Headers, Output, PutAside, Record, Timer, micros
+from streams.runtime.agent import Headers, Origin, Output, PutAside, Record, Timer, micros
 from streams.runtime.lane.poison_errors import PoisonRecord
 from streams.runtime.lane.transaction import MAX_REQUEST_BYTES
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from streams.runtime.agent import Origin, Headers, Timer, Turn, at_micros, micros
+from streams.runtime.agent import Headers, Origin, Timer, Turn, at_micros, micros
 from streams.runtime.lane.times import Times
 
 N = TypeVar("N")

@@ -21,7 +21,7 @@ def context_of(origin: Origin) -> Context | None:
 
 
 def origin_of(span: Span, otherwise: Origin) -> Origin:
-    """Return `span` as a origin, or `otherwise` if the span is not recorded."""
+    """Return `span` as an origin, or `otherwise` if the span is not recorded."""
     header = traceparent_of(span)
     return otherwise if header is None else Origin(header)
 

@@ -1,4 +1,4 @@
-"""Trials of single records: one at a time in a process, so that the process's death shows which record caused it.
+"""Trials of records and items: one at a time in a process, so that the process's death shows which work caused it.
 
 A lane that handles records one by one notes each record before it begins it. If other lanes worked meanwhile, one of
 them could end the process, and the noted record would be put aside although it is innocent.
@@ -17,7 +17,7 @@ class Trials:
 
     @property
     def is_on(self) -> bool:
-        """Return whether a record is on trial."""
+        """Return whether a trial is on."""
         return self._lock.locked()
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ nothing: the lane decodes, so that the lane can reject a record that it cannot r
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 from aiokafka.structs import ConsumerRecord
@@ -15,6 +15,16 @@ from streams.runtime.agent import Record
 from streams.runtime.lane.batches import Batch
 from streams.runtime.stamps import STAMPED
 from streams.runtime.unreadable import offset_after
+
+#: How often records were lost between a fetch and the lanes, counted by the fetching thread and by the main thread.
+Losses = tuple[int, int]
+
+
+class Fetched(NamedTuple):
+    """A batch, and the losses as of the begin of its fetch."""
+
+    batch: Batch
+    losses: Losses
 
 
 class BatchRecord:
@@ -34,7 +44,7 @@ class BatchRecord:
         "value",
     )
 
-    def __init__(self, fetched: list[ConsumerRecord], begin: int, position: int | None) -> None:
+    def __init__(self, fetched: list[ConsumerRecord], begin: int, position: int | None, losses: Losses) -> None:
         last = fetched[-1]
         self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
         self.timestamp, self.timestamp_type = last.timestamp, last.timestamp_type
@@ -42,17 +52,12 @@ class BatchRecord:
         self.key = b""
         self.checksum = None
         self.serialized_key_size = self.serialized_value_size = 0
-        self.value = Batch.of(
-            last.topic,
-            [
-                Record(
-                    r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers, r.timestamp_type == STAMPED
-                )
-                for r in fetched
-            ],
-            begin,
-            max(position or 0, offset_after(last)),
-        )
+        records = [
+            Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers, r.timestamp_type == STAMPED)
+            for r in fetched
+        ]
+        batch = Batch.of(last.topic, records, begin, max(position or 0, offset_after(last)))
+        self.value = Fetched(batch, losses)
 
 
 class BatchSchema(faust.Schema[Any, Any]):

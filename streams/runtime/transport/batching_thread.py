@@ -15,7 +15,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.runtime.fetcher_patch import remove_fetch_delays
 from streams.runtime.lane.timer_gate import FetchCounts
-from streams.runtime.transport.batch_schema import BatchRecord
+from streams.runtime.transport.batch_schema import BatchRecord, Losses
 from streams.runtime.transport.consumer_lanes import ConsumerLanes, LaneConsumer
 from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
 from streams.runtime.unreadable import offset_after
@@ -55,7 +55,7 @@ class BatchingThread(AIOKafkaConsumerThread):
         #: of the last fetch that has sought all partitions. If the counts differ, the next fetch seeks them first.
         #: Without that a lane would find a gap in the offsets, or, on a topic that falls silent, stand still.
         self._lost_here = self._lost_in_main = 0
-        self._sought_for = (0, 0)
+        self._sought_for: Losses = (0, 0)
         self._fetch_counts = FetchCounts()
         #: The position of each partition before a fetch that passed over control or aborted records and found no other.
         self._passed_over: dict[Any, int] = {}
@@ -64,6 +64,11 @@ class BatchingThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         remove_fetch_delays(consumer, _FETCH_WAIT_MS)
         return consumer
+
+    @property
+    def losses(self) -> Losses:
+        """How often records were lost. A batch whose fetch began at other counts may follow lost records."""
+        return self._lost_here, self._lost_in_main
 
     def rejoin(self) -> None:
         """Have this member join its group anew; if it leads the group, all partitions are assigned again."""
@@ -141,7 +146,7 @@ class BatchingThread(AIOKafkaConsumerThread):
             self._is_patched = True
         lanes = cast("LaneConsumer", self.consumer).lanes
         sought = {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}
-        lost = self._lost_here, self._lost_in_main
+        lost = self.losses
         if lost != self._sought_for:
             sought = {*active_partitions, *consumer.assignment()}
         if sought:
@@ -173,7 +178,7 @@ class BatchingThread(AIOKafkaConsumerThread):
         for tp, begin in begins.items():
             if records := fetched.get(tp):
                 self._passed_over.pop(tp, None)
-                batches[tp] = [BatchRecord(records, begin, after.get(tp))]
+                batches[tp] = [BatchRecord(records, begin, after.get(tp), lost)]
                 self._fetch_counts.hand_on(tp, offset_after(records[-1]))
             elif after.get(tp, 0) > begin:
                 await self._pass_over(consumer, tp, begin)
@@ -211,7 +216,8 @@ class BatchingThread(AIOKafkaConsumerThread):
             try:
                 await seek_to_committed(consumer, *still)
             except IllegalStateError:
-                # A partition was given away meanwhile. Then Faust seeks all that are left.
+                # A partition was given away meanwhile, and the others may not have been sought.
+                self._lost_here += 1
                 _log.debug("a partition left while it was sought", partitions=len(still))
 
 

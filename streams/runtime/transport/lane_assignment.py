@@ -34,6 +34,7 @@ from streams.runtime.lane.timer_gate import FetchProgress
 from streams.runtime.lane.urgency import UrgencyGate
 from streams.runtime.steps import AtStep, ignore_step
 from streams.runtime.transport.assignment_watch import AssignmentWatch
+from streams.runtime.transport.batch_schema import Fetched
 from streams.runtime.transport.batching_thread import BatchingThread
 from streams.runtime.watchdog import Watchdog
 
@@ -75,6 +76,15 @@ class NoCommitConsumer(Consumer):
         """
         cast("BatchingThread", self._thread).seek_before_fetch()
         super().resume_flow()
+
+    def hand_on(self, fetched: Fetched, partition: int) -> None:
+        """Pass a batch to its lane, unless records were lost since its fetch began.
+
+        Faust may empty its queues while a fetch is in progress. The batch of that fetch follows the lost records, and
+        its lane would find a gap in the offsets. The next fetch seeks all partitions, so nothing is missed.
+        """
+        if fetched.losses == cast("BatchingThread", self._thread).losses:
+            self.lanes.enqueue(fetched.batch, partition)
 
     def rejoin(self) -> None:
         """Have this process join its group anew."""
@@ -163,7 +173,7 @@ class LaneAssignment(TransactionManager):
         return True
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
-        """Pause every lane: its turn in flight is finished before the group can assign the lane to another member."""
+        """Hold every lane: its turn in flight is finished before the group can assign the lane to another member."""
         await asyncio.gather(*(lane.hold() for lane in (*self._lanes.values(), *self._leaving)))
 
     async def on_rebalance(self, assigned: Any, revoked: Any, newly_assigned: Any) -> None:  # noqa: ARG002 - Faust's

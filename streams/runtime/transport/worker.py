@@ -214,7 +214,7 @@ def _app(config: WorkerConfig, instance: str | None, folder: str) -> Any:
     @app.agent(sources)
     async def hand_on(stream: Any) -> None:
         async for event in stream.events():
-            cast("NoCommitConsumer", app.consumer).lanes.enqueue(event.value, event.message.partition)
+            cast("NoCommitConsumer", app.consumer).hand_on(event.value, event.message.partition)
 
     return app
 
