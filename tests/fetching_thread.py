@@ -54,6 +54,8 @@ class FakeLanes:
     """Lanes that accept every batch, until their queues are `full`."""
 
     full = False
+    #: A lane asks once that its source is fetched anew.
+    asks_to_seek = False
 
     def __init__(self, followed: Collection[str] = ()) -> None:
         self.followed = followed
@@ -63,7 +65,8 @@ class FakeLanes:
         return self.full
 
     def takes_seek(self, topic: str, partition: int) -> bool:
-        return False
+        asks, self.asks_to_seek = self.asks_to_seek, False
+        return asks
 
     def note_out_of_range(self, topic: str, partition: int, position: int) -> None:
         """Do nothing: no test here loses a log's tail."""
@@ -78,7 +81,7 @@ class FakeLanes:
 def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
-    thread._is_patched, thread._passed_over = False, {}
+    thread._is_patched, thread._passed_over, thread._passed_in = False, {}, None
     thread._is_fetching, thread._lost_here, thread._lost_in_main, thread._sought_for = False, 0, 0, (0, 0)
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}

@@ -20,7 +20,9 @@ work that is open. An attempt with an unknown outcome is made again as the next 
 The limit is a separate timer, counted from `reported_at` or from the time at which the report was sent again. After it
 the report is failed and stays failed through further attempts, until the agency acknowledges it (decision 0022).
 
-`limits.py` has the limits, `deliveries.py` the records of each step, `resuming.py` resumes reports after a restart.
+The trip of one report, top-down: `handle` → `_begin` → the effect (`slot`, `starting`, `perform`, `effect_done`) →
+`_record_outcome`; a wait ends with `due`. Then come `resume` after a restore and the hand-over to a human. The attempt
+itself is in `attempts.py`; `limits.py` has the limits, `deliveries.py` the records, `resuming.py` the restart.
 """
 
 from collections.abc import Callable, Sequence

@@ -77,6 +77,45 @@ async def test_a_batch_whose_fetch_began_before_a_loss_reaches_no_lane(consumer:
     assert taken == [0]
 
 
+async def test_what_was_fetched_before_a_seek_that_a_lane_asks_for_reaches_no_lane(consumer: AIOKafkaConsumer) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    taken: list[int] = []
+    owner: Any = NoCommitConsumer.__new__(NoCommitConsumer)
+    owner._thread, owner.transactions = thread, SimpleNamespace(enqueue=lambda batch, _: taken.append(batch.begin))
+    consumer.seek(source, 6)
+    before = await batch_by(thread, source)
+    thread.consumer.lanes.asks_to_seek = True
+    after = await batch_by(thread, source)
+    owner.hand_on(before, source.partition)
+    owner.hand_on(after, source.partition)
+    assert taken == [0]
+
+
+async def test_a_partition_that_was_passed_over_is_looked_at_once(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, (source,) = thread_of(consumer), consumer.assignment()
+    consumer.seek(source, 6)
+    fetcher, state = cast("Any", consumer._fetcher), consumer._subscription.subscription.assignment.state_value(source)
+    asked: list[Any] = []
+
+    async def pass_over(*_: Any, **__: Any) -> dict[Any, Any]:
+        state.seek(RECORDS)
+        return {}
+
+    async def starts_beyond(*arguments: Any) -> bool:
+        asked.append(arguments)
+        return False
+
+    monkeypatch.setattr(fetcher, "fetched_records", pass_over)
+    monkeypatch.setattr("streams.runtime.transport.batching_thread._starts_beyond", starts_beyond)
+    for _ in range(3):
+        assert await thread._fetch_records(consumer, {source}) == {}
+    # Each look is a request to the broker, and the batches of the fetch wait for it.
+    assert len(asked) == 1
+    assert thread._passed_over == {source: 6}
+
+
 async def test_records_of_a_fetch_that_raised_afterwards_are_fetched_again(
     consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,8 +60,26 @@ async def test_a_hole_is_not_stepped_over(run: Run, ended: Ended) -> None:
         await until(lambda: bool(ended))
         (error,) = ended
         assert isinstance(error, LaneBroken)
-        assert str(error) == f"{run.routine}-0: expected 2, fetched from 3"
+        assert str(error) == f"{run.routine}-0: expected 2, fetched from 3, the first record is 3"
         assert len(await out.to_end()) == 2
+
+
+async def test_a_batch_after_control_records_waits_for_its_turn_and_leaves_no_hole(run: Run, ended: Ended) -> None:
+    gate = UrgencyGate()
+    async with one_lane.lane_of(run, lambda: Count(run.plan()), urgency=gate) as lane, run.reading(run.output) as out:
+        lane.enqueue(batch(run, 0, 1, 0))
+        await out.at_least(1)
+        async with gate.slice(lambda: False, of_many=False):
+            # Offset 1 is a control record. The batch waits for the one routine slice, and is put back without a turn.
+            lane.enqueue(batch(run, 1, 3, 2))
+            await until(lambda: not lane.metrics.waiting_bytes[run.routine])
+            held = asyncio.create_task(lane.hold())
+            await asyncio.sleep(0)
+        await held
+        lane.release()
+        await until(lambda: bool(ended) or lane.metrics.next_offsets[run.routine] == 3)
+        assert ended == []
+        assert [one.offset for one in (await out.to_end(), out.counted)[1]] == [0, 2]
 
 
 @pytest.mark.parametrize(("seconds", "turns"), [(0.01, range(3, 11)), (None, range(1, 2))], ids=["short", "usual"])
@@ -95,7 +113,9 @@ async def test_a_hole_before_the_first_record_of_all_is_not_stepped_over(run: Ru
     async with lane_of(run) as lane, run.reading(run.output) as out:
         lane.enqueue(batch(run, 2, 4, 2, 3))
         await until(lambda: bool(ended))
-        assert [str(error) for error in ended] == [f"{run.routine}-0: expected 0, fetched from 2"]
+        assert [str(error) for error in ended] == [
+            f"{run.routine}-0: expected 0, fetched from 2, the first record is 2"
+        ]
         assert await out.to_end() == []
 
 

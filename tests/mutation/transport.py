@@ -32,6 +32,23 @@ ROWS = (
         (f"{_FETCHES}::test_a_batch_whose_fetch_began_before_a_loss_reaches_no_lane",),
     ),
     Row(
+        "What was fetched before a seek that a lane asks for reaches no lane",
+        "streams/runtime/transport/batching_thread.py",
+        (
+            Edit(
+                "            # No lane takes what was fetched before such a seek.\n            self._lost_here += 1\n",
+                "            pass\n",
+            ),
+        ),
+        (f"{_FETCHES}::test_what_was_fetched_before_a_seek_that_a_lane_asks_for_reaches_no_lane",),
+    ),
+    Row(
+        "A batch of which nothing was done goes back with its own begin",
+        "streams/runtime/lane/queues.py",
+        (Edit("        if not done:\n            self.put_back(batch)\n            return batch.begin\n", ""),),
+        ("tests/unit/test_queues.py::test_a_batch_of_which_nothing_was_done_goes_back_with_its_own_begin",),
+    ),
+    Row(
         "A seek of Faust's is done by the next fetch",
         "streams/runtime/transport/batching_thread.py",
         (Edit("        self.seek_before_fetch()\n        return {}\n", "        return {}\n"),),

@@ -47,6 +47,24 @@ def test_fetches_that_follow_each_other_are_taken_as_one_up_to_the_limit() -> No
     assert queues.waiting_bytes() == {"t": 0}
 
 
+def test_a_batch_of_which_nothing_was_done_goes_back_with_its_own_begin() -> None:
+    queues = Queues(["t"])
+    # Offset 3 is a control record.
+    begun_before = Batch.of("t", batch("t", 4, 1).records, 3, 5)
+    queues.enqueue(begun_before)
+    assert queues.put_rest_back(queues.take("t", 10), 0) == 3
+    assert queues.take("t", 10) == begun_before
+    assert queues.waiting_bytes() == {"t": 0}
+
+
+def test_some_topics_can_be_cleared_alone() -> None:
+    queues = Queues(["t", "other"])
+    queues.enqueue(batch("t", 0, 3))
+    queues.enqueue(batch("other", 0, 3))
+    queues.clear({"t"})
+    assert (queues.first(), queues.waiting_bytes()["t"]) == ("other", 0)
+
+
 def test_fetches_that_do_not_meet_stay_apart() -> None:
     queues = Queues(["t"])
     queues.enqueue(batch("t", 0, 3))

@@ -80,8 +80,9 @@ class Lane:
         self._task = asyncio.create_task(self._run(ready))
 
     def enqueue(self, batch: Batch) -> None:
-        """Queue a batch that was fetched."""
-        self._pending.enqueue(batch)
+        """Queue a batch that was fetched, unless its topic is to be fetched anew from an earlier offset."""
+        if batch.topic not in self.to_seek:
+            self._pending.enqueue(batch)
 
     def is_full(self, topic: str) -> bool:
         """Return whether the next fetch leaves this topic out; the other topics' queues do not count."""
@@ -187,6 +188,8 @@ class Lane:
             _log.warning("the clock is behind the one by which timers were set", lane=self._id.name, timers=shortened)
         await commits.commit(turn, found.unwritten, notes)
         self.to_seek |= found.read_again
+        # Fetched before the lane knew that these begin earlier.
+        self._pending.queues.clear(found.read_again)
         state.openings.update(openings)
         self.metrics.next_offsets = self._refusal.next_offsets = state.next_offsets
         self._notes = SuccessorNotes(self._id, state, commits)

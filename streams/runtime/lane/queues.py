@@ -1,7 +1,7 @@
 """The fetched batches that wait for a lane: one queue for each topic, each bounded in bytes, the most urgent first."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from streams.runtime.lane.batches import Batch
 
@@ -27,9 +27,16 @@ class Queues:
         self._bytes[batch.topic] += batch.size
 
     def put_rest_back(self, batch: Batch, done: int) -> int:
-        """Put the records after the first `done` ones back; return the offset up to which those lead."""
+        """Put the records after the first `done` ones back; return the offset up to which those lead.
+
+        If none is done, the batch goes back with its own begin: it may begin with control records, and the next offset
+        is still before them.
+        """
         if done == len(batch.records):
             return batch.end
+        if not done:
+            self.put_back(batch)
+            return batch.begin
         rest = batch.records[done:]
         self.put_back(Batch.of(batch.topic, rest, rest[0].offset, batch.end))
         return rest[0].offset
@@ -78,10 +85,10 @@ class Queues:
             self.put_back(rest)
         return taken
 
-    def clear(self) -> None:
-        """Drop all batches: the records are fetched again from the committed offsets."""
-        for topic, queue in self._queues.items():
-            queue.clear()
+    def clear(self, topics: Iterable[str] | None = None) -> None:
+        """Drop the batches of these topics, or all: the records are fetched again from the committed offsets."""
+        for topic in self._queues if topics is None else topics:
+            self._queues[topic].clear()
             self._bytes[topic] = 0
 
     def waiting_bytes(self) -> Mapping[str, int]:

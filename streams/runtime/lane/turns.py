@@ -65,7 +65,8 @@ class Turns:
         topic = batch.topic
         expected = self._state.next_offsets[topic]
         if batch.begin > expected:
-            raise LaneBroken(f"{topic}-{self._lane.partition}: expected {expected}, fetched from {batch.begin}")
+            found = f"fetched from {batch.begin}, the first record is {batch.records[0].offset}"
+            raise LaneBroken(f"{topic}-{self._lane.partition}: expected {expected}, {found}")
         records = [record for record in batch.records if record.offset >= expected]  # Faust may have sought back
         if not records:
             # Fetched again, and this time over the control records after it: the next batch begins there.

@@ -59,6 +59,8 @@ class BatchingThread(AIOKafkaConsumerThread):
         self._fetch_counts = FetchCounts()
         #: The position of each partition before a fetch that passed over control or aborted records and found no other.
         self._passed_over: dict[Any, int] = {}
+        #: The assignment in which those positions were noted.
+        self._passed_in: Any = None
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -145,14 +147,12 @@ class BatchingThread(AIOKafkaConsumerThread):
             note_out_of_range(consumer)
             self._is_patched = True
         lanes = cast("LaneConsumer", self.consumer).lanes
-        sought = {tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)}
+        if [tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)]:
+            # No lane takes what was fetched before such a seek.
+            self._lost_here += 1
         lost = self.losses
         if lost != self._sought_for:
-            sought = {*active_partitions, *consumer.assignment()}
-        if sought:
-            # Faust drops records before the offset that it passed on last, so that offset is cleared.
-            cast("Any", self.consumer)._read_offset.update(dict.fromkeys(sought))  # noqa: SLF001
-            await self._seek_again(consumer, sought)
+            await self._seek_again(consumer, {*active_partitions, *consumer.assignment()})
         self._sought_for = lost
         wanted = {tp for tp in active_partitions if not lanes.is_full(tp.topic, tp.partition)}
         if not wanted:
@@ -167,6 +167,10 @@ class BatchingThread(AIOKafkaConsumerThread):
             return {tp: position for tp, position in found.items() if tp in wanted}
 
         before, assignment = positions(), assigned()
+        if assignment is not self._passed_in:
+            # Positions of an earlier assignment do not hold in this one.
+            self._passed_over.clear()
+            self._passed_in = assignment
         fetched = await super()._fetch_records(consumer, wanted, timeout=seconds, max_records=max_records)
         after = positions()
         # If the partitions were assigned anew meanwhile, the records may be from before or after that. Then their
@@ -180,7 +184,7 @@ class BatchingThread(AIOKafkaConsumerThread):
                 self._passed_over.pop(tp, None)
                 batches[tp] = [BatchRecord(records, begin, after.get(tp), lost)]
                 self._fetch_counts.hand_on(tp, offset_after(records[-1]))
-            elif after.get(tp, 0) > begin:
+            elif after.get(tp, 0) > before[tp]:
                 await self._pass_over(consumer, tp, begin)
         self._note_fetch(lanes, assignment, {tp: at for tp, at in after.items() if tp in begins})
         return batches
@@ -211,6 +215,8 @@ class BatchingThread(AIOKafkaConsumerThread):
         for tp in partitions:
             # That position was noted before the seek, and does not hold after it.
             self._passed_over.pop(tp, None)
+        # Faust drops records before the offset that it passed on last, so that offset is cleared.
+        cast("Any", self.consumer)._read_offset.update(dict.fromkeys(partitions))  # noqa: SLF001
         # aiokafka refuses Faust's class of a partition, although it equals aiokafka's own. So take aiokafka's.
         if still := [tp for tp in consumer.assignment() if tp in partitions]:
             try:

@@ -85,6 +85,8 @@ class NoCommitConsumer(Consumer):
         """
         if fetched.losses == cast("BatchingThread", self._thread).losses:
             self.lanes.enqueue(fetched.batch, partition)
+        else:
+            _log.info("a batch is fetched again", topic=fetched.batch.topic, partition=partition)
 
     def rejoin(self) -> None:
         """Have this process join its group anew."""
