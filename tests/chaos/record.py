@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,13 +122,21 @@ class Gatherer:
             for source in sources:
                 consumer.seek(source, self._positions.get(source, 0))
             while not self._stop.is_set():
-                for batch in consumer.poll(timeout_ms=200, max_records=2_000).values():
-                    for record in batch:
-                        self._record.by_topic[record.topic].append(_read_record(record))
+                for source, batch in consumer.poll(timeout_ms=200, max_records=2_000).items():
+                    self.take(source, batch)
                 for source in sources:
-                    self._positions[source] = consumer.position(source)
+                    # Beyond the last record there may be control records. None while no leader answers.
+                    if (position := consumer.position(source)) is not None:
+                        self._positions[source] = position
         finally:
             consumer.close()
+
+    def take(self, source: TopicPartition, batch: Sequence[Any]) -> None:
+        """Add records, each once: after an outage in the middle of a look some are read again."""
+        for record in batch:
+            if record.offset >= self._positions.get(source, 0):
+                self._record.by_topic[record.topic].append(_read_record(record))
+                self._positions[source] = record.offset + 1
 
 
 def _read_record(record: Any) -> ReadRecord:
