@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.disclosure import ReadableSubject
 from schemas.policy import load_policies
+from schemas.vocabulary import Agency
 from streams.domain.policy.age import age_of, day_of, years_on
 from tests.proof import ages, parameters
 from tests.proof.second import TABLES
@@ -14,6 +15,10 @@ from tests.proof.second import TABLES
 
 def test_every_parameter_has_the_effect_that_the_policy_gives() -> None:
     assert list(parameters.faults(load_policies().named(TABLES["parameters"]["version"]))) == []
+
+
+def test_each_agency_has_a_column_of_shares() -> None:
+    assert set(TABLES["shares"]["columns"]) == {agency.value for agency in Agency}
 
 
 def test_date_of_birth_stated_age_and_band_are_read_as_the_policy_says() -> None:
