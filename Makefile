@@ -28,7 +28,7 @@ VERSION := import sys; print(sys.version_info[:2])
 REMAKE := $(shell [ ! -x $(BIN)/python ] || [ "$$($(BIN)/python -c '$(VERSION)')" = "$$("$(PYTHON)" -c '$(VERSION)')" ] || echo other-python)
 endif
 
-.PHONY: other-python help setup demo test unit lint bench load load-test faults faults-short chaos mutate mutate-runtime lock clean
+.PHONY: other-python help setup demo test unit lint bench load load-test faults faults-short chaos doors mutate mutate-runtime lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ faults-short: setup ## the fault tests with one seed, without the long ones
 
 chaos: setup ## strike every process, broker and agency of a deployment in the order of SEED, and check the result (SHORT=--short)
 	$(BIN)/python -m tests.chaos $(or $(SEED),1) $(SHORT)
+
+doors: setup ## send 100,000 mutated disclosures through every door; each must give the same verdict
+	$(BIN)/python -m tests.doors
 
 mutate: setup ## change every cell of the policy once; the proof must fail each time
 	$(BIN)/python -m tests.proof.mutate

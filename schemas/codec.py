@@ -13,7 +13,8 @@ from typing import Any
 from fastavro import schemaless_reader, schemaless_writer
 from fastavro.read import SchemaResolutionError
 
-from schemas.avro_registry import HEADER_BYTES, MARKER, READERS, WRITERS
+from schemas.avro_registry import HEADER_BYTES, MARKER, READERS, WRITERS, Reader
+from schemas.avro_strict import Malformed, check_body
 from schemas.errors import Problem, Unreadable
 
 __all__ = ["Unreadable", "canonical", "decode", "encode"]
@@ -91,8 +92,29 @@ def decode(data: bytes, *names: str) -> tuple[str, dict[str, Any]]:
         raise _unreadable("cannot be read") from None
     if stream.tell() != len(data):
         raise _unreadable("has bytes left over")
+    _refuse_malformed(data, reader, fields)
     # Fields that an older writer lacked get the default objects of the schema: copied, so that no caller changes them.
     return reader.name, fields if reader.wanted is None else copy.deepcopy(fields)
+
+
+def _refuse_malformed(data: bytes, reader: Reader, fields: Any) -> None:
+    """Raise `Unreadable` for bytes that fastavro read although they are no value of the schema.
+
+    Bytes that fastavro would write itself are right: that is quickly seen. All others are checked one by one.
+    """
+    if reader.wanted is None:
+        stream = BytesIO()
+        try:
+            _write(stream, reader.name, fields)
+        except ValueError:
+            # fastavro read a value that the schema cannot have, for example a number with too many bits.
+            raise _unreadable("cannot be read") from None
+        if stream.getvalue() == data[HEADER_BYTES:]:
+            return
+    try:
+        check_body(data, HEADER_BYTES, reader.written)
+    except Malformed as malformed:
+        raise _unreadable(str(malformed)) from None
 
 
 def _unreadable(reason: str) -> Unreadable:

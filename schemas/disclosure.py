@@ -1,13 +1,26 @@
 """The disclosure of the contract: the whole one, as a service sends it, and its readable half after ADMIT."""
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
 
+from schemas.codec import encode
 from schemas.concerns import CONCERNS, Concerns, may_be_immediate
-from schemas.errors import Invalid
-from schemas.fields import Date, DisclosureId, Email, Identifier, Model, Phone, ShortText, Time, TriState
+from schemas.errors import HIDDEN_NAME, Invalid
+from schemas.fields import (
+    Date,
+    DisclosureId,
+    Email,
+    Identifier,
+    Model,
+    Phone,
+    ShortText,
+    Time,
+    TriState,
+    WholeNumber,
+)
 from schemas.vocabulary import (
     AgeBand,
     ChannelKind,
@@ -21,6 +34,11 @@ from schemas.vocabulary import (
 
 #: Largest value on the services' topics, in bytes; a larger one is rejected.
 MAX_DISCLOSURE_BYTES = 256 * 1024
+#: Largest line that a door reads, in bytes: JSON may have six for one byte of the record.
+MAX_LINE_BYTES = 6 * MAX_DISCLOSURE_BYTES
+#: Takes the place of a character that was damaged on the way, such as half an emoji.
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 class Channel(Model):
@@ -64,13 +82,20 @@ class Professional(Model):
     address: ShortText | None = None
 
 
-Age = Annotated[StrictInt, Field(ge=0, le=130)]
+def _check_account(value: str) -> str:
+    if REPLACEMENT in value:
+        raise Invalid.of("", "has a damaged character, so it names no account")
+    return value
+
+
+Age = Annotated[WholeNumber, Field(ge=0, le=130)]
+Account = Annotated[Identifier, AfterValidator(_check_account)]
 
 
 class Subject(Model):
     """The person whom the disclosure is about."""
 
-    account: Identifier | None = None
+    account: Account | None = None
     phone: Phone | None = None
     email: Email | None = None
     date_of_birth: Date | None = None
@@ -164,6 +189,8 @@ class ReadableDisclosure(Model):
     safety: Safety = Safety()
     contact: Contact = Contact()
     involvement: Involvement = Involvement()
+    #: What ADMIT noted of parts that it could not use; they are notes of the decision too.
+    notes: tuple[ShortText, ...] = ()
 
 
 _KINDS = frozenset(kind.value for kind in ConcernKind)
@@ -178,15 +205,20 @@ _MAY_BE_LEFT_OUT = frozenset(
 
 
 def parse_json(raw: bytes | str) -> Disclosure:
-    """Return the disclosure of a JSON line; raise `Invalid`, which names each wrong field and quotes no value."""
+    """Return the disclosure of a JSON line; raise `Invalid`, which names each wrong field and quotes no input.
+
+    Damage that changes no fact is mended: a byte order mark, half an emoji, bytes that are not UTF-8.
+    """
     try:
         disclosure = Disclosure.model_validate_json(raw)
-    except ValidationError as error:
-        if any(found["type"] == "json_invalid" for found in error.errors(include_input=False, include_url=False)):
-            raise Invalid.from_validation(error) from None
-        # Some writers send null for an absent field: the fields are read again without such nulls.
-        return validate(json.loads(raw, object_pairs_hook=_given))
-    json.loads(raw, object_pairs_hook=_given)
+    except ValidationError:
+        # Read again by the reader that mends, and that leaves out nulls for absent parts.
+        disclosure = validate(_read(raw, _mended_object))
+    else:
+        _read(raw, _given)
+    # A line may be longer than the record: JSON has six characters for one that is escaped.
+    if len(raw) > MAX_DISCLOSURE_BYTES and len(encode("Disclosure", disclosure.model_dump())) > MAX_DISCLOSURE_BYTES:
+        raise too_large()
     return disclosure
 
 
@@ -196,6 +228,11 @@ def validate(fields: dict[str, Any]) -> Disclosure:
         return Disclosure.model_validate(fields)
     except ValidationError as error:
         raise Invalid.from_validation(error, _KINDS, _NAMES) from None
+
+
+def too_large() -> Invalid:
+    """Return the error for a disclosure that is larger than its topic accepts."""
+    return Invalid.of("disclosure", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
 
 
 def disclosure_key(disclosure_id: str) -> bytes:
@@ -214,10 +251,48 @@ def is_urgent(disclosure: Disclosure | ReadableDisclosure) -> bool:
     return any(may_be_immediate(concern) for concern in disclosure.concerns)
 
 
+def _read(raw: bytes | str, hook: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:
+    """Return the JSON value of a line; raise `Invalid` if it is not JSON or gives a name twice."""
+    text = raw if isinstance(raw, str) else raw.decode("utf-8", "surrogatepass" if _is_whole(raw) else "replace")
+    try:
+        return json.loads(text.removeprefix(_BYTE_ORDER_MARK), object_pairs_hook=hook, parse_constant=_refuse_constant)
+    except Invalid:
+        raise
+    except (ValueError, RecursionError):
+        # `from None`: the reader's message quotes the place, and its error holds the text.
+        raise Invalid.of("line", "is not JSON") from None
+
+
+def _is_whole(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_constant(_: str) -> None:
+    # NaN and Infinity are JavaScript's; JSON (RFC 8259) has no such numbers.
+    raise Invalid.of("line", "is not JSON")
+
+
 def _given(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # Python's JSON reader silently keeps the last of two equal names, and the first may have been the risk.
-    names = [name for name, _ in pairs]
-    if len(names) != len(set(names)):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Invalid.of(twice, "is given twice")
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise Invalid.of(name if name in _NAMES else HIDDEN_NAME, "is given twice")
+        seen.add(name)
     return {name: value for name, value in pairs if value is not None or name not in _MAY_BE_LEFT_OUT}
+
+
+def _mended_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: _mended(value) for name, value in _given(pairs).items()}
+
+
+def _mended(value: Any) -> Any:
+    """Return text without lone surrogates, in lists too; other values as they are."""
+    if isinstance(value, str):
+        # Two halves that belong together become one character, a half alone becomes REPLACEMENT.
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return [_mended(each) for each in value] if isinstance(value, list) else value

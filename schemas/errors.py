@@ -10,20 +10,30 @@ An `Invalid` record is not retried: the whole record goes to its `.rejected` top
 call may be made again.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
+from typing import Any
 
 from pydantic import ValidationError
+
+#: The most problems of one record that an error names. An answer with each of 20,000 wrong fields helps no sender.
+MAX_PROBLEMS = 20
+#: Instead of a name that may be a person's word or number.
+HIDDEN_NAME = "(a name that is not shown)"
+#: The longest unknown name that is compared with the contract's names: the comparison takes quadratic time.
+_LONGEST_COMPARED = 64
 
 #: The reason for each of pydantic's error types. pydantic's own messages quote the value.
 _REASONS = {
     "missing": "is required",
     "extra_forbidden": "is not a field of this record",
-    "union_tag_invalid": "is not a known kind",
+    "union_tag_invalid": "must be one of",
     "union_tag_not_found": "is required",
-    "enum": "is not one of the known values",
-    "literal_error": "is not one of the known values",
+    "enum": "must be one of",
+    "literal_error": "must be one of",
     "bool_type": "must be true, false or null",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -55,8 +65,17 @@ _REASONS = {
     "string_unicode": "is not UTF-8 text",
 }
 
-#: Least similarity (0 to 1) of an unknown field name to a name of the contract, so that an error shows it: any other
-#: name may be a person's word or number.
+#: What is allowed, by the key of pydantic's context that has the schema's own words for it.
+_ALLOWED = {
+    "expected": "{}",
+    "expected_tags": "{}",
+    "ge": "at least {}",
+    "le": "at most {}",
+    "max_length": "at most {}",
+}
+_QUOTED = re.compile(r"'([^']*)'")
+
+#: Least similarity (0 to 1) of an unknown field name to a name of the contract, so that an error shows the latter.
 _LIKENESS = 0.7
 
 #: The field at fault in errors about the tag of a union: pydantic's location does not name it.
@@ -98,10 +117,11 @@ class Invalid(ValueError):
         """Return pydantic's errors with the contract's paths, without the values that pydantic quotes.
 
         `tags` are the discriminator values that pydantic puts into a location; a path of the contract has none.
-        `names` are the field names of the contract: an unknown field is shown only if it is similar to one of them.
+        `names` are the field names of the contract: of an unknown field the one that it resembles is shown.
         """
         problems: list[Problem] = []
-        for found in error.errors(include_url=False, include_context=True, include_input=False):
+        every = error.errors(include_url=False, include_context=True, include_input=False)
+        for found in islice(every, MAX_PROBLEMS):
             kind = found["type"]
             location = [part for index, part in enumerate(found["loc"]) if not _is_tag(part, index, found["loc"], tags)]
             if kind in _TAG_ERRORS:
@@ -110,9 +130,15 @@ class Invalid(ValueError):
                 prefix = _path(location)
                 problems.extend(Problem(_join(prefix, inner.field), inner.reason) for inner in cause.problems)
                 continue
-            if kind == "extra_forbidden" and not get_close_matches(str(location[-1]), names, 1, _LIKENESS):
-                location[-1] = "(a name that is not shown)"
-            problems.append(Problem(_path(location) or "line", _REASONS.get(kind, "is not valid")))
+            reason = _reason(kind, found.get("ctx", {}))
+            if kind == "extra_forbidden":
+                # The name that was given may be a person's words; the contract's name that it resembles is not.
+                if (like := _like(str(location[-1]), names)) is not None:
+                    reason = f"{reason}, but {like} is a name of the contract"
+                location[-1] = HIDDEN_NAME
+            problems.append(Problem(_path(location) or "line", reason))
+        if len(every) > MAX_PROBLEMS:
+            problems.append(Problem("line", f"has {len(every) - MAX_PROBLEMS} more faults"))
         # pydantic also calls a list too short if its entries were refused; that is no separate fault.
         return cls(
             problem
@@ -124,6 +150,22 @@ class Invalid(ValueError):
 
 class Unreadable(Invalid):
     """Bytes that are not a record of an expected schema."""
+
+
+def _reason(kind: str, context: Mapping[str, Any]) -> str:
+    """Return the reason for an error of pydantic, with what is allowed if the schema says it."""
+    reason = _REASONS.get(kind, "is not valid")
+    for key, words in _ALLOWED.items():
+        if key in context:
+            value = context[key]
+            return f"{reason}: {words.format(', '.join(_QUOTED.findall(value)) if isinstance(value, str) else value)}"
+    return reason
+
+
+def _like(name: str, names: Iterable[str]) -> str | None:
+    """Return the name of the contract that this one resembles most, None for none."""
+    found = get_close_matches(name, names, 1, _LIKENESS) if len(name) <= _LONGEST_COMPARED else []
+    return found[0] if found else None
 
 
 def _is_tag(part: int | str, index: int, location: tuple[int | str, ...], tags: frozenset[str]) -> bool:

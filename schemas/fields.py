@@ -8,31 +8,69 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from schemas.errors import Invalid
 
+#: ISO 8601 as RFC 3339 has it; also without a zone, so that the error can say that the zone is missing.
+_TIME = re.compile(
+    r"(?P<minute>[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2})"
+    r"(?::(?P<second>[0-9]{2})(?P<fraction>[.,][0-9]{1,9})?)?(?P<zone>[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NO_TIME = "is not a time in ISO 8601, such as 2026-02-03T21:04:11Z"
+_NO_DATE = "is not a date in ISO 8601, such as 2009-02-28"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+#: The largest number that a float holds exactly, with every whole number below it.
+_LARGEST_EXACT = 2**53
 
 
-def _refuse_number(value: Any, what: str) -> Any:
-    # pydantic reads a bare number as seconds or milliseconds since 1970, by its size: a guess about a time of risk.
-    if isinstance(value, (int, float)):
-        raise Invalid.of("", f"is not a {what} in ISO 8601")
-    return value
+def _read_time(value: Any) -> datetime:
+    # pydantic reads a number, and text of digits, as seconds or milliseconds since 1970, by its size: a guess about a
+    # time of risk. So the text is matched here.
+    if isinstance(value, datetime):
+        return value
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise Invalid.of("", _NO_TIME)
+    second, zone = found["second"] or "00", (found["zone"] or "").upper()
+    # A leap second has no number of its own in Python: 23:59:60 UTC is read as the second before.
+    is_leap = second == "60"
+    fraction = "" if is_leap else (found["fraction"] or "").replace(",", ".")[:7]
+    try:
+        read = datetime.fromisoformat(f"{found['minute'].upper()}:{'59' if is_leap else second}{fraction}{zone}")
+        if is_leap and (read.tzinfo is None or read.astimezone(UTC).strftime("%H:%M") != "23:59"):
+            raise Invalid.of("", _NO_TIME)
+    except (ValueError, OverflowError):
+        raise Invalid.of("", _NO_TIME) from None
+    return read
 
 
-def _no_number_as_time(value: Any) -> Any:
-    return _refuse_number(value, "time")
-
-
-def _no_number_as_date(value: Any) -> Any:
-    return _refuse_number(value, "date")
+def _read_date(value: Any) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise Invalid.of("", _NO_DATE)
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Invalid.of("", _NO_DATE) from None
 
 
 def _to_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise Invalid.of("", "is not a time in ISO 8601") from None
+        raise Invalid.of("", _NO_TIME) from None
+
+
+def _whole_as_int(value: Any) -> Any:
+    # Some writers have one type for all numbers, and JSON does not tell 15.0 from 15.
+    if type(value) is float and value.is_integer() and abs(value) <= _LARGEST_EXACT:
+        return int(value)
+    return value
+
+
+def is_disclosure_id(value: str) -> bool:
+    """Return whether the text is the id of a disclosure, a UUID."""
+    return _UUID.fullmatch(value) is not None
 
 
 def check_disclosure_id(value: str) -> str:
@@ -41,27 +79,25 @@ def check_disclosure_id(value: str) -> str:
     The id is the key of a record: free text could contain an identifier of a person. Only one form is used, so that an
     id in upper case is not taken for another id.
     """
-    if not _UUID.fullmatch(value):
+    if not is_disclosure_id(value):
         raise Invalid.of("", "is not the id of a disclosure, a UUID such as 5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11")
     return value.lower()
 
 
 def _check_phone(value: str) -> str:
     if not _E164.fullmatch(value):
-        raise Invalid.of("", "is not a phone number in E.164 form")
-    return value
-
-
-def _check_email(value: str) -> str:
-    if not _EMAIL.fullmatch(value):
-        raise Invalid.of("", "is not an email address")
+        raise Invalid.of(
+            "", "is not a phone number in E.164 form: a plus sign, the country, the number, without spaces"
+        )
     return value
 
 
 #: Yes, no or unknown. The policy decides with unknown as a value of its own.
 TriState = StrictBool | None
-Time = Annotated[AwareDatetime, BeforeValidator(_no_number_as_time), AfterValidator(_to_utc)]
-Date = Annotated[date, BeforeValidator(_no_number_as_date)]
+Time = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_to_utc)]
+Date = Annotated[date, BeforeValidator(_read_date)]
+#: A whole number; 15.0 is 15, text is not a number.
+WholeNumber = Annotated[StrictInt, BeforeValidator(_whole_as_int)]
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 #: The id that a service gives its disclosure: a UUID (RFC 9562) in lower case, unique within that service.
 DisclosureId = Annotated[str, AfterValidator(check_disclosure_id), Field(json_schema_extra={"format": "uuid"})]
@@ -69,7 +105,8 @@ ShortText = Annotated[str, Field(max_length=2_000)]
 #: An offset in a partition: a long in Avro (64 bits), because Avro's int has 32.
 Offset = Annotated[StrictInt, Field(ge=0), "long"]
 Phone = Annotated[str, AfterValidator(_check_phone)]
-Email = Annotated[str, Field(max_length=320), AfterValidator(_check_email)]
+#: An email address as it was given. Text that is no address sinks no disclosure: it makes no token, and is noted.
+Email = str
 
 
 class Model(BaseModel):

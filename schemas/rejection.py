@@ -22,6 +22,8 @@ REJECTED_BY: Final = "rejected-by"
 REJECTED_FROM: Final = "rejected-from"
 REJECTED_PARTITION: Final = "rejected-partition"
 REJECTED_OFFSET: Final = "rejected-offset"
+#: On a service's urgent topic: the door that could not read the record. ADMIT rejects it, whatever is in it.
+REFUSED_BY: Final = "refused-by"
 #: When it was rejected: ISO 8601, UTC.
 REJECTED_AT: Final = "rejected-at"
 #: When a rejected timer was due: ISO 8601, UTC.

@@ -1,4 +1,8 @@
-"""HTTP servers of a process: bound before they are announced, stopped gracefully on SIGTERM or SIGINT."""
+"""HTTP servers of a process: bound before they are announced, stopped gracefully on SIGTERM or SIGINT.
+
+Open connections are limited, and the head of a request has a time limit: uvicorn has neither, and some thousand clients
+that send half a head each would take every file of the process.
+"""
 
 import asyncio
 import contextlib
@@ -6,13 +10,24 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi.telemetry import TelemetryConfig
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: How long open requests have to end after a stop was requested, in seconds.
 GRACE_SECONDS = 10
+
+#: How long a client may take to send the head of a request, in seconds.
+HEAD_SECONDS = 10.0
+#: The most bytes of a head.
+HEAD_BYTES = 16 * 1024
+#: The most connections of a server at once: below the usual limit of 1,024 open files of a process. Beyond it, the one
+#: that has waited longest without a request at work is closed for a new one.
+MAX_CONNECTIONS = 512
 
 #: FastAPI's own spans and logs contain queries, refused values and error messages, so they are off. Ours contain none.
 NO_TELEMETRY: TelemetryConfig = {
@@ -22,6 +37,73 @@ NO_TELEMETRY: TelemetryConfig = {
     "operation_spans": False,
     "auto_configure": False,
 }
+
+
+class _GuardedProtocol(H11Protocol):
+    """Closes a connection whose head does not come in time, and the one that is idle longest if there are too many."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the head of the first request."""
+        if self._is_full(MAX_CONNECTIONS):
+            self._make_room()
+        super().connection_made(transport)
+        self._idle_since = self.loop.time()
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._await_head()
+        if self._is_full(MAX_CONNECTIONS + 1):
+            # All others have a request at work.
+            transport.abort()
+
+    def _is_full(self, many: int) -> bool:
+        """Whether so many are open; one that is closing stays in `connections` until the loop's next turn."""
+        if len(self.connections) < many:
+            return False
+        still_open = [each for each in self.connections if not each.transport.is_closing()]
+        return len(still_open) >= many
+
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest without a request at work."""
+        idle = [each for each in self.connections if isinstance(each, _GuardedProtocol) and each.is_idle]
+        if idle:
+            # `abort`, because a client that answers nothing would delay an orderly close.
+            min(idle, key=lambda each: each._idle_since).transport.abort()  # noqa: SLF001 - its own class
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of it is at work, and it is not closing already."""
+        return self._is_between_requests() and not self.transport.is_closing()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of a request; the time limit of its head begins with the first of them."""
+        if self._head_timer is None and self._is_between_requests():
+            self._await_head()
+        super().data_received(data)
+        if self._head_timer is not None and not self._is_between_requests():
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the wait."""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close_without_head)
+
+    def _close_without_head(self) -> None:
+        self._head_timer = None
+        if self._is_between_requests():
+            self.transport.abort()
+
+    def on_response_complete(self) -> None:
+        """Note since when it is idle."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
+    def _is_between_requests(self) -> bool:
+        cycle: Any = self.cycle  # uvicorn says that there is always one; there is none before the first request
+        return cycle is None or cycle.response_complete
 
 
 class _Server(uvicorn.Server):
@@ -51,10 +133,18 @@ def port_of(bound: socket.socket) -> int:
     return port
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files of a server's certificate, with its chain, and of its private key, both as PEM."""
+
+    certificate: Path
+    key: Path
+
+
 @asynccontextmanager
-async def running(apps: Sequence[tuple[Any, socket.socket]]) -> AsyncIterator[None]:
+async def running(apps: Sequence[tuple[Any, socket.socket]], tls: Tls | None = None) -> AsyncIterator[None]:
     """Serve each ASGI application on its socket while the context is open; on entry all of them answer."""
-    servers = [_Server(_config(app)) for app, _ in apps]
+    servers = [_Server(_config(app, tls)) for app, _ in apps]
     async with asyncio.TaskGroup() as tasks:
         serving = [
             tasks.create_task(server.serve(sockets=[bound])) for server, (_, bound) in zip(servers, apps, strict=True)
@@ -70,20 +160,24 @@ async def running(apps: Sequence[tuple[Any, socket.socket]]) -> AsyncIterator[No
                 server.should_exit = True
 
 
-async def serve(apps: Sequence[tuple[Any, socket.socket]], ready: Callable[[], None]) -> None:
+async def serve(apps: Sequence[tuple[Any, socket.socket]], ready: Callable[[], None], tls: Tls | None = None) -> None:
     """Serve until SIGTERM or SIGINT; call `ready` when every application answers."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(apps):
+    async with running(apps, tls):
         ready()
         await stop.wait()
 
 
-def _config(app: Any) -> uvicorn.Config:
+def _config(app: Any, tls: Tls | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=_GuardedProtocol,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
+        h11_max_incomplete_event_size=HEAD_BYTES,
         # No access log: the query of a path may contain anything. No server header: it shows the version without need.
         access_log=False,
         log_config=None,

@@ -83,16 +83,27 @@ class Lane:
         self._commit(turn)
 
     def work(
-        self, *values: bytes | None, topic: str | None = None, now: datetime = NOW, stamp: datetime | None = None
+        self,
+        *values: bytes | None,
+        topic: str | None = None,
+        now: datetime = NOW,
+        stamp: datetime | None = None,
+        headers: tuple[tuple[str, bytes], ...] = (),
     ) -> Turn:
         """Handle one batch of these values in one turn, and commit it."""
         turn = self._turn(now)
         decoded = []
         for value in values:
             at = 0 if stamp is None else micros(stamp) // 1_000
-            headers = (("traceparent", TRACE),)
             record = Record(
-                topic or self.topic, self.partition, next(self._offsets), at, b"key", value, headers, stamp is not None
+                topic or self.topic,
+                self.partition,
+                next(self._offsets),
+                at,
+                b"key",
+                value,
+                (("traceparent", TRACE), *headers),
+                stamp is not None,
             )
             try:
                 decoded.append((record, self.agent.decode(record)))

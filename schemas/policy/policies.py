@@ -46,6 +46,11 @@ class Policies:
         raise LookupError(f"there is no version {version!r} of the policy: {', '.join(e.version for e in self)}")
 
     @property
+    def first_from(self) -> datetime:
+        """When the first version took effect."""
+        return self._starts[0]
+
+    @property
     def latest(self) -> Policy:
         """The version that took effect last."""
         return self._last

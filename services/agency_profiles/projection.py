@@ -7,6 +7,7 @@ from schemas.disclosure import Location
 from schemas.policy import ShareField
 from schemas.reports import Report
 from schemas.sealed import SealedDetails
+from streams.domain.identifier_forms import email_form
 
 #: Makes the body of an agency's request from the report and the details of its sections, in their order.
 Projection = Callable[[Report, Sequence[SealedDetails]], dict[str, Any]]
@@ -47,7 +48,8 @@ def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:
     """Return every known phone, email and account, each once."""
     return {
         "phones": _distinct(held.phone for held in details),
-        "emails": _distinct(held.email for held in details),
+        # Text that is no address was noted at ADMIT; an agency may refuse a request because of it.
+        "emails": _distinct(held.email if held.email and email_form(held.email) else None for held in details),
         "accounts": _distinct(held.account for held in details),
     }
 

@@ -8,10 +8,11 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from schemas.disclosure import ReadableDisclosure, parse_json
+from schemas.disclosure import ReadableDisclosure, parse_json, too_large
 from schemas.errors import Invalid
 from schemas.policy import Policies, Policy
 from schemas.records import Decision
+from services.cli.disclosure_lines import Line, NotJsonLines, read_lines
 from services.cli.paragraphs import broken
 from services.cli.policies import policies, refuse, time_of
 from streams.domain.admission import readable
@@ -43,7 +44,7 @@ def decide(
     """Print the decision on each disclosure as a JSON line; a bad line is an error of its own, and exit status 1."""
     at = None if now is None else time_of("--now", now)
     known = policies(policy)
-    versions = known if as_of is None else known.in_force(time_of("--as-of", as_of))
+    versions = known if as_of is None else _version_of(known, as_of)
     refused = False
     for number, decided in _decisions(_lines(file), at, versions, _explained if explain else _as_json):
         if isinstance(decided, bytes):
@@ -56,24 +57,32 @@ def decide(
         raise typer.Exit(1)
 
 
+def _version_of(known: Policies, as_of: str) -> Policy:
+    """Return the version in force at that time; end the command for a time before the first version."""
+    at = time_of("--as-of", as_of)
+    if at < known.first_from:
+        refuse(f"--as-of {as_of}: no version was in force then; allowed: from {known.first_from.isoformat()} on")
+    return known.in_force(at)
+
+
 _Format = Callable[[ReadableDisclosure, datetime, Policies | Policy], bytes]
 
 
 def _decisions(
-    lines: Iterator[bytes], at: datetime | None, versions: Policies | Policy, formatted: _Format
+    lines: Iterator[Line], at: datetime | None, versions: Policies | Policy, formatted: _Format
 ) -> Iterator[tuple[int, bytes | str]]:
     """Yield the number of each line that is not blank, with its decision as bytes or its errors as text."""
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for line in lines:
         try:
+            if not line.is_whole:
+                raise too_large()
             arrived_at = at or datetime.now(UTC)
-            disclosed = readable(parse_json(line), arrived_at)
+            disclosed = readable(parse_json(line.raw), arrived_at)
         except Invalid as invalid:
             # `line: ` stands for a field if the line is not JSON; the caller prints the number of the line.
-            yield number, "; ".join(str(each).removeprefix("line: ") for each in invalid.problems)
+            yield line.number, "; ".join(str(each).removeprefix("line: ") for each in invalid.problems)
             continue
-        yield number, formatted(disclosed, arrived_at, versions)
+        yield line.number, formatted(disclosed, arrived_at, versions)
 
 
 def _as_json(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
@@ -86,9 +95,9 @@ def _explained(disclosed: ReadableDisclosure, at: datetime, versions: Policies |
     return "".join(f"{line}\n" for line in broken(explanation(disclosed, ruling))).encode()
 
 
-def _lines(file: str) -> Iterator[bytes]:
+def _lines(file: str) -> Iterator[Line]:
     if file == "-":
-        yield from sys.stdin.buffer
+        yield from _read(file, sys.stdin.buffer)
         return
     try:
         # Opened here and not by typer, so that a missing file is reported in one line.
@@ -96,4 +105,11 @@ def _lines(file: str) -> Iterator[bytes]:
     except OSError as error:
         refuse(f"{file}: {error.strerror}", cause=error)
     with stream:
-        yield from stream
+        yield from _read(file, stream)
+
+
+def _read(file: str, stream: BinaryIO) -> Iterator[Line]:
+    try:
+        yield from read_lines(stream)
+    except NotJsonLines as error:
+        refuse(f"{file} {NotJsonLines.__doc__}", cause=error)

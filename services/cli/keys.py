@@ -1,6 +1,7 @@
-"""`confide keys create FOLDER` and `confide keys staff ID`: the secret keys of a deployment and of its staff."""
+"""`confide keys`: the secret keys of a deployment and of its staff, and the API keys of the services."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,10 @@ from schemas.errors import Invalid
 from schemas.policy import ConfigFileError
 from schemas.policy.duty import load_duty
 from schemas.reviews import check_staff
+from schemas.vocabulary import Service
+from services.credentials import ApiKey
+from services.credentials.api_keys import revoke as revoke_key
+from services.credentials.api_keys import stored
 from services.settings import Keys, SettingsError
 
 keys = typer.Typer(help="The secret keys of a deployment.", no_args_is_help=True)
@@ -52,6 +57,55 @@ def staff(
     made = Keys.create_staff(folder, name)
     typer.echo("it was there" if made is None else f"made: staff/{made.name}")
     _warn_unless_on_rota(name)
+
+
+_Credentials = Annotated[
+    Path | None,
+    typer.Argument(help="Of the services' API keys; else CONFIDE_CREDENTIALS.", envvar="CONFIDE_CREDENTIALS"),
+]
+
+
+@keys.command()
+def service(
+    name: Annotated[Service, typer.Argument(metavar="NAME", help="Of the service: forum or text_line.")],
+    folder: _Credentials = None,
+) -> None:
+    """Make an API key with which a service passes the gateway. It is shown once, and stored as a hash.
+
+    Running gateways know it within seconds. A service may have several, so that one can replace another.
+    """
+    key, text = ApiKey.create(_credentials(folder), name, datetime.now(UTC))
+    typer.echo(text)
+    typer.echo(f"confide: key {key.id} of {name}; it is not shown again", err=True)
+
+
+@keys.command()
+def services(folder: _Credentials = None) -> None:
+    """List the API keys of the services: id, service, and when each was made."""
+    try:
+        found = stored(_credentials(folder))
+    except OSError as error:
+        raise SettingsError(f"{folder}: {error.strerror}") from error
+    for key in found:
+        typer.echo(f"{key.id}  {key.service:<9}  {key.made_at.isoformat(timespec='seconds')}")
+    if not found:
+        typer.echo("No service has a key.")
+
+
+@keys.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="Of the key, as the list has it.")],
+    folder: _Credentials = None,
+) -> None:
+    """Revoke an API key. Running gateways refuse it within 5 seconds."""
+    revoke_key(_credentials(folder), key_id)
+    typer.echo(f"revoked: {key_id}")
+
+
+def _credentials(folder: Path | None) -> Path:
+    if folder is None:
+        raise SettingsError("CONFIDE_CREDENTIALS is not set: name the folder of the services' API keys")
+    return folder
 
 
 def _warn_unless_on_rota(name: str) -> None:

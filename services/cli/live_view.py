@@ -6,18 +6,21 @@ from typing import Self
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from services.outside_text import legible
+
 
 class LiveView:
     """A console whose table is redrawn while the view is entered. Away from a terminal no table is drawn."""
 
     def __init__(self, redraws_per_second: float) -> None:
-        self.console = Console(soft_wrap=True)
+        # Text of records is text: brackets in it are no markup, and colons no emoji.
+        self.console = Console(soft_wrap=True, markup=False, emoji=False)
         self._redraws_per_second = redraws_per_second
         self._live: Live | None = None
 
     def report(self, text: str) -> None:
         """Print a line above the table."""
-        self.console.print(text, style="dim", highlight=False)
+        self.console.print(legible(text), style="dim", highlight=False)
 
     def __enter__(self) -> Self:
         """Begin to draw, on a terminal."""

@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections import deque
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -13,15 +12,15 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from infra.telemetry import configure, shutdown
-from schemas.disclosure import parse_json
+from schemas.disclosure import parse_json, too_large
 from schemas.errors import Invalid, KafkaUnavailable
 from schemas.telemetry import Attribute, Span
-from schemas.topics import MAX_VALUE_BYTES
 from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Service
+from services.cli.disclosure_lines import NotJsonLines, read_lines
 from services.cli.environment import settings as find_settings
 from services.sdk.addressing import topic_of
-from services.sdk.producer import DisclosureProducer, Underway, too_large
+from services.sdk.producer import DisclosureProducer, Underway
 from services.settings import SettingsError
 
 #: Exit status if Kafka does not answer, or the file cannot be read.
@@ -55,6 +54,8 @@ def produce(
         raise typer.Exit(EXIT_UNAVAILABLE) from error
     except OSError as error:
         raise SettingsError(f"cannot read {file}: {error.strerror}") from error
+    except NotJsonLines as error:
+        raise SettingsError(f"{file} {NotJsonLines.__doc__} Nothing was sent.") from error
     finally:
         producer.close()
         shutdown()
@@ -68,11 +69,11 @@ def _send_lines(lines: BinaryIO, producer: DisclosureProducer, service: Service 
     tracer = trace.get_tracer("confide.produce")
     underway: deque[Underway] = deque()
     acknowledged = refused = 0
-    for number, line, whole in _lines(lines):
+    for line in read_lines(lines):
         try:
-            if not whole:
+            if not line.is_whole:
                 raise too_large()
-            disclosure = parse_json(line)
+            disclosure = parse_json(line.raw)
             with tracer.start_as_current_span(
                 Span.PUBLISH,
                 kind=SpanKind.PRODUCER,
@@ -85,9 +86,8 @@ def _send_lines(lines: BinaryIO, producer: DisclosureProducer, service: Service 
             refused += 1
             # `line: ` stands for a field if the line is not JSON; the number of the line is printed.
             problems = "; ".join(str(problem).removeprefix("line: ") for problem in invalid.problems)
-            typer.echo(f"line {number}: {problems}", err=True)
-            if whole:
-                producer.reject(line, invalid, service, "produce")
+            typer.echo(f"line {line.number}: {problems}", err=True)
+            producer.reject(line.raw, invalid, service, "produce", is_whole=line.is_whole)
         if len(underway) >= _WINDOW:
             underway.popleft().acknowledged()
             acknowledged += 1
@@ -95,19 +95,3 @@ def _send_lines(lines: BinaryIO, producer: DisclosureProducer, service: Service 
         sent.acknowledged()
         acknowledged += 1
     return acknowledged, refused
-
-
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield the number of each line that is not blank, the line, and whether it is whole.
-
-    Of a line that is larger than a record may be, only the beginning is kept in memory.
-    """
-    number = 0
-    while line := stream.readline(MAX_VALUE_BYTES + 2):
-        number += 1
-        whole = line.endswith(b"\n") or len(line) <= MAX_VALUE_BYTES
-        rest = line
-        while not rest.endswith(b"\n") and (rest := stream.readline(MAX_VALUE_BYTES)):
-            pass
-        if line.strip():
-            yield number, line.rstrip(b"\r\n"), whole

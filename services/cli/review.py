@@ -65,6 +65,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             details, comment, missing = None, None, error
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
+        opened = None if rejected is None else topics.rejected_details(rejected.kept, master)
     if as_json:
         shown = {
             **fields_of(known, now),
@@ -84,6 +85,8 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         lines += ["", *commented(comment)]
     if request.rejected is not None:
         lines += as_it_came(None) if rejected is None else as_it_came(*rejected)
+        if opened is not None:
+            lines += ["", *disclosed(opened)]
     elif missing is not None:
         lines += ["", f"What was sealed cannot be read: {missing}."]
     elif request.section is None:

@@ -24,6 +24,7 @@ SUMMARIES: Mapping[str, str] = {
     "load": "Send disclosures at a fixed rate, whatever comes of them, and account for every one.",
     "policy": "The policy: its clauses, and what changes from version to version.",
     "review": "What waits for a trained person.",
+    "rejected": "What could not be read: where it is, why, and how to send it again.",
     "topics": "The topics as they are declared.",
     "broker": "A local Kafka that needs nothing installed.",
     "keys": "The secret keys of a deployment.",

@@ -3,18 +3,22 @@
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
-from services.gateway.document import REQUEST_BODY, RESPONSES, Health, NotNow, describe
-from services.gateway.request_handler import Publisher, RequestHandler, not_now
+from services.gateway.document import NOT_READY, REQUEST_BODY, RESPONSES, Health, describe
+from services.gateway.door import Door
+from services.gateway.problems import not_now, refuse
+from services.gateway.rate import RateLimit
+from services.gateway.request_handler import Publisher, RequestHandler
 from services.http_server import NO_TELEMETRY
 
 #: Version of the interface, not of the program: it changes if senders must change.
-API_VERSION = "1.0.0"
+API_VERSION = "2.0.0"
 
 _log = structlog.get_logger("confide.gateway")
 
 
-def create_app(producer: Publisher) -> FastAPI:
+def create_app(producer: Publisher, door: Door, rate: RateLimit | None = None) -> FastAPI:
     """Return the gateway's application over a producer that the caller opens and closes."""
     app = FastAPI(
         title="Confide gateway",
@@ -23,10 +27,12 @@ def create_app(producer: Publisher) -> FastAPI:
         # The browsable pages fetch their scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        # A redirect would name a host that the request gave, and a sender would follow it with its key.
+        redirect_slashes=False,
         telemetry=NO_TELEMETRY,
     )
     describe(app)
-    handler = RequestHandler(producer)
+    handler = RequestHandler(producer, door, rate or RateLimit())
 
     @app.post("/v1/disclosures", status_code=202, responses=RESPONSES, openapi_extra=REQUEST_BODY)
     async def disclose(request: Request) -> Response:
@@ -38,7 +44,7 @@ def create_app(producer: Publisher) -> FastAPI:
         """Say that this process answers."""
         return Health(status="ok")
 
-    @app.get("/readyz", response_model=Health, responses={503: {"model": NotNow}})
+    @app.get("/readyz", response_model=Health, responses=NOT_READY)
     async def ready() -> Response:
         """Say whether disclosures can be taken: Kafka answers and has the topics."""
         return JSONResponse(Health(status="ready").model_dump()) if await handler.is_ready() else not_now()
@@ -47,6 +53,10 @@ def create_app(producer: Publisher) -> FastAPI:
     async def failed(_: Request, error: Exception) -> Response:
         # The class alone: an error's message may quote what a person wrote.
         _log.error("request failed", error=type(error).__name__)
-        return JSONResponse({"status": "failed"}, status_code=500)
+        return refuse(500, "the gateway failed; send the same again")
+
+    @app.exception_handler(HTTPException)
+    async def not_here(_: Request, error: HTTPException) -> Response:
+        return refuse(error.status_code, "no such path or method", error.headers)
 
     return app

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from schemas.topics import MAX_VALUE_BYTES
+from schemas.disclosure import MAX_LINE_BYTES
 
 #: Time limit for the body of a request, in seconds.
 BODY_SECONDS = 30
@@ -19,16 +19,14 @@ class Body:
     whole: bool
 
 
-async def read_body(request: Request, limit: int = MAX_VALUE_BYTES) -> Body:
+async def read_body(request: Request, limit: int = MAX_LINE_BYTES) -> Body:
     """Return the body, at most `limit` bytes of it; raise `TimeoutError` if it does not arrive in time."""
-    claimed = request.headers.get("content-length", "")
-    # The claimed length is used only to refuse a body unread; the bytes that arrive are counted in any case.
-    if claimed.isascii() and claimed.isdigit() and int(claimed[:20]) > limit:
-        return Body(b"", whole=False)
+    # The bytes that arrive are counted, whatever length the headers claim: of a body that is too long the first part is
+    # kept, because it may be an emergency.
     received = bytearray()
     async with asyncio.timeout(BODY_SECONDS):
         async for chunk in request.stream():
             if len(received) + len(chunk) > limit:
-                return Body(bytes(received), whole=False)
+                return Body(bytes(received + chunk)[:limit], whole=False)
             received += chunk
     return Body(bytes(received), whole=True)

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure
+from services.gateway.problems import MEDIA_TYPE, ProblemDetails
 
 _REF = "#/components/schemas/{model}"
 
@@ -16,25 +17,6 @@ class Accepted(BaseModel):
 
     disclosure_id: str
     status: str = "accepted"
-
-
-class FieldProblem(BaseModel):
-    """A field and what is wrong with it; never its value."""
-
-    field: str
-    reason: str
-
-
-class ValidationErrors(BaseModel):
-    """Why a disclosure cannot be understood; the original is kept for a person to look at."""
-
-    errors: list[FieldProblem]
-
-
-class NotNow(BaseModel):
-    """Kafka does not acknowledge: the same disclosure may be sent again, under the same id."""
-
-    status: str = "unavailable"
 
 
 class Health(BaseModel):
@@ -62,20 +44,27 @@ EXAMPLE: dict[str, Any] = {
     "summary": "The assessor's own words.",
 }
 
+_RETRY = {"Retry-After": {"schema": {"type": "integer"}}}
+
+
+def _refusal(description: str, headers: dict[str, Any] | None = None) -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="ProblemDetails")}}}
+    return {"description": description, "content": content, **({} if headers is None else {"headers": headers})}
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": Accepted, "description": "Kafka has acknowledged the disclosure"},
-    408: {"model": ValidationErrors, "description": "The body did not come in time"},
-    413: {"model": ValidationErrors, "description": f"The body is larger than {MAX_DISCLOSURE_BYTES} bytes"},
-    422: {
-        "model": ValidationErrors,
-        "description": "The disclosure cannot be understood; each field at fault is named",
-    },
-    503: {
-        "model": NotNow,
-        "description": "Kafka does not acknowledge; send the same again after `Retry-After` seconds",
-        "headers": {"Retry-After": {"schema": {"type": "integer"}}},
-    },
+    401: _refusal("No credential, or one that is not known here", {"WWW-Authenticate": {"schema": {"type": "string"}}}),
+    403: _refusal("At a door without credentials: a request of a web page, or from another machine"),
+    408: _refusal("The body did not come in time"),
+    413: _refusal(f"The body is larger than {MAX_DISCLOSURE_BYTES} bytes"),
+    422: _refusal("The disclosure cannot be understood, or names another service; each field at fault is named"),
+    429: _refusal("More requests than the limit of this credential; send the same again", _RETRY),
+    503: _refusal("Kafka does not acknowledge; send the same again after `Retry-After` seconds", _RETRY),
 }
+
+#: The responses of `/readyz` besides 200.
+NOT_READY: dict[int | str, dict[str, Any]] = {503: _refusal("Kafka does not answer, or lacks the topics", _RETRY)}
 
 REQUEST_BODY: dict[str, Any] = {
     "requestBody": {
@@ -100,6 +89,11 @@ def describe(app: FastAPI) -> None:
             models = document.setdefault("components", {}).setdefault("schemas", {})
             models.update(schema.pop("$defs"))
             models["Disclosure"] = schema
+            refusal = ProblemDetails.model_json_schema(ref_template=_REF)
+            models.update(refusal.pop("$defs"))
+            models["ProblemDetails"] = refusal
+            document["components"]["securitySchemes"] = {"credential": {"type": "http", "scheme": "bearer"}}
+            document["paths"]["/v1/disclosures"]["post"]["security"] = [{"credential": []}]
             app.openapi_schema = document
         return app.openapi_schema
 

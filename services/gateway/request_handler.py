@@ -1,4 +1,4 @@
-"""Handles one POST: read, validate, publish, respond.
+"""Handles one POST: who calls, read, validate, publish, respond.
 
 The SDK publishes: `topic_of` chooses the urgent or the routine topic by the facts of the disclosure, and the producer
 answers once Kafka has it.
@@ -16,22 +16,29 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.requests import ClientDisconnect
 
-from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, parse_json
+from schemas.disclosure import Disclosure, parse_json, too_large
 from schemas.errors import Invalid, KafkaUnavailable
 from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.trace_context import TRACEPARENT, parent_from_request, traceparent_of
 from schemas.vocabulary import Service
+from services.credentials import Caller, CredentialError, MissingCredential, WrongCredential
 from services.gateway.body import Body, read_body
-from services.gateway.document import Accepted, FieldProblem, NotNow, ValidationErrors
+from services.gateway.document import Accepted
+from services.gateway.door import Door
+from services.gateway.problems import RETRY_AFTER, not_now, refuse, refuse_invalid
+from services.gateway.rate import RateLimit
 from services.sdk.addressing import topic_of
-from services.sdk.producer import Acknowledged, too_large
+from services.sdk.producer import Acknowledged
 
-#: Value of `Retry-After` in a 503, in seconds.
-RETRY_AFTER = 5
 #: How many requests may wait for Kafka at once, and how long another waits to be one of them (seconds).
 _WAITING = 64
 _WAIT_SECONDS = 5.0
+#: A body up to this size is validated at once (bytes). A larger one is validated in a thread of its own, one after the
+#: other, so that a small one beside it is not late.
+_SMALL_BODY = 16 * 1024
+#: How old the answer to `/readyz` may be (seconds).
+_READY_SECONDS = 1.0
 _SOURCE = "gateway"
 T = TypeVar("T")
 
@@ -43,9 +50,17 @@ class Publisher(Protocol):
         """Publish the disclosure and return its acknowledgement."""
 
     def reject(
-        self, raw: bytes, invalid: Invalid, service: Service | None, source: str, traceparent: bytes | None = None
+        self,
+        raw: bytes,
+        invalid: Invalid,
+        service: Service | None,
+        source: str,
+        traceparent: bytes | None = None,
+        *,
+        is_proven: bool = False,
+        is_whole: bool = True,
     ) -> Acknowledged | None:
-        """Write rejected bytes to their `.rejected` topic; return None if they are too large for it."""
+        """Write rejected bytes where a person or an operator finds them."""
 
     def ready(self) -> bool:
         """Return whether Kafka answers and has the topics."""
@@ -54,8 +69,14 @@ class Publisher(Protocol):
 class RequestHandler:
     """Handles the requests of the gateway, many at once."""
 
-    def __init__(self, producer: Publisher) -> None:
+    def __init__(self, producer: Publisher, door: Door, rate: RateLimit) -> None:
         self._producer = producer
+        self._door = door
+        self._rate = rate
+        self._asking = ThreadPoolExecutor(1, thread_name_prefix="confide-readiness")
+        self._readiness: asyncio.Future[bool] | None = None
+        self._asked_at = float("-inf")
+        self._large_bodies = ThreadPoolExecutor(1, thread_name_prefix="confide-large-bodies")
         self._threads = ThreadPoolExecutor(_WAITING, thread_name_prefix="confide-gateway")
         self._free = asyncio.Semaphore(_WAITING)
 
@@ -75,27 +96,43 @@ class RequestHandler:
                 # At the end of a stop the server cancels open requests: whether Kafka has the record is unknown.
                 response = not_now()
             except TimeoutError:
-                response = _refuse(408, Invalid.of("body", "did not come in time"))
+                response = refuse(408, "the body did not come in time")
             except ClientDisconnect:
                 # The sender has disconnected and does not read this.
-                response = _refuse(400, Invalid.of("body", "was cut off"))
+                response = refuse(400, "the body was cut off")
+            except (MissingCredential, WrongCredential) as error:
+                response = refuse(401, str(error), {"WWW-Authenticate": "Bearer"})
+            except CredentialError as error:
+                response = refuse(403, str(error))
             span.set_attribute(Attribute.HTTP_STATUS, response.status_code)
             if response.status_code >= 500:
                 span.set_status(StatusCode.ERROR)
             return response
 
     async def _handle(self, request: Request, traceparent: bytes | None) -> Response:
+        # Before the body is read: nothing is kept of a request that proves no service.
+        caller = self._door.caller(request.headers)
+        if caller is not None and not self._rate.take(caller.credential):
+            return refuse(429, "more requests than the limit of this credential", {"Retry-After": str(RETRY_AFTER)})
         body = await read_body(request)
-        if not body.whole or len(body.raw) > MAX_DISCLOSURE_BYTES:
-            return await self._reject(413, body, too_large(), traceparent)
+        if not body.whole:
+            return await self._reject(413, body, too_large(), caller, traceparent)
         try:
             # The Content-Type is not checked: an emergency that can be read is not refused for a header.
-            disclosure = parse_json(body.raw)
+            disclosure = await self._validated(body.raw)
+            _refuse_other_service(disclosure, caller)
             await self._publish(disclosure)
         except Invalid as invalid:
-            return await self._reject(422, body, invalid, traceparent)
+            status = 413 if invalid.problems == too_large().problems else 422
+            return await self._reject(status, body, invalid, caller, traceparent)
         accepted = Accepted(disclosure_id=disclosure.disclosure_id)
         return JSONResponse(accepted.model_dump(), status_code=202)
+
+    async def _validated(self, raw: bytes) -> Disclosure:
+        """Return the disclosure; raise `Invalid` for one that cannot be understood."""
+        if len(raw) <= _SMALL_BODY:
+            return parse_json(raw)
+        return await asyncio.get_running_loop().run_in_executor(self._large_bodies, parse_json, raw)
 
     async def _publish(self, disclosure: Disclosure) -> None:
         with trace.get_tracer("confide.gateway").start_as_current_span(
@@ -107,13 +144,24 @@ class RequestHandler:
         ) as span:
             await self._in_thread(partial(self._producer.publish, disclosure, traceparent_of(span)))
 
-    async def _reject(self, status: int, body: Body, invalid: Invalid, traceparent: bytes | None) -> Response:
-        if body.whole:
-            # Respond only after the original is stored: a malformed disclosure may be about a person in danger.
-            await self._in_thread(
-                partial(self._producer.reject, body.raw, invalid, None, _SOURCE, traceparent),
+    async def _reject(
+        self, status: int, body: Body, invalid: Invalid, caller: Caller | None, traceparent: bytes | None
+    ) -> Response:
+        # Respond only after the original is stored: a malformed disclosure may be about a person in danger.
+        service = None if caller is None else caller.service
+        await self._in_thread(
+            partial(
+                self._producer.reject,
+                body.raw,
+                invalid,
+                service,
+                _SOURCE,
+                traceparent,
+                is_proven=caller is not None,
+                is_whole=body.whole,
             )
-        return _refuse(status, invalid)
+        )
+        return refuse_invalid(status, invalid)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         """Return the result of the call; raise `KafkaUnavailable` if no thread is free in time.
@@ -131,18 +179,21 @@ class RequestHandler:
             self._free.release()
 
     async def is_ready(self) -> bool:
-        """Return whether Kafka answers and has the topics."""
-        try:
-            return await self._in_thread(self._producer.ready)
-        except KafkaUnavailable:
+        """Return whether a request finds a thread, and Kafka answers and has the topics, as of a second ago at most.
+
+        Asked in a thread of its own, and once for all who ask meanwhile: this needs no credential, and must not take a
+        place of disclosures.
+        """
+        if self._free.locked():
             return False
+        loop = asyncio.get_running_loop()
+        if self._readiness is None or (self._readiness.done() and loop.time() - self._asked_at > _READY_SECONDS):
+            self._asked_at = loop.time()
+            self._readiness = loop.run_in_executor(self._asking, self._producer.ready)
+        return await asyncio.shield(self._readiness)
 
 
-def not_now() -> Response:
-    """Return the 503 response for a Kafka that does not acknowledge."""
-    return JSONResponse(NotNow().model_dump(), status_code=503, headers={"Retry-After": str(RETRY_AFTER)})
-
-
-def _refuse(status: int, invalid: Invalid) -> Response:
-    problems = [FieldProblem(field=problem.field, reason=problem.reason) for problem in invalid.problems]
-    return JSONResponse(ValidationErrors(errors=problems).model_dump(), status_code=status)
+def _refuse_other_service(disclosure: Disclosure, caller: Caller | None) -> None:
+    """Raise `Invalid` for a disclosure that names another service than the one that its credential proves."""
+    if caller is not None and disclosure.service is not caller.service:
+        raise Invalid.of("service", f"is not that of the credential; allowed: {caller.service}")

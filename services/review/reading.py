@@ -10,11 +10,11 @@ from schemas.agencies import AGENCIES
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
-from schemas.records import Decision, KeyRecord, ReviewRequested, UrgentRejected
+from schemas.records import Admitted, Decision, KeyRecord, ReviewRequested, UrgentRejected
 from schemas.rejection import REJECTED_LENGTH, REJECTED_OFFSET
 from schemas.reports import DeliveryChanged
 from schemas.reviews import ReviewSettled
-from schemas.sealed import SealedComment, SealedDetails
+from schemas.sealed import SealedComment, SealedDetails, SealedSection
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Agency, DeliveryState
 from services.committed_reader import RecordLocation, committed_reader, read_beyond_open_transactions
@@ -108,6 +108,10 @@ class Topics:
         section = request.section
         if section is None or request.disclosure_id is None:
             raise CannotOpen("the review has no section")
+        return self.section_key(section, master_key)
+
+    def section_key(self, section: SealedSection, master_key: bytes) -> bytes | None:
+        """Return the key of a sealed section, None if its tombstone was read; raises as `details`."""
         wrapped, is_erased = None, False
         key_id = section.key_id.encode()
         partitions = len(self._consumer.partitions_for_topic(TopicName.KEYS) or ())
@@ -169,6 +173,24 @@ class Topics:
                     return None
                 return RejectedValue(record.value, None if length is None else int(length))
         return None
+
+    def rejected_details(self, value: bytes, master_key: bytes) -> SealedDetails | None:
+        """Return the opened section of a rejected `Admitted`; None for any other record, or if it cannot be opened.
+
+        A rejected record may be forged or damaged, so that it does not open says nothing of the keys here.
+        """
+        try:
+            admitted = Admitted.model_validate(decode(value, "Admitted")[1])
+            section, wrapped = admitted.section, admitted.wrapped_key
+            if wrapped is not None:
+                data_key: bytes | None = unwrap(wrapped, master=master_key, key_id=section.key_id)
+            else:
+                data_key = self.section_key(section, master_key)
+            if data_key is None:
+                return None
+            return unseal(section, key=data_key, disclosure_id=admitted.disclosure.disclosure_id)
+        except (*UNREADABLE, CannotOpen, KeyMissing):
+            return None
 
     def _records(self, topic: str, partitions: Iterable[int] | None = None) -> Iterator[Any]:
         wanted = self._consumer.partitions_for_topic(str(topic)) or () if partitions is None else partitions

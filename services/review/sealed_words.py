@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from schemas.avro_registry import RECORDS
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.sealed import SealedComment, SealedDetails
+from services.outside_text import legible
 
 
 def commented(comment: SealedComment) -> Iterator[str]:
@@ -47,8 +49,7 @@ def as_it_came(value: bytes | None, length: int | None = None) -> Iterator[str]:
     else:
         yield f"Only the first {len(value):,} bytes of {length:,} are kept, as they came:"
     try:
-        yield f"  {decode(value, 'Disclosure')[1]}"
+        name, fields = decode(value, *RECORDS)
+        yield f"  {name}: {fields}"
     except Unreadable:
-        # Control characters are shown escaped, so that the terminal does not execute them.
-        text = value.decode("utf-8", "replace")
-        yield f"  {''.join(each if each.isprintable() else repr(each)[1:-1] for each in text)}"
+        yield f"  {legible(value.decode('utf-8', 'replace'))}"

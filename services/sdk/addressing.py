@@ -23,23 +23,33 @@ def topic_of(disclosure: Disclosure) -> TopicName:
     return disclosures(disclosure.service, urgent=is_urgent(disclosure))
 
 
-def intended_topic(raw: bytes, sender: Service | None) -> TopicName:
+def intended_topic(raw: bytes, sender: Service | None, *, is_proven: bool = False) -> TopicName:
     """Return the topic for which unreadable bytes were most likely meant.
 
-    The service is the one named in the bytes, else `sender`, else the forum. The topic is the urgent one unless the
-    concerns can be read and rule out an immediate risk: the rest of the bytes may hold an emergency.
+    The service is `sender` if a credential proved it (`is_proven`), else the one named in the bytes, else `sender`,
+    else the forum. The topic is the urgent one unless the concerns can be read and rule out an immediate risk: the rest
+    of the bytes may hold an emergency.
     """
     fields = _fields(raw)
-    service = _named_service(raw, fields) or sender or Service.FORUM
+    named = None if is_proven else _named_service(raw, fields)
+    service = named or sender or Service.FORUM
     return disclosures(service, urgent=_may_be_urgent(fields))
 
 
 def _fields(raw: bytes) -> dict[str, object]:
     try:
-        fields = json.loads(raw)
+        fields = json.loads(raw, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Of two equal names the first may have been the risk.
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a name is given twice")
+    return fields
 
 
 def _named_service(raw: bytes, fields: dict[str, object]) -> Service | None:

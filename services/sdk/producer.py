@@ -7,7 +7,7 @@ producer.
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,10 +18,11 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from schemas.codec import encode
-from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key, too_large
 from schemas.errors import Invalid, KafkaUnavailable
 from schemas.partitioner import partition_for
 from schemas.rejection import (
+    REFUSED_BY,
     REJECTED_AT,
     REJECTED_BY,
     REJECTED_ERROR,
@@ -31,7 +32,7 @@ from schemas.rejection import (
     first_field_of,
     reason_of,
 )
-from schemas.topics import MAX_BATCH_BYTES, MAX_VALUE_BYTES, TopicName, rejected
+from schemas.topics import MAX_BATCH_BYTES, MAX_VALUE_BYTES, URGENT, TopicName, rejected
 from schemas.trace_context import TRACEPARENT
 from schemas.vocabulary import Service
 from services.sdk.addressing import intended_topic, topic_of
@@ -41,6 +42,9 @@ DEFAULT_TIMEOUT = 10.0
 #: How long no new connection is tried after one failed (seconds). So queued calls fail soon, and not each after the
 #: whole timeout.
 _REFUSE_SECONDS = 1.0
+#: The most bytes that a service's urgent topic gets of what cannot be read: more than a disclosure may have, so that
+#: ADMIT rejects it, and less than the topic takes.
+_FIRST_PART_BYTES = MAX_DISCLOSURE_BYTES + 1
 _OWN_TOPICS = frozenset(
     {
         TopicName.FORUM_DISCLOSURES,
@@ -129,15 +133,31 @@ class DisclosureProducer:
         service: Service | None,
         source: str,
         traceparent: bytes | None = None,
+        *,
+        is_proven: bool = False,
+        is_whole: bool = True,
     ) -> Acknowledged | None:
-        """Write the original bytes to their `.rejected` topic and return the acknowledgement.
+        """Write the original bytes where a person or an operator finds them, and return the acknowledgement.
 
-        `service` is the sender if it is known, `source` the component that rejected the bytes. Returns None if they are
-        larger than the topic accepts. Raises `KafkaUnavailable` if Kafka does not acknowledge in time.
+        Bytes that may be an emergency go to the service's urgent topic as they are, with a header that says so: ADMIT
+        rejects them and asks a person. Of bytes that are too large for that topic it gets the first part, and the whole
+        is kept on its `.rejected` topic. All others go to the `.rejected` topic of the service's routine topic.
+
+        `service` is the sender if it is known, `is_proven` if a credential proves it; `source` is the component that
+        rejected the bytes; `is_whole` is false if `raw` is only their first part. Returns None for bytes that cannot be
+        an emergency and are too many to keep. Raises `KafkaUnavailable` if Kafka does not acknowledge in time.
         """
-        if len(raw) > MAX_VALUE_BYTES:
+        topic = intended_topic(raw, service, is_proven=is_proven)
+        is_kept = is_whole and len(raw) <= MAX_VALUE_BYTES
+        # The bytes have no readable id. Keyed by their digest, equal bytes always go to the same partition.
+        key = hashlib.sha256(raw).hexdigest().encode()
+        if topic in URGENT:
+            marked = [(REFUSED_BY, source.encode()), *_trace(traceparent)]
+            asked = self._write(topic, key, raw[:_FIRST_PART_BYTES], marked).acknowledged()
+            if len(raw) <= _FIRST_PART_BYTES or not is_kept:
+                return asked
+        elif not is_kept:
             return None
-        topic = intended_topic(raw, service)
         why = [
             (REJECTED_REASON, reason_of(invalid).encode()),
             (REJECTED_FIELD, first_field_of(invalid).encode()),
@@ -146,9 +166,16 @@ class DisclosureProducer:
             (REJECTED_FROM, topic.encode()),
             (REJECTED_AT, self._clock().isoformat().encode()),
         ]
-        # The bytes have no readable id. Keyed by their digest, equal bytes always go to the same partition.
-        key = hashlib.sha256(raw).hexdigest().encode()
         return self._write(rejected(topic), key, raw, why + _trace(traceparent)).acknowledged()
+
+    def resend(
+        self, topic: str, partition: int, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]]
+    ) -> Acknowledged:
+        """Write a record again as it came to its topic, and return the acknowledgement.
+
+        Raises `KafkaUnavailable` without an acknowledgement in time.
+        """
+        return self._write(topic, key, value, list(headers), partition).acknowledged()
 
     def ready(self) -> bool:
         """Return whether Kafka answers now and has the services' topics."""
@@ -170,11 +197,20 @@ class DisclosureProducer:
         if admin is not None:
             admin.close()
 
-    def _write(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Underway:
+    def _write(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        partition: int | None = None,
+    ) -> Underway:
+        """Send a record to `partition`; None: that of its key."""
         producer: Any = None
         try:
             producer = self._connected()
-            partition = partition_for(key, len(producer.partitions_for(topic)))
+            if partition is None:
+                partition = partition_for(key or b"", len(producer.partitions_for(topic)))
             result = producer.send(str(topic), value=value, key=key, headers=headers, partition=partition)
         except KafkaError as error:
             self._retire(producer)
@@ -267,11 +303,6 @@ def _leave(producer: Any, seconds: float) -> None:
         # It raises if a record is still unacknowledged, and leaves its thread running.
         producer._sender.force_close()  # noqa: SLF001 - kafka-python has no public method to end it
         producer.close(timeout=seconds)
-
-
-def too_large() -> Invalid:
-    """Return the error for a disclosure that is larger than its topic accepts."""
-    return Invalid.of("disclosure", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
 
 
 def _trace(traceparent: bytes | None) -> list[tuple[str, bytes]]:

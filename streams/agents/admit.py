@@ -11,16 +11,17 @@ from opentelemetry import metrics
 
 from schemas.codec import decode, encode
 from schemas.content import disclosure_content
-from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key, is_urgent, validate
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key, is_urgent, parse_json, validate
 from schemas.errors import Invalid
 from schemas.identifiers import KeyId, PersonId, Token
 from schemas.partitioner import partition_for
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import SERVICE_OF, TopicName
 from streams.agents.known_ids import remember_or_find
-from streams.agents.rejecting import IdConflict, OtherService, report_rejected
+from streams.agents.rejecting import IdConflict, OtherService, is_refused_at_a_door, report_rejected
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
+from streams.domain.ids import lone_person_id
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, master_check, seal, wrap
 from streams.domain.tokens import digest_of, tokens_of
 from streams.runtime import Agent, Origin, Record, Turn
@@ -75,11 +76,14 @@ class Admit(Agent[Accepted, None, None]):
             raise Invalid.of("value", "is empty")
         if len(value) > MAX_DISCLOSURE_BYTES:
             raise Invalid.of("value", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
+        if is_refused_at_a_door(record):
+            # A door could not read it. Nothing in it counts, also if it can be read here.
+            raise _refuse_json(value)
         fields = decode(value, "Disclosure")[1]
         disclosure = validate(fields)
         if disclosure.service is not (own := SERVICE_OF[record.topic]):
             raise OtherService.than(own, disclosure)
-        # Behind ADMIT a disclosure id has one form, because the ids of decisions and reports are computed from it.
+        # After ADMIT a disclosure id has one form, because the ids of decisions and reports are computed from it.
         fields["disclosure_id"] = disclosure.disclosure_id
         key, version = self._token_key, self._token_version
         tokens = tokens_of(disclosure, key=key, version=version)
@@ -92,7 +96,7 @@ class Admit(Agent[Accepted, None, None]):
             if not self._is_new(record, accepted, turn):
                 continue
             origin = Origin.of(record)
-            person = known_person(accepted.tokens, self._owner)
+            person = self._person(accepted)
             urgent = is_urgent(accepted.disclosure)
             key_id, key, wrapped = self._data_key(person)
             fields = _admitted(accepted, record.arrived_at(turn.now), urgent, key_id, key, turn.now)
@@ -135,6 +139,13 @@ class Admit(Agent[Accepted, None, None]):
             turn.reject(record, IdConflict.between(first, disclosure, accepted.digest))
         return False
 
+    def _person(self, accepted: Accepted) -> PersonId | None:
+        """Return the person of a disclosure, None if IDENTITY has to assign it."""
+        if not accepted.tokens:
+            disclosure = accepted.disclosure
+            return lone_person_id(disclosure.service, disclosure.disclosure_id, accepted.digest)
+        return known_person(accepted.tokens, self._owner)
+
     def _data_key(self, person: PersonId | None) -> tuple[KeyId, bytes, bytes | None]:
         """Return the id of a data key, the key, and the wrapped key to publish; None for that if it is published.
 
@@ -151,6 +162,15 @@ class Admit(Agent[Accepted, None, None]):
             self._keys[person] = key_id, key
         nonce = secrets.token_bytes(NONCE_BYTES)
         return key_id, key, wrap(key, master=self._master_key, key_id=key_id, nonce=nonce)
+
+
+def _refuse_json(value: bytes) -> Invalid:
+    """Return why a door refused these bytes: the reader of JSON is the same."""
+    try:
+        parse_json(value)
+    except Invalid as invalid:
+        return invalid
+    return Invalid.of("value", "was refused at the door")
 
 
 def _admitted(

@@ -1,14 +1,17 @@
 """Makes the `UrgentRejected` of a rejected record, for a review: its position and the reason, none of its content."""
 
+from hashlib import sha256
+
 from schemas.codec import encode
 from schemas.disclosure import Disclosure, is_urgent
 from schemas.errors import Invalid, Problem
+from schemas.identifiers import ReviewId
 from schemas.records import IdUsedBefore, UrgentRejected
-from schemas.rejection import first_field_of, reason_of
-from schemas.topics import URGENT, TopicName
+from schemas.rejection import REFUSED_BY, first_field_of, reason_of
+from schemas.topics import SERVICE_OF, URGENT, TopicName
 from schemas.vocabulary import Service
 from streams.agents.known_ids import FirstSeen
-from streams.domain.ids import conflict_review_id, decision_id, rejected_review_id
+from streams.domain.ids import conflict_review_id, decision_id, refused_review_id, rejected_review_id
 from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
@@ -48,6 +51,11 @@ class OtherService(Invalid):
         return cls(own, urgent=is_urgent(disclosure))
 
 
+def is_refused_at_a_door(record: Record) -> bool:
+    """Return whether a door wrote the record as it came, because it could not read it."""
+    return any(name == REFUSED_BY for name, _ in record.headers)
+
+
 def report_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
     """Ask DECIDE for a review of a rejected record from an urgent topic, with a conflict, or with urgent facts.
 
@@ -63,9 +71,8 @@ def report_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
 def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejected:
     """Return the `UrgentRejected` of a record: where it is and why; for a conflict also where the first record is."""
     conflict = invalid if isinstance(invalid, IdConflict) else None
-    position = record.topic, record.partition, record.offset
     return UrgentRejected(
-        review_id=rejected_review_id(*position) if conflict is None else conflict.review_id,
+        review_id=_review_id(record) if conflict is None else conflict.review_id,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
@@ -74,6 +81,13 @@ def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejec
         rejected_at=turn.now,
         conflict=None if conflict is None else conflict.first,
     )
+
+
+def _review_id(record: Record) -> ReviewId:
+    if is_refused_at_a_door(record):
+        # A sender may send the same again and again: that is one question.
+        return refused_review_id(SERVICE_OF[record.topic], sha256(record.value or b"").hexdigest())
+    return rejected_review_id(record.topic, record.partition, record.offset)
 
 
 def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) -> UrgentRejected:

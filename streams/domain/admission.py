@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.disclosure import Disclosure, ReadableDisclosure
+from streams.domain.identifier_forms import notes_of
 
 _READABLE = ("disclosure_id", "service", "concerns", "safety", "contact", "involvement")
 _READABLE_OF_SUBJECT = ("date_of_birth", "age", "age_band", "adult_at_risk")
@@ -30,6 +31,7 @@ def readable_fields(fields: Mapping[str, Any], arrived_at: datetime) -> dict[str
         "disclosed_at": min(fields["disclosed_at"], arrived_at),
         "assessment": {**assessment, "assessed_at": min(assessment["assessed_at"], arrived_at)},
         "channel": None if channel is None else channel["kind"],
+        "notes": notes_of(subject["account"], subject["phone"], subject["email"]),
         "subject": {
             **{name: subject[name] for name in _READABLE_OF_SUBJECT},
             "professionals": [professional["role"] for professional in subject["professionals"]],

@@ -79,7 +79,7 @@ def decision_fields(
         if review is None
         else {"reason": review.reason.value, "asks": list(review.asks), "deadline": review.deadline},
         "notify": _notify(ruling.notify),
-        "notes": list(ruling.notes),
+        "notes": [*disclosed.notes, *ruling.notes],
     }
 
 

@@ -34,6 +34,14 @@ def person_id(service: Service, first_disclosure: str, first_token: Token) -> Pe
     return PersonId(_derive("person", service, first_disclosure, first_token))
 
 
+def lone_person_id(service: Service, disclosure: str, digest: str) -> PersonId:
+    """Return the id of the person of a disclosure without a token: ADMIT assigns it, and no other disclosure has it.
+
+    `digest` is that of the disclosure's content, for the reason why `person_id` takes a token.
+    """
+    return PersonId(_derive("lone person", service, disclosure, digest))
+
+
 def decision_id(service: Service, disclosure: str, caused_by: str = "disclosure") -> DecisionId:
     """Return the id of the decision on this disclosure of a service that `caused_by` led to."""
     return DecisionId(_derive("decision", service, disclosure, caused_by))
@@ -67,6 +75,11 @@ def review_id(decision: str) -> ReviewId:
 def rejected_review_id(topic: str, partition: int, offset: int) -> ReviewId:
     """Return the id of the review of a rejected record, by its topic, partition and offset."""
     return ReviewId(_derive("review", topic, str(partition), str(offset)))
+
+
+def refused_review_id(service: Service, digest: str) -> ReviewId:
+    """Return the id of the review of bytes that a door refused, by their SHA-256: sent again, they are one question."""
+    return ReviewId(_derive("review", "refused", service, digest))
 
 
 def conflict_review_id(service: Service, disclosure: str, digest: str) -> ReviewId:

@@ -4,31 +4,29 @@
 """
 
 import hmac
-from functools import lru_cache
-
-import idna
-import phonenumbers
 
 from schemas.disclosure import Disclosure
-from schemas.errors import Invalid
 from schemas.identifiers import Token
 from schemas.vocabulary import Service
+from streams.domain.identifier_forms import account_form, email_form, phone_form
 
 
 def tokens_of(disclosure: Disclosure, *, key: bytes, version: str) -> tuple[Token, ...]:
     """Return the disclosure's tokens, the account's first, then the phone's, then the email's.
 
-    Raises `Invalid` for an identifier that has no normal form.
+    An identifier without a form (`identifier_forms`) has no token, so there may be none.
     """
     subject = disclosure.subject
-    values = []
-    if subject.account is not None:
-        values.append(("account", _account(disclosure.service, subject.account)))
-    if subject.phone is not None:
-        values.append(("phone", _phone(subject.phone)))
-    if subject.email is not None:
-        values.append(("email", _email(subject.email)))
-    return tuple(Token(f"{kind}:{version}:{_hmac(key, f'{kind}|{value}'.encode())}") for kind, value in values)
+    forms = {
+        "account": None if subject.account is None else _account(disclosure.service, subject.account),
+        "phone": None if subject.phone is None else phone_form(subject.phone),
+        "email": None if subject.email is None else email_form(subject.email),
+    }
+    return tuple(
+        Token(f"{kind}:{version}:{_hmac(key, f'{kind}|{form}'.encode())}")
+        for kind, form in forms.items()
+        if form is not None
+    )
 
 
 def digest_of(content: bytes, *, key: bytes, version: str) -> str:
@@ -44,28 +42,10 @@ def same_content(one: str, other: str) -> bool:
     return one.split(":", 1)[0] != other.split(":", 1)[0] or hmac.compare_digest(one, other)
 
 
-def _account(service: Service, account: str) -> str:
+def _account(service: Service, account: str) -> str | None:
     # The same account name of another service is another account.
-    return f"{service}|{account}"
-
-
-@lru_cache(maxsize=16_384)
-def _phone(phone: str) -> str:
-    try:
-        number = phonenumbers.parse(phone, None)
-    except phonenumbers.NumberParseException:
-        raise Invalid.of("subject.phone", "is not a phone number in E.164 form") from None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _email(email: str) -> str:
-    local, _, domain = email.rpartition("@")
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise Invalid.of("subject.email", "has no domain that can be written in IDNA") from None
-    return f"{local}@{domain}".casefold()
+    form = account_form(account)
+    return None if form is None else f"{service}|{form}"
 
 
 def _hmac(key: bytes, message: bytes) -> str:

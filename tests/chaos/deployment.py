@@ -230,7 +230,7 @@ class Deployment:
             commands[name] = self._hurried("connector", name.partition("-")[2], "--agency-url", url, "--slot", name)
         notices = str(self.folder / "notices.jsonl")
         commands["notifier"] = self._hurried("notifier", "--channel", "file", "--file", notices, "--slot", "notifier")
-        commands["gateway"] = self._hurried("gateway", "--port", str(self.gateway_port))
+        commands["gateway"] = self._hurried("gateway", "--open", "--port", str(self.gateway_port))
         return commands
 
     def _hurried(self, *arguments: str) -> tuple[str, ...]:

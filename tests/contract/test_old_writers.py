@@ -19,7 +19,7 @@ from tests.contract.examples import FULL
 #: `avro/old/NAME-N.avsc`; its header stays here, and the new header is added.
 EVER_WRITTEN = {
     "Disclosure": ("c3017f900becaa0048e4", "c30100b01c294921cf21"),
-    "Admitted": ("c30136601590b5ddc0fc", "c3013b1751bf5573d779", "c3018e5be1548d2cf6aa"),
+    "Admitted": ("c30136601590b5ddc0fc", "c3013b1751bf5573d779", "c3018e5be1548d2cf6aa", "c301c17e48fb97b848b5"),
     "KeyRecord": ("c301de045da4ef89cfeb", "c301497a23f49e5bd208"),
     "TokenOwner": ("c301f9a50a8e0cde0bf0",),
     "Edge": ("c301ea1e86f99d93e2ea",),

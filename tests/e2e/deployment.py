@@ -70,7 +70,7 @@ def open_deployment(folder: Path) -> Iterator[Deployment]:
             ]
             started += [confide.start("worker", "--slot", slot) for slot in ("1", "2")]
             started.append(confide.start("notifier", "--channel", "file", "--file", str(folder / "notices.jsonl")))
-            gateway = confide.start("gateway", "--port", "0").announced()["port"]
+            gateway = confide.start("gateway", "--open", "--port", "0").announced()["port"]
             for process in started:
                 process.announced()
             with _following(broker.bootstrap) as (account, came):

@@ -54,7 +54,7 @@ def cases(verb: tuple[str, ...], points: list[tuple[str, str]]) -> list[object]:
         *cases(("worker",), WORKER),
         *cases(("connector", "999", "--agency-url", "http://127.0.0.1:1"), LANES),
         *cases(("notifier",), LANES),
-        *cases(("gateway", "--port", "0"), HTTP),
+        *cases(("gateway", "--open", "--port", "0"), HTTP),
         *cases(("agencies", "--folder", "agencies"), HTTP),
     ],
 )

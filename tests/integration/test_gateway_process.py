@@ -30,7 +30,7 @@ def spans(folder: Path) -> dict[str, dict[str, Any]]:
 def test_a_disclosure_is_traced_from_the_callers_span_to_the_record(
     confide: Processes, bootstrap: str, tmp_path: Path
 ) -> None:
-    gateway = confide.start("gateway", "--port", "0")
+    gateway = confide.start("gateway", "--open", "--port", "0")
     port = gateway.announced()["port"]
     with Tail(bootstrap, TopicName.FORUM_DISCLOSURES_URGENT) as tail:
         assert post(port, raw("d-traced")).status_code == 202
@@ -47,7 +47,7 @@ def test_a_disclosure_is_traced_from_the_callers_span_to_the_record(
 
 
 def test_nothing_that_was_sent_is_in_its_logs_or_spans(confide: Processes, tmp_path: Path) -> None:
-    gateway = confide.start("gateway", "--port", "0")
+    gateway = confide.start("gateway", "--open", "--port", "0")
     port = gateway.announced()["port"]
     for body in (raw(), b'{"phone": "07700 900123"', raw(subject={"phone": "07700 900123"})):
         post(port, body)
@@ -59,8 +59,8 @@ def test_nothing_that_was_sent_is_in_its_logs_or_spans(confide: Processes, tmp_p
 
 
 def test_a_port_that_is_taken_is_one_line(confide: Processes) -> None:
-    port = str(confide.start("gateway", "--port", "0").announced()["port"])
-    ended = confide.run("gateway", "--port", port)
+    port = str(confide.start("gateway", "--open", "--port", "0").announced()["port"])
+    ended = confide.run("gateway", "--open", "--port", port)
     assert ended.returncode == 2
     assert ended.stderr.decode().splitlines() == [
         f"confide: cannot listen on port {port} of 127.0.0.1: Address already in use"

@@ -1,12 +1,13 @@
 """`confide produce` with a real Kafka: it awaits acknowledgements, and rejects a bad line with its field."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from schemas.codec import decode
-from schemas.topics import MAX_VALUE_BYTES, TopicName, disclosures, rejected
+from schemas.topics import MAX_VALUE_BYTES, URGENT, TopicName, disclosures, rejected
 from schemas.vocabulary import Service
 from services.http_server import listen, port_of
 from services.settings import Keys
@@ -49,24 +50,34 @@ def test_a_day_is_sent_in_order_and_acknowledged(confide_at: At, bootstrap: str,
 
 def test_a_bad_line_is_an_error_with_its_number_is_kept_and_the_rest_goes_on(confide_at: At, bootstrap: str) -> None:
     lines = [raw("d-first"), *BAD_LINES, raw("d-last")]
-    with Tail(bootstrap, *OWN) as sent, Tail(bootstrap, *map(rejected, OWN)) as kept:
+    with Tail(bootstrap, *OWN) as sent:
         ended = confide_at(bootstrap).run("produce", "-", given=b"\n".join(lines))
         assert (ended.returncode, ended.stdout) == (1, b"2 acknowledged, 8 rejected\n")
-        assert len(sent.take(2)) == 2
-        records = kept.take(8)
+        records = sent.take(10)
     errors = ended.stderr.decode().splitlines()
     assert [error.split(":")[0] for error in errors] == [f"line {number}" for number in range(2, 10)]
     assert errors[1] == "line 3: disclosure_id: is required"
     assert b"07700" not in ended.stderr
-    assert {record.value for record in records} == set(BAD_LINES)
-    assert {dict(record.headers)["rejected-by"] for record in records} == {b"produce"}
+    # As they came, onto the urgent topics: ADMIT rejects them there and asks a person.
+    assert {record.value for record in records} > set(BAD_LINES)
+    assert {record.topic for record in records if record.value in BAD_LINES} <= URGENT
+
+
+def test_a_file_of_another_format_is_one_error_and_sends_nothing(confide_at: At, bootstrap: str) -> None:
+    pretty = json.dumps([json.loads(line) for line in DAY_LINES], indent=2).encode()
+    with Tail(bootstrap, *OWN, *map(rejected, OWN)) as sent:
+        ended = confide_at(bootstrap).run("produce", "-", given=pretty)
+        assert (ended.returncode, ended.stdout) == (2, b"")
+        assert ended.stderr.count(b"\n") == 1
+        assert b"is not JSON lines; allowed: one disclosure on each line" in ended.stderr
+        assert sent.take(1, seconds=2) == []
 
 
 def test_a_line_that_names_no_service_goes_to_the_service_of_the_option(confide_at: At, bootstrap: str) -> None:
-    with Tail(bootstrap, *map(rejected, OWN)) as kept:
+    with Tail(bootstrap, *OWN) as kept:
         confide_at(bootstrap).run("produce", "-", "--service", "text_line", given=b"\x00\xff\n")
         (record,) = kept.take(1)
-    assert record.topic == rejected(TopicName.TEXT_LINE_DISCLOSURES_URGENT)
+    assert record.topic == TopicName.TEXT_LINE_DISCLOSURES_URGENT
 
 
 def test_a_line_too_large_for_its_topic_is_kept_and_one_too_large_to_keep_is_an_error(
@@ -78,7 +89,8 @@ def test_a_line_too_large_for_its_topic_is_kept_and_one_too_large_to_keep_is_an_
         ended = confide_at(bootstrap).run("produce", "-", given=b"\n".join([large, endless, raw("d-small")]))
         assert ended.stdout == b"1 acknowledged, 2 rejected\n"
         assert [record.value for record in kept.take(2, seconds=2)] == [large]
-        assert len(sent.take(1)) == 1
+        # A person is asked about both, with the first part.
+        assert len(sent.take(3)) == 3
     assert ended.stderr.decode().splitlines() == [
         f"line {number}: disclosure: is larger than 262144 bytes" for number in (1, 2)
     ]

@@ -16,11 +16,14 @@ _BANDS: dict[AgeBand | None, tuple[bool, bool] | None] = {
     AgeBand.SIXTEEN_SEVENTEEN: (False, True),
     AgeBand.ADULT: (False, False),
 }
-#: Dates of birth around the two limits, one after the disclosure, and none.
+#: Dates of birth around the limits, one after the disclosure, and none.
 _BORN = (
     None,
     *(date(2026 - years, 6, day) for years in (15, 16, 17, 18, 19) for day in (14, 15, 16)),
     date(2026, 6, 16),
+    # Ages of 130 and 131, and a placeholder.
+    *(date(2026 - years, 6, 15) for years in (130, 131)),
+    date(1, 1, 1),
 )
 _STATED = (None, 0, 15, 16, 17, 18, 130)
 
@@ -29,7 +32,8 @@ def faults() -> Iterator[str]:
     """Yield every combination of date of birth, stated age and band that the program reads differently."""
     for born, stated, band in product(_BORN, _STATED, _BANDS):
         subject = ReadableSubject(date_of_birth=born, age=stated, age_band=band)
-        by_birth = None if born is None or born > _DAY.date() else _limits(birthdays(born, _DAY.date()))
+        counted = None if born is None or born > _DAY.date() else birthdays(born, _DAY.date())
+        by_birth = None if counted is None or counted > 130 else _limits(counted)
         by_age = None if stated is None else _limits(stated)
         known = [each for each in (by_birth, by_age, _BANDS[band]) if each is not None]
         wanted = tuple(_agreed([each[limit] for each in known]) for limit in (0, 1))

@@ -44,6 +44,9 @@ def test_a_malformed_line_is_routine_only_if_its_concerns_rule_urgency_out() -> 
     assert intended_topic(raw(disclosure_id="", concerns=ROUTINE), None) is PLAIN[Service.FORUM]
     assert intended_topic(raw(concerns=[*ROUTINE, {"kind": "riot"}]), None) is URGENT[Service.FORUM]
     assert intended_topic(raw(concerns=[]), None) is URGENT[Service.FORUM]
+    # Of two equal names the first may have been the risk.
+    doubled = raw(concerns=[{"kind": "suicide"}])[:-1] + b', "concerns": [{"kind": "pregnancy"}]}'
+    assert intended_topic(doubled, None) is URGENT[Service.FORUM]
     assert (
         intended_topic(raw(concerns=[{"kind": "self_harm", "life_threatening": "yes"}]), None) is URGENT[Service.FORUM]
     )
@@ -63,3 +66,8 @@ def test_any_bytes_have_a_topic(some: bytes) -> None:
 @pytest.mark.parametrize("bomb", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5_000])
 def test_endless_nesting_or_numbers_have_a_topic_too(bomb: bytes) -> None:
     assert intended_topic(bomb, Service.TEXT_LINE) is URGENT[Service.TEXT_LINE]
+
+
+def test_a_proven_sender_counts_and_not_the_service_in_the_bytes() -> None:
+    for line in (raw(service="text_line"), b'\xc3\x01 "service": "text_line"', b"{"):
+        assert intended_topic(line, Service.FORUM, is_proven=True) is URGENT[Service.FORUM]

@@ -13,7 +13,7 @@ from schemas.topics import SERVICE_OF, URGENT, TopicName, disclosures
 from schemas.vocabulary import Service
 from streams.domain.sealing import master_check, unseal, unwrap
 from streams.domain.tokens import tokens_of
-from tests.disclosures import BAD_LINES, KEYS, ROUTINE, disclosure, id_of
+from tests.disclosures import BAD_LINES, KEYS, ROUTINE, disclosure, id_of, raw
 from tests.turns import (
     IDENTIFYING,
     MARKERS,
@@ -182,7 +182,8 @@ def test_a_record_that_cannot_be_read_is_rejected_and_the_others_continue() -> N
 def test_a_disclosure_larger_than_the_contract_allows_is_rejected_whole() -> None:
     fitting = disclosed("d-1", summary="")
     spare = MAX_DISCLOSURE_BYTES - len(fitting) - 8
-    turn = lane().work(disclosed("d-2", summary="x" * spare), disclosed("d-3", summary="x" * (spare + 100)))
+    larger = encode("Disclosure", disclosure("d-3", **IDENTIFYING).model_dump() | {"summary": "x" * (spare + 100)})
+    turn = lane().work(disclosed("d-2", summary="x" * spare), larger)
     assert [each["disclosure"]["disclosure_id"] for each in on(turn, TopicName.IDENTITY_URGENT)] == [id_of("d-2")]
     assert why(turn) == [f"value: is larger than {MAX_DISCLOSURE_BYTES} bytes"]
 
@@ -245,3 +246,27 @@ def test_a_rejected_urgent_record_is_reported_for_review_without_its_content() -
 def test_a_rejected_routine_record_is_not_reported_for_review() -> None:
     turn = lane().work(b"no record", topic=TopicName.FORUM_DISCLOSURES)
     assert (len(turn.rejects), turn.outputs) == (1, [])
+
+
+@pytest.mark.parametrize("value", [disclosed(), raw("d-1"), b"{", b"\xc3\x01"], ids=["Avro", "JSON", "damaged", "cut"])
+def test_what_a_door_refused_is_never_admitted_and_is_one_question_however_often_it_comes(value: bytes) -> None:
+    refused = (("refused-by", b"gateway"),)
+    turn = lane().work(value, value, topic=TopicName.FORUM_DISCLOSURES_URGENT, headers=refused)
+    assert not on(turn, TopicName.IDENTITY_URGENT)
+    first, second = on(turn, TopicName.ADMITTED_URGENT)
+    assert first["review_id"] == second["review_id"]
+    assert len(why(turn)) == 2
+
+
+def test_a_disclosure_without_a_token_is_of_a_person_of_its_own() -> None:
+    admit = lane(known())
+    withheld = {"subject": {"phone": "+266696687", "age": 15}}
+    turn = admit.work(disclosed("d-1", **withheld), disclosed("d-2", **withheld))
+    first, second = on(turn, TopicName.ADMITTED_URGENT)
+    assert (first["tokens"], second["tokens"]) == ([], [])
+    assert len({first["person"], second["person"], ADA}) == 3
+    assert first["disclosure"]["notes"] == [
+        "subject.phone: no phone has this number, or the caller withheld it; it joins no disclosures"
+    ]
+    # Its key is published with the person, as of a known one.
+    assert [key["person"] for key in on(turn, TopicName.KEYS)] == [first["person"], second["person"]]

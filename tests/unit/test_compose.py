@@ -58,10 +58,17 @@ def test_it_is_asked_for_its_health_and_started_again(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("name", sorted(OURS - {"topics", "keys", "agencies"}))
+@pytest.mark.parametrize("name", sorted(OURS - {"topics", "keys", "agencies", "gateway"}))
 def test_it_waits_for_topics_and_keys_and_cannot_write_the_keys(name: str) -> None:
     assert set(SERVICES[name]["depends_on"]) == ONE_SHOT
     assert SERVICES[name]["volumes"] == ["keys:/keys:ro"]
+
+
+def test_the_gateway_has_the_hashes_of_api_keys_and_no_key_that_opens_anything() -> None:
+    gateway = SERVICES["gateway"]
+    assert gateway["volumes"] == ["credentials:/credentials"]
+    assert gateway["environment"]["CONFIDE_CREDENTIALS"] == "/credentials"
+    assert "--open" not in gateway["command"]
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

@@ -111,11 +111,19 @@ def test_an_agency_without_a_known_professional_cannot_be_added(lane: Lane) -> N
         ("concerns[0].ongoing", True, "concerns[0].ongoing: is no fact of that concern"),
         ("concerns[0].kind", "homeless", "concerns[0].kind: is no fact of that concern"),
         ("concerns[0].plan", "homeless", "concerns[0].plan: must be true, false or null"),
-        ("concerns[0].timeframe", "homeless", "concerns[0].timeframe: is not one of the known values"),
-        ("subject.age", 131, "subject.age: is out of range"),
+        (
+            "concerns[0].timeframe",
+            "homeless",
+            "concerns[0].timeframe: must be one of: immediate, within_30_days, beyond_30_days, none",
+        ),
+        ("subject.age", 131, "subject.age: is out of range: at most 130"),
         ("subject.age", True, "subject.age: must be a whole number"),
         ("safety.unclear", 1, "safety.unclear: must be true, false or null"),
-        ("subject.professionals", "homeless", "subject.professionals[1]: is not one of the known values"),
+        (
+            "subject.professionals",
+            "homeless",
+            "subject.professionals[1]: must be one of: social_worker, care_professional",
+        ),
     ],
 )
 def test_an_impossible_fact_is_rejected_by_its_path(lane: Lane, path: str, value: Any, reason: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from schemas.disclosure import Disclosure
 from services.gateway import create_app
-from services.gateway.request_handler import RETRY_AFTER
+from services.gateway.door import OpenDoor
+from services.gateway.problems import RETRY_AFTER
 from services.http_server import listen, port_of, running
 from services.sdk import Acknowledged
 from tests.disclosures import raw
@@ -52,7 +53,7 @@ async def test_a_request_that_is_open_at_the_end_of_a_stop_gets_503(
     monkeypatch.setattr("services.http_server.GRACE_SECONDS", 0.2)
     with listen("127.0.0.1", 0) as bound:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False) as client:
-            async with running([(create_app(silent), bound)]):
+            async with running([(create_app(silent, OpenDoor()), bound)]):
                 asked = asyncio.create_task(client.post("/v1/disclosures", content=raw("d-open"), headers=_JSON))
                 assert await asyncio.to_thread(silent.asked.acquire, timeout=_SOON)
             answer = await asked
@@ -64,7 +65,7 @@ async def test_a_request_that_finds_no_free_thread_gets_503(silent: Silent, monk
     monkeypatch.setattr("services.gateway.request_handler._WAIT_SECONDS", 0.1)
     with listen("127.0.0.1", 0) as bound:
         async with (
-            running([(create_app(silent), bound)]),
+            running([(create_app(silent, OpenDoor()), bound)]),
             httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False, timeout=_SOON) as client,
         ):
             first = asyncio.create_task(client.post("/v1/disclosures", content=raw("d-first"), headers=_JSON))

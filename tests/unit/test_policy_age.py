@@ -89,6 +89,10 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         ({"date_of_birth": SEVENTEEN, "age": 17, "age_band": "adult"}, False, None, (18,)),
         ({"date_of_birth": date(2026, 2, 4), "age": 17}, False, True, ()),
         ({"date_of_birth": date(2026, 2, 4)}, None, None, ()),
+        ({"date_of_birth": date(1, 1, 1)}, None, None, ()),
+        ({"date_of_birth": date(1895, 2, 3)}, None, None, ()),
+        ({"date_of_birth": date(1895, 2, 4)}, False, False, ()),
+        ({"date_of_birth": date(1, 1, 1), "age": 17}, False, True, ()),
     ],
     ids=readable_id,
 )
@@ -108,6 +112,8 @@ def test_limits_of_age(
         ({"age_band": "16_17"}, None),
         ({"date_of_birth": SEVENTEEN, "age": 18}, None),
         ({"date_of_birth": date(2026, 2, 4), "age": 17}, 17),
+        ({"date_of_birth": date(1, 1, 1), "age": 17}, 17),
+        ({"date_of_birth": date(1, 1, 1)}, None),
     ],
     ids=readable_id,
 )
@@ -118,6 +124,8 @@ def test_the_age_in_a_report(subject: dict[str, Any], years: int | None) -> None
 def test_the_faults_of_an_age_are_noted() -> None:
     disagreeing = rule(subject={"date_of_birth": SEVENTEEN, "age": 18})
     unborn = rule(subject={"date_of_birth": date(2026, 2, 4)})
+    placeholder = rule(subject={"date_of_birth": date(1, 1, 1)})
 
     assert [note.partition(":")[0] for note in disagreeing.notes] == ["subject.age"]
     assert [note.partition(":")[0] for note in unborn.notes] == ["subject.date_of_birth"]
+    assert placeholder.notes == ("subject.date_of_birth: makes the person older than 130 years: counted as unknown",)

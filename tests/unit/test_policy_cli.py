@@ -115,6 +115,10 @@ def test_bad_lines_are_named_beside_explanations() -> None:
         (["--policy", "none.toml"], "confide: none.toml: No such file or directory"),
         (["--as-of", "yesterday"], "confide: --as-of yesterday: is not a time"),
         (["--as-of", "2026-02-03T12:00:00"], "confide: --as-of 2026-02-03T12:00:00: is not a time"),
+        (
+            ["--as-of", "2024-01-01T00:00:00Z"],
+            "confide: --as-of 2024-01-01T00:00:00Z: no version was in force then; allowed: from 2025-01-01T00:00:00",
+        ),
     ],
     ids=readable_id,
 )

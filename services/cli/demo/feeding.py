@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import httpx2
 
@@ -18,12 +18,17 @@ _POLL_SECONDS = 0.005
 _AT_ONCE = 32
 
 
-async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: bool) -> None:
-    """Send every line and enter it in the account, also the lines that the gateway refuses."""
+async def feed(
+    lines: Sequence[bytes], url: str, credentials: Mapping[Service, str], account: Account, *, paced: bool
+) -> None:
+    """Send every line and enter it in the account, also the lines that the gateway refuses.
+
+    Each line is sent with the API key of its service; a line that names none, with that of the forum.
+    """
     async with httpx2.AsyncClient(base_url=url, timeout=30.0) as client:
         if paced:
             for number, line in enumerate(lines, start=1):
-                sent = await _send(client, number, line, account)
+                sent = await _send(client, number, line, credentials, account)
                 if sent.accepted and sent.disclosure_id is not None:
                     await _decided(account, sent.service, sent.disclosure_id)
         else:
@@ -31,19 +36,23 @@ async def feed(lines: Sequence[bytes], url: str, account: Account, *, paced: boo
 
             async def one(number: int, line: bytes) -> None:
                 async with slots:
-                    await _send(client, number, line, account)
+                    await _send(client, number, line, credentials, account)
 
             await asyncio.gather(*(one(number, line) for number, line in enumerate(lines, start=1)))
 
 
-async def _send(client: httpx2.AsyncClient, number: int, line: bytes, account: Account) -> Sent:
+async def _send(
+    client: httpx2.AsyncClient, number: int, line: bytes, credentials: Mapping[Service, str], account: Account
+) -> Sent:
     disclosure_id, service, about = _parsed(line)
     sent = Sent(number, disclosure_id, accepted=True, service=service, at=time.monotonic(), about=about)
     account.enter(sent)
+    key = credentials[service or Service.FORUM]
+    headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
     until = sent.at + PATIENCE_SECONDS
     while True:
         try:
-            answer = await client.post("/v1/disclosures", content=line, headers={"content-type": "application/json"})
+            answer = await client.post("/v1/disclosures", content=line, headers=headers)
         except httpx2.TransportError as error:
             problem = type(error).__name__  # the gateway is restarting: the same line is sent again
         else:

@@ -75,7 +75,9 @@ async def _play(lines: list[bytes], out: Path | None, size: Size, *, paced: bool
                 supervisor = deployment.supervisor
                 async with working(lead):
                     with view:
-                        feeding = asyncio.create_task(feed(lines, deployment.gateway, account, paced=paced))
+                        feeding = asyncio.create_task(
+                            feed(lines, deployment.gateway, deployment.credentials, account, paced=paced)
+                        )
                         await _wait_until(feeding.done, supervisor, reader, view, account, limit=None)
                         await feeding
                         await _wait_until(account.is_complete, supervisor, reader, view, account, limit=_LAST_SECONDS)

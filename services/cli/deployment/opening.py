@@ -1,14 +1,18 @@
 """Opens a deployment: applies the topics, makes the keys, starts the processes, and stops them at the end."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.broker.probe import free_port
 from infra.topics import apply
+from schemas.vocabulary import Service
 from services.cli.deployment.processes import AGENCY_SLUGS, Specification, Supervisor, specifications
+from services.credentials import ApiKey
 
 Report = Callable[[str], None]
 
@@ -46,8 +50,11 @@ class Deployment:
         environment: Mapping[str, str],
         supervisor: Supervisor,
         specified: list[Specification],
+        credentials: Mapping[Service, str],
     ) -> None:
         self.bootstrap = bootstrap
+        #: An API key of each service, made for this deployment alone.
+        self.credentials = credentials
         self.environment = environment
         self.supervisor = supervisor
         self.gateway = f"http://127.0.0.1:{gateway_port}"
@@ -86,6 +93,10 @@ async def open_deployment(
             environment["CONFIDE_TRACES"] = str(files.traces)
         for folder in (files.logs, files.agency_logs):
             folder.mkdir(parents=True, exist_ok=True)
+        credentials = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="confide-credentials-")))
+        environment["CONFIDE_CREDENTIALS"] = str(credentials)
+        made_at = datetime.now(UTC)
+        keys_of = {service: ApiKey.create(credentials, service, made_at)[1] for service in Service}
         gateway_port, *ports = _free_ports(1 + len(AGENCY_SLUGS))
         agency_ports = dict(zip(AGENCY_SLUGS, ports, strict=True))
         specified = specifications(
@@ -97,7 +108,7 @@ async def open_deployment(
         )
         supervisor = Supervisor(files.logs, environment, report)
         stack.push_async_callback(supervisor.stop)
-        yield Deployment(bootstrap, gateway_port, agency_ports, environment, supervisor, specified)
+        yield Deployment(bootstrap, gateway_port, agency_ports, environment, supervisor, specified, keys_of)
 
 
 def _free_ports(count: int) -> list[int]:

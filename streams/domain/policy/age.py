@@ -1,6 +1,7 @@
 """Whether a person is under 16 and under 18, by a date of birth, a stated age and an age band that may disagree."""
 
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,14 +19,25 @@ _UNDER = {
 }
 
 
+#: The most completed years that a person can have; an older date of birth is a placeholder, such as 0001-01-01.
+OLDEST = 130
+
+
+class ImpossibleBirth(StrEnum):
+    """Why a date of birth cannot be the person's; the age by it counts as unknown."""
+
+    LATER = "is after the disclosure"
+    TOO_LONG_AGO = f"makes the person older than {OLDEST} years"
+
+
 class Age(NamedTuple):
     """The known part of an age: under 16, under 18, and the limits about which the sources disagree."""
 
     under_16: Tri
     under_18: Tri
     disagree_about: tuple[int, ...] = ()
-    #: The date of birth is after the day of disclosure, so it is ignored.
-    born_later: bool = False
+    #: Why the date of birth is ignored; None for a possible one, and without one.
+    impossible: ImpossibleBirth | None = None
 
 
 _UNKNOWN = Age(None, None)
@@ -48,29 +60,34 @@ def day_of(at: datetime) -> date:
 def age_of(subject: ReadableSubject, disclosed_at: datetime) -> Age:
     """Return the age at disclosure, by all sources; unknown at a limit about which they disagree."""
     sources = []
-    born_later = False
+    impossible = None
     if (born := subject.date_of_birth) is not None:
         years = years_on(born, day_of(disclosed_at))
-        if years < 0:
-            born_later = True
-        else:
+        impossible = _impossible(years)
+        if impossible is None:
             sources.append((years < 16, years < 18))
     if (stated := subject.age) is not None:
         sources.append((stated < 16, stated < 18))
     if (band := subject.age_band) is not None:
         sources.append(_UNDER[band])
     if not sources:
-        return Age(None, None, born_later=True) if born_later else _UNKNOWN
+        return Age(None, None, impossible=impossible) if impossible else _UNKNOWN
     first = sources[0]
     if all(each == first for each in sources):
-        return Age(*first, born_later=born_later)
+        return Age(*first, impossible=impossible)
     agreed = [len({each[limit] for each in sources}) == 1 for limit in (0, 1)]
     return Age(
         first[0] if agreed[0] else None,
         first[1] if agreed[1] else None,
         tuple(limit for limit, agree in zip((16, 18), agreed, strict=True) if not agree),
-        born_later,
+        impossible,
     )
+
+
+def _impossible(years: int) -> ImpossibleBirth | None:
+    if years < 0:
+        return ImpossibleBirth.LATER
+    return ImpossibleBirth.TOO_LONG_AGO if years > OLDEST else None
 
 
 def years_of(subject: ReadableSubject, disclosed_at: datetime) -> int | None:
@@ -78,6 +95,6 @@ def years_of(subject: ReadableSubject, disclosed_at: datetime) -> int | None:
     age = age_of(subject, disclosed_at)
     if age.disagree_about:
         return None
-    if subject.date_of_birth is not None and not age.born_later:
+    if subject.date_of_birth is not None and age.impossible is None:
         return years_on(subject.date_of_birth, day_of(disclosed_at))
     return subject.age

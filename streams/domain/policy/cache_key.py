@@ -10,15 +10,16 @@ from typing import Any, TypeAlias
 
 from schemas.concerns import CONCERNS
 from schemas.disclosure import ReadableDisclosure
-from streams.domain.policy.age import day_of, years_on
+from streams.domain.policy.age import OLDEST, day_of, years_on
 
 FactKey: TypeAlias = tuple[Any, ...]
 
 # An `attrgetter` of one name returns no tuple, so the kind of a concern is read too; the key needs it anyway.
 _CONCERN = {model: attrgetter(*model.model_fields) for model in CONCERNS}
-#: Years of age → how many of the limits 16 and 18 are reached; more than 130 years count as an adult's.
-_LIMITS = {years: (years >= 16) + (years >= 18) for years in range(131)}
-_ADULT, _BORN_LATER = 2, 3
+#: Years of age → how many of the limits 16 and 18 are reached.
+_LIMITS = {years: (years >= 16) + (years >= 18) for years in range(OLDEST + 1)}
+#: Instead, for a date of birth that cannot be the person's.
+_BORN_LATER, _BORN_TOO_LONG_AGO = 3, 4
 
 
 def fact_key_of(
@@ -49,4 +50,4 @@ def fact_key_of(
 
 
 def _limits(years: int) -> int:
-    return _BORN_LATER if years < 0 else _LIMITS.get(years, _ADULT)
+    return _BORN_LATER if years < 0 else _LIMITS.get(years, _BORN_TOO_LONG_AGO)

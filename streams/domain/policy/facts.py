@@ -91,8 +91,8 @@ def _notes(disclosed: ReadableDisclosure, policy: Policy, age: Age) -> tuple[str
         notes.append("disclosed_at: is after assessment.assessed_at: counted as disclosed when assessed")
     if safety.contradicted and not safety.says_safe:
         notes.append("safety.contradicted: without safety.says_safe: counted as unclear")
-    if age.born_later:
-        notes.append("subject.date_of_birth: is after the disclosure: counted as unknown")
+    if age.impossible is not None:
+        notes.append(f"subject.date_of_birth: {age.impossible}: counted as unknown")
     notes.extend(
         f"subject.age: date of birth, stated age and band disagree about {limit}: counted as unknown there"
         for limit in age.disagree_about

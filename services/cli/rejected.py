@@ -1,0 +1,187 @@
+"""`confide rejected list|show|replay`: records that could not be read, where and why; a mended one sent again."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from kafka.errors import KafkaError
+
+from schemas.disclosure import Disclosure, parse_json
+from schemas.errors import Invalid, KafkaUnavailable
+from schemas.fields import is_disclosure_id
+from schemas.topics import SERVICE_OF
+from services.cli.environment import settings_with_kafka
+from services.cli.paragraphs import broken
+from services.rejected_records import SOURCES, Place, RejectedRecord, RejectedRecords, WrongPlace
+from services.review.sealed_words import as_it_came
+from services.sdk.producer import DisclosureProducer
+from services.settings import SettingsError
+
+_Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+_PlaceText = Annotated[str, typer.Argument(metavar="PLACE", help="TOPIC/PARTITION/OFFSET, as the list prints it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    group = typer.Typer(
+        help="What could not be read: where it is, why, and how to send it again.", no_args_is_help=True
+    )
+    group.command("list")(list_)
+    group.command()(show)
+    group.command()(replay)
+    app.add_typer(group, name="rejected")
+
+
+def list_(
+    topic: Annotated[str | None, typer.Option(metavar="TOPIC", help="Those of this topic alone.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """List the rejected records: the place of each, when and by whom it was rejected, and why."""
+    if topic is not None and topic not in SOURCES:
+        raise SettingsError(f"--topic takes one of: {', '.join(SOURCES)}")
+    found = 0
+    with _records() as records:
+        for record in records.of(SOURCES if topic is None else (topic,)):
+            found += 1
+            if as_json:
+                typer.echo(json.dumps({"place": str(record.place), **record.why}))
+            else:
+                why = record.why
+                typer.echo(f"{record.place}  {why.get('at', '')}  {why.get('by', '')}: {why.get('reason', '')}")
+    if not found and not as_json:
+        typer.echo("Nothing was rejected.")
+
+
+def show(place: _PlaceText, as_json: _Json = False) -> None:
+    """Show a rejected record: why, and its content by whichever schema it fits. For staff's eyes alone."""
+    record = _at(place)
+    decoded = record.decoded()
+    if as_json:
+        name, fields = decoded or (None, None)
+        shown = {"place": str(record.place), **record.why, "is": name, "fields": fields}
+        typer.echo(json.dumps(shown, default=_text))
+        return
+    lines = [f"{name}: {text}" for name, text in record.why.items()]
+    if decoded is None:
+        length = record.why.get("length")
+        lines += as_it_came(record.value, None if length is None else int(length))
+    else:
+        lines += [
+            "",
+            f"It is {decoded[0]}:",
+            *json.dumps(decoded[1], indent=2, default=_text, ensure_ascii=False).split("\n"),
+        ]
+    for line in broken(lines):
+        typer.echo(line)
+
+
+def replay(
+    place: _PlaceText,
+    mended: Annotated[
+        Path | None, typer.Option("--with", metavar="FILE", help="The mended disclosure, as one JSON object.")
+    ] = None,
+) -> None:
+    """Send a rejected record again to the topic that it came from: as it came, or mended, under its own id."""
+    record = _at(place)
+    disclosure = _mended(record, mended) if mended is not None else _readable_line(record)
+    if disclosure is None:
+        _refuse_unlike_before(record)
+    producer = DisclosureProducer(settings_with_kafka().bootstrap)
+    try:
+        if disclosure is None:
+            sent = producer.resend(
+                record.place.topic, record.place.partition, record.key, record.value or b"", record.headers
+            )
+        else:
+            sent = producer.publish(disclosure)
+    except KafkaUnavailable as error:
+        raise SettingsError(f"{error}: it may be sent again") from error
+    except Invalid as invalid:
+        raise SettingsError(str(invalid)) from invalid
+    finally:
+        producer.close()
+    typer.echo(f"sent again to {sent.topic}, partition {sent.partition}, offset {sent.offset}")
+
+
+def _readable_line(record: RejectedRecord) -> Disclosure | None:
+    """Return the disclosure of a line that a door refused and that can be read now; None for any other record.
+
+    Raises `SettingsError` for a line that still cannot be read.
+    """
+    decoded = record.decoded()
+    if decoded is None or decoded[0] != "JSON" or record.value is None or not record.is_whole:
+        return None
+    try:
+        disclosure = parse_json(record.value)
+    except Invalid as invalid:
+        raise SettingsError(f"it still cannot be read: {invalid}; allowed: --with FILE") from invalid
+    if disclosure.service is not SERVICE_OF.get(record.place.topic):
+        raise SettingsError("it names another service than that of its topic; allowed: --with FILE")
+    return disclosure
+
+
+def _refuse_unlike_before(record: RejectedRecord) -> None:
+    """Raise `SettingsError` for a record that cannot be sent as it came."""
+    if record.value is None or not record.is_whole:
+        raise SettingsError("only the first part of the record was kept; allowed: --with FILE")
+    if record.place.topic not in SOURCES or "changelog" in record.place.topic:
+        raise SettingsError("work of a lane cannot be sent again; its review says what to do")
+
+
+def _mended(record: RejectedRecord, file: Path) -> Disclosure:
+    """Return the disclosure in the file; raise `SettingsError` unless it is the rejected one, mended."""
+    service = SERVICE_OF.get(record.place.topic)
+    if service is None:
+        raise SettingsError("--with FILE is for records of the services' topics; this one is sent again as it came")
+    try:
+        disclosure = parse_json(file.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
+    except Invalid as invalid:
+        raise SettingsError(f"{file}: {invalid}") from invalid
+    if disclosure.service is not service:
+        raise SettingsError(f"{file}: service: is not that of the rejected record; allowed: {service}")
+    # An id that is no UUID is what has to be mended.
+    known = record.disclosure_id()
+    if known is not None and is_disclosure_id(known) and known != disclosure.disclosure_id:
+        raise SettingsError(f"{file}: disclosure_id: is not that of the rejected record; allowed: its own id")
+    return disclosure
+
+
+def _at(text: str) -> RejectedRecord:
+    try:
+        place = Place.parse(text)
+    except WrongPlace as wrong:
+        raise SettingsError(str(wrong)) from wrong
+    with _records() as records:
+        record = records.at(place)
+    if record is None:
+        raise SettingsError(f"{place}: nothing is kept there: `confide rejected list` prints the places")
+    return record
+
+
+@contextmanager
+def _records() -> Iterator[RejectedRecords]:
+    """Yield the reader; raise `SettingsError` if Kafka does not answer."""
+    # The line that the command prints at the end reports what the client warns of.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    settings = settings_with_kafka()
+    try:
+        records = RejectedRecords(settings.bootstrap)
+        try:
+            yield records
+        finally:
+            records.close()
+        for location in records.hidden:
+            typer.echo(f"confide: an open transaction hides what follows {location}: look again later", err=True)
+    except KafkaError as error:
+        raise SettingsError(f"Kafka at {settings.bootstrap} does not answer ({type(error).__name__})") from error
+
+
+def _text(value: Any) -> str:
+    """Return a value that JSON lacks as text: a time in ISO 8601, bytes by their number."""
+    return f"{len(value)} sealed bytes" if isinstance(value, bytes) else str(value)

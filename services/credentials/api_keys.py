@@ -1,0 +1,136 @@
+"""API keys of the services: each is shown once and stored as a hash, one file a key, so that a file removed revokes it.
+
+A key is `confide_ID_SECRET`: 12 hexadecimal digits that name it, and 32 random bytes in base64url. With 256 random bits
+a plain SHA-256 is enough: no guess can be tried often enough, so no slow hash is needed (NIST SP 800-63B, 5.1.1.2 asks
+for one because people choose passwords).
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import structlog
+
+from schemas.vocabulary import Service
+from services.credentials.caller import Caller, WrongCredential
+from services.settings import SettingsError
+
+#: Longest time from the removal of a key's file until the key is refused, in seconds.
+LOOK_EVERY = 5.0
+_SECRET_BYTES = 32
+_KEY = re.compile(r"confide_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
+_ID = re.compile(r"[0-9a-f]{12}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+_log = structlog.get_logger("confide.credentials")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A stored key: its id, its service, when it was made, and the hash of its secret."""
+
+    id: str
+    service: Service
+    made_at: datetime
+    sha256: str
+
+    @classmethod
+    def create(cls, folder: Path, service: Service, now: datetime) -> tuple["ApiKey", str]:
+        """Store a new key of a service in the folder; return it with the text of the key, which is not stored."""
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        key = cls(secrets.token_hex(6), service, now, _hash(secret))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder / f"{key.id}.toml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f'service = "{service}"\nmade_at = {now.isoformat()}\nsha256 = "{key.sha256}"\n')
+        return key, f"confide_{key.id}_{secret}"
+
+    @classmethod
+    def read(cls, path: Path) -> "ApiKey":
+        """Return the key in a file; raise `SettingsError`, which quotes nothing of it, for a malformed one.
+
+        Raises `OSError` if the file cannot be read now.
+        """
+        try:
+            found = tomllib.loads(path.read_text("utf-8"))
+            made_at, stored = found["made_at"], found["sha256"]
+            service = Service(found["service"])
+        except (ValueError, KeyError) as error:
+            raise SettingsError(f"credential {path.name}: cannot be read ({type(error).__name__})") from None
+        if not isinstance(made_at, datetime) or not isinstance(stored, str) or not _HASH.fullmatch(stored):
+            raise SettingsError(
+                f"credential {path.name}: needs service, made_at and sha256 as `confide keys` writes them"
+            )
+        return cls(path.stem, service, made_at.astimezone(UTC), stored)
+
+
+def revoke(folder: Path, key_id: str) -> None:
+    """Remove the key with this id; raise `SettingsError` if there is none."""
+    path = folder / f"{key_id}.toml"
+    if not _ID.fullmatch(key_id) or not path.is_file():
+        raise SettingsError("ID is of no key in the folder: `confide keys services` lists them")
+    path.unlink()
+
+
+def stored(folder: Path, known: Mapping[str, ApiKey] = MappingProxyType({})) -> list[ApiKey]:
+    """Return the keys in a folder, by service and age.
+
+    A malformed one is logged and left out. For one that cannot be read now the `known` one counts: a file system that
+    fails for a moment revokes no key. Raises `OSError` if the folder cannot be read.
+    """
+    found = []
+    for path in sorted(path for path in folder.iterdir() if path.suffix == ".toml"):
+        try:
+            found.append(ApiKey.read(path))
+        except OSError as error:
+            _log.error("a credential cannot be read, the last known one counts", reason=type(error).__name__)
+            if path.stem in known:
+                found.append(known[path.stem])
+        except SettingsError as error:
+            _log.error("a credential is refused", reason=str(error))
+    return sorted(found, key=lambda key: (key.service, key.made_at))
+
+
+class ApiKeys:
+    """The keys in a folder, at most LOOK_EVERY seconds old: one that is made or revoked needs no restart."""
+
+    def __init__(self, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._monotonic = monotonic
+        self._keys: Mapping[str, ApiKey] = {}
+        self._looked = float("-inf")
+
+    def caller(self, text: str) -> Caller:
+        """Return whose key this is; raise `WrongCredential` for text that is no key here."""
+        found = _KEY.fullmatch(text)
+        key = None if found is None else self._current().get(found["id"])
+        # The comparison takes the same time for an unknown id, so that the time says nothing.
+        expected = _hash("") if key is None else key.sha256
+        matches = hmac.compare_digest(_hash("" if found is None else found["secret"]), expected)
+        if key is None or not matches:
+            raise WrongCredential("the credential is not known here")
+        return Caller(key.service, key.id)
+
+    def _current(self) -> Mapping[str, ApiKey]:
+        now = self._monotonic()
+        if now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            try:
+                self._keys = {key.id: key for key in stored(self._folder, self._keys)}
+            except OSError as error:
+                # A folder that disappears whole may be a missing mount; a revoked key is one file that goes.
+                _log.error("the credentials cannot be read, the last known ones count", reason=type(error).__name__)
+        return self._keys
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

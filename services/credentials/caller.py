@@ -1,0 +1,31 @@
+"""Who calls, as a credential proves it.
+
+Exception
+└── CredentialError          the request proves no service
+    ├── MissingCredential    it has no credential
+    └── WrongCredential      its credential is malformed, unknown or revoked
+"""
+
+from dataclasses import dataclass
+
+from schemas.vocabulary import Service
+
+
+class CredentialError(Exception):
+    """The request proves no service; the message quotes nothing of the credential."""
+
+
+class MissingCredential(CredentialError):
+    """The request has no credential."""
+
+
+class WrongCredential(CredentialError):
+    """The credential is malformed, unknown or revoked: which of them is not said to the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The service that a credential proves, and the id of the credential, which is no secret."""
+
+    service: Service
+    credential: str

@@ -1,0 +1,1 @@
+"""`make doors`: mutated disclosures through every door; each gives the same verdict, and none shows input."""

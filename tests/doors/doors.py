@@ -1,0 +1,159 @@
+"""Every door for a disclosure, and its verdict on a line: the bytes that go to Kafka, or the problems."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import httpx2
+from fastapi import FastAPI
+
+from schemas.codec import encode
+from schemas.disclosure import Disclosure, parse_json
+from schemas.errors import Invalid
+from schemas.rejection import REFUSED_BY
+from schemas.topics import TopicName
+from schemas.vocabulary import Service
+from services.cli.disclosure_lines import Line
+from services.gateway import create_app
+from services.gateway.door import OpenDoor
+from services.sdk.addressing import topic_of
+from services.sdk.producer import Acknowledged
+from streams.agents.admit import Admit
+from streams.domain.admission import readable_fields
+from streams.runtime import Record
+from tests.disclosures import KEYS
+from tests.doors.mutated import MARKER
+
+#: The problems of a refused line, each as text; the bytes of an accepted one, as the SDK writes them.
+Verdict = bytes | tuple[str, ...]
+
+
+@dataclass
+class Kafka:
+    """Takes the place of Kafka at the gateway: keeps what was published, and the problems of what was rejected."""
+
+    verdict: Verdict | None = None
+
+    def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
+        """Keep the bytes that the SDK would write."""
+        self.verdict = _written(disclosure)
+        return Acknowledged(str(topic_of(disclosure)), 0, 0)
+
+    def reject(
+        self,
+        raw: bytes,
+        invalid: Invalid,
+        service: Service | None,
+        source: str,
+        traceparent: bytes | None = None,
+        *,
+        is_proven: bool = False,
+        is_whole: bool = True,
+    ) -> None:
+        """Keep the problems."""
+        self.verdict = _problems(invalid)
+
+    def taken(self) -> Verdict | None:
+        """Return the last verdict and forget it."""
+        verdict, self.verdict = self.verdict, None
+        return verdict
+
+    def ready(self) -> bool:
+        """Return that it answers."""
+        return True
+
+
+@dataclass
+class Doors:
+    """The doors, each open, and the faults that were found."""
+
+    faults: list[str] = field(default_factory=list)
+    accepted: int = 0
+    refused: int = 0
+
+    def __post_init__(self) -> None:
+        self._kafka = Kafka()
+        self._chance = random.Random(1)
+        self._app: FastAPI = create_app(self._kafka, OpenDoor())
+        self._admit = Admit(
+            master_key=KEYS.master, token_key=KEYS.token, token_version="1", owner=lambda _: None, partitions=1
+        )
+
+    async def try_all(self, lines: Iterator[bytes]) -> None:
+        """Send each line through every door, and note each difference, exception and shown input."""
+        transport = httpx2.ASGITransport(app=self._app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            for number, line in enumerate(lines):
+                await self._try(number, line, client)
+                if number % 100 == 0:
+                    await asyncio.sleep(0)
+
+    async def _try(self, number: int, line: bytes, client: httpx2.AsyncClient) -> None:
+        found: dict[str, Verdict] = {}
+        try:
+            found["decide, produce"] = _of(lambda: parse_json(Line(number, line, is_whole=True).raw))
+            found["gateway"] = await self._by_gateway(line, client)
+            found["ADMIT"] = self._by_admit(line, found["decide, produce"])
+        except Exception as error:  # noqa: BLE001 - a door that raises is what is looked for
+            self.faults.append(f"line {number}: {type(error).__name__} after {', '.join(found) or 'no door'}")
+            return
+        first = found["decide, produce"]
+        if isinstance(first, bytes):
+            self._try_flipped(number, first)
+        self.accepted += isinstance(first, bytes)
+        self.refused += not isinstance(first, bytes)
+        self.faults += [f"line {number}: {door} has another verdict" for door, each in found.items() if each != first]
+        if any(MARKER in problem for each in found.values() if not isinstance(each, bytes) for problem in each):
+            self.faults.append(f"line {number}: an error shows input")
+
+    def _try_flipped(self, number: int, value: bytes) -> None:
+        """Have ADMIT read a written disclosure with one changed byte: it is read or rejected, and nothing else."""
+        at = 10 + self._chance.randrange(len(value) - 10)
+        flipped = value[:at] + self._chance.randbytes(1) + value[at + 1 :]
+        try:
+            self._admit.decode(Record(TopicName.FORUM_DISCLOSURES_URGENT, 0, 0, 0, b"key", flipped, ()))
+        except Invalid:
+            return
+        except Exception as error:  # noqa: BLE001 - an agent that raises is what is looked for
+            self.faults.append(f"line {number}: {type(error).__name__} at a changed byte of its record")
+
+    async def _by_gateway(self, line: bytes, client: httpx2.AsyncClient) -> Verdict:
+        answer = await client.post("/v1/disclosures", content=line)
+        if MARKER in answer.text or any(MARKER in value for value in answer.headers.values()):
+            raise AssertionError("the answer shows input")
+        verdict = self._kafka.taken()
+        if verdict is None or (answer.status_code == 202) != isinstance(verdict, bytes):
+            raise AssertionError("the answer is not what was done")
+        if answer.status_code == 422:
+            return tuple(f"{each['field']}: {each['reason']}" for each in answer.json()["errors"])
+        return verdict
+
+    def _by_admit(self, line: bytes, before: Verdict) -> Verdict:
+        """Return ADMIT's verdict on what the other doors send it: the written disclosure, or the line as it came."""
+        value = before if isinstance(before, bytes) else line
+        topic = TopicName.FORUM_DISCLOSURES_URGENT
+        if isinstance(before, bytes):
+            topic = topic_of(parse_json(line))
+        try:
+            refused = () if isinstance(before, bytes) else ((REFUSED_BY, b"gateway"),)
+            accepted = self._admit.decode(Record(topic, 0, 0, 0, b"key", value, refused))
+        except Invalid as invalid:
+            return before if value == b"" else _problems(invalid)
+        readable_fields(accepted.fields, accepted.disclosure.disclosed_at)
+        return _written(accepted.disclosure)
+
+
+def _of(read: Callable[[], Disclosure]) -> Verdict:
+    try:
+        return _written(read())
+    except Invalid as invalid:
+        return _problems(invalid)
+
+
+def _written(disclosure: Disclosure) -> bytes:
+    return encode("Disclosure", disclosure.model_dump())
+
+
+def _problems(invalid: Invalid) -> tuple[str, ...]:
+    return tuple(map(str, invalid.problems))

@@ -1,0 +1,112 @@
+"""Hostile clients beside an honest one: half-sent heads and large bodies delay no disclosure."""
+
+import asyncio
+import json
+import os
+import resource
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from schemas.disclosure import MAX_DISCLOSURE_BYTES
+from services.http_server import HEAD_BYTES, HEAD_SECONDS, MAX_CONNECTIONS
+from tests.disclosures import fields, raw
+from tests.processes import Processes
+
+_HEADS = 2_000
+#: How long an honest request may take beside the attack (seconds): far less than the attack lasts,
+#: far more than a busy machine needs.
+_HONEST_SECONDS = 2.0
+
+
+@pytest.fixture
+def port(confide: Processes) -> int:
+    port: int = confide.start("gateway", "--open", "--port", "0").announced()["port"]
+    return port
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def honest(port: int, times: int = 5) -> float:
+    """Return the median time of an honest request on a connection of its own, in seconds."""
+    took = []
+    for number in range(times):
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+            begun = time.monotonic()
+            answer = await client.post("/v1/disclosures", content=raw(f"honest-{os.getpid()}-{number}"))
+            took.append(time.monotonic() - begun)
+        assert answer.status_code == 202
+    return statistics.median(took)
+
+
+@pytest.mark.usefixtures("many_files")
+async def test_half_sent_heads_keep_no_honest_request_out(port: int) -> None:
+    await honest(port, 1)
+    with ExitStack() as opened:
+        for _ in range(_HEADS):
+            one = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            one.sendall(b"POST /v1/disclosures HTTP/1.1\r\nhost: localhost\r\nx-half: ")
+        assert _HEADS > MAX_CONNECTIONS
+        assert await honest(port) < _HONEST_SECONDS
+
+
+async def test_a_head_that_does_not_end_is_closed(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /v1/disclosures HTTP/1.1\r\n")
+    async with asyncio.timeout(HEAD_SECONDS + 10):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_head_that_is_too_long_is_refused(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /v1/disclosures HTTP/1.1\r\nx-long: " + b"x" * 2 * HEAD_BYTES)
+    async with asyncio.timeout(10):
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
+async def test_a_second_request_on_one_connection_has_the_same_limit(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nx-half: ")
+    async with asyncio.timeout(HEAD_SECONDS + 10):
+        assert (await reader.read()).count(b"HTTP/1.1 200") == 1
+    writer.close()
+
+
+def hostile() -> list[bytes]:
+    """Return bodies of nearly 256 KiB that cost the most to refuse."""
+    many = json.dumps({**fields(), **{f"concern{'s' * 20}{n}": n for n in range(6_000)}}).encode()
+    deep = b'{"a":' * 50_000
+    wrong = json.dumps(fields(concerns=[{"kind": "suicide", **{f"pla{n}": 1 for n in range(15_000)}}])).encode()
+    halves = raw(summary="TEXT").replace(b"TEXT", rb"\ud83d" * 40_000)
+    return [each for each in (many, deep, wrong, halves) if len(each) <= MAX_DISCLOSURE_BYTES]
+
+
+async def test_large_hostile_bodies_delay_no_honest_request(port: int, tmp_path: Path) -> None:
+    await honest(port, 1)
+    bodies = hostile()
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120, limits=limits
+    ) as client:
+        attack = [
+            asyncio.create_task(client.post("/v1/disclosures", content=bodies[number % len(bodies)]))
+            for number in range(64)
+        ]
+        took = await honest(port)
+        answers = await asyncio.gather(*attack)
+    assert {answer.status_code for answer in answers} <= {202, 422, 503}
+    assert took < _HONEST_SECONDS
