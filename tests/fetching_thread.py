@@ -81,7 +81,7 @@ class FakeLanes:
 def thread_of(consumer: AIOKafkaConsumer) -> Any:
     """Return the fetching part of Faust's thread over `consumer`, without the thread."""
     thread: Any = BatchingThread.__new__(BatchingThread)
-    thread._is_patched, thread._passed_over, thread._passed_in = False, {}, None
+    thread._passed_over, thread._passed_in = {}, None
     thread._is_fetching, thread._lost_here, thread._lost_in_main, thread._sought_for = False, 0, 0, (0, 0)
     thread._fetch_counts = FetchCounts()
     followed = {source.topic for source in consumer.assignment()}

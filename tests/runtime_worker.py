@@ -16,6 +16,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import KafkaError
+
 from infra.telemetry import configure, shutdown
 from streams.runtime import Agent, Clock, Follower, LaneContext, LaneGroup, run_worker
 from streams.runtime.steps import AtStep, Step, ignore_step
@@ -76,6 +79,20 @@ def _let_fetches_fail(plan: Plan) -> None:
     threads._fetch_records = fail_or_fetch
 
 
+def _let_a_heartbeat_fail(plan: Plan) -> None:
+    coordinators: Any = GroupCoordinator
+    beat = coordinators._do_heartbeat
+
+    async def fail_once_or_beat(coordinator: Any) -> bool:
+        if plan.says("heartbeat-fails") and not plan.says("heartbeat-failed"):
+            plan.note("heartbeat-failed", "")
+            # As aiokafka does for every answer that it does not expect.
+            raise KafkaError
+        return bool(await beat(coordinator))
+
+    coordinators._do_heartbeat = fail_once_or_beat
+
+
 def _killing(plan: Plan) -> AtStep:
     if plan.kill is None:
         return ignore_step
@@ -97,6 +114,7 @@ def main(path: str) -> int:
     plan = Plan(**json.loads(Path(path).read_bytes()))
     configure("runtime-worker")
     _let_fetches_fail(plan)
+    _let_a_heartbeat_fail(plan)
     status = run_worker(
         plan.application,
         [LaneGroup(name, tuple(sources), _agent(kind, plan), log) for name, sources, log, kind in plan.groups],

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.alarms import AlarmChanged
 from schemas.codec import encode
 from schemas.topics import TopicName
+from streams.runtime.failure import cancellation_as_error
 
 #: Pause after a write that failed (seconds).
 _RETRY_SECONDS = 1.0
@@ -65,8 +66,9 @@ class AlarmWriter:
             await self._has_come.wait()
             self._has_come.clear()
             try:
-                if self._waiting:
-                    await self._write_all()
+                with cancellation_as_error():
+                    if self._waiting:
+                        await self._write_all()
                 self._is_idle.set()
             except Exception as error:  # noqa: BLE001 - every error is retried until the change is written
                 _log.warning("alarm could not be written to its topic and is tried again", error=type(error).__name__)

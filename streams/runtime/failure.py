@@ -16,6 +16,7 @@ quote what a person wrote (`KeyError('…')`). Only the texts of `LaneBroken` ar
     │       └── CannotPutAside       (lane/poison_work.py) a `.rejected` topic refuses work that was put aside
     ├── TurnRaised, WorkRaised   (lane/poison_errors.py) an agent raised: the process ends once, then isolates the work
     ├── EndsProcesses            (lane/poison_errors.py) two processes ended in work on one record or item: put aside
+    ├── LibraryCancelled         a library cancelled work that nobody of ours cancelled: the process ends
     ├── EffectCancelled          (lane/effects.py) a library cancelled an effect: as if the effect had raised
     ├── Hung                     (watchdog.py) raised inside a call into an agent that lasts too long
     └── Invalid                  (schemas/errors.py) one record is rejected, the rest of its batch goes on
@@ -31,6 +32,8 @@ import asyncio
 import os
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -60,6 +63,10 @@ class StateDoesNotFit(LaneRefused):
     """A lane's state and its offsets do not fit each other: going on would lose or double records."""
 
 
+class LibraryCancelled(Exception):
+    """A library cancelled what a task awaited; nobody cancelled the task."""
+
+
 def describe(error: BaseException) -> dict[str, str]:
     """Return the class of an error and its locations in the code; its message only if it is a `LaneBroken`."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -78,6 +85,22 @@ def awaited_at(task: asyncio.Task[Any]) -> str:
         locations.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
         waiting = waiting.cr_await
     return " < ".join(reversed(locations[-6:]))
+
+
+@contextmanager
+def cancellation_as_error() -> Iterator[None]:
+    """Raise `LibraryCancelled` for a `CancelledError` that no code of ours caused.
+
+    aiokafka cancels a future that we await if a connection is lost at the wrong moment. A task that lets the
+    `CancelledError` pass ends, and nothing reports it.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as cancelled:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise LibraryCancelled().with_traceback(cancelled.__traceback__) from None
 
 
 def exit_without_cleanup() -> None:

@@ -3,6 +3,7 @@
 Written against the source of aiokafka 0.14.0, `consumer/fetcher.py`, and pinned to it. See decision 0027.
 """
 
+import asyncio
 from collections.abc import Iterator
 from struct import Struct
 from typing import Any
@@ -124,6 +125,26 @@ def patch_aiokafka_fetcher() -> None:
     # The fetcher looks both up when a response arrives. No consumer takes a class of its own.
     fetcher.MemoryRecords = FetchedRecords
     fetcher.PartitionRecords = CommittedRecords
+    fetcher.Fetcher.close = _close
+
+
+_close_of_aiokafka = fetcher.Fetcher.close
+
+
+async def _close(closing: Any) -> None:
+    """Close a fetcher; its requests in flight end first.
+
+    aiokafka cancels them and awaits them. One that waits after a failed request ends as cancelled, and then the caller
+    of `stop` gets a `CancelledError` that nobody caused, and the connections stay open.
+    """
+    closing._fetch_task.cancel()  # noqa: SLF001
+    await asyncio.wait([closing._fetch_task])  # noqa: SLF001
+    for request in closing._pending_tasks:  # noqa: SLF001
+        request.cancel()
+    if closing._pending_tasks:  # noqa: SLF001
+        await asyncio.wait(closing._pending_tasks)  # noqa: SLF001
+    closing._pending_tasks.clear()  # noqa: SLF001
+    await _close_of_aiokafka(closing)
 
 
 def remove_fetch_delays(consumer: AIOKafkaConsumer, wait_ms: int = PROMPT_WAIT_MS) -> None:

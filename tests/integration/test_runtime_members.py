@@ -9,6 +9,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from schemas.topics import STAMPED
+from streams.runtime.transport.worker import SESSION_SECONDS
 from tests.administration import shared_by
 from tests.counting import Run
 
@@ -34,6 +35,23 @@ async def test_a_member_is_static_only_by_a_name_that_it_is_given(run: Run, inst
     run.start(instance=instance)
     await shared_by(run.bootstrap, run.name, 1)
     assert await asyncio.to_thread(names, run) == [instance]
+
+
+async def test_a_worker_whose_heartbeat_fails_unexpectedly_joins_again_and_goes_on(run: Run, tmp_path: Path) -> None:
+    worker = run.start()
+    (before,) = await shared_by(run.bootstrap, run.name, 1)
+    (tmp_path / "heartbeat-fails").touch()
+    async with asyncio.timeout(20):
+        # Polled: another process writes its log. aiokafka would send no heartbeat any more, and never join again.
+        while "the coordination with the group failed" not in worker.log:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    # Longer than a session: the group would have given the member up.
+    await asyncio.sleep(SESSION_SECONDS + 2)
+    assert list(await shared_by(run.bootstrap, run.name, 1)) == [before]
+    await run.write(run.routine, [(b"key", b"word", ())])
+    async with run.reading(run.output) as out:
+        await out.at_least(1)
+    assert worker.process.poll() is None
 
 
 async def test_partitions_that_no_member_has_are_assigned_again(run: Run) -> None:

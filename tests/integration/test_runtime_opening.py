@@ -218,3 +218,57 @@ async def test_a_changelog_whose_end_is_hidden_opens_no_lane(run: Run) -> None:
             assert "a transaction hangs at 0" in lane.metrics.refused
     finally:
         await producer.stop()
+
+
+class CutOff(AIOKafkaProducer):  # type: ignore[misc]
+    """A producer; that of the first attempt never starts: it is cut off, or its start never returns."""
+
+    made = 0
+    how = "cut off"
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        type(self).made += 1
+        self._is_first = self.made == 1
+
+    async def start(self) -> None:
+        if not self._is_first:
+            await super().start()
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.how == "cut off":
+            waiting.cancel()
+        await waiting
+
+
+@pytest.mark.parametrize("how", ["cut off", "stalls"])
+async def test_an_opening_that_its_client_cuts_off_or_stalls_begins_anew(
+    run: Run, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    # As when the broker goes away while a client starts. Without a new attempt the lane would stand still for good.
+    monkeypatch.setattr("streams.runtime.lane.transaction.AIOKafkaProducer", CutOff)
+    monkeypatch.setattr("streams.runtime.lane.lane.ATTEMPT_SECONDS", 3.0)
+    monkeypatch.setattr(CutOff, "made", 0)
+    monkeypatch.setattr(CutOff, "how", how)
+    async with lane_of(run) as lane, run.reading(run.output) as out:
+        async with asyncio.timeout(20):
+            await lane.resolved.wait()
+        lane.enqueue(batch(run, 0, 4))
+        await out.at_least(4)
+    assert CutOff.made == 2
+
+
+async def test_a_lane_whose_work_a_library_cancels_ends_its_process(
+    run: Run, monkeypatch: pytest.MonkeyPatch, ended: list[BaseException]
+) -> None:
+    async def cut_off(*_: object) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.cancel()
+        await waiting
+
+    async with lane_of(run) as lane:
+        await lane.resolved.wait()
+        monkeypatch.setattr("streams.runtime.lane.transaction.TransactionalWriter.deliver", cut_off)
+        lane.enqueue(batch(run, 0, 4))
+        await run.until(lambda: bool(ended), "the process ends")
+    assert type(ended[0]).__name__ == "LibraryCancelled"

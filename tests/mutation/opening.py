@@ -5,6 +5,7 @@ from tests.mutation.row import Edit, Row
 _LANES = "tests/integration/test_runtime_lanes.py"
 _OPENING = "tests/integration/test_runtime_opening.py"
 _TRANSPORT = "tests/unit/test_lanes_of_a_process.py"
+_ATTEMPTS = "tests/unit/test_opening_attempts.py"
 _LOSSES = "tests/faults/test_losses.py"
 _TAIL = "test_a_log_that_loses_its_tail_stops_its_lane_and_what_comes_next_is_not_skipped_as_done"
 _GROUP = f"{_OPENING}::test_where_the_group_is_further_than_the_changelog_the_lane_refuses_until_the_loss_is_accepted"
@@ -175,6 +176,36 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (Edit("timeout=None if finishes_turn else _CANCEL_AGAIN_SECONDS", "timeout=None"),),
         (f"{_TRANSPORT}::test_a_lane_whose_cancellation_is_swallowed_is_cancelled_again",),
+    ),
+    Row(
+        "An opening that a library cuts off begins anew",
+        "streams/runtime/lane/opening_watch.py",
+        (Edit("        return LibraryCancelled()\n", "        return None\n"),),
+        (f"{_OPENING}::test_an_opening_that_its_client_cuts_off_or_stalls_begins_anew[cut off]",),
+    ),
+    Row(
+        "An opening that Kafka cuts off begins anew",
+        "streams/runtime/lane/opening_watch.py",
+        (Edit("    return error if may_pass else None\n", "    return None\n"),),
+        (f"{_ATTEMPTS}::test_an_attempt_that_kafka_cuts_off_begins_anew",),
+    ),
+    Row(
+        "An opening that stalls begins anew",
+        "streams/runtime/lane/opening_watch.py",
+        (Edit("        if left <= 0:\n            return False\n", "        left = None if left <= 0 else left\n"),),
+        (f"{_OPENING}::test_an_opening_that_its_client_cuts_off_or_stalls_begins_anew[stalls]",),
+    ),
+    Row(
+        "An opening that stalls has a new producer",
+        "streams/runtime/lane/transaction.py",
+        (Edit("self._producer, self._is_started = self._new_producer(), False", "self._is_started = False"),),
+        (f"{_OPENING}::test_an_opening_that_its_client_cuts_off_or_stalls_begins_anew[stalls]",),
+    ),
+    Row(
+        "A lane whose work a library cancels ends its process",
+        "streams/runtime/lane/lane.py",
+        (Edit("            with cancellation_as_error():\n", "            if True:\n"),),
+        (f"{_OPENING}::test_a_lane_whose_work_a_library_cancels_ends_its_process",),
     ),
     Row(
         "A member has a name for good only where it is given one",

@@ -10,6 +10,9 @@ _QUEUES = "tests/unit/test_queues.py"
 _REBALANCE = "tests/integration/test_runtime_rebalance.py"
 _PROCESS = "tests/unit/test_lanes_of_a_process.py"
 _LANES = "tests/integration/test_runtime_lanes.py"
+_MEMBERS = "tests/integration/test_runtime_members.py"
+_FAULTS = "tests/integration/test_consumers_after_faults.py"
+_WATCH = "tests/unit/test_assignment_watch.py"
 _FOLLOWER = "tests/integration/test_runtime_follower.py"
 
 ROWS = (
@@ -81,8 +84,44 @@ ROWS = (
     Row(
         "Partitions that no member has are assigned again",
         "streams/runtime/transport/assignment_watch.py",
-        (Edit("                self._rejoin()\n", ""),),
+        (Edit("            self._membership.rejoin()\n", ""),),
         ("tests/integration/test_runtime_members.py::test_partitions_that_no_member_has_are_assigned_again",),
+    ),
+    Row(
+        "A process that its group gives no assignment ends",
+        "streams/runtime/transport/assignment_watch.py",
+        (Edit("if self._without_assignment >= _LOOKS_WITHOUT_ASSIGNMENT:", "if False:"),),
+        (f"{_WATCH}::test_a_process_that_is_no_member_of_its_group_ends",),
+    ),
+    Row(
+        "A member joins its group again after an error of the coordination",
+        "streams/runtime/transport/group_coordination.py",
+        (Edit("_push_error_to_user = errors.handle", "_unused = errors.handle"),),
+        (f"{_FAULTS}::test_a_member_whose_heartbeat_fails_unexpectedly_joins_again_although_nobody_asks_for_errors",),
+    ),
+    Row(
+        "The member of every worker does so",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("        keep_coordinating(consumer)\n", ""),),
+        (f"{_MEMBERS}::test_a_worker_whose_heartbeat_fails_unexpectedly_joins_again_and_goes_on",),
+    ),
+    Row(
+        "A coordination that ends by an error ends the process",
+        "streams/runtime/transport/group_coordination.py",
+        (Edit("(error := coordination.exception()) is not None", "False"),),
+        ("tests/unit/test_coordination_errors.py::test_a_coordination_that_ends_by_an_error_ends_the_process",),
+    ),
+    Row(
+        "A consumer that stops raises no cancellation of its own requests",
+        "streams/runtime/fetcher_patch.py",
+        (Edit("    fetcher.Fetcher.close = _close\n", ""),),
+        (f"{_FAULTS}::test_a_consumer_that_stops_after_a_failed_fetch_raises_nothing_and_closes_its_connections",),
+    ),
+    Row(
+        "A process without partitions stays in its group",
+        "streams/runtime/transport/worker.py",
+        (Edit("        broker_max_poll_interval=_IDLE_SECONDS,\n", ""),),
+        ("tests/unit/test_worker_waits.py::test_a_process_without_partitions_stays_in_its_group",),
     ),
     Row(
         "Records of a fetch that was given up before it ended are fetched again",

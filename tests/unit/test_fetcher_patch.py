@@ -144,5 +144,9 @@ def test_the_internals_that_are_replaced_are_those_that_were_read() -> None:
     assert "backoff=self._prefetch_backoff" in answered
     # Called if a position is out of range, and not otherwise for a partition that has a position.
     assert "tp_state.await_reset(self._default_reset_strategy)" in answered
+    # `close` takes these two; the requests in flight wait here after an error.
+    assert "await asyncio.sleep(self._retry_backoff)" in answered
+    assert "self._fetch_task.cancel()" in (closed := inspect.getsource(fetcher_patch._close_of_aiokafka))
+    assert "for x in self._pending_tasks:" in closed
     assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
     assert "parsed_records = self.PartitionRecords(fetch_offset, tp, records," in inspect.getsource(PythonFetcher)

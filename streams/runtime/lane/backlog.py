@@ -9,7 +9,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.runtime import fetcher_patch
-from streams.runtime.failure import describe
+from streams.runtime.failure import cancellation_as_error, describe
 
 #: Longest wait for all responses of the broker (seconds).
 _ANSWER_SECONDS = 10.0
@@ -42,8 +42,10 @@ async def measure(
     if not next_offsets:
         return None
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return await _ask(bootstrap, [TopicPartition(topic, partition) for topic in sources], next_offsets, now)
+        topics = [TopicPartition(topic, partition) for topic in sources]
+        with cancellation_as_error():
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await _ask(bootstrap, topics, next_offsets, now)
     except Exception as error:  # noqa: BLE001 - after any error the refusal is reported without these numbers
         _log.warning("the backlog of a lane is not known", **describe(error))
         return None

@@ -10,7 +10,7 @@ import time
 
 import structlog
 
-from streams.runtime.failure import LaneRefused, describe, end_process
+from streams.runtime.failure import LaneRefused, cancellation_as_error, describe, end_process
 from streams.runtime.lane import metrics
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.changelog import Progress
@@ -18,8 +18,8 @@ from streams.runtime.lane.groups import LaneGroup, LaneHost, LaneId
 from streams.runtime.lane.item_trials import ITEMS
 from streams.runtime.lane.lane_events import LaneCloses, LaneOpens, LanePutsAside
 from streams.runtime.lane.open_lane import OpenLane
-from streams.runtime.lane.opening import TransactionHangs, open_state
-from streams.runtime.lane.opening_watch import OpeningProgress, OpeningWatch
+from streams.runtime.lane.opening import Opened, TransactionHangs, open_state
+from streams.runtime.lane.opening_watch import ATTEMPT_SECONDS, OpeningProgress, OpeningWatch, attempts
 from streams.runtime.lane.pending_work import PendingWork
 from streams.runtime.lane.phase import Change, LanePhase, Phase
 from streams.runtime.lane.poison_errors import TurnRaised, WorkRaised
@@ -57,7 +57,10 @@ class Lane:
         self.resolved = asyncio.Event()
         self._writer = TransactionalWriter(host.bootstrap, f"{host.application}-{self._id.name}", host.application)
         self._opening = OpeningProgress(self._id.name)
-        self._restored = -1
+        #: The progress of the present attempt to open: it restores from the beginning again.
+        self._attempt = OpeningProgress(self._id.name)
+        #: Offsets of the changelog that this attempt has passed, and the most that any has.
+        self._passed = self._restored = -1
         self._task: asyncio.Task[None] | None = None
         # Made while the lane opens.
         self._notes: SuccessorNotes
@@ -142,22 +145,28 @@ class Lane:
 
     async def _run(self, ready: asyncio.Event) -> None:
         try:
-            await ready.wait()
+            # A lane that ends without a word would stand still, and no other process would get it.
+            with cancellation_as_error():
+                await ready.wait()
+                await self._live()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
+            end_process(f"lane {self._id.name}", error)
+        finally:
+            self._cancel_effects()
+
+    async def _live(self) -> None:
+        try:
             opened_lane = await self._open_at_last()
             await opened_lane.work()
             await self._notes.clear_openings()
-        except asyncio.CancelledError:
-            raise
         except LaneRefused as refused:
             await self._refuse(refused)
         except (TurnRaised, WorkRaised) as raised:
             await self._end_after(raised)
         except FENCED as fenced:
             await self._leave_fenced(fenced)
-        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
-            end_process(f"lane {self._id.name}", error)
-        finally:
-            self._cancel_effects()
 
     async def _open_at_last(self) -> OpenLane:
         """Open; try again while a transaction on the changelog is open, which ends or is ended in time."""
@@ -165,7 +174,7 @@ class Lane:
             reported_at = float("-inf")
             while True:
                 try:
-                    opened_lane = await self._open()
+                    found = await attempts(self._open_state, self._writer.renew, self._attempt, ATTEMPT_SECONDS)
                 except TransactionHangs as hangs:
                     if time.monotonic() - reported_at >= REPORT_SECONDS:
                         await self._refusal.report(hangs)
@@ -173,11 +182,14 @@ class Lane:
                     await asyncio.sleep(_OPEN_AGAIN_SECONDS)
                     self._opening.moved()
                 else:
+                    opened_lane = await self._open(found)
                     self._refusal.end()
                     return opened_lane
 
-    async def _open(self) -> OpenLane:
-        found = await open_state(self._id, self._writer, self._note_progress)
+    async def _open_state(self) -> Opened:
+        return await open_state(self._id, self._writer, self._note_progress)
+
+    async def _open(self, found: Opened) -> OpenLane:
         state = found.state
         # Counted from here on, and no more once an offset moves; the process may end at any time.
         openings = {topic: state.openings.pop(topic, 0) + 1 for topic in (*self._id.group.sources, ITEMS)}
@@ -186,7 +198,9 @@ class Lane:
         turn = state.turn(self._id.now())
         if shortened := state.limit_waits(turn):
             _log.warning("the clock is behind the one by which timers were set", lane=self._id.name, timers=shortened)
-        await commits.commit(turn, found.unwritten, notes)
+        # From here on the opening does not begin anew: it would be counted twice.
+        with self._id.host.watchdog.turn(self._id.name):
+            await commits.commit(turn, found.unwritten, notes)
         self.to_seek |= found.read_again
         # Fetched before the lane knew that these begin earlier.
         self._pending.queues.clear(found.read_again)
@@ -206,7 +220,10 @@ class Lane:
         return self._opened
 
     def _note_progress(self, progress: Progress) -> None:
-        if progress.passed != self._restored:
+        if progress.passed != self._passed:
+            self._passed = progress.passed
+            self._attempt.moved()
+        if progress.passed > self._restored:
             self._restored = progress.passed
             self._opening.moved()
         self.metrics.restore = progress

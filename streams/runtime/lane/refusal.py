@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from streams.runtime.failure import LaneRefused, describe
+from streams.runtime.failure import LaneRefused, cancellation_as_error, describe
 from streams.runtime.lane import backlog
 from streams.runtime.lane.groups import LaneId
 from streams.runtime.lane.lane_events import LaneRefuses, ignore_event
@@ -55,7 +55,8 @@ class Refusal:
     async def _group_offsets(self) -> Mapping[str, int]:
         """Return the consumer group's offsets of a lane that did not open; none if Kafka does not answer."""
         try:
-            return await self._writer.committed(self._lane.group.sources, self._lane.partition)
+            with cancellation_as_error():
+                return await self._writer.committed(self._lane.group.sources, self._lane.partition)
         except Exception as error:  # noqa: BLE001 - the refusal is reported all the same
             _log.warning("the offsets of a lane are not known", lane=self._lane.name, **describe(error))
             return {}

@@ -29,6 +29,8 @@ MAX_REQUEST_BYTES = 4 * 1024 * 1024 + 64 * 1024
 #: Pause while the coordinator finishes the transaction before (seconds). The broker needs a few milliseconds, and
 #: aiokafka would wait 20.
 _NEXT_TRANSACTION_SECONDS = 0.004
+#: How long to wait until a producer that is left behind has stopped (seconds).
+_STOP_SECONDS = 2.0
 #: Outputs that are put into batches before other lanes may make a step (about a millisecond).
 _OUTPUTS_A_STRETCH = 64
 
@@ -75,10 +77,14 @@ class TransactionalWriter:
         self._bootstrap = bootstrap
         self._group = group
         self._partitions: dict[str, int] = {}
+        self._transactional_id = transactional_id
         self._is_started = False
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
-            transactional_id=transactional_id,
+        self._producer = self._new_producer()
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            transactional_id=self._transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             request_timeout_ms=REQUEST_MS,
             max_batch_size=MAX_BATCH_BYTES,
@@ -96,6 +102,13 @@ class TransactionalWriter:
     async def stop(self) -> None:
         """Close the connections."""
         await self._producer.stop()
+
+    async def renew(self) -> None:
+        """Leave a producer behind that does not respond; the next `start` fences it too."""
+        stopping = asyncio.create_task(self._producer.stop())
+        self._producer, self._is_started = self._new_producer(), False
+        await asyncio.wait([stopping], timeout=_STOP_SECONDS)
+        stopping.cancel()
 
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
         """Return the group's committed offsets in `partition` of `topics`. Call this after fencing."""

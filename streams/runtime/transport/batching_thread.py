@@ -17,6 +17,7 @@ from streams.runtime.fetcher_patch import remove_fetch_delays
 from streams.runtime.lane.timer_gate import FetchCounts
 from streams.runtime.transport.batch_schema import BatchRecord, Losses
 from streams.runtime.transport.consumer_lanes import ConsumerLanes, LaneConsumer
+from streams.runtime.transport.group_coordination import keep_coordinating
 from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
 from streams.runtime.unreadable import offset_after
 
@@ -46,7 +47,6 @@ class BatchingThread(AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._is_patched = False
         #: A fetch is in progress. At a rebalance Faust's main thread gives up the wait for a fetch and asks for the
         #: next one, while this thread still works on the first. If the two overlapped, the second would begin at
         #: positions that the first is about to seek away from, and a lane would find a gap in the offsets.
@@ -67,10 +67,23 @@ class BatchingThread(AIOKafkaConsumerThread):
         remove_fetch_delays(consumer, _FETCH_WAIT_MS)
         return consumer
 
+    async def on_start(self) -> None:
+        """Start the consumer, and patch what it made at its start."""
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        remove_fetch_delays(consumer, _FETCH_WAIT_MS)
+        note_out_of_range(consumer)
+        keep_coordinating(consumer)
+
     @property
     def losses(self) -> Losses:
         """How often records were lost. A batch whose fetch began at other counts may follow lost records."""
         return self._lost_here, self._lost_in_main
+
+    @property
+    def member_id(self) -> str:
+        """The id that the group gave this member; empty if it has none now."""
+        return str(self._ensure_consumer()._coordinator.member_id)  # noqa: SLF001 - aiokafka has no public access to it
 
     def rejoin(self) -> None:
         """Have this member join its group anew; if it leads the group, all partitions are assigned again."""
@@ -142,10 +155,6 @@ class BatchingThread(AIOKafkaConsumerThread):
 
     async def _fetch(self, consumer: Any, active_partitions: Any, seconds: float, max_records: int | None) -> Any:
         # A partition whose queue is full is left out. If it were paused, aiokafka would drop its fetched records.
-        if not self._is_patched:
-            remove_fetch_delays(consumer, _FETCH_WAIT_MS)
-            note_out_of_range(consumer)
-            self._is_patched = True
         lanes = cast("LaneConsumer", self.consumer).lanes
         if [tp for tp in active_partitions if lanes.takes_seek(tp.topic, tp.partition)]:
             # No lane takes what was fetched before such a seek.

@@ -13,7 +13,7 @@ from schemas.compressed_batches import UnreadableBatch
 from schemas.errors import Unreadable
 from schemas.telemetry import Attribute, Metric
 from streams.runtime import fetcher_patch
-from streams.runtime.failure import LaneBroken, describe, end_process
+from streams.runtime.failure import LaneBroken, cancellation_as_error, describe, end_process
 from streams.runtime.timeouts import REQUEST_MS
 
 Apply = Callable[[bytes | None, bytes | None], None]
@@ -56,8 +56,16 @@ class Follower:
 
         Raises `TimeoutError` if there is no progress for `_START_SECONDS`.
         """
-        async with asyncio.timeout(_START_SECONDS):
-            ends = await self._begin()
+        beginning = asyncio.create_task(self._begin())
+        try:
+            # Not a timeout of asyncio: aiokafka swallows a cancellation that arrives while one of its clients stops.
+            await asyncio.wait([beginning], timeout=_START_SECONDS)
+            if not beginning.done():
+                raise TimeoutError
+            with cancellation_as_error():
+                ends = beginning.result()
+        finally:
+            beginning.cancel()
         while not self._has_passed(ends):
             before = self._positions
             async with asyncio.timeout(_START_SECONDS):
@@ -166,15 +174,16 @@ class Follower:
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         try:
-            while True:
-                fetched = await consumer.getmany(timeout_ms=100)
-                for records in fetched.values():
-                    for record in records:
-                        self._take(record)
-                positions = {source: await consumer.position(source) for source in self._sources}
-                async with self._moved:
-                    self._positions = positions
-                    self._moved.notify_all()
+            with cancellation_as_error():
+                while True:
+                    fetched = await consumer.getmany(timeout_ms=100)
+                    for records in fetched.values():
+                        for record in records:
+                            self._take(record)
+                    positions = {source: await consumer.position(source) for source in self._sources}
+                    async with self._moved:
+                        self._positions = positions
+                        self._moved.notify_all()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - any error ends the process

@@ -25,7 +25,7 @@ from faust.transport.consumer import TransactionManager
 from faust.transport.drivers.aiokafka import Consumer, Transport
 
 from streams.runtime.clock import Clock
-from streams.runtime.failure import awaited_at, end_process
+from streams.runtime.failure import awaited_at, cancellation_as_error, end_process
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.groups import LaneGroup, LaneHost
 from streams.runtime.lane.lane import Lane
@@ -33,7 +33,7 @@ from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.timer_gate import FetchProgress
 from streams.runtime.lane.urgency import UrgencyGate
 from streams.runtime.steps import AtStep, ignore_step
-from streams.runtime.transport.assignment_watch import AssignmentWatch
+from streams.runtime.transport.assignment_watch import AssignmentWatch, Membership
 from streams.runtime.transport.batch_schema import Fetched
 from streams.runtime.transport.batching_thread import BatchingThread
 from streams.runtime.watchdog import Watchdog
@@ -88,6 +88,10 @@ class NoCommitConsumer(Consumer):
         else:
             _log.info("a batch is fetched again", topic=fetched.batch.topic, partition=partition)
 
+    def member_id(self) -> str:
+        """Return the id that the group gave this process; empty if it has none now."""
+        return cast("BatchingThread", self._thread).member_id
+
     def rejoin(self) -> None:
         """Have this process join its group anew."""
         cast("BatchingThread", self._thread).rejoin()
@@ -100,6 +104,9 @@ class NoCommitConsumer(Consumer):
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:  # noqa: ARG002 - Faust's signature
         # Faust takes the offsets between two batches for missing records. None is missing: a batch has many records.
         return None
+
+    async def verify_all_partitions_active(self) -> None:
+        """Do nothing: Faust's own check looks for commits of Faust's, and raises if partitions leave meanwhile."""
 
     def _new_offset(self, tp: Any) -> None:
         # Turns Faust's commits off: None means that no offset is ready to be committed. The lists would grow for ever.
@@ -174,6 +181,13 @@ class LaneAssignment(TransactionManager):
         lane.to_seek.discard(topic)
         return True
 
+    async def on_start(self) -> None:
+        """Watch the group from now on: the first assignment may never come."""
+        consumer = cast("NoCommitConsumer", self.consumer)
+        membership = Membership(consumer.member_id, lambda: self._background is not None, consumer.rejoin)
+        watch = AssignmentWatch(self.config.bootstrap, self.config.application, tuple(self._group_of), membership)
+        self._assignment_watch = asyncio.create_task(watch.run())
+
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002 - Faust's signature
         """Hold every lane: its turn in flight is finished before the group can assign the lane to another member."""
         await asyncio.gather(*(lane.hold() for lane in (*self._lanes.values(), *self._leaving)))
@@ -188,11 +202,6 @@ class LaneAssignment(TransactionManager):
         if self._background is None:
             self._background = asyncio.create_task(self._run_background())
             self._watching = asyncio.create_task(self._watch_background(self._background))
-            consumer = cast("NoCommitConsumer", self.consumer)
-            watch = AssignmentWatch(
-                self.config.bootstrap, self.config.application, tuple(self._group_of), consumer.rejoin
-            )
-            self._assignment_watch = asyncio.create_task(watch.run())
         wanted = {(self._group_of[tp.topic], tp.partition) for tp in assigned if tp.topic in self._group_of}
         keys = {(group.name, partition) for group, partition in wanted}
         leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
@@ -252,9 +261,10 @@ class LaneAssignment(TransactionManager):
 
     async def _run_background(self) -> None:
         try:
-            async with _all_of(self.config.background):
-                self._ready.set()
-                await self._stopping.wait()
+            with cancellation_as_error():
+                async with _all_of(self.config.background):
+                    self._ready.set()
+                    await self._stopping.wait()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - any error ends the process

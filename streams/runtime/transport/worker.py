@@ -43,6 +43,10 @@ _SWITCH_SECONDS = 0.0005
 #: come back may name no topic. The group's leader then assigns no partition at all, until it asks again.
 _METADATA_MS = 3_000
 
+#: After this long without a fetch aiokafka leaves the group for good (seconds). A process without partitions does not
+#: fetch, so it is ten years. The watchdog ends a process that hangs.
+_IDLE_SECONDS = 10 * 365 * 86_400.0
+
 #: Limits of a stop (seconds): for the turns in flight to finish; then for Faust to stop; then for its tasks to end.
 _CLOSE_SECONDS = 10.0
 _STOP_SECONDS = 5.0
@@ -200,6 +204,7 @@ def _app(config: WorkerConfig, instance: str | None, folder: str) -> Any:
         consumer_group_instance_id=instance,
         consumer_max_fetch_size=_FETCH_BYTES,
         broker_max_poll_records=_FETCH_RECORDS,
+        broker_max_poll_interval=_IDLE_SECONDS,
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=_HEARTBEAT_SECONDS,
         broker_request_timeout=_REQUEST_SECONDS,
