@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from schemas.topics import Group, TopicName
-from schemas.vocabulary import Agency, ProfessionalRole
+from schemas.vocabulary import Agency, PeerKind, ProfessionalRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +59,13 @@ AGENCIES: Mapping[Agency, AgencyEntry] = MappingProxyType(
         ),
     }
 )
+
+
+def connector_group(agency: Agency) -> str:
+    """Return the consumer group of the agency's connectors."""
+    return f"confide-{AGENCIES[agency].connector}"
+
+
+def connector_client(agency: Agency, kind: PeerKind) -> str:
+    """Return the name by which the brokers know a connector: it says whether its agency is live."""
+    return f"{connector_group(agency)}-{kind}"

@@ -49,6 +49,8 @@ class AlarmFact(StrEnum):
     REVIEW_ID = "review_id"
     REASON = "reason"
     DEADLINE = "deadline"
+    #: Present if the review is part of an exercise.
+    EXERCISE = "exercise"
     #: Id, on the duty rota, of the member of staff who is asked.
     ON_DUTY = "on_duty"
 

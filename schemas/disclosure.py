@@ -150,6 +150,8 @@ class Disclosure(Model):
     contact: Contact = Contact()
     involvement: Involvement = Involvement()
     summary: str | None = None
+    #: A drill, carried as such to the end: no live agency and no real person gets it.
+    exercise: StrictBool = False
 
 
 _MODELS: tuple[type[Model], ...] = (
@@ -191,6 +193,7 @@ class ReadableDisclosure(Model):
     involvement: Involvement = Involvement()
     #: What ADMIT noted of parts that it could not use; they are notes of the decision too.
     notes: tuple[ShortText, ...] = ()
+    exercise: StrictBool = False
 
 
 _KINDS = frozenset(kind.value for kind in ConcernKind)
@@ -200,7 +203,7 @@ _NAMES = frozenset(name for model in (*_MODELS, *CONCERNS) for name in model.mod
 
 #: Parts and flags without which a disclosure is whole: null leaves them out. A fact's null is another thing: unknown.
 _MAY_BE_LEFT_OUT = frozenset(
-    ("adult_at_risk", "location", "professionals", "safety", "contact", "channels", "involvement")
+    ("adult_at_risk", "location", "professionals", "safety", "contact", "channels", "involvement", "exercise")
 ) | frozenset(Safety.model_fields)
 
 

@@ -1,5 +1,7 @@
 """The records of a notice to the person: the order to notify, and its end."""
 
+from pydantic import StrictBool
+
 from schemas.fields import Identifier, Model, Time
 from schemas.vocabulary import (
     Agency,
@@ -35,6 +37,8 @@ class NotificationDue(Model):
     stands: NoticeStands = NoticeStands.TELLING
     #: When the person is notified that Confide is telling the agency, if the agency has not acknowledged before.
     tell_by: Time | None = None
+    #: A drill, carried as such to the end: no live agency and no real person gets it.
+    exercise: StrictBool = False
 
 
 class NotificationSettled(Model):
@@ -52,3 +56,5 @@ class NotificationSettled(Model):
     settled_at: Time
     #: The statement of the notice that was sent; None if none was sent.
     says: NoticeSays | None = None
+    #: A drill, carried as such to the end: no live agency and no real person gets it.
+    exercise: StrictBool = False

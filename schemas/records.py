@@ -114,6 +114,8 @@ class Decision(Model):
     notify: Notify
     #: Inconsistencies in the disclosure, and how DECIDE read them.
     notes: tuple[str, ...] = ()
+    #: A drill, carried as such to the end: no live agency and no real person gets it.
+    exercise: StrictBool = False
 
 
 class IdUsedBefore(Model):
@@ -175,3 +177,5 @@ class ReviewRequested(Model):
     rejected: UrgentRejected | None = None
     #: The report in question, if the reason is an undelivered report.
     undelivered: Undelivered | None = None
+    #: A drill, carried as such to the end: no live agency and no real person gets it.
+    exercise: StrictBool = False

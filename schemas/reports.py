@@ -65,6 +65,8 @@ class Report(Model):
     generation: Generation = 1
     #: When it was sent again; null the first time.
     again_at: Time | None = None
+    #: A drill, carried as such to the end: no live agency and no real person gets it.
+    exercise: StrictBool = False
 
     @property
     def limit_from(self) -> datetime:
@@ -113,3 +115,5 @@ class DeliveryChanged(Model):
     request: ReportSection | None = None
     #: Number of the sending of the report.
     generation: Generation = 1
+    #: A drill, carried as such to the end: no live agency and no real person gets it.
+    exercise: StrictBool = False

@@ -219,6 +219,15 @@ class StopReason(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class PeerKind(StrEnum):
+    """What is on the other side of a connector or notifier."""
+
+    #: Real agencies and people: no exercise gets there.
+    LIVE = "live"
+    #: A simulation, for tests and exercises.
+    SIMULATED = "simulated"
+
+
 class NoticeStands(StrEnum):
     """The state of a notice's report, as DECIDE knows it. A later value replaces an earlier one, never the reverse."""
 

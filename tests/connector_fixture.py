@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.reports import DeliveryChanged
-from schemas.vocabulary import Agency
+from schemas.vocabulary import Agency, PeerKind
 from services.agency_profiles import AGENCY_PROFILES
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyClient
@@ -83,7 +83,10 @@ class Crash(Exception):
 class ConnectorFixture:
     """A connector of 999 on a lane that can crash, with a clock that its timers move."""
 
-    def __init__(self, url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> None:
+    def __init__(
+        self, url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK, kind: PeerKind = PeerKind.LIVE
+    ) -> None:
+        self.kind = kind
         self.client = AgencyClient(url, policy.attempt_timeout)
         self.clock = Clock()
         self.keys = keys or Keys()
@@ -173,7 +176,13 @@ class ConnectorFixture:
         composer = Composer(self.keys, AGENCY_PROFILES[Agency.EMERGENCY_999].project)
         attempts = Attempts(Agency.EMERGENCY_999, composer, self.client, self.endpoint)
         agent = Connector(
-            Agency.EMERGENCY_999, composer, attempts, self.policy, jitter=lambda: 0.5, partition=PARTITION
+            Agency.EMERGENCY_999,
+            composer,
+            attempts,
+            self.policy,
+            jitter=lambda: 0.5,
+            partition=PARTITION,
+            kind=self.kind,
         )
         return Lane(agent, self.clock, changelog)
 

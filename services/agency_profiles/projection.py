@@ -35,6 +35,7 @@ def envelope(report: Report) -> dict[str, Any]:
         "refers_to": report.refers_to,
         "reported_at": report.reported_at.isoformat(),
         "clauses": list(report.clauses),
+        "exercise": report.exercise,
     }
 
 

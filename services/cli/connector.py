@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.telemetry import configure, shutdown
-from schemas.vocabulary import Agency
+from schemas.vocabulary import Agency, PeerKind
 from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
 from services.cli.ready import ready
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
 def connector(
     agency: Annotated[AgencyName, typer.Argument(help="Whose reports.", show_default=False)],
     agency_url: Annotated[str, typer.Option(help="Where the agency is, such as http://localhost:8999.")],
+    kind: Annotated[PeerKind, typer.Option(help="live: no report of an exercise is sent.")] = PeerKind.LIVE,
     slot: Slot = None,
     accept: Accept = None,
 ) -> None:
@@ -47,6 +48,7 @@ def connector(
             agency_url,
             bootstrap=settings.bootstrap,
             keys=keys,
+            kind=kind,
             slot=slot,
             opened=ready(name),
             accepted=losses,

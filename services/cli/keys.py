@@ -69,14 +69,16 @@ _Credentials = Annotated[
 def service(
     name: Annotated[Service, typer.Argument(metavar="NAME", help="Of the service: forum or text_line.")],
     folder: _Credentials = None,
+    exercise: Annotated[bool, typer.Option("--exercise", help="All that comes with it is a drill.")] = False,
 ) -> None:
     """Make an API key with which a service passes the gateway. It is shown once, and stored as a hash.
 
     Running gateways know it within seconds. A service may have several, so that one can replace another.
     """
-    key, text = ApiKey.create(_credentials(folder), name, datetime.now(UTC))
+    key, text = ApiKey.create(_credentials(folder), name, datetime.now(UTC), exercise=exercise)
     typer.echo(text)
-    typer.echo(f"confide: key {key.id} of {name}; it is not shown again", err=True)
+    what = f"key {key.id} of {name}{', for exercises' if exercise else ''}"
+    typer.echo(f"confide: {what}; it is not shown again", err=True)
 
 
 @keys.command()
@@ -87,7 +89,8 @@ def services(folder: _Credentials = None) -> None:
     except OSError as error:
         raise SettingsError(f"{folder}: {error.strerror}") from error
     for key in found:
-        typer.echo(f"{key.id}  {key.service:<9}  {key.made_at.isoformat(timespec='seconds')}")
+        use = "  exercise" if key.exercise else ""
+        typer.echo(f"{key.id}  {key.service:<9}  {key.made_at.isoformat(timespec='seconds')}{use}")
     if not found:
         typer.echo("No service has a key.")
 

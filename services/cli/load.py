@@ -24,6 +24,7 @@ from services.cli.deployment.processes import ProcessLost, Specification
 from services.cli.environment import settings_with_kafka
 from services.cli.load_view import LoadView
 from services.load import results
+from services.load.live_agencies import refuse_live_agencies
 from services.load.plan import Mix, Options
 from services.load.schedule import Arrivals
 from services.load.search import NoFlatRate, highest
@@ -92,8 +93,9 @@ def load(  # noqa: PLR0917 - typer calls it by name
     """Send disclosures at a fixed rate, whatever comes of them, and account for every one.
 
     Latency counts from the time at which each was due. It loads the Kafka that is named or was left running
-    (CONFIDE_KEYS has its keys); where there is none, or with --house, it opens a house of its own. Exit status 0
-    when every id is accounted for, 1 when not, 2 when it could not be run.
+    (CONFIDE_KEYS has its keys), unless a live connector runs there; where there is none, or with --house, it opens a
+    house of its own. All that it sends is an exercise. Exit status 0 when every id is accounted for, 1 when not, 2 when
+    it could not be run.
     """
     mix = Mix(duplicates=duplicates, pairs=pairs, urgent=urgent, malformed=malformed, people=people)
     if duplicates + malformed > 1:
@@ -205,6 +207,7 @@ async def _environment(
     found = None if request.house else find_bootstrap()
     if found is not None:
         settings = settings_with_kafka()
+        refuse_live_agencies(settings.bootstrap)
         variables = {**os.environ, "KAFKA_BOOTSTRAP": settings.bootstrap}
         view.report(f"loading Kafka at {settings.bootstrap}")
         yield WindowEnvironment(variables, logs, prefix, settle_seconds=request.settle), {"own": False}

@@ -9,6 +9,7 @@ import typer
 from infra.telemetry import configure, shutdown
 from schemas.policy import load_policy
 from schemas.topics import Group
+from schemas.vocabulary import PeerKind
 from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
 from services.cli.ready import ready
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
 def notifier(
     channel: Annotated[ChannelName, typer.Option(help="Where notices go.")] = ChannelName.CONSOLE,
     file: Annotated[Path | None, typer.Option(help="The file of --channel file, a JSON line a notice.")] = None,
+    kind: Annotated[PeerKind, typer.Option(help="live: no notice of an exercise is sent.")] = PeerKind.LIVE,
     slot: Slot = None,
     accept: Accept = None,
 ) -> None:
@@ -50,6 +52,7 @@ def notifier(
             sender,
             load_policy(),
             bootstrap=settings.bootstrap,
+            kind=kind,
             slot=slot,
             opened=ready("notifier"),
             accepted=losses,

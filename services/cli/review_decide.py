@@ -29,6 +29,7 @@ from services.review.options import OPTIONS, as_options, option_words
 from services.review.reading import Topics
 from services.review.review_index import Known
 from services.review.send_outcome import send_outcome, signed
+from services.review.unseen import JUDGING, unseen
 from services.settings import Settings, SettingsError
 from streams.domain.hand_over import check_told_at
 from streams.domain.moments import Arrival, as_entered
@@ -102,6 +103,8 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         known = find(topics, review)
         fields |= {"by": staff, "role": role}
         _check_told_at(known, fields)
+        if known.settled is None:
+            _refuse_unseen(topics, known, master, fields)
         if known.settled is None and (comment is not None or told_by_phone is not None):
             fields["section"] = _sealed(
                 topics, known, master, fields["decision"], {"comment": comment, "who": told_by_phone}
@@ -173,6 +176,21 @@ def _check_told_at(known: Known, fields: Mapping[str, Any]) -> None:
     except Invalid as invalid:
         why = as_options(str(invalid), fields["decision"])
         raise SettingsError(f"{why}; this is {as_entered(told_at)}") from None
+
+
+def _refuse_unseen(topics: Topics, known: Known, master: bytes, fields: Mapping[str, Any]) -> None:
+    """Raise `SettingsError` for a refusal that judges content which cannot be shown."""
+    settlings = [each for each in REVIEW_TABLE[known.latest.reason].settlings if each.decision is fields["decision"]]
+    if fields.get("refusal") not in JUDGING or not settlings:
+        # A decision that does not settle such a review is refused later, with those that do.
+        return
+    why = unseen(topics, known.latest, master)
+    if why is not None:
+        others = [each.value for each in settlings[0].refusals if each not in JUDGING]
+        raise SettingsError(
+            f"{why}, so that nobody can say {fields['refusal']}. Ask its service what it said; "
+            f"reasons allowed without it: {', '.join(others)}"
+        )
 
 
 def _agency(text: str) -> dict[str, str]:

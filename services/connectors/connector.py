@@ -1,6 +1,7 @@
 """The connector of one agency: sends its reports and records every step before and after it is taken.
 
     a report arrives     → queued; report and limit stored           → effect: attempt, which waits for its slot
+    ... of an exercise   → failed: a live agency never gets it
     ... without its key  → queued                                    → effect: compose the request
     request composed     → request stored                            → effect: attempt
     slot granted         → sent; the attempt recorded with its request, then made
@@ -35,7 +36,7 @@ from pydantic import ValidationError
 from schemas.codec import decode
 from schemas.errors import Invalid
 from schemas.reports import Report, ReportSection, ReportStopped
-from schemas.vocabulary import Agency, DeliveryState
+from schemas.vocabulary import Agency, DeliveryState, PeerKind
 from services.connectors import deliveries, report_store
 from services.connectors.attempts import Attempts
 from services.connectors.client import AgencyResponse
@@ -46,6 +47,7 @@ from services.connectors.limits import Limits
 from services.connectors.report_progress import ReportProgress
 from services.connectors.resuming import resume_report
 from streams.domain.delivery import NOT_TAKEN, DeliveryEvent, Meaning, RetryPolicy, advance, limit_reason, read_answer
+from streams.domain.hand_over import EXERCISE
 from streams.runtime import Agent, Origin, PutAside, Record, Turn
 
 _log = structlog.get_logger("confide.connectors")
@@ -69,7 +71,9 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         *,
         jitter: Callable[[], float],
         partition: int | None = None,
+        kind: PeerKind = PeerKind.LIVE,
     ) -> None:
+        self._kind = kind
         self._agency = agency
         self._composer = composer
         self._attempts = attempts
@@ -115,6 +119,11 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             turn.unschedule(report_store.retry_timer(report.report_id))
         report_store.add(turn, report, progress)
         record_step(turn, report, progress, origin)
+        if report.exercise and self._kind is PeerKind.LIVE:
+            failed = _advanced(progress, DeliveryEvent.GIVEN_UP).model_copy(update={"reason": EXERCISE})
+            record_step(turn, report, failed, origin)
+            report_store.finish(turn, report, failed.state)
+            return
         if is_stopped:
             # Its `ReportStopped` follows in this turn and finishes it.
             return

@@ -51,6 +51,7 @@ def record_step(
             reason=progress.reason if progress.state in (DeliveryState.SENT, DeliveryState.FAILED) else None,
             request=request,
             generation=report.generation,
+            exercise=report.exercise,
         ),
         origin,
     )

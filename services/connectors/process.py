@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from schemas import topics
-from schemas.agencies import AGENCIES
-from schemas.vocabulary import Agency
+from schemas.agencies import AGENCIES, connector_client, connector_group
+from schemas.vocabulary import Agency, PeerKind
 from services.agency_profiles import AGENCY_PROFILES
 from services.alarm.alarm_writer import AlarmWriter
 from services.alarm.lane_alarms import BreakerAlarm, LaneAlarms
@@ -29,12 +29,14 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     bootstrap: str,
     keys: Keys,
     policy: RetryPolicy | None = None,
+    kind: PeerKind = PeerKind.LIVE,
     slot: str | None = None,
     opened: Callable[[], None] | None = None,
     accepted: Collection[str] = (),
 ) -> int:
     """Send the reports of `agency` to its server at `url` until SIGTERM; return the exit status.
 
+    `kind`: a live connector sends no report of an exercise.
     `slot` is a name of this process that stays the same over restarts. `opened` is called when the lanes are open.
     `accepted` are refused lanes that must begin at the start of their logs. Raises `SettingsError` if `url` is not the
     address of a server.
@@ -46,7 +48,7 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     # Created once, in the event loop; all lanes share it. An endpoint is one URL.
     attempts: list[Attempts] = []
     name = AGENCIES[agency].connector
-    application = f"confide-{name}"
+    application = connector_group(agency)
     writer = AlarmWriter(bootstrap)
     clock = Clock()
     breaker = BreakerAlarm(writer, agency, clock.now)
@@ -59,7 +61,9 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
             yield made
 
     def agent(context: LaneContext) -> Connector:
-        return Connector(agency, composer, attempts[-1], policy, jitter=random.random, partition=context.partition)
+        return Connector(
+            agency, composer, attempts[-1], policy, jitter=random.random, partition=context.partition, kind=kind
+        )
 
     lanes = LaneAlarms(writer, application, clock.now)
 
@@ -74,6 +78,7 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
         bootstrap=bootstrap,
         background=[writer.running, breaker.repeating, keyring.following, client],
         instance=slot and f"{application}-{slot}",
+        client=connector_client(agency, kind),
         opened=opened,
         accepted=accepted,
         on_lane=on_lane,

@@ -36,22 +36,26 @@ _log = structlog.get_logger("confide.credentials")
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A stored key: its id, its service, when it was made, and the hash of its secret."""
+    """A stored key: its id, its service, when it was made, the hash of its secret, and whether it is for exercises."""
 
     id: str
     service: Service
     made_at: datetime
     sha256: str
+    exercise: bool = False
 
     @classmethod
-    def create(cls, folder: Path, service: Service, now: datetime) -> tuple["ApiKey", str]:
+    def create(cls, folder: Path, service: Service, now: datetime, *, exercise: bool = False) -> tuple["ApiKey", str]:
         """Store a new key of a service in the folder; return it with the text of the key, which is not stored."""
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        key = cls(secrets.token_hex(6), service, now, _hash(secret))
+        key = cls(secrets.token_hex(6), service, now, _hash(secret), exercise)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder / f"{key.id}.toml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(f'service = "{service}"\nmade_at = {now.isoformat()}\nsha256 = "{key.sha256}"\n')
+            file.write(
+                f'service = "{service}"\nmade_at = {now.isoformat()}\nsha256 = "{key.sha256}"\n'
+                f"exercise = {str(exercise).lower()}\n"
+            )
         return key, f"confide_{key.id}_{secret}"
 
     @classmethod
@@ -63,14 +67,15 @@ class ApiKey:
         try:
             found = tomllib.loads(path.read_text("utf-8"))
             made_at, stored = found["made_at"], found["sha256"]
-            service = Service(found["service"])
+            service, exercise = Service(found["service"]), found.get("exercise", False)
         except (ValueError, KeyError) as error:
             raise SettingsError(f"credential {path.name}: cannot be read ({type(error).__name__})") from None
-        if not isinstance(made_at, datetime) or not isinstance(stored, str) or not _HASH.fullmatch(stored):
+        is_written_here = isinstance(made_at, datetime) and isinstance(exercise, bool)
+        if not is_written_here or not isinstance(stored, str) or not _HASH.fullmatch(stored):
             raise SettingsError(
                 f"credential {path.name}: needs service, made_at and sha256 as `confide keys` writes them"
             )
-        return cls(path.stem, service, made_at.astimezone(UTC), stored)
+        return cls(path.stem, service, made_at.astimezone(UTC), stored, exercise)
 
 
 def revoke(folder: Path, key_id: str) -> None:
@@ -118,7 +123,7 @@ class ApiKeys:
         matches = hmac.compare_digest(_hash("" if found is None else found["secret"]), expected)
         if key is None or not matches:
             raise WrongCredential("the credential is not known here")
-        return Caller(key.service, key.id)
+        return Caller(key.service, key.id, key.exercise)
 
     def _current(self) -> Mapping[str, ApiKey]:
         now = self._monotonic()

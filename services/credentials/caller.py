@@ -25,7 +25,8 @@ class WrongCredential(CredentialError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The service that a credential proves, and the id of the credential, which is no secret."""
+    """The service that a credential proves, the id of the credential (no secret), and whether it is for exercises."""
 
     service: Service
     credential: str
+    exercise: bool = False

@@ -119,8 +119,7 @@ class RequestHandler:
             return await self._reject(413, body, too_large(), caller, traceparent)
         try:
             # The Content-Type is not checked: an emergency that can be read is not refused for a header.
-            disclosure = await self._validated(body.raw)
-            _refuse_other_service(disclosure, caller)
+            disclosure = _of_caller(await self._validated(body.raw), caller)
             await self._publish(disclosure)
         except Invalid as invalid:
             status = 413 if invalid.problems == too_large().problems else 422
@@ -193,7 +192,18 @@ class RequestHandler:
         return await asyncio.shield(self._readiness)
 
 
-def _refuse_other_service(disclosure: Disclosure, caller: Caller | None) -> None:
-    """Raise `Invalid` for a disclosure that names another service than the one that its credential proves."""
-    if caller is not None and disclosure.service is not caller.service:
+def _of_caller(disclosure: Disclosure, caller: Caller | None) -> Disclosure:
+    """Return the disclosure with what follows from its credential: all that comes with a key for exercises is one.
+
+    Raises `Invalid` for a disclosure that names another service than the one that its credential proves, and for an
+    exercise that comes with another key: it may be a real disclosure.
+    """
+    if caller is None:
+        return disclosure
+    if disclosure.service is not caller.service:
         raise Invalid.of("service", f"is not that of the credential; allowed: {caller.service}")
+    if caller.exercise:
+        return disclosure.model_copy(update={"exercise": True})
+    if disclosure.exercise:
+        raise Invalid.of("exercise", "is for a credential of exercises; allowed with this one: false")
+    return disclosure

@@ -119,6 +119,8 @@ class Encoder:
         return {
             **shape.fields,
             "disclosure_id": number,
+            # Real connectors and notifiers must not send it.
+            "exercise": True,
             "service": service,
             "channel": {"kind": "thread" if service is Service.FORUM else "sms", "reference": "load"},
             "disclosed_at": self._now,

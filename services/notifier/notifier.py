@@ -1,6 +1,7 @@
 """The notifier: tells a young person the state of the report about them (`notice_progress.py` has the table).
 
     NotificationDue, telling   → stored, timer at `tell_by`
+    ... of an exercise         → at a live channel: settled as withdrawn
     told, not_told, …          → the words of the table; deferred or unreachable if the notice is withheld
     DeliveryChanged            → if the agency has the report: nothing less than *we have told* from now on
     timer: `tell_by`           → the notice again on its own topic, as a question: was anything else written before it?
@@ -34,7 +35,7 @@ from schemas.errors import Invalid
 from schemas.notifications import NotificationDue
 from schemas.policy import Policy
 from schemas.reports import DeliveryChanged
-from schemas.vocabulary import NoticeStands, NoticeState
+from schemas.vocabulary import NoticeStands, NoticeState, PeerKind
 from services.notifier import notice_store, settlements
 from services.notifier.channels import ChannelPort, Told, Unreachable
 from services.notifier.notice_progress import Ended, NoticeProgress, reopened, withheld_end
@@ -64,7 +65,10 @@ class Notifier(Agent[Message, Tell, TellEnded]):
         policy: Policy,
         review_after: timedelta = REVIEW_AFTER,
         partition: int | None = None,
+        *,
+        kind: PeerKind = PeerKind.LIVE,
     ) -> None:
+        self._kind = kind
         self._channel = channel
         self._policy = policy
         self._review_after = review_after
@@ -110,6 +114,11 @@ class Notifier(Agent[Message, Tell, TellEnded]):
             if follow_up is not None:
                 turn.drop(notice_store.done_key(due.notification_id))
                 self._proceed(turn, follow_up)
+            return
+        if due.exercise and self._kind is PeerKind.LIVE:
+            ended = Ended(NoticeState.WITHDRAWN, reason=settlements.EXERCISE)
+            record_settled(turn, due, due.notification_id, Origin.of(record), ended)
+            notice_store.finish(turn, due, NoticeState.WITHDRAWN, None)
             return
         acknowledged = notice_store.take_acknowledged(turn, due)
         first = NoticeProgress(due=due, traceparent=traceparent, acknowledged=acknowledged)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from schemas import topics
 from schemas.policy import Policy
+from schemas.vocabulary import PeerKind
 from services.alarm.alarm_writer import AlarmWriter
 from services.alarm.lane_alarms import LaneAlarms
 from services.notifier.channels import ChannelPort
@@ -15,11 +16,13 @@ from streams.runtime import Clock, LaneContext, LaneGroup, run_worker
 APPLICATION = "confide-notifier"
 
 
-def lane_group(channel: ChannelPort, policy: Policy, review_after: timedelta = REVIEW_AFTER) -> LaneGroup:
+def lane_group(
+    channel: ChannelPort, policy: Policy, review_after: timedelta = REVIEW_AFTER, *, kind: PeerKind = PeerKind.LIVE
+) -> LaneGroup:
     """Return the lane group of the notifier."""
 
     def agent(context: LaneContext) -> Notifier:
-        return Notifier(channel, policy, review_after, context.partition)
+        return Notifier(channel, policy, review_after, context.partition, kind=kind)
 
     return LaneGroup(
         name=topics.Group.NOTIFIER,
@@ -30,23 +33,25 @@ def lane_group(channel: ChannelPort, policy: Policy, review_after: timedelta = R
     )
 
 
-def run(
+def run(  # noqa: PLR0913 - by keyword, and most have a default
     channel: ChannelPort,
     policy: Policy,
     *,
     bootstrap: str,
     review_after: timedelta = REVIEW_AFTER,
+    kind: PeerKind = PeerKind.LIVE,
     slot: str | None = None,
     opened: Callable[[], None] | None = None,
     accepted: Collection[str] = (),
 ) -> int:
     """Send notices through `channel` until SIGTERM; return the exit status.
 
+    `kind`: a live notifier sends no notice of an exercise.
     `slot` is a name of this process that stays the same over restarts. `opened` is called when the lanes are open.
     `accepted` are refused lanes that must begin at the start of their logs.
     """
 
-    group = lane_group(channel, policy, review_after)
+    group = lane_group(channel, policy, review_after, kind=kind)
     writer, clock = AlarmWriter(bootstrap), Clock()
     return run_worker(
         APPLICATION,

@@ -23,6 +23,8 @@ from streams.runtime.lane.poison_errors import PoisonRecord
 
 #: The reason given for a notice on which the notifier raised again when it ran alone.
 PUT_ASIDE = "put_aside"
+#: The reason given for a notice of an exercise: no real person gets it.
+EXERCISE = "exercise"
 #: The reason given for a record that is no notice.
 REJECTED = "rejected"
 
@@ -38,6 +40,7 @@ class UnknownNotice:
     report_id: str
     person: str
     disclosures: tuple[ServiceDisclosure, ...] = ()
+    exercise: bool = False
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -70,6 +73,7 @@ def record_settled(
         review_at=review_at,
         settled_at=turn.now,
         says=ended.says,
+        exercise=due.exercise,
     )
     value = encode("NotificationSettled", settled.model_dump())
     turn.send(topics.TopicName.NOTIFICATIONS, due.person.encode(), value, origin=origin)

@@ -61,6 +61,8 @@ def described(
     """
     request = known.latest
     yield f"Review {request.review_id}: {REASONS[request.reason]}"
+    if request.exercise:
+        yield "This is an exercise: no live agency and no real person is told."
     yield f"Asked {time_words(request.requested_at)}, due {time_words(known.due)}{_late(known, now)}."
     if known.settled is not None:
         yield from settled_words(known.settled)
@@ -128,7 +130,7 @@ def _row(known: Known, now: datetime) -> tuple[str, ...]:
     request = known.latest
     return (
         request.review_id,
-        request.reason.value,
+        f"{request.reason.value} (exercise)" if request.exercise else request.reason.value,
         "-" if request.proposed is None else request.proposed.value,
         f"{known.due:%Y-%m-%d %H:%M}",
         _length(known.overdue(now)) or "-",

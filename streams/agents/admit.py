@@ -21,7 +21,7 @@ from streams.agents.known_ids import remember_or_find
 from streams.agents.rejecting import IdConflict, OtherService, is_refused_at_a_door, report_rejected
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
-from streams.domain.ids import lone_person_id
+from streams.domain.ids import lone_person_id, sender_of
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, master_check, seal, wrap
 from streams.domain.tokens import digest_of, tokens_of
 from streams.runtime import Agent, Origin, Record, Turn
@@ -130,7 +130,7 @@ class Admit(Agent[Accepted, None, None]):
             turn.send(record.topic, key, record.value, origin=Origin.of(record))
             _moved.add(1, attributes)
             return False
-        first = remember_or_find(turn, record, disclosure.disclosure_id, accepted.digest)
+        first = remember_or_find(turn, record, disclosure.disclosure_id, accepted.digest, exercise=disclosure.exercise)
         if first is None:
             return True
         if first.is_repeated_by(accepted.digest):
@@ -143,7 +143,8 @@ class Admit(Agent[Accepted, None, None]):
         """Return the person of a disclosure, None if IDENTITY has to assign it."""
         if not accepted.tokens:
             disclosure = accepted.disclosure
-            return lone_person_id(disclosure.service, disclosure.disclosure_id, accepted.digest)
+            sender = sender_of(disclosure.service, exercise=disclosure.exercise)
+            return lone_person_id(sender, disclosure.disclosure_id, accepted.digest)
         return known_person(accepted.tokens, self._owner)
 
     def _data_key(self, person: PersonId | None) -> tuple[KeyId, bytes, bytes | None]:

@@ -11,6 +11,7 @@ from schemas.topics import TopicName
 from streams.agents.decoding import read_admitted
 from streams.agents.rejecting import report_rejected
 from streams.domain.identity import resolve
+from streams.domain.ids import sender_of
 from streams.runtime import Agent, Origin, Record, Turn
 
 _OWNER = b"t:"
@@ -46,9 +47,10 @@ class Identity(Agent[Unresolved, None, None]):
 
         for record, (unresolved, fields) in batch:
             origin = Origin.of(record)
-            disclosure_id = unresolved.disclosure.disclosure_id
+            disclosure = unresolved.disclosure
+            disclosure_id = disclosure.disclosure_id
             tokens = [Token(token) for token in unresolved.tokens]
-            found = resolve(unresolved.disclosure.service, disclosure_id, tokens, owner)
+            found = resolve(sender_of(disclosure.service, exercise=disclosure.exercise), disclosure_id, tokens, owner)
             for token in found.new_tokens:
                 turn.put(_OWNER + token.encode(), found.person.encode())
                 owned = encode("TokenOwner", {"token": token, "person": found.person})

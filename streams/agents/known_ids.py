@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from schemas.disclosure import disclosure_key
 from schemas.topics import KNOWN_DAYS, SERVICE_OF, URGENT, disclosures
+from streams.domain.ids import sender_of
 from streams.domain.tokens import same_content
 from streams.runtime import Record, Turn
 
@@ -31,16 +32,18 @@ class FirstSeen:
         return same_content(self.digest, digest)
 
 
-def remember_or_find(turn: Turn, record: Record, disclosure_id: str, digest: str) -> FirstSeen | None:
+def remember_or_find(
+    turn: Turn, record: Record, disclosure_id: str, digest: str, *, exercise: bool
+) -> FirstSeen | None:
     """Return the first record with this id; if there is none, remember this record and return None.
 
-    The service of the id is that of the record's topic.
+    The service of the id is that of the record's topic. The ids of exercises are others than those of real disclosures.
 
-    State: `d:` + service + `|` + id → digest, `u` or `r` for the urgent or the routine topic, and the offset; kept for
-    KNOWN_DAYS.
+    State: `d:` + service (`|exercise`) + `|` + id → digest, `u` or `r` for the urgent or the routine topic, and the
+    offset; kept for KNOWN_DAYS.
     """
     service = SERVICE_OF[record.topic]
-    name = _SEEN + service.encode() + b"|" + disclosure_key(disclosure_id)
+    name = _SEEN + sender_of(service, exercise=exercise).encode() + b"|" + disclosure_key(disclosure_id)
     seen = turn.get(name)
     if seen is not None:
         known, which, offset = seen.decode().split("|")

@@ -23,6 +23,7 @@ from streams.agents.report_entry import PREFIX, name_of, open_report, readable, 
 from streams.domain.delivery import LIMIT_PASSED
 from streams.domain.hand_over import (
     ACKNOWLEDGED,
+    EXERCISE,
     LONGEST_LIMIT,
     PUT_ASIDE,
     again,
@@ -226,8 +227,15 @@ class OpenReports:
 
     def _failed(self, case: CaseSender, changed: DeliveryChanged, entry: OpenReport | None) -> None:
         if entry is not None:
-            if not entry.is_withdrawn and changed.generation == entry.generation:
-                self._hand_over(case, report_of(entry), changed.reason or LIMIT_PASSED)
+            if entry.is_withdrawn or changed.generation != entry.generation:
+                return
+            report = report_of(entry)
+            if report.exercise and changed.reason == EXERCISE:
+                # Its agency is live, so it did not get the report. Nobody is called in its stead.
+                self._write_notice(case, entry, NoticeStands.NOT_TOLD)
+                self._end(case.turn, report.report_id, report.agency)
+            else:
+                self._hand_over(case, report, changed.reason or LIMIT_PASSED)
         elif case.turn.get(_DONE + changed.report_id.encode()) is None:
             request = unknown_fields(changed, case.turn.now)
             key = changed.person or request["review_id"]

@@ -11,7 +11,7 @@ from schemas.rejection import REFUSED_BY, first_field_of, reason_of
 from schemas.topics import SERVICE_OF, URGENT, TopicName
 from schemas.vocabulary import Service
 from streams.agents.known_ids import FirstSeen
-from streams.domain.ids import conflict_review_id, decision_id, refused_review_id, rejected_review_id
+from streams.domain.ids import conflict_review_id, decision_id, refused_review_id, rejected_review_id, sender_of
 from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
@@ -27,15 +27,15 @@ class IdConflict(Invalid):
     @classmethod
     def between(cls, first: FirstSeen, disclosure: Disclosure, digest: str) -> "IdConflict":
         """Return the conflict of a disclosure, whose content has this digest, with the first one of the same id."""
-        service, id_ = disclosure.service, disclosure.disclosure_id
+        sender, id_ = sender_of(disclosure.service, exercise=disclosure.exercise), disclosure.disclosure_id
         counts = IdUsedBefore(
             disclosure_id=id_,
-            decision_id=decision_id(service, id_),
+            decision_id=decision_id(sender, id_),
             topic=first.topic,
             partition=first.partition,
             offset=first.offset,
         )
-        return cls(conflict_review_id(service, id_, digest), counts)
+        return cls(conflict_review_id(sender, id_, digest), counts)
 
 
 class OtherService(Invalid):

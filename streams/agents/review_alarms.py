@@ -40,6 +40,8 @@ def raise_review(turn: Turn, request: Mapping[str, Any], origin: Origin) -> None
         AlarmFact.REASON: str(request["reason"]),
         AlarmFact.DEADLINE: request["deadline"].isoformat(),
     }
+    if request.get("exercise"):
+        facts[AlarmFact.EXERCISE] = "true"
     if request.get("on_duty") is not None:
         facts[AlarmFact.ON_DUTY] = request["on_duty"]
     _send_review(turn, request["review_id"], AlarmState.RAISED, origin, request.get("escalation", 0), facts)

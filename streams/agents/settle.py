@@ -33,7 +33,7 @@ from streams.agents.open_reviews import LATE, OpenReviews, admitted_of, count_ou
 from streams.agents.report_entry import name_of, readable
 from streams.domain.decisions import Decided, Fields, decision_fields, report_fields
 from streams.domain.hand_over import check_told_at
-from streams.domain.ids import review_decision_id
+from streams.domain.ids import review_decision_id, sender_of
 from streams.domain.moments import Arrival, as_entered
 from streams.domain.outcomes import refuse_id_in_conflict, refuse_missing_call_taker, refuse_untimely
 from streams.domain.policy import Ruling, decide
@@ -167,7 +167,8 @@ class ReviewSettler:
             self._close(case, review, outcome, {"decision_id": None})
             return
         disclosed = settled.disclosed
-        decision_id = review_decision_id(disclosed.service, disclosed.disclosure_id, outcome.review_id)
+        sender = sender_of(disclosed.service, exercise=disclosed.exercise)
+        decision_id = review_decision_id(sender, disclosed.disclosure_id, outcome.review_id)
         self._close(case, review, outcome, {"decision_id": decision_id})
         admitted = admitted.model_copy(update={"disclosure": disclosed})
         reports = reports_to_send(report_fields(admitted, settled.ruling, decision_id, turn.now), review.told)

@@ -13,7 +13,7 @@ from typing import Any
 from schemas.disclosure import Disclosure, ReadableDisclosure
 from streams.domain.identifier_forms import notes_of
 
-_READABLE = ("disclosure_id", "service", "concerns", "safety", "contact", "involvement")
+_READABLE = ("disclosure_id", "service", "concerns", "safety", "contact", "involvement", "exercise")
 _READABLE_OF_SUBJECT = ("date_of_birth", "age", "age_band", "adult_at_risk")
 _SEALED_OF_SUBJECT = ("account", "phone", "email", "date_of_birth", "location", "professionals")
 

@@ -24,7 +24,7 @@ from schemas.vocabulary import (
     NoticeStands,
     ReportKind,
 )
-from streams.domain.ids import decision_id, notification_id, report_id, review_id
+from streams.domain.ids import decision_id, notification_id, report_id, review_id, sender_of
 from streams.domain.policy import Ruling
 from streams.domain.policy.age import years_of
 from streams.domain.policy.concern_path import concern_path
@@ -63,8 +63,9 @@ def decision_fields(
 ) -> Fields:
     """Return the fields of the `Decision`; `id_` replaces the id that follows from `caused_by` alone."""
     review = ruling.review
+    sender = sender_of(disclosed.service, exercise=disclosed.exercise)
     return {
-        "decision_id": id_ or decision_id(disclosed.service, disclosed.disclosure_id, caused_by.value),
+        "decision_id": id_ or decision_id(sender, disclosed.disclosure_id, caused_by.value),
         "disclosure_id": disclosed.disclosure_id,
         "person": person,
         "policy_version": ruling.policy_version,
@@ -80,6 +81,7 @@ def decision_fields(
         else {"reason": review.reason.value, "asks": list(review.asks), "deadline": review.deadline},
         "notify": _notify(ruling.notify),
         "notes": [*disclosed.notes, *ruling.notes],
+        "exercise": disclosed.exercise,
     }
 
 
@@ -120,6 +122,7 @@ def notification_fields(
             "due_at": now,
             "stands": NoticeStands.TELLING.value,
             "tell_by": tell_by,
+            "exercise": disclosed.exercise,
         }
         for agency, report in reports
     ]
@@ -146,6 +149,7 @@ def review_fields(admitted: Admitted, ruling: Ruling, decision: str, now: dateti
         "on_duty": None,
         "rejected": None,
         "undelivered": None,
+        "exercise": admitted.disclosure.exercise,
     }
 
 
@@ -194,6 +198,7 @@ def _report(
         "reported_at": now,
         "generation": 1,
         "again_at": None,
+        "exercise": disclosed.exercise,
     }
 
 

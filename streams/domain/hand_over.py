@@ -22,6 +22,8 @@ Fields = dict[str, Any]
 CLOCK_TOLERANCE = timedelta(minutes=1)
 #: The failure of a report whose limit timer raised and was put aside.
 PUT_ASIDE = "put_aside"
+#: The failure of an exercise's report: a live connector does not send it.
+EXERCISE = "exercise"
 #: Instead of an attempt number: an attempt of an earlier sending. No attempt has this number or the next one, 0.
 EARLIER_SENDING = -1
 #: The states of a report that its agency has acknowledged.
@@ -100,6 +102,7 @@ def undelivered_fields(report: Report, failure: str, now: datetime) -> Fields:
         disclosure_id=None if section is None else section.disclosure_id,
         person=report.person,
         section=None if section is None else section.section.model_dump(),
+        exercise=report.exercise,
     )
 
 
@@ -107,7 +110,7 @@ def unknown_fields(changed: DeliveryChanged, now: datetime) -> Fields:
     """Return the fields of the `ReviewRequested` of a report that DECIDE does not have, by its failed delivery."""
     failure = changed.reason or LIMIT_PASSED
     about = _unread(changed.report_id, changed.agency, changed.generation, failure)
-    return _requested(changed.agency, now, about, person=changed.person or None)
+    return _requested(changed.agency, now, about, person=changed.person or None, exercise=changed.exercise)
 
 
 def unreadable_fields(report_id: str, generation: int, now: datetime) -> Fields:
@@ -152,6 +155,7 @@ def _requested(agency: Agency, now: datetime, about: Mapping[str, Any], **known:
         "decision_id": None,
         "disclosure_id": None,
         "section": None,
+        "exercise": False,
         **known,
         "review_id": undelivered_review_id(about["report_id"], about["generation"]),
         "requested_at": now,

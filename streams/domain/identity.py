@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from schemas.identifiers import PersonId, Token
-from schemas.vocabulary import Service
 from streams.domain.ids import person_id
 
 #: Returns the person of a token, None for a new token.
@@ -33,13 +32,13 @@ def known_person(tokens: Sequence[Token], owner: Owner) -> PersonId | None:
     return first if all(owner(token) == first for token in tokens[1:]) else None
 
 
-def resolve(service: Service, disclosure_id: str, tokens: Sequence[Token], owner: Owner) -> Resolution:
+def resolve(sender: str, disclosure_id: str, tokens: Sequence[Token], owner: Owner) -> Resolution:
     """Return the person of the disclosure: the owner of its first token that has one, else a new person.
 
     Tokens are in order of strength (account, phone, email). A token of another known person stays with that person.
     """
     owners = [known for token in tokens if (known := owner(token)) is not None]
-    person = owners[0] if owners else person_id(service, disclosure_id, tokens[0])
+    person = owners[0] if owners else person_id(sender, disclosure_id, tokens[0])
     return Resolution(
         person=person,
         new_tokens=tuple(token for token in tokens if owner(token) is None),

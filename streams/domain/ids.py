@@ -25,31 +25,39 @@ def person_of_key(key: bytes | None) -> str:
     return person if _ID.fullmatch(person) else NO_PERSON
 
 
-def person_id(service: Service, first_disclosure: str, first_token: Token) -> PersonId:
+def sender_of(service: Service, *, exercise: bool) -> str:
+    """Return whose ids these are: a service's, or those of its exercises.
+
+    An exercise never shares an id with a real disclosure: it could not take the id of an emergency, nor the person.
+    """
+    return f"{service}|exercise" if exercise else service.value
+
+
+def person_id(sender: str, first_disclosure: str, first_token: Token) -> PersonId:
     """Return the id of the person of whom this disclosure was the first; IDENTITY assigns it once.
 
     It depends on the token because ADMIT forgets disclosure ids after KNOWN_DAYS. A service may then use a disclosure
     id again for another person, and without the token both persons would have the same id.
     """
-    return PersonId(_derive("person", service, first_disclosure, first_token))
+    return PersonId(_derive("person", sender, first_disclosure, first_token))
 
 
-def lone_person_id(service: Service, disclosure: str, digest: str) -> PersonId:
+def lone_person_id(sender: str, disclosure: str, digest: str) -> PersonId:
     """Return the id of the person of a disclosure without a token: ADMIT assigns it, and no other disclosure has it.
 
     `digest` is that of the disclosure's content, for the reason why `person_id` takes a token.
     """
-    return PersonId(_derive("lone person", service, disclosure, digest))
+    return PersonId(_derive("lone person", sender, disclosure, digest))
 
 
-def decision_id(service: Service, disclosure: str, caused_by: str = "disclosure") -> DecisionId:
-    """Return the id of the decision on this disclosure of a service that `caused_by` led to."""
-    return DecisionId(_derive("decision", service, disclosure, caused_by))
+def decision_id(sender: str, disclosure: str, caused_by: str = "disclosure") -> DecisionId:
+    """Return the id of the decision on this disclosure of a sender (`sender_of`) that `caused_by` led to."""
+    return DecisionId(_derive("decision", sender, disclosure, caused_by))
 
 
-def review_decision_id(service: Service, disclosure: str, review: str) -> DecisionId:
+def review_decision_id(sender: str, disclosure: str, review: str) -> DecisionId:
     """Return the id of the decision that follows when this review is settled; only its first outcome settles it."""
-    return decision_id(service, disclosure, f"review_outcome|{review}")
+    return decision_id(sender, disclosure, f"review_outcome|{review}")
 
 
 def report_id(decision: str, agency: str) -> ReportId:
@@ -82,12 +90,12 @@ def refused_review_id(service: Service, digest: str) -> ReviewId:
     return ReviewId(_derive("review", "refused", service, digest))
 
 
-def conflict_review_id(service: Service, disclosure: str, digest: str) -> ReviewId:
-    """Return the id of the review of a disclosure id that its service used again with other content (`digest`).
+def conflict_review_id(sender: str, disclosure: str, digest: str) -> ReviewId:
+    """Return the id of the review of a disclosure id that its sender used again with other content (`digest`).
 
     The same content under that id once more has the same review.
     """
-    return ReviewId(_derive("conflict", service, disclosure, digest))
+    return ReviewId(_derive("conflict", sender, disclosure, digest))
 
 
 def undelivered_review_id(report: str, generation: int) -> ReviewId:

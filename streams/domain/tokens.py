@@ -1,6 +1,7 @@
 """Tokens: keyed HMACs that show whether two disclosures have the same account, phone or email, and nothing else.
 
-`HMAC-SHA-256(key_v, kind | normalised value)`. The token contains the version of the key; no topic contains the key.
+`HMAC-SHA-256(key_v, kind | normalised value)`, for an exercise with `exercise |` before it. The token contains the
+version of the key; no topic contains the key.
 """
 
 import hmac
@@ -17,13 +18,15 @@ def tokens_of(disclosure: Disclosure, *, key: bytes, version: str) -> tuple[Toke
     An identifier without a form (`identifier_forms`) has no token, so there may be none.
     """
     subject = disclosure.subject
+    # An exercise may use a real person's number: it must not become part of that person's case.
+    prefix = "exercise|" if disclosure.exercise else ""
     forms = {
         "account": None if subject.account is None else _account(disclosure.service, subject.account),
         "phone": None if subject.phone is None else phone_form(subject.phone),
         "email": None if subject.email is None else email_form(subject.email),
     }
     return tuple(
-        Token(f"{kind}:{version}:{_hmac(key, f'{kind}|{form}'.encode())}")
+        Token(f"{kind}:{version}:{_hmac(key, f'{prefix}{kind}|{form}'.encode())}")
         for kind, form in forms.items()
         if form is not None
     )

@@ -18,21 +18,38 @@ from tests.contract.examples import FULL
 #: The headers of all versions of each schema, the oldest first. Before a schema changes, its file moves to
 #: `avro/old/NAME-N.avsc`; its header stays here, and the new header is added.
 EVER_WRITTEN = {
-    "Disclosure": ("c3017f900becaa0048e4", "c30100b01c294921cf21"),
-    "Admitted": ("c30136601590b5ddc0fc", "c3013b1751bf5573d779", "c3018e5be1548d2cf6aa", "c301c17e48fb97b848b5"),
+    "Disclosure": ("c3017f900becaa0048e4", "c30100b01c294921cf21", "c3014e99cedaf7df67d6"),
+    "Admitted": (
+        "c30136601590b5ddc0fc",
+        "c3013b1751bf5573d779",
+        "c3018e5be1548d2cf6aa",
+        "c301c17e48fb97b848b5",
+        "c301a7ba104188bb9cb8",
+    ),
     "KeyRecord": ("c301de045da4ef89cfeb", "c301497a23f49e5bd208"),
     "TokenOwner": ("c301f9a50a8e0cde0bf0",),
     "Edge": ("c301ea1e86f99d93e2ea",),
-    "Decision": ("c301767f9a596af64440", "c3011ef217d55fdcd426", "c301801f2713bf12abd2"),
-    "ReviewRequested": ("c301d60da632ac97acfc", "c3016c66df65d53d5a0e", "c301a7fea4d25b61b06c", "c30106cf4b109494a13f"),
+    "Decision": ("c301767f9a596af64440", "c3011ef217d55fdcd426", "c301801f2713bf12abd2", "c30185bd17781379df4d"),
+    "ReviewRequested": (
+        "c301d60da632ac97acfc",
+        "c3016c66df65d53d5a0e",
+        "c301a7fea4d25b61b06c",
+        "c30106cf4b109494a13f",
+        "c30137970537097216d2",
+    ),
     "ReviewOutcome": ("c30134804c0f72d5d663", "c301a6eb94216999f07d"),
     "ReviewSettled": ("c301ddcc92e880bfbdb8", "c301d8bba5f14fd302ca", "c301952c7f55e1f1a574"),
     "UrgentRejected": ("c301713d3e18391221b6", "c3014fbebb467018055b"),
-    "OpenReview": ("c30161a1192634907577", "c301d11f4d640da8f19d", "c3010b5a68ceff2796a1"),
-    "Report": ("c30157e08fc1ef08fd6e", "c301e187f8ef77752abe"),
-    "DeliveryChanged": ("c30155fc772b92c7c251", "c3017c3c99744bc85049"),
-    "NotificationDue": ("c30182d083c598ce5359", "c301c57e9bc35def83fc", "c30111d44587378277c5"),
-    "NotificationSettled": ("c301d4b0b08f22307e18", "c301cba31c6d263f0f8c", "c3019a600755991bfa53"),
+    "OpenReview": ("c30161a1192634907577", "c301d11f4d640da8f19d", "c3010b5a68ceff2796a1", "c301431d4298f37d8095"),
+    "Report": ("c30157e08fc1ef08fd6e", "c301e187f8ef77752abe", "c3013a0e781a0a91959e"),
+    "DeliveryChanged": ("c30155fc772b92c7c251", "c3017c3c99744bc85049", "c3013057d014ffae0b15"),
+    "NotificationDue": ("c30182d083c598ce5359", "c301c57e9bc35def83fc", "c30111d44587378277c5", "c3011c684946b4e121cf"),
+    "NotificationSettled": (
+        "c301d4b0b08f22307e18",
+        "c301cba31c6d263f0f8c",
+        "c3019a600755991bfa53",
+        "c301b2a7cab8a9f63381",
+    ),
     "ReportStopped": ("c3015bb7a95eae1fa24d",),
     "OpenReport": ("c3015100db5c2ace4282", "c301933fa605cf4b1965"),
     "SealedComment": ("c30158d4ab6c44e5cfea",),
@@ -70,7 +87,7 @@ FIRST = {
 
 def first(name: str, fields: dict[str, Any]) -> bytes:
     """Return a value of a record's first schema, written by avro-python3."""
-    ((_, source),) = [entry for entry in avro_registry.superseded() if entry[0] == name]
+    source = next(schema for superseded, schema in avro_registry.superseded() if superseded == name)
     stream = BytesIO()
     DatumWriter(parse(json.dumps(source))).write(fields, BinaryEncoder(stream))
     return bytes.fromhex(EVER_WRITTEN[name][0]) + stream.getvalue()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.vocabulary import Agency
+from schemas.vocabulary import Agency, PeerKind
 from streams.domain.delivery import RetryPolicy
 from tests.agency_servers import AgencyServer, serving
 from tests.alarm_lane import Receiver
@@ -40,8 +40,10 @@ async def connector_at(agency: AgencyServer) -> AsyncIterator[Open]:
     """Makes connectors, and closes their connections before the agency of the test is gone."""
     async with AsyncExitStack() as closing:
 
-        def make(url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK) -> ConnectorFixture:
-            connector = ConnectorFixture(url, keys, policy)
+        def make(
+            url: str, keys: Keys | None = None, policy: RetryPolicy = QUICK, kind: PeerKind = PeerKind.LIVE
+        ) -> ConnectorFixture:
+            connector = ConnectorFixture(url, keys, policy, kind)
             closing.push_async_exit(connector.client)
             return connector
 

@@ -44,7 +44,7 @@ def test_a_report_that_was_acknowledged_after_it_failed_is_delivered() -> None:
 
 def test_a_line_with_its_id_in_capital_letters_is_that_of_the_decision() -> None:
     line = raw(disclosure_id=id_of("d-1").upper())
-    assert _parsed(line)[0] == _disclosure_id(line) == id_of("d-1")
+    assert _parsed(1, line).disclosure_id == _disclosure_id(line) == id_of("d-1")
 
 
 def settled(says: NoticeSays | None, at: datetime = AT, **fields: Any) -> dict[str, Any]:

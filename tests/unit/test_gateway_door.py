@@ -263,3 +263,30 @@ async def test_a_refusal_has_one_shape_and_is_short(publisher: Publisher, body: 
         assert (each.status_code, shape["status"]) == (status, status)
         assert shape.keys() == {"type", "title", "status", "detail", "errors"}
         assert len(each.content) < MAX_ANSWER_BYTES
+
+
+@pytest.mark.parametrize("says", [None, False, True])
+async def test_what_comes_with_a_key_for_exercises_is_an_exercise(
+    publisher: Publisher, folder: Path, says: bool | None
+) -> None:
+    _, text = ApiKey.create(folder, Service.FORUM, NOW, exercise=True)
+    body = raw() if says is None else raw(exercise=says)
+    async with served(publisher, CredentialDoor(ApiKeys(folder))) as client:
+        answer = await post(client, bearer(text), body)
+    assert answer.status_code == 202
+    assert [each.exercise for each in publisher.published] == [True]
+
+
+async def test_an_exercise_with_another_key_is_refused_and_a_person_is_asked(
+    publisher: Publisher, folder: Path
+) -> None:
+    # It may be a real disclosure, marked by mistake.
+    _, text = ApiKey.create(folder, Service.FORUM, NOW)
+    async with served(publisher, CredentialDoor(ApiKeys(folder))) as client:
+        answer = await post(client, bearer(text), raw(exercise=True))
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "exercise", "reason": "is for a credential of exercises; allowed with this one: false"}
+    ]
+    assert publisher.published == []
+    assert len(publisher.rejected) == 1

@@ -95,6 +95,30 @@ async def test_a_lane_that_leaves_ends_its_attempt() -> None:
     assert ended.is_set()
 
 
+async def test_a_lane_that_leaves_waits_for_an_attempt_that_swallows_its_cancellation() -> None:
+    states: list[str] = []
+    begun = asyncio.Event()
+
+    async def swallows_one() -> None:
+        states.append("begun")
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            states.append("ended")
+
+    opening = asyncio.create_task(attempts(swallows_one, Attempts().renew, OpeningProgress("lane-0"), 60.0))
+    await begun.wait()
+    # As a lane that closes does: again and again, until it has ended.
+    while not opening.done():
+        opening.cancel()
+        await asyncio.wait([opening], timeout=_SOON)
+    assert opening.cancelled()
+    assert states == ["begun", "ended"]
+
+
 async def test_an_attempt_that_swallows_its_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening_watch, "_CANCEL_AGAIN_SECONDS", _SOON)
     made = Attempts(stuck=0)

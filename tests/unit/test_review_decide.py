@@ -11,13 +11,14 @@ import typer
 from schemas.policy import load_policies
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.topics import TopicName
+from schemas.vocabulary import Refusal
 from services.cli import review_decide
 from services.cli.review_result import print_result
 from services.review.options import as_options
 from services.review.review_index import Known
 from services.review.send_outcome import AskedAgain, OutcomeRejected
 from services.settings import SettingsError
-from tests.decide_reviews import conflict_review, decide
+from tests.decide_reviews import conflict_review, decide, rejected_review
 from tests.disclosures import id_of
 from tests.open_reports import delivered
 from tests.review_outcomes import LEAD, STAFF_KEYS
@@ -46,6 +47,8 @@ class Console:
     def __init__(self, lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
         self._lane = lane
         self.sent: list[ReviewOutcome] = []
+        #: Why the content of the review cannot be shown.
+        self.unseen: str | None = None
 
         @contextmanager
         def topics_of(_: Any) -> Iterator[None]:
@@ -53,7 +56,8 @@ class Console:
 
         def send_outcome(_: str, __: Known, given: ReviewOutcome, **___: Any) -> ReviewSettled:
             self.sent.append(given)
-            fields = given.model_dump(include={"by", "role", "decision", "told_at", "reference", "entered_as"})
+            kept = {"by", "role", "decision", "told_at", "reference", "entered_as", "refusal"}
+            fields = given.model_dump(include=kept)
             return settled(**{**fields, "decision_id": None})
 
         for name, value in {
@@ -63,6 +67,7 @@ class Console:
             "checked_master": lambda _: b"",
             "_signer": lambda *_: ("safeguarding_lead", STAFF_KEYS[LEAD]),
             "_sealed": lambda *_: None,
+            "unseen": lambda *_: self.unseen,
             "datetime": FixedClock,
             "send_outcome": send_outcome,
             "configure": lambda _: None,
@@ -202,3 +207,23 @@ def test_a_comment_on_a_review_without_a_section_is_refused(lane: Lane) -> None:
     lane.work(b"not a record", topic=TopicName.ADMITTED_URGENT)
     with pytest.raises(SettingsError, match="--comment needs something to be sealed with"):
         review_decide._sealed(None, only(lane), b"", "nothing_in_it", {"comment": "words", "who": None})  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_shown_is_not_refused_by_what_it_says(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    rejected_review(lane)
+    console = Console(lane, monkeypatch)
+    console.unseen = "the record is no longer kept"
+    said = console.refuses(nothing_in_it=Refusal.NO_CLAUSE_HOLDS)
+    assert said == (
+        "the record is no longer kept, so that nobody can say no_clause_holds. Ask its service what it said; "
+        "reasons allowed without it: already_reported, entered_in_error"
+    )
+    console.decide(nothing_in_it=Refusal.ALREADY_REPORTED)
+    assert [each.refusal for each in console.sent] == [Refusal.ALREADY_REPORTED]
+
+
+def test_what_can_be_shown_is_refused_by_what_it_says(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    rejected_review(lane)
+    console = Console(lane, monkeypatch)
+    console.decide(nothing_in_it=Refusal.NO_CLAUSE_HOLDS)
+    assert [each.refusal for each in console.sent] == [Refusal.NO_CLAUSE_HOLDS]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.vocabulary import DeliveryState, NoticeStands, Outcome, ReviewReason, Service
+from schemas.vocabulary import DeliveryState, NoticeStands, Outcome, ReviewReason
 from services.cli.demo.notices import (
     acknowledgements,
     missing_notices,
@@ -27,7 +27,8 @@ class Sent:
     accepted: bool
     #: When it was sent, by the monotonic clock (seconds).
     at: float
-    service: Service | None = None
+    #: Whose ids the line has (`sender_of`); None if it cannot be read.
+    sender: str | None = None
     #: The service and the kinds of concern, or empty if the line cannot be read.
     about: str = ""
     error: str = ""
@@ -91,9 +92,9 @@ class Account:
             case _:
                 raise ValueError(f"no account is kept of {record}")
 
-    def is_decided(self, service: Service | None, disclosure_id: str) -> bool:
-        """Return whether the disclosure of that service and id has its decision."""
-        return service is not None and decision_id(service, disclosure_id) in self.decisions
+    def is_decided(self, sender: str | None, disclosure_id: str) -> bool:
+        """Return whether the disclosure of that sender and id has its decision."""
+        return sender is not None and decision_id(sender, disclosure_id) in self.decisions
 
     def about(self, disclosure_id: str) -> str:
         """Return the service and the kinds of concern of a disclosure."""
@@ -113,7 +114,7 @@ class Account:
         """Yield each thing that is still open: a decision or rejection, the end of a report, a review or a notice."""
         refused = Counter(fields["disclosure_id"] for fields in self.rejected)
         for sent in self.sent:
-            is_decided = self.is_decided(sent.service, sent.disclosure_id or "")
+            is_decided = self.is_decided(sent.sender, sent.disclosure_id or "")
             if sent.accepted and not is_decided and not refused[sent.disclosure_id]:
                 yield f"line {sent.line} has no decision and was not rejected"
         for decision in self.decisions.values():

@@ -9,6 +9,7 @@ import httpx2
 
 from schemas.vocabulary import ConcernKind, Service
 from services.cli.demo.account import Account, Sent
+from streams.domain.ids import sender_of
 
 #: How long a line may wait for the gateway or for its decision; then the play continues without it (seconds).
 PATIENCE_SECONDS = 90.0
@@ -19,18 +20,18 @@ _AT_ONCE = 32
 
 
 async def feed(
-    lines: Sequence[bytes], url: str, credentials: Mapping[Service, str], account: Account, *, paced: bool
+    lines: Sequence[bytes], url: str, credentials: Mapping[str, str], account: Account, *, paced: bool
 ) -> None:
     """Send every line and enter it in the account, also the lines that the gateway refuses.
 
-    Each line is sent with the API key of its service; a line that names none, with that of the forum.
+    Each line is sent with the API key of its sender (`sender_of`); a line that names none, with that of the forum.
     """
     async with httpx2.AsyncClient(base_url=url, timeout=30.0) as client:
         if paced:
             for number, line in enumerate(lines, start=1):
                 sent = await _send(client, number, line, credentials, account)
                 if sent.accepted and sent.disclosure_id is not None:
-                    await _decided(account, sent.service, sent.disclosure_id)
+                    await _decided(account, sent.sender, sent.disclosure_id)
         else:
             slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -42,12 +43,11 @@ async def feed(
 
 
 async def _send(
-    client: httpx2.AsyncClient, number: int, line: bytes, credentials: Mapping[Service, str], account: Account
+    client: httpx2.AsyncClient, number: int, line: bytes, credentials: Mapping[str, str], account: Account
 ) -> Sent:
-    disclosure_id, service, about = _parsed(line)
-    sent = Sent(number, disclosure_id, accepted=True, service=service, at=time.monotonic(), about=about)
+    sent = _parsed(number, line)
     account.enter(sent)
-    key = credentials[service or Service.FORUM]
+    key = credentials[sent.sender or Service.FORUM]
     headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
     until = sent.at + PATIENCE_SECONDS
     while True:
@@ -70,30 +70,29 @@ async def _send(
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _decided(account: Account, service: Service | None, disclosure_id: str) -> None:
+async def _decided(account: Account, sender: str | None, disclosure_id: str) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     # Polled: the reader enters records from its own thread.
-    while not account.is_decided(service, disclosure_id) and time.monotonic() < until:  # noqa: ASYNC110
+    while not account.is_decided(sender, disclosure_id) and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _parsed(line: bytes) -> tuple[str | None, Service | None, str]:
-    """Return the disclosure id, the service, and the service with its concerns as text.
-
-    Returns None or an empty text for each that cannot be read: the line may be invalid.
-    """
+def _parsed(number: int, line: bytes) -> Sent:
+    """Return the line as it is sent now, with as much as can be read of it: it may be invalid."""
+    sent = Sent(number, None, accepted=True, at=time.monotonic())
     try:
         fields = json.loads(line)
     except ValueError:
-        return None, None, ""
+        return sent
     found = fields.get("disclosure_id") if isinstance(fields, dict) else None
-    service, about = None, ""
+    sent.disclosure_id = found.lower() if isinstance(found, str) else None
     try:
         service = Service(fields["service"])
-        about = f"{service}: {', '.join(ConcernKind(c['kind']) for c in fields['concerns'])}"
+        sent.sender = sender_of(service, exercise=fields.get("exercise") is True)
+        sent.about = f"{service}: {', '.join(ConcernKind(c['kind']) for c in fields['concerns'])}"
     except (KeyError, TypeError, ValueError):
         pass  # The table shows as much as can be read.
-    return found.lower() if isinstance(found, str) else None, service, about
+    return sent
 
 
 def _error_of(answer: httpx2.Response) -> str:

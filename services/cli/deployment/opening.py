@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 from infra.broker.probe import free_port
@@ -13,6 +14,7 @@ from infra.topics import apply
 from schemas.vocabulary import Service
 from services.cli.deployment.processes import AGENCY_SLUGS, Specification, Supervisor, specifications
 from services.credentials import ApiKey
+from streams.domain.ids import sender_of
 
 Report = Callable[[str], None]
 
@@ -50,10 +52,10 @@ class Deployment:
         environment: Mapping[str, str],
         supervisor: Supervisor,
         specified: list[Specification],
-        credentials: Mapping[Service, str],
+        credentials: Mapping[str, str],
     ) -> None:
         self.bootstrap = bootstrap
-        #: An API key of each service, made for this deployment alone.
+        #: API keys of each service and of its exercises (`sender_of`), made for this deployment alone.
         self.credentials = credentials
         self.environment = environment
         self.supervisor = supervisor
@@ -96,7 +98,10 @@ async def open_deployment(
         credentials = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="confide-credentials-")))
         environment["CONFIDE_CREDENTIALS"] = str(credentials)
         made_at = datetime.now(UTC)
-        keys_of = {service: ApiKey.create(credentials, service, made_at)[1] for service in Service}
+        keys_of = {
+            sender_of(service, exercise=exercise): ApiKey.create(credentials, service, made_at, exercise=exercise)[1]
+            for service, exercise in product(Service, (False, True))
+        }
         gateway_port, *ports = _free_ports(1 + len(AGENCY_SLUGS))
         agency_ports = dict(zip(AGENCY_SLUGS, ports, strict=True))
         specified = specifications(

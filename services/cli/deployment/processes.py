@@ -28,6 +28,8 @@ AGENCY_SLUGS: tuple[str, ...] = tuple(agency.value.replace("_", "-") for agency 
 
 #: The slot of a process that is the only one of its kind: after a restart it has its lanes back at once.
 _ONLY = ("--slot", "1")
+#: Its agencies and channels are simulated, so exercises may reach them.
+_SIMULATED = ("--kind", "simulated")
 
 #: Pause before a process that ended is started again (seconds), and restarts of one process before it is given up.
 _PAUSE_SECONDS = 0.2
@@ -156,10 +158,13 @@ def specifications(
         Specification("agencies", ("agencies", "--folder", str(agency_logs), *agencies)),
         *(Specification(f"worker-{n}", ("worker", "--slot", str(n))) for n in range(1, workers + 1)),
         *(
-            Specification(f"connector-{slug}", ("connector", slug, "--agency-url", f"http://127.0.0.1:{port}", *_ONLY))
+            Specification(
+                f"connector-{slug}",
+                ("connector", slug, "--agency-url", f"http://127.0.0.1:{port}", *_SIMULATED, *_ONLY),
+            )
             for slug, port in agency_ports.items()
         ),
-        Specification("notifier", ("notifier", "--channel", "file", "--file", str(notices), *_ONLY)),
+        Specification("notifier", ("notifier", "--channel", "file", "--file", str(notices), *_SIMULATED, *_ONLY)),
         Specification("gateway", ("gateway", "--port", str(gateway_port))),
     ]
 

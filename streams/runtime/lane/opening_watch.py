@@ -135,8 +135,15 @@ async def _ends_while_it_moves(task: asyncio.Task[Any], progress: OpeningProgres
 
 async def _end(task: asyncio.Task[Any], lane: str) -> None:
     deadline = time.monotonic() + _END_SECONDS
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
         if time.monotonic() > deadline:
             end_process(f"lane {lane} at {awaited_at(task)}", LaneBroken("its opening did not end"))
         task.cancel()
-        await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)
+        try:
+            await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)
+        except asyncio.CancelledError as again:
+            # The lane leaves. An attempt that was left behind would fence the lane's next owner.
+            cancelled = again
+    if cancelled is not None:
+        raise cancelled

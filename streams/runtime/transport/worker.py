@@ -61,6 +61,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     bootstrap: str,
     background: Sequence[Background] = (),
     instance: str | None = None,
+    client: str | None = None,
     opened: Callable[[], None] | None = None,
     at_step: AtStep = ignore_step,
     accepted: Collection[str] = (),
@@ -75,6 +76,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     - `groups`: in order of precedence. Put the group that is furthest down the pipeline first (`lane/urgency.py`).
     - `background`: context managers, entered before the first lane opens and left after the last lane is closed.
     - `instance`: a fixed name of this member (static membership), so that a quick restart moves no lane.
+    - `client`: the name of the consumer at the brokers, which every administrator sees; the group's if None.
     - `opened`: called once, when the first lanes that this process was assigned are all open, or have refused.
     - `at_step`: called after each step of a lane's work.
     - `accepted`: lanes (`group-partition`) that refused, and now begin where their logs do: an operator accepted the
@@ -108,15 +110,15 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     config.watchdog.start()
     try:
         # asyncio's own loop, not uvloop: see decision 0018.
-        return asyncio.run(_run(config, instance, late.start))
+        return asyncio.run(_run(config, instance, client or application, late.start))
     finally:
         config.watchdog.stop()
         late.cancel()
 
 
-async def _run(config: WorkerConfig, instance: str | None, stopped: Callable[[], None]) -> int:
+async def _run(config: WorkerConfig, instance: str | None, client: str, stopped: Callable[[], None]) -> int:
     with tempfile.TemporaryDirectory(prefix="confide-") as folder:
-        app = _app(config, instance, folder)
+        app = _app(config, instance, client, folder)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -178,10 +180,11 @@ async def _serve(app: Any) -> None:
         raise app.crash_reason
 
 
-def _app(config: WorkerConfig, instance: str | None, folder: str) -> Any:
+def _app(config: WorkerConfig, instance: str | None, client: str, folder: str) -> Any:
     topics = tuple(topic for group in config.groups for topic in group.sources)
     app = faust.App(
         config.application,
+        broker_client_id=client,
         broker=[f"kafka://{server}" for server in config.bootstrap.split(",")],
         datadir=folder,
         key_serializer="raw",

@@ -1,0 +1,60 @@
+"""Says whether what a review is about can be shown: nobody judges it otherwise."""
+
+from typing import Protocol
+
+from schemas.codec import decode
+from schemas.errors import Unreadable
+from schemas.records import ReviewRequested, UrgentRejected
+from schemas.sealed import SealedDetails
+from schemas.vocabulary import Refusal
+from services.review.errors import KeyMissing
+from services.review.reading import RejectedValue
+from streams.domain.sealing import CannotOpen
+
+#: The refusals that judge what was disclosed. The others rest on something else, for example on a conversation.
+JUDGING = frozenset((Refusal.NO_CLAUSE_HOLDS, Refusal.OUT_OF_SCOPE))
+
+
+class Source(Protocol):
+    """The part of `services.review.reading.Topics` that this needs."""
+
+    def rejected(self, about: UrgentRejected) -> RejectedValue | None:
+        """Return the value of a rejected record, None if its topic no longer has it."""
+
+    def rejected_details(self, value: bytes, master_key: bytes) -> SealedDetails | None:
+        """Return the opened section of a rejected `Admitted`; None if there is none, or if it cannot be opened."""
+
+    def details(self, request: ReviewRequested, master_key: bytes) -> SealedDetails | None:
+        """Return the opened section of a review; None if it was erased."""
+
+
+def unseen(topics: Source, request: ReviewRequested, master_key: bytes) -> str | None:
+    """Return why the content of a review cannot be shown; None if it can, or if it was erased."""
+    if request.rejected is not None:
+        return _of_rejected(topics, request.rejected, master_key)
+    if request.section is None:
+        return None
+    try:
+        topics.details(request, master_key)
+    except (CannotOpen, KeyMissing) as error:
+        return f"what was sealed cannot be read: {error}"
+    return None
+
+
+def _of_rejected(topics: Source, about: UrgentRejected, master_key: bytes) -> str | None:
+    found = topics.rejected(about)
+    if found is None:
+        return "the record is no longer kept"
+    if found.length is not None:
+        return f"only the first {len(found.kept):,} bytes of {found.length:,} are kept"
+    if _is_sealed(found.kept) and topics.rejected_details(found.kept, master_key) is None:
+        return "what was sealed in the record cannot be read"
+    return None
+
+
+def _is_sealed(value: bytes) -> bool:
+    try:
+        decode(value, "Admitted")
+    except Unreadable:
+        return False
+    return True
