@@ -64,12 +64,16 @@ def open_deployment(folder: Path) -> Iterator[Deployment]:
         with processes(environment, folder) as confide:
             ports = [argument for slug in AGENCY_SLUGS for argument in (f"--port-{slug}", "0")]
             bound = confide.start("agencies", "--folder", str(folder / "agencies"), *ports).announced()
+            simulated = ("--kind", "simulated")
             started = [
-                confide.start("connector", slug, "--agency-url", f"http://127.0.0.1:{bound[slug.replace('-', '_')]}")
+                confide.start(
+                    "connector", slug, "--agency-url", f"http://127.0.0.1:{bound[slug.replace('-', '_')]}", *simulated
+                )
                 for slug in AGENCY_SLUGS
             ]
             started += [confide.start("worker", "--slot", slot) for slot in ("1", "2")]
-            started.append(confide.start("notifier", "--channel", "file", "--file", str(folder / "notices.jsonl")))
+            notices = str(folder / "notices.jsonl")
+            started.append(confide.start("notifier", "--channel", "file", "--file", notices, *simulated))
             gateway = confide.start("gateway", "--open", "--port", "0").announced()["port"]
             for process in started:
                 process.announced()
