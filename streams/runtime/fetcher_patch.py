@@ -17,6 +17,7 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.compressed_batches import Allowance, CannotRead, is_compressed, uncompressed
 from schemas.readable_batches import ReadableBatch
+from streams.runtime.cancelling import cancel_until_done
 
 #: How long an empty fetch waits at the broker if partitions were left out of it, in milliseconds.
 PROMPT_WAIT_MS = 50
@@ -137,8 +138,7 @@ async def _close(closing: Any) -> None:
     aiokafka cancels them and awaits them. One that waits after a failed request ends as cancelled, and then the caller
     of `stop` gets a `CancelledError` that nobody caused, and the connections stay open.
     """
-    closing._fetch_task.cancel()  # noqa: SLF001
-    await asyncio.wait([closing._fetch_task])  # noqa: SLF001
+    await cancel_until_done(closing._fetch_task)  # noqa: SLF001
     for request in closing._pending_tasks:  # noqa: SLF001
         request.cancel()
     if closing._pending_tasks:  # noqa: SLF001

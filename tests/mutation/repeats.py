@@ -18,7 +18,12 @@ ROWS = (
     Row(
         "Repeats: ids count for each service",
         _KNOWN,
-        (Edit('_SEEN + service.encode() + b"|" + disclosure_key', "_SEEN + disclosure_key"),),
+        (
+            Edit(
+                '_SEEN + sender_of(service, exercise=exercise).encode() + b"|" + disclosure_key',
+                "_SEEN + disclosure_key",
+            ),
+        ),
         (f"{_REPEATS}::test_ids_count_for_each_service",),
     ),
     Row(
@@ -111,7 +116,7 @@ ROWS = (
     Row(
         "Repeats: the same other content is one review",
         "streams/domain/ids.py",
-        (Edit('_derive("conflict", service, disclosure, digest)', '_derive("conflict", service, disclosure)'),),
+        (Edit('_derive("conflict", sender, disclosure, digest)', '_derive("conflict", sender, disclosure)'),),
         (f"{_REPEATS}::test_the_same_other_content_is_one_review_and_a_third_content_another",),
     ),
     Row(
@@ -131,8 +136,8 @@ ROWS = (
         "streams/domain/ids.py",
         (
             Edit(
-                '_derive("person", service, first_disclosure, first_token)',
-                '_derive("person", service, first_disclosure)',
+                '_derive("person", sender, first_disclosure, first_token)',
+                '_derive("person", sender, first_disclosure)',
             ),
         ),
         (
@@ -142,7 +147,7 @@ ROWS = (
     Row(
         "Repeats: a decision's id is of the service too",
         "streams/domain/ids.py",
-        (Edit('_derive("decision", service, disclosure, caused_by)', '_derive("decision", disclosure, caused_by)'),),
+        (Edit('_derive("decision", sender, disclosure, caused_by)', '_derive("decision", disclosure, caused_by)'),),
         ("tests/unit/test_decide_agent.py::test_the_same_id_of_both_services_is_decided_for_each",),
     ),
     Row(

@@ -12,6 +12,7 @@ _PROCESS = "tests/unit/test_lanes_of_a_process.py"
 _LANES = "tests/integration/test_runtime_lanes.py"
 _MEMBERS = "tests/integration/test_runtime_members.py"
 _FAULTS = "tests/integration/test_consumers_after_faults.py"
+_COORDINATION = "tests/unit/test_coordination_errors.py"
 _WATCH = "tests/unit/test_assignment_watch.py"
 _FOLLOWER = "tests/integration/test_runtime_follower.py"
 
@@ -96,7 +97,7 @@ ROWS = (
     Row(
         "A member joins its group again after an error of the coordination",
         "streams/runtime/transport/group_coordination.py",
-        (Edit("_push_error_to_user = errors.handle", "_unused = errors.handle"),),
+        (Edit("coordinator._push_error_to_user = ", "coordinator._unused = "),),
         (f"{_FAULTS}::test_a_member_whose_heartbeat_fails_unexpectedly_joins_again_although_nobody_asks_for_errors",),
     ),
     Row(
@@ -106,10 +107,10 @@ ROWS = (
         (f"{_MEMBERS}::test_a_worker_whose_heartbeat_fails_unexpectedly_joins_again_and_goes_on",),
     ),
     Row(
-        "A coordination that ends by an error ends the process",
+        "A consumer whose fetching or coordination ends by itself ends the process",
         "streams/runtime/transport/group_coordination.py",
-        (Edit("(error := coordination.exception()) is not None", "False"),),
-        ("tests/unit/test_coordination_errors.py::test_a_coordination_that_ends_by_an_error_ends_the_process",),
+        (Edit("    task.add_done_callback(ended)\n", ""),),
+        (f"{_COORDINATION}::test_a_task_of_a_consumer_that_ends_before_it_is_stopped_ends_the_process",),
     ),
     Row(
         "A consumer that stops raises no cancellation of its own requests",

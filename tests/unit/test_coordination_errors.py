@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from streams.runtime.transport import group_coordination
-from streams.runtime.transport.group_coordination import CoordinationErrors
+from streams.runtime.transport.group_coordination import CoordinationErrors, end_process_with
 
 
 class Ended(Exception):
@@ -58,22 +58,40 @@ async def test_an_error_after_a_quiet_time_is_the_first_of_a_series(member: Memb
     assert member.joins == 20
 
 
-async def test_a_coordination_that_ends_by_an_error_ends_the_process(member: Member) -> None:
-    async def ends() -> None:
+class Consumer:
+    """A consumer of aiokafka; `_closed` once it was stopped."""
+
+    _closed = False
+
+
+async def ends(how: str) -> None:
+    if how == "raises":
         raise AssertionError
+    if how == "is cancelled":
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.cancel()
+        await waiting
 
-    task = asyncio.create_task(ends())
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [("raises", "AssertionError"), ("is cancelled", "LibraryCancelled"), ("returns", "LaneBroken")],
+)
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_task_of_a_consumer_that_ends_before_it_is_stopped_ends_the_process(
+    how: str, error: str, stopped: bool
+) -> None:
+    ended: list[tuple[str, str]] = []
+
+    def end(where: str, problem: BaseException) -> NoReturn:
+        ended.append((where, type(problem).__name__))
+        raise Ended
+
+    consumer = Consumer()
+    consumer._closed = stopped
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    task = asyncio.create_task(ends(how))
+    end_process_with(consumer, task, "fetching", end)
     await asyncio.wait([task])
-    with pytest.raises(Ended, match="AssertionError"):
-        member.errors.check_end(task)
-
-
-async def test_a_coordination_that_ends_in_order_ends_nothing(member: Member) -> None:
-    task = asyncio.create_task(asyncio.sleep(0))
-    await task
-    member.errors.check_end(task)
-    cancelled = asyncio.create_task(asyncio.sleep(60))
     await asyncio.sleep(0)
-    cancelled.cancel()
-    await asyncio.wait([cancelled])
-    member.errors.check_end(cancelled)
+    assert ended == ([] if stopped else [("fetching", error)])

@@ -91,7 +91,7 @@ async def test_a_lane_whose_cancellation_is_swallowed_is_cancelled_again(
             await asyncio.Event().wait()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("streams.runtime.lane.lane._CANCEL_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("streams.runtime.cancelling.AGAIN_SECONDS", 0.01)
     monkeypatch.setattr(Lane, "_run", swallow_once)
     async with asyncio.timeout(_SOON):
         await lanes.on_rebalance(_SOURCES, set(), _SOURCES)

@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, ProducerFenced
 
+from streams.runtime import cancelling
 from streams.runtime.lane import opening_watch
 from streams.runtime.lane.opening import TransactionHangs
 from streams.runtime.lane.opening_watch import OpeningProgress, attempts
@@ -66,6 +67,19 @@ async def test_an_attempt_that_kafka_cuts_off_begins_anew(
     assert made.renewed == 2
 
 
+async def test_an_error_that_hides_that_it_may_pass_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening_watch, "_PAUSE_SECONDS", 0.0)
+    made = Attempts(stuck=0)
+
+    async def cut_off_once() -> str:
+        if not made.renewed:
+            # As aiokafka does while it looks for the coordinator of a transaction.
+            raise KafkaError("KafkaConnectionError") from KafkaConnectionError()
+        return await made.attempt()
+
+    assert await attempts(cut_off_once, made.renew, OpeningProgress("lane-0"), 60.0) == "opened"
+
+
 @pytest.mark.parametrize("error", [LookupError, ProducerFenced, TransactionHangs])
 async def test_what_an_attempt_raises_is_raised(error: type[Exception]) -> None:
     made = Attempts()
@@ -120,7 +134,7 @@ async def test_a_lane_that_leaves_waits_for_an_attempt_that_swallows_its_cancell
 
 
 async def test_an_attempt_that_swallows_its_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening_watch, "_CANCEL_AGAIN_SECONDS", _SOON)
+    monkeypatch.setattr(cancelling, "AGAIN_SECONDS", _SOON)
     made = Attempts(stuck=0)
 
     async def swallows_one() -> str:
@@ -142,7 +156,7 @@ async def test_an_attempt_that_cannot_be_cancelled_ends_the_process(monkeypatch:
         raise Ended(where, str(error))
 
     monkeypatch.setattr(opening_watch, "end_process", end)
-    monkeypatch.setattr(opening_watch, "_CANCEL_AGAIN_SECONDS", _SOON)
+    monkeypatch.setattr(cancelling, "AGAIN_SECONDS", _SOON)
     monkeypatch.setattr(opening_watch, "_END_SECONDS", 3 * _SOON)
     may_end = False
 

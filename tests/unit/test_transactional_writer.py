@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiokafka import errors
+from aiokafka import TopicPartition, errors
+from aiokafka.structs import OffsetAndMetadata
 
 from streams.runtime.lane.transaction import TransactionalWriter, Undeliverable
 
@@ -54,3 +55,40 @@ async def test_a_refused_record_is_named_and_its_transaction_aborted(
     with pytest.raises(Undeliverable, match=r"a record for topic cannot be written .MessageSizeTooLargeError."):
         await writer._abort_refused(batches, answers, {})
     assert notes == ["aborted"]
+
+
+@pytest.fixture
+async def told(monkeypatch: pytest.MonkeyPatch) -> dict[TopicPartition, OffsetAndMetadata]:
+    """What the coordinator says of the group's offsets, to whoever asks for these partitions."""
+    found: dict[TopicPartition, OffsetAndMetadata] = {}
+
+    class Admin:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        async def start(self) -> None:
+            pass
+
+        async def close(self) -> None:
+            pass
+
+        async def list_consumer_group_offsets(
+            self, _: str, partitions: list[TopicPartition]
+        ) -> dict[TopicPartition, OffsetAndMetadata]:
+            return {source: found[source] for source in partitions if source in found}
+
+    monkeypatch.setattr("streams.runtime.lane.transaction.AIOKafkaAdminClient", Admin)
+    return found
+
+
+async def test_offsets_that_the_coordinator_does_not_tell_are_not_absent(
+    aborted: tuple[TransactionalWriter, list[str]], told: dict[TopicPartition, OffsetAndMetadata]
+) -> None:
+    writer, _ = aborted
+    # aiokafka returns nothing for an error of the whole group, for example while it is loaded.
+    with pytest.raises(errors.GroupCoordinatorNotAvailableError) as raised:
+        await writer.committed(("urgent", "routine"), 0)
+    assert raised.value.retriable
+    told[TopicPartition("urgent", 0)] = OffsetAndMetadata(7, "")
+    told[TopicPartition("routine", 0)] = OffsetAndMetadata(-1, "")
+    assert await writer.committed(("urgent", "routine"), 0) == {"urgent": 7}

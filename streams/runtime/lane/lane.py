@@ -10,6 +10,7 @@ import time
 
 import structlog
 
+from streams.runtime.cancelling import cancel_until_done
 from streams.runtime.failure import LaneRefused, cancellation_as_error, describe, end_process
 from streams.runtime.lane import metrics
 from streams.runtime.lane.batches import Batch
@@ -34,8 +35,6 @@ from streams.runtime.steps import Step
 
 #: How long a rebalance waits for the turns in flight (seconds): heartbeats stop meanwhile, for a session of 6.
 _HOLD_SECONDS = 3.0
-#: How soon a lane that ends without a turn in flight is cancelled again (seconds).
-_CANCEL_AGAIN_SECONDS = 1.0
 #: How soon a lane whose changelog has an open transaction tries to open again (seconds).
 _OPEN_AGAIN_SECONDS = 2.0
 
@@ -129,12 +128,10 @@ class Lane:
         finishes_turn = self._phase.is_open or self._phase.now is Phase.CLOSING
         self._phase.change(Change.CLOSED)
         self._pending.wake()
-        if self._task is not None:
-            while not self._task.done():
-                if not finishes_turn:
-                    self._task.cancel()
-                # aiokafka swallows a cancellation that arrives while one of its clients stops: so cancel again.
-                await asyncio.wait([self._task], timeout=None if finishes_turn else _CANCEL_AGAIN_SECONDS)
+        if self._task is not None and finishes_turn:
+            await asyncio.wait([self._task])
+        elif self._task is not None:
+            await cancel_until_done(self._task)
         self._pending.queues.clear()
         self._pending.update_urgency()
         metrics.withdraw(self.metrics)

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from streams.runtime.cancelling import cancel_until_done
 from streams.runtime.failure import LaneBroken, LaneRefused, LibraryCancelled, awaited_at, describe, end_process
 
 #: Longest time without progress before it is reported, and the period of later reports (seconds).
@@ -23,10 +24,8 @@ _AGAIN_SECONDS = 30.0
 #: Longest time without progress of the first attempt (seconds). It doubles with each attempt, because a cluster may
 #: only be slow.
 ATTEMPT_SECONDS = 30.0
-#: How long an attempt that was cancelled may take to end (seconds), and the period in which it is cancelled again:
-#: aiokafka swallows a cancellation that arrives while one of its clients stops.
+#: How long an attempt that was cancelled may take to end (seconds).
 _END_SECONDS = 10.0
-_CANCEL_AGAIN_SECONDS = 1.0
 #: Pause after an attempt that was cut off (seconds).
 _PAUSE_SECONDS = 0.5
 
@@ -68,8 +67,7 @@ class OpeningWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+            await cancel_until_done(self._watching)
 
     async def _watch(self) -> None:
         wait = STALLED_SECONDS
@@ -118,7 +116,11 @@ def _cut_off_by(task: asyncio.Task[Any]) -> BaseException | None:
     if task.cancelled():
         return LibraryCancelled()
     error = task.exception()
-    may_pass = isinstance(error, KafkaTimeoutError) or (isinstance(error, KafkaError) and error.retriable)
+    # aiokafka wraps an error that may pass in one that does not say so.
+    may_pass = any(
+        isinstance(each, KafkaTimeoutError) or (isinstance(each, KafkaError) and each.retriable)
+        for each in (error, None if error is None else error.__cause__)
+    )
     return error if may_pass else None
 
 
@@ -134,16 +136,6 @@ async def _ends_while_it_moves(task: asyncio.Task[Any], progress: OpeningProgres
 
 
 async def _end(task: asyncio.Task[Any], lane: str) -> None:
-    deadline = time.monotonic() + _END_SECONDS
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        if time.monotonic() > deadline:
-            end_process(f"lane {lane} at {awaited_at(task)}", LaneBroken("its opening did not end"))
-        task.cancel()
-        try:
-            await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)
-        except asyncio.CancelledError as again:
-            # The lane leaves. An attempt that was left behind would fence the lane's next owner.
-            cancelled = again
-    if cancelled is not None:
-        raise cancelled
+    # An attempt that was left behind would fence the lane's next owner.
+    if not await cancel_until_done(task, _END_SECONDS):
+        end_process(f"lane {lane} at {awaited_at(task)}", LaneBroken("its opening did not end"))

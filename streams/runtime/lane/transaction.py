@@ -111,19 +111,21 @@ class TransactionalWriter:
         stopping.cancel()
 
     async def committed(self, topics: Iterable[str], partition: int) -> dict[str, int]:
-        """Return the group's committed offsets in `partition` of `topics`. Call this after fencing."""
-        wanted = set(topics)
+        """Return the group's committed offsets in `partition` of `topics`. Call this after fencing.
+
+        Raises `GroupCoordinatorNotAvailableError` if the group's coordinator does not tell them now.
+        """
+        wanted = [TopicPartition(topic, partition) for topic in topics]
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=REQUEST_MS)
         await admin.start()
         try:
-            offsets = await admin.list_consumer_group_offsets(self._group)
+            offsets = await admin.list_consumer_group_offsets(self._group, partitions=wanted)
         finally:
             await admin.close()
-        return {
-            tp.topic: meta.offset
-            for tp, meta in offsets.items()
-            if tp.partition == partition and tp.topic in wanted and meta.offset >= 0
-        }
+        if any(source not in offsets for source in wanted):
+            # aiokafka passes over an error of the whole group. The offsets are unknown then, and not absent.
+            raise errors.GroupCoordinatorNotAvailableError
+        return {tp.topic: meta.offset for tp, meta in offsets.items() if meta.offset >= 0}
 
     async def deliver(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], step: Callable[[Step], None]

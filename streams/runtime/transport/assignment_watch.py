@@ -19,7 +19,7 @@ from typing import NoReturn
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 
 from streams.runtime.failure import LaneBroken, cancellation_as_error, end_process
 from streams.runtime.timeouts import REQUEST_MS
@@ -59,7 +59,7 @@ class Membership:
 
     #: Returns its member id, empty if it has none.
     member_id: Callable[[], str]
-    #: Returns whether its first assignment is done.
+    #: Returns whether its first assignment is done, and no later one is in progress.
     is_assigned: Callable[[], bool]
     #: Has it join the group anew.
     rejoin: Callable[[], None]
@@ -150,7 +150,10 @@ async def look(bootstrap: str, group: str, topics: Collection[str]) -> GroupSeen
         described = await admin.describe_topics(list(topics))
     finally:
         await admin.close()
-    (_, _, state, _, _, members, *_) = response.groups[0]
+    (code, _, state, _, _, members, *_) = response.groups[0]
+    if code:
+        # For example while the group is loaded: then no process is its member.
+        raise for_code(code)
     ids = frozenset(member_id for member_id, *_ in members)
     if state != _STABLE or not members:
         return GroupSeen(ids, None)

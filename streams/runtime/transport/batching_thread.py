@@ -13,11 +13,12 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from streams.runtime.failure import cancellation_as_error
 from streams.runtime.fetcher_patch import remove_fetch_delays
 from streams.runtime.lane.timer_gate import FetchCounts
 from streams.runtime.transport.batch_schema import BatchRecord, Losses
 from streams.runtime.transport.consumer_lanes import ConsumerLanes, LaneConsumer
-from streams.runtime.transport.group_coordination import keep_coordinating
+from streams.runtime.transport.group_coordination import keep_coordinating, keep_fetching
 from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
 from streams.runtime.unreadable import offset_after
 
@@ -74,6 +75,7 @@ class BatchingThread(AIOKafkaConsumerThread):
         remove_fetch_delays(consumer, _FETCH_WAIT_MS)
         note_out_of_range(consumer)
         keep_coordinating(consumer)
+        keep_fetching(consumer)
 
     @property
     def losses(self) -> Losses:
@@ -107,14 +109,16 @@ class BatchingThread(AIOKafkaConsumerThread):
         """Fetch, and notice if the main thread gives this fetch up: the position may have passed its records then."""
         consumer, fetch = self._ensure_consumer(), _Fetch()
         try:
-            return await self.call_thread(
-                self._fetch_for,
-                fetch,
-                consumer,
-                active_partitions,
-                timeout=timeout,
-                max_records=consumer._max_poll_records,  # noqa: SLF001 - as Faust does
-            )
+            # A cancellation that is not ours would end Faust's fetching without a word.
+            with cancellation_as_error():
+                return await self.call_thread(
+                    self._fetch_for,
+                    fetch,
+                    consumer,
+                    active_partitions,
+                    timeout=timeout,
+                    max_records=consumer._max_poll_records,  # noqa: SLF001 - as Faust does
+                )
         except BaseException:
             # Either this sees the records of the fetch, or `_fetch_for` sees that they are not wanted any more.
             fetch.is_wanted = False

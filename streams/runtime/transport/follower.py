@@ -15,6 +15,7 @@ from schemas.telemetry import Attribute, Metric
 from streams.runtime import fetcher_patch
 from streams.runtime.failure import LaneBroken, cancellation_as_error, describe, end_process
 from streams.runtime.timeouts import REQUEST_MS
+from streams.runtime.transport.group_coordination import keep_fetching
 
 Apply = Callable[[bytes | None, bytes | None], None]
 
@@ -88,6 +89,7 @@ class Follower:
             fetch_max_wait_ms=100,
         )
         await consumer.start()
+        keep_fetching(consumer)
         uncommitted = self._uncommitted = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=None,

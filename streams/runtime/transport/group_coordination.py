@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import structlog
 
-from streams.runtime.failure import describe, end_process
+from streams.runtime.failure import LaneBroken, LibraryCancelled, describe, end_process
 
 #: Pause before the member joins its group again (seconds).
 _PAUSE_SECONDS = 0.5
@@ -53,15 +53,32 @@ class CoordinationErrors:
         self._rejoin()
         await asyncio.sleep(_PAUSE_SECONDS)
 
-    def check_end(self, coordination: "asyncio.Task[None]") -> None:
-        """End the process if the coordination itself ended by an error."""
-        if not coordination.cancelled() and (error := coordination.exception()) is not None:
-            self._end("coordination with the group", error)
-
 
 def keep_coordinating(consumer: Any) -> None:
-    """Have a started consumer of a group go on after every error of its coordination."""
+    """Have a started consumer of a group go on after every error of its coordination.
+
+    If the coordination itself ends before the consumer stops, the process ends.
+    """
     coordinator: Any = consumer._coordinator  # noqa: SLF001 - aiokafka has no public access to it
-    errors = CoordinationErrors(coordinator.request_rejoin)
-    coordinator._push_error_to_user = errors.handle  # noqa: SLF001 - aiokafka calls it with each error
-    coordinator._coordination_task.add_done_callback(errors.check_end)  # noqa: SLF001
+    coordinator._push_error_to_user = CoordinationErrors(coordinator.request_rejoin).handle  # noqa: SLF001
+    end_process_with(consumer, coordinator._coordination_task, "coordination with the group")  # noqa: SLF001
+
+
+def keep_fetching(consumer: Any) -> None:
+    """Have the process end if a started consumer stops to fetch before it is stopped: nobody else would notice."""
+    end_process_with(consumer, consumer._fetcher._fetch_task, "fetching")  # noqa: SLF001
+
+
+def end_process_with(
+    consumer: Any,
+    task: "asyncio.Task[None]",
+    what: str,
+    end: Callable[[str, BaseException], NoReturn] = end_process,
+) -> None:
+    """End the process when a task of a consumer's own ends, unless the consumer was stopped."""
+
+    def ended(done: "asyncio.Task[None]") -> None:
+        if not consumer._closed:  # noqa: SLF001 - aiokafka has no public access to it
+            end(what, LibraryCancelled() if done.cancelled() else done.exception() or LaneBroken("it stopped"))
+
+    task.add_done_callback(ended)

@@ -184,7 +184,11 @@ class LaneAssignment(TransactionManager):
     async def on_start(self) -> None:
         """Watch the group from now on: the first assignment may never come."""
         consumer = cast("NoCommitConsumer", self.consumer)
-        membership = Membership(consumer.member_id, lambda: self._background is not None, consumer.rejoin)
+        membership = Membership(
+            consumer.member_id,
+            lambda: self._background is not None and not self.app.rebalancing,
+            consumer.rejoin,
+        )
         watch = AssignmentWatch(self.config.bootstrap, self.config.application, tuple(self._group_of), membership)
         self._assignment_watch = asyncio.create_task(watch.run())
 

@@ -47,6 +47,8 @@ _METADATA_MS = 3_000
 #: fetch, so it is ten years. The watchdog ends a process that hangs.
 _IDLE_SECONDS = 10 * 365 * 86_400.0
 
+#: Longest start of Faust (seconds). A client that starts while its broker goes away may wait for ever.
+_START_SECONDS = 120.0
 #: Limits of a stop (seconds): for the turns in flight to finish; then for Faust to stop; then for its tasks to end.
 _CLOSE_SECONDS = 10.0
 _STOP_SECONDS = 5.0
@@ -174,7 +176,8 @@ async def _stop_faust(app: Any, running: asyncio.Task[None]) -> None:
 async def _serve(app: Any) -> None:
     # Faust's own command sets this. Without it `exactly_once` (see `_app`) has no effect: no lane is ever called.
     app.in_worker = True
-    await app.start()
+    if not await is_done(app.start(), _START_SECONDS):
+        raise LaneBroken("Faust did not start")
     await app.wait_until_stopped()
     if app.crash_reason is not None:
         raise app.crash_reason
