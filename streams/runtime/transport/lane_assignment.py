@@ -61,6 +61,8 @@ class WorkerConfig:
     watchdog: Watchdog = field(default_factory=Watchdog)
     on_lane: Callable[[LaneEvent], None] = ignore_event
     clock: Clock = field(default_factory=Clock)
+    #: The name of the consumer at the brokers; the application's if None.
+    client: str | None = None
 
 
 class NoCommitConsumer(Consumer):

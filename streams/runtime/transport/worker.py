@@ -101,6 +101,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
         Watchdog(stuck_seconds),
         on_lane,
         clock or Clock(),
+        client,
     )
     patch_aiokafka_fetcher()
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -112,15 +113,15 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
     config.watchdog.start()
     try:
         # asyncio's own loop, not uvloop: see decision 0018.
-        return asyncio.run(_run(config, instance, client or application, late.start))
+        return asyncio.run(_run(config, instance, late.start))
     finally:
         config.watchdog.stop()
         late.cancel()
 
 
-async def _run(config: WorkerConfig, instance: str | None, client: str, stopped: Callable[[], None]) -> int:
+async def _run(config: WorkerConfig, instance: str | None, stopped: Callable[[], None]) -> int:
     with tempfile.TemporaryDirectory(prefix="confide-") as folder:
-        app = _app(config, instance, client, folder)
+        app = _app(config, instance, folder)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -183,11 +184,11 @@ async def _serve(app: Any) -> None:
         raise app.crash_reason
 
 
-def _app(config: WorkerConfig, instance: str | None, client: str, folder: str) -> Any:
+def _app(config: WorkerConfig, instance: str | None, folder: str) -> Any:
     topics = tuple(topic for group in config.groups for topic in group.sources)
     app = faust.App(
         config.application,
-        broker_client_id=client,
+        broker_client_id=config.client or config.application,
         broker=[f"kafka://{server}" for server in config.bootstrap.split(",")],
         datadir=folder,
         key_serializer="raw",
