@@ -1,5 +1,6 @@
 """An exercise at the processes that face the outside, on a real broker: no live agency gets it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -44,12 +45,13 @@ async def test_a_live_agency_gets_real_reports_alone_and_no_load_test_beside_it(
     kafka: KafkaFixture, bootstrap: str, kind: str
 ) -> None:
     connector = kafka.confide.start("connector", "999", "--agency-url", kafka.agency.url, "--kind", kind)
-    connector.announced()
+    await asyncio.to_thread(connector.announced)
     real = kafka.report(1)
     drill = report(disclosure_id=f"{kafka.run}-drill", person="person-1", exercise=True, sections=real.sections)
     kafka.write(TopicName.REPORTS_999, b"person-1", encoded(drill))
-    found = ends(bootstrap, real.report_id, drill.report_id)
-    assert found[real.report_id]["state"] == "acknowledged"
+    # The agency answers in this thread.
+    found = await asyncio.to_thread(ends, bootstrap, real.report_id, drill.report_id)
+    assert (found[real.report_id]["state"], found[real.report_id]["reason"]) == ("acknowledged", None)
     assert [found[made.report_id]["exercise"] for made in (real, drill)] == [False, True]
     if kind == "live":
         assert (found[drill.report_id]["state"], found[drill.report_id]["reason"]) == ("failed", "exercise")
@@ -60,4 +62,4 @@ async def test_a_live_agency_gets_real_reports_alone_and_no_load_test_beside_it(
         assert found[drill.report_id]["state"] == "acknowledged"
         assert set(kafka.agency.accepted()) == {real.report_id, drill.report_id}
         refuse_live_agencies(bootstrap)
-    assert connector.stop() == 0
+    assert await asyncio.to_thread(connector.stop) == 0
