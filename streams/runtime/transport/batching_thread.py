@@ -13,6 +13,7 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from streams.runtime.client_tasks import end_with_consumer
 from streams.runtime.fetcher_patch import remove_fetch_delays
 from streams.runtime.lane.timer_gate import FetchCounts
 from streams.runtime.transport.batch_schema import BatchRecord, Losses
@@ -74,6 +75,7 @@ class BatchingThread(AIOKafkaConsumerThread):
         remove_fetch_delays(consumer, _FETCH_WAIT_MS)
         note_out_of_range(consumer)
         keep_coordinating(consumer)
+        end_with_consumer(consumer)
 
     @property
     def losses(self) -> Losses:

@@ -13,6 +13,7 @@ from schemas.compressed_batches import UnreadableBatch
 from schemas.errors import Unreadable
 from schemas.telemetry import Attribute, Metric
 from streams.runtime import fetcher_patch
+from streams.runtime.client_tasks import end_with_consumer
 from streams.runtime.failure import LaneBroken, cancellation_as_error, describe, end_process
 from streams.runtime.timeouts import REQUEST_MS
 
@@ -88,6 +89,7 @@ class Follower:
             fetch_max_wait_ms=100,
         )
         await consumer.start()
+        end_with_consumer(consumer)
         uncommitted = self._uncommitted = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=None,
@@ -96,6 +98,7 @@ class Follower:
             request_timeout_ms=REQUEST_MS,
         )
         await uncommitted.start()
+        end_with_consumer(uncommitted)
         self._sources = sorted(consumer.assignment())
         self._task = asyncio.create_task(self._follow(consumer))
         return await self._ends(consumer)
