@@ -1,7 +1,7 @@
 """The Avro schemas of every record, read once at import: the present version and every older version."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -44,7 +44,8 @@ RECORDS = (
 class Writer:
     """Everything needed to write a record: its parsed schema, its 10-byte header, the paths of its unions of records.
 
-    `branches` maps the `kind` of a union's branch to the full name of its record.
+    `branches` maps the `kind` of a union's branch to the full name of its record. `ints` are the paths of its fields of
+    32 bits: fastavro would write more.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Writer:
     schema: Any
     unions: tuple[tuple[str, ...], ...]
     branches: Mapping[str, str]
+    ints: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,23 @@ def _unions(schema: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], di
     return found
 
 
+def _ints(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of each plain `int`. In a union fastavro checks it; no list or map of ours has any."""
+    for field in schema["fields"]:
+        here = (*path, field["name"])
+        if field["type"] == "int":
+            yield here
+        elif isinstance(field["type"], dict) and field["type"]["type"] == "record":
+            yield from _ints(field["type"], here)
+
+
 def _writers(present: Mapping[str, dict[str, Any]]) -> dict[str, Writer]:
     writers = {}
     for name, source in present.items():
         parsed: Any = parse_schema(source)
         unions = _unions(parsed)
         branches = {kind: branch for each in unions.values() for kind, branch in each.items()}
-        writers[name] = Writer(name, header_of(source), parsed, tuple(unions), branches)
+        writers[name] = Writer(name, header_of(source), parsed, tuple(unions), branches, tuple(_ints(parsed)))
     return writers
 
 

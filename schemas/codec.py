@@ -23,6 +23,7 @@ __all__ = ["Unreadable", "canonical", "decode", "encode"]
 #: found (`ValueError`, `IndexError`, `OverflowError`): an error that is not caught ends the process that reads the
 #: record, and then each of its successors.
 _UNFIT = (SchemaResolutionError, ValueError, LookupError, ArithmeticError, TypeError, struct.error)
+_INT = range(-(2**31), 2**31)
 
 
 def encode(name: str, fields: Mapping[str, Any]) -> bytes:
@@ -49,9 +50,20 @@ def _write(stream: BytesIO, name: str, fields: Mapping[str, Any]) -> None:
         for path in writer.unions:
             fields = _name_branches(fields, path, writer.branches)
         schemaless_writer(stream, writer.schema, fields, strict_allow_default=True)
+        if not all(_fits_an_int(fields, path) for path in writer.ints):
+            raise ValueError
     except (ValueError, LookupError, ArithmeticError, TypeError, AttributeError):
         # `from None`: fastavro's message quotes the value that it could not write.
         raise ValueError(f"the fields do not fit the schema {name}") from None
+
+
+def _fits_an_int(fields: Any, path: tuple[str, ...]) -> bool:
+    for name in path:
+        if name not in fields:
+            # The writer has taken the default of the schema.
+            return True
+        fields = fields[name]
+    return fields in _INT
 
 
 def _name_branches(fields: Mapping[str, Any], path: tuple[str, ...], branches: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from kafka import TopicPartition
 from schemas.avro_registry import RECORDS
 from schemas.codec import decode
 from schemas.errors import Unreadable
-from schemas.rejection import REJECTED_LENGTH, REJECTED_PREFIX
+from schemas.rejection import REJECTED_LENGTH, REJECTED_PREFIX, Cut
 from schemas.topics import CATALOGUE, TopicName, rejected
 from services.committed_reader import RecordLocation, committed_reader, read_beyond_open_transactions
 
@@ -55,9 +55,10 @@ class RejectedRecord:
     headers: tuple[tuple[str, bytes], ...]
 
     @property
-    def is_whole(self) -> bool:
-        """Whether the whole value was kept."""
-        return REJECTED_LENGTH.removeprefix(REJECTED_PREFIX) not in self.why
+    def cut(self) -> Cut | None:
+        """How the value was cut; None if the whole was kept."""
+        length = self.why.get(REJECTED_LENGTH.removeprefix(REJECTED_PREFIX))
+        return Cut.of(self.value, None if length is None else length.encode())
 
     def decoded(self) -> tuple[str, Any] | None:
         """Return the name of the record and its fields, by whichever schema it fits; None if it fits none."""

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 
@@ -93,6 +94,18 @@ def _let_a_heartbeat_fail(plan: Plan) -> None:
     coordinators._do_heartbeat = fail_once_or_beat
 
 
+def _let_the_task_of_fetches_end(plan: Plan) -> None:
+    fetchers: Any = Fetcher
+    actions = fetchers._get_actions_per_node
+
+    def fail_or_act(fetcher: Any, assignment: Any) -> Any:
+        if plan.says("fetcher-ends"):
+            raise LookupError
+        return actions(fetcher, assignment)
+
+    fetchers._get_actions_per_node = fail_or_act
+
+
 def _killing(plan: Plan) -> AtStep:
     if plan.kill is None:
         return ignore_step
@@ -115,6 +128,7 @@ def main(path: str) -> int:
     configure("runtime-worker")
     _let_fetches_fail(plan)
     _let_a_heartbeat_fail(plan)
+    _let_the_task_of_fetches_end(plan)
     status = run_worker(
         plan.application,
         [LaneGroup(name, tuple(sources), _agent(kind, plan), log) for name, sources, log, kind in plan.groups],

@@ -46,7 +46,7 @@ def decide(
     known = policies(policy)
     versions = known if as_of is None else _version_of(known, as_of)
     refused = False
-    for number, decided in _decisions(_lines(file), at, versions, _explained if explain else _as_json):
+    for number, decided in decisions(_lines(file), at, versions, _explained if explain else as_json):
         if isinstance(decided, bytes):
             sys.stdout.buffer.write(decided + b"\n")
             sys.stdout.buffer.flush()
@@ -68,7 +68,7 @@ def _version_of(known: Policies, as_of: str) -> Policy:
 _Format = Callable[[ReadableDisclosure, datetime, Policies | Policy], bytes]
 
 
-def _decisions(
+def decisions(
     lines: Iterator[Line], at: datetime | None, versions: Policies | Policy, formatted: _Format
 ) -> Iterator[tuple[int, bytes | str]]:
     """Yield the number of each line that is not blank, with its decision as bytes or its errors as text."""
@@ -85,7 +85,8 @@ def _decisions(
         yield line.number, formatted(disclosed, arrived_at, versions)
 
 
-def _as_json(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
+def as_json(disclosed: ReadableDisclosure, at: datetime, versions: Policies | Policy) -> bytes:
+    """Return the decision on a disclosure as JSON."""
     ruling = decide_by_policy(disclosed, now=at, policy=versions)
     return Decision.model_validate(decision_fields(disclosed, None, ruling, at)).model_dump_json().encode()
 

@@ -2,9 +2,13 @@
 
 A pretty-printed file, a table or a picture has hundreds of lines of which none is a disclosure. Taken line by line it
 would be hundreds of errors, and its fragments would be kept as rejected disclosures.
+
+A pipe may stay open for days: its lines are given as they come.
 """
 
+import io
 import json
+import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -13,16 +17,25 @@ from schemas.topics import MAX_VALUE_BYTES
 
 #: How many lines are looked at for a disclosure if the first line is not JSON.
 _LOOKED_AT = 20
+#: How long nothing comes until it counts as a pause (seconds).
+_PAUSE_SECONDS = 0.5
+_CHUNK_BYTES = 64 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that is not blank, without its end; `is_whole` is false if it is longer than a record may be."""
+    """A line that is not blank, without its end; of one that is longer than a record may be, the beginning."""
 
     number: int
     raw: bytes
-    is_whole: bool
+    #: Bytes of the whole line.
+    length: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether `raw` is the whole line."""
+        return len(self.raw) == self.length
 
 
 class NotJsonLines(Exception):
@@ -30,34 +43,84 @@ class NotJsonLines(Exception):
 
 
 def read_lines(stream: BinaryIO) -> Iterator[Line]:
-    """Yield each line; raise `NotJsonLines` before the first one for a file of another format."""
+    """Yield each line as it comes; raise `NotJsonLines` before the first one for a file of another format."""
+    return (line for line in lines_and_pauses(stream) if line is not None)
+
+
+def lines_and_pauses(stream: BinaryIO) -> Iterator[Line | None]:
+    """Yield each line as it comes, and None whenever nothing came for a while; raise as `read_lines`."""
     lines = _lines(stream)
     looked_at: list[Line] = []
     for line in lines:
+        if line is None:
+            if not looked_at:
+                continue
+            # It is judged by what came, as at its end: a line of a pipe must not wait for others.
+            _refuse_several(looked_at)
+            break
         looked_at.append(line)
         if _is_disclosure(line.raw) or (len(looked_at) == 1 and _is_json(line.raw)):
             break
         if len(looked_at) == _LOOKED_AT:
             raise NotJsonLines
     else:
-        # One line that is not JSON is a damaged disclosure, not a file of another format.
-        if len(looked_at) > 1:
-            raise NotJsonLines
+        _refuse_several(looked_at)
     yield from looked_at
     yield from lines
 
 
-def _lines(stream: BinaryIO) -> Iterator[Line]:
-    """Yield each line that is not blank. Of one that is longer than a record may be, only the beginning is kept."""
-    number = 0
-    while line := stream.readline(MAX_VALUE_BYTES + 2):
-        number += 1
-        is_whole = line.endswith(b"\n") or len(line) <= MAX_VALUE_BYTES
-        rest = line
-        while not rest.endswith(b"\n") and (rest := stream.readline(MAX_VALUE_BYTES)):
-            pass
-        if line.strip():
-            yield Line(number, line.rstrip(b"\r\n"), is_whole)
+def _refuse_several(looked_at: list[Line]) -> None:
+    # One line that is not JSON is a damaged disclosure, not a file of another format.
+    if len(looked_at) > 1:
+        raise NotJsonLines
+
+
+def _lines(stream: BinaryIO) -> Iterator[Line | None]:
+    """Yield each line that is not blank, and None for a pause."""
+    number, kept, length = 1, bytearray(), 0
+    for chunk in _chunks(stream):
+        if chunk is None:
+            yield None
+            continue
+        begin = 0
+        while (end := chunk.find(b"\n", begin)) >= 0:
+            kept += chunk[begin : min(end, begin + MAX_VALUE_BYTES + 2 - len(kept))]
+            length += end - begin
+            if kept.strip():
+                yield _line(number, kept, length)
+            number, kept, length, begin = number + 1, bytearray(), 0, end + 1
+        kept += chunk[begin : begin + MAX_VALUE_BYTES + 2 - len(kept)]
+        length += len(chunk) - begin
+    if kept.strip():
+        yield _line(number, kept, length)
+
+
+def _line(number: int, kept: bytearray, length: int) -> Line:
+    if length > len(kept):
+        return Line(number, bytes(kept[:MAX_VALUE_BYTES]), length)
+    content = bytes(kept).rstrip(b"\r")
+    return Line(number, content[:MAX_VALUE_BYTES], len(content))
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes | None]:
+    """Yield what can be read as it comes, and None whenever nothing came for a while."""
+    readable = None
+    try:
+        descriptor = stream.fileno()
+    except io.UnsupportedOperation:
+        pass  # it is in memory
+    else:
+        readable = select.poll()
+        readable.register(descriptor, select.POLLIN)
+    while True:
+        if readable is not None and not readable.poll(int(_PAUSE_SECONDS * 1000)):
+            yield None
+            continue
+        # `read1` leaves nothing in the buffer of the stream, of which `poll` would not know.
+        chunk = stream.read1(_CHUNK_BYTES)  # type: ignore[attr-defined]  # every buffered stream has it
+        if not chunk:
+            return
+        yield chunk
 
 
 def _is_json(raw: bytes) -> bool:

@@ -5,22 +5,23 @@ import sys
 from collections import deque
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Protocol
 
 import typer
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from infra.telemetry import configure, shutdown
-from schemas.disclosure import parse_json, too_large
+from schemas.disclosure import Disclosure, parse_json, too_large
 from schemas.errors import Invalid, KafkaUnavailable
 from schemas.telemetry import Attribute, Span
 from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Service
-from services.cli.disclosure_lines import NotJsonLines, read_lines
+from services.cli.disclosure_lines import NotJsonLines, lines_and_pauses
 from services.cli.environment import settings as find_settings
 from services.sdk.addressing import topic_of
-from services.sdk.producer import DisclosureProducer, Underway
+from services.sdk.producer import Acknowledged, DisclosureProducer
+from services.sdk.refused import Refused
 from services.settings import SettingsError
 
 #: Exit status if Kafka does not answer, or the file cannot be read.
@@ -40,7 +41,7 @@ def produce(
         Service | None, typer.Option(help="Who sent them, for lines that cannot be read and do not say.")
     ] = None,
 ) -> None:
-    """Send disclosures to Kafka; a bad line is an error of its own, is kept as rejected, and gives exit status 1."""
+    """Send disclosures to Kafka as they come; a bad line is an error of its own, is kept as rejected, exit status 1."""
     settings = find_settings()
     producer = DisclosureProducer(settings.bootstrap)
     configure("produce")
@@ -48,7 +49,7 @@ def produce(
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
-            acknowledged, refused = _send_lines(lines, producer, service)
+            acknowledged, refused = send_lines(lines, producer, service)
     except KafkaUnavailable as error:
         typer.echo(f"confide: {error}: what was not acknowledged may be sent again", err=True)
         raise typer.Exit(EXIT_UNAVAILABLE) from error
@@ -64,12 +65,41 @@ def produce(
         raise typer.Exit(1)
 
 
-def _send_lines(lines: BinaryIO, producer: DisclosureProducer, service: Service | None) -> tuple[int, int]:
-    """Send every line; return how many were acknowledged, and how many were refused."""
+class Sent(Protocol):
+    """A disclosure that was sent; `is_settled` if its acknowledgement is there or can no longer come."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether `acknowledged` answers at once."""
+
+    def acknowledged(self) -> Acknowledged:
+        """Wait for the acknowledgement; raise `KafkaUnavailable` if it does not come."""
+
+
+class Sender(Protocol):
+    """The part of the producer SDK that this verb uses."""
+
+    def send(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Sent:
+        """Send the disclosure and return before it is acknowledged."""
+
+    def reject(self, refused: Refused, traceparent: bytes | None = None) -> Acknowledged | None:
+        """Write refused bytes where a person or an operator finds them."""
+
+
+def send_lines(lines: BinaryIO, producer: Sender, service: Service | None) -> tuple[int, int]:
+    """Send every line as it comes; return how many were acknowledged, and how many were refused.
+
+    Raises `KafkaUnavailable` soon after a disclosure that was not acknowledged, also while no line comes.
+    """
     tracer = trace.get_tracer("confide.produce")
-    underway: deque[Underway] = deque()
+    underway: deque[Sent] = deque()
     acknowledged = refused = 0
-    for line in read_lines(lines):
+    for line in lines_and_pauses(lines):
+        while underway and (line is None or len(underway) >= _WINDOW or underway[0].is_settled):
+            underway.popleft().acknowledged()
+            acknowledged += 1
+        if line is None:
+            continue
         try:
             if not line.is_whole:
                 raise too_large()
@@ -87,10 +117,9 @@ def _send_lines(lines: BinaryIO, producer: DisclosureProducer, service: Service 
             # `line: ` stands for a field if the line is not JSON; the number of the line is printed.
             problems = "; ".join(str(problem).removeprefix("line: ") for problem in invalid.problems)
             typer.echo(f"line {line.number}: {problems}", err=True)
-            producer.reject(line.raw, invalid, service, "produce", is_whole=line.is_whole)
-        if len(underway) >= _WINDOW:
-            underway.popleft().acknowledged()
-            acknowledged += 1
+            producer.reject(
+                Refused(line.raw, invalid, "produce", service=service, is_whole=line.is_whole, length=line.length)
+            )
     for sent in underway:
         sent.acknowledged()
         acknowledged += 1

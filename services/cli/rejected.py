@@ -62,17 +62,22 @@ def show(place: _PlaceText, as_json: _Json = False) -> None:
     decoded = record.decoded()
     if as_json:
         name, fields = decoded or (None, None)
-        shown = {"place": str(record.place), **record.why, "is": name, "fields": fields}
+        shown = {
+            "place": str(record.place),
+            **record.why,
+            "is_whole": record.cut is None,
+            "is": name,
+            "fields": fields,
+        }
         typer.echo(json.dumps(shown, default=_text))
         return
     lines = [f"{name}: {text}" for name, text in record.why.items()]
     if decoded is None:
-        length = record.why.get("length")
-        lines += as_it_came(record.value, None if length is None else int(length))
+        lines += as_it_came(record.value, record.cut)
     else:
         lines += [
             "",
-            f"It is {decoded[0]}:",
+            f"It is {decoded[0]}:" if record.cut is None else f"{decoded[0]}, {record.cut}:",
             *json.dumps(decoded[1], indent=2, default=_text, ensure_ascii=False).split("\n"),
         ]
     for line in broken(lines):
@@ -113,7 +118,7 @@ def _readable_line(record: RejectedRecord) -> Disclosure | None:
     Raises `SettingsError` for a line that still cannot be read.
     """
     decoded = record.decoded()
-    if decoded is None or decoded[0] != "JSON" or record.value is None or not record.is_whole:
+    if decoded is None or decoded[0] != "JSON" or record.value is None or record.cut is not None:
         return None
     try:
         disclosure = parse_json(record.value)
@@ -126,8 +131,9 @@ def _readable_line(record: RejectedRecord) -> Disclosure | None:
 
 def _refuse_unlike_before(record: RejectedRecord) -> None:
     """Raise `SettingsError` for a record that cannot be sent as it came."""
-    if record.value is None or not record.is_whole:
-        raise SettingsError("only the first part of the record was kept; allowed: --with FILE")
+    if record.value is None or record.cut is not None:
+        what = "it has no value" if record.cut is None else f"it is {record.cut}"
+        raise SettingsError(f"{what}: it cannot be sent again as it came; allowed: --with FILE")
     if record.place.topic not in SOURCES or "changelog" in record.place.topic:
         raise SettingsError("work of a lane cannot be sent again; its review says what to do")
 

@@ -56,7 +56,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": Accepted, "description": "Kafka has acknowledged the disclosure"},
     401: _refusal("No credential, or one that is not known here", {"WWW-Authenticate": {"schema": {"type": "string"}}}),
     403: _refusal("At a door without credentials: a request of a web page, or from another machine"),
-    408: _refusal("The body did not come in time"),
+    408: _refusal("The body did not come in time. The part that came may be an emergency: a trained person is asked"),
     413: _refusal(f"The body is larger than {MAX_DISCLOSURE_BYTES} bytes"),
     422: _refusal("The disclosure cannot be understood, or names another service; each field at fault is named"),
     429: _refusal("More requests than the limit of this credential; send the same again", _RETRY),

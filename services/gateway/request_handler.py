@@ -8,28 +8,28 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, assert_never
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
-from starlette.requests import ClientDisconnect
 
 from schemas.disclosure import Disclosure, parse_json, too_large
 from schemas.errors import Invalid, KafkaUnavailable
+from schemas.rejection import cut_off
 from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.trace_context import TRACEPARENT, parent_from_request, traceparent_of
-from schemas.vocabulary import Service
 from services.credentials import Caller, CredentialError, MissingCredential, WrongCredential
-from services.gateway.body import Body, read_body
+from services.gateway.body import Body, Cut, read_body
 from services.gateway.document import Accepted
 from services.gateway.door import Door
 from services.gateway.problems import RETRY_AFTER, not_now, refuse, refuse_invalid
 from services.gateway.rate import RateLimit
 from services.sdk.addressing import topic_of
 from services.sdk.producer import Acknowledged
+from services.sdk.refused import Refused
 
 #: How many requests may wait for Kafka at once, and how long another waits to be one of them (seconds).
 _WAITING = 64
@@ -49,18 +49,8 @@ class Publisher(Protocol):
     def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
         """Publish the disclosure and return its acknowledgement."""
 
-    def reject(
-        self,
-        raw: bytes,
-        invalid: Invalid,
-        service: Service | None,
-        source: str,
-        traceparent: bytes | None = None,
-        *,
-        is_proven: bool = False,
-        is_whole: bool = True,
-    ) -> Acknowledged | None:
-        """Write rejected bytes where a person or an operator finds them."""
+    def reject(self, refused: Refused, traceparent: bytes | None = None) -> Acknowledged | None:
+        """Write refused bytes where a person or an operator finds them."""
 
     def ready(self) -> bool:
         """Return whether Kafka answers and has the topics."""
@@ -95,11 +85,6 @@ class RequestHandler:
             except (KafkaUnavailable, asyncio.CancelledError):
                 # At the end of a stop the server cancels open requests: whether Kafka has the record is unknown.
                 response = not_now()
-            except TimeoutError:
-                response = refuse(408, "the body did not come in time")
-            except ClientDisconnect:
-                # The sender has disconnected and does not read this.
-                response = refuse(400, "the body was cut off")
             except (MissingCredential, WrongCredential) as error:
                 response = refuse(401, str(error), {"WWW-Authenticate": "Bearer"})
             except CredentialError as error:
@@ -115,15 +100,16 @@ class RequestHandler:
         if caller is not None and not self._rate.take(caller.credential):
             return refuse(429, "more requests than the limit of this credential", {"Retry-After": str(RETRY_AFTER)})
         body = await read_body(request)
-        if not body.whole:
-            return await self._reject(413, body, too_large(), caller, traceparent)
+        if body.cut is not None:
+            return await self._refuse_cut(body, body.cut, caller, traceparent)
         try:
             # The Content-Type is not checked: an emergency that can be read is not refused for a header.
             disclosure = _of_caller(await self._validated(body.raw), caller)
             await self._publish(disclosure)
         except Invalid as invalid:
             status = 413 if invalid.problems == too_large().problems else 422
-            return await self._reject(status, body, invalid, caller, traceparent)
+            await self._keep(body, invalid, caller, traceparent)
+            return refuse_invalid(status, invalid)
         accepted = Accepted(disclosure_id=disclosure.disclosure_id)
         return JSONResponse(accepted.model_dump(), status_code=202)
 
@@ -143,24 +129,37 @@ class RequestHandler:
         ) as span:
             await self._in_thread(partial(self._producer.publish, disclosure, traceparent_of(span)))
 
-    async def _reject(
-        self, status: int, body: Body, invalid: Invalid, caller: Caller | None, traceparent: bytes | None
-    ) -> Response:
-        # Respond only after the original is stored: a malformed disclosure may be about a person in danger.
-        service = None if caller is None else caller.service
-        await self._in_thread(
-            partial(
-                self._producer.reject,
-                body.raw,
-                invalid,
-                service,
-                _SOURCE,
-                traceparent,
-                is_proven=caller is not None,
-                is_whole=body.whole,
-            )
+    async def _refuse_cut(self, body: Body, cut: Cut, caller: Caller | None, traceparent: bytes | None) -> Response:
+        """Keep the part that came, and refuse the request.
+
+        The sender may never send it again. Such a request counts in the rate of its credential, as any other.
+        """
+        invalid = too_large() if cut is Cut.TOO_LARGE else cut_off()
+        if body.raw.strip():
+            await self._keep(body, invalid, caller, traceparent)
+        match cut:
+            case Cut.TOO_LARGE:
+                return refuse_invalid(413, invalid)
+            case Cut.TOO_SLOW:
+                return refuse(408, "the body did not come in time")
+            case Cut.DISCONNECTED:
+                # The sender has disconnected and does not read this.
+                return refuse(400, "the body was cut off")
+            case _:
+                assert_never(cut)
+
+    async def _keep(self, body: Body, invalid: Invalid, caller: Caller | None, traceparent: bytes | None) -> None:
+        """Store the original; the response comes after that: it may be about a person in danger."""
+        refused = Refused(
+            body.raw,
+            invalid,
+            _SOURCE,
+            service=None if caller is None else caller.service,
+            is_proven=caller is not None,
+            is_whole=body.cut is None,
+            length=body.length,
         )
-        return refuse_invalid(status, invalid)
+        await self._in_thread(partial(self._producer.reject, refused, traceparent))
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         """Return the result of the call; raise `KafkaUnavailable` if no thread is free in time.

@@ -11,7 +11,7 @@ from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
 from schemas.records import Admitted, Decision, KeyRecord, ReviewRequested, UrgentRejected
-from schemas.rejection import REJECTED_LENGTH, REJECTED_OFFSET
+from schemas.rejection import REJECTED_LENGTH, REJECTED_OFFSET, Cut
 from schemas.reports import DeliveryChanged
 from schemas.reviews import ReviewSettled
 from schemas.sealed import SealedComment, SealedDetails, SealedSection
@@ -27,10 +27,10 @@ UNREADABLE = (Unreadable, ValidationError)
 
 
 class RejectedValue(NamedTuple):
-    """A value on a `.rejected` topic; `length` in bytes of the original if only its first part was kept, else None."""
+    """A value on a `.rejected` topic, and how it was cut; None if it is whole."""
 
     kept: bytes
-    length: int | None
+    cut: Cut | None
 
 
 class Followed(NamedTuple):
@@ -168,10 +168,9 @@ class Topics:
         for record in self._records(rejected(about.topic), (about.partition,)):
             headers = dict(record.headers)
             if headers.get(REJECTED_OFFSET) == b"%d" % about.offset:
-                length = headers.get(REJECTED_LENGTH)
                 if record.value is None:
                     return None
-                return RejectedValue(record.value, None if length is None else int(length))
+                return RejectedValue(record.value, Cut.of(record.value, headers.get(REJECTED_LENGTH)))
         return None
 
     def rejected_details(self, value: bytes, master_key: bytes) -> SealedDetails | None:

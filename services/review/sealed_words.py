@@ -6,6 +6,7 @@ from typing import Any
 from schemas.avro_registry import RECORDS
 from schemas.codec import decode
 from schemas.errors import Unreadable
+from schemas.rejection import Cut
 from schemas.sealed import SealedComment, SealedDetails
 from services.outside_text import legible
 
@@ -35,19 +36,16 @@ def disclosed(details: SealedDetails) -> Iterator[str]:
     yield f"  {details.summary or 'none'}"
 
 
-def as_it_came(value: bytes | None, length: int | None = None) -> Iterator[str]:
+def as_it_came(value: bytes | None, cut: Cut | None = None) -> Iterator[str]:
     """Yield a rejected record as text, even if it is not a record at all. For staff only.
 
-    If `value` is only the first part, `length` is that of the whole in bytes.
+    Without `cut`, `value` is the whole.
     """
     yield ""
     if value is None:
         yield "The record itself is no longer kept."
         return
-    if length is None:
-        yield "The record as it came:"
-    else:
-        yield f"Only the first {len(value):,} bytes of {length:,} are kept, as they came:"
+    yield "The record as it came:" if cut is None else f"The record as it came, {cut}:"
     try:
         name, fields = decode(value, *RECORDS)
         yield f"  {name}: {fields}"

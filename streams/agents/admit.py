@@ -15,10 +15,17 @@ from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key,
 from schemas.errors import Invalid
 from schemas.identifiers import KeyId, PersonId, Token
 from schemas.partitioner import partition_for
+from schemas.rejection import cut_off
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import SERVICE_OF, TopicName
 from streams.agents.known_ids import remember_or_find
-from streams.agents.rejecting import IdConflict, OtherService, is_refused_at_a_door, report_rejected
+from streams.agents.rejecting import (
+    IdConflict,
+    OtherService,
+    is_cut_at_a_door,
+    is_refused_at_a_door,
+    report_rejected,
+)
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
 from streams.domain.ids import lone_person_id, sender_of
@@ -78,7 +85,7 @@ class Admit(Agent[Accepted, None, None]):
             raise Invalid.of("value", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
         if is_refused_at_a_door(record):
             # A door could not read it. Nothing in it counts, also if it can be read here.
-            raise _refuse_json(value)
+            raise cut_off() if is_cut_at_a_door(record) else _refuse_json(value)
         fields = decode(value, "Disclosure")[1]
         disclosure = validate(fields)
         if disclosure.service is not (own := SERVICE_OF[record.topic]):

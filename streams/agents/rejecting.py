@@ -7,7 +7,7 @@ from schemas.disclosure import Disclosure, is_urgent
 from schemas.errors import Invalid, Problem
 from schemas.identifiers import ReviewId
 from schemas.records import IdUsedBefore, UrgentRejected
-from schemas.rejection import REFUSED_BY, first_field_of, reason_of
+from schemas.rejection import REFUSED_BY, REFUSED_LENGTH, first_field_of, reason_of
 from schemas.topics import SERVICE_OF, URGENT, TopicName
 from schemas.vocabulary import Service
 from streams.agents.known_ids import FirstSeen
@@ -54,6 +54,11 @@ class OtherService(Invalid):
 def is_refused_at_a_door(record: Record) -> bool:
     """Return whether a door wrote the record as it came, because it could not read it."""
     return any(name == REFUSED_BY for name, _ in record.headers)
+
+
+def is_cut_at_a_door(record: Record) -> bool:
+    """Return whether a door wrote only the first part of the record."""
+    return any(name == REFUSED_LENGTH for name, _ in record.headers)
 
 
 def report_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:

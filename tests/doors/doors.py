@@ -1,8 +1,10 @@
 """Every door for a disclosure, and its verdict on a line: the bytes that go to Kafka, or the problems."""
 
 import asyncio
+import contextlib
+import io
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx2
@@ -11,57 +13,24 @@ from fastapi import FastAPI
 from schemas.codec import encode
 from schemas.disclosure import Disclosure, parse_json
 from schemas.errors import Invalid
+from schemas.policy import load_policies
 from schemas.rejection import REFUSED_BY
 from schemas.topics import TopicName
-from schemas.vocabulary import Service
-from services.cli.disclosure_lines import Line
+from services.cli.decide import as_json, decisions
+from services.cli.disclosure_lines import read_lines
+from services.cli.produce import send_lines
 from services.gateway import create_app
 from services.gateway.door import OpenDoor
 from services.sdk.addressing import topic_of
-from services.sdk.producer import Acknowledged
 from streams.agents.admit import Admit
 from streams.domain.admission import readable_fields
 from streams.runtime import Record
 from tests.disclosures import KEYS
 from tests.doors.mutated import MARKER
+from tests.fakes.publisher import Publisher
 
 #: The problems of a refused line, each as text; the bytes of an accepted one, as the SDK writes them.
 Verdict = bytes | tuple[str, ...]
-
-
-@dataclass
-class Kafka:
-    """Takes the place of Kafka at the gateway: keeps what was published, and the problems of what was rejected."""
-
-    verdict: Verdict | None = None
-
-    def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
-        """Keep the bytes that the SDK would write."""
-        self.verdict = _written(disclosure)
-        return Acknowledged(str(topic_of(disclosure)), 0, 0)
-
-    def reject(
-        self,
-        raw: bytes,
-        invalid: Invalid,
-        service: Service | None,
-        source: str,
-        traceparent: bytes | None = None,
-        *,
-        is_proven: bool = False,
-        is_whole: bool = True,
-    ) -> None:
-        """Keep the problems."""
-        self.verdict = _problems(invalid)
-
-    def taken(self) -> Verdict | None:
-        """Return the last verdict and forget it."""
-        verdict, self.verdict = self.verdict, None
-        return verdict
-
-    def ready(self) -> bool:
-        """Return that it answers."""
-        return True
 
 
 @dataclass
@@ -73,9 +42,10 @@ class Doors:
     refused: int = 0
 
     def __post_init__(self) -> None:
-        self._kafka = Kafka()
+        self._publisher = Publisher()
         self._chance = random.Random(1)
-        self._app: FastAPI = create_app(self._kafka, OpenDoor())
+        self._app: FastAPI = create_app(self._publisher, OpenDoor())
+        self._policies = load_policies()
         self._admit = Admit(
             master_key=KEYS.master, token_key=KEYS.token, token_version="1", owner=lambda _: None, partitions=1
         )
@@ -92,13 +62,16 @@ class Doors:
     async def _try(self, number: int, line: bytes, client: httpx2.AsyncClient) -> None:
         found: dict[str, Verdict] = {}
         try:
-            found["decide, produce"] = _of(lambda: parse_json(Line(number, line, is_whole=True).raw))
             found["gateway"] = await self._by_gateway(line, client)
-            found["ADMIT"] = self._by_admit(line, found["decide, produce"])
+            found["ADMIT"] = self._by_admit(line, found["gateway"])
+            if b"\n" not in line and line.strip():
+                # Only such a line can be in a file of lines.
+                found["produce"] = self._by_produce(line)
+                self._try_decide(line, found["gateway"])
         except Exception as error:  # noqa: BLE001 - a door that raises is what is looked for
             self.faults.append(f"line {number}: {type(error).__name__} after {', '.join(found) or 'no door'}")
             return
-        first = found["decide, produce"]
+        first = found["gateway"]
         if isinstance(first, bytes):
             self._try_flipped(number, first)
         self.accepted += isinstance(first, bytes)
@@ -122,11 +95,42 @@ class Doors:
         answer = await client.post("/v1/disclosures", content=line)
         if MARKER in answer.text or any(MARKER in value for value in answer.headers.values()):
             raise AssertionError("the answer shows input")
-        verdict = self._kafka.taken()
-        if verdict is None or (answer.status_code == 202) != isinstance(verdict, bytes):
+        verdict = self._taken()
+        if (answer.status_code == 202) != isinstance(verdict, bytes):
             raise AssertionError("the answer is not what was done")
         if answer.status_code == 422:
             return tuple(f"{each['field']}: {each['reason']}" for each in answer.json()["errors"])
+        return verdict
+
+    def _by_produce(self, line: bytes) -> Verdict:
+        """Return the verdict of `confide produce` on a file of this line; it prints the problems."""
+        printed = io.StringIO()
+        with contextlib.redirect_stderr(printed):
+            counts = send_lines(io.BytesIO(line + b"\n"), self._publisher, None)
+        verdict = self._taken()
+        if counts != ((1, 0) if isinstance(verdict, bytes) else (0, 1)):
+            raise AssertionError("the counts are not what was done")
+        if printed.getvalue() != ("" if isinstance(verdict, bytes) else f"line 1: {_as_printed(verdict)}\n"):
+            raise AssertionError("the printed problems are others")
+        return verdict
+
+    def _try_decide(self, line: bytes, wanted: Verdict) -> None:
+        """Have `confide decide` decide a file of this line; it has no verdict of the same form."""
+        (found,) = decisions(read_lines(io.BytesIO(line + b"\n")), None, self._policies, as_json)
+        number, decided = found
+        if number != 1 or isinstance(decided, bytes) != isinstance(wanted, bytes):
+            raise AssertionError("decide has another verdict")
+        if not isinstance(wanted, bytes) and decided != _as_printed(wanted):
+            raise AssertionError("decide prints other problems")
+
+    def _taken(self) -> Verdict:
+        """Return what the last door did with its line, and forget it."""
+        published, refused = self._publisher.published, self._publisher.refused
+        verdicts: list[Verdict] = [_written(each) for each in published]
+        verdicts += [_problems(each.invalid) for each in refused]
+        (verdict,) = verdicts
+        published.clear()
+        refused.clear()
         return verdict
 
     def _by_admit(self, line: bytes, before: Verdict) -> Verdict:
@@ -144,16 +148,14 @@ class Doors:
         return _written(accepted.disclosure)
 
 
-def _of(read: Callable[[], Disclosure]) -> Verdict:
-    try:
-        return _written(read())
-    except Invalid as invalid:
-        return _problems(invalid)
-
-
 def _written(disclosure: Disclosure) -> bytes:
     return encode("Disclosure", disclosure.model_dump())
 
 
 def _problems(invalid: Invalid) -> tuple[str, ...]:
     return tuple(map(str, invalid.problems))
+
+
+def _as_printed(problems: tuple[str, ...]) -> str:
+    """Return the problems as the command line prints them: `line: ` stands for a field, and the number is printed."""
+    return "; ".join(each.removeprefix("line: ") for each in problems)

@@ -19,6 +19,7 @@ from services.gateway import create_app
 from services.gateway.door import OpenDoor
 from services.http_server import listen, port_of, running
 from services.sdk import DisclosureProducer
+from services.sdk.refused import Refused
 from tests.disclosures import BAD_FIELDS, BAD_LINES, DAY_LINES, ROUTINE, id_of, raw
 from tests.tails import Tail
 
@@ -201,10 +202,30 @@ async def test_a_body_over_256_kib_is_refused_and_kept_whole(
         response = await client.post("/v1/disclosures", content=chunks() if chunked else body, headers=JSON)
         assert response.status_code == 413
         assert response.json()["errors"] == [{"field": "disclosure", "reason": "is larger than 262144 bytes"}]
-        records = {record.topic: record.value for record in tail.take(2)}
+        found = tail.take(2)
+    records = {record.topic: record.value for record in found}
+    assert ("refused-length", b"%d" % len(body)) in [header for record in found for header in record.headers]
     # A person is asked with as much as the urgent topic takes; the whole is kept.
     urgent = TopicName.FORUM_DISCLOSURES_URGENT
     assert records == {urgent: body[: MAX_DISCLOSURE_BYTES + 1], rejected(urgent): body}
+
+
+async def test_the_part_of_a_body_that_came_is_kept_for_a_person(
+    client: httpx2.AsyncClient, bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.body.BODY_SECONDS", 0.5)
+    body = raw("d-cut", service="text_line")
+
+    async def half() -> AsyncIterator[bytes]:
+        yield body[: len(body) // 2]
+        await asyncio.Event().wait()
+
+    with Tail(bootstrap, *OWN, *map(rejected, OWN)) as tail:
+        sending = asyncio.create_task(client.post("/v1/disclosures", content=half(), headers=JSON))
+        (record,) = await asyncio.to_thread(tail.take, 1)
+        sending.cancel()
+    assert (record.topic, record.value) == (TopicName.TEXT_LINE_DISCLOSURES_URGENT, body[: len(body) // 2])
+    assert {("refused-by", b"gateway"), ("refused-length", b"unknown")} <= set(record.headers)
 
 
 async def test_a_body_of_just_the_limit_is_accepted(client: httpx2.AsyncClient, bootstrap: str) -> None:
@@ -235,7 +256,7 @@ async def test_the_largest_that_can_be_kept_is_kept(producer: DisclosureProducer
     urgent = TopicName.FORUM_DISCLOSURES_URGENT
     with Tail(bootstrap, urgent, rejected(urgent)) as tail:
         for raw_bytes in (largest, largest + b"x"):
-            assert producer.reject(raw_bytes, Invalid.of("line", "is not JSON"), None, "produce") is not None
+            assert producer.reject(Refused(raw_bytes, Invalid.of("line", "is not JSON"), "produce")) is not None
         found = [(record.topic, len(record.value)) for record in tail.take(3)]
     # A person is asked about both, with the first part.
     first_part = (urgent, MAX_DISCLOSURE_BYTES + 1)

@@ -11,6 +11,7 @@ from schemas.errors import Invalid
 from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Service
 from services.sdk.producer import DisclosureProducer
+from services.sdk.refused import Refused
 from tests.disclosures import disclosure, id_of, raw
 from tests.processes import Processes
 from tests.tails import Tail
@@ -25,7 +26,7 @@ BAD = raw("mended", disclosed_at="yesterday", concerns=[{"kind": "pregnancy"}])
 def place(confide: Processes, bootstrap: str) -> str:
     """Return the place of a rejected line, as the list prints it."""
     producer = DisclosureProducer(bootstrap)
-    sent = producer.reject(BAD, Invalid.of("disclosed_at", "is not a time"), Service.FORUM, "gateway")
+    sent = producer.reject(Refused(BAD, Invalid.of("disclosed_at", "is not a time"), "gateway", Service.FORUM))
     producer.close()
     assert sent is not None
     return f"{TOPIC}/{sent.partition}/{sent.offset}"
@@ -114,6 +115,34 @@ def test_what_is_not_the_mended_record_is_refused(
     done = confide.run("rejected", "replay", place, "--with", str(file))
     assert done.returncode == 2
     assert problem in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [BAD, encode("Disclosure", disclosure("cut").model_dump()), b"{ not JSON"],
+    ids=["whole JSON", "Avro", "damaged"],
+)
+@pytest.mark.parametrize(
+    ("length", "words"), [(b"5000", b"of 5,000 bytes"), (b"unknown", b"bytes, the rest did not come")]
+)
+def test_a_record_of_which_only_the_first_part_was_kept_is_not_shown_or_sent_as_if_it_were_whole(
+    confide: Processes, bootstrap: str, value: bytes, length: bytes, words: bytes
+) -> None:
+    producer = DisclosureProducer(bootstrap)
+    headers = [("rejected-reason", b"any"), ("rejected-length", length)]
+    kept = producer.resend(rejected(TOPIC), 0, b"key", value, headers)
+    producer.close()
+    place = f"{TOPIC}/0/{kept.offset}"
+    shown = confide.run("rejected", "show", place)
+    assert b"cut: first %d" % len(value) in shown.stdout.replace(b",", b"")
+    assert words in shown.stdout
+    assert json.loads(confide.run("rejected", "show", place, "--json").stdout)["is_whole"] is False
+    with Tail(bootstrap, TOPIC) as tail:
+        done = confide.run("rejected", "replay", place)
+        assert done.returncode == 2
+        assert b"it is cut: first " in done.stderr
+        assert b"allowed: --with FILE" in done.stderr
+        assert tail.take(1, seconds=1) == []
 
 
 @pytest.mark.parametrize("text", ["", "x", f"{TOPIC}/0", f"{TOPIC}/0/-1", "nowhere/0/0", f"{TOPIC}/a/b"])

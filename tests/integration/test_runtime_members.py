@@ -11,7 +11,7 @@ from kafka.admin import KafkaAdminClient
 from schemas.topics import STAMPED
 from streams.runtime.transport.worker import SESSION_SECONDS
 from tests.administration import shared_by
-from tests.counting import Run
+from tests.counting import EXIT_BROKEN, Run
 
 pytestmark = pytest.mark.integration
 
@@ -52,6 +52,15 @@ async def test_a_worker_whose_heartbeat_fails_unexpectedly_joins_again_and_goes_
     async with run.reading(run.output) as out:
         await out.at_least(1)
     assert worker.process.poll() is None
+
+
+async def test_a_worker_whose_task_of_fetches_ends_ends_too(run: Run, tmp_path: Path) -> None:
+    worker = run.start()
+    await shared_by(run.bootstrap, run.name, 1)
+    # Without this end it would send heartbeats, keep its partitions, and fetch nothing.
+    (tmp_path / "fetcher-ends").touch()
+    assert await worker.ended() == EXIT_BROKEN
+    assert "fetches of a consumer" in worker.log
 
 
 async def test_partitions_that_no_member_has_are_assigned_again(run: Run) -> None:

@@ -154,6 +154,41 @@ ROWS = (
         (f"{_REJECTION}::test_of_a_larger_one_the_first_part_is_kept_with_length_and_digest",),
     ),
     Row(
+        "A first part that a door wrote is marked as one in `.rejected`",
+        "streams/runtime/lane/rejection.py",
+        (Edit("why + _cut_at_a_door(record) + trace", "why + trace"),),
+        (f"{_REJECTION}::test_that_a_door_kept_only_a_first_part_goes_along_and_no_text_of_its_header",),
+    ),
+    Row(
+        "No text of a sender's header goes along as a length",
+        "schemas/rejection.py",
+        (Edit("int(text) if text.isdigit() and len(text) <= _MAX_DIGITS else None", "text  # type: ignore"),),
+        (f"{_REJECTION}::test_that_a_door_kept_only_a_first_part_goes_along_and_no_text_of_its_header",),
+    ),
+    Row(
+        "A record of which only the first part was kept is not sent again as if it were whole",
+        "services/cli/rejected.py",
+        (Edit("record.value is None or record.cut is not None:\n        what", "record.value is None:\n        what"),),
+        (
+            (
+                "tests/integration/test_rejected_verbs.py"
+                "::test_a_record_of_which_only_the_first_part_was_kept_is_not_shown_or_sent_as_if_it_were_whole"
+            ),
+        ),
+    ),
+    Row(
+        "A plain int of Avro has 32 bits",
+        "schemas/codec.py",
+        (Edit("    return fields in _INT\n", "    return True\n"),),
+        ("tests/unit/test_avro_family.py::test_a_plain_int_has_32_bits_in_what_is_written_and_read",),
+    ),
+    Row(
+        "A number of Avro has no bytes that it does not need",
+        "schemas/avro_strict.py",
+        (Edit("if position and not byte:", "if False:"),),
+        ("tests/unit/test_avro_strict.py::test_what_is_no_value_of_the_schema_is_malformed",),
+    ),
+    Row(
         "A key that `.rejected` cannot take is cut too",
         "streams/runtime/lane/rejection.py",
         (Edit("            key = key[:FIRST_PART_BYTES]\n", "            pass\n"),),

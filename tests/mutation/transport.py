@@ -107,10 +107,46 @@ ROWS = (
         (f"{_MEMBERS}::test_a_worker_whose_heartbeat_fails_unexpectedly_joins_again_and_goes_on",),
     ),
     Row(
-        "A consumer whose fetching or coordination ends by itself ends the process",
+        "A consumer whose coordination ends by itself ends the process",
         "streams/runtime/transport/group_coordination.py",
         (Edit("    task.add_done_callback(ended)\n", ""),),
         (f"{_COORDINATION}::test_a_task_of_a_consumer_that_ends_before_it_is_stopped_ends_the_process",),
+    ),
+    Row(
+        "A consumer whose fetches end ends its process",
+        "streams/runtime/client_tasks.py",
+        (Edit("    consumer._fetcher._fetch_task.add_done_callback(", "    str("),),
+        (f"{_FAULTS}::test_a_consumer_whose_fetches_end_by_an_error_ends_the_process",),
+    ),
+    Row(
+        "A consumer whose refresh of metadata ends ends its process, also if a library cancelled it",
+        "streams/runtime/client_tasks.py",
+        (Edit("    if task.cancelling():", "    if task.cancelled():"),),
+        (f"{_FAULTS}::test_a_consumer_whose_refresh_of_metadata_ends_ends_the_process",),
+    ),
+    Row(
+        "The producer of a lane whose sending ends without an error ends its process",
+        "streams/runtime/client_tasks.py",
+        (Edit("    if task.cancelled() or task.exception() is None:\n", "    if False:\n"),),
+        (f"{_FAULTS}::test_a_lanes_producer_whose_task_ends_ends_the_process",),
+    ),
+    Row(
+        "The producer of every lane does so",
+        "streams/runtime/lane/transaction.py",
+        (Edit("        end_with_producer(self._producer)\n", ""),),
+        (f"{_FAULTS}::test_a_lanes_producer_whose_task_ends_ends_the_process",),
+    ),
+    Row(
+        "The consumer of every worker does so",
+        "streams/runtime/transport/batching_thread.py",
+        (Edit("        end_with_consumer(consumer)\n", ""),),
+        (f"{_MEMBERS}::test_a_worker_whose_task_of_fetches_ends_ends_too",),
+    ),
+    Row(
+        "Both consumers of a follower do so",
+        "streams/runtime/transport/follower.py",
+        (Edit("        end_with_consumer(uncommitted)\n", ""),),
+        (f"{_FAULTS}::test_a_follower_whose_consumer_has_no_refresh_of_metadata_ends_the_process",),
     ),
     Row(
         "A consumer that stops raises no cancellation of its own requests",

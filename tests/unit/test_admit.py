@@ -258,6 +258,14 @@ def test_what_a_door_refused_is_never_admitted_and_is_one_question_however_often
     assert len(why(turn)) == 2
 
 
+@pytest.mark.parametrize("value", [raw("d-1"), raw("d-1")[:50]], ids=["JSON", "part"])
+def test_of_what_was_cut_off_at_a_door_the_reason_says_so(value: bytes) -> None:
+    cut = (("refused-by", b"gateway"), ("refused-length", b"5000"))
+    turn = lane().work(value, topic=TopicName.FORUM_DISCLOSURES_URGENT, headers=cut)
+    (asked,) = on(turn, TopicName.ADMITTED_URGENT)
+    assert asked["reason"] == "disclosure: was cut off: the rest did not come"
+
+
 def test_a_disclosure_without_a_token_is_of_a_person_of_its_own() -> None:
     admit = lane(known())
     withheld = {"subject": {"phone": "+266696687", "age": 15}}

@@ -10,8 +10,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from schemas.disclosure import Disclosure
-from schemas.errors import Invalid
 from schemas.vocabulary import Service
 from services.credentials import ApiKey, ApiKeys
 from services.credentials.api_keys import LOOK_EVERY, revoke, stored
@@ -20,42 +18,13 @@ from services.gateway.door import CredentialDoor, Door, OpenDoor
 from services.gateway.problems import MAX_ANSWER_BYTES
 from services.gateway.rate import RateLimit
 from services.http_server import listen, port_of, running
-from services.sdk.producer import Acknowledged
 from services.settings import SettingsError
 from tests.disclosures import fields, raw
+from tests.fakes.publisher import Publisher
 
 NOW = datetime(2026, 2, 3, 21, 4, 11, tzinfo=UTC)
 #: How long after its revocation a key may still pass, by the contract.
 REVOKED_WITHIN = timedelta(seconds=60)
-
-
-class Publisher:
-    """Keeps what the gateway publishes and what it rejects."""
-
-    def __init__(self) -> None:
-        self.published: list[Disclosure] = []
-        self.rejected: list[tuple[bytes, str, Service | None]] = []
-
-    def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
-        self.published.append(disclosure)
-        return Acknowledged("topic", 0, len(self.published))
-
-    def reject(
-        self,
-        raw: bytes,
-        invalid: Invalid,
-        service: Service | None,
-        source: str,
-        traceparent: bytes | None = None,
-        *,
-        is_proven: bool = False,
-        is_whole: bool = True,
-    ) -> None:
-        assert is_proven == (service is not None)
-        self.rejected.append((raw, str(invalid), service))
-
-    def ready(self) -> bool:
-        return True
 
 
 class Clock:
@@ -139,7 +108,7 @@ async def test_without_its_key_nothing_passes_and_nothing_is_kept(
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
             assert answer.headers["content-type"] == "application/problem+json"
             assert text[-43:] not in answer.text
-    assert (publisher.published, publisher.rejected) == ([], [])
+    assert (publisher.published, publisher.refused) == ([], [])
 
 
 async def test_a_browsers_form_of_another_site_does_not_pass(publisher: Publisher, folder: Path) -> None:
@@ -170,9 +139,9 @@ async def test_the_service_follows_from_the_key_and_never_from_the_body(publishe
         assert (await post(client, bearer(text), raw(service="text_line"))).status_code == 202
     assert [each.service for each in publisher.published] == [Service.TEXT_LINE]
     # A person looks at it as the text line's: that is who sent it.
-    assert publisher.rejected == [
-        (forged, "service: is not that of the credential; allowed: text_line", Service.TEXT_LINE)
-    ]
+    (refused,) = publisher.refused
+    assert (refused.raw, refused.service, refused.is_proven) == (forged, Service.TEXT_LINE, True)
+    assert str(refused.invalid) == "service: is not that of the credential; allowed: text_line"
 
 
 async def test_an_emergency_with_its_key_passes_whatever_its_other_headers_are(

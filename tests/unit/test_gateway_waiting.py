@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import httpx2
 import pytest
@@ -15,25 +14,24 @@ from services.gateway.problems import RETRY_AFTER
 from services.http_server import listen, port_of, running
 from services.sdk import Acknowledged
 from tests.disclosures import raw
+from tests.fakes.publisher import Publisher
 
 _SOON = 10.0
 _JSON = {"content-type": "application/json"}
 
 
-class Silent:
+class Silent(Publisher):
     """A producer whose Kafka does not answer until the test lets it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked = threading.Semaphore(0)
         self.answers = threading.Event()
 
     def publish(self, disclosure: Disclosure, traceparent: bytes | None = None) -> Acknowledged:
         self.asked.release()
         assert self.answers.wait(_SOON)
-        return Acknowledged("topic", 0, 0)
-
-    def reject(self, *_: Any, **__: Any) -> None:
-        raise AssertionError("nothing is malformed")
+        return super().publish(disclosure, traceparent)
 
     def ready(self) -> bool:
         self.answers.wait(_SOON)

@@ -55,6 +55,24 @@ def test_the_trace_goes_along_and_no_other_header() -> None:
     assert not any(b"7700900123" in value for _, value in output.headers)
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [(b"5000", b"5000"), (b"unknown", b"unknown"), (b"+447700900123", b"unknown"), (b"", b"unknown")],
+)
+def test_that_a_door_kept_only_a_first_part_goes_along_and_no_text_of_its_header(header: bytes, said: bytes) -> None:
+    output = rejected(record(("refused-length", header)), Invalid.of("value", "is no JSON"), by="admit", now=NOW)
+    assert cut(output) == {"rejected-length": said, "rejected-kept": b"2"}
+
+
+def test_a_first_part_that_is_cut_again_has_one_length() -> None:
+    value = b"v" * (5 << 20)
+    output = rejected(
+        record(("refused-length", b"7"), value=value), Invalid.of("value", "is long"), by="admit", now=NOW
+    )
+    lengths = [text for name, text in output.headers if name in ("rejected-length", "rejected-kept")]
+    assert lengths == [b"%d" % len(value), b"%d" % FIRST_PART_BYTES]
+
+
 @pytest.mark.parametrize("header", [b"+447700900123", TRACE + b"1", TRACE.upper(), b"", TRACE[:-1] + b"\n"])
 def test_what_is_not_a_trace_context_does_not_go_along_as_one(header: bytes) -> None:
     output = rejected(record(("traceparent", header)), Invalid.of("value", "is empty"), by="admit", now=NOW)

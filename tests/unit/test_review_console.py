@@ -10,6 +10,7 @@ from schemas.codec import decode
 from schemas.policy import load_policies
 from schemas.policy.duty import load_duty
 from schemas.records import Decision
+from schemas.rejection import Cut
 from schemas.reviews import ReviewOutcome
 from schemas.sealed import SealedDetails
 from schemas.topics import CATALOGUE, TopicName
@@ -134,7 +135,8 @@ def test_a_rejected_record_is_shown_with_its_place_and_as_it_came(lane: Lane) ->
     # Control characters are shown, not executed.
     assert text(as_it_came(b"\x1b[2Jnot a record")).endswith("  \\x1b[2Jnot a record")
     assert "no longer kept" in text(as_it_came(None))
-    assert "Only the first 5 bytes of 5,242,880 are kept, as they came:\n  words" in text(as_it_came(b"words", 5 << 20))
+    said = text(as_it_came(b"words", Cut(5, 5 << 20)))
+    assert "The record as it came, cut: first 5 of 5,242,880 bytes:\n  words" in said
 
 
 def test_a_conflict_is_shown_with_the_first_disclosure(lane: Lane) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from schemas.compressed_batches import FIRST_PART_BYTES, UnreadableBatch
 from schemas.errors import Invalid
 from schemas.rejection import (
+    REFUSED_LENGTH,
     REJECTED_AT,
     REJECTED_BY,
     REJECTED_DUE,
@@ -24,6 +25,8 @@ from schemas.rejection import (
     REJECTED_REASON,
     REJECTED_SHA256,
     first_field_of,
+    length_of,
+    length_text,
     reason_of,
 )
 from schemas.trace_context import TRACEPARENT
@@ -43,7 +46,8 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
     The record is kept whole if the topic takes it. Otherwise the first 64 KiB of its value are kept, with the headers
     `rejected-length` (bytes), `rejected-sha256` (hexadecimal, of the whole value) and `rejected-kept` (bytes). A key
     beyond 64 KiB is cut too, with `rejected-key-length` and `rejected-key-sha256`. For a batch that could not be
-    unpacked, the value is the first part of the batch, and the three headers describe the batch.
+    unpacked, the value is the first part of the batch, and the three headers describe the batch. A record that a door
+    wrote as a first part has `rejected-length` and `rejected-kept` too.
     """
     error = invalid.error if isinstance(invalid, PoisonRecord) else type(invalid).__name__
     why: Headers = (
@@ -56,21 +60,22 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
         (REJECTED_OFFSET, b"%d" % record.offset),
         (REJECTED_AT, now.isoformat().encode()),
     )
-    # No other header is kept: a header of a record that could not be read might hold personal data.
+    # No text of another header is kept: a header of a record that could not be read might hold personal data.
     context = Origin.of(record).traceparent
     trace: Headers = () if context is None else ((TRACEPARENT, context),)
-    key, value, headers = _fitting(record.key, record.value, why + trace)
+    key, value, headers = _fitting(record.key, record.value, why + _cut_at_a_door(record) + trace)
     return Output(record.topic + REJECTED_SUFFIX, record.partition, key, value, headers)
 
 
 def _fitting(key: bytes | None, value: bytes | None, headers: Headers) -> tuple[bytes | None, bytes | None, Headers]:
     """Return key, value and headers as a `.rejected` topic takes them: whole if they fit, else cut, with a digest."""
     if isinstance(value, UnreadableBatch):
-        headers += _cut(value, value.length, value.sha256)
+        headers = _uncut(headers) + _cut(value, value.length, value.sha256)
         value = bytes(value)
     elif _size(key, value, headers) > MAX_REQUEST_BYTES:
         if value is not None and len(value) > FIRST_PART_BYTES:
-            headers += _cut(kept := value[:FIRST_PART_BYTES], len(value), hashlib.sha256(value).hexdigest())
+            kept = value[:FIRST_PART_BYTES]
+            headers = _uncut(headers) + _cut(kept, len(value), hashlib.sha256(value).hexdigest())
             value = kept
         if key is not None and len(key) > FIRST_PART_BYTES:
             headers += (
@@ -102,6 +107,17 @@ def entry_rejected(
         *(() if timer is None else ((REJECTED_DUE, timer.at.isoformat().encode()),)),
     )
     return Output(changelog + REJECTED_SUFFIX, partition, *_fitting(work.entry or work.timer, work.value, headers))
+
+
+def _cut_at_a_door(record: Record) -> Headers:
+    lengths = [text for name, text in record.headers if name == REFUSED_LENGTH]
+    if not lengths or record.value is None:
+        return ()
+    return (REJECTED_LENGTH, length_text(length_of(lengths[0] or b""))), (REJECTED_KEPT, b"%d" % len(record.value))
+
+
+def _uncut(headers: Headers) -> Headers:
+    return tuple(each for each in headers if each[0] not in (REJECTED_LENGTH, REJECTED_KEPT))
 
 
 def _cut(kept: bytes, length: int, sha256: str) -> Headers:

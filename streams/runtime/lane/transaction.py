@@ -15,6 +15,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from schemas.partitioner import partition_for
 from streams.runtime.agent import Output
+from streams.runtime.client_tasks import end_with_producer
 from streams.runtime.failure import LaneBroken
 from streams.runtime.steps import Step
 from streams.runtime.timeouts import REQUEST_MS
@@ -97,6 +98,7 @@ class TransactionalWriter:
             return
         sender.BACKOFF_OVERRIDE = _NEXT_TRANSACTION_SECONDS  # aiokafka offers no setting
         await self._producer.start()
+        end_with_producer(self._producer)
         self._is_started = True
 
     async def stop(self) -> None:

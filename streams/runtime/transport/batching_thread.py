@@ -13,12 +13,13 @@ import structlog
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from streams.runtime.client_tasks import end_with_consumer
 from streams.runtime.failure import cancellation_as_error
 from streams.runtime.fetcher_patch import remove_fetch_delays
 from streams.runtime.lane.timer_gate import FetchCounts
 from streams.runtime.transport.batch_schema import BatchRecord, Losses
 from streams.runtime.transport.consumer_lanes import ConsumerLanes, LaneConsumer
-from streams.runtime.transport.group_coordination import keep_coordinating, keep_fetching
+from streams.runtime.transport.group_coordination import keep_coordinating
 from streams.runtime.transport.out_of_range_positions import note_out_of_range, taken_out_of_range
 from streams.runtime.unreadable import offset_after
 
@@ -75,7 +76,7 @@ class BatchingThread(AIOKafkaConsumerThread):
         remove_fetch_delays(consumer, _FETCH_WAIT_MS)
         note_out_of_range(consumer)
         keep_coordinating(consumer)
-        keep_fetching(consumer)
+        end_with_consumer(consumer)
 
     @property
     def losses(self) -> Losses:

@@ -13,9 +13,9 @@ from schemas.compressed_batches import UnreadableBatch
 from schemas.errors import Unreadable
 from schemas.telemetry import Attribute, Metric
 from streams.runtime import fetcher_patch
+from streams.runtime.client_tasks import end_with_consumer
 from streams.runtime.failure import LaneBroken, cancellation_as_error, describe, end_process
 from streams.runtime.timeouts import REQUEST_MS
-from streams.runtime.transport.group_coordination import keep_fetching
 
 Apply = Callable[[bytes | None, bytes | None], None]
 
@@ -89,7 +89,7 @@ class Follower:
             fetch_max_wait_ms=100,
         )
         await consumer.start()
-        keep_fetching(consumer)
+        end_with_consumer(consumer)
         uncommitted = self._uncommitted = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=None,
@@ -98,6 +98,7 @@ class Follower:
             request_timeout_ms=REQUEST_MS,
         )
         await uncommitted.start()
+        end_with_consumer(uncommitted)
         self._sources = sorted(consumer.assignment())
         self._task = asyncio.create_task(self._follow(consumer))
         return await self._ends(consumer)

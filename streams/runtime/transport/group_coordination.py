@@ -64,11 +64,6 @@ def keep_coordinating(consumer: Any) -> None:
     end_process_with(consumer, coordinator._coordination_task, "coordination with the group")  # noqa: SLF001
 
 
-def keep_fetching(consumer: Any) -> None:
-    """Have the process end if a started consumer stops to fetch before it is stopped: nobody else would notice."""
-    end_process_with(consumer, consumer._fetcher._fetch_task, "fetching")  # noqa: SLF001
-
-
 def end_process_with(
     consumer: Any,
     task: "asyncio.Task[None]",
