@@ -20,12 +20,18 @@ class Mark:
 Marks = Mapping[ContactChannel, Mark]
 
 
-def remember(marks: Marks, disclosed: ReadableDisclosure) -> Marks:
-    """Return the marks with those of this disclosure's channels added; an unknown safety marks none."""
-    contact = disclosed.contact
+def remember(marks: Marks, disclosed: ReadableDisclosure, earliest: datetime, now: datetime) -> Marks:
+    """Return the marks with those of this disclosure's channels added; an unknown safety marks none.
+
+    A disclosure from before `earliest`, when no service existed, has an unknown time. Then an unsafe mark counts as the
+    newest, and a safe mark as the oldest: it may not make a channel safe that another disclosure marked unsafe.
+    """
+    contact, at = disclosed.contact, disclosed.disclosed_at
     if contact.safe_to_contact is None:
         return marks
-    new = Mark(contact.safe_to_contact, disclosed.disclosed_at)
+    if at < earliest and not contact.safe_to_contact:
+        at = now
+    new = Mark(contact.safe_to_contact, at)
     listed = contact.channels if contact.preferred is None else (contact.preferred, *contact.channels)
     added = {channel: new for channel in listed if channel not in marks or _outweighs(new, marks[channel])}
     return {**marks, **added}

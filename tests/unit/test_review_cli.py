@@ -15,7 +15,7 @@ from streams.domain.new_facts import with_facts
 from tests.disclosures import disclosure
 from tests.turns import NOW
 
-WORDS = ("true", "16", "social_worker", "harm", "within_30_days", "at_risk")
+WORDS = ("true", "16", "social_worker", "harm", "within_30_days", "at_risk", "2026-02-03T21:00:00Z")
 OUTCOME = {
     "review_id": "review-1",
     "by": "lead-1",
