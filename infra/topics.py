@@ -97,8 +97,8 @@ def apply(
             name: (found[name], count) for name, count in wanted.items() if found.get(name, count) != count
         }:
             raise PartitionsDiffer(differing)
-        # Kafka refuses to create a topic with more copies than brokers. For an existing topic it would accept the settings
-        # of more copies than it has, and then refuse every record.
+        # Kafka refuses to create a topic with more copies than brokers. For an existing topic it would accept the
+        # settings of more copies than it has, and then refuse every record.
         copies = {name: _copies(described[name]) for name in catalogue if name in described}
         if others := {name: (has, replication) for name, has in copies.items() if has != replication}:
             raise CopiesDiffer(others)

@@ -60,15 +60,32 @@ ROWS = (
         (_TIMES + "test_ages_count_from_the_time_that_is_left",),
     ),
     Row(
+        "Age: no agency gets a date of birth that cannot be a person's",
+        "services/agency_profiles/projection.py",
+        (Edit("if each and is_possible(each, report.reported_at)", "if each"),),
+        ("tests/unit/test_projections.py::test_no_agency_gets_a_date_of_birth_that_cannot_be_a_persons",),
+    ),
+    Row(
+        "Time: a mark counts from no time after its assessment",
+        _CHANNELS,
+        (
+            Edit(
+                "disclosed.contact, when_disclosed(disclosed, earliest, now)",
+                "disclosed.contact, disclosed.disclosed_at",
+            ),
+        ),
+        (_TIMES + "test_a_safe_mark_of_2035_does_not_outweigh_a_later_unsafe_one",),
+    ),
+    Row(
         "Time: an unsafe mark from before the services existed is the newest",
         _CHANNELS,
-        (Edit("if at < earliest and not contact.safe_to_contact:", "if False:"),),
+        (Edit("at = disclosed.disclosed_at if contact.safe_to_contact else now", "at = disclosed.disclosed_at"),),
         (_ONCE_SAFE, _TIMES + "test_an_unsafe_mark_of_a_clock_that_was_never_set_counts"),
     ),
     Row(
         "Time: a safe mark from before the services existed is the oldest",
         _CHANNELS,
-        (Edit("if at < earliest and not contact.safe_to_contact:", "if at < earliest:"),),
+        (Edit("at = disclosed.disclosed_at if contact.safe_to_contact else now", "at = now"),),
         (_ONCE_SAFE,),
     ),
     Row(

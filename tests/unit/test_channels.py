@@ -21,9 +21,9 @@ SMS, EMAIL, WHATSAPP = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.
 
 def said(hours: int, safe: bool | None, *channels: ContactChannel, preferred: Any = None) -> ReadableDisclosure:
     contact = Contact(channels=channels, preferred=preferred, safe_to_contact=safe)
-    return readable(disclosure(), NOON).model_copy(
-        update={"disclosed_at": NOON + timedelta(hours=hours), "contact": contact}
-    )
+    made, at = readable(disclosure(), NOON), NOON + timedelta(hours=hours)
+    assessment = made.assessment.model_copy(update={"assessed_at": at + timedelta(minutes=5)})
+    return made.model_copy(update={"disclosed_at": at, "assessment": assessment, "contact": contact})
 
 
 def remembered(marks: Marks, disclosed: ReadableDisclosure) -> Marks:

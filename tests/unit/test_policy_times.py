@@ -199,6 +199,31 @@ def test_admit_notes_by_the_tolerance_of_the_version_in_force() -> None:
     assert noted == [1, 1, 0]
 
 
+@pytest.mark.parametrize("played", [ARRIVED + timedelta(days=30), ARRIVED + timedelta(days=700)], ids=readable_id)
+def test_a_safe_mark_of_2035_does_not_outweigh_a_later_unsafe_one(lane: Lane, played: datetime) -> None:
+    """The three lines of B03 in `cases`, also if they are played long after they were assessed."""
+    channels: list[tuple[list[str], str | None]] = []
+    for day, disclosed_at, is_safe in (
+        ("03", "2035-01-01T00:00:00Z", True),
+        ("04", "2026-02-04T10:00:00Z", False),
+        ("05", "2026-02-05T10:00:00Z", None),
+    ):
+        turn = lane.work(
+            admitted(
+                f"d-{day}",
+                now=played,
+                disclosed_at=disclosed_at,
+                assessment=disclosures.fields()["assessment"] | {"assessed_at": f"2026-02-{day}T21:09:40Z"},
+                contact={"channels": ["sms"], "preferred": "sms", "safe_to_contact": is_safe},
+            ),
+            now=played,
+        )
+        channels += [(each["channels"], each["withheld_because"]) for each in on(turn, TopicName.NOTIFICATIONS)]
+    assert channels[0] == (["sms"], None)
+    # The first notice is written again without the channel.
+    assert channels[1:] == [([], "not_safe_to_contact")] * 3
+
+
 def test_an_unsafe_mark_of_a_clock_that_was_never_set_counts(lane: Lane) -> None:
     """By its own time of 1970 it would be older than every mark, and the notice would go to a phone others read."""
     sms = {"channels": ["sms"], "preferred": "sms"}
