@@ -172,7 +172,7 @@ def _of_case(kind: str, words: Pairs) -> Found:
 def _asked(row: _Row, words: Words, prefix: str) -> frozenset[str]:
     if row.asks is not None:
         return frozenset(_PATHS[name] for name in row.asks)
-    if row.result != "open":
+    if not row.result.startswith("open"):
         return frozenset()
     return frozenset(path for name, _ in row.cells for path in _missing(name, words, prefix))
 

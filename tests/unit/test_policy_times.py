@@ -52,7 +52,7 @@ UNSET = [
 EARLY = UNSET[3]
 A_DAY, FIVE_MINUTES = timedelta(hours=24), timedelta(minutes=5)
 NO_TIME = "is before the services existed: counted as unknown"
-STATED = {"disclosed_at": "1970-01-01T00:00:00Z"}
+STATED: dict[str, Any] = {"disclosed_at": "1970-01-01T00:00:00Z"}
 BOTH = STATED | {"assessment": disclosures.fields()["assessment"] | {"assessed_at": "1970-01-01T00:00:00Z"}}
 
 
@@ -143,7 +143,8 @@ def test_ages_count_from_the_time_that_is_left(times: dict[str, datetime], day: 
 def test_the_version_in_force_is_that_of_the_time_that_is_left() -> None:
     second = POLICY.model_copy(update={"version": "second", "effective_from": ASSESSED - timedelta(minutes=1)})
     policies = Policies([POLICY, second])
-    for times in ({"disclosed_at": EARLY}, {"disclosed_at": EARLY, "assessed_at": EARLY}):
+    unset: list[dict[str, Any]] = [{"disclosed_at": EARLY}, {"disclosed_at": EARLY, "assessed_at": EARLY}]
+    for times in unset:
         assert decide(disclosure(OVERDOSE, **times), now=NOW, policy=policies).policy_version == "second"
     assert decide(disclosure(OVERDOSE), now=NOW, policy=policies).policy_version == POLICY.version
 

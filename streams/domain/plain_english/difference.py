@@ -174,9 +174,10 @@ def _fact_changes(before: Policy, after: Policy) -> Iterator[_FactChange]:
         earlier, later = sorted((before.earliest, after.earliest))
         words = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
         # Under one version the time is unknown, under the other it is known and before the policy took effect.
-        was, becomes = (False, None) if earlier == before.earliest else (None, False)
-        since = "on_or_after_effective_from"
-        yield _FactChange({since: was}, {since: becomes}, (words,))
+        known: dict[str, Tri] = {"on_or_after_effective_from": False}
+        unknown: dict[str, Tri] = {"on_or_after_effective_from": None}
+        is_known_before = earlier == before.earliest
+        yield _FactChange(known, unknown, (words,)) if is_known_before else _FactChange(unknown, known, (words,))
 
 
 def _ways_to_confirm(role: Role, before: Policy, after: Policy) -> Iterator[tuple[tuple[bool, bool], str]]:
