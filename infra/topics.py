@@ -5,6 +5,7 @@ Errors:
     Exception
     ├── TopicsError            the topics are not as declared
     │   ├── PartitionsDiffer   a topic has another partition count than declared; nothing was changed
+    │   ├── CopiesDiffer       a topic has another number of copies than wanted; nothing was changed
     │   └── TopicRefused       Kafka refused to create or change a topic
     └── KafkaUnavailable       Kafka did not answer in time (schemas.errors); the call may be made again
 """
@@ -35,12 +36,25 @@ class PartitionsDiffer(TopicsError):
     """A topic has another partition count than declared. Lanes keep state by partition, so a count never changes."""
 
     def __init__(self, differing: Mapping[str, tuple[int, int]]) -> None:
-        each = [f"{name} has {found}, not {wanted}" for name, (found, wanted) in sorted(differing.items())]
-        shown = ", ".join(each[:_SHOWN]) + (f" and {len(each) - _SHOWN} more" if len(each) > _SHOWN else "")
         super().__init__(
-            f"partition counts never change once a topic is made: {shown}; "
+            f"partition counts never change once a topic is made: {_listed(differing)}; "
             "apply with the count that it has, or start with an empty cluster"
         )
+
+
+class CopiesDiffer(TopicsError):
+    """A topic has another number of copies than wanted, so it would get the settings of a topic that it is not."""
+
+    def __init__(self, differing: Mapping[str, tuple[int, int]]) -> None:
+        super().__init__(
+            f"copies of a topic's records do not change by `topics apply`: {_listed(differing)}; "
+            "apply with the --replication that it has, or change it by kafka-reassign-partitions first"
+        )
+
+
+def _listed(differing: Mapping[str, tuple[int, int]]) -> str:
+    each = [f"{name} has {found}, not {wanted}" for name, (found, wanted) in sorted(differing.items())]
+    return ", ".join(each[:_SHOWN]) + (f" and {len(each) - _SHOWN} more" if len(each) > _SHOWN else "")
 
 
 class TopicRefused(TopicsError):
@@ -73,15 +87,21 @@ def apply(
 ) -> tuple[Applied, ...]:
     """Create missing topics, change differing settings, and return the result for each topic in the catalogue's order.
 
-    Raises PartitionsDiffer before any change is made. Raises KafkaUnavailable and TopicRefused too.
+    Raises PartitionsDiffer and CopiesDiffer before any change is made. Raises KafkaUnavailable and TopicRefused too.
     """
     with _admin(bootstrap) as admin:
-        found = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics()}
+        described = {topic["name"]: topic["partitions"] for topic in admin.describe_topics()}
+        found = {name: len(each) for name, each in described.items()}
         wanted = {name: topic.count(partitions) for name, topic in catalogue.items()}
         if differing := {
             name: (found[name], count) for name, count in wanted.items() if found.get(name, count) != count
         }:
             raise PartitionsDiffer(differing)
+        # Kafka refuses to create a topic with more copies than brokers. For an existing topic it would accept the
+        # settings of more copies than it has, and then refuse every record.
+        copies = {name: _copies(described[name]) for name in catalogue if name in described}
+        if others := {name: (has, replication) for name, has in copies.items() if has != replication}:
+            raise CopiesDiffer(others)
         missing = [topic for topic in catalogue.values() if topic.name not in found]
         created = _create(admin, missing, partitions, replication)
         settings = {name: topic.settings(replication) for name, topic in catalogue.items() if name not in created}
@@ -112,6 +132,10 @@ def broker_warnings(bootstrap: str) -> tuple[str, ...]:
         for name, value in sorted(values.items())
         if value is None or int(value) > MAX_TRANSACTION_MS
     )
+
+
+def _copies(partitions: Iterable[Mapping[str, Any]]) -> int:
+    return min(len(each["replica_nodes"]) for each in partitions)
 
 
 def _action(created: bool, changed: bool) -> Action:

@@ -1,9 +1,10 @@
 """The records of a review after its request: the outcome, the settlement, and DECIDE's state of an open review."""
 
 import re
+from datetime import datetime
 from typing import Annotated, get_args
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, TypeAdapter, ValidationError, model_validator
 
 from schemas.errors import Invalid
 from schemas.fields import DisclosureId, Identifier, Model, Time
@@ -29,10 +30,14 @@ _PATH = re.compile(
     r"subject\.(age|professionals|adult_at_risk\.(care_or_support_needs|at_risk_of_harm|cannot_protect_self))"
     r"|safety\.(says_safe|contradicted|unclear)"
     r"|concerns\[(0|[1-9][0-9]{0,2})\]\.[a-z_]{1,40}"
+    r"|disclosed_at|assessment\.assessed_at"
 )
+#: The paths whose value is a time: they are asked for if the time that the service gave cannot be true.
+TIMES = frozenset(("disclosed_at", "assessment.assessed_at"))
 _WORDS = frozenset(
     word.value for words in (Timeframe, HousingState, ImmediateDanger, ProfessionalRole) for word in words
 )
+_TIME = TypeAdapter[datetime](Time)
 _STAFF = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _REFERENCE = re.compile(r"(?=.{1,64}$)[0-9A-Za-z]+(?:[-/. ]{1,2}[0-9A-Za-z]+)*")
 _MAX_LETTERS = 12
@@ -47,8 +52,16 @@ def _check_path(path: str) -> str:
     return path
 
 
+def read_time(value: bool | int | str) -> datetime | None:
+    """Return the time of a fact, in UTC; None for a value that is no time in ISO 8601 with its zone."""
+    try:
+        return _TIME.validate_python(value) if isinstance(value, str) else None
+    except ValidationError:
+        return None
+
+
 def _check_value(value: bool | int | str) -> bool | int | str:
-    if isinstance(value, str) and value not in _WORDS:
+    if isinstance(value, str) and value not in _WORDS and read_time(value) is None:
         raise Invalid.of("", "is not one of the known values")
     return value
 
@@ -87,7 +100,7 @@ PhoneReference = Annotated[str, AfterValidator(check_reference)]
 
 
 class ReviewFact(Model):
-    """A fact that a member of staff found out: yes, no, an age in years, or a word of a closed set."""
+    """A fact that a member of staff found out: yes, no, an age in years, a time, or a word of a closed set."""
 
     path: Annotated[str, AfterValidator(_check_path)]
     value: Annotated[StrictBool | StrictInt | str, AfterValidator(_check_value)]

@@ -50,9 +50,14 @@ class Keys:
 
     @classmethod
     def load(cls, folder: Path) -> "Keys":
-        """Read the key files of `folder`; raise `WrongKeyFile` for one that is missing or malformed."""
+        """Read the key files of `folder`; raise `WrongKeyFile` for one that is missing, malformed or not its own."""
         keys = {name: read_key(folder / f"{name}.key") for name in _FILES}
         staff = {path.stem: read_key(path) for path in sorted((folder / STAFF_FOLDER).glob("*.key"))}
+        first: dict[bytes, str] = {}
+        for name, key in (*keys.items(), *((f"{STAFF_FOLDER}/{name}", key) for name, key in staff.items())):
+            # With one key for two members of staff, each could sign as the other.
+            if first.setdefault(key, name) != name:
+                raise WrongKeyFile(folder / f"{name}.key", f"holds the same key as {first[key]}.key")
         return cls(master=keys["master"], token=keys["token"], staff=staff)
 
     @staticmethod

@@ -80,6 +80,7 @@ def lane_groups(
             token_version=keys.token_version,
             owner=links.owner,
             partitions=lane.partitions,
+            policies=policies,
         )
 
     return (

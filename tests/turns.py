@@ -9,6 +9,7 @@ from typing import Any
 from schemas.codec import decode, encode
 from schemas.errors import Invalid
 from schemas.identifiers import PersonId, Token
+from schemas.policy import Policies
 from schemas.topics import CATALOGUE, TopicName, disclosures
 from schemas.vocabulary import Service
 from streams.agents.admit import Admit
@@ -170,7 +171,12 @@ class Lane:
         return turn
 
 
-def admit_lane(owner: Callable[[Token], PersonId | None], partitions: int = 1, partition: int = 0) -> Lane:
+def admit_lane(
+    owner: Callable[[Token], PersonId | None],
+    partitions: int = 1,
+    partition: int = 0,
+    policies: Policies | None = None,
+) -> Lane:
     """Return one of several lanes of ADMIT; `owner` gives the person of a token."""
     agent = Admit(
         master_key=KEYS.master,
@@ -178,6 +184,7 @@ def admit_lane(owner: Callable[[Token], PersonId | None], partitions: int = 1, p
         token_version=KEYS.token_version,
         owner=owner,
         partitions=partitions,
+        policies=policies,
     )
     return Lane(agent, partition, TopicName.FORUM_DISCLOSURES)
 

@@ -21,6 +21,10 @@ from schemas.policy.clauses import IMMEDIATE_RISK, LONG_TERM, ClauseId
 from schemas.policy.lines import TomlPath
 from schemas.vocabulary import Agency, ConcernKind, EmergencyService, Role
 
+#: The parameters of a policy file that does not set them.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _LENGTH = re.compile(r"([1-9][0-9]{0,4}) (minute|hour|day)s?")
 
@@ -58,6 +62,15 @@ class Addressee(NamedTuple):
     def __str__(self) -> str:
         """Return the addressee as a policy file has it, for example `999 police`."""
         return self.agency if self.service is None else f"{self.agency} {self.service}"
+
+
+class Confirmation(StrEnum):
+    """Whose word confirms a report (CASE-1)."""
+
+    #: The service vouches for its staff: the roles that it writes into the assessment count.
+    SERVICE = "service"
+    #: Only the signed outcome of a review counts.
+    SIGNED = "signed"
 
 
 class ShareField(StrEnum):
@@ -141,7 +154,12 @@ class Policy(_Part):
     current_for: Length
     repeat_window: Length
     tell_within: Length
+    #: How long after its arrival a time of a disclosure may be without a note.
+    clock_tolerance: Length = CLOCK_TOLERANCE
+    #: Before this time no service existed: an earlier time in a disclosure cannot be true.
+    earliest: Moment = EARLIEST
     trained: Annotated[tuple[Role, ...], Field(min_length=1)]
+    confirmation: Confirmation = Confirmation.SERVICE
     deadlines: Deadlines
     routes: tuple[Route, ...]
     shares: dict[Agency, Share]
@@ -198,6 +216,8 @@ _Faults = Iterable[tuple[TomlPath, str]]
 def _faults_of_dates(policy: Policy) -> _Faults:
     if policy.effective_until is not None and policy.effective_until <= policy.effective_from:
         yield ("effective_until",), "must be after `effective_from`"
+    if policy.earliest >= policy.effective_from:
+        yield ("earliest",), "must be before `effective_from`"
 
 
 def _faults_of_clauses(policy: Policy) -> _Faults:

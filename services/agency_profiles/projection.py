@@ -8,6 +8,7 @@ from schemas.policy import ShareField
 from schemas.reports import Report
 from schemas.sealed import SealedDetails
 from streams.domain.identifier_forms import email_form
+from streams.domain.policy.age import is_possible
 
 #: Makes the body of an agency's request from the report and the details of its sections, in their order.
 Projection = Callable[[Report, Sequence[SealedDetails]], dict[str, Any]]
@@ -41,7 +42,9 @@ def envelope(report: Report) -> dict[str, Any]:
 
 def about(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
     """Return the person of the report: age, dates of birth and contact identifiers, without withheld fields."""
-    born = _distinct(None if held.date_of_birth is None else held.date_of_birth.isoformat() for held in details)
+    known = (held.date_of_birth for held in details)
+    # A placeholder counts as unknown for us too; an agency would take it for the age, or refuse the request.
+    born = _distinct(each.isoformat() for each in known if each and is_possible(each, report.reported_at))
     return {"age": report.age, "dates_of_birth": born, **identifiers(details)}
 
 

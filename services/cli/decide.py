@@ -42,8 +42,8 @@ def decide(
     explain: Annotated[bool, typer.Option("--explain", help="Say it in plain English instead.")] = False,
 ) -> None:
     """Print the decision on each disclosure as a JSON line; a bad line is an error of its own, and exit status 1."""
-    at = None if now is None else time_of("--now", now)
     known = policies(policy)
+    at = None if now is None else _since_first("--now", now, known)
     versions = known if as_of is None else _version_of(known, as_of)
     refused = False
     for number, decided in decisions(_lines(file), at, versions, _explained if explain else as_json):
@@ -59,10 +59,15 @@ def decide(
 
 def _version_of(known: Policies, as_of: str) -> Policy:
     """Return the version in force at that time; end the command for a time before the first version."""
-    at = time_of("--as-of", as_of)
+    return known.in_force(_since_first("--as-of", as_of, known))
+
+
+def _since_first(option: str, text: str, known: Policies) -> datetime:
+    """Return the time in an option; end the command for a time before the first version."""
+    at = time_of(option, text)
     if at < known.first_from:
-        refuse(f"--as-of {as_of}: no version was in force then; allowed: from {known.first_from.isoformat()} on")
-    return known.in_force(at)
+        refuse(f"{option} {text}: no version was in force then; allowed: from {known.first_from.isoformat()} on")
+    return at
 
 
 _Format = Callable[[ReadableDisclosure, datetime, Policies | Policy], bytes]
@@ -77,7 +82,8 @@ def decisions(
             if not line.is_whole:
                 raise too_large()
             arrived_at = at or datetime.now(UTC)
-            disclosed = readable(parse_json(line.raw), arrived_at)
+            version = versions if isinstance(versions, Policy) else versions.in_force(arrived_at)
+            disclosed = readable(parse_json(line.raw), arrived_at, version.clock_tolerance)
         except Invalid as invalid:
             # `line: ` stands for a field if the line is not JSON; the caller prints the number of the line.
             yield line.number, "; ".join(str(each).removeprefix("line: ") for each in invalid.problems)

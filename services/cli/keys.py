@@ -15,7 +15,7 @@ from schemas.vocabulary import Service
 from services.credentials import ApiKey
 from services.credentials.api_keys import revoke as revoke_key
 from services.credentials.api_keys import stored
-from services.settings import Keys, SettingsError
+from services.settings import STAFF_FOLDER, Keys, SettingsError, read_key
 
 keys = typer.Typer(help="The secret keys of a deployment.", no_args_is_help=True)
 
@@ -32,8 +32,10 @@ def _group() -> None:
 
 @keys.command()
 def create(folder: Annotated[Path, typer.Argument(help="Where the key files go.")]) -> None:
-    """Make the key files that FOLDER lacks; those that exist are kept."""
+    """Make the key files that FOLDER lacks; those that exist are read, and kept."""
     made = Keys.create(folder)
+    # A key that exists but cannot be used would otherwise be found when the first process starts.
+    Keys.load(folder)
     typer.echo(f"{len(made)} made: {', '.join(path.name for path in made) or 'all were there'}")
 
 
@@ -44,7 +46,7 @@ def staff(
         Path | None, typer.Argument(help="Of the key files; else CONFIDE_KEYS.", envvar="CONFIDE_KEYS")
     ] = None,
 ) -> None:
-    """Make the key with which a member of staff signs what they made of a review; one that exists is kept.
+    """Make the key with which a member of staff on the duty rota signs; one that exists is read, and kept.
 
     Running workers know it within seconds. To take a key away, remove its file staff/ID.key.
     """
@@ -54,9 +56,11 @@ def staff(
         check_staff(name)
     except Invalid as invalid:
         raise SettingsError(f"ID {invalid.problems[0].reason}") from invalid
+    _refuse_unless_on_rota(name)
     made = Keys.create_staff(folder, name)
+    if made is None:
+        read_key(folder / STAFF_FOLDER / f"{name}.key")
     typer.echo("it was there" if made is None else f"made: staff/{made.name}")
-    _warn_unless_on_rota(name)
 
 
 _Credentials = Annotated[
@@ -111,14 +115,13 @@ def _credentials(folder: Path | None) -> Path:
     return folder
 
 
-def _warn_unless_on_rota(name: str) -> None:
-    """Warn on standard error if the owner of a key is not on the duty rota: what it signs is refused until then."""
+def _refuse_unless_on_rota(name: str) -> None:
+    """Raise `SettingsError` unless the owner of a key is on the duty rota: what the key signs would be refused."""
     file = os.environ.get("CONFIDE_DUTY")
     rota = f"the duty rota {file}" if file else "the policy's own duty rota (CONFIDE_DUTY is not set)"
     try:
-        is_on_rota = load_duty(Path(file) if file else None).named(name) is not None
+        duty = load_duty(Path(file) if file else None)
     except ConfigFileError as error:
-        typer.echo(f"confide: it is unknown whether {name} is on the duty rota: {error}", err=True)
-        return
-    if not is_on_rota:
-        typer.echo(f"confide: {name} is not on {rota}, so what this key signs is refused", err=True)
+        raise SettingsError(f"it is unknown whether {name} is on the duty rota: {error}") from error
+    if duty.named(name) is None:
+        raise SettingsError(f"{name} is not on {rota}; allowed: {', '.join(each.id for each in duty.staff)}")

@@ -70,7 +70,10 @@ def _heading(chosen: Policy) -> dict[str, str | None]:
         "current_for": length_words(chosen.current_for),
         "repeat_window": length_words(chosen.repeat_window),
         "tell_within": length_words(chosen.tell_within),
+        "clock_tolerance": length_words(chosen.clock_tolerance),
+        "earliest": chosen.earliest.isoformat(),
         "trained": listed(chosen.trained),
+        "confirmation": chosen.confirmation,
     }
 
 

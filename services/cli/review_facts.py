@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.concerns import CONCERNS
+from schemas.reviews import TIMES, read_time
 from schemas.vocabulary import HousingState, ImmediateDanger, ProfessionalRole, Timeframe
 from services.settings import SettingsError
 
@@ -23,6 +24,7 @@ PATHS = (
     "subject.professionals",
     *(f"subject.adult_at_risk.{name}" for name in ("care_or_support_needs", "at_risk_of_harm", "cannot_protect_self")),
     *(f"safety.{name}" for name in ("says_safe", "contradicted", "unclear")),
+    *sorted(TIMES, reverse=True),
     *dict.fromkeys(f"concerns[N].{name}" for model in CONCERNS for name in model.model_fields if name != "kind"),
 )
 _POSITION = re.compile(r"(?<=^concerns\[)(0|[1-9][0-9]{0,2})(?=\])")
@@ -43,6 +45,10 @@ def read_fact(text: str) -> dict[str, Any]:
         if not (value.isascii() and value.isdigit() and len(value) <= 3):
             raise SettingsError(f"--fact {path} takes an age in years")
         return {"path": path, "value": int(value)}
+    if fact in TIMES:
+        if (at := read_time(value)) is None:
+            raise SettingsError(f"--fact {path} takes a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z")
+        return {"path": path, "value": at.isoformat()}
     allowed: dict[str, Any] = {word.value: word.value for word in _WORDS[fact]} if fact in _WORDS else _YES_OR_NO
     if value not in allowed:
         raise SettingsError(f"--fact {path} takes {', '.join(allowed)}")

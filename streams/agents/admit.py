@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, disclosure_key,
 from schemas.errors import Invalid
 from schemas.identifiers import KeyId, PersonId, Token
 from schemas.partitioner import partition_for
+from schemas.policy import CLOCK_TOLERANCE, Policies
 from schemas.rejection import cut_off
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import SERVICE_OF, TopicName
@@ -67,6 +68,7 @@ class Admit(Agent[Accepted, None, None]):
         token_version: str,
         owner: Callable[[Token], PersonId | None],
         partitions: int,
+        policies: Policies | None = None,
     ) -> None:
         self._master_key = master_key
         self._master_check = master_check(master_key)
@@ -74,6 +76,8 @@ class Admit(Agent[Accepted, None, None]):
         self._token_version = token_version
         self._owner = owner
         self._partitions = partitions
+        #: For `clock_tolerance` alone; None: the one of a policy file that sets none.
+        self._policies = policies
         self._keys: dict[PersonId, tuple[KeyId, bytes]] = {}
 
     def decode(self, record: Record) -> Accepted:
@@ -106,7 +110,8 @@ class Admit(Agent[Accepted, None, None]):
             person = self._person(accepted)
             urgent = is_urgent(accepted.disclosure)
             key_id, key, wrapped = self._data_key(person)
-            fields = _admitted(accepted, record.arrived_at(turn.now), urgent, key_id, key, turn.now)
+            readable = self._readable(accepted, record.arrived_at(turn.now))
+            fields = _admitted(accepted, readable, urgent, key_id, key, turn.now)
             if person is None:
                 fields["wrapped_key"], fields["master_check"] = wrapped, self._master_check
                 topic = TopicName.IDENTITY_URGENT if urgent else TopicName.IDENTITY
@@ -146,6 +151,13 @@ class Admit(Agent[Accepted, None, None]):
             turn.reject(record, IdConflict.between(first, disclosure, accepted.digest))
         return False
 
+    def _readable(self, accepted: Accepted, arrived_at: datetime) -> dict[str, Any]:
+        """Return the readable half; a time after the arrival counts as the arrival."""
+        tolerance: timedelta = CLOCK_TOLERANCE
+        if self._policies is not None:
+            tolerance = self._policies.in_force(arrived_at).clock_tolerance
+        return readable_fields(accepted.fields, arrived_at, tolerance)
+
     def _person(self, accepted: Accepted) -> PersonId | None:
         """Return the person of a disclosure, None if IDENTITY has to assign it."""
         if not accepted.tokens:
@@ -182,11 +194,11 @@ def _refuse_json(value: bytes) -> Invalid:
 
 
 def _admitted(
-    accepted: Accepted, arrived_at: datetime, urgent: bool, key_id: KeyId, key: bytes, now: datetime
+    accepted: Accepted, readable: dict[str, Any], urgent: bool, key_id: KeyId, key: bytes, now: datetime
 ) -> dict[str, Any]:
     return {
         "person": None,
-        "disclosure": readable_fields(accepted.fields, arrived_at),
+        "disclosure": readable,
         "tokens": accepted.tokens,
         "urgent": urgent,
         "section": seal(

@@ -90,7 +90,8 @@ class Decide(Agent[Message, None, None]):
         disclosed, person = admitted.disclosure, admitted.person or ""
         case = _case(record, person, turn)
         known = self._notices.marks(turn, person)
-        marks = remember(known, disclosed)
+        earliest = self._policies.in_force(disclosed.disclosed_at).earliest
+        marks = remember(known, disclosed, earliest, turn.now)
         ruling = decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=unsafe(marks))
         # The policy takes no fact from a disclosure that is out of scope, so its channels are not marked either.
         if ruling.outcome is not Outcome.OUT_OF_SCOPE:

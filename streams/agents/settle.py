@@ -159,8 +159,8 @@ class ReviewSettler:
         turn, person, admitted = case.turn, review.request.person, admitted_of(review)
         channels = self._notices.unsafe(turn, person or "")
 
-        def rule(disclosed: ReadableDisclosure) -> Ruling:
-            return decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=channels)
+        def rule(disclosed: ReadableDisclosure, signed: Role | None) -> Ruling:
+            return decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=channels, signed=signed)
 
         settled = settle(review, admitted, outcome, rule, trained=trained)
         if admitted is None or settled is None:

@@ -4,13 +4,15 @@ Both halves are made from the decoded fields, not from models: ADMIT would build
 
 A sender's clock may be wrong, so no time of a disclosure counts as later than its arrival. Otherwise a mark of a safe
 channel from the year 2035 would outweigh every later one, and ages and scope would be judged at a time in the future.
+A time that is later by more than `clock_tolerance` of the policy is noted.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.disclosure import Disclosure, ReadableDisclosure
+from schemas.policy import CLOCK_TOLERANCE
 from streams.domain.identifier_forms import notes_of
 
 _READABLE = ("disclosure_id", "service", "concerns", "safety", "contact", "involvement", "exercise")
@@ -18,12 +20,16 @@ _READABLE_OF_SUBJECT = ("date_of_birth", "age", "age_band", "adult_at_risk")
 _SEALED_OF_SUBJECT = ("account", "phone", "email", "date_of_birth", "location", "professionals")
 
 
-def readable(disclosure: Disclosure, arrived_at: datetime) -> ReadableDisclosure:
+def readable(
+    disclosure: Disclosure, arrived_at: datetime, clock_tolerance: timedelta = CLOCK_TOLERANCE
+) -> ReadableDisclosure:
     """Return the half without identifiers, places, names, reference and free text; no time is after the arrival."""
-    return ReadableDisclosure.model_validate(readable_fields(disclosure.model_dump(), arrived_at))
+    return ReadableDisclosure.model_validate(readable_fields(disclosure.model_dump(), arrived_at, clock_tolerance))
 
 
-def readable_fields(fields: Mapping[str, Any], arrived_at: datetime) -> dict[str, Any]:
+def readable_fields(
+    fields: Mapping[str, Any], arrived_at: datetime, clock_tolerance: timedelta = CLOCK_TOLERANCE
+) -> dict[str, Any]:
     """Return the fields of the `ReadableDisclosure`, given those of the `Disclosure`; no time is after the arrival."""
     subject, channel, assessment = fields["subject"], fields["channel"], fields["assessment"]
     return {
@@ -31,12 +37,22 @@ def readable_fields(fields: Mapping[str, Any], arrived_at: datetime) -> dict[str
         "disclosed_at": min(fields["disclosed_at"], arrived_at),
         "assessment": {**assessment, "assessed_at": min(assessment["assessed_at"], arrived_at)},
         "channel": None if channel is None else channel["kind"],
-        "notes": notes_of(subject["account"], subject["phone"], subject["email"]),
+        "notes": (
+            *notes_of(subject["account"], subject["phone"], subject["email"]),
+            *_notes_of_times(fields["disclosed_at"], assessment["assessed_at"], arrived_at + clock_tolerance),
+        ),
         "subject": {
             **{name: subject[name] for name in _READABLE_OF_SUBJECT},
             "professionals": [professional["role"] for professional in subject["professionals"]],
         },
     }
+
+
+def _notes_of_times(disclosed_at: datetime, assessed_at: datetime, latest: datetime) -> Iterator[str]:
+    if disclosed_at > latest:
+        yield "disclosed_at: is after it arrived: counted as disclosed when it arrived"
+    if assessed_at > latest:
+        yield "assessment.assessed_at: is after it arrived: counted as assessed when it arrived"
 
 
 def details_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

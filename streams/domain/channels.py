@@ -7,6 +7,7 @@ from datetime import datetime
 
 from schemas.disclosure import ReadableDisclosure
 from schemas.vocabulary import ContactChannel
+from streams.domain.policy.times import when_disclosed
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,19 @@ class Mark:
 Marks = Mapping[ContactChannel, Mark]
 
 
-def remember(marks: Marks, disclosed: ReadableDisclosure) -> Marks:
-    """Return the marks with those of this disclosure's channels added; an unknown safety marks none."""
-    contact = disclosed.contact
+def remember(marks: Marks, disclosed: ReadableDisclosure, earliest: datetime, now: datetime) -> Marks:
+    """Return the marks with those of this disclosure's channels added; an unknown safety marks none.
+
+    A mark counts from when its disclosure counts as disclosed: a claim after the assessment would outweigh later marks.
+    A disclosure from before `earliest`, when no service existed, has an unknown time. Then an unsafe mark counts as the
+    newest, and a safe mark as the oldest: it may not make a channel safe that another disclosure marked unsafe.
+    """
+    contact, at = disclosed.contact, when_disclosed(disclosed, earliest, now)
     if contact.safe_to_contact is None:
         return marks
-    new = Mark(contact.safe_to_contact, disclosed.disclosed_at)
+    if disclosed.disclosed_at < earliest:
+        at = disclosed.disclosed_at if contact.safe_to_contact else now
+    new = Mark(contact.safe_to_contact, at)
     listed = contact.channels if contact.preferred is None else (contact.preferred, *contact.channels)
     added = {channel: new for channel in listed if channel not in marks or _outweighs(new, marks[channel])}
     return {**marks, **added}

@@ -28,7 +28,7 @@ from streams.domain.ids import decision_id, notification_id, report_id, review_i
 from streams.domain.policy import Ruling
 from streams.domain.policy.age import years_of
 from streams.domain.policy.concern_path import concern_path
-from streams.domain.policy.facts import when_disclosed
+from streams.domain.policy.times import when_disclosed
 
 Fields = dict[str, Any]
 _VIEW = {InvolvementView.AGREES: True, InvolvementView.DISAGREES: False, InvolvementView.NOT_ASKED: None, None: None}
@@ -163,7 +163,7 @@ def _report(
     entries: Sequence[AgencyToTell],
 ) -> Fields:
     disclosed, policy = admitted.disclosure, ruling.policy
-    share = policy.shares[agency]
+    share, disclosed_at = policy.shares[agency], when_disclosed(disclosed, policy.earliest, now)
     clauses = [clause for entry in entries for clause in entry.clauses]
     services = [entry.service for entry in entries if entry.service is not None]
     shown = [share.concerns == "all" or _rests_on(concern, clauses, policy) for concern in disclosed.concerns]
@@ -183,7 +183,7 @@ def _report(
         "disclosures": [disclosed.disclosure_id],
         "clauses": clauses,
         "concerns": list(dict.fromkeys(kinds)),
-        "age": years_of(disclosed.subject, when_disclosed(disclosed)) if ShareField.AGE in given else None,
+        "age": years_of(disclosed.subject, disclosed_at) if ShareField.AGE in given else None,
         "professionals": [role.value for role in disclosed.subject.professionals]
         if ShareField.PROFESSIONALS in given
         else [],

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
-from schemas.reviews import ReviewFact
+from schemas.reviews import TIMES, ReviewFact, read_time
 from schemas.vocabulary import ConcernKind
 from streams.domain.policy.concern_path import ConcernPath
 from streams.domain.policy.facts import FACTS_OF
@@ -31,6 +31,9 @@ def with_facts(disclosed: ReadableDisclosure, facts: Sequence[ReviewFact]) -> Re
         elif path == "subject.professionals":
             known = dict.fromkeys((*fields["subject"]["professionals"], value))
             fields["subject"]["professionals"] = tuple(known)
+        elif path in TIMES:
+            holder = fields if path == "disclosed_at" else fields["assessment"]
+            holder[path.rpartition(".")[2]] = read_time(value)
         elif (of_concern := ConcernPath.parse(path)) is not None:
             _refuse_unknown(disclosed, of_concern)
             fields["concerns"][of_concern.concern][of_concern.fact] = value

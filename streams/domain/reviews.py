@@ -23,7 +23,7 @@ from schemas.policy import IMMEDIATE_RISK, LONG_TERM, ClauseId
 from schemas.policy.duty import Duty
 from schemas.records import Admitted, AgencyToTell, Finding, UrgentRejected
 from schemas.review_table import REVIEW_TABLE
-from schemas.reviews import AddedAgency, OpenReview, ReviewOutcome, ToldBefore
+from schemas.reviews import TIMES, AddedAgency, OpenReview, ReviewOutcome, ToldBefore, read_time
 from schemas.vocabulary import (
     Agency,
     ClauseState,
@@ -38,12 +38,12 @@ from streams.domain.decisions import Fields
 from streams.domain.new_facts import with_facts
 from streams.domain.policy import Ruling
 from streams.domain.policy.clause_results import case_values
-from streams.domain.policy.facts import facts_of
 from streams.domain.policy.routing import OWN
 from streams.domain.staff import StaffDirectory
 
-#: Returns the ruling on a disclosure; the caller fixes the time, the policy and the unsafe channels.
-Rule = Callable[[ReadableDisclosure], Ruling]
+#: Returns the ruling on a disclosure that this role has signed, None: nobody; the caller fixes the time, the policy and
+#: the unsafe channels.
+Rule = Callable[[ReadableDisclosure, Role | None], Ruling]
 
 #: The clauses about abuse: they are acted on even if the person later says that they are safe (SAFE-4).
 ABUSE = frozenset({ClauseId.IR_3, ClauseId.LT_2, ClauseId.LT_3})
@@ -86,19 +86,21 @@ def settle(
         refuse_untrained(outcome.role, trained)
         return None
     disclosed = admitted.disclosure
-    asked = rule(disclosed)
+    # A report that was sent had been confirmed: a refusal of what is still asked takes nothing back.
+    asked = rule(disclosed, None if review.sent is None else outcome.role)
     refuse_untrained(outcome.role, asked.policy.trained)
     who = REVIEW_TABLE[review.request.reason].who
     if who == "safeguarding_lead" and outcome.role is not Role.SAFEGUARDING_LEAD:
         raise Invalid.of("role", "AD-2 is for a safeguarding lead to decide")
     match outcome.decision:
         case ReviewDecision.CONFIRM:
-            settled = _confirmed(review, _confirmed_by(disclosed, outcome.role), outcome.agencies, rule)
+            settled = _confirmed(review, _confirmed_by(disclosed, outcome.role), outcome, rule)
         case ReviewDecision.REFUSE:
             settled = _refused(review, disclosed, outcome.refusal, asked)
         case ReviewDecision.NEW_FACTS:
+            _refuse_unasked_times(review, outcome)
             found = with_facts(_confirmed_by(disclosed, outcome.role), outcome.facts)
-            settled = Settled(found, _keeping(review, rule(found)))
+            settled = Settled(found, _keeping(review, rule(found, outcome.role)))
         case _:
             raise Invalid.of("decision", "settles no review of a disclosure")
     if review.policy_version != settled.ruling.policy_version:
@@ -195,8 +197,19 @@ def _confirmed_by(disclosed: ReadableDisclosure, role: Role) -> ReadableDisclosu
     return disclosed.model_copy(update={"assessment": disclosed.assessment.model_copy(update={"confirmed_by": role})})
 
 
-def _confirmed(review: OpenReview, disclosed: ReadableDisclosure, added: Sequence[AddedAgency], rule: Rule) -> Settled:
-    ruling, proposed = rule(disclosed), review.request.agencies
+def _refuse_unasked_times(review: OpenReview, outcome: ReviewOutcome) -> None:
+    """Raise `Invalid` for a time that is not asked for, or that is after the outcome: a known time is not changed."""
+    for fact in outcome.facts:
+        if fact.path not in TIMES:
+            continue
+        if fact.path not in review.request.asks:
+            raise Invalid.of(fact.path, "is not asked for: the time of the disclosure is known")
+        if (at := read_time(fact.value)) is None or at > outcome.decided_at:
+            raise Invalid.of(fact.path, "must be a time in ISO 8601 with its zone, and not after the outcome")
+
+
+def _confirmed(review: OpenReview, disclosed: ReadableDisclosure, outcome: ReviewOutcome, rule: Rule) -> Settled:
+    ruling, proposed, added = rule(disclosed, outcome.role), review.request.agencies, outcome.agencies
     agencies = list(proposed)
     for each in added:
         _refuse_unless_allowed(each, disclosed, ruling)
@@ -241,7 +254,7 @@ def _reporting(ruling: Ruling, agencies: Sequence[AgencyToTell], review: Any) ->
 def _refuse_unless_allowed(added: AddedAgency, disclosed: ReadableDisclosure, ruling: Ruling) -> None:
     if added.agency is Agency.EMERGENCY_999:
         return
-    values = case_values(facts_of(disclosed, ruling.policy)[0])
+    values = case_values(ruling.facts)
     if values["under_18"] is not True and values["adult_at_risk"] is not True:
         raise Invalid.of(
             "agencies",

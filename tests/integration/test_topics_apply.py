@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from typer.testing import CliRunner
 
 from infra.broker import LocalBroker, configuration
-from infra.topics import Action, Applied, PartitionsDiffer, TopicRefused, apply
+from infra.topics import Action, Applied, CopiesDiffer, PartitionsDiffer, TopicRefused, apply
 from schemas.errors import KafkaUnavailable
 from schemas.topics import CATALOGUE, Topic
 from services.cli import topics as cli
@@ -92,6 +92,17 @@ def test_more_copies_than_brokers_are_refused(bootstrap: str) -> None:
     topic = Topic("test.topics-apply.copies.v1", 1, {})
     with pytest.raises(TopicRefused, match=r"test\.topics-apply\.copies\.v1"):
         apply(bootstrap, 1, replication=3, catalogue={topic.name: topic})
+
+
+def test_more_copies_than_a_topic_has_change_nothing(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka would take `min.insync.replicas` of 2 for a topic with one copy, and then refuse every record."""
+    before = apply(bootstrap, PARTITIONS)
+    with pytest.raises(CopiesDiffer, match=r"has 1, not 3.* and \d+ more; apply with the --replication that it has"):
+        apply(bootstrap, PARTITIONS, replication=3)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", bootstrap)
+    refused = CliRunner().invoke(cli.topics, ["apply", "--partitions", str(PARTITIONS), "--replication", "3"])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert by_action(apply(bootstrap, PARTITIONS), Action.UNCHANGED) == {each.topic for each in before}
 
 
 def test_a_missing_broker_is_reported_in_one_line(own_broker: Callable[[], LocalBroker]) -> None:

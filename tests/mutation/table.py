@@ -3,6 +3,7 @@
 from tests.mutation import (
     agencies,
     alarms,
+    claims,
     connector_hand_over,
     connectors,
     exercises,
@@ -54,5 +55,6 @@ ROWS: tuple[Row, ...] = (
     *repeats.ROWS,
     *outcomes.ROWS,
     *producing.ROWS,
+    *claims.ROWS,
     *exercises.ROWS,
 )

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from schemas.policy import IMMEDIATE_RISK, LONG_TERM, ClauseId, Policy
-from schemas.policy.document import Addressee, ShareField
+from schemas.policy.document import Addressee, Confirmation, ShareField
 from schemas.vocabulary import Agency, ClauseState, ConcernKind, Role
 from streams.domain.policy import age, clause_results, evaluation, routing
 from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
@@ -96,7 +96,7 @@ def _of_condition(condition: Condition) -> Iterator[tuple[str, Condition]]:
 def of_file(policy: Policy) -> Iterator[Mutant]:
     """Yield each route, deadline and parameter of the version changed once."""
     yield from _of_routes(policy)
-    for name in ("current_for", "repeat_window", "tell_within"):
+    for name in ("current_for", "repeat_window", "tell_within", "clock_tolerance"):
         for by in (-1, 1):
             yield _changed(policy, f"{name} {by:+} minute", **{name: getattr(policy, name) + timedelta(minutes=by)})
     for name in ("emergency", "other"):
@@ -110,6 +110,11 @@ def of_file(policy: Policy) -> Iterator[Mutant]:
             f"effective_from {seconds:+} second",
             policy.model_copy(update={"effective_from": start}).within_scope_from(start),
         )
+    for seconds in (-1, 1):
+        yield _changed(policy, f"earliest {seconds:+} second", earliest=policy.earliest + timedelta(seconds=seconds))
+    for confirmation in Confirmation:
+        if confirmation is not policy.confirmation:
+            yield _changed(policy, f"confirmation {confirmation}", confirmation=confirmation)
     for role in Role:
         trained = tuple(each for each in Role if (each in policy.trained) is not (each is role))
         yield _changed(policy, f"trained {role}", trained=trained)

@@ -30,10 +30,6 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "if any concern's danger is to life, IR-0 holds by its first rule, and the stronger rule counts",
     ),
     (
-        r"LT-1 rule 2: given (left out|says_safe: False too)",
-        'without "safe" the first rule holds in each case in which this one would be open, and it is the stronger',
-    ),
-    (
         r"(SCOPE-1|SCOPE-2|CASE-1|AD-1|AD-2|AR-1|SAFE-3|SAFE-5) rule 1: of_all True",
         "it is a clause of the case: it never judges several concerns",
     ),

@@ -6,9 +6,9 @@ from typing import Any
 
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policy
-from schemas.policy.document import ShareField
+from schemas.policy.document import Confirmation, ShareField
 from schemas.vocabulary import Role
-from streams.domain.policy.facts import facts_of
+from streams.domain.policy.facts import CaseFacts
 from streams.domain.policy.ruling import decide_plainly
 from tests.proof.second import TABLES
 
@@ -22,32 +22,59 @@ _CURRENT_FOR = timedelta(minutes=_WANTED["current_for"])
 def faults(policy: Policy) -> Iterator[str]:
     """Yield the name of each parameter whose effect differs from the second formulation."""
     yield from _of_scope(policy)
-    for role in Role:
-        trained = role.value in _WANTED["trained"]
-        for disclosed in (_disclosure(assessor=role), _disclosure(confirmed_by=role)):
-            if facts_of(disclosed, policy)[0].made_or_confirmed_by_trained is not trained:
-                yield f"trained: {role}"
+    yield from _of_confirmation(policy)
+    if policy.confirmation != _WANTED["confirmation"]:
+        yield "confirmation"
     pressing = decide_plainly(_disclosure(immediate_danger="life"), now=_NOW, policy=policy).review
     other = decide_plainly(_disclosure(unclear=True), now=_NOW, policy=policy).review
     for name, review in (("emergency", pressing), ("other", other)):
         if review is None or review.deadline - _NOW != timedelta(minutes=_WANTED[name]):
             yield f"deadlines.{name}"
-    for name in ("repeat_window", "tell_within"):
+    for name in ("repeat_window", "tell_within", "clock_tolerance"):
         if getattr(policy, name) != timedelta(minutes=_WANTED[name]):
             yield name
     yield from _of_shares(policy)
 
 
+def _of_confirmation(policy: Policy) -> Iterator[str]:
+    """Yield each role, way and value of `confirmation` for which a report is confirmed against the tables, or not."""
+    for confirmation in Confirmation:
+        version, says = policy.model_copy(update={"confirmation": confirmation}), TABLES["confirmation"][confirmation]
+        for role in Role:
+            ways = (
+                ("service", _disclosure(assessor=role), None),
+                ("service", _disclosure(confirmed_by=role), None),
+                ("signed", _disclosure(), role),
+                ("signed", _disclosure(confirmed_by=role), role),
+                ("nobody", _disclosure(confirmed_by=Role.COACH), None),
+            )
+            for by, disclosed, signed in ways:
+                wanted = role.value in _WANTED["trained"] and says[by] == "yes"
+                if _facts(disclosed, version, signed).made_or_confirmed_by_trained is not wanted:
+                    yield f"trained: {role} by {by} under {confirmation}"
+
+
+def _facts(disclosed: ReadableDisclosure, policy: Policy, signed: Role | None = None) -> CaseFacts:
+    return decide_plainly(disclosed, now=_NOW, policy=policy, signed=signed).facts
+
+
 def _of_scope(policy: Policy) -> Iterator[str]:
     start = _WANTED["effective_from"]
     for at, inside in ((start, True), (start - _MOMENT, False)):
-        facts, _ = facts_of(_disclosure(disclosed_at=at, assessed_at=at), policy)
+        facts = _facts(_disclosure(disclosed_at=at, assessed_at=at), policy)
         if facts.on_or_after_effective_from is not inside:
             yield "effective_from"
     for age, inside in ((_CURRENT_FOR, True), (_CURRENT_FOR + _MOMENT, False)):
-        facts, _ = facts_of(_disclosure(disclosed_at=_NOW - age, assessed_at=_NOW), policy)
+        facts = _facts(_disclosure(disclosed_at=_NOW - age, assessed_at=_NOW), policy)
         if facts.within_current_for is not inside:
             yield "current_for"
+    earliest = _WANTED["earliest"]
+    for at, since in ((earliest, False), (earliest - _MOMENT, None)):
+        if _facts(_disclosure(disclosed_at=at, assessed_at=_NOW), policy).on_or_after_effective_from is not since:
+            yield "earliest of disclosed_at"
+    for at, current in ((earliest, True), (earliest - _MOMENT, None)):
+        if _facts(_disclosure(disclosed_at=_NOW, assessed_at=at), policy).within_current_for is not current:
+            yield "earliest of assessed_at"
 
 
 def _of_shares(policy: Policy) -> Iterator[str]:

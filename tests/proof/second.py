@@ -58,6 +58,7 @@ _CLAUSES = [
 _PULLS = [(each["kind"], _rows(each["rows"])) for each in TABLES["pulls_apart"]]
 _ROUTES = {clause: _rows(each["rows"]) for each in TABLES["routes"] for clause in each["clauses"]}
 _OUTCOMES, _BESIDE = _rows(TABLES["outcomes"]["rows"]), _rows(TABLES["outcomes"]["beside"])
+_BESIDE_EMERGENCY = _rows(TABLES["outcomes"]["beside_emergency"])
 _OF = {name: of for name, of, _ in _DERIVED}
 _PATHS: dict[str, str] = TABLES["paths"]
 _NONE = _Row((), "does_not_hold", None)
@@ -101,6 +102,7 @@ def _outcome(looked: Found, words: Pairs) -> Verdict:
         "conversation": _yes("holds" in (state.get("SAFE-3"), state.get("SAFE-5"))),
         "opened_by_safe": _yes("open_by_safe" in [state.get(clause) for clause in _LONG_TERM]),
         "lt_missing": _yes("open" in [state.get(clause) for clause in _LONG_TERM]),
+        "when": "?" if "open" in (state["SCOPE-1"], state["SCOPE-2"]) else "known",
         "unrouted": _yes(any(clause not in routed for clause in lt)),
     }
     outcome, *rest = _first(_OUTCOMES, columns).result.split()
@@ -108,6 +110,7 @@ def _outcome(looked: Found, words: Pairs) -> Verdict:
     pressing, proposed = rest[1:] == ["emergency"], None
     if outcome == "emergency":
         agencies = _reported([clause for clause in _IMMEDIATE if state.get(clause) == "holds"], case)
+        reasons |= {row.result for row in _BESIDE_EMERGENCY if _fits(row, columns)}
     elif outcome == "refer":
         reasons |= {row.result for row in _BESIDE if _fits(row, columns)}
     else:
@@ -128,7 +131,7 @@ def _outcome(looked: Found, words: Pairs) -> Verdict:
         outcome,
         proposed,
         reason,
-        reason is not None and pressing,
+        reason is not None and pressing and outcome != "emergency",
         agencies,
         frozenset(asks) if reason is not None else frozenset(),
         frozenset((clause, "open" if of == "open_by_safe" else of) for clause, (of, _) in found.items()),
@@ -169,7 +172,7 @@ def _of_case(kind: str, words: Pairs) -> Found:
 def _asked(row: _Row, words: Words, prefix: str) -> frozenset[str]:
     if row.asks is not None:
         return frozenset(_PATHS[name] for name in row.asks)
-    if row.result != "open":
+    if not row.result.startswith("open"):
         return frozenset()
     return frozenset(path for name, _ in row.cells for path in _missing(name, words, prefix))
 

@@ -10,6 +10,8 @@ confirmation, the known professionals, and scope. So they are split into spaces 
   matters to it only through IR-0, by `harm`.
 - Of the three facts of AR-1 the clauses distinguish whether all are yes, any is no, or neither. All 27 combinations are
   enumerated with every fact that a clause reads together with them (`at risk`), and three of them elsewhere.
+- Scope comes before the clauses, and unknown scope only adds a question to the outcome. It is combined with each kind's
+  own facts and the confirmation (`scope`), for most kinds also with the ages.
 - The confirmation and the known professionals come after the clauses: they turn the states of the clauses into an
   outcome. They are combined with everything for the seven kinds with few facts, and with the facts of LT-1, LT-2 and
   IR-3 (`telling`).
@@ -129,7 +131,7 @@ def spaces(kind: ConcernKind) -> tuple[Space, ...]:
     ages, at_risk, safety = Dimension(AGE, AGES), Dimension(AR_1, AT_RISK), Dimension(SAFE, SAFETY)
     all_at_risk = Dimension(AR_1, tuple(product(TRI, repeat=3)))
     trained, known = Dimension(TRAINED, _BOTH), tuple(Dimension((name,), _BOTH) for name in KNOWN)
-    scope = tuple(Dimension((name,), _BOTH) for name in SCOPE)
+    scope = tuple(Dimension((name,), ((False,), (None,), (True,))) for name in SCOPE)
     telling = (trained, *known)
     match kind:
         case ConcernKind.SUICIDE:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.disclosure import Contact, ReadableDisclosure
+from schemas.policy import EARLIEST
 from schemas.vocabulary import ContactChannel
 from streams.domain.admission import readable
 from streams.domain.channels import Marks, dump, load, remember, unsafe
@@ -20,29 +21,39 @@ SMS, EMAIL, WHATSAPP = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.
 
 def said(hours: int, safe: bool | None, *channels: ContactChannel, preferred: Any = None) -> ReadableDisclosure:
     contact = Contact(channels=channels, preferred=preferred, safe_to_contact=safe)
-    return readable(disclosure(), NOON).model_copy(
-        update={"disclosed_at": NOON + timedelta(hours=hours), "contact": contact}
-    )
+    made, at = readable(disclosure(), NOON), NOON + timedelta(hours=hours)
+    assessment = made.assessment.model_copy(update={"assessed_at": at + timedelta(minutes=5)})
+    return made.model_copy(update={"disclosed_at": at, "assessment": assessment, "contact": contact})
+
+
+def remembered(marks: Marks, disclosed: ReadableDisclosure) -> Marks:
+    return remember(marks, disclosed, EARLIEST, NOON + timedelta(hours=9))
 
 
 def after(*disclosures: ReadableDisclosure) -> Marks:
     marks: Marks = {}
     for each in disclosures:
-        marks = remember(marks, each)
+        marks = remembered(marks, each)
     return marks
 
 
 def test_a_channel_marked_unsafe_stays_so_until_it_is_marked_safe() -> None:
     once = after(said(0, False, SMS))
     assert unsafe(once) == {SMS}
-    assert unsafe(remember(once, said(1, None, SMS))) == {SMS}
-    assert unsafe(remember(once, said(1, True, EMAIL))) == {SMS}
-    assert unsafe(remember(once, said(1, True, SMS))) == frozenset()
+    assert unsafe(remembered(once, said(1, None, SMS))) == {SMS}
+    assert unsafe(remembered(once, said(1, True, EMAIL))) == {SMS}
+    assert unsafe(remembered(once, said(1, True, SMS))) == frozenset()
 
 
 def test_a_mark_that_arrives_late_changes_no_newer_mark() -> None:
     assert unsafe(after(said(2, False, SMS), said(1, True, SMS))) == {SMS}
     assert unsafe(after(said(2, True, SMS), said(1, False, SMS))) == frozenset()
+
+
+def test_a_mark_of_a_time_before_the_services_existed_is_newest_if_unsafe_and_oldest_if_safe() -> None:
+    unset = (EARLIEST - NOON) // timedelta(hours=1) - 1
+    assert unsafe(after(said(0, True, SMS), said(unset, False, SMS))) == {SMS}
+    assert unsafe(after(said(0, False, SMS), said(unset, True, SMS))) == {SMS}
 
 
 @pytest.mark.parametrize("order", [(True, False), (False, True)], ids=readable_id)

@@ -82,9 +82,28 @@ def test_no_time_counts_as_later_than_the_time_of_the_call() -> None:
             {**line, "disclosed_at": time, "assessment": {**line["assessment"], "assessed_at": time}}
         ).encode()
 
-    assert confide("-", "--now", AT, given=at("2035-01-01T00:00:00Z")).stdout == (
-        confide("-", "--now", AT, given=at(AT)).stdout
-    )
+    (ahead,) = decisions(confide("-", "--now", AT, given=at("2035-01-01T00:00:00Z")))
+    (true,) = decisions(confide("-", "--now", AT, given=at(AT)))
+    assert ahead.pop("notes") == [
+        "disclosed_at: is after it arrived: counted as disclosed when it arrived",
+        "assessment.assessed_at: is after it arrived: counted as assessed when it arrived",
+    ]
+    assert true.pop("notes") == []
+    assert ahead == true
+
+
+@pytest.mark.parametrize("option", ["--now", "--as-of"])
+@pytest.mark.parametrize("time", ["2024-01-01", "2024-01-01T00:00:00Z", "2024-12-31T23:59:59Z", "1970-01-01T00:00:00Z"])
+def test_a_time_before_the_first_version_is_refused(option: str, time: str) -> None:
+    result = confide("-", option, time, given=DAY[0])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"confide: {option} {time}: ")
+
+
+def test_the_time_of_the_first_version_is_allowed() -> None:
+    for option in ("--now", "--as-of"):
+        assert confide("-", option, "2025-01-01T00:00:00Z", given=DAY[0]).exit_code == 0
 
 
 @pytest.mark.parametrize("expected", EXPECTED["bad"], ids=lambda expected: f"line {expected['line']}")

@@ -6,6 +6,7 @@ from typing import Any
 from schemas.topics import TopicName
 from streams.runtime import Turn
 from tests.decide_reviews import HOUR, answered, decide
+from tests.disclosures import fields
 from tests.open_reports import PHONED, SECOND, delivered, undelivered
 from tests.review_outcomes import outcome
 from tests.turns import ADA, NOW, PARTITION, Lane, admitted, on
@@ -16,7 +17,8 @@ DAY = timedelta(days=1)
 def says(lane: Lane, disclosure_id: str, safe: bool | None, *channels: str, now: datetime = NOW, **more: Any) -> Turn:
     """Decide a disclosure of the person that is reported, with these channels."""
     contact = {"channels": list(channels), "preferred": channels[0], "safe_to_contact": safe}
-    more = {"disclosed_at": now.isoformat(), "now": now, **more}
+    assessment = fields()["assessment"] | {"assessed_at": now.isoformat()}
+    more = {"disclosed_at": now.isoformat(), "assessment": assessment, "now": now, **more}
     value = admitted(disclosure_id, contact=contact, **more)
     return lane.work(value, topic=TopicName.ADMITTED_URGENT, now=now)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.policy.duty import load_duty
 from services.settings import Keys, SettingsError
 
 pytestmark = pytest.mark.long
@@ -91,18 +92,17 @@ def test_a_key_file_is_never_seen_unfinished_and_is_never_replaced(
 def test_staff_have_keys_of_their_own_made_once_by_an_id_that_is_no_name(environment: dict[str, str]) -> None:
     folder = Path(environment["CONFIDE_KEYS"])
     assert Keys.load(folder).staff == {}
-    rota = "the policy's own duty rota (CONFIDE_DUTY is not set)"
-    made = 0, [f"confide: lead-1 is not on {rota}, so what this key signs is refused"]
-    assert confide("keys", "staff", "lead-1", environment=environment) == made
+    on_rota = load_duty().staff[0].id
+    assert confide("keys", "staff", on_rota, environment=environment) == (0, [])
     first = Keys.load(folder)
-    assert confide("keys", "staff", "lead-1", str(folder), environment=environment) == made
+    assert confide("keys", "staff", on_rota, str(folder), environment=environment) == (0, [])
     assert Keys.load(folder) == first
-    assert list(first.staff) == ["lead-1"]
-    assert (folder / "staff" / "lead-1.key").stat().st_mode & 0o777 == 0o600
+    assert list(first.staff) == [on_rota]
+    assert (folder / "staff" / f"{on_rota}.key").stat().st_mode & 0o777 == 0o600
     for name in ("Anna Smith", "../master", "anna@example.org"):
         said = ["confide: ID takes up to 64 small letters, digits and dashes"]
         assert confide("keys", "staff", name, environment=environment) == (2, said)
-    assert list(Keys.load(folder).staff) == ["lead-1"]
+    assert list(Keys.load(folder).staff) == [on_rota]
 
 
 def test_a_wrong_duty_rota_is_named_with_its_line(environment: dict[str, str], tmp_path: Path) -> None:

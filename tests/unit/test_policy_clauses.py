@@ -10,7 +10,7 @@ from schemas.policy import ClauseId
 from schemas.vocabulary import ClauseState, ConcernKind, Outcome
 from streams.domain.policy.clause_rules import CLAUSE_RULES, CONCERNS
 from streams.domain.policy.evaluation import evaluate
-from streams.domain.policy.facts import facts_of
+from streams.domain.policy.ruling import decide_plainly
 from tests.unit.policy_cases import (
     ADULT,
     ADULT_AT_RISK,
@@ -18,6 +18,7 @@ from tests.unit.policy_cases import (
     AGE_UNKNOWN,
     CHILD,
     CONTRADICTED,
+    NOW,
     POLICY,
     QUIET,
     SAFE,
@@ -253,7 +254,7 @@ def test_a_life_in_danger_in_one_concern_sets_ad_2_aside_for_all() -> None:
 
 @pytest.mark.parametrize("kind", list(ConcernKind))
 def test_a_clause_of_a_concern_without_a_rule_is_open_never_ruled_out(kind: ConcernKind) -> None:
-    facts, _ = facts_of(disclosure(concern(kind.value), subject=CHILD, safety=SAFE), POLICY)
+    facts = decide_plainly(disclosure(concern(kind.value), subject=CHILD, safety=SAFE), now=NOW, policy=POLICY).facts
     for clause in POLICY.judging(kind):
         without = tuple(each for each in CLAUSE_RULES if each.clause is not clause)
 
@@ -272,7 +273,7 @@ def test_a_clause_of_the_case_without_a_rule_leads_to_a_review(clause: ClauseId)
         ClauseId.SAFE_5: disclosure(concern("suicide"), safety=UNCLEAR),
         ClauseId.CASE_1: disclosure(concern("abuse", ongoing=True)),
     }[clause]
-    facts, _ = facts_of(disclosed, POLICY)
+    facts = decide_plainly(disclosed, now=NOW, policy=POLICY).facts
 
     assert (
         evaluate(facts, POLICY, tuple(each for each in CLAUSE_RULES if each.clause is not clause)).outcome
@@ -293,6 +294,6 @@ def test_quiet_concerns_hold_nothing_for_an_adult() -> None:
 
 def test_a_second_copy_of_a_rule_changes_nothing() -> None:
     # Rules are independent of each other.
-    facts, _ = facts_of(disclosure(concern("abuse", ongoing=True)), POLICY)
+    facts = decide_plainly(disclosure(concern("abuse", ongoing=True)), now=NOW, policy=POLICY).facts
 
     assert evaluate(facts, POLICY, (*CLAUSE_RULES, replace(CLAUSE_RULES[0]))) == evaluate(facts, POLICY, CLAUSE_RULES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.policy import Addressee, ClauseId, Policy
+from schemas.policy import Addressee, ClauseId, Confirmation, Policy
 from schemas.vocabulary import Agency, ConcernKind, Role
 from streams.domain.plain_english.difference import ClauseChange, Difference, difference
 from streams.domain.plain_english.space import combinations_of
@@ -149,6 +149,39 @@ def test_who_is_trained_changes_what_they_confirm() -> None:
     assert (change.combinations, change.changed) == (9, 1)
     assert change.changes[0].after == "emergency; to 999 ambulance (IR-4)"
     assert change.changes[0].examples == ("they took more than was prescribed; made or confirmed by a coach",)
+
+
+def test_whose_word_confirms_changes_what_a_service_states_and_no_signed_outcome() -> None:
+    signed = changed(confirmation=Confirmation.SIGNED)
+    found = difference(POLICY, signed)
+
+    assert [(each.name, each.before, each.after) for each in found.parameters] == [
+        ("confirmation", "service", "signed")
+    ]
+    change = of(found, "IR-4")
+    # Confirmed by nobody, by the word of the service, and by a signed outcome: only the second changes, where it holds.
+    assert (change.combinations, change.changed) == (9, 1)
+    (one,) = change.changes
+    assert (one.before, one.after) == (
+        "emergency; to 999 ambulance (IR-4)",
+        f"{UNCONFIRMED} emergency; to 999 ambulance (IR-4); to be looked at within 5 minutes",
+    )
+    assert one.examples[0].endswith(
+        "made or confirmed by a clinical supervisor (the word of the service) or safeguarding lead (the word of the "
+        "service)"
+    )
+    assert difference(signed, signed).changed == 0
+    assert touched(found) == {clause for clause in ClauseId if clause.startswith(("IR-", "LT-"))}
+
+
+def test_a_later_earliest_makes_earlier_times_unknown() -> None:
+    found = difference(POLICY, changed(earliest=datetime(2010, 1, 1, tzinfo=UTC)))
+
+    assert [each.name for each in found.parameters] == ["earliest"]
+    change = next(each for each in of(found, "IR-4").changes if each.after.startswith("emergency"))
+    assert (change.before, change.count) == ("out of scope", 1)
+    said = "disclosed from 1 January 2000, 00:00 UTC to before 1 January 2010, 00:00 UTC"
+    assert change.examples[0].endswith(said)
 
 
 def test_a_shorter_current_for_excludes_disclosures_between_both() -> None:

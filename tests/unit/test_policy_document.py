@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import schemas.policy
-from schemas.policy import ClauseId, ConfigFileError, load_policy
+from schemas.policy import ClauseId, ConfigFileError, Confirmation, load_policy
 from tests.readable_ids import readable_id
 
 TEXT = (Path(schemas.policy.__file__).parent / "versions" / "2025-01-01.toml").read_text(encoding="utf-8")
@@ -19,12 +19,15 @@ def test_the_policy_in_force() -> None:
     assert policy.effective_from == datetime(2025, 1, 1, tzinfo=UTC)
     assert (policy.current_for, policy.repeat_window) == (timedelta(days=30), timedelta(hours=6))
     assert policy.tell_within == timedelta(minutes=10)
+    assert (policy.clock_tolerance, policy.earliest) == (timedelta(minutes=5), datetime(2000, 1, 1, tzinfo=UTC))
+    assert policy.confirmation is Confirmation.SERVICE
     assert (policy.deadlines.emergency, policy.deadlines.other) == (timedelta(minutes=5), timedelta(hours=24))
     assert [clause.id for clause in policy.clauses] == list(ClauseId)
 
 
 LT_3_ROUTE = '[[routes]]\nclauses = ["LT-3"]\ntell = "all"\nagencies = ["101", "social_worker"]\n'
 IR_4 = TEXT[TEXT.index('[[clauses]]\nid = "IR-4"') : TEXT.index('[[clauses]]\nid = "IR-5"')]
+CONFIRMATION, EARLIEST = 'confirmation = "service"', "earliest = 2000-01-01T00:00:00Z"
 OTHER_AGENCIES = 'agencies = ["social_worker", "101"]'
 WRONG: list[tuple[str, str, str | None, list[str]]] = [
     # the replaced text, its replacement, the start of the line with the fault, parts of the error
@@ -43,6 +46,14 @@ WRONG: list[tuple[str, str, str | None, list[str]]] = [
         ["effective_until", "after `effective_from`"],
     ),
     ('trained = ["clinical_supervisor"', 'trained = ["janitor"', "trained", ["trained[0]", "janitor"]),
+    (CONFIRMATION, 'confirmation = "staff"', "confirmation", ["confirmation", "'service' or 'signed'", "'staff'"]),
+    (CONFIRMATION, 'confirmation = ""', "confirmation", ["confirmation", "'service' or 'signed'"]),
+    (CONFIRMATION, 'confirmation = "Signed"', "confirmation", ["confirmation", "'service' or 'signed'"]),
+    (CONFIRMATION, "confirmation = true", "confirmation", ["confirmation", "'service' or 'signed'"]),
+    (CONFIRMATION, 'confirmations = "signed"', "confirmations", ["confirmations", "not permitted"]),
+    ('clock_tolerance = "5 minutes"', 'clock_tolerance = "5"', "clock_tolerance", ["clock_tolerance", "'5'", "unit"]),
+    (EARLIEST, "earliest = 2000-01-01", "earliest", ["earliest"]),
+    (EARLIEST, "earliest = 2025-01-01T00:00:00Z", "earliest", ["earliest", "before `effective_from`"]),
     ('agencies = ["999 ambulance"]', 'agencies = ["999"]', 'agencies = ["999"]', ["routes[0].agencies[0]", "999"]),
     ('agencies = ["999 ambulance"]', 'agencies = ["101"]', 'agencies = ["101"]', ["routes[0]", "IR-1", "999 alone"]),
     (OTHER_AGENCIES, 'agencies = ["101 police"]', 'agencies = ["101 p', ["routes[3].agencies[0]", "101 police"]),
@@ -150,6 +161,14 @@ def test_a_file_of_one_s_own_is_read(tmp_path: Path) -> None:
     path.write_text(TEXT.replace('repeat_window = "6 hours"', 'repeat_window = "1 hour"'), encoding="utf-8")
 
     assert load_policy(path).repeat_window == timedelta(hours=1)
+
+
+def test_a_file_without_the_parameters_that_came_later_has_their_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "earlier.toml"
+    kept = (line for line in TEXT.splitlines() if not line.startswith(("confirmation", "earliest", "clock_tolerance")))
+    path.write_text("\n".join(kept), encoding="utf-8")
+
+    assert load_policy(path).model_dump() == load_policy().model_dump()
 
 
 def test_only_clauses_that_report_have_a_route() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.concerns import CONCERNS
 from schemas.disclosure import ReadableDisclosure
-from schemas.policy import Policies
+from schemas.policy import Confirmation, Policies, Policy
 from schemas.vocabulary import (
     AgeBand,
     ContactChannel,
@@ -20,9 +20,10 @@ from schemas.vocabulary import (
     Timeframe,
 )
 from streams.domain.policy import decide, ruling
-from streams.domain.policy.cache_key import fact_key_of
-from streams.domain.policy.facts import facts_of, when_disclosed
+from streams.domain.policy.cache_key import Limits, fact_key_of
+from streams.domain.policy.facts import facts_of
 from streams.domain.policy.ruling import decide_plainly
+from streams.domain.policy.times import when_disclosed
 from tests.unit.policy_cases import NOW, POLICY
 from tests.unit.test_scenario_day import DISCLOSURES
 
@@ -33,6 +34,8 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "state": st.sampled_from([*HousingState, None]),
 }
 STARTS = [datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 7, 3, 23, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)]
+#: The time of a clock that was never set.
+UNSET = datetime(1970, 1, 1, tzinfo=UTC)
 #: Three versions that differ in every parameter that a ruling depends on.
 POLICIES = Policies(
     [
@@ -51,6 +54,8 @@ POLICIES = Policies(
                 "effective_from": STARTS[2],
                 "routes": tuple(each.model_copy(update={"agencies": each.agencies[::-1]}) for each in POLICY.routes),
                 "deadlines": POLICY.deadlines.model_copy(update={"other": timedelta(hours=6)}),
+                "confirmation": Confirmation.SIGNED,
+                "earliest": datetime(2025, 6, 1, tzinfo=UTC),
             }
         ),
     ]
@@ -67,7 +72,8 @@ def _concern(model: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
 def disclosures(draw: st.DrawFn) -> ReadableDisclosure:
     # Close to the limits of a version, of a day in London and of `current_for`.
     around = draw(st.sampled_from([*STARTS, datetime(2026, 6, 30, 23, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)]))
-    at = around + draw(st.sampled_from([timedelta(), timedelta(seconds=-1), timedelta(minutes=59), timedelta(days=9)]))
+    stated = draw(st.sampled_from([around, around, around, UNSET]))
+    at = stated + draw(st.sampled_from([timedelta(), timedelta(seconds=-1), timedelta(minutes=59), timedelta(days=9)]))
     later = draw(st.sampled_from([-1, 0, 1, 3 * 86_400, 3 * 86_400 + 1, 30 * 86_400, 30 * 86_400 + 1]))
     birthday = at.date() + timedelta(days=draw(st.integers(-2, 2)))
     years = draw(st.sampled_from([-1, 12, 15, 16, 17, 18, 40]))
@@ -78,7 +84,7 @@ def disclosures(draw: st.DrawFn) -> ReadableDisclosure:
             "service": "forum",
             "disclosed_at": at,
             "assessment": {
-                "assessed_at": at + timedelta(seconds=later),
+                "assessed_at": draw(st.sampled_from([at, around])) + timedelta(seconds=later),
                 "assessor": draw(st.sampled_from(Role)),
                 "confirmed_by": draw(st.sampled_from([*Role, None])),
             },
@@ -108,25 +114,34 @@ def disclosures(draw: st.DrawFn) -> ReadableDisclosure:
 
 
 @settings(max_examples=300, deadline=None)
-@given(disclosures(), st.frozensets(st.sampled_from(ContactChannel), max_size=2))
-def test_both_forms_rule_alike(disclosed: ReadableDisclosure, unsafe: frozenset[ContactChannel]) -> None:
-    for policy in (POLICIES, POLICY):
-        plain = decide_plainly(disclosed, now=NOW, policy=policy, unsafe_channels=unsafe)
+@given(disclosures(), st.frozensets(st.sampled_from(ContactChannel), max_size=2), st.sampled_from([*Role, None]))
+def test_both_forms_rule_alike(
+    disclosed: ReadableDisclosure, unsafe: frozenset[ContactChannel], signed: Role | None
+) -> None:
+    for policy in (POLICIES, POLICY, tuple(POLICIES)[-1]):
+        plain = decide_plainly(disclosed, now=NOW, policy=policy, unsafe_channels=unsafe, signed=signed)
 
-        assert decide(disclosed, now=NOW, policy=policy, unsafe_channels=unsafe) == plain
-        assert decide(disclosed, now=NOW, policy=policy, unsafe_channels=unsafe) == plain
+        assert decide(disclosed, now=NOW, policy=policy, unsafe_channels=unsafe, signed=signed) == plain
+        assert decide(disclosed, now=NOW, policy=policy, unsafe_channels=unsafe, signed=signed) == plain
 
 
 @settings(max_examples=300, deadline=None)
-@given(disclosures(), disclosures())
-def test_equal_keys_have_equal_facts_and_notes(one: ReadableDisclosure, other: ReadableDisclosure) -> None:
+@given(disclosures(), disclosures(), st.sampled_from([POLICY, tuple(POLICIES)[-1]]))
+def test_equal_keys_have_equal_facts_and_notes(
+    one: ReadableDisclosure, other: ReadableDisclosure, policy: Policy
+) -> None:
     # Two random disclosures are seldom alike, so the second is the first with one part of the other.
     for part in ("assessment", "subject", "safety", "disclosed_at", "contact"):
         mixed = one.model_copy(update={part: getattr(other, part)})
-        keys = [fact_key_of(each, when_disclosed(each), STARTS[0], POLICY.current_for) for each in (one, mixed)]
-        read = [facts_of(each, POLICY) for each in (one, mixed)]
+        for signed in ((None, None), (None, Role.SAFEGUARDING_LEAD)):
+            both = [
+                (each, when_disclosed(each, policy.earliest, NOW), role)
+                for each, role in zip((one, mixed), signed, strict=True)
+            ]
+            keys = [fact_key_of(each, at, Limits.of(policy), role) for each, at, role in both]
+            read = [facts_of(each, policy, at, role) for each, at, role in both]
 
-        assert read[0] == read[1] or keys[0] != keys[1]
+            assert read[0] == read[1] or keys[0] != keys[1]
 
 
 @pytest.mark.parametrize("line", range(1, len(DISCLOSURES) + 1))

@@ -10,9 +10,9 @@ from schemas.vocabulary import ConcernKind, Outcome
 from streams.domain.plain_english.questions import Question, answers_to, consequence, questions
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import evaluate
-from streams.domain.policy.facts import FACTS_OF, CaseFacts, facts_of
+from streams.domain.policy.facts import FACTS_OF, CaseFacts
 from tests.readable_ids import readable_id
-from tests.unit.policy_cases import AGE_UNKNOWN, CONTRADICTED, POLICY, SAFE, TEEN, UNCLEAR, concern, disclosure
+from tests.unit.policy_cases import AGE_UNKNOWN, CONTRADICTED, POLICY, SAFE, TEEN, UNCLEAR, concern, rule
 from tests.unit.test_policy_explanations import AT_RISK, any_cases
 
 pytestmark = pytest.mark.long
@@ -22,7 +22,7 @@ INTENT = concern("suicide", intent=True, timeframe="within_30_days")
 
 
 def asked(*concerns: dict[str, Any], **how: Any) -> dict[str, Question]:
-    facts, _ = facts_of(disclosure(*concerns, **how), POLICY)
+    facts = rule(*concerns, **how).facts
     return {question.path: question for question in questions(facts, POLICY)}
 
 
@@ -165,7 +165,7 @@ def test_every_question_has_answers_with_their_true_effects(facts: CaseFacts) ->
 def test_every_missing_fact_of_one_open_concern_matters(kind: ConcernKind) -> None:
     # Of the concern, the age and the three facts of AR-1 only the varied facts are known.
     for age, at_risk in product((None, (False, False), (True, True)), (None, True, False)):
-        facts, _ = facts_of(disclosure({"kind": kind, "immediate_danger": "none"}, subject=AGE_UNKNOWN), POLICY)
+        facts = rule({"kind": kind, "immediate_danger": "none"}, subject=AGE_UNKNOWN).facts
         under_16, under_18 = age or (None, None)
         facts = facts._replace(under_16=under_16, under_18=under_18, care_or_support_needs=at_risk)
         for question in questions(facts, POLICY):

@@ -1,6 +1,7 @@
 """Each agency gets the least that it needs: the fields that the policy shares, without those that are withheld."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -82,6 +83,18 @@ def test_999_gets_the_service_the_location_and_the_risks_on_the_scene() -> None:
 
 def test_101_gets_the_test_of_right_care_right_person() -> None:
     assert request(Agency.POLICE_101, real_and_immediate_risk=False)["concern"]["real_and_immediate_risk"] is False
+
+
+@pytest.mark.parametrize(
+    ("born", "given"),
+    [(date(2009, 5, 4), ["2009-05-04"]), (date(1, 1, 1), []), (date(1890, 1, 1), []), (date(2126, 1, 1), [])],
+    ids=str,
+)
+def test_no_agency_gets_a_date_of_birth_that_cannot_be_a_persons(born: date, given: list[str]) -> None:
+    """An agency would take a placeholder, such as 0001-01-01, for the age of an adult."""
+    for agency in (Agency.POLICE_101, Agency.SOCIAL_WORKER, Agency.CARE_TEAM):
+        text = json.dumps(request(agency, DETAILS.model_copy(update={"date_of_birth": born}), withheld=()))
+        assert ([each for each in given if each in text], born.isoformat() in text) == (given, bool(given))
 
 
 def test_details_of_several_disclosures_are_merged_each_once() -> None:

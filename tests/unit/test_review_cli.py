@@ -15,7 +15,8 @@ from streams.domain.new_facts import with_facts
 from tests.disclosures import disclosure
 from tests.turns import NOW
 
-WORDS = ("true", "16", "social_worker", "harm", "within_30_days", "at_risk")
+WORDS = ("true", "16", "social_worker", "harm", "within_30_days", "at_risk", "2026-02-03T21:00:00Z")
+TIME = "takes a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z"
 OUTCOME = {
     "review_id": "review-1",
     "by": "lead-1",
@@ -46,6 +47,8 @@ SETTLED = {
         ("concerns[12].timeframe=none", "none"),
         ("concerns[1].state=at_risk", "at_risk"),
         ("concerns[1].immediate_danger=life", "life"),
+        ("disclosed_at=2026-02-03T22:00:00+01:00", "2026-02-03T21:00:00+00:00"),
+        ("assessment.assessed_at=2026-02-03T21:00:00Z", "2026-02-03T21:00:00+00:00"),
     ],
 )
 def test_a_fact_is_read(text: str, value: Any) -> None:
@@ -67,6 +70,10 @@ def test_a_fact_is_read(text: str, value: Any) -> None:
             "concerns[0].timeframe=soon",
             "--fact concerns[0].timeframe takes immediate, within_30_days, beyond_30_days, none",
         ),
+        ("disclosed_at=2026-02-03", f"--fact disclosed_at {TIME}"),
+        ("disclosed_at=2026-02-03T21:00:00", f"--fact disclosed_at {TIME}"),
+        ("disclosed_at=1770152400", f"--fact disclosed_at {TIME}"),
+        ("assessment.assessed_at=yesterday", f"--fact assessment.assessed_at {TIME}"),
         ("subject.professionals=Ada", "--fact subject.professionals takes social_worker, care_professional"),
     ],
 )

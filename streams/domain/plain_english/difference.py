@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from schemas.policy import IMMEDIATE_RISK, LONG_TERM, Clause, Policy, Share
+from schemas.policy import IMMEDIATE_RISK, LONG_TERM, Clause, Confirmation, Policy, Share
 from schemas.vocabulary import Role
 from streams.domain.plain_english.clause_table import route_words
 from streams.domain.plain_english.explanation import consequence_words
@@ -17,6 +17,7 @@ from streams.domain.policy.clause_results import case_values
 from streams.domain.policy.clause_rules import CLAUSE_RULES, ClauseRule
 from streams.domain.policy.evaluation import evaluate
 from streams.domain.policy.facts import FACTS_OF, CaseFacts
+from streams.domain.policy.three_valued import Tri
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ def difference(
 class _FactChange(NamedTuple):
     """Facts that may differ between the two versions for one disclosure: its scope, and whether it is confirmed."""
 
-    before: dict[str, bool]
-    after: dict[str, bool]
+    before: dict[str, Tri]
+    after: dict[str, Tri]
     words: tuple[str, ...]
 
 
@@ -133,7 +134,7 @@ def _of_clause(
     return ClauseChange(clause, total, tuple(changes))
 
 
-def _under(facts: CaseFacts, differing: dict[str, bool]) -> CaseFacts:
+def _under(facts: CaseFacts, differing: dict[str, Tri]) -> CaseFacts:
     values: dict[str, Any] = dict(differing)
     return facts._replace(**values)
 
@@ -154,15 +155,12 @@ def _fact_texts(facts: CaseFacts, names: Sequence[str]) -> Iterator[str]:
 def _fact_changes(before: Policy, after: Policy) -> Iterator[_FactChange]:
     """Yield each change of facts by the disclosure's time or by who confirmed it, one difference at a time."""
     trained = "made_or_confirmed_by_trained"
-    roles: dict[tuple[bool, bool], list[Role]] = defaultdict(list)
+    ways: dict[tuple[bool, bool], list[str]] = defaultdict(list)
     for role in Role:
-        roles[role in before.trained, role in after.trained].append(role)
-    for (was, becomes), who in roles.items():
-        words = (
-            fact_words(trained, was)
-            if was is becomes
-            else f"made or confirmed by a {listed((role.value.replace('_', ' ') for role in who), 'or')}"
-        )
+        for counts, words in _ways_to_confirm(role, before, after):
+            ways[counts].append(words)
+    for (was, becomes), whose in ways.items():
+        words = fact_words(trained, was) if was is becomes else f"made or confirmed by a {listed(whose, 'or')}"
         yield _FactChange({trained: was}, {trained: becomes}, (words,))
     if before.current_for != after.current_for:
         shorter, longer = sorted((before.current_for, after.current_for))
@@ -172,6 +170,30 @@ def _fact_changes(before: Policy, after: Policy) -> Iterator[_FactChange]:
         earlier, later = sorted((before.in_scope_from, after.in_scope_from))
         words = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
         yield _in_one("on_or_after_effective_from", earlier == before.in_scope_from, words)
+    if before.earliest != after.earliest:
+        earlier, later = sorted((before.earliest, after.earliest))
+        words = f"disclosed from {time_words(earlier)} to before {time_words(later)}"
+        # Under one version the time is unknown, under the other it is known and before the policy took effect.
+        known: dict[str, Tri] = {"on_or_after_effective_from": False}
+        unknown: dict[str, Tri] = {"on_or_after_effective_from": None}
+        is_known_before = earlier == before.earliest
+        yield _FactChange(known, unknown, (words,)) if is_known_before else _FactChange(unknown, known, (words,))
+
+
+def _ways_to_confirm(role: Role, before: Policy, after: Policy) -> Iterator[tuple[tuple[bool, bool], str]]:
+    """Yield each way in which a role may confirm, in words, and whether it counts under either version."""
+    words = role.value.replace("_", " ")
+    signed = role in before.trained, role in after.trained
+    stated = _is_believed(role, before), _is_believed(role, after)
+    if signed == stated:
+        yield signed, words
+    else:
+        yield signed, f"{words} (a signed outcome)"
+        yield stated, f"{words} (the word of the service)"
+
+
+def _is_believed(role: Role, policy: Policy) -> bool:
+    return role in policy.trained and policy.confirmation is Confirmation.SERVICE
 
 
 def _in_one(name: str, in_before: bool, words: str) -> _FactChange:
@@ -186,7 +208,10 @@ def _parameters(before: Policy, after: Policy) -> Iterator[Parameter]:
         ("current_for", before.current_for, after.current_for),
         ("repeat_window", before.repeat_window, after.repeat_window),
         ("tell_within", before.tell_within, after.tell_within),
+        ("clock_tolerance", before.clock_tolerance, after.clock_tolerance),
+        ("earliest", before.earliest, after.earliest),
         ("trained", listed(sorted(before.trained)), listed(sorted(after.trained))),
+        ("confirmation", before.confirmation, after.confirmation),
         ("deadlines.emergency", before.deadlines.emergency, after.deadlines.emergency),
         ("deadlines.other", before.deadlines.other, after.deadlines.other),
         *(

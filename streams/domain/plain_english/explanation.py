@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from schemas.disclosure import ReadableDisclosure
-from schemas.policy import Clause, ClauseId, Policy
+from schemas.policy import Clause, ClauseId, Confirmation, Policy
 from schemas.records import Finding
 from schemas.vocabulary import ClauseState, Outcome, WithheldBecause
 from streams.domain.plain_english.questions import Consequence, HypotheticalAnswer, Question, questions
@@ -21,8 +21,8 @@ from streams.domain.plain_english.wording import (
     time_words,
 )
 from streams.domain.policy.concern_path import ConcernPath
-from streams.domain.policy.facts import facts_of, when_disclosed
 from streams.domain.policy.ruling import Ruling
+from streams.domain.policy.times import first_stated
 
 _WITHHELD = {
     WithheldBecause.NOT_SAFE_TO_CONTACT: "no way to reach them is safe: they are told when one is",
@@ -31,6 +31,8 @@ _WITHHELD = {
 _ASKED = {
     "subject.age": "how old they are",
     "subject.professionals": "who is involved in their care",
+    "disclosed_at": "when they disclosed it",
+    "assessment.assessed_at": "when it was assessed",
     "safety.says_safe": "whether they still say that they are safe, now that they have been talked with",
     "safety.contradicted": "whether what they shared still contradicts that they are safe",
     "safety.unclear": "whether it is still unclear if they are safe",
@@ -44,10 +46,12 @@ _HEADINGS = (
 
 def explanation(disclosed: ReadableDisclosure, ruling: Ruling) -> Iterator[str]:
     """Yield the lines of the explanation; no line identifies the person."""
-    at = when_disclosed(disclosed)
+    at = first_stated(disclosed)
     kinds = listed(dict.fromkeys(KINDS[concern.kind] for concern in disclosed.concerns))
     yield f"Disclosure {disclosed.disclosure_id}: {kinds}, disclosed {time_words(at)}"
     yield f"Decided under version {ruling.policy_version} of the policy."
+    if ruling.policy.confirmation is Confirmation.SIGNED:
+        yield "Under it only the signed outcome of a review confirms a report, not the word of the service (CASE-1)."
     yield ""
     yield from _outcome(ruling)
     for state, heading in _HEADINGS:
@@ -57,16 +61,15 @@ def explanation(disclosed: ReadableDisclosure, ruling: Ruling) -> Iterator[str]:
             yield f"{heading}:"
         for finding in found:
             yield from _clause(finding, ruling.policy.words_of(finding.id), ruling.policy)
-    facts, _ = facts_of(disclosed, ruling.policy)
-    if asked := questions(facts, ruling.policy):
+    if asked := questions(ruling.facts, ruling.policy):
         yield ""
         yield "What is missing, and what it would change:"
         for question in asked:
             yield from _missing(question)
-    if ruling.notes:
+    if notes := (*disclosed.notes, *ruling.notes):
         yield ""
         yield "What did not fit together, and how it was read:"
-        yield from (f"  {note}" for note in ruling.notes)
+        yield from (f"  {note}" for note in notes)
 
 
 def consequence_words(follows: Consequence) -> str:

@@ -90,6 +90,12 @@ def answers_to(facts: CaseFacts, path: str) -> Iterator[tuple[str, CaseFacts]]:
     elif path == "subject.professionals":
         yield "a social worker is known", facts._replace(social_worker_known=True)
         yield "somebody involved in their care is known", facts._replace(care_professional_known=True)
+    elif path == "disclosed_at":
+        yield "since the policy took effect", facts._replace(on_or_after_effective_from=True)
+        yield "before the policy took effect", facts._replace(on_or_after_effective_from=False)
+    elif path == "assessment.assessed_at":
+        yield "while it was current", facts._replace(within_current_for=True)
+        yield "when it was out of date", facts._replace(within_current_for=False)
     elif path == "safety.says_safe":
         yield "yes", facts
         yield "no", facts._replace(says_safe=False, contradicted=False)

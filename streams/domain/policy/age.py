@@ -84,6 +84,11 @@ def age_of(subject: ReadableSubject, disclosed_at: datetime) -> Age:
     )
 
 
+def is_possible(born: date, at: datetime) -> bool:
+    """Return whether a date of birth can be a person's at this time; a placeholder, such as 0001-01-01, cannot."""
+    return _impossible(years_on(born, day_of(at))) is None
+
+
 def _impossible(years: int) -> ImpossibleBirth | None:
     if years < 0:
         return ImpossibleBirth.LATER

@@ -6,10 +6,12 @@ quick to read go into the key as they are.
 
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from schemas.concerns import CONCERNS
 from schemas.disclosure import ReadableDisclosure
+from schemas.policy import Policy
+from schemas.vocabulary import Role
 from streams.domain.policy.age import OLDEST, day_of, years_on
 
 FactKey: TypeAlias = tuple[Any, ...]
@@ -22,17 +24,32 @@ _LIMITS = {years: (years >= 16) + (years >= 18) for years in range(OLDEST + 1)}
 _BORN_LATER, _BORN_TOO_LONG_AGO = 3, 4
 
 
-def fact_key_of(
-    disclosed: ReadableDisclosure, at: datetime, in_scope_from: datetime, current_for: timedelta
-) -> FactKey:
-    """Return the key of a disclosure made `at` a time, given the two parameters of scope."""
+class Limits(NamedTuple):
+    """The parameters of a policy that times are compared with."""
+
+    in_scope_from: datetime
+    current_for: timedelta
+    earliest: datetime
+
+    @classmethod
+    def of(cls, policy: Policy) -> "Limits":
+        """Return the limits of a policy."""
+        return cls(policy.in_scope_from, policy.current_for, policy.earliest)
+
+
+def fact_key_of(disclosed: ReadableDisclosure, at: datetime, limits: Limits, signed: Role | None) -> FactKey:
+    """Return the key of a disclosure that counts as made `at` a time, and that this role has signed."""
     assessment, subject, safety = disclosed.assessment, disclosed.subject, disclosed.safety
-    assessed_at, at_risk = assessment.assessed_at, subject.adult_at_risk
+    disclosed_at, assessed_at, at_risk = disclosed.disclosed_at, assessment.assessed_at, subject.adult_at_risk
     born, stated = subject.date_of_birth, subject.age
+    in_scope_from, current_for, earliest = limits
     return (
         at >= in_scope_from,
         assessed_at - at <= current_for,
-        disclosed.disclosed_at > assessed_at,
+        disclosed_at > assessed_at,
+        disclosed_at < earliest,
+        assessed_at < earliest,
+        signed,
         assessment.assessor,
         assessment.confirmed_by,
         None if born is None else _limits(years_on(born, day_of(at))),

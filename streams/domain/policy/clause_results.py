@@ -19,6 +19,8 @@ _STATE_OF: dict[Tri, ClauseState] = {
 _WEAKEST_FIRST = (ClauseState.DOES_NOT_HOLD, ClauseState.OPEN, ClauseState.HOLDS)
 _AT_RISK = ("care_or_support_needs", "at_risk_of_harm", "cannot_protect_self")
 _SAFETY = ("says_safe", "contradicted", "unclear")
+#: The facts of scope, with the time that each is unknown without.
+_SCOPE = {"on_or_after_effective_from": "disclosed_at", "within_current_for": "assessment.assessed_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class ClauseResult:
     facts: dict[str, Value]
     #: Contract paths of the facts that are missing, or that a human has to ask about again.
     asks: tuple[str, ...] = ()
-    #: The clause is open only because the person says that they are safe: staff talk with them first.
+    #: The clause is open while the person says that they are safe, for whatever reason: staff talk with them first.
     opened_by_safe: bool = False
     #: Whether the clause would hold without AD-2.
     but_for_ad_2: Tri = False
@@ -121,13 +123,15 @@ def _result(rule: ClauseRule, values: Values, concern: int | None, kind: Concern
         state,
         facts,
         tuple(dict.fromkeys(path for name in missing for path in _paths(name, values, concern, kind))),
-        opened_by_safe=met is True and rule.all_met is ClauseState.OPEN,
+        opened_by_safe=state is ClauseState.OPEN and rule.all_met is ClauseState.OPEN,
         but_for_ad_2=met if rule.unless_ad_2 is not None else False,
         concern=concern,
     )
 
 
 def _paths(name: str, values: Values, concern: int | None, kind: ConcernKind | None) -> Iterable[str]:
+    if name in _SCOPE:
+        return (_SCOPE[name],)
     if name in ("under_16", "under_18"):
         return ("subject.age",)
     if name == "adult_at_risk":

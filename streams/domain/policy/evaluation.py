@@ -105,7 +105,7 @@ class _Weighing:
     def evaluation(self) -> Evaluation:
         """Return the first outcome that applies."""
         if emergency := self._holding(IMMEDIATE_RISK):
-            return self._report(Outcome.EMERGENCY, self._route(emergency), frozenset())
+            return self._report(Outcome.EMERGENCY, self._route(emergency), self._unknown_times())
         if self._state.get(ClauseId.AD_2) is ClauseState.HOLDS:
             return self._review({ReviewReason.SAFEGUARDING_LEAD}, pressing=True)
         if self._open((*IMMEDIATE_RISK, ClauseId.AD_2)):
@@ -141,7 +141,15 @@ class _Weighing:
         # An open clause asks too: a clause that could not be judged is not ruled out.
         if any(self._state.get(clause, _NO) is not _NO for clause in (ClauseId.SAFE_3, ClauseId.SAFE_5)):
             reasons.add(ReviewReason.PRIVATE_CONVERSATION)
-        return frozenset(reasons)
+        return frozenset(reasons) | self._unknown_times()
+
+    def _unknown_times(self) -> frozenset[ReviewReason]:
+        """Return the reason for a review of a time that cannot be true; none if both times can.
+
+        It is asked beside every outcome: nothing waits for the answer, and nothing is out of scope without it.
+        """
+        is_open = self._open((ClauseId.SCOPE_1, ClauseId.SCOPE_2))
+        return frozenset({ReviewReason.MISSING_FACT} if is_open else ())
 
     def _report(
         self, outcome: Outcome, agencies: tuple[AgencyToTell, ...], questions: frozenset[ReviewReason]

@@ -7,12 +7,13 @@ from typing import NamedTuple
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policies, Policy
 from schemas.records import AgencyToTell, Finding, Notify
-from schemas.vocabulary import ContactChannel, Outcome, ReviewReason
-from streams.domain.policy.cache_key import FactKey, fact_key_of
+from schemas.vocabulary import ContactChannel, Outcome, ReviewReason, Role
+from streams.domain.policy.cache_key import FactKey, Limits, fact_key_of
 from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import Evaluation, evaluate, evaluate_cached
-from streams.domain.policy.facts import facts_of, when_disclosed
+from streams.domain.policy.facts import CaseFacts, facts_of
 from streams.domain.policy.notices import NOT_DUE, notify
+from streams.domain.policy.times import first_stated, when_disclosed
 
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
 #: Keys cached for each policy, each about 5 KB with its evaluation: 40 MB if full.
@@ -33,6 +34,7 @@ class Asked(NamedTuple):
 class Ruling:
     """The outcome of a disclosure, the findings that decided it, and everything that follows from it."""
 
+    facts: CaseFacts
     outcome: Outcome
     proposed: Outcome | None
     findings: tuple[Finding, ...]
@@ -45,29 +47,40 @@ class Ruling:
     policy: Policy
 
 
+class _Evaluated(NamedTuple):
+    """What the facts of a disclosure lead to, before the clock and the contact details add to it."""
+
+    facts: CaseFacts
+    evaluation: Evaluation
+    notes: tuple[str, ...]
+    policy: Policy
+
+
 class _Cache:
     """The evaluations under one policy, by key."""
 
-    __slots__ = ("_by_key", "_current_for", "_in_scope_from", "policy")
+    __slots__ = ("_by_key", "_limits", "policy")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._in_scope_from = policy.in_scope_from
-        self._current_for = policy.current_for
+        self._limits = Limits.of(policy)
         # If neither the clock nor the contact details add anything, the ruling itself is kept.
-        self._by_key: dict[FactKey, Ruling | tuple[Evaluation, tuple[str, ...]]] = {}
+        self._by_key: dict[FactKey, Ruling | _Evaluated] = {}
 
-    def get(self, disclosed: ReadableDisclosure, at: datetime) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
-        """Return the ruling on a disclosure made `at` a time, or its evaluation and notes."""
-        key = fact_key_of(disclosed, at, self._in_scope_from, self._current_for)
+    def get(self, disclosed: ReadableDisclosure, at: datetime, signed: Role | None) -> Ruling | _Evaluated:
+        """Return the ruling on a disclosure made `at` a time, or what its facts lead to."""
+        key = fact_key_of(disclosed, at, self._limits, signed)
         known = self._by_key.get(key)
-        return self._add(key, disclosed) if known is None else known
+        return self._add(key, disclosed, at, signed) if known is None else known
 
-    def _add(self, key: FactKey, disclosed: ReadableDisclosure) -> "Ruling | tuple[Evaluation, tuple[str, ...]]":
-        facts, notes = facts_of(disclosed, self.policy)
+    def _add(
+        self, key: FactKey, disclosed: ReadableDisclosure, at: datetime, signed: Role | None
+    ) -> Ruling | _Evaluated:
+        facts, notes = facts_of(disclosed, self.policy, at, signed)
         evaluation = evaluate_cached(facts, self.policy)
+        evaluated = _Evaluated(facts, evaluation, notes, self.policy)
         final = evaluation.reason is None and not evaluation.outcome.is_reported
-        made = _ruling(evaluation, notes, self.policy, None, NOT_DUE) if final else (evaluation, notes)
+        made = _ruling(evaluated, None, NOT_DUE) if final else evaluated
         if len(self._by_key) >= _MAX_KEYS:
             del self._by_key[next(iter(self._by_key))]
         self._by_key[key] = made
@@ -84,19 +97,17 @@ def decide(
     now: datetime,
     policy: Policy | Policies,
     unsafe_channels: frozenset[ContactChannel] = _NONE_UNSAFE,
+    signed: Role | None = None,
 ) -> Ruling:
     """Return the ruling on one disclosure; of several versions, under the one in force when it was disclosed.
 
-    Deadlines count from `now`, and notices leave out `unsafe_channels`. Equal facts are evaluated once and cached.
+    Deadlines count from `now`, and notices leave out `unsafe_channels`. `signed` is the role whose signed outcome of a
+    review it is decided by. Equal facts are evaluated once and cached.
     """
-    at = when_disclosed(disclosed)
-    version = policy.in_force(at) if isinstance(policy, Policies) else policy
+    version, at = _version(disclosed, now, policy)
     cache = _caches.get(id(version)) or _new_cache(version)
-    made = cache.get(disclosed, at)
-    if isinstance(made, Ruling):
-        return made
-    evaluation, notes = made
-    return _complete(evaluation, notes, version, disclosed, now, unsafe_channels)
+    made = cache.get(disclosed, at, signed)
+    return made if isinstance(made, Ruling) else _complete(made, disclosed, now, unsafe_channels)
 
 
 def decide_plainly(
@@ -105,11 +116,25 @@ def decide_plainly(
     now: datetime,
     policy: Policy | Policies,
     unsafe_channels: frozenset[ContactChannel] = _NONE_UNSAFE,
+    signed: Role | None = None,
 ) -> Ruling:
     """Return what `decide` returns, without a cache: the form that `decide` is tested and measured against."""
-    version = policy.in_force(when_disclosed(disclosed)) if isinstance(policy, Policies) else policy
-    facts, notes = facts_of(disclosed, version)
-    return _complete(evaluate(facts, version, CLAUSE_RULES), notes, version, disclosed, now, unsafe_channels)
+    version, at = _version(disclosed, now, policy)
+    facts, notes = facts_of(disclosed, version, at, signed)
+    evaluated = _Evaluated(facts, evaluate(facts, version, CLAUSE_RULES), notes, version)
+    return _complete(evaluated, disclosed, now, unsafe_channels)
+
+
+def _version(disclosed: ReadableDisclosure, now: datetime, policy: Policy | Policies) -> tuple[Policy, datetime]:
+    """Return the version that a disclosure is decided under, and the time at which it counts as disclosed."""
+    stated = first_stated(disclosed)
+    version = policy.in_force(stated) if isinstance(policy, Policies) else policy
+    if stated >= version.earliest:
+        return version, stated
+    at = when_disclosed(disclosed, version.earliest, now)
+    if isinstance(policy, Policies):
+        version = policy.in_force(at)
+    return version, when_disclosed(disclosed, version.earliest, now)
 
 
 def _new_cache(policy: Policy) -> _Cache:
@@ -120,26 +145,21 @@ def _new_cache(policy: Policy) -> _Cache:
 
 
 def _complete(
-    evaluation: Evaluation,
-    notes: tuple[str, ...],
-    policy: Policy,
-    disclosed: ReadableDisclosure,
-    now: datetime,
-    unsafe_channels: frozenset[ContactChannel],
+    evaluated: _Evaluated, disclosed: ReadableDisclosure, now: datetime, unsafe_channels: frozenset[ContactChannel]
 ) -> Ruling:
     """Add the deadline of the review and the notice to an evaluation."""
-    review = None
+    review, evaluation = None, evaluated.evaluation
     if evaluation.reason is not None:
-        within = policy.deadlines.emergency if evaluation.pressing else policy.deadlines.other
+        deadlines = evaluated.policy.deadlines
+        within = deadlines.emergency if evaluation.pressing else deadlines.other
         review = Asked(evaluation.reason, evaluation.asks, now + within)
-    notice = notify(disclosed, evaluation.outcome.is_reported, unsafe_channels)
-    return _ruling(evaluation, notes, policy, review, notice)
+    return _ruling(evaluated, review, notify(disclosed, evaluation.outcome.is_reported, unsafe_channels))
 
 
-def _ruling(
-    evaluation: Evaluation, notes: tuple[str, ...], policy: Policy, review: Asked | None, notice: Notify
-) -> Ruling:
+def _ruling(evaluated: _Evaluated, review: Asked | None, notice: Notify) -> Ruling:
+    facts, evaluation, notes, policy = evaluated
     return Ruling(
+        facts,
         evaluation.outcome,
         evaluation.proposed,
         evaluation.findings,
