@@ -7,11 +7,15 @@ from datetime import datetime
 
 from schemas.disclosure import ReadableDisclosure
 from schemas.vocabulary import ContactChannel
+from streams.domain.policy.facts import when_disclosed
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The last mark of a channel, by the time of its disclosure: a late arrival does not replace a newer mark."""
+    """The last mark of a channel, by the time of its disclosure: a late arrival does not replace a newer mark.
+
+    The time is the one that the policy counts: a sender's clock that is ahead makes no mark newer than its assessment.
+    """
 
     safe: bool
     at: datetime
@@ -25,7 +29,7 @@ def remember(marks: Marks, disclosed: ReadableDisclosure) -> Marks:
     contact = disclosed.contact
     if contact.safe_to_contact is None:
         return marks
-    new = Mark(contact.safe_to_contact, disclosed.disclosed_at)
+    new = Mark(contact.safe_to_contact, when_disclosed(disclosed))
     listed = contact.channels if contact.preferred is None else (contact.preferred, *contact.channels)
     added = {channel: new for channel in listed if channel not in marks or _outweighs(new, marks[channel])}
     return {**marks, **added}

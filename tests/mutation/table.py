@@ -3,6 +3,7 @@
 from tests.mutation import (
     agencies,
     alarms,
+    cases,
     connector_hand_over,
     connectors,
     followed,
@@ -53,4 +54,5 @@ ROWS: tuple[Row, ...] = (
     *repeats.ROWS,
     *outcomes.ROWS,
     *producing.ROWS,
+    *cases.ROWS,
 )

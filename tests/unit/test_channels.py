@@ -20,9 +20,9 @@ SMS, EMAIL, WHATSAPP = ContactChannel.SMS, ContactChannel.EMAIL, ContactChannel.
 
 def said(hours: int, safe: bool | None, *channels: ContactChannel, preferred: Any = None) -> ReadableDisclosure:
     contact = Contact(channels=channels, preferred=preferred, safe_to_contact=safe)
-    return readable(disclosure(), NOON).model_copy(
-        update={"disclosed_at": NOON + timedelta(hours=hours), "contact": contact}
-    )
+    made, at = readable(disclosure(), NOON), NOON + timedelta(hours=hours)
+    assessment = made.assessment.model_copy(update={"assessed_at": at})
+    return made.model_copy(update={"disclosed_at": at, "assessment": assessment, "contact": contact})
 
 
 def after(*disclosures: ReadableDisclosure) -> Marks:
@@ -48,6 +48,13 @@ def test_a_mark_that_arrives_late_changes_no_newer_mark() -> None:
 @pytest.mark.parametrize("order", [(True, False), (False, True)], ids=readable_id)
 def test_of_two_marks_of_the_same_time_unsafe_wins(order: tuple[bool, bool]) -> None:
     assert unsafe(after(*(said(0, safe, SMS) for safe in order))) == {SMS}
+
+
+@given(hours=st.integers(1, 24 * 365 * 10))
+def test_b03_a_mark_that_is_claimed_to_be_of_the_future_is_as_old_as_its_assessment(hours: int) -> None:
+    ahead = said(0, True, SMS).model_copy(update={"disclosed_at": NOON + timedelta(hours=hours)})
+    assert after(ahead) == after(said(0, True, SMS))
+    assert unsafe(after(ahead, said(1, False, SMS))) == {SMS}
 
 
 def test_the_preferred_channel_is_marked_too() -> None:

@@ -16,8 +16,9 @@ DAY = timedelta(days=1)
 def says(lane: Lane, disclosure_id: str, safe: bool | None, *channels: str, now: datetime = NOW, **more: Any) -> Turn:
     """Decide a disclosure of the person that is reported, with these channels."""
     contact = {"channels": list(channels), "preferred": channels[0], "safe_to_contact": safe}
-    more = {"disclosed_at": now.isoformat(), "now": now, **more}
-    value = admitted(disclosure_id, contact=contact, **more)
+    at = more.pop("disclosed_at", now.isoformat())
+    assessment = {"assessed_at": at, "assessor": "moderator", "confirmed_by": "safeguarding_lead"}
+    value = admitted(disclosure_id, contact=contact, disclosed_at=at, assessment=assessment, now=now, **more)
     return lane.work(value, topic=TopicName.ADMITTED_URGENT, now=now)
 
 
