@@ -22,7 +22,7 @@ from streams.domain.tokens import tokens_of
 from tests.cases.table import input_of, lines_of
 from tests.decide_reviews import decide
 from tests.disclosures import KEYS
-from tests.turns import ADA, PARTITION, Lane, admit_lane, on, why
+from tests.turns import ADA, PARTITION, Lane, admit_lane, on, read, why
 from tests.unit.test_decide_cli import confide, decisions
 
 _NOW = "2026-02-03T22:00:00Z"
@@ -56,8 +56,9 @@ def test_b03_future_safe_mark(days: int) -> None:
     came = (datetime(2026, 2, day, 22, tzinfo=UTC) + timedelta(days=days) for day in (3, 4, 5))
     for line, arrived_at in zip(lines_of("B03"), came, strict=True):
         value = admitted(line, arrived_at).outputs[-1].value
-        turn = lane.work(value, topic=TopicName.ADMITTED_URGENT, now=arrived_at)
-    (notice,) = on(turn, TopicName.NOTIFICATIONS)[-1:]
+        lane.work(value, topic=TopicName.ADMITTED_URGENT, now=arrived_at)
+    *_, last = (output for output in lane.outputs if output.topic == TopicName.NOTIFICATIONS)
+    notice = read(last)[1]
     assert (notice["channels"], notice["withheld_because"]) == ([], "not_safe_to_contact")
 
 

@@ -24,7 +24,7 @@ from tests.doors.published import CANNOT_SAY, disagreement, problems_of, publish
 
 #: Lines that the published document allows; it is made once a test needs it.
 LINES = st.deferred(lambda: published().lines())
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 
 
 def differs(line: bytes) -> str | None:
