@@ -51,7 +51,7 @@ test: setup ## unit, contract, proof, integration and end-to-end tests (BROKER=n
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not faults and not load"
 
 unit: setup ## the tests that need no broker, without the long ones: less than a minute
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not long" tests/unit tests/contract
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not long" tests/unit tests/contract tests/cases
 
 lint: setup ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

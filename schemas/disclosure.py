@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
 
 from schemas.codec import encode
 from schemas.concerns import CONCERNS, Concerns, may_be_immediate
 from schemas.errors import HIDDEN_NAME, Invalid
 from schemas.fields import (
+    WHOLE,
     Date,
     DisclosureId,
     Email,
@@ -19,7 +20,8 @@ from schemas.fields import (
     ShortText,
     Time,
     TriState,
-    WholeNumber,
+    null_as,
+    published,
 )
 from schemas.vocabulary import (
     AgeBand,
@@ -88,12 +90,25 @@ def _check_account(value: str) -> str:
     return value
 
 
-Age = Annotated[WholeNumber, Field(ge=0, le=130)]
-Account = Annotated[Identifier, AfterValidator(_check_account)]
+Age = Annotated[StrictInt, Field(ge=0, le=130), WHOLE]
+Account = Annotated[
+    Identifier, AfterValidator(_check_account), Field(json_schema_extra={**published(f"[^{REPLACEMENT}]*")})
+]
+_Professionals = Annotated[tuple[Professional, ...], Field(max_length=50)]
+_Channels = Annotated[tuple[ContactChannel, ...], Field(max_length=20)]
+_Flag = Annotated[StrictBool, null_as(False, StrictBool)]
 
 
 class Subject(Model):
     """The person whom the disclosure is about."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}} for name in ("account", "phone", "email")
+            ]
+        }
+    )
 
     account: Account | None = None
     phone: Phone | None = None
@@ -101,9 +116,9 @@ class Subject(Model):
     date_of_birth: Date | None = None
     age: Age | None = None
     age_band: AgeBand | None = None
-    adult_at_risk: AdultAtRisk = AdultAtRisk()
-    location: Location = Location()
-    professionals: Annotated[tuple[Professional, ...], Field(max_length=50)] = ()
+    adult_at_risk: Annotated[AdultAtRisk, null_as(AdultAtRisk(), AdultAtRisk)] = AdultAtRisk()
+    location: Annotated[Location, null_as(Location(), Location)] = Location()
+    professionals: Annotated[_Professionals, null_as((), _Professionals)] = ()
 
     @model_validator(mode="after")
     def _has_an_identifier(self) -> "Subject":
@@ -115,15 +130,15 @@ class Subject(Model):
 class Safety(Model):
     """Flags about the person's statement "I'm safe"; an absent flag is false."""
 
-    says_safe: StrictBool = False
-    contradicted: StrictBool = False
-    unclear: StrictBool = False
+    says_safe: _Flag = False
+    contradicted: _Flag = False
+    unclear: _Flag = False
 
 
 class Contact(Model):
     """The channels on which the person can be notified (TELL-1); `safe_to_contact` covers the listed channels."""
 
-    channels: Annotated[tuple[ContactChannel, ...], Field(max_length=20)] = ()
+    channels: Annotated[_Channels, null_as((), _Channels)] = ()
     preferred: ContactChannel | None = None
     safe_to_contact: TriState = None
 
@@ -146,12 +161,12 @@ class Disclosure(Model):
     assessment: Assessment
     subject: Subject
     concerns: Concerns
-    safety: Safety = Safety()
-    contact: Contact = Contact()
-    involvement: Involvement = Involvement()
+    safety: Annotated[Safety, null_as(Safety(), Safety)] = Safety()
+    contact: Annotated[Contact, null_as(Contact(), Contact)] = Contact()
+    involvement: Annotated[Involvement, null_as(Involvement(), Involvement)] = Involvement()
     summary: str | None = None
     #: A drill, carried as such to the end: no live agency and no real person gets it.
-    exercise: StrictBool = False
+    exercise: _Flag = False
 
 
 _MODELS: tuple[type[Model], ...] = (
@@ -201,12 +216,6 @@ _KINDS = frozenset(kind.value for kind in ConcernKind)
 _NAMES = frozenset(name for model in (*_MODELS, *CONCERNS) for name in model.model_fields)
 
 
-#: Parts and flags without which a disclosure is whole: null leaves them out. A fact's null is another thing: unknown.
-_MAY_BE_LEFT_OUT = frozenset(
-    ("adult_at_risk", "location", "professionals", "safety", "contact", "channels", "involvement", "exercise")
-) | frozenset(Safety.model_fields)
-
-
 def parse_json(raw: bytes | str) -> Disclosure:
     """Return the disclosure of a JSON line; raise `Invalid`, which names each wrong field and quotes no input.
 
@@ -215,7 +224,7 @@ def parse_json(raw: bytes | str) -> Disclosure:
     try:
         disclosure = Disclosure.model_validate_json(raw)
     except ValidationError:
-        # Read again by the reader that mends, and that leaves out nulls for absent parts.
+        # Read again by the reader that mends.
         disclosure = validate(_read(raw, _mended_object))
     else:
         _read(raw, _given)
@@ -286,7 +295,7 @@ def _given(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if name in seen:
             raise Invalid.of(name if name in _NAMES else HIDDEN_NAME, "is given twice")
         seen.add(name)
-    return {name: value for name, value in pairs if value is not None or name not in _MAY_BE_LEFT_OUT}
+    return dict(pairs)
 
 
 def _mended_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

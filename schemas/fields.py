@@ -4,19 +4,32 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    WithJsonSchema,
+)
 
 from schemas.errors import Invalid
 
-#: ISO 8601 as RFC 3339 has it; also without a zone, so that the error can say that the zone is missing.
-_TIME = re.compile(
-    r"(?P<minute>[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2})"
-    r"(?::(?P<second>[0-9]{2})(?P<fraction>[.,][0-9]{1,9})?)?(?P<zone>[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
+_DAY = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_CLOCK = (
+    rf"(?P<minute>{_DAY}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+    r"(?::(?P<second>[0-5][0-9]|60)(?P<fraction>[.,][0-9]{1,9})?)?"
 )
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ZONE = r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
+#: ISO 8601 as RFC 3339 has it; also without a zone, so that the error can say that the zone is missing.
+_TIME = re.compile(f"{_CLOCK}(?P<zone>{_ZONE})?")
+_DATE = re.compile(_DAY)
 _NO_TIME = "is not a time in ISO 8601, such as 2026-02-03T21:04:11Z"
 _NO_DATE = "is not a date in ISO 8601, such as 2009-02-28"
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 #: The largest number that a float holds exactly, with every whole number below it.
 _LARGEST_EXACT = 2**53
@@ -68,6 +81,19 @@ def _whole_as_int(value: Any) -> Any:
     return value
 
 
+def published(pattern: str) -> dict[str, str]:
+    """Return what the published JSON Schema says of text that this whole pattern matches, in the syntax of ECMA 262."""
+    return {"pattern": f"^{re.sub(r'[?]P<[a-z]+>', '', pattern)}$"}
+
+
+def null_as(value: Any, kind: Any) -> BeforeValidator:
+    """Return the validator that reads null as `value`: a part that may be absent. `kind` is the type of the part.
+
+    A fact's null is another thing: unknown.
+    """
+    return BeforeValidator(lambda given: value if given is None else given, json_schema_input_type=kind | None)
+
+
 def is_disclosure_id(value: str) -> bool:
     """Return whether the text is the id of a disclosure, a UUID."""
     return _UUID.fullmatch(value) is not None
@@ -94,17 +120,27 @@ def _check_phone(value: str) -> str:
 
 #: Yes, no or unknown. The policy decides with unknown as a value of its own.
 TriState = StrictBool | None
-Time = Annotated[AwareDatetime, BeforeValidator(_read_time), AfterValidator(_to_utc)]
-Date = Annotated[date, BeforeValidator(_read_date)]
-#: A whole number; 15.0 is 15, text is not a number.
-WholeNumber = Annotated[StrictInt, BeforeValidator(_whole_as_int)]
+#: Published by its pattern, without `format`: RFC 3339 is narrower than what is read.
+Time = Annotated[
+    AwareDatetime,
+    BeforeValidator(_read_time),
+    AfterValidator(_to_utc),
+    WithJsonSchema({"type": "string", **published(_CLOCK + _ZONE), "description": "ISO 8601 with its zone"}),
+]
+Date = Annotated[
+    date, BeforeValidator(_read_date), WithJsonSchema({"type": "string", "format": "date", **published(_DAY)})
+]
+#: Reads 15.0 as 15; text is not a number. Stands after the limits of a whole number, or they are not published.
+WHOLE = BeforeValidator(_whole_as_int)
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 #: The id that a service gives its disclosure: a UUID (RFC 9562) in lower case, unique within that service.
-DisclosureId = Annotated[str, AfterValidator(check_disclosure_id), Field(json_schema_extra={"format": "uuid"})]
+DisclosureId = Annotated[
+    str, AfterValidator(check_disclosure_id), Field(json_schema_extra={"format": "uuid", **published(_UUID.pattern)})
+]
 ShortText = Annotated[str, Field(max_length=2_000)]
 #: An offset in a partition: a long in Avro (64 bits), because Avro's int has 32.
 Offset = Annotated[StrictInt, Field(ge=0), "long"]
-Phone = Annotated[str, AfterValidator(_check_phone)]
+Phone = Annotated[str, AfterValidator(_check_phone), Field(json_schema_extra={**published(_E164.pattern)})]
 #: An email address as it was given. Text that is no address sinks no disclosure: it makes no token, and is noted.
 Email = str
 

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 from kafka.errors import KafkaError
 
+from schemas.avro_registry import RECORDS
+from schemas.codec import decode
 from schemas.disclosure import Disclosure, parse_json
-from schemas.errors import Invalid, KafkaUnavailable
+from schemas.errors import Invalid, KafkaUnavailable, Unreadable
 from schemas.fields import is_disclosure_id
 from schemas.topics import SERVICE_OF
 from services.cli.environment import settings_with_kafka
@@ -136,6 +138,12 @@ def _refuse_unlike_before(record: RejectedRecord) -> None:
         raise SettingsError(f"{what}: it cannot be sent again as it came; allowed: --with FILE")
     if record.place.topic not in SOURCES or "changelog" in record.place.topic:
         raise SettingsError("work of a lane cannot be sent again; its review says what to do")
+    try:
+        decode(record.value, *RECORDS)
+    except Unreadable as unreadable:
+        # Sent again before the upgrade, a record of a newer schema would be rejected again, and ask a person again.
+        allowed = "a release that can read it, or --with FILE"
+        raise SettingsError(f"it still cannot be read: {unreadable}; allowed: {allowed}") from unreadable
 
 
 def _mended(record: RejectedRecord, file: Path) -> Disclosure:

@@ -12,7 +12,10 @@ from streams.domain.policy.times import when_disclosed
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The last mark of a channel, by the time of its disclosure: a late arrival does not replace a newer mark."""
+    """The last mark of a channel, by the time of its disclosure: a late arrival does not replace a newer mark.
+
+    The time is the one that the policy counts: a sender's clock that is ahead makes no mark newer than its assessment.
+    """
 
     safe: bool
     at: datetime

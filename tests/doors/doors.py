@@ -1,4 +1,7 @@
-"""Every door for a disclosure, and its verdict on a line: the bytes that go to Kafka, or the problems."""
+"""Every door for a disclosure, and its verdict on a line: the bytes that go to Kafka, or the problems.
+
+The published JSON Schema counts as a door: it allows what the doors accept, apart from what it cannot say.
+"""
 
 import asyncio
 import contextlib
@@ -27,6 +30,7 @@ from streams.domain.admission import readable_fields
 from streams.runtime import Record
 from tests.disclosures import KEYS
 from tests.doors.mutated import MARKER
+from tests.doors.published import disagreement
 from tests.fakes.publisher import Publisher
 
 #: The problems of a refused line, each as text; the bytes of an accepted one, as the SDK writes them.
@@ -77,6 +81,8 @@ class Doors:
         self.accepted += isinstance(first, bytes)
         self.refused += not isinstance(first, bytes)
         self.faults += [f"line {number}: {door} has another verdict" for door, each in found.items() if each != first]
+        if (differs := disagreement(line, () if isinstance(first, bytes) else first)) is not None:
+            self.faults.append(f"line {number}: {differs}")
         if any(MARKER in problem for each in found.values() if not isinstance(each, bytes) for problem in each):
             self.faults.append(f"line {number}: an error shows input")
 

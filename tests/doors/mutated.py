@@ -56,18 +56,22 @@ def mutated(count: int, seed: int = 1) -> Iterator[bytes]:
     """Yield `count` lines, each with one to three changes."""
     chance = random.Random(seed)
     for _ in range(count):
-        line = chance.choice(DAY_LINES)
-        for _ in range(chance.choice((1, 1, 1, 2, 3))):
-            line = chance.choice(_CHANGES)(chance, line)
-        yield line
+        yield changed(chance, chance.choice(DAY_LINES))
 
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def changed(chance: random.Random, line: bytes) -> bytes:
+    """Return the line with one to three changes."""
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        line = chance.choice(_CHANGES)(chance, line)
+    return line
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the path of every value inside this one."""
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, each in inner:
         yield (*path, name)
-        yield from _places(each, (*path, name))
+        yield from places(each, (*path, name))
 
 
 def _in_tree(change: Callable[[random.Random, Any, Any], None]) -> Change:
@@ -78,10 +82,10 @@ def _in_tree(change: Callable[[random.Random, Any, Any], None]) -> Change:
             tree = json.loads(line)
         except (ValueError, RecursionError):
             return line
-        places = list(_places(tree))
-        if not places:
+        found = list(places(tree))
+        if not found:
             return line
-        *way, name = chance.choice(places)
+        *way, name = chance.choice(found)
         holder = tree
         for step in way:
             holder = holder[step]

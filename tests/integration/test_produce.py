@@ -1,6 +1,5 @@
 """`confide produce` with a real Kafka: it awaits acknowledgements, and rejects a bad line with its field."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from schemas.topics import MAX_VALUE_BYTES, URGENT, TopicName, disclosures, reje
 from schemas.vocabulary import Service
 from services.http_server import listen, port_of
 from services.settings import Keys
+from tests.cases.table import input_of
 from tests.disclosures import BAD_LINES, DAY_LINES, raw
 from tests.processes import Processes, processes
 from tests.tails import Tail
@@ -63,8 +63,9 @@ def test_a_bad_line_is_an_error_with_its_number_is_kept_and_the_rest_goes_on(con
     assert {record.topic for record in records if record.value in BAD_LINES} <= URGENT
 
 
-def test_a_file_of_another_format_is_one_error_and_sends_nothing(confide_at: At, bootstrap: str) -> None:
-    pretty = json.dumps([json.loads(line) for line in DAY_LINES], indent=2).encode()
+@pytest.mark.parametrize("case", ["B15"])
+def test_a_file_of_another_format_is_one_error_and_sends_nothing(confide_at: At, bootstrap: str, case: str) -> None:
+    pretty = input_of(case).read_bytes()
     with Tail(bootstrap, *OWN, *map(rejected, OWN)) as sent:
         ended = confide_at(bootstrap).run("produce", "-", given=pretty)
         assert (ended.returncode, ended.stdout) == (2, b"")

@@ -3,6 +3,7 @@
 from tests.mutation import (
     agencies,
     alarms,
+    cases,
     claims,
     connector_hand_over,
     connectors,
@@ -57,4 +58,5 @@ ROWS: tuple[Row, ...] = (
     *producing.ROWS,
     *claims.ROWS,
     *exercises.ROWS,
+    *cases.ROWS,
 )

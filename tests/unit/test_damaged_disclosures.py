@@ -1,16 +1,17 @@
 """Damage that changes no fact sinks no disclosure; what cannot be read is an error that quotes no input.
 
-The names `B01` and so on are those of `cases/`, the kinds of faults that were found in public reports.
+The names `B01` and so on are those of `tests/cases`, the kinds of faults that were found in public reports.
 """
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.codec import decode, encode
@@ -20,6 +21,7 @@ from streams.domain.identifier_forms import email_form
 from tests.disclosures import fields, raw
 
 MARKER = "Jane Roe 07700900999"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NO_TIME = "is not a time in ISO 8601, such as 2026-02-03T21:04:11Z"
 
 
@@ -61,7 +63,11 @@ def test_b01_text_of_digits_is_no_date_of_birth(text: str) -> None:
 
 @given(st.text("0123456789.eE+-", max_size=24))
 def test_b01_no_text_of_digits_is_guessed(text: str) -> None:
-    assert "disclosed_at" in str(refused(raw(disclosed_at=text)))
+    assume(_DAY.fullmatch(text) is None)
+    assessment = {"assessed_at": text, "assessor": "moderator"}
+    line = raw(disclosed_at=text, assessment=assessment, subject={"account": "a", "date_of_birth": text})
+    problems = ["disclosed_at", "assessment.assessed_at", "subject.date_of_birth"]
+    assert [problem.field for problem in refused(line).problems] == problems
 
 
 @pytest.mark.parametrize(
