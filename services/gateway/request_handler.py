@@ -22,10 +22,11 @@ from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.trace_context import TRACEPARENT, parent_from_request, traceparent_of
 from schemas.vocabulary import Service
-from services.credentials import Caller, CredentialError, MissingCredential, WrongCredential
+from services.credentials import Caller, CannotCheck, CredentialError, MissingCredential, WrongCredential
 from services.gateway.body import Body, read_body
 from services.gateway.document import Accepted
 from services.gateway.door import Door
+from services.gateway.hosts import WrongHost
 from services.gateway.problems import RETRY_AFTER, not_now, refuse, refuse_invalid
 from services.gateway.rate import RateLimit
 from services.sdk.addressing import topic_of
@@ -100,8 +101,15 @@ class RequestHandler:
             except ClientDisconnect:
                 # The sender has disconnected and does not read this.
                 response = refuse(400, "the body was cut off")
-            except (MissingCredential, WrongCredential) as error:
+            except WrongHost as error:
+                response = refuse(421, str(error))
+            except MissingCredential as error:
+                # RFC 6750, section 3.1: no error code for a request that has no credential.
                 response = refuse(401, str(error), {"WWW-Authenticate": "Bearer"})
+            except WrongCredential as error:
+                response = refuse(401, str(error), {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+            except CannotCheck as error:
+                response = refuse(503, str(error), {"Retry-After": str(RETRY_AFTER)})
             except CredentialError as error:
                 response = refuse(403, str(error))
             span.set_attribute(Attribute.HTTP_STATUS, response.status_code)
@@ -111,7 +119,7 @@ class RequestHandler:
 
     async def _handle(self, request: Request, traceparent: bytes | None) -> Response:
         # Before the body is read: nothing is kept of a request that proves no service.
-        caller = self._door.caller(request.headers)
+        caller = await self._door.caller(request.headers)
         if caller is not None and not self._rate.take(caller.credential):
             return refuse(429, "more requests than the limit of this credential", {"Retry-After": str(RETRY_AFTER)})
         body = await read_body(request)

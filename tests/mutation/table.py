@@ -5,6 +5,7 @@ from tests.mutation import (
     alarms,
     connector_hand_over,
     connectors,
+    door,
     followed,
     hand_over,
     hung_calls,
@@ -53,4 +54,5 @@ ROWS: tuple[Row, ...] = (
     *repeats.ROWS,
     *outcomes.ROWS,
     *producing.ROWS,
+    *door.ROWS,
 )
