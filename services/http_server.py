@@ -1,22 +1,26 @@
 """HTTP servers of a process: bound before they are announced, stopped gracefully on SIGTERM or SIGINT.
 
 Open connections are limited, and the head of a request has a time limit: uvicorn has neither, and some thousand clients
-that send half a head each would take every file of the process.
+that send half a head each would take every file of the process. TLS handshakes have limits too (`tls_handshakes.py`).
 """
 
 import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi.telemetry import TelemetryConfig
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from services.tls_handshakes import TlsHandshakes
 
 #: How long open requests have to end after a stop was requested, in seconds.
 GRACE_SECONDS = 10
@@ -25,9 +29,12 @@ GRACE_SECONDS = 10
 HEAD_SECONDS = 10.0
 #: The most bytes of a head.
 HEAD_BYTES = 16 * 1024
-#: The most connections of a server at once: below the usual limit of 1,024 open files of a process. Beyond it, the one
-#: that has waited longest without a request at work is closed for a new one.
+#: The most connections of a server at once, not counting those in a TLS handshake. Beyond it, the one that has waited
+#: longest without a request at work is closed for a new one.
 MAX_CONNECTIONS = 512
+#: The most connections that the server accepts before it serves those that it has. Together with MAX_CONNECTIONS and
+#: MAX_HANDSHAKES it is below the usual limit of 1,024 open files of a process.
+_BACKLOG = 128
 
 #: FastAPI's own spans and logs contain queries, refused values and error messages, so they are off. Ours contain none.
 NO_TELEMETRY: TelemetryConfig = {
@@ -47,31 +54,38 @@ class _GuardedProtocol(H11Protocol):
         if self._is_full(MAX_CONNECTIONS):
             self._make_room()
         super().connection_made(transport)
+        self._is_aborted = False
         self._idle_since = self.loop.time()
         self._head_timer: asyncio.TimerHandle | None = None
         self._await_head()
         if self._is_full(MAX_CONNECTIONS + 1):
             # All others have a request at work.
-            transport.abort()
+            self._abort()
 
     def _is_full(self, many: int) -> bool:
-        """Whether so many are open; one that is closing stays in `connections` until the loop's next turn."""
+        """Whether so many are open. One that was aborted stays in `connections` until the loop's next turn.
+
+        One that closes in order is open until its client has taken the rest.
+        """
         if len(self.connections) < many:
             return False
-        still_open = [each for each in self.connections if not each.transport.is_closing()]
-        return len(still_open) >= many
+        return sum(not getattr(each, "_is_aborted", False) for each in self.connections) >= many
 
     def _make_room(self) -> None:
         """Close the connection that has waited longest without a request at work."""
         idle = [each for each in self.connections if isinstance(each, _GuardedProtocol) and each.is_idle]
         if idle:
-            # `abort`, because a client that answers nothing would delay an orderly close.
-            min(idle, key=lambda each: each._idle_since).transport.abort()  # noqa: SLF001 - its own class
+            min(idle, key=lambda each: each._idle_since)._abort()  # noqa: SLF001 - its own class
+
+    def _abort(self) -> None:
+        """Close it at once: a client that answers nothing would delay an orderly close."""
+        self._is_aborted = True
+        self.transport.abort()
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request of it is at work, and it is not closing already."""
-        return self._is_between_requests() and not self.transport.is_closing()
+        """Whether no request of it is at work, and it was not closed already."""
+        return self._is_between_requests() and not self._is_aborted
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; the time limit of its head begins with the first of them."""
@@ -94,7 +108,7 @@ class _GuardedProtocol(H11Protocol):
     def _close_without_head(self) -> None:
         self._head_timer = None
         if self._is_between_requests():
-            self.transport.abort()
+            self._abort()
 
     def on_response_complete(self) -> None:
         """Note since when it is idle."""
@@ -107,6 +121,15 @@ class _GuardedProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, app: Any, tls: "Tls | None") -> None:
+        self._handshakes = None if tls is None else TlsHandshakes(tls.context())
+        super().__init__(_config(app, self._handshakes))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._handshakes is not None:
+            self._handshakes.close()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         # uvicorn raises the signal again after it has stopped, and the process would end by it instead of with exit
@@ -140,11 +163,18 @@ class Tls:
     certificate: Path
     key: Path
 
+    def context(self) -> ssl.SSLContext:
+        """Return what the server needs for a handshake; raise `OSError` if a file cannot be read or does not fit."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
 
 @asynccontextmanager
 async def running(apps: Sequence[tuple[Any, socket.socket]], tls: Tls | None = None) -> AsyncIterator[None]:
     """Serve each ASGI application on its socket while the context is open; on entry all of them answer."""
-    servers = [_Server(_config(app, tls)) for app, _ in apps]
+    servers = [_Server(app, tls) for app, _ in apps]
     async with asyncio.TaskGroup() as tasks:
         serving = [
             tasks.create_task(server.serve(sockets=[bound])) for server, (_, bound) in zip(servers, apps, strict=True)
@@ -171,12 +201,17 @@ async def serve(apps: Sequence[tuple[Any, socket.socket]], ready: Callable[[], N
         await stop.wait()
 
 
-def _config(app: Any, tls: Tls | None) -> uvicorn.Config:
+def _config(app: Any, handshakes: TlsHandshakes | None) -> uvicorn.Config:
+    def protocol(**arguments: Any) -> asyncio.Protocol:
+        if handshakes is None:
+            return _GuardedProtocol(**arguments)
+        return handshakes.protocol(partial(_GuardedProtocol, **arguments))
+
     return uvicorn.Config(
         app,
-        http=_GuardedProtocol,
-        ssl_certfile=None if tls is None else tls.certificate,
-        ssl_keyfile=None if tls is None else tls.key,
+        # uvicorn calls this for the protocol of each connection. It does not know of TLS.
+        http=protocol,  # type: ignore[arg-type]
+        backlog=_BACKLOG,
         h11_max_incomplete_event_size=HEAD_BYTES,
         # No access log: the query of a path may contain anything. No server header: it shows the version without need.
         access_log=False,

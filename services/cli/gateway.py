@@ -1,6 +1,6 @@
 """`confide gateway`: accepts disclosures over HTTP."""
 
-import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +8,8 @@ import typer
 
 from infra.telemetry import configure, shutdown
 from services.cli.environment import settings as find_settings
-from services.credentials import ApiKeys
-from services.gateway.door import CredentialDoor, Door, OpenDoor
+from services.cli.gateway_door import TokenSettings, allowed_hosts, credential_door
+from services.gateway.door import Door, OpenDoor
 from services.gateway.server import run
 from services.http_server import Tls
 from services.settings import SettingsError
@@ -23,16 +23,46 @@ def register(app: typer.Typer) -> None:
 
 
 def gateway(
+    *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0 for a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
     open_: Annotated[bool, typer.Option("--open", help="Ask for no credential; on this machine alone.")] = False,
     certificate: Annotated[Path | None, typer.Option(help="Of TLS, with its chain (PEM).")] = None,
     certificate_key: Annotated[Path | None, typer.Option(help="Of the certificate (PEM).")] = None,
     behind_proxy: Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front of it ends TLS.")] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CONFIDE_GATEWAY_HOSTS",
+            help="A name by which the services call it, for example that of the proxy; the variable takes several, "
+            "with spaces. The names of --host, of the certificate and of loopback are always allowed.",
+        ),
+    ] = None,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(envvar="CONFIDE_CREDENTIALS", help="The folder of the services' API keys."),
+    ] = None,
+    token_issuer: Annotated[
+        str | None,
+        typer.Option(envvar="CONFIDE_TOKEN_ISSUER", help="Of access tokens: their `iss`."),
+    ] = None,
+    token_audience: Annotated[
+        str | None,
+        typer.Option(envvar="CONFIDE_TOKEN_AUDIENCE", help="Of access tokens: what their `aud` has to name."),
+    ] = None,
+    token_keys: Annotated[
+        str | None,
+        typer.Option(envvar="CONFIDE_TOKEN_KEYS", help="The issuer's key set (JWKS): an https URL or a file."),
+    ] = None,
+    token_clients: Annotated[
+        Path | None,
+        typer.Option(envvar="CONFIDE_TOKEN_CLIENTS", help="The TOML file that says which client is which service."),
+    ] = None,
 ) -> None:
     """Take disclosures at POST /v1/disclosures until stopped; the port is printed once it answers.
 
-    Each request needs the API key of a service: `confide keys service` makes one, CONFIDE_CREDENTIALS names its folder.
+    Each request needs a credential of a service: an API key, which `confide keys service` makes, or an access token of
+    OAuth 2.0. The four --token options go together.
     """
     if open_ and host not in _LOOPBACK:
         raise SettingsError(f"--open is for this machine alone; --host allowed with it: {', '.join(_LOOPBACK)}")
@@ -41,25 +71,21 @@ def gateway(
     tls = _tls(certificate, certificate_key)
     if tls is None and not behind_proxy and host not in _LOOPBACK:
         raise SettingsError(f"--host {host} needs --certificate and --certificate-key, or --behind-proxy")
-    door = OpenDoor() if open_ else _door()
+    door: Door = OpenDoor()
+    reading: AbstractContextManager[object] = nullcontext()
+    if not open_:
+        hosts = allowed_hosts(host, allow_host or (), certificate, behind_proxy=behind_proxy)
+        tokens = TokenSettings(token_issuer, token_audience, token_keys, token_clients)
+        door, reading = credential_door(credentials, tokens, hosts)
     settings = find_settings()
     configure("gateway")
     try:
-        run(host, port, bootstrap=settings.bootstrap, door=door, tls=tls)
+        with reading:
+            run(host, port, bootstrap=settings.bootstrap, door=door, tls=tls)
     except OSError as error:
         raise SettingsError(f"cannot listen on port {port} of {host}: {error.strerror}") from error
     finally:
         shutdown()
-
-
-def _door() -> Door:
-    folder = os.environ.get("CONFIDE_CREDENTIALS")
-    if not folder:
-        raise SettingsError(
-            "CONFIDE_CREDENTIALS is not set: name the folder of the services' API keys (`confide keys service` makes "
-            "one), or ask for none on this machine alone by --open"
-        )
-    return CredentialDoor(ApiKeys(Path(folder)))
 
 
 def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
@@ -70,4 +96,9 @@ def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
     for path in (certificate, key):
         if not path.is_file():
             raise SettingsError(f"{path}: there is no such file")
-    return Tls(certificate, key)
+    tls = Tls(certificate, key)
+    try:
+        tls.context()
+    except OSError as error:
+        raise SettingsError(f"--certificate and --certificate-key cannot be used: {error.strerror}") from error
+    return tls

@@ -5,6 +5,17 @@ See decision 0029.
 """
 
 from services.credentials.api_keys import ApiKey, ApiKeys
-from services.credentials.caller import Caller, CredentialError, MissingCredential, WrongCredential
+from services.credentials.caller import Caller, CannotCheck, CredentialError, MissingCredential, WrongCredential
+from services.credentials.tokens import Tokens, is_token
 
-__all__ = ["ApiKey", "ApiKeys", "Caller", "CredentialError", "MissingCredential", "WrongCredential"]
+__all__ = [
+    "ApiKey",
+    "ApiKeys",
+    "Caller",
+    "CannotCheck",
+    "CredentialError",
+    "MissingCredential",
+    "Tokens",
+    "WrongCredential",
+    "is_token",
+]

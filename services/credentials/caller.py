@@ -3,7 +3,8 @@
 Exception
 └── CredentialError          the request proves no service
     ├── MissingCredential    it has no credential
-    └── WrongCredential      its credential is malformed, unknown or revoked
+    ├── WrongCredential      its credential is malformed, unknown, revoked or expired
+    └── CannotCheck          its credential cannot be checked now; it may be right
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ class MissingCredential(CredentialError):
 
 
 class WrongCredential(CredentialError):
-    """The credential is malformed, unknown or revoked: which of them is not said to the caller."""
+    """The credential is malformed, unknown, revoked or expired: which of them is not said to the caller."""
+
+
+class CannotCheck(CredentialError):
+    """The credential cannot be checked now, for example because the keys of its issuer cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +34,5 @@ class Caller:
 
     service: Service
     credential: str
+    #: Whether what it sends is an exercise: no agency may take it for a real report.
     exercise: bool = False

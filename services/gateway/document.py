@@ -54,13 +54,21 @@ def _refusal(description: str, headers: dict[str, Any] | None = None) -> dict[st
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {"model": Accepted, "description": "Kafka has acknowledged the disclosure"},
-    401: _refusal("No credential, or one that is not known here", {"WWW-Authenticate": {"schema": {"type": "string"}}}),
+    401: _refusal(
+        "No credential, or one that is not known here or has expired",
+        {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    ),
     403: _refusal("At a door without credentials: a request of a web page, or from another machine"),
     408: _refusal("The body did not come in time. The part that came may be an emergency: a trained person is asked"),
     413: _refusal(f"The body is larger than {MAX_DISCLOSURE_BYTES} bytes"),
+    421: _refusal("The request is for another host than this gateway"),
     422: _refusal("The disclosure cannot be understood, or names another service; each field at fault is named"),
     429: _refusal("More requests than the limit of this credential; send the same again", _RETRY),
-    503: _refusal("Kafka does not acknowledge; send the same again after `Retry-After` seconds", _RETRY),
+    503: _refusal(
+        "Kafka does not acknowledge, or the credential cannot be checked now; send the same again after `Retry-After` "
+        "seconds",
+        _RETRY,
+    ),
 }
 
 #: The responses of `/readyz` besides 200.

@@ -21,10 +21,11 @@ from schemas.rejection import cut_off
 from schemas.telemetry import Attribute
 from schemas.telemetry import Span as SpanName
 from schemas.trace_context import TRACEPARENT, parent_from_request, traceparent_of
-from services.credentials import Caller, CredentialError, MissingCredential, WrongCredential
+from services.credentials import Caller, CannotCheck, CredentialError, MissingCredential, WrongCredential
 from services.gateway.body import Body, Cut, read_body
 from services.gateway.document import Accepted
 from services.gateway.door import Door
+from services.gateway.hosts import WrongHost
 from services.gateway.problems import RETRY_AFTER, not_now, refuse, refuse_invalid
 from services.gateway.rate import RateLimit
 from services.sdk.addressing import topic_of
@@ -85,8 +86,15 @@ class RequestHandler:
             except (KafkaUnavailable, asyncio.CancelledError):
                 # At the end of a stop the server cancels open requests: whether Kafka has the record is unknown.
                 response = not_now()
-            except (MissingCredential, WrongCredential) as error:
+            except WrongHost as error:
+                response = refuse(421, str(error))
+            except MissingCredential as error:
+                # RFC 6750, section 3.1: no error code for a request that has no credential.
                 response = refuse(401, str(error), {"WWW-Authenticate": "Bearer"})
+            except WrongCredential as error:
+                response = refuse(401, str(error), {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+            except CannotCheck as error:
+                response = refuse(503, str(error), {"Retry-After": str(RETRY_AFTER)})
             except CredentialError as error:
                 response = refuse(403, str(error))
             span.set_attribute(Attribute.HTTP_STATUS, response.status_code)
@@ -96,7 +104,7 @@ class RequestHandler:
 
     async def _handle(self, request: Request, traceparent: bytes | None) -> Response:
         # Before the body is read: nothing is kept of a request that proves no service.
-        caller = self._door.caller(request.headers)
+        caller = await self._door.caller(request.headers)
         if caller is not None and not self._rate.take(caller.credential):
             return refuse(429, "more requests than the limit of this credential", {"Retry-After": str(RETRY_AFTER)})
         body = await read_body(request)

@@ -45,8 +45,8 @@ def _of_rejected(topics: Source, about: UrgentRejected, master_key: bytes) -> st
     found = topics.rejected(about)
     if found is None:
         return "the record is no longer kept"
-    if found.length is not None:
-        return f"only the first {len(found.kept):,} bytes of {found.length:,} are kept"
+    if found.cut is not None:
+        return str(found.cut)
     if _is_sealed(found.kept) and topics.rejected_details(found.kept, master_key) is None:
         return "what was sealed in the record cannot be read"
     return None

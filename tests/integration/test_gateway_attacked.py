@@ -5,17 +5,20 @@ import json
 import os
 import resource
 import socket
+import ssl
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
-from services.http_server import HEAD_BYTES, HEAD_SECONDS, MAX_CONNECTIONS
+from services.http_server import HEAD_BYTES, HEAD_SECONDS, MAX_CONNECTIONS, Tls
+from services.tls_handshakes import HANDSHAKE_SECONDS, MAX_HANDSHAKES
+from tests.certificates import make_certificate, trusting
 from tests.disclosures import fields, raw
 from tests.processes import Processes
 
@@ -25,25 +28,54 @@ _HEADS = 2_000
 _HONEST_SECONDS = 2.0
 
 
-@pytest.fixture
-def port(confide: Processes) -> int:
-    port: int = confide.start("gateway", "--open", "--port", "0").announced()["port"]
+@contextmanager
+def open_files(limit: int | None) -> Iterator[None]:
+    """Set how many files this process and those that it starts meanwhile may have open; None: as many as allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if limit is None else limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def started(confide: Processes, *options: str) -> int:
+    """Start a gateway with the usual limit of open files, and return its port."""
+    with open_files(1_024):
+        process = confide.start("gateway", "--open", "--port", "0", *options)
+    port: int = process.announced()["port"]
     return port
 
 
 @pytest.fixture
+def port(confide: Processes) -> int:
+    return started(confide)
+
+
+@pytest.fixture
 def many_files() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with open_files(None):
+        yield
 
 
-async def honest(port: int, times: int = 5) -> float:
+@pytest.fixture
+def tls(tmp_path: Path) -> Tls:
+    return make_certificate(tmp_path)
+
+
+@pytest.fixture
+def tls_port(confide: Processes, tls: Tls) -> int:
+    return started(confide, "--certificate", str(tls.certificate), "--certificate-key", str(tls.key))
+
+
+async def honest(port: int, times: int = 5, trusted: ssl.SSLContext | None = None) -> float:
     """Return the median time of an honest request on a connection of its own, in seconds."""
     took = []
+    base = f"http://127.0.0.1:{port}" if trusted is None else f"https://127.0.0.1:{port}"
     for number in range(times):
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+        async with httpx2.AsyncClient(
+            base_url=base, verify=True if trusted is None else trusted, trust_env=False, timeout=30
+        ) as client:
             begun = time.monotonic()
             answer = await client.post("/v1/disclosures", content=raw(f"honest-{os.getpid()}-{number}"))
             took.append(time.monotonic() - begun)
@@ -60,6 +92,26 @@ async def test_half_sent_heads_keep_no_honest_request_out(port: int) -> None:
             one.sendall(b"POST /v1/disclosures HTTP/1.1\r\nhost: localhost\r\nx-half: ")
         assert _HEADS > MAX_CONNECTIONS
         assert await honest(port) < _HONEST_SECONDS
+
+
+@pytest.mark.usefixtures("many_files")
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "half a hello"])
+async def test_half_open_tls_handshakes_keep_no_honest_request_out(tls_port: int, tls: Tls, sent: bytes) -> None:
+    trusted = trusting(tls)
+    await honest(tls_port, 1, trusted)
+    with ExitStack() as opened:
+        for _ in range(_HEADS):
+            one = opened.enter_context(socket.create_connection(("127.0.0.1", tls_port), timeout=10))
+            one.sendall(sent)
+        assert _HEADS > MAX_CONNECTIONS + MAX_HANDSHAKES
+        assert await honest(tls_port, trusted=trusted) < _HONEST_SECONDS
+
+
+async def test_a_handshake_that_does_not_end_is_closed(tls_port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", tls_port)
+    async with asyncio.timeout(HANDSHAKE_SECONDS + 10):
+        assert await reader.read() == b""
+    writer.close()
 
 
 async def test_a_head_that_does_not_end_is_closed(port: int) -> None:

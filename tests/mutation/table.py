@@ -7,6 +7,7 @@ from tests.mutation import (
     claims,
     connector_hand_over,
     connectors,
+    door,
     exercises,
     followed,
     hand_over,
@@ -59,4 +60,5 @@ ROWS: tuple[Row, ...] = (
     *claims.ROWS,
     *exercises.ROWS,
     *cases.ROWS,
+    *door.ROWS,
 )

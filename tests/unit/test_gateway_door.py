@@ -105,7 +105,8 @@ async def test_without_its_key_nothing_passes_and_nothing_is_kept(
     async with served(publisher, CredentialDoor(ApiKeys(folder))) as client:
         for body in (raw(), b"not JSON"):
             answer = await post(client, header(text), body)
-            assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] in ("Bearer", 'Bearer error="invalid_token"')
             assert answer.headers["content-type"] == "application/problem+json"
             assert text[-43:] not in answer.text
     assert (publisher.published, publisher.refused) == ([], [])
@@ -117,7 +118,7 @@ async def test_a_browsers_form_of_another_site_does_not_pass(publisher: Publishe
         async with served(publisher, door) as client:
             assert (await post(client, form)).status_code in (401, 403)
             assert (await post(client, {"sec-fetch-site": "same-site"})).status_code in (401, 403)
-            assert (await post(client, {"host": "evil.example:8080"})).status_code in (401, 403)
+            assert (await post(client, {"host": "evil.example:8080"})).status_code in (403, 421)
     assert publisher.published == []
 
 
@@ -150,7 +151,6 @@ async def test_an_emergency_with_its_key_passes_whatever_its_other_headers_are(
     _, text = ApiKey.create(folder, Service.FORUM, NOW)
     odd = {
         "content-type": "text/html",
-        "host": "elsewhere.example",
         "accept": "image/png",
         "origin": "https://x.example",
     }
@@ -258,4 +258,4 @@ async def test_an_exercise_with_another_key_is_refused_and_a_person_is_asked(
         {"field": "exercise", "reason": "is for a credential of exercises; allowed with this one: false"}
     ]
     assert publisher.published == []
-    assert len(publisher.rejected) == 1
+    assert [each.is_proven for each in publisher.refused] == [True]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.records import ReviewRequested, UrgentRejected
+from schemas.rejection import Cut
 from schemas.sealed import SealedDetails
 from services.review.errors import KeyMissing
 from services.review.reading import RejectedValue
@@ -65,7 +66,7 @@ def test_a_disclosure_is_seen_if_its_section_opens(
     [
         (RejectedValue(b"not a record", None), None),
         (None, "the record is no longer kept"),
-        (RejectedValue(b"the first", 5_242_880), "only the first 9 bytes of 5,242,880 are kept"),
+        (RejectedValue(b"the first", Cut(9, 5_242_880)), "cut: first 9 of 5,242,880 bytes"),
         (RejectedValue(admitted(), None), "what was sealed in the record cannot be read"),
     ],
     ids=["as it came", "gone", "cut", "sealed"],
