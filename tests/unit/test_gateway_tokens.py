@@ -43,13 +43,13 @@ def api_key(tmp_path: Path) -> str:
 
 @asynccontextmanager
 async def served(door: Door) -> AsyncIterator[tuple[httpx2.AsyncClient, Publisher]]:
-    publisher = Publisher()
+    kept = Publisher()
     with listen("127.0.0.1", 0) as bound:
         async with (
-            running([(create_app(publisher, door), bound)]),
+            running([(create_app(kept, door), bound)]),
             httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port_of(bound)}", trust_env=False) as client,
         ):
-            yield client, publisher
+            yield client, kept
 
 
 async def post(
@@ -92,7 +92,7 @@ async def test_a_refusal_does_not_say_what_is_wrong_with_a_credential(
 ) -> None:
     async with served(CredentialDoor(None, Tokens(ISSUER, AUDIENCE, KnownKeys(issuer), clients))) as (
         client,
-        publisher,
+        kept,
     ):
         answer = await post(client, credential(issuer))
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, challenge)
@@ -101,7 +101,7 @@ async def test_a_refusal_does_not_say_what_is_wrong_with_a_credential(
             "the credential is not known here, or has expired",
         }
         assert answer.json()["detail"] in details
-        assert (publisher.published, publisher.refused) == ([], [])
+        assert (kept.published, kept.refused) == ([], [])
 
 
 async def test_without_settings_for_tokens_no_token_passes(issuer: Issuer, clients: Clients, api_key: str) -> None:
@@ -112,12 +112,12 @@ async def test_without_settings_for_tokens_no_token_passes(issuer: Issuer, clien
 async def test_the_service_follows_from_the_client_and_never_from_the_body(issuer: Issuer, clients: Clients) -> None:
     async with served(CredentialDoor(None, Tokens(ISSUER, AUDIENCE, KnownKeys(issuer), clients))) as (
         client,
-        publisher,
+        kept,
     ):
         of_text_line = issuer.token(client_id="text-line-backend")
         answer = await post(client, of_text_line, raw(service="forum"))
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "service")
-        assert publisher.published == []
+        assert kept.published == []
         assert (await post(client, of_text_line, raw(service="text_line"))).status_code == 202
 
 
@@ -125,11 +125,11 @@ async def test_a_browsers_cross_site_form_does_not_pass(issuer: Issuer, clients:
     form = {"origin": "https://evil.example", "sec-fetch-site": "cross-site", "content-type": "text/plain"}
     async with served(CredentialDoor(None, Tokens(ISSUER, AUDIENCE, KnownKeys(issuer), clients))) as (
         client,
-        publisher,
+        kept,
     ):
         assert (await post(client, None, headers=form)).status_code == 401
         assert (await post(client, None, headers={**form, "host": "evil.example"})).status_code == 421
-        assert (publisher.published, publisher.refused) == ([], [])
+        assert (kept.published, kept.refused) == ([], [])
 
 
 async def test_a_key_set_that_does_not_answer_holds_up_no_request_with_an_api_key(
@@ -151,7 +151,7 @@ async def test_a_key_set_that_does_not_answer_holds_up_no_request_with_an_api_ke
 
 async def test_a_token_that_cannot_be_checked_is_told_to_come_again(issuer: Issuer, clients: Clients) -> None:
     with KeySource(key_sources._url("http://127.0.0.1:9/jwks"), wait=_SOON) as source:
-        async with served(CredentialDoor(None, Tokens(ISSUER, AUDIENCE, source, clients))) as (client, publisher):
+        async with served(CredentialDoor(None, Tokens(ISSUER, AUDIENCE, source, clients))) as (client, kept):
             answer = await post(client, issuer.token())
             assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER))
-            assert (publisher.published, publisher.refused) == ([], [])
+            assert (kept.published, kept.refused) == ([], [])
