@@ -283,7 +283,7 @@ async def test_while_kafka_does_not_answer_a_sender_gets_503() -> None:
 async def test_the_document_describes_the_disclosure_and_every_answer(client: httpx2.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     operation = document["paths"]["/v1/disclosures"]["post"]
-    assert set(operation["responses"]) == {"202", "401", "403", "408", "413", "422", "429", "503"}
+    assert set(operation["responses"]) == {"202", "401", "403", "408", "413", "421", "422", "429", "503"}
     content = operation["requestBody"]["content"]["application/json"]
     assert content["schema"] == {"$ref": "#/components/schemas/Disclosure"}
     schemas = document["components"]["schemas"]
