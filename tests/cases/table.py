@@ -29,6 +29,7 @@ _CLOCK = "tests/unit/test_clock.py::"
 _VERDICT = "tests/contract/test_one_verdict.py::"
 _CHANNELS = "tests/unit/test_channels.py::"
 _STATE = "tests/unit/test_lane_state.py::"
+_LIMITS = "tests/unit/test_connector_limits.py::"
 _HANG = "tests/faults/test_agencies_that_hang.py::"
 _ATTACKED = "tests/integration/test_gateway_attacked.py::"
 
@@ -243,14 +244,17 @@ CASES: tuple[Case, ...] = (
         "an agency that takes connections and never answers",
         "a human has each report within the agency's limit",
         (f"{_HANG}test_each_report_is_acknowledged_once_or_a_human_has_it_in_time",),
-        (f"{_HANG}test_each_report_is_acknowledged_once_or_a_human_has_it_in_time",),
+        (f"{_LIMITS}test_a_report_that_waits_for_its_slot_is_failed_at_its_limit_and_never_sent",),
     ),
     Case(
         "e9_false_erased",
         "a transaction left open on the keys topic",
         "no report fails as erased; each is delivered once the transaction has ended",
         (f"{_KEYS}test_reports_whose_keys_a_dead_writers_transaction_hides_are_delivered_once_it_ends",),
-        ("tests/faults/test_keys_hidden.py::test_every_emergency_is_accepted_once_and_none_fails",),
+        (
+            "tests/integration/test_keyring.py::test_a_key_is_not_called_missing_while_a_transaction_is_open",
+            "tests/faults/test_keys_hidden.py::test_every_emergency_is_accepted_once_and_none_fails",
+        ),
     ),
     Case(
         "u3_clock",
