@@ -1,8 +1,8 @@
 """Checks the bytes of an Avro body against its schema, as the specification has it (Avro 1.12, *Binary encoding*).
 
 fastavro reads some malformed bytes without an error: an enum's index -1 as its last symbol, a union's branch -2 as the
-last but one, any byte but 0 as true, an `int` of more than 32 bits, a number with bytes that it does not need. So a
-damaged record could become another fact.
+last but one, any byte but 0 as true, an `int` of more than 32 bits. So a damaged record could become another fact.
+A number may have more bytes than it needs: the specification does not forbid it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -125,8 +125,6 @@ class _Walk:
             (byte,) = self._take(1)
             number |= (byte & 0x7F) << (7 * position)
             if not byte & 0x80:
-                if position and not byte:
-                    raise Malformed("has a number with more bytes than it needs")
                 return (number >> 1) ^ -(number & 1)
         raise Malformed("has a number with too many bytes")
 

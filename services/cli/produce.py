@@ -41,7 +41,7 @@ def produce(
         Service | None, typer.Option(help="Who sent them, for lines that cannot be read and do not say.")
     ] = None,
 ) -> None:
-    """Send disclosures to Kafka as they come; a bad line is an error of its own, is kept as rejected, exit status 1."""
+    """Send disclosures to Kafka; a bad line is an error of its own, is kept as rejected, and gives exit status 1."""
     settings = find_settings()
     producer = DisclosureProducer(settings.bootstrap)
     configure("produce")

@@ -183,12 +183,6 @@ ROWS = (
         ("tests/unit/test_avro_family.py::test_a_plain_int_has_32_bits_in_what_is_written_and_read",),
     ),
     Row(
-        "A number of Avro has no bytes that it does not need",
-        "schemas/avro_strict.py",
-        (Edit("if position and not byte:", "if False:"),),
-        ("tests/unit/test_avro_strict.py::test_what_is_no_value_of_the_schema_is_malformed",),
-    ),
-    Row(
         "A key that `.rejected` cannot take is cut too",
         "streams/runtime/lane/rejection.py",
         (Edit("            key = key[:FIRST_PART_BYTES]\n", "            pass\n"),),

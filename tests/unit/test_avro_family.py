@@ -1,5 +1,6 @@
 """Damaged records of every schema: read strictly they are an error, or are written again as the bytes that came.
 
+Other writers may have several blocks of a list, and numbers with more bytes than they need: that is allowed.
 The reader here is a second formulation of Avro 1.12, *Binary encoding*, and shares nothing with `schemas.avro_strict`.
 """
 
@@ -23,8 +24,8 @@ class NoValue(Exception):
     """The bytes are no value of the schema."""
 
 
-def as_one_block(schema: Any, body: bytes) -> bytes:
-    """Return the body with each list and map in one block, as fastavro writes it; another writer may have several."""
+def as_fastavro_writes(schema: Any, body: bytes) -> bytes:
+    """Return the body with each list and map in one block, and no number with bytes that it does not need."""
     stream = BytesIO(body)
     rewritten = b"".join(_parts(schema, stream, {}))
     if stream.read(1):
@@ -130,10 +131,7 @@ def _number(stream: BytesIO) -> int:
     while encoded[-1] & 0x80:
         encoded += _exactly(stream, 1)
     rest = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(encoded))
-    number = rest // 2 if rest % 2 == 0 else -(rest + 1) // 2
-    if _varint(number) != encoded:
-        raise NoValue
-    return number
+    return rest // 2 if rest % 2 == 0 else -(rest + 1) // 2
 
 
 def _varint(number: int) -> bytes:
@@ -149,7 +147,7 @@ def _varint(number: int) -> bytes:
 def test_a_record_is_written_as_the_specification_has_it(record: tuple[str, dict[str, Any]]) -> None:
     name, fields = record
     body = encode(name, fields)[HEADER_BYTES:]
-    assert as_one_block(sources()[name], body) == body
+    assert as_fastavro_writes(sources()[name], body) == body
 
 
 @given(ANY_RECORD, st.data())
@@ -168,7 +166,7 @@ def test_a_record_with_one_byte_changed_is_an_error_or_is_written_again_as_it_ca
     except Unreadable:
         return
     assume("nan" not in repr(read))
-    assert encode(name, read)[HEADER_BYTES:] == as_one_block(sources()[name], changed[HEADER_BYTES:])
+    assert encode(name, read)[HEADER_BYTES:] == as_fastavro_writes(sources()[name], changed[HEADER_BYTES:])
 
 
 def _plain_ints(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
