@@ -1,4 +1,4 @@
-"""The names by which the gateway may be called: the `Host` of a request has to be one of them.
+"""The names of the gateway: without a right credential the `Host` of a request has to be one of them.
 
 A web page may have its own name lead to this gateway (DNS rebinding), and a browser then sends what the page says. Such
 a request has the page's name as `Host`. The gateway answers 421 (Misdirected Request, RFC 9110, 15.5.20) and not 403:

@@ -103,8 +103,8 @@ ROWS = (
     Row(
         "A request to another host is refused, with a right credential too",
         _DOOR,
-        (Edit("        self._check_host(headers)\n", ""),),
-        (_OF_HOSTS + "test_a_request_to_another_host_is_refused_before_anything_is_kept",),
+        (Edit('            self._hosts.check(headers.get("host"))\n            raise\n', "            raise\n"),),
+        (_OF_HOSTS + "test_a_request_to_another_host_without_a_right_credential_is_refused_before_anything_is_kept",),
     ),
     Row(
         "Beyond the limit the oldest TLS handshake makes room",

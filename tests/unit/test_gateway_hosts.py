@@ -77,12 +77,17 @@ def test_every_other_name_is_refused(host: str) -> None:
     assert host == "" or host not in str(caught.value)
 
 
-async def test_a_request_to_another_host_is_refused_before_anything_is_kept(tmp_path: Path) -> None:
+async def test_a_request_to_another_host_without_a_right_credential_is_refused_before_anything_is_kept(
+    tmp_path: Path,
+) -> None:
     _, key = ApiKey.create(tmp_path, Service.FORUM, datetime.now(UTC))
     async with served(tmp_path, "disclosures.example.org") as (client, publisher):
         for headers, status in (
             ({"host": "evil.example"}, 421),
-            ({"host": "evil.example", "authorization": f"Bearer {key}"}, 421),
+            ({"host": "evil.example", "authorization": "Bearer wrong"}, 421),
+            ({"host": "disclosures.example.org", "authorization": "Bearer wrong"}, 401),
+            # An emergency with a right credential is not sent back for a header's sake.
+            ({"host": "forgotten.example.org", "authorization": f"Bearer {key}"}, 202),
             ({"host": "disclosures.example.org", "authorization": f"Bearer {key}"}, 202),
         ):
             answer = await client.post("/v1/disclosures", content=raw(), headers=headers)
