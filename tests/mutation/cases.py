@@ -25,7 +25,7 @@ ROWS = (
     Row(
         "B03: a mark is no newer than its assessment",
         "streams/domain/channels.py",
-        (Edit("when_disclosed(disclosed))", "disclosed.disclosed_at)"),),
+        (Edit("when_disclosed(disclosed, earliest, now)", "disclosed.disclosed_at"),),
         (f"{_HERE}test_b03_future_safe_mark",),
     ),
     Row(

@@ -101,7 +101,7 @@ ROWS = (
         (_OF_SOURCE + "test_the_last_known_keys_count_for_a_limited_time",),
     ),
     Row(
-        "A request to another host is refused, with a right credential too",
+        "A request to another host without a right credential is told that its host is wrong",
         _DOOR,
         (Edit('            self._hosts.check(headers.get("host"))\n            raise\n', "            raise\n"),),
         (_OF_HOSTS + "test_a_request_to_another_host_without_a_right_credential_is_refused_before_anything_is_kept",),

@@ -53,7 +53,8 @@ class Gateway:
         """Send the head of a request and this much of its body; without a length it is chunked."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
-        head = f"POST /v1/disclosures HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key or self.key}\r\n{framing}\r\n\r\n"
+        credential = f"authorization: Bearer {key or self.key}"
+        head = f"POST /v1/disclosures HTTP/1.1\r\nhost: 127.0.0.1\r\n{credential}\r\n{framing}\r\n\r\n"
         writer.write(head.encode() + (b"%x\r\n%s\r\n" % (len(body), body) if length is None else body))
         await writer.drain()
         return reader, writer
