@@ -95,7 +95,8 @@ def send_lines(lines: BinaryIO, producer: Sender, service: Service | None) -> tu
     underway: deque[Sent] = deque()
     acknowledged = refused = 0
     for line in lines_and_pauses(lines):
-        while underway and (line is None or len(underway) >= _WINDOW or underway[0].is_settled):
+        # Also in a pause, and without a wait in it: a line that comes meanwhile is sent at once.
+        while underway and (len(underway) >= _WINDOW or underway[0].is_settled):
             underway.popleft().acknowledged()
             acknowledged += 1
         if line is None:

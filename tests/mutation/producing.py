@@ -81,7 +81,7 @@ ROWS = (
     Row(
         "A disclosure of a pipe that was not acknowledged is told although no line comes",
         _PRODUCE,
-        (Edit("(line is None or len(underway)", "(len(underway)"),),
+        (Edit(" or underway[0].is_settled", ""),),
         (_PIPE + "test_an_outage_is_told_although_no_line_comes",),
     ),
     Row(
