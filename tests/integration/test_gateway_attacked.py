@@ -22,6 +22,8 @@ from tests.certificates import make_certificate, trusting
 from tests.disclosures import fields, raw
 from tests.processes import Processes
 
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
+
 _HEADS = 2_000
 #: How long an honest request may take beside the attack (seconds): far less than the attack lasts,
 #: far more than a busy machine needs.

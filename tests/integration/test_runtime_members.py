@@ -37,6 +37,7 @@ async def test_a_member_is_static_only_by_a_name_that_it_is_given(run: Run, inst
     assert await asyncio.to_thread(names, run) == [instance]
 
 
+@pytest.mark.faults
 async def test_a_worker_whose_heartbeat_fails_unexpectedly_joins_again_and_goes_on(run: Run, tmp_path: Path) -> None:
     worker = run.start()
     (before,) = await shared_by(run.bootstrap, run.name, 1)
@@ -63,6 +64,7 @@ async def test_a_worker_whose_task_of_fetches_ends_ends_too(run: Run, tmp_path: 
     assert "fetches of a consumer" in worker.log
 
 
+@pytest.mark.faults
 async def test_partitions_that_no_member_has_are_assigned_again(run: Run) -> None:
     # As after an outage: the topic is missing when the leader assigns, and there when the leader has started again.
     late, late_log = run.topic("late"), run.topic("late-changelog")

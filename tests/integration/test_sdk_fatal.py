@@ -21,6 +21,7 @@ from tests.disclosures import disclosure, raw
 # One fault is an error that ends a client's thread.
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.faults,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 _TIMEOUT = 3.0

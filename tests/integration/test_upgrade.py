@@ -21,7 +21,7 @@ from tests.next_release import newer_schema, next_release, written_by
 from tests.processes import Processes, processes
 from tests.tails import Tail
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 PARTITIONS = 2
 TOPIC = TopicName.FORUM_DISCLOSURES_URGENT
 UNKNOWN = "value: is of an unknown schema"
