@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from infra.telemetry import configure, shutdown
+from schemas.errors import KafkaUnavailable
 from schemas.vocabulary import Agency, PeerKind
 from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
 from services.cli.ready import ready
+from services.connector_kinds import running_kinds
 from services.connectors.process import run
 from services.master_key import check_master_key
+from services.settings import SettingsError
 
 
 class AgencyName(StrEnum):
@@ -43,6 +46,7 @@ def connector(
     configure(name)
     try:
         check_master_key(settings.bootstrap, keys.master)
+        _refuse_other_kind(settings.bootstrap, Agency[agency.name], kind)
         status = run(
             Agency[agency.name],
             agency_url,
@@ -56,3 +60,17 @@ def connector(
     finally:
         shutdown()
     raise typer.Exit(status)
+
+
+def _refuse_other_kind(bootstrap: str, agency: Agency, kind: PeerKind) -> None:
+    """Raise `SettingsError` if a connector of the other kind runs: it would share the reports with this one."""
+    try:
+        others = running_kinds(bootstrap, (agency,))[agency] - {kind}
+    except KafkaUnavailable as error:
+        # A broker that was just started has no coordinator yet. The check finds a mistake of an operator, no more.
+        typer.echo(f"confide: {error}, so it is not checked that they are all of one kind", err=True)
+        return
+    if others:
+        raise SettingsError(
+            f"a connector of this agency runs with --kind {min(others)}: it would share the reports with this one"
+        )

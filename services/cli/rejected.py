@@ -91,10 +91,15 @@ def replay(
     mended: Annotated[
         Path | None, typer.Option("--with", metavar="FILE", help="The mended disclosure, as one JSON object.")
     ] = None,
+    exercise: Annotated[
+        bool, typer.Option("--exercise", help="It is an exercise: it came with a key for them.")
+    ] = False,
 ) -> None:
     """Send a rejected record again to the topic that it came from: as it came, or mended, under its own id."""
     record = _at(place)
     disclosure = _mended(record, mended) if mended is not None else _readable_line(record)
+    if disclosure is not None:
+        disclosure = _as_exercise(disclosure, exercise=exercise)
     if disclosure is None:
         _refuse_unlike_before(record)
     producer = DisclosureProducer(settings_with_kafka().bootstrap)
@@ -129,6 +134,16 @@ def _readable_line(record: RejectedRecord) -> Disclosure | None:
     if disclosure.service is not SERVICE_OF.get(record.place.topic):
         raise SettingsError("it names another service than that of its topic; allowed: --with FILE")
     return disclosure
+
+
+def _as_exercise(disclosure: Disclosure, *, exercise: bool) -> Disclosure:
+    """Return the disclosure, as an exercise if staff say so.
+
+    Raises `SettingsError` if only the disclosure says so: a real one may be marked by mistake, and would end unheard.
+    """
+    if disclosure.exercise and not exercise:
+        raise SettingsError("it says that it is an exercise; allowed: --exercise if it is one, else --with FILE")
+    return disclosure.model_copy(update={"exercise": exercise})
 
 
 def _refuse_unlike_before(record: RejectedRecord) -> None:

@@ -119,10 +119,8 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             turn.unschedule(report_store.retry_timer(report.report_id))
         report_store.add(turn, report, progress)
         record_step(turn, report, progress, origin)
-        if report.exercise and self._kind is PeerKind.LIVE:
-            failed = _advanced(progress, DeliveryEvent.GIVEN_UP).model_copy(update={"reason": EXERCISE})
-            record_step(turn, report, failed, origin)
-            report_store.finish(turn, report, failed.state)
+        if self._keeps_back(report):
+            self._keep_back(turn, report, progress, origin)
             return
         if is_stopped:
             # Its `ReportStopped` follows in this turn and finishes it.
@@ -136,6 +134,17 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             self._attempt(turn, report, progress, request)
         else:
             turn.start(Compose(report), origin=origin)
+
+    def _keeps_back(self, report: Report) -> bool:
+        return report.exercise and self._kind is PeerKind.LIVE
+
+    def _keep_back(self, turn: Turn, report: Report, progress: ReportProgress, origin: Origin) -> None:
+        """Finish the report of an exercise as failed: a live agency never gets it."""
+        if not progress.is_handed_over:
+            failed = _advanced(progress, DeliveryEvent.GIVEN_UP).model_copy(update={"reason": EXERCISE})
+            record_step(turn, report, failed, origin)
+        turn.unschedule(report_store.retry_timer(report.report_id))
+        report_store.finish(turn, report, DeliveryState.FAILED, may_have_reached=progress.has_unknown_attempt)
 
     def _attempt(self, turn: Turn, report: Report, progress: ReportProgress, request: ReportSection) -> None:
         attempt = Attempt(
@@ -162,6 +171,10 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         if effect.number != progress.attempt + 1:
             return False
         report = report_store.report_of(turn, effect.report_id)
+        if self._keeps_back(report):
+            # The connector was simulated when it took the report.
+            self._keep_back(turn, report, progress, origin)
+            return False
         # The attempt waited for the key before its slot, so a key that is not at hand now is missing.
         opened = self._composer.open_at_once(effect.request) or CannotCompose(KEY_MISSING)
         if isinstance(opened, CannotCompose):

@@ -76,7 +76,7 @@ def hand_over_record(turn: Turn, record: Record, invalid: Invalid, agency: Agenc
         report_id = rejected_report_id(record.topic, record.partition, record.offset)
         person = person_of_key(record.key)
     failed = _failed(turn, report_id, agency, person, reason, generation=generation)
-    _write(turn, failed, Origin.of(record), record.partition)
+    _write(turn, _marked(failed, report), Origin.of(record), record.partition)
     _count_and_log(agency, reason, topic=record.topic, partition=record.partition, offset=record.offset)
 
 
@@ -104,7 +104,8 @@ def hand_over_work(
         person, since, generation = report.person, report.limit_from, report.generation
     attempt = 0 if progress is None else progress.attempt
     generation = generation if progress is None else progress.generation
-    _write(turn, _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation), origin, partition)
+    failed = _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation)
+    _write(turn, _marked(failed, report), origin, partition)
     turn.unschedule(report_store.retry_timer(report_id))
     may_have_reached = progress is None or progress.may_have_reached
     report_store.finish_by_id(
@@ -126,6 +127,11 @@ def _failed(
         reason=reason,
         generation=generation,
     )
+
+
+def _marked(failed: DeliveryChanged, report: Report | None) -> DeliveryChanged:
+    """Return a step of a report, marked as an exercise if the report can be read and is one."""
+    return failed.model_copy(update={"exercise": report is not None and report.exercise})
 
 
 def _write(turn: Turn, changed: DeliveryChanged, origin: Origin, partition: int | None = None) -> None:

@@ -1,11 +1,7 @@
 """Refuses a load test beside a live agency: its reports would be for real agencies."""
 
-from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
-
-from schemas.agencies import connector_client, connector_group
-from schemas.errors import KafkaUnavailable
-from schemas.vocabulary import Agency, PeerKind
+from schemas.vocabulary import PeerKind
+from services.connector_kinds import running_kinds
 from services.settings import SettingsError
 
 
@@ -14,17 +10,7 @@ def refuse_live_agencies(bootstrap: str) -> None:
 
     Raises `KafkaUnavailable` if Kafka does not answer: then it is unknown.
     """
-    groups = {connector_group(agency): agency for agency in Agency}
-    try:
-        with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
-            described = admin.describe_groups(list(groups))
-    except KafkaError as error:
-        raise KafkaUnavailable("Kafka does not tell which connectors run") from error
-    live = [
-        agency
-        for group, agency in groups.items()
-        if any(member["client_id"] == connector_client(agency, PeerKind.LIVE) for member in described[group]["members"])
-    ]
+    live = [agency for agency, kinds in running_kinds(bootstrap).items() if PeerKind.LIVE in kinds]
     if live:
         raise SettingsError(
             f"a live connector runs here, of {', '.join(live)}: a load test is for deployments in which each connector "

@@ -110,15 +110,12 @@ class Notifier(Agent[Message, Tell, TellEnded]):
             return
         done = turn.get(notice_store.done_key(due.notification_id))
         if done is not None:
+            if self._keeps_back(due):
+                return
             follow_up = reopened(done, due, traceparent)
             if follow_up is not None:
                 turn.drop(notice_store.done_key(due.notification_id))
                 self._proceed(turn, follow_up)
-            return
-        if due.exercise and self._kind is PeerKind.LIVE:
-            ended = Ended(NoticeState.WITHDRAWN, reason=settlements.EXERCISE)
-            record_settled(turn, due, due.notification_id, Origin.of(record), ended)
-            notice_store.finish(turn, due, NoticeState.WITHDRAWN, None)
             return
         acknowledged = notice_store.take_acknowledged(turn, due)
         first = NoticeProgress(due=due, traceparent=traceparent, acknowledged=acknowledged)
@@ -147,6 +144,12 @@ class Notifier(Agent[Message, Tell, TellEnded]):
     def _proceed(self, turn: Turn, progress: NoticeProgress) -> None:
         """Save the notice, and start or settle what is next, unless an effect of it waits or runs."""
         due, says, origin = progress.due, progress.next_words, _origin(progress)
+        if self._keeps_back(due):
+            # Each notice passes here before it is told, also one that was taken by a simulated notifier before.
+            ended = Ended(NoticeState.WITHDRAWN, reason=settlements.EXERCISE)
+            record_settled(turn, due, due.notification_id, origin, ended)
+            notice_store.finish(turn, due, NoticeState.WITHDRAWN, progress.said)
+            return
         withheld = withheld_end(due)
         if progress.queued or (progress.waits and withheld is None):
             notice_store.save(turn, progress)
@@ -167,6 +170,9 @@ class Notifier(Agent[Message, Tell, TellEnded]):
         else:
             record_settled(turn, due, due.notification_id, origin, Ended(NoticeState.WITHDRAWN))
             notice_store.finish(turn, due, NoticeState.WITHDRAWN, None)
+
+    def _keeps_back(self, due: NotificationDue) -> bool:
+        return due.exercise and self._kind is PeerKind.LIVE
 
     def slot(self, effect: Tell) -> AbstractAsyncContextManager[None] | None:  # noqa: ARG002 - all are alike
         """Return a slot without a limit, so that `starting` is called when the effect begins."""

@@ -2,10 +2,9 @@
 
 from typing import Protocol
 
-from schemas.codec import decode
-from schemas.errors import Unreadable
 from schemas.records import ReviewRequested, UrgentRejected
 from schemas.sealed import SealedDetails
+from schemas.topics import SERVICE_OF
 from schemas.vocabulary import Refusal
 from services.review.errors import KeyMissing
 from services.review.reading import RejectedValue
@@ -33,7 +32,7 @@ def unseen(topics: Source, request: ReviewRequested, master_key: bytes) -> str |
     if request.rejected is not None:
         return _of_rejected(topics, request.rejected, master_key)
     if request.section is None:
-        return None
+        return None if request.undelivered is None else "the report itself cannot be read"
     try:
         topics.details(request, master_key)
     except (CannotOpen, KeyMissing) as error:
@@ -47,14 +46,7 @@ def _of_rejected(topics: Source, about: UrgentRejected, master_key: bytes) -> st
         return "the record is no longer kept"
     if found.cut is not None:
         return str(found.cut)
-    if _is_sealed(found.kept) and topics.rejected_details(found.kept, master_key) is None:
+    # What the services wrote is shown as it came. Later records have their words sealed.
+    if about.topic not in SERVICE_OF and topics.rejected_details(found.kept, master_key) is None:
         return "what was sealed in the record cannot be read"
     return None
-
-
-def _is_sealed(value: bytes) -> bool:
-    try:
-        decode(value, "Admitted")
-    except Unreadable:
-        return False
-    return True

@@ -230,13 +230,14 @@ class OpenReports:
             if entry.is_withdrawn or changed.generation != entry.generation:
                 return
             report = report_of(entry)
-            if report.exercise and changed.reason == EXERCISE:
+            if report.exercise and _is_kept_back(changed):
                 # Its agency is live, so it did not get the report. Nobody is called in its stead.
+                self._reviews.close_withdrawn(case, changed)
                 self._write_notice(case, entry, NoticeStands.NOT_TOLD)
                 self._end(case.turn, report.report_id, report.agency)
             else:
                 self._hand_over(case, report, changed.reason or LIMIT_PASSED)
-        elif case.turn.get(_DONE + changed.report_id.encode()) is None:
+        elif case.turn.get(_DONE + changed.report_id.encode()) is None and not _is_kept_back(changed):
             request = unknown_fields(changed, case.turn.now)
             key = changed.person or request["review_id"]
             self._reviews.open_for_undelivered(replace(case, key=key.encode()), request)
@@ -274,6 +275,11 @@ class OpenReports:
     def _put(self, turn: Turn, report_id: str, entry: OpenReport, until: timedelta | None = None) -> None:
         ends = None if until is None else turn.now + until
         turn.put(name_of(report_id), encode("OpenReport", entry.model_dump()), until=ends)
+
+
+def _is_kept_back(changed: DeliveryChanged) -> bool:
+    """Return whether a live connector did not send a report because it is part of an exercise."""
+    return changed.exercise and changed.reason == EXERCISE
 
 
 def is_of_report(timer: bytes) -> bool:

@@ -148,6 +148,13 @@ class OpenReviews:
 
     def close_acknowledged(self, case: CaseSender, changed: DeliveryChanged) -> None:
         """Close the reviews of a report that its agency acknowledged late; without open reviews this has no effect."""
+        self._close_of_report(case, changed, ReviewDecision.ACKNOWLEDGED)
+
+    def close_withdrawn(self, case: CaseSender, changed: DeliveryChanged) -> None:
+        """Close the reviews of a report that is not sent, because it is part of an exercise."""
+        self._close_of_report(case, changed, ReviewDecision.WITHDRAWN)
+
+    def _close_of_report(self, case: CaseSender, changed: DeliveryChanged, decision: ReviewDecision) -> None:
         turn = case.turn
         ids = (turn.get(_OF_REPORT + changed.report_id.encode()) or b"").split()
         # Earlier releases did not list a report's reviews. The id of such a review follows from the report and sending.
@@ -159,7 +166,7 @@ class OpenReviews:
             review = stored(OpenReview, entry)
             about = review.request.undelivered
             if about is not None and about.agency is changed.agency:
-                fields = {"decision": ReviewDecision.ACKNOWLEDGED.value, "by": None, "role": None}
+                fields = {"decision": decision.value, "by": None, "role": None}
                 self.close(case, review, {**fields, "report_id": changed.report_id, "reference": changed.reference})
 
     def close(self, case: CaseSender, review: OpenReview, fields: Fields) -> None:

@@ -62,4 +62,9 @@ async def test_a_live_agency_gets_real_reports_alone_and_no_load_test_beside_it(
         assert found[drill.report_id]["state"] == "acknowledged"
         assert set(kafka.agency.accepted()) == {real.report_id, drill.report_id}
         refuse_live_agencies(bootstrap)
+    other = "simulated" if kind == "live" else "live"
+    beside = await asyncio.to_thread(
+        kafka.confide.run, "connector", "999", "--agency-url", kafka.agency.url, "--kind", other
+    )
+    assert (beside.returncode, f"runs with --kind {kind}" in beside.stderr.decode()) == (2, True)
     assert await asyncio.to_thread(connector.stop) == 0

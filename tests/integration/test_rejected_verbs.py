@@ -91,6 +91,24 @@ def test_a_line_that_can_be_read_now_is_sent_as_a_disclosure(confide: Processes,
     assert decode(record.value, "Disclosure")[1]["disclosure_id"] == id_of("readable-now")
 
 
+def test_a_line_becomes_an_exercise_only_if_staff_say_so(confide: Processes, bootstrap: str) -> None:
+    # Marked by mistake it would end unheard; unmarked, a drill would reach the agency.
+    producer = DisclosureProducer(bootstrap)
+    places = []
+    for says in (True, False):
+        line = raw(f"drill-{says}", concerns=[{"kind": "pregnancy"}], exercise=says)
+        kept = producer.resend(rejected(TOPIC), 0, b"key", line, [("rejected-reason", b"any")])
+        places.append(f"{TOPIC}/0/{kept.offset}")
+    producer.close()
+    with Tail(bootstrap, TOPIC) as tail:
+        refused = confide.run("rejected", "replay", places[0])
+        assert (refused.returncode, b"it says that it is an exercise" in refused.stderr) == (2, True)
+        for place, options in ((places[0], ["--exercise"]), (places[1], ["--exercise"]), (places[1], [])):
+            assert confide.run("rejected", "replay", place, *options).returncode == 0
+        records = tail.take(3)
+    assert [decode(each.value, "Disclosure")[1]["exercise"] for each in records] == [True, True, False]
+
+
 def test_a_line_that_still_cannot_be_read_is_not_sent_again(confide: Processes, place: str) -> None:
     done = confide.run("rejected", "replay", place)
     assert done.returncode == 2

@@ -110,7 +110,7 @@ ROWS = (
     Row(
         "What a connector cannot read is handed over in its own partition",
         "services/connectors/deliveries.py",
-        (Edit("PUT_ASIDE, attempt, generation), origin, partition)", "PUT_ASIDE, attempt, generation), origin)"),),
+        (Edit("_marked(failed, report), origin, partition)", "_marked(failed, report), origin)"),),
         ("tests/unit/test_connector_handed_over.py::test_entries_that_cannot_be_read_hinder_no_hand_over",),
     ),
 )

@@ -1,5 +1,6 @@
 """Exercises: carried as such to the end, apart from real disclosures, and never sent to a live agency or person."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from schemas.identifiers import PersonId, Token
 from schemas.notifications import NotificationSettled
 from schemas.policy import load_policies
 from schemas.topics import TopicName
-from schemas.vocabulary import NoticeState, PeerKind, Service
+from schemas.vocabulary import NoticeStands, NoticeState, PeerKind, Service
 from services.agency_profiles import AGENCY_PROFILES
 from services.credentials import ApiKey, ApiKeys
 from services.notifier.channels import FileChannel
@@ -21,11 +22,11 @@ from streams.agents.identity import Identity
 from streams.domain.ids import decision_id, sender_of
 from streams.domain.tokens import tokens_of
 from tests.agency_servers import AgencyServer
-from tests.connector_fixture import Open
-from tests.decide_reviews import reviews, unconfirmed
+from tests.connector_fixture import Crash, Open
+from tests.decide_reviews import decide, reviews, settled, unconfirmed
 from tests.disclosures import KEYS, disclosure, fields, id_of
 from tests.due_notices import POLICY, due, told
-from tests.fakes.clocks import Clock
+from tests.fakes.clocks import START, Clock
 from tests.lanes import Lane as NoticeLane
 from tests.open_reports import LIMIT, asked_by, delivered, notices, until
 from tests.reports import encoded, report
@@ -107,6 +108,28 @@ async def test_a_live_agency_never_gets_an_exercise(agency: AgencyServer, connec
     assert (last.state, last.reason) == expected
 
 
+@pytest.mark.parametrize("left", ["queued", "cut off", "waits"])
+async def test_a_connector_that_becomes_live_sends_no_exercise_that_it_took_before(
+    agency: AgencyServer, connector_at: Open, left: str
+) -> None:
+    connector = connector_at(agency.url, kind=PeerKind.SIMULATED)
+    if left == "waits":
+        agency.faults.add([503] * 3)
+    connector.lane.feed(encoded(report(exercise=True)))
+    if left == "cut off":
+        with pytest.raises(Crash):
+            await connector.crash_after_attempt()
+    elif left == "waits":
+        await connector.step()
+    before = len(agency.log()) if agency.path.exists() else 0
+    connector.kind = PeerKind.LIVE
+    connector.crash()
+    await connector.finish()
+    assert (len(agency.log()) if agency.path.exists() else 0) == before
+    assert (connector.deliveries()[-1].state, connector.deliveries()[-1].reason) == ("failed", "exercise")
+    assert not connector.lane.timers
+
+
 async def test_a_real_report_is_sent_by_a_live_connector(agency: AgencyServer, connector_at: Open) -> None:
     connector = connector_at(agency.url)
     connector.lane.feed(encoded(report()))
@@ -117,11 +140,27 @@ async def test_a_real_report_is_sent_by_a_live_connector(agency: AgencyServer, c
 
 def test_nobody_is_called_for_an_exercise_that_a_live_connector_did_not_send(lane: Lane) -> None:
     _, made, _ = decided(lane)
-    turn = delivered(lane, made, "failed", reason="exercise")
+    turn = delivered(lane, made, "failed", reason="exercise", exercise=True)
     assert reviews(turn) == []
     assert notices(turn) == ["not_told"]
     assert asked_by(until(lane, NOW + 10 * LIMIT)) == []
     assert not [key for key in lane.state if key.startswith(b"p:")]
+
+
+def test_a_review_that_was_open_before_is_closed_and_asks_nobody_any_more(lane: Lane) -> None:
+    _, made, _ = decided(lane)
+    # The live connector was away for longer than the limit.
+    (review,) = asked_by(until(lane, NOW + LIMIT))
+    turn = delivered(lane, made, "failed", NOW + 2 * LIMIT, reason="exercise", exercise=True)
+    (closed,) = settled(turn)
+    assert (closed["review_id"], closed["decision"], closed["by"]) == (review["review_id"], "withdrawn", None)
+    assert asked_by(until(lane, NOW + 20 * LIMIT)) == []
+
+
+def test_one_that_decide_does_not_know_opens_no_review(lane: Lane) -> None:
+    _, made, _ = decided(Lane(decide()))
+    assert reviews(delivered(lane, made, "failed", reason="exercise", exercise=True)) == []
+    assert len(reviews(delivered(lane, made, "failed", reason="exercise", exercise=False))) == 1
 
 
 def test_a_real_report_that_failed_so_is_handed_over(lane: Lane) -> None:
@@ -151,6 +190,30 @@ async def test_no_real_person_gets_a_notice_of_an_exercise(tmp_path: Path, kind:
     ]
     assert ends[0].reason == ("exercise" if kind is PeerKind.LIVE else None)
     assert len(told(path)) == (1 if kind is PeerKind.LIVE else 2)
+
+
+@pytest.mark.parametrize("stands", [NoticeStands.TELLING, NoticeStands.NOT_TOLD])
+async def test_a_live_notifier_never_tells_of_an_exercise_also_if_its_report_is_told_later(
+    tmp_path: Path, stands: NoticeStands
+) -> None:
+    path = tmp_path / "notices.jsonl"
+    lane = NoticeLane(Notifier(FileChannel(path), POLICY), Clock())
+    for made in (due(1, exercise=True, stands=stands), due(1, exercise=True, stands=NoticeStands.TOLD)):
+        lane.feed(encode("NotificationDue", made.model_dump()))
+    await lane.settle_all()
+    assert told(path) == []
+    assert [each["state"] for each in lane.written("NotificationSettled")] == ["withdrawn"]
+
+
+async def test_a_notifier_that_becomes_live_tells_of_no_exercise_that_it_took_before(tmp_path: Path) -> None:
+    path = tmp_path / "notices.jsonl"
+    before = NoticeLane(Notifier(FileChannel(path), POLICY, kind=PeerKind.SIMULATED), Clock())
+    made = due(1, exercise=True, stands=NoticeStands.TELLING, tell_by=START + timedelta(minutes=10), due_at=START)
+    before.feed(encode("NotificationDue", made.model_dump()))
+    live = NoticeLane(Notifier(FileChannel(path), POLICY), Clock(), before.changelog)
+    await live.settle_all()
+    assert told(path) == []
+    assert [each["state"] for each in live.written("NotificationSettled")] == ["withdrawn"]
 
 
 def test_staff_see_that_a_review_is_part_of_an_exercise(lane: Lane) -> None:

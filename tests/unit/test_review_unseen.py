@@ -7,12 +7,14 @@ import pytest
 from schemas.records import ReviewRequested, UrgentRejected
 from schemas.rejection import Cut
 from schemas.sealed import SealedDetails
+from schemas.topics import TopicName
 from services.review.errors import KeyMissing
 from services.review.reading import RejectedValue
 from services.review.unseen import unseen
+from streams.domain.hand_over import unreadable_fields
 from streams.domain.sealing import CannotOpen
 from tests.decide_reviews import rejected_review, unconfirmed
-from tests.turns import Lane, admitted
+from tests.turns import NOW, Lane, admitted
 
 MASTER = bytes(32)
 
@@ -44,6 +46,13 @@ def asked(fields: dict[str, Any]) -> ReviewRequested:
     return ReviewRequested.model_validate(fields)
 
 
+def of(lane: Lane, topic: TopicName) -> ReviewRequested:
+    """Return the review of a record that was rejected from this topic."""
+    request = asked(rejected_review(lane))
+    assert request.rejected is not None
+    return request.model_copy(update={"rejected": request.rejected.model_copy(update={"topic": topic})})
+
+
 @pytest.mark.parametrize(
     ("found", "why"),
     [
@@ -67,16 +76,31 @@ def test_a_disclosure_is_seen_if_its_section_opens(
         (RejectedValue(b"not a record", None), None),
         (None, "the record is no longer kept"),
         (RejectedValue(b"the first", Cut(9, 5_242_880)), "cut: first 9 of 5,242,880 bytes"),
-        (RejectedValue(admitted(), None), "what was sealed in the record cannot be read"),
     ],
-    ids=["as it came", "gone", "cut", "sealed"],
+    ids=["as it came", "gone", "cut"],
 )
 def test_a_rejected_record_is_seen_if_it_is_whole_and_opens(
     lane: Lane, kept: RejectedValue | None, why: str | None
 ) -> None:
-    assert unseen(Topics(kept), asked(rejected_review(lane)), MASTER) == why
+    assert unseen(Topics(kept), of(lane, TopicName.FORUM_DISCLOSURES_URGENT), MASTER) == why
+
+
+def test_what_cannot_even_be_decoded_after_admit_is_unseen(lane: Lane) -> None:
+    # The words in it are sealed.
+    request = of(lane, TopicName.ADMITTED_URGENT)
+    assert (
+        unseen(Topics(RejectedValue(b"damaged", None)), request, MASTER)
+        == "what was sealed in the record cannot be read"
+    )
+
+
+def test_a_report_that_cannot_be_read_is_unseen() -> None:
+    fields = unreadable_fields("report-1", 1, NOW)
+    request = ReviewRequested.model_validate({"proposed": None, **fields})
+    assert unseen(Topics(), request, MASTER) == "the report itself cannot be read"
 
 
 def test_a_rejected_record_whose_section_opens_is_seen(lane: Lane) -> None:
-    topics = Topics(RejectedValue(admitted(), None), SealedDetails(summary="words"))
-    assert unseen(topics, asked(rejected_review(lane)), MASTER) is None
+    request = of(lane, TopicName.ADMITTED_URGENT)
+    assert unseen(Topics(RejectedValue(admitted(), None), SealedDetails(summary="words")), request, MASTER) is None
+    assert unseen(Topics(RejectedValue(admitted(), None)), request, MASTER) is not None
