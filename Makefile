@@ -50,7 +50,7 @@ demo: setup ## play a day through all processes, on this machine
 test: setup ## unit, contract, proof, integration and end-to-end tests (BROKER=native|container)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not faults and not load"
 
-unit: setup ## the tests that need no broker, without the long ones: less than a minute
+unit: setup ## the tests that need no broker, without the long ones: about a minute and a half
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not long" tests/unit tests/contract tests/cases
 
 lint: setup ## ruff, mypy, import contracts

@@ -20,7 +20,7 @@ from tests.processes import Process, Processes, until
 from tests.tails import Tail
 from tests.token_issuer import AUDIENCE, CLIENTS, ISSUER, Issuer, KeyServer, client_file, key_server, unsigned
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
 #: How long after it was taken away a key or client may still pass, by the contract (seconds).
 _REVOKED_WITHIN = 60.0
 
@@ -99,7 +99,6 @@ def test_a_token_proves_its_service_and_nothing_else_passes(
     assert issuer.token().split(".")[1] not in written
 
 
-@pytest.mark.faults
 async def test_a_key_and_a_client_are_taken_away_without_a_restart(
     confide: Processes, issuer: Issuer, server: KeyServer, clients: Path
 ) -> None:
@@ -119,7 +118,6 @@ async def test_a_key_and_a_client_are_taken_away_without_a_restart(
     assert process.stop() == 0
 
 
-@pytest.mark.faults
 def test_a_key_set_that_goes_away_holds_up_nobody(
     confide: Processes, issuer: Issuer, server: KeyServer, clients: Path, api_key: str
 ) -> None:
@@ -137,7 +135,6 @@ def test_a_key_set_that_goes_away_holds_up_nobody(
     server.answers.set()
 
 
-@pytest.mark.faults
 def test_forged_key_ids_do_not_flood_the_server_of_the_key_set(
     confide: Processes, issuer: Issuer, server: KeyServer, clients: Path
 ) -> None:
