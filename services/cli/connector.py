@@ -67,7 +67,7 @@ def _refuse_other_kind(bootstrap: str, agency: Agency, kind: PeerKind) -> None:
     try:
         others = running_kinds(bootstrap, (agency,))[agency] - {kind}
     except KafkaUnavailable as error:
-        # A broker that was just started has no coordinator yet. The check finds a mistake of an operator, no more.
+        # The check finds a mistake of an operator, no more: reports are not held up for it.
         typer.echo(f"confide: {error}, so it is not checked that they are all of one kind", err=True)
         return
     if others:
