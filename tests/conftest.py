@@ -7,12 +7,16 @@ from typing import Any
 
 # Its pytest plugin imports it when the tests have ended, at which CPython 3.11 may fail (gh-106905) while it collects
 # garbage of a test: a run that passed would count as failed.
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 
 from infra.broker import LocalBroker
 from tests import brokers
 from tests.proof.covered import COVERED
+
+# No time limit for an example: on a busy machine it would fail a test that is right.
+hypothesis.settings.register_profile("confide", deadline=None)
+hypothesis.settings.load_profile("confide")
 
 
 @pytest.hookimpl(tryfirst=True)

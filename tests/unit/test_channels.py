@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.disclosure import Contact, ReadableDisclosure
@@ -61,7 +61,6 @@ def test_of_two_marks_of_the_same_time_unsafe_wins(order: tuple[bool, bool]) -> 
     assert unsafe(after(*(said(0, safe, SMS) for safe in order))) == {SMS}
 
 
-@settings(deadline=None)
 @given(hours=st.integers(1, 24 * 365 * 10))
 def test_b03_a_mark_that_is_claimed_to_be_of_the_future_is_as_old_as_its_assessment(hours: int) -> None:
     ahead = said(0, True, SMS).model_copy(update={"disclosed_at": NOON + timedelta(hours=hours)})
