@@ -27,6 +27,7 @@ RECORDS = (
     "ReviewOutcome",
     "ReviewSettled",
     "UrgentRejected",
+    "RejectedAccepted",
     "OpenReview",
     "Report",
     "ReportStopped",
@@ -104,13 +105,16 @@ def _unions(schema: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], di
 
 
 def _ints(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of each plain `int`. In a union fastavro checks it; no list or map of ours has any."""
+    """Yield the path of each plain `int`, also in each record of a list. In a union fastavro checks it."""
     for field in schema["fields"]:
         here = (*path, field["name"])
-        if field["type"] == "int":
+        kind = field["type"]
+        if isinstance(kind, dict) and kind["type"] == "array" and isinstance(kind["items"], dict):
+            kind = kind["items"]
+        if kind == "int":
             yield here
-        elif isinstance(field["type"], dict) and field["type"]["type"] == "record":
-            yield from _ints(field["type"], here)
+        elif isinstance(kind, dict) and kind["type"] == "record":
+            yield from _ints(kind, here)
 
 
 def _writers(present: Mapping[str, dict[str, Any]]) -> dict[str, Writer]:

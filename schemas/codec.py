@@ -58,11 +58,13 @@ def _write(stream: BytesIO, name: str, fields: Mapping[str, Any]) -> None:
 
 
 def _fits_an_int(fields: Any, path: tuple[str, ...]) -> bool:
-    for name in path:
+    for place, name in enumerate(path):
         if name not in fields:
             # The writer has taken the default of the schema.
             return True
         fields = fields[name]
+        if isinstance(fields, list | tuple):
+            return all(_fits_an_int(each, path[place + 1 :]) for each in fields)
     return fields in _INT
 
 

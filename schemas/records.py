@@ -131,6 +131,7 @@ class IdUsedBefore(Model):
 class UrgentRejected(Model):
     """A rejected record that a person must look at: its position and the reason, without any of its values."""
 
+    #: The review that asks about it. Of a sender and hour: the first generation, also if a later one asks.
     review_id: Identifier
     topic: str
     partition: Annotated[StrictInt, Field(ge=0)]
@@ -140,6 +141,19 @@ class UrgentRejected(Model):
     rejected_at: Time
     #: The first disclosure under the same id, if the id is the reason.
     conflict: IdUsedBefore | None = None
+    #: The id in the record, if it can be read and ADMIT sees it accepted later.
+    disclosure_id: DisclosureId | None = None
+    #: When a disclosure with that id was accepted.
+    accepted_at: Time | None = None
+    exercise: StrictBool = False
+
+
+class RejectedAccepted(Model):
+    """A disclosure was accepted under the id of a rejected record; `review_id` is that of its `UrgentRejected`."""
+
+    review_id: Identifier
+    disclosure_id: DisclosureId
+    accepted_at: Time
 
 
 class Undelivered(Model):
@@ -173,8 +187,8 @@ class ReviewRequested(Model):
     section: SealedSection | None = None
     #: The person who is asked now: an id of the duty rota.
     on_duty: str | None = None
-    #: The record in question, if the reason is a rejected record.
-    rejected: UrgentRejected | None = None
+    #: The records in question, if the reason is a rejected record, in the order in which they came.
+    rejected_records: tuple[UrgentRejected, ...] = ()
     #: The report in question, if the reason is an undelivered report.
     undelivered: Undelivered | None = None
     #: A drill, carried as such to the end: no live agency and no real person gets it.

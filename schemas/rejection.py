@@ -27,6 +27,8 @@ REJECTED_OFFSET: Final = "rejected-offset"
 REFUSED_BY: Final = "refused-by"
 #: Beside it, if the record is only the first part: bytes of the whole, or `unknown`.
 REFUSED_LENGTH: Final = "refused-length"
+#: Beside it, if the record is part of an exercise: by its sender's credential, or without one by its own word.
+REFUSED_EXERCISE: Final = "refused-exercise"
 #: When it was rejected: ISO 8601, UTC.
 REJECTED_AT: Final = "rejected-at"
 #: When a rejected timer was due: ISO 8601, UTC.

@@ -4,7 +4,7 @@ Nothing opens a review for a reason that is not in the table yet.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from schemas.reviews import ReviewOutcome
 
 #: The fields of a `ReviewOutcome` that only some decisions have.
-OutcomeField = Literal["refusal", "facts", "agencies", "ask_again_at", "entered_as", "told_at", "reference"]
+OutcomeField = Literal[
+    "refusal", "facts", "agencies", "ask_again_at", "entered_under", "records", "told_at", "reference"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ _NOTHING_IN_IT = Settling(
     needs=("refusal",),
     refusals=(_R.NO_CLAUSE_HOLDS, _R.ALREADY_REPORTED, _R.ENTERED_IN_ERROR),
 )
+_ENTERED_AGAIN = Settling(_D.ENTERED_AGAIN, "it was entered again, under a new id", needs=("entered_under",))
 
 REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
     {
@@ -106,18 +109,18 @@ REVIEW_TABLE: Mapping[ReviewReason, ReviewRow] = MappingProxyType(
             "LT-6 holds, and no agency is known that can get a report", (_NAME_AGENCIES, _NEW_FACTS, _REFUSE)
         ),
         ReviewReason.REJECTED: ReviewRow(
-            "a record that cannot be read and may be urgent",
+            "records of a sender and hour that cannot be read and may be urgent",
             (
-                Settling(_D.ENTERED_AGAIN, "it was entered again, under this id", needs=("entered_as",)),
-                _NOTHING_IN_IT,
+                # Others may have come since the records were shown: `records` says which the outcome covers.
+                replace(
+                    _ENTERED_AGAIN, words="it was entered again, under these ids", needs=("entered_under", "records")
+                ),
+                replace(_NOTHING_IN_IT, needs=("refusal", "records")),
             ),
         ),
         ReviewReason.CONFLICTING_ID: ReviewRow(
             "an id that its service used before with other content",
-            (
-                Settling(_D.ENTERED_AGAIN, "it was entered again, under this new id", needs=("entered_as",)),
-                _NOTHING_IN_IT,
-            ),
+            (_ENTERED_AGAIN, _NOTHING_IN_IT),
         ),
         ReviewReason.UNDELIVERED: ReviewRow(
             "a report that failed, or that no agency acknowledged within its limit",

@@ -132,8 +132,10 @@ class ReviewOutcome(Model):
     agencies: Annotated[tuple[AddedAgency, ...], Field(max_length=20)] = ()
     #: When the review is asked again, if the person was not reached.
     ask_again_at: Time | None = None
-    #: The id of the new disclosure that replaces the rejected record.
-    entered_as: DisclosureId | None = None
+    #: The ids of the disclosures that replace the rejected records.
+    entered_under: Annotated[tuple[DisclosureId, ...], Field(max_length=100)] = ()
+    #: How many of the rejected records it covers, in the order in which they came: those that were shown.
+    records: Annotated[StrictInt, Field(ge=1)] | None = None
     #: When staff told the agency by phone, and the reference that the agency gave.
     told_at: Time | None = None
     reference: PhoneReference | None = None
@@ -160,7 +162,8 @@ class ReviewSettled(Model):
     review_id: Identifier
     person: str | None
     decision_id: str | None
-    #: Both null if the agency acknowledged the report in question, which ends the review without a person.
+    #: Both null if the review ended without a person: the agency acknowledged the report, or every rejected record was
+    #: accepted when it was sent again.
     by: StaffId | None
     role: Role | None
     decision: ReviewDecision
@@ -169,7 +172,8 @@ class ReviewSettled(Model):
     report_id: str | None = None
     generation: Generation | None = None
     ask_again_at: Time | None = None
-    entered_as: str | None = None
+    entered_under: tuple[str, ...] = ()
+    records: int | None = None
     told_at: Time | None = None
     #: The agency's reference, given by phone or with its acknowledgement.
     reference: str | None = None

@@ -211,7 +211,7 @@ _CONTRACT = (
     Topic(TopicName.IDENTITY_LINKS, None, _COMPACTED, ("Edge", "TokenOwner")),
     Topic(TopicName.KEYS, None, _COMPACTED, ("KeyRecord",)),
     Topic(TopicName.ADMITTED, None, _kept(PASSING_DAYS), ("Admitted",)),
-    Topic(TopicName.ADMITTED_URGENT, None, _kept(PASSING_DAYS), ("Admitted", "UrgentRejected")),
+    Topic(TopicName.ADMITTED_URGENT, None, _kept(PASSING_DAYS), ("Admitted", "UrgentRejected", "RejectedAccepted")),
     Topic(TopicName.DECISIONS, None, _kept(OUTCOME_DAYS), ("Decision",)),
     Topic(TopicName.REVIEWS, None, _kept(OUTCOME_DAYS), ("ReviewRequested", "ReviewSettled")),
     Topic(TopicName.REVIEW_OUTCOMES, None, _kept(OUTCOME_DAYS), ("ReviewOutcome",)),

@@ -156,6 +156,8 @@ class ReviewDecision(StrEnum):
     WITHDRAWN = "withdrawn"
     #: No person decided: the agency acknowledged the report after all.
     ACKNOWLEDGED = "acknowledged"
+    #: No person decided: every rejected record was sent again under its id, and accepted.
+    ACCEPTED = "accepted"
 
 
 class Refusal(StrEnum):

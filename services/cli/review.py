@@ -56,7 +56,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
         known = find(topics, review)
         request, settled = known.latest, known.settled
         decision = None if request.decision_id is None else topics.decision(request, known.partition)
-        rejected = None if request.rejected is None else topics.rejected(request.rejected)
+        rejected = topics.rejected(request.rejected_records)
         reports = [] if settled is None else topics.followed(settled, known.partition)
         try:
             details = None if request.section is None else topics.details(request, master)
@@ -65,7 +65,7 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             details, comment, missing = None, None, error
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
-        opened = None if rejected is None else topics.rejected_details(rejected.kept, master)
+        opened = [None if each is None else topics.rejected_details(each.kept, master) for each in rejected]
     if as_json:
         shown = {
             **fields_of(known, now),
@@ -83,10 +83,11 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
     ]
     if comment is not None:
         lines += ["", *commented(comment)]
-    if request.rejected is not None:
-        lines += as_it_came(None) if rejected is None else as_it_came(*rejected)
-        if opened is not None:
-            lines += ["", *disclosed(opened)]
+    if request.rejected_records:
+        for place, (value, inside) in enumerate(zip(rejected, opened, strict=True), 1):
+            number = place if len(rejected) > 1 else None
+            lines += as_it_came(*(value or (None,)), number=number)
+            lines += [] if inside is None else ["", *disclosed(inside)]
     elif missing is not None:
         lines += ["", f"What was sealed cannot be read: {missing}."]
     elif request.section is None:

@@ -19,7 +19,7 @@ from schemas.reviews import ReviewOutcome
 from schemas.sealed import SealedComment
 from schemas.telemetry import Attribute, Span
 from schemas.trace_context import traceparent_of
-from schemas.vocabulary import Refusal, ReviewDecision
+from schemas.vocabulary import Refusal, ReviewDecision, ReviewReason
 from services.cli.review_facts import read_fact
 from services.cli.review_moments import future, past
 from services.cli.review_result import print_result, print_settled_before
@@ -56,10 +56,15 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         str | None, typer.Option(metavar="TIME", help="Nobody was reached: ask again then.")
     ] = None,
     entered_again: Annotated[
-        str | None, typer.Option(metavar="ID", help="What was rejected was entered again, as this disclosure: a UUID.")
+        list[str] | None,
+        typer.Option(metavar="ID", help="What was rejected was entered again, as this disclosure: a UUID."),
     ] = None,
     nothing_in_it: Annotated[
         Refusal | None, typer.Option(help="What was rejected needs nobody, for this reason.")
+    ] = None,
+    records: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="How many rejected records you were shown, if the review has several."),
     ] = None,
     told_by_phone: Annotated[
         str | None, typer.Option(metavar="WHO", help="You told the agency by phone, and whom there (sealed).")
@@ -88,7 +93,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
         ReviewDecision.REFUSE: refuse,
         ReviewDecision.NEW_FACTS: fact or None,
         ReviewDecision.NOT_REACHED: not_reached_until,
-        ReviewDecision.ENTERED_AGAIN: entered_again,
+        ReviewDecision.ENTERED_AGAIN: entered_again or None,
         ReviewDecision.NOTHING_IN_IT: nothing_in_it,
         ReviewDecision.TOLD_BY_PHONE: told_by_phone,
         ReviewDecision.SEND_AGAIN: send_again or None,
@@ -101,7 +106,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     master = checked_master(settings)
     with topics_of(settings) as topics:
         known = find(topics, review)
-        fields |= {"by": staff, "role": role}
+        fields |= {"by": staff, "role": role, "records": _records(known, records)}
         _check_told_at(known, fields)
         if known.settled is None:
             _refuse_unseen(topics, known, master, fields)
@@ -150,7 +155,7 @@ def _fields(
         case ReviewDecision.NOT_REACHED:
             fields["ask_again_at"] = future("--not-reached-until", value, datetime.now(UTC))
         case ReviewDecision.ENTERED_AGAIN:
-            fields["entered_as"] = value
+            fields["entered_under"] = value
         case ReviewDecision.TOLD_BY_PHONE:
             if not value.strip() or at is None or not reference:
                 raise SettingsError("--told-by-phone needs WHO, --at TIME and --reference REFERENCE")
@@ -160,6 +165,18 @@ def _fields(
         case _:
             fields["refusal"] = value
     return fields
+
+
+def _records(known: Known, records: int | None) -> int | None:
+    """Return how many rejected records the member of staff was shown; None for a review of anything else.
+
+    Raises `SettingsError` if that is unknown: others may have come since the review was shown.
+    """
+    if known.latest.reason is not ReviewReason.REJECTED or records is not None:
+        return records
+    if (asked := len(known.latest.rejected_records)) > 1:
+        raise SettingsError(f"--records is required: the review has {asked} records now; say how many you were shown")
+    return 1
 
 
 def _check_told_at(known: Known, fields: Mapping[str, Any]) -> None:
@@ -184,7 +201,7 @@ def _refuse_unseen(topics: Topics, known: Known, master: bytes, fields: Mapping[
     if fields.get("refusal") not in JUDGING or not settlings:
         # A decision that does not settle such a review is refused later, with those that do.
         return
-    why = unseen(topics, known.latest, master)
+    why = unseen(topics, known.latest, master, fields["records"])
     if why is not None:
         others = [each.value for each in settlings[0].refusals if each not in JUDGING]
         raise SettingsError(

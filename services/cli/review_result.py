@@ -3,13 +3,14 @@
 import typer
 
 from schemas.reviews import ReviewOutcome, ReviewSettled
+from schemas.vocabulary import ReviewDecision
 from services.review.options import as_options
 from services.review.send_outcome import AskedAgain, NotYet, OutcomeRejected
 from services.review.settled_words import settled_words
 from streams.domain.plain_english.wording import time_words
 
 #: Fields of an outcome that `ReviewSettled` records.
-_RECORDED = ("by", "decision", "refusal", "facts", "ask_again_at", "entered_as", "told_at", "reference")
+_RECORDED = ("by", "decision", "refusal", "facts", "ask_again_at", "entered_under", "records", "told_at", "reference")
 
 
 def print_result(result: ReviewSettled | AskedAgain | OutcomeRejected | NotYet, outcome: ReviewOutcome) -> None:
@@ -54,4 +55,6 @@ def _is_settled_by(settled: ReviewSettled, outcome: ReviewOutcome) -> bool:
 
 
 def _settler(settled: ReviewSettled) -> str:
+    if settled.decision is ReviewDecision.ACCEPTED:
+        return "the service, which sent everything in it again,"
     return settled.by or "an acknowledgement of the agency"

@@ -164,6 +164,7 @@ class RequestHandler:
             _SOURCE,
             service=None if caller is None else caller.service,
             is_proven=caller is not None,
+            exercise=caller is not None and caller.exercise,
             is_whole=body.cut is None,
             length=body.length,
         )

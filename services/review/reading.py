@@ -1,6 +1,6 @@
 """Reads reviews, decisions, deliveries and rejected records for the console, and opens sections for staff."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
@@ -163,15 +163,17 @@ class Topics:
                 )
         return list(found.values())
 
-    def rejected(self, about: UrgentRejected) -> RejectedValue | None:
-        """Return the value of a rejected record, None if its topic no longer has it."""
-        for record in self._records(rejected(about.topic), (about.partition,)):
-            headers = dict(record.headers)
-            if headers.get(REJECTED_OFFSET) == b"%d" % about.offset:
-                if record.value is None:
-                    return None
-                return RejectedValue(record.value, Cut.of(record.value, headers.get(REJECTED_LENGTH)))
-        return None
+    def rejected(self, records: Sequence[UrgentRejected]) -> list[RejectedValue | None]:
+        """Return the value of each rejected record, None for one that its topic no longer has."""
+        found: dict[tuple[str, int, bytes | None], RejectedValue] = {}
+        for topic, partition in dict.fromkeys((each.topic, each.partition) for each in records):
+            for record in self._records(rejected(topic), (partition,)):
+                headers = dict(record.headers)
+                location = topic, partition, headers.get(REJECTED_OFFSET)
+                if record.value is not None and location not in found:
+                    cut = Cut.of(record.value, headers.get(REJECTED_LENGTH))
+                    found[location] = RejectedValue(record.value, cut)
+        return [found.get((each.topic, each.partition, b"%d" % each.offset)) for each in records]
 
     def rejected_details(self, value: bytes, master_key: bytes) -> SealedDetails | None:
         """Return the opened section of a rejected `Admitted`; None for any other record, or if it cannot be opened.

@@ -73,6 +73,9 @@ class ReviewIndex:
             known = Known(partition, request, request, request.deadline)
         elif request.escalation > known.latest.escalation:
             known = replace(known, latest=request, asked_again_at=None)
+        elif request.rejected_records != known.latest.rejected_records:
+            # Another record came, or one was accepted meanwhile.
+            known = replace(known, latest=request)
         elif request.deadline != known.latest.deadline:
             # Same escalation, other deadline: the member of staff did not reach the person.
             known = replace(known, latest=request, due=request.deadline, asked_again_at=request.deadline)

@@ -36,16 +36,17 @@ def disclosed(details: SealedDetails) -> Iterator[str]:
     yield f"  {details.summary or 'none'}"
 
 
-def as_it_came(value: bytes | None, cut: Cut | None = None) -> Iterator[str]:
+def as_it_came(value: bytes | None, cut: Cut | None = None, *, number: int | None = None) -> Iterator[str]:
     """Yield a rejected record as text, even if it is not a record at all. For staff only.
 
-    Without `cut`, `value` is the whole.
+    Without `cut`, `value` is the whole. `number`: its place in a review of several.
     """
+    which = "The record" if number is None else f"Record {number}"
     yield ""
     if value is None:
-        yield "The record itself is no longer kept."
+        yield f"{which} itself is no longer kept."
         return
-    yield "The record as it came:" if cut is None else f"The record as it came, {cut}:"
+    yield f"{which} as it came:" if cut is None else f"{which} as it came, {cut}:"
     try:
         name, fields = decode(value, *RECORDS)
         yield f"  {name}: {fields}"

@@ -6,7 +6,7 @@ from schemas.agencies import AGENCIES
 from schemas.reviews import ReviewSettled
 from schemas.vocabulary import DeliveryState, ReviewDecision
 from services.review.reading import Followed
-from streams.domain.plain_english.wording import time_words
+from streams.domain.plain_english.wording import listed, time_words
 
 _ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
 
@@ -21,20 +21,27 @@ def settled_words(settled: ReviewSettled) -> Iterator[str]:
         case ReviewDecision.ACKNOWLEDGED if settled.reference is not None:
             yield f"The agency acknowledged the report after all; its reference is {settled.reference}."
         case ReviewDecision.ENTERED_AGAIN:
-            yield f"It was entered again as disclosure {settled.entered_as}."
+            ids = settled.entered_under
+            yield f"It was entered again as disclosure{'' if len(ids) == 1 else 's'} {listed(ids)}."
+        case ReviewDecision.ACCEPTED:
+            yield "Everything in it was sent again under its id, and accepted."
         case ReviewDecision.NEW_FACTS if settled.facts:
             yield f"Found out: {', '.join(f'{each.path}={_value(each.value)}' for each in settled.facts)}."
         case ReviewDecision.SEND_AGAIN:
             yield f"Report {settled.report_id} was sent again, as sending {settled.generation}."
         case _:
             pass
+    if settled.records is not None and settled.records > 1:
+        yield f"This covers {settled.records} records."
     if settled.decision_id is not None:
         yield f"Decision {settled.decision_id} followed."
 
 
 def settler(settled: ReviewSettled) -> str:
-    """Return who settled a review: a member of staff with their role, or the agency."""
-    return "the agency" if settled.by is None or settled.role is None else f"{settled.by} ({settled.role.value})"
+    """Return who settled a review: a member of staff with their role, the agency, or the service."""
+    if settled.by is None or settled.role is None:
+        return "the service" if settled.decision is ReviewDecision.ACCEPTED else "the agency"
+    return f"{settled.by} ({settled.role.value})"
 
 
 def reported_words(reports: Sequence[Followed]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Says whether what a review is about can be shown: nobody judges it otherwise."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from schemas.records import ReviewRequested, UrgentRejected
@@ -17,8 +18,8 @@ JUDGING = frozenset((Refusal.NO_CLAUSE_HOLDS, Refusal.OUT_OF_SCOPE))
 class Source(Protocol):
     """The part of `services.review.reading.Topics` that this needs."""
 
-    def rejected(self, about: UrgentRejected) -> RejectedValue | None:
-        """Return the value of a rejected record, None if its topic no longer has it."""
+    def rejected(self, records: Sequence[UrgentRejected]) -> list[RejectedValue | None]:
+        """Return the value of each rejected record, None for one that its topic no longer has."""
 
     def rejected_details(self, value: bytes, master_key: bytes) -> SealedDetails | None:
         """Return the opened section of a rejected `Admitted`; None if there is none, or if it cannot be opened."""
@@ -27,10 +28,15 @@ class Source(Protocol):
         """Return the opened section of a review; None if it was erased."""
 
 
-def unseen(topics: Source, request: ReviewRequested, master_key: bytes) -> str | None:
-    """Return why the content of a review cannot be shown; None if it can, or if it was erased."""
-    if request.rejected is not None:
-        return _of_rejected(topics, request.rejected, master_key)
+def unseen(topics: Source, request: ReviewRequested, master_key: bytes, records: int | None = None) -> str | None:
+    """Return why the content of a review cannot be shown; None if it can, or if it was erased.
+
+    Of rejected records the first `records` count, None: all.
+    """
+    if request.rejected_records:
+        shown = request.rejected_records[:records]
+        found = zip(shown, topics.rejected(shown), strict=True)
+        return next((why for about, value in found if (why := _of_rejected(topics, about, value, master_key))), None)
     if request.section is None:
         return None if request.undelivered is None else "the report itself cannot be read"
     try:
@@ -40,8 +46,7 @@ def unseen(topics: Source, request: ReviewRequested, master_key: bytes) -> str |
     return None
 
 
-def _of_rejected(topics: Source, about: UrgentRejected, master_key: bytes) -> str | None:
-    found = topics.rejected(about)
+def _of_rejected(topics: Source, about: UrgentRejected, found: RejectedValue | None, master_key: bytes) -> str | None:
     if found is None:
         return "the record is no longer kept"
     if found.cut is not None:

@@ -72,8 +72,8 @@ def described(
         yield f"The person was not reached: {request.on_duty} asks again {again}, then the next on duty is asked."
     else:
         yield f"{request.on_duty} is asked until {time_words(request.deadline)}, then the next on duty."
-    if request.rejected is not None:
-        yield from _of_rejected(request.rejected)
+    if request.rejected_records:
+        yield from _of_rejected(request.rejected_records)
     elif request.undelivered is not None:
         yield from _of_undelivered(request.undelivered)
         if known.settled is None and request.undelivered.agency is Agency.EMERGENCY_999:
@@ -148,6 +148,8 @@ def _asked_now(known: Known) -> str:
 
 
 def _asks(request: ReviewRequested) -> str:
+    if len(request.rejected_records) > 1:
+        return f"{len(request.rejected_records)} records"
     if (about := request.undelivered) is not None:
         return f"{about.agency.value.replace('_', ' ')}: {about.failure.replace('_', ' ')}"
     return ", ".join(request.asks) or "-"
@@ -174,14 +176,21 @@ def _length(late: timedelta) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
-def _of_rejected(about: UrgentRejected) -> Iterator[str]:
-    yield f"Rejected: {about.reason}"
-    yield f"It lies in {about.topic}.rejected, partition {about.partition} (offset {about.offset} of {about.topic})."
-    if (first := about.conflict) is not None:
-        yield (
-            f"The first one under {first.disclosure_id} counts: offset {first.offset} of {first.topic}, "
-            f"partition {first.partition}, decision {first.decision_id}."
-        )
+def _of_rejected(records: Sequence[UrgentRejected]) -> Iterator[str]:
+    if len(records) > 1:
+        yield f"{len(records)} records of one sender came in the same hour. Say with --records how many you were shown."
+    for number, about in enumerate(records, 1):
+        which = f"{number}. " if len(records) > 1 else ""
+        yield f"{which}Rejected: {about.reason}"
+        where = f"partition {about.partition} (offset {about.offset} of {about.topic})"
+        yield f"It lies in {about.topic}.rejected, {where}."
+        if about.accepted_at is not None:
+            yield f"A disclosure was accepted under its id {about.disclosure_id} {time_words(about.accepted_at)}."
+        if (first := about.conflict) is not None:
+            yield (
+                f"The first one under {first.disclosure_id} counts: offset {first.offset} of {first.topic}, "
+                f"partition {first.partition}, decision {first.decision_id}."
+            )
     yield _SETTLE_REJECTED
 
 

@@ -1,14 +1,14 @@
 """Topic of a disclosure; for unreadable bytes, the topic for which they were most likely meant."""
 
-import json
 import re
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.concerns import Concerns
 from schemas.disclosure import Disclosure, ReadableDisclosure, is_urgent
+from schemas.refused_bytes import json_fields
 from schemas.topics import TopicName, disclosures
 from schemas.vocabulary import Service
 
@@ -30,29 +30,13 @@ def intended_topic(raw: bytes, sender: Service | None, *, is_proven: bool = Fals
     else the forum. The topic is the urgent one unless the concerns can be read and rule out an immediate risk: the rest
     of the bytes may hold an emergency.
     """
-    fields = _fields(raw)
+    fields = json_fields(raw)
     named = None if is_proven else _named_service(raw, fields)
     service = named or sender or Service.FORUM
     return disclosures(service, urgent=_may_be_urgent(fields))
 
 
-def _fields(raw: bytes) -> dict[str, object]:
-    try:
-        fields = json.loads(raw, object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    # Of two equal names the first may have been the risk.
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name is given twice")
-    return fields
-
-
-def _named_service(raw: bytes, fields: dict[str, object]) -> Service | None:
+def _named_service(raw: bytes, fields: dict[str, Any]) -> Service | None:
     named = next((service for service in Service if fields.get("service") == service.value), None)
     if named is not None:
         return named
@@ -60,7 +44,7 @@ def _named_service(raw: bytes, fields: dict[str, object]) -> Service | None:
     return None if found is None else Service(found[1].decode("ascii"))
 
 
-def _may_be_urgent(fields: dict[str, object]) -> bool:
+def _may_be_urgent(fields: dict[str, Any]) -> bool:
     try:
         concerns = _CONCERNS.validate_python(fields.get("concerns"))
     except ValidationError:

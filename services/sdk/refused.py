@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from schemas.disclosure import MAX_DISCLOSURE_BYTES
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, disclosure_key
 from schemas.errors import Invalid
+from schemas.refused_bytes import id_in, json_fields
 from schemas.rejection import (
     REFUSED_BY,
+    REFUSED_EXERCISE,
     REFUSED_LENGTH,
     REJECTED_AT,
     REJECTED_BY,
@@ -48,6 +50,8 @@ class Refused:
     #: The sender, if it is known; `is_proven` if a credential proves it.
     service: Service | None = None
     is_proven: bool = False
+    #: Whether a credential for exercises sent it. Without any credential the bytes themselves say it.
+    exercise: bool = False
     is_whole: bool = True
     #: Bytes of the whole, if `raw` is only the first part; None if that is unknown.
     length: int | None = None
@@ -63,14 +67,19 @@ def write_refused(refused: Refused, trace: list[tuple[str, bytes]], now: datetim
     """
     raw = refused.raw
     topic = intended_topic(raw, refused.service, is_proven=refused.is_proven)
-    # The bytes have no readable id. Keyed by their digest, equal bytes always go to the same partition.
-    key = hashlib.sha256(raw).hexdigest().encode()
+    # By the id, ADMIT sees it accepted later in the same partition. Bytes without one are keyed by their digest: equal
+    # bytes always go to the same partition.
+    fields = json_fields(raw)
+    id_ = id_in(fields)
+    key = hashlib.sha256(raw).hexdigest().encode() if id_ is None else disclosure_key(id_)
     is_kept = len(raw) <= MAX_VALUE_BYTES
     if topic in URGENT:
         first_part = raw[:FIRST_PART_BYTES]
         is_cut = not refused.is_whole or len(first_part) < len(raw)
         length = refused.length if not refused.is_whole else len(raw)
         mark = [(REFUSED_LENGTH, length_text(length))] if is_cut else []
+        is_exercise = refused.exercise if refused.is_proven else fields.get("exercise") is True
+        mark += [(REFUSED_EXERCISE, b"true")] if is_exercise else []
         asked = write(topic, key, first_part, [(REFUSED_BY, refused.source.encode()), *mark, *trace])
         if not (is_cut and refused.is_whole and is_kept):
             return asked

@@ -20,12 +20,16 @@ from schemas.rejection import cut_off
 from schemas.telemetry import Attribute, Metric
 from schemas.topics import SERVICE_OF, TopicName
 from streams.agents.known_ids import remember_or_find
+from streams.agents.rejected_ids import await_acceptance, is_asked_before, note_accepted
 from streams.agents.rejecting import (
+    Claimed,
     IdConflict,
     OtherService,
+    asks_a_person,
     is_cut_at_a_door,
     is_refused_at_a_door,
-    report_rejected,
+    send_rejected,
+    urgent_rejected,
 )
 from streams.domain.admission import details_fields, readable_fields
 from streams.domain.identity import known_person
@@ -131,7 +135,19 @@ class Admit(Agent[Accepted, None, None]):
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Ask DECIDE for a review of a rejected record that may be an emergency, and of every conflict of ids."""
-        report_rejected(record, invalid, turn)
+        if not asks_a_person(record, invalid):
+            return
+        claimed = Claimed.by(record)
+        # In another partition than that of its id, this lane would not see the id accepted.
+        id_, is_conflict = claimed.disclosure_id, isinstance(invalid, IdConflict)
+        is_own = id_ is not None and partition_for(disclosure_key(id_), self._partitions) == record.partition
+        rejected = urgent_rejected(record, invalid, turn, claimed, counts_id=is_own and not is_conflict)
+        digest = digest_of(record.value or b"", key=self._token_key, version=self._token_version)
+        if not is_conflict and is_asked_before(turn, record, rejected, digest):
+            _repeated.add(1, {Attribute.TOPIC.value: record.topic})
+            return
+        await_acceptance(turn, claimed, rejected)
+        send_rejected(record, rejected, turn)
 
     def _is_new(self, record: Record, accepted: Accepted, turn: Turn) -> bool:
         """Return whether to send the disclosure on; move, count or reject it here if not."""
@@ -144,6 +160,8 @@ class Admit(Agent[Accepted, None, None]):
             return False
         first = remember_or_find(turn, record, disclosure.disclosure_id, accepted.digest, exercise=disclosure.exercise)
         if first is None:
+            sender = sender_of(disclosure.service, exercise=disclosure.exercise)
+            note_accepted(turn, record, sender, disclosure.disclosure_id)
             return True
         if first.is_repeated_by(accepted.digest):
             _repeated.add(1, attributes)

@@ -11,7 +11,7 @@ from schemas.agencies import AGENCIES
 from schemas.errors import Invalid
 from schemas.policy import Policies
 from schemas.policy.duty import load_duty
-from schemas.records import Admitted, UrgentRejected
+from schemas.records import Admitted, RejectedAccepted, UrgentRejected
 from schemas.reports import DeliveryChanged
 from schemas.topics import Group, TopicName, changelog
 from schemas.vocabulary import Outcome
@@ -20,6 +20,7 @@ from streams.agents.decoding import read_delivery, read_outcome, read_to_decide
 from streams.agents.notices import Notices
 from streams.agents.open_reports import OpenReports, is_of_report
 from streams.agents.open_reviews import OpenReviews
+from streams.agents.rejected_reviews import RejectedReviews
 from streams.agents.rejecting import timer_put_aside, urgent_rejected
 from streams.agents.settle import ReviewSettler, SignedOutcome
 from streams.domain.channels import remember, unsafe
@@ -30,14 +31,14 @@ from streams.domain.staff import StaffDirectory
 from streams.runtime import Agent, Origin, PutAside, Record, Turn
 
 #: What DECIDE works on; None: a delivery step that has no effect.
-Message = Admitted | UrgentRejected | SignedOutcome | DeliveryChanged | None
+Message = Admitted | UrgentRejected | RejectedAccepted | SignedOutcome | DeliveryChanged | None
 
 
 class Decide(Agent[Message, None, None]):
     """Makes one decision for each disclosure, and sends the reports, notices and reviews that follow from it.
 
-    State: the open reviews (`OpenReviews`), the reports that no agency has acknowledged yet (`OpenReports`), and the
-    notices with the marks of each person's channels (`Notices`).
+    State: the open reviews (`OpenReviews`, `RejectedReviews`), the reports that no agency has acknowledged yet
+    (`OpenReports`), and the notices with the marks of each person's channels (`Notices`).
     """
 
     def __init__(
@@ -50,9 +51,12 @@ class Decide(Agent[Message, None, None]):
         # Without a directory the rota that comes with the policy is used. It has no keys, so every outcome is rejected.
         staff = staff or partial(StaffDirectory, load_duty(), {})
         self._reviews = OpenReviews(policies, staff)
+        self._rejected = RejectedReviews(self._reviews)
         self._notices = Notices()
         self._reports = OpenReports(self._reviews, self._notices)
-        self._settler = ReviewSettler(policies, staff, self._reviews, self._notices, self._reports, self._send)
+        self._settler = ReviewSettler(
+            policies, staff, self._reviews, self._rejected, self._notices, self._reports, self._send
+        )
         # A timer has no record whose partition its outputs could take. None: the partition that their key belongs to.
         self._partition = partition
 
@@ -83,8 +87,10 @@ class Decide(Agent[Message, None, None]):
                     self._reports.apply_step(_case(record, message.person, turn), message)
                 except Invalid as invalid:
                     turn.reject(record, invalid)
+            elif isinstance(message, UrgentRejected):
+                self._rejected.add(_case(record, message.review_id, turn), message)
             elif message is not None:
-                self._reviews.open_for_rejected(_case(record, message.review_id, turn), message)
+                self._rejected.accept(_case(record, message.review_id, turn), message)
 
     def _decide(self, record: Record, admitted: Admitted, turn: Turn) -> None:
         disclosed, person = admitted.disclosure, admitted.person or ""
@@ -121,7 +127,7 @@ class Decide(Agent[Message, None, None]):
         """Open a review of a rejected urgent disclosure; the review of a rejected outcome is still open."""
         if record.topic == TopicName.ADMITTED_URGENT:
             rejected = urgent_rejected(record, invalid, turn)
-            self._reviews.open_for_rejected(_case(record, rejected.review_id, turn), rejected)
+            self._rejected.add(_case(record, rejected.review_id, turn), rejected)
 
     def due(self, timer: bytes, turn: Turn, origin: Origin) -> None:
         """Ask the next person on duty, or hand a report over."""
@@ -147,7 +153,7 @@ class Decide(Agent[Message, None, None]):
             self._reviews.clear_put_aside(work.timer, turn, origin, self._partition)
         put_aside = timer_put_aside(work, turn, changelog(Group.DECIDE), self._partition or 0)
         case = CaseSender(turn, put_aside.review_id.encode(), origin, self._partition)
-        self._reviews.open_for_rejected(case, put_aside)
+        self._rejected.add(case, put_aside)
 
 
 def _case(record: Record, key: str, turn: Turn) -> CaseSender:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.codec import decode
 from schemas.errors import Invalid
-from schemas.records import Admitted, UrgentRejected
+from schemas.records import Admitted, RejectedAccepted, UrgentRejected
 from schemas.reports import DeliveryChanged
 from schemas.reviews import ReviewOutcome
 from schemas.vocabulary import DeliveryState
@@ -41,10 +41,12 @@ def read_admitted(record: Record) -> tuple[Admitted, dict[str, Any]]:
     return validated(Admitted, fields), fields
 
 
-def read_to_decide(record: Record) -> Admitted | UrgentRejected:
-    """Return the admitted disclosure, or the `UrgentRejected`, in the record; raise `Invalid` otherwise."""
-    name, fields = _decoded(record, "Admitted", "UrgentRejected")
-    return validated(Admitted, fields) if name == "Admitted" else validated(UrgentRejected, fields)
+def read_to_decide(record: Record) -> Admitted | UrgentRejected | RejectedAccepted:
+    """Return what ADMIT or IDENTITY sent to DECIDE; raise `Invalid` for any other record."""
+    name, fields = _decoded(record, "Admitted", "UrgentRejected", "RejectedAccepted")
+    if name == "Admitted":
+        return validated(Admitted, fields)
+    return validated(UrgentRejected, fields) if name == "UrgentRejected" else validated(RejectedAccepted, fields)
 
 
 def read_outcome(record: Record) -> tuple[ReviewOutcome, dict[str, Any]]:

@@ -9,7 +9,7 @@ from schemas.identifiers import PersonId, Token
 from schemas.records import Admitted
 from schemas.topics import TopicName
 from streams.agents.decoding import read_admitted
-from streams.agents.rejecting import report_rejected
+from streams.agents.rejecting import asks_a_person, send_rejected, urgent_rejected
 from streams.domain.identity import resolve
 from streams.domain.ids import sender_of
 from streams.runtime import Agent, Origin, Record, Turn
@@ -75,4 +75,5 @@ class Identity(Agent[Unresolved, None, None]):
 
     def rejected(self, record: Record, invalid: Invalid, turn: Turn) -> None:
         """Ask DECIDE for a review of a rejected record that may be an emergency."""
-        report_rejected(record, invalid, turn)
+        if asks_a_person(record, invalid):
+            send_rejected(record, urgent_rejected(record, invalid, turn), turn)

@@ -1,6 +1,6 @@
 """DECIDE's reviews: opened, escalated at each deadline that passes without an outcome, and settled by the first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -83,16 +83,16 @@ class OpenReviews:
         request["on_duty"] = asked(self._duty, turn.now, 0, ReviewReason(request["reason"]))
         self._open(case, request, open_fields(request, admitted, ruling, reported, turn.now))
 
-    def open_for_rejected(self, case: CaseSender, rejected: UrgentRejected) -> None:
-        """Open the review of a rejected record, unless it is open or was settled: the record may be read twice."""
-        turn = case.turn
-        if self.is_known(turn, rejected.review_id):
-            return
-        deadline = turn.now + self._policies.in_force(turn.now).deadlines.emergency
-        reason = ReviewReason.REJECTED if rejected.conflict is None else ReviewReason.CONFLICTING_ID
-        on_duty = asked(self._duty, turn.now, 0, reason)
-        request = rejected_fields(rejected, reason, turn.now, deadline, on_duty)
+    def open_for_rejected(self, case: CaseSender, review_id: str, records: Sequence[UrgentRejected]) -> None:
+        """Open a review of rejected records, with the emergency deadline."""
+        now = case.turn.now
+        deadline = now + self._policies.in_force(now).deadlines.emergency
+        request = rejected_fields(review_id, records, now, deadline, self._duty)
         self._open(case, request, {"request": request, "pressing": True})
+
+    def change(self, case: CaseSender, review: OpenReview) -> None:
+        """Write the request of an open review again, as it is now; its deadline stays."""
+        self._write_again(case, review, review.request.deadline)
 
     def open_for_undelivered(self, case: CaseSender, request: Fields) -> None:
         """Open the review of a report that no agency acknowledged: one for each sending of the report."""

@@ -1,17 +1,18 @@
 """Makes the `UrgentRejected` of a rejected record, for a review: its position and the reason, none of its content."""
 
-from hashlib import sha256
+from dataclasses import dataclass
+from typing import Any
 
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.disclosure import Disclosure, is_urgent
-from schemas.errors import Invalid, Problem
-from schemas.identifiers import ReviewId
+from schemas.errors import Invalid, Problem, Unreadable
 from schemas.records import IdUsedBefore, UrgentRejected
-from schemas.rejection import REFUSED_BY, REFUSED_LENGTH, first_field_of, reason_of
+from schemas.refused_bytes import id_in, json_fields
+from schemas.rejection import REFUSED_BY, REFUSED_EXERCISE, REFUSED_LENGTH, first_field_of, reason_of
 from schemas.topics import SERVICE_OF, URGENT, TopicName
 from schemas.vocabulary import Service
 from streams.agents.known_ids import FirstSeen
-from streams.domain.ids import conflict_review_id, decision_id, refused_review_id, rejected_review_id, sender_of
+from streams.domain.ids import conflict_review_id, decision_id, lane_of, rejected_review_id, sender_of
 from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
@@ -61,23 +62,47 @@ def is_cut_at_a_door(record: Record) -> bool:
     return any(name == REFUSED_LENGTH for name, _ in record.headers)
 
 
-def report_rejected(record: Record, invalid: Invalid, turn: Turn) -> None:
-    """Ask DECIDE for a review of a rejected record from an urgent topic, with a conflict, or with urgent facts.
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a record of a service's topic that was rejected says of itself: its id, and whether it is an exercise."""
+
+    sender: str
+    disclosure_id: str | None
+    exercise: bool
+
+    @classmethod
+    def by(cls, record: Record) -> "Claimed":
+        """Return what the record says, as far as it can be read. The service is that of the topic."""
+        if is_refused_at_a_door(record):
+            fields = json_fields(record.value or b"")
+            exercise = any(name == REFUSED_EXERCISE for name, _ in record.headers)
+        else:
+            fields = _avro_fields(record.value or b"")
+            exercise = fields.get("exercise") is True
+        return cls(sender_of(SERVICE_OF[record.topic], exercise=exercise), id_in(fields), exercise)
+
+
+def asks_a_person(record: Record, invalid: Invalid) -> bool:
+    """Return whether a person must look at a rejected record: from an urgent topic, a conflict, or with urgent facts.
 
     The facts of an `OtherService` record could be read, so they count on a routine topic too.
     """
     has_urgent_facts = isinstance(invalid, OtherService) and invalid.is_urgent
-    if record.topic in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts:
-        rejected = urgent_rejected(record, invalid, turn)
-        value = encode("UrgentRejected", rejected.model_dump())
-        turn.send(TopicName.ADMITTED_URGENT, rejected.review_id.encode(), value, origin=Origin.of(record))
+    return record.topic in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts
 
 
-def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejected:
-    """Return the `UrgentRejected` of a record: where it is and why; for a conflict also where the first record is."""
+def urgent_rejected(
+    record: Record, invalid: Invalid, turn: Turn, claimed: Claimed | None = None, *, counts_id: bool = False
+) -> UrgentRejected:
+    """Return the `UrgentRejected` of a record: where it is and why; for a conflict also where the first record is.
+
+    `claimed` is None for a record that a lane of ours wrote. `counts_id`: ADMIT sees it if its id is accepted later.
+    """
     conflict = invalid if isinstance(invalid, IdConflict) else None
+    sender = lane_of(record.topic, record.partition) if claimed is None else claimed.sender
+    arrived_at = record.arrived_at(turn.now)
     return UrgentRejected(
-        review_id=_review_id(record) if conflict is None else conflict.review_id,
+        review_id=rejected_review_id(sender, arrived_at) if conflict is None else conflict.review_id,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
@@ -85,14 +110,15 @@ def urgent_rejected(record: Record, invalid: Invalid, turn: Turn) -> UrgentRejec
         reason=reason_of(invalid),
         rejected_at=turn.now,
         conflict=None if conflict is None else conflict.first,
+        disclosure_id=claimed.disclosure_id if claimed is not None and counts_id else None,
+        exercise=claimed is not None and claimed.exercise,
     )
 
 
-def _review_id(record: Record) -> ReviewId:
-    if is_refused_at_a_door(record):
-        # A sender may send the same again and again: that is one question.
-        return refused_review_id(SERVICE_OF[record.topic], sha256(record.value or b"").hexdigest())
-    return rejected_review_id(record.topic, record.partition, record.offset)
+def send_rejected(record: Record, rejected: UrgentRejected, turn: Turn) -> None:
+    """Ask DECIDE for a review of a rejected record."""
+    value = encode("UrgentRejected", rejected.model_dump())
+    turn.send(TopicName.ADMITTED_URGENT, rejected.review_id.encode(), value, origin=Origin.of(record))
 
 
 def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) -> UrgentRejected:
@@ -100,13 +126,19 @@ def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) 
 
     A timer has no offset, so the time is used as one, as in the header `rejected-offset` that the runtime writes.
     """
-    offset = micros(turn.now)
     return UrgentRejected(
-        review_id=rejected_review_id(changelog, partition, offset),
+        review_id=rejected_review_id(lane_of(changelog, partition), turn.now),
         topic=changelog,
         partition=partition,
-        offset=offset,
+        offset=micros(turn.now),
         field="timer",
         reason=f"timer: the escalation of a review raised ({work.error}), and the review was put aside",
         rejected_at=turn.now,
     )
+
+
+def _avro_fields(value: bytes) -> dict[str, Any]:
+    try:
+        return decode(value, "Disclosure")[1]
+    except Unreadable:
+        return {}

@@ -6,7 +6,8 @@
    - an undelivered report is sent again, closed as told by phone, or withdrawn (`_settle_report`);
    - a person who was not reached is asked about again, at the time that the outcome gives (`_ask_again`);
    - a disclosure is decided again (`_settle_disclosure`, by the rules of `streams.domain.reviews`);
-   - a rejected record has no disclosure: its review is closed (`_settle_disclosure`).
+   - rejected records have no disclosure: their review is closed, and the next one asks about those that the outcome
+     does not cover (`_settle_rejected`).
 4. `_close`: the review ends, its alarm is cleared, and `ReviewSettled` records the outcome. A person who was not
    reached is the exception: that review stays open.
 
@@ -22,7 +23,7 @@ from schemas.codec import decode, encode
 from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
 from schemas.policy import Policies
-from schemas.records import Undelivered
+from schemas.records import Admitted, Undelivered
 from schemas.review_table import REVIEW_TABLE
 from schemas.reviews import OpenReview, ReviewOutcome
 from schemas.vocabulary import CausedBy, ReviewDecision, Role
@@ -30,12 +31,18 @@ from streams.agents.case_sender import CaseSender
 from streams.agents.notices import Notices
 from streams.agents.open_reports import OpenReports
 from streams.agents.open_reviews import LATE, OpenReviews, admitted_of, count_outcome
+from streams.agents.rejected_reviews import RejectedReviews
 from streams.agents.report_entry import name_of, readable
 from streams.domain.decisions import Decided, Fields, decision_fields, report_fields
 from streams.domain.hand_over import check_told_at
 from streams.domain.ids import review_decision_id, sender_of
 from streams.domain.moments import Arrival, as_entered
-from streams.domain.outcomes import refuse_id_in_conflict, refuse_missing_call_taker, refuse_untimely
+from streams.domain.outcomes import (
+    refuse_id_in_conflict,
+    refuse_missing_call_taker,
+    refuse_unknown_records,
+    refuse_untimely,
+)
 from streams.domain.policy import Ruling, decide
 from streams.domain.policy.notices import NOT_DUE, notify
 from streams.domain.reviews import authenticate, refuse_untrained, reports_to_send, settle
@@ -60,6 +67,7 @@ class ReviewSettler:
         policies: Policies,
         staff: Callable[[], StaffDirectory],
         reviews: OpenReviews,
+        rejected: RejectedReviews,
         notices: Notices,
         open_reports: OpenReports,
         send_decision: Callable[[CaseSender, Decided], None],
@@ -67,6 +75,7 @@ class ReviewSettler:
         self._policies = policies
         self._staff = staff
         self._reviews = reviews
+        self._rejected = rejected
         self._notices = notices
         self._reports = open_reports
         self._send_decision = send_decision
@@ -88,8 +97,10 @@ class ReviewSettler:
             self._settle_report(case, review, undelivered, outcome, arrival)
         elif outcome.decision is ReviewDecision.NOT_REACHED:
             self._ask_again(case, review, outcome, arrival)
+        elif (admitted := admitted_of(review)) is not None:
+            self._settle_disclosure(case, review, admitted, outcome)
         else:
-            self._settle_disclosure(case, review, outcome, trained)
+            self._settle_rejected(case, review, outcome)
 
     def _open_review(self, outcome: ReviewOutcome, turn: Turn) -> OpenReview | None:
         """Return the review of an outcome, None if an earlier outcome settled it; raise `Invalid` if it is unknown."""
@@ -106,6 +117,7 @@ class ReviewSettler:
         REVIEW_TABLE[review.request.reason].check(outcome)
         refuse_untimely(outcome, review, arrival)
         refuse_id_in_conflict(outcome, review.request)
+        refuse_unknown_records(outcome, review.request)
         refuse_missing_call_taker(outcome, has_section=self._reviews.has_section(turn, review))
 
     def _settle_report(
@@ -152,20 +164,23 @@ class ReviewSettler:
         self._reviews.ask_again(case, put_off, turn.now + (at - arrival.now), decided)
         count_outcome(outcome.decision.value)
 
+    def _settle_rejected(self, case: CaseSender, review: OpenReview, outcome: ReviewOutcome) -> None:
+        """Close the review of rejected records; the next one asks about those that the outcome does not cover."""
+        self._close(case, review, outcome, {"decision_id": None})
+        if outcome.records is not None:
+            self._rejected.ask_about_others(case, review, outcome.records)
+
     def _settle_disclosure(
-        self, case: CaseSender, review: OpenReview, outcome: ReviewOutcome, trained: Sequence[Role]
+        self, case: CaseSender, review: OpenReview, admitted: Admitted, outcome: ReviewOutcome
     ) -> None:
-        """Decide a disclosure again by the outcome; the review of a rejected record is only closed."""
-        turn, person, admitted = case.turn, review.request.person, admitted_of(review)
+        """Decide a disclosure again by the outcome."""
+        turn, person = case.turn, review.request.person
         channels = self._notices.unsafe(turn, person or "")
 
         def rule(disclosed: ReadableDisclosure, signed: Role | None) -> Ruling:
             return decide(disclosed, now=turn.now, policy=self._policies, unsafe_channels=channels, signed=signed)
 
-        settled = settle(review, admitted, outcome, rule, trained=trained)
-        if admitted is None or settled is None:
-            self._close(case, review, outcome, {"decision_id": None})
-            return
+        settled = settle(review, admitted, outcome, rule)
         disclosed = settled.disclosed
         sender = sender_of(disclosed.service, exercise=disclosed.exercise)
         decision_id = review_decision_id(sender, disclosed.disclosure_id, outcome.review_id)

@@ -147,7 +147,7 @@ def review_fields(admitted: Admitted, ruling: Ruling, decision: str, now: dateti
         "escalation": 0,
         "section": section_fields(admitted),
         "on_duty": None,
-        "rejected": None,
+        "rejected_records": [],
         "undelivered": None,
         "exercise": admitted.disclosure.exercise,
     }

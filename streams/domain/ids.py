@@ -4,6 +4,7 @@ No id contains the person: persons may be merged, and an id must not change then
 """
 
 import re
+from datetime import UTC, datetime
 from hashlib import sha1, sha256
 from uuid import UUID
 
@@ -80,14 +81,22 @@ def review_id(decision: str) -> ReviewId:
     return ReviewId(_derive("review", decision))
 
 
-def rejected_review_id(topic: str, partition: int, offset: int) -> ReviewId:
-    """Return the id of the review of a rejected record, by its topic, partition and offset."""
-    return ReviewId(_derive("review", topic, str(partition), str(offset)))
+def rejected_review_id(sender: str, arrived_at: datetime) -> ReviewId:
+    """Return the id of the first review of the records of a sender that arrived in this hour (UTC) and were rejected.
+
+    `sender` is that of `sender_of`, or of `lane_of`.
+    """
+    return ReviewId(_derive("review", "rejected", sender, f"{arrived_at.astimezone(UTC):%Y-%m-%dT%H}"))
 
 
-def refused_review_id(service: Service, digest: str) -> ReviewId:
-    """Return the id of the review of bytes that a door refused, by their SHA-256: sent again, they are one question."""
-    return ReviewId(_derive("review", "refused", service, digest))
+def lane_of(topic: str, partition: int) -> str:
+    """Return the sender of records that no service sent, but a lane of ours: their topic and partition."""
+    return f"{topic}|{partition}"
+
+
+def later_review_id(first: ReviewId, generation: int) -> ReviewId:
+    """Return the id of a generation of the review `first`, which is generation 1."""
+    return first if generation == 1 else ReviewId(_derive("review", first, str(generation)))
 
 
 def conflict_review_id(sender: str, disclosure: str, digest: str) -> ReviewId:

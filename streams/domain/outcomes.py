@@ -44,10 +44,17 @@ def refuse_id_in_conflict(outcome: ReviewOutcome, request: ReviewRequested) -> N
     No disclosure can be entered under it: ADMIT skips the same content as a repeat and rejects any other. Both ids are
     in lower case, as their models read them.
     """
-    conflict = None if request.rejected is None else request.rejected.conflict
-    if conflict is not None and outcome.entered_as == conflict.disclosure_id:
+    conflicts = [each.conflict.disclosure_id for each in request.rejected_records if each.conflict is not None]
+    if any(id_ in conflicts for id_ in outcome.entered_under):
         raise Invalid.of(
-            "entered_as",
+            "entered_under",
             "is the id in conflict, which the first disclosure keeps; allowed: the new id under which the other"
             " one was entered",
         )
+
+
+def refuse_unknown_records(outcome: ReviewOutcome, request: ReviewRequested) -> None:
+    """Raise `Invalid` if an outcome covers more rejected records than its review asks about."""
+    asked = len(request.rejected_records)
+    if outcome.records is not None and outcome.records > asked:
+        raise Invalid.of("records", f"is more than the review has; allowed: 1 to {asked}, those that were shown")

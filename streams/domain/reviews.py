@@ -6,7 +6,7 @@
 | refuse | no report; a report that was sent before stays sent |
 | new facts | the disclosure is decided again with them, and counts as confirmed by the role that gave them |
 
-`schemas.review_table` has the decisions that each review allows. A review of a rejected record has no disclosure: its
+`schemas.review_table` has the decisions that each review allows. A review of rejected records has no disclosure: its
 outcome only closes it.
 """
 
@@ -74,17 +74,11 @@ def authenticate(outcome: ReviewOutcome, fields: Mapping[str, Any], directory: S
         raise Invalid.of("role", "is not theirs on the duty rota")
 
 
-def settle(
-    review: OpenReview, admitted: Admitted | None, outcome: ReviewOutcome, rule: Rule, *, trained: Iterable[Role]
-) -> Settled | None:
-    """Return what follows from an authentic outcome, None for the review of a rejected record.
+def settle(review: OpenReview, admitted: Admitted, outcome: ReviewOutcome, rule: Rule) -> Settled:
+    """Return what follows from an authentic outcome of the review of a disclosure.
 
-    `trained` are the roles that may settle a rejected record; for a disclosure the policy of its ruling has them.
     Raises `Invalid` for an outcome that this role may not give, or that does not fit the review.
     """
-    if admitted is None:
-        refuse_untrained(outcome.role, trained)
-        return None
     disclosed = admitted.disclosure
     # A report that was sent had been confirmed: a refusal of what is still asked takes nothing back.
     asked = rule(disclosed, None if review.sent is None else outcome.role)
@@ -152,20 +146,22 @@ def open_fields(request: Fields, value: bytes, ruling: Ruling, reported: list[Fi
 
 
 def rejected_fields(
-    rejected: UrgentRejected, reason: ReviewReason, now: datetime, deadline: datetime, on_duty: str
+    review_id: str, records: Sequence[UrgentRejected], now: datetime, deadline: datetime, duty: Duty
 ) -> Fields:
-    """Return the fields of the `ReviewRequested` of a rejected record; of a conflict, with the first one's ids."""
-    first = rejected.conflict
+    """Return the fields of the `ReviewRequested` of rejected records; of a conflict, with the first one's ids."""
+    first = records[0].conflict
+    reason = ReviewReason.REJECTED if first is None else ReviewReason.CONFLICTING_ID
     return {
-        "review_id": rejected.review_id,
+        "review_id": review_id,
         "decision_id": None if first is None else first.decision_id,
         "disclosure_id": None if first is None else first.disclosure_id,
         "person": None,
         "requested_at": now,
         "reason": reason.value,
         "deadline": deadline,
-        "on_duty": on_duty,
-        "rejected": rejected.model_dump(),
+        "on_duty": asked(duty, now, 0, reason),
+        "rejected_records": [each.model_dump() for each in records],
+        "exercise": records[0].exercise,
     }
 
 

@@ -35,7 +35,7 @@ def tokens_of(disclosure: Disclosure, *, key: bytes, version: str) -> tuple[Toke
 def digest_of(content: bytes, *, key: bytes, version: str) -> str:
     """Return a keyed digest of a disclosure's content, by which a repeat differs from other content under the same id.
 
-    `content` is the disclosure in the normal form of `schemas.content`.
+    `content` is the disclosure in the normal form of `schemas.content`; of a record that cannot be read, its bytes.
     """
     return f"{version}:{_hmac(key, b'disclosure|' + content)}"
 

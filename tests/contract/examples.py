@@ -134,13 +134,17 @@ FULL: dict[str, Model] = {
         report_id="report-1",
         generation=2,
         ask_again_at=LATER,
-        entered_as="disclosure-2",
+        entered_under=("disclosure-2", "disclosure-3"),
+        records=2,
         told_at=AT,
         reference="reference-9",
         section=SECTION,
         settled_at=LATER,
     ),
     "UrgentRejected": REJECTED,
+    "RejectedAccepted": r.RejectedAccepted(
+        review_id="review-9", disclosure_id="0b9c2f6e-6a0c-4f0e-9d8e-2b1f6f1f7a10", accepted_at=AT
+    ),
     "OpenReview": w.OpenReview(
         request=REVIEW,
         admitted=b"\xc3\x01 and more",

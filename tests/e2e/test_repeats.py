@@ -153,8 +153,8 @@ def test_other_content_under_one_id_is_rejected_and_one_review_names_both(
     passed(deployment, services, name)
     (review,) = asked(deployment.account)
     assert review["decision_id"] == decision["decision_id"] == decision_id(Service.FORUM, id_of(name))
-    assert review["rejected"]["topic"] == topic_of(second)
-    assert review["rejected"]["conflict"]["topic"] == topic_of(first)
+    assert review["rejected_records"][0]["topic"] == topic_of(second)
+    assert review["rejected_records"][0]["conflict"]["topic"] == topic_of(first)
     assert {each["topic"] for each in refused(deployment.account)} == {rejected(topic_of(second))}
     value = base64.b64encode(encode("Disclosure", second.model_dump())).decode()
     assert [each["value"] for each in refused(deployment.account)] == [value] * 2

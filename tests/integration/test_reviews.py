@@ -211,7 +211,7 @@ def test_an_urgent_record_that_is_rejected_waits_for_a_person(house: Processes, 
         watched.until(lambda came: 1 in came.steps(None), "the escalation")
         (review,) = listed(house)
         assert (review["reason"], review["person"], review["disclosure_id"]) == ("rejected", None, None)
-        assert review["rejected"]["topic"] == TopicName.TEXT_LINE_DISCLOSURES_URGENT
+        assert review["rejected_records"][0]["topic"] == TopicName.TEXT_LINE_DISCLOSURES_URGENT
         shown = house.run("review", "show", review["review_id"][:13]).stdout.decode()
         assert '{"line": "cut o' in shown
         wrong = house.run("review", "decide", review["review_id"], "--as", LEAD, "--confirm")

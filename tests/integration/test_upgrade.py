@@ -67,7 +67,7 @@ async def test_a_record_of_a_newer_writer_is_decided_once_the_workers_are_upgrad
         first = {record.topic: record for record in await asyncio.to_thread(tail.take, 2)}
         kept, asked = first[rejected(TOPIC)], decode(first[TopicName.REVIEWS].value, "ReviewRequested")[1]
         assert kept.value == value
-        assert (asked["reason"], asked["rejected"]["reason"]) == ("rejected", UNKNOWN)
+        assert (asked["reason"], asked["rejected_records"][0]["reason"]) == ("rejected", UNKNOWN)
 
         place = f"{TOPIC}/{kept.partition}/{kept.offset}"
         listed = await asyncio.to_thread(these.run, "rejected", "list", "--topic", TOPIC)

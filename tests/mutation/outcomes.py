@@ -86,7 +86,7 @@ ROWS = (
     Row(
         "Outcome: the id in conflict is none that it was entered again under",
         _OUTCOMES,
-        (Edit("if conflict is not None and outcome.entered_as == conflict.disclosure_id:", "if False:"),),
+        (Edit("if any(id_ in conflicts for id_ in outcome.entered_under):", "if False:"),),
         (_REJECTED + "test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict",),
     ),
     Row(

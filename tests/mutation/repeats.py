@@ -88,7 +88,7 @@ ROWS = (
     Row(
         "Repeats: a person looks at a conflict on a routine topic too",
         "streams/agents/rejecting.py",
-        (Edit("in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts:", "in URGENT or has_urgent_facts:"),),
+        (Edit("in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts", "in URGENT or has_urgent_facts"),),
         (f"{_REPEATS}::test_other_content_is_rejected_and_reported_for_review_with_the_first",),
     ),
     Row(
@@ -110,7 +110,7 @@ ROWS = (
     Row(
         "ADMIT: what may be urgent under another service's name is looked at",
         "streams/agents/rejecting.py",
-        (Edit("isinstance(invalid, IdConflict) or has_urgent_facts:", "isinstance(invalid, IdConflict):"),),
+        (Edit("isinstance(invalid, IdConflict) or has_urgent_facts", "isinstance(invalid, IdConflict)"),),
         (f"{_ADMITTED}::test_an_urgent_record_in_the_name_of_another_service_opens_a_review_on_any_topic",),
     ),
     Row(

@@ -209,7 +209,6 @@ def test_a_record_of_another_service_than_its_topic_s_is_rejected_and_its_id_is_
         ("service", f"is not the service of this topic; allowed: {own}")
     ]
     assert [output.topic for output in turn.outputs] == ([TopicName.ADMITTED_URGENT] if topic in URGENT else [])
-    assert admit.state == {}
     for service in Service:
         accepted = admit.work(disclosed(service=service), topic=disclosures(service, urgent=True))
         assert len(on(accepted, TopicName.IDENTITY_URGENT)) == 1
@@ -253,8 +252,7 @@ def test_what_a_door_refused_is_never_admitted_and_is_one_question_however_often
     refused = (("refused-by", b"gateway"),)
     turn = lane().work(value, value, topic=TopicName.FORUM_DISCLOSURES_URGENT, headers=refused)
     assert not on(turn, TopicName.IDENTITY_URGENT)
-    first, second = on(turn, TopicName.ADMITTED_URGENT)
-    assert first["review_id"] == second["review_id"]
+    assert len(on(turn, TopicName.ADMITTED_URGENT)) == 1
     assert len(why(turn)) == 2
 
 

@@ -59,7 +59,7 @@ def test_a_rejected_urgent_record_raises_and_clears_its_alarm(lane: Lane) -> Non
     review = rejected_review(lane)
     cause = f"review/{review['review_id']}"
     assert alarms(lane.pass_time(NOW + 5 * MINUTE)) == [(cause, "raised", 1)]
-    seen = outcome(review["review_id"], "nothing_in_it", by=LEAD, refusal="entered_in_error")
+    seen = outcome(review["review_id"], "nothing_in_it", by=LEAD, refusal="entered_in_error", records=1)
     assert alarms(answered(lane, seen)) == [(cause, "cleared", 0)]
 
 

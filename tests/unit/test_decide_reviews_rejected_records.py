@@ -8,7 +8,7 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.topics import TopicName
 from schemas.vocabulary import Service
-from streams.domain.ids import decision_id, rejected_review_id
+from streams.domain.ids import decision_id, lane_of, rejected_review_id
 from streams.domain.reviews import signature
 from tests.decide_reviews import MINUTE, answered, conflict_review, rejected_review, settled
 from tests.disclosures import id_of
@@ -19,14 +19,14 @@ from tests.turns import NOW, PARTITION, Lane, on, why
 
 def test_a_rejected_urgent_record_opens_a_review_with_the_emergency_deadline(lane: Lane) -> None:
     review = rejected_review(lane)
-    assert review["review_id"] == rejected_review_id(TopicName.ADMITTED_URGENT, PARTITION, 0)
+    assert review["review_id"] == rejected_review_id(lane_of(TopicName.ADMITTED_URGENT, PARTITION), NOW)
     assert (review["reason"], review["person"], review["deadline"]) == ("rejected", None, NOW + 5 * MINUTE)
-    place = review["rejected"]
+    (place,) = review["rejected_records"]
     assert (place["topic"], place["partition"], place["offset"]) == (TopicName.ADMITTED_URGENT, PARTITION, 0)
     assert (place["field"], place["reason"]) == ("value", "value: is not a single-object encoded record")
     turn = lane.pass_time(NOW + 5 * MINUTE)
     (again,) = on(turn, TopicName.REVIEWS)
-    assert (again["escalation"], again["on_duty"], again["rejected"]) == (1, SUPERVISOR, place)
+    assert (again["escalation"], again["on_duty"], again["rejected_records"]) == (1, SUPERVISOR, [place])
     assert turn.outputs[0].key == review["review_id"].encode()
 
 
@@ -36,10 +36,10 @@ def test_a_rejected_routine_record_or_outcome_opens_no_review(lane: Lane) -> Non
     assert lane.timers == {}
 
 
-def outcome_as_written(review_id: str, entered_as: str) -> bytes:
+def outcome_as_written(review_id: str, entered_under: str, records: int | None = None) -> bytes:
     """Return an outcome with its id as given: another console than ours may write and sign it so."""
-    fields = decode(outcome(review_id, "entered_again", entered_as=entered_as), "ReviewOutcome")[1]
-    fields = {**fields, "entered_as": entered_as}
+    fields = decode(outcome(review_id, "entered_again", entered_under=[entered_under]), "ReviewOutcome")[1]
+    fields = {**fields, "entered_under": [entered_under], "records": records}
     return encode("ReviewOutcome", {**fields, "signature": signature(fields, STAFF_KEYS[LEAD])})
 
 
@@ -48,23 +48,26 @@ def test_a_conflict_is_one_review_that_names_both_and_has_five_minutes(lane: Lan
     assert (review["reason"], review["deadline"]) == ("conflicting_id", NOW + 5 * MINUTE)
     first = decision_id(Service.FORUM, id_of("d-1"))
     assert (review["disclosure_id"], review["decision_id"], review["person"]) == (id_of("d-1"), first, None)
-    assert (review["rejected"]["offset"], review["rejected"]["conflict"]["offset"]) == (1, 0)
-    assert review["rejected"]["reason"] == "disclosure_id: was used before with other content"
+    (record,) = review["rejected_records"]
+    assert (record["offset"], record["conflict"]["offset"]) == (1, 0)
+    assert record["reason"] == "disclosure_id: was used before with other content"
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        {"decision": "entered_again", "entered_as": "5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"},
+        {"decision": "entered_again", "entered_under": ["5f0d2f0e-6b0f-4c8e-9d0a-2f6d1c1f7a11"]},
         {"decision": "nothing_in_it", "refusal": "entered_in_error"},
     ],
     ids=readable_id,
 )
-@pytest.mark.parametrize("open_review", [rejected_review, conflict_review], ids=readable_id)
+@pytest.mark.parametrize(
+    ("open_review", "records"), [(rejected_review, {"records": 1}), (conflict_review, {})], ids=readable_id
+)
 def test_a_rejected_record_is_settled_as_entered_again_or_as_nothing_in_it(
-    lane: Lane, said: dict[str, Any], open_review: Callable[[Lane], dict[str, Any]]
+    lane: Lane, said: dict[str, Any], open_review: Callable[[Lane], dict[str, Any]], records: dict[str, int]
 ) -> None:
-    review = open_review(lane)
+    review, said = open_review(lane), {**said, **records}
     turn = answered(lane, outcome(review["review_id"], by=SUPERVISOR, **said))
     (end,) = settled(turn)
     assert (end["decision_id"], end["person"]) == (None, None)
@@ -78,7 +81,7 @@ def test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict(lane: Lane
     review = conflict_review(lane)
     turn = answered(lane, outcome_as_written(review["review_id"], id_))
     (_, refused), *others = turn.rejects
-    assert (refused.problems[0].field, others) == ("entered_as", [])
+    assert (refused.problems[0].field, others) == ("entered_under", [])
     assert refused.problems[0].reason == (
         "is the id in conflict, which the first disclosure keeps; allowed: the new id under which the other one"
         " was entered"
@@ -91,7 +94,7 @@ def test_a_conflict_is_not_settled_by_the_very_id_that_is_in_conflict(lane: Lane
 def test_a_rejected_record_is_entered_again_under_its_own_id(lane: Lane) -> None:
     """A record that cannot be read left no known id, so its corrected copy keeps its id."""
     review = rejected_review(lane)
-    assert len(settled(answered(lane, outcome_as_written(review["review_id"], id_of("d-1"))))) == 1
+    assert len(settled(answered(lane, outcome_as_written(review["review_id"], id_of("d-1"), 1)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,22 +109,3 @@ def test_the_review_of_a_rejected_record_takes_no_decision_about_a_disclosure(la
     review = rejected_review(lane)
     turn = answered(lane, outcome(review["review_id"], **said))
     assert why(turn) == ["decision: does not settle such a review; allowed: entered_again, nothing_in_it"]
-
-
-def test_a_rejected_record_that_is_reported_twice_opens_one_review(lane: Lane) -> None:
-    rejected = encode(
-        "UrgentRejected",
-        {
-            "review_id": rejected_review_id(TopicName.FORUM_DISCLOSURES_URGENT, 1, 7),
-            "topic": TopicName.FORUM_DISCLOSURES_URGENT,
-            "partition": 1,
-            "offset": 7,
-            "field": "concerns",
-            "reason": "concerns: needs at least one",
-            "rejected_at": NOW,
-        },
-    )
-    (review,) = on(lane.work(rejected, rejected), TopicName.REVIEWS)
-    assert lane.work(rejected).outputs == []
-    answered(lane, outcome(review["review_id"]))
-    assert lane.work(rejected).outputs == []

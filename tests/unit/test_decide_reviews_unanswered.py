@@ -64,7 +64,7 @@ def test_a_review_that_can_no_longer_escalate_is_put_aside_and_a_new_review_open
     name = b"r:" + review["review_id"].encode()
     turn = lane.put_aside(name, NOW + 5 * MINUTE)
     (asked_about,) = on(turn, TopicName.REVIEWS)
-    where = asked_about["rejected"]
+    (where,) = asked_about["rejected_records"]
     assert (asked_about["reason"], asked_about["on_duty"]) == ("rejected", LEAD)
     assert (where["topic"], where["partition"]) == (changelog(Group.DECIDE), PARTITION)
     # The same as in the headers of the record that was put aside, where `confide review show` finds it.

@@ -69,4 +69,4 @@ def test_another_text_is_no_reference_because_a_reference_is_not_sealed(text: st
 )
 def test_entered_again_needs_a_uuid(text: str) -> None:
     with pytest.raises(ValidationError, match="is not the id of a disclosure, a UUID such as 5f0d2f0e-"):
-        outcome("review-1", "entered_again", entered_as=text)
+        outcome("review-1", "entered_again", entered_under=[text], records=1)

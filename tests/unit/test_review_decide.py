@@ -56,7 +56,7 @@ class Console:
 
         def send_outcome(_: str, __: Known, given: ReviewOutcome, **___: Any) -> ReviewSettled:
             self.sent.append(given)
-            kept = {"by", "role", "decision", "told_at", "reference", "entered_as", "refusal"}
+            kept = {"by", "role", "decision", "told_at", "reference", "entered_under", "records", "refusal"}
             fields = given.model_dump(include=kept)
             return settled(**{**fields, "decision_id": None})
 
@@ -154,9 +154,26 @@ def test_what_was_entered_again_is_refused_unless_it_is_a_uuid(
 ) -> None:
     lane.work(b"not a record", topic=TopicName.ADMITTED_URGENT)
     console = Console(lane, monkeypatch)
-    assert console.refuses(entered_again=text).startswith("--entered-again: is not the id of a disclosure, a UUID")
-    console.decide(entered_again=UUID)
-    assert [each.entered_as for each in console.sent] == [UUID]
+    assert console.refuses(entered_again=[text]).startswith("--entered-again[0]: is not the id of a disclosure, a UUID")
+    console.decide(entered_again=[UUID])
+    assert [each.entered_under for each in console.sent] == [(UUID,)]
+
+
+def test_of_several_rejected_records_it_must_be_said_how_many_were_shown(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        lane.work(b"not a record", topic=TopicName.ADMITTED_URGENT)
+    console = Console(lane, monkeypatch)
+    said = console.refuses(nothing_in_it=Refusal.ALREADY_REPORTED)
+    assert said == "--records is required: the review has 3 records now; say how many you were shown"
+    console.decide(nothing_in_it=Refusal.ALREADY_REPORTED, records=2)
+    assert [each.records for each in console.sent] == [2]
+
+
+def test_a_review_of_anything_else_takes_no_number_of_records(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = phoned(monkeypatch, lane).refuses(send_again=True, records=1)
+    assert said.startswith("--records: belongs to another decision than --send-again")
 
 
 @pytest.mark.parametrize("id_", [id_of("d-1"), id_of("d-1").upper()])
@@ -165,10 +182,10 @@ def test_a_conflict_cannot_be_entered_again_under_the_id_in_conflict(
 ) -> None:
     conflict_review(lane)
     console = Console(lane, monkeypatch)
-    said = console.refuses(entered_again=id_)
+    said = console.refuses(entered_again=[id_])
     assert said.startswith("--entered-again: is the id in conflict, which the first disclosure keeps; allowed: ")
-    console.decide(entered_again=UUID.upper())
-    assert [each.entered_as for each in console.sent] == [UUID]
+    console.decide(entered_again=[UUID.upper()])
+    assert [each.entered_under for each in console.sent] == [(UUID,)]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What cannot be shown to staff cannot be refused by them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ class Topics:
         self._kept = kept
         self._details = details
 
-    def rejected(self, _: UrgentRejected) -> RejectedValue | None:
-        return self._kept
+    def rejected(self, records: Sequence[UrgentRejected]) -> list[RejectedValue | None]:
+        return [self._kept, *[RejectedValue(b"another", None)] * (len(records) - 1)]
 
     def rejected_details(self, _: bytes, __: bytes) -> SealedDetails | None:
         return self._details if isinstance(self._details, SealedDetails) else None
@@ -49,8 +50,8 @@ def asked(fields: dict[str, Any]) -> ReviewRequested:
 def of(lane: Lane, topic: TopicName) -> ReviewRequested:
     """Return the review of a record that was rejected from this topic."""
     request = asked(rejected_review(lane))
-    assert request.rejected is not None
-    return request.model_copy(update={"rejected": request.rejected.model_copy(update={"topic": topic})})
+    (record,) = request.rejected_records
+    return request.model_copy(update={"rejected_records": (record.model_copy(update={"topic": topic}),)})
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,18 @@ def test_a_rejected_record_is_seen_if_it_is_whole_and_opens(
     lane: Lane, kept: RejectedValue | None, why: str | None
 ) -> None:
     assert unseen(Topics(kept), of(lane, TopicName.FORUM_DISCLOSURES_URGENT), MASTER) == why
+
+
+def test_of_several_rejected_records_those_count_that_were_shown(lane: Lane) -> None:
+    request = of(lane, TopicName.FORUM_DISCLOSURES_URGENT)
+    several = request.model_copy(update={"rejected_records": request.rejected_records * 2})
+
+    class SecondIsGone(Topics):
+        def rejected(self, records: Sequence[UrgentRejected]) -> list[RejectedValue | None]:
+            return [RejectedValue(b"there", None), None][: len(records)]
+
+    assert unseen(SecondIsGone(), several, MASTER) == "the record is no longer kept"
+    assert unseen(SecondIsGone(), several, MASTER, 1) is None
 
 
 def test_what_cannot_even_be_decoded_after_admit_is_unseen(lane: Lane) -> None:

@@ -82,8 +82,10 @@ class Account:
             case "NotificationSettled":
                 self._once(record, self.settled, "notification_id", fields)
             case "ReviewRequested":
-                # A review without an answer goes to the next person on duty: one record for each step.
-                self.read[f"{record} {fields['review_id']} of step {fields['escalation']}"] += 1
+                # A review without an answer goes to the next person on duty: one record for each step. A review of
+                # rejected records is also written when another comes, or is accepted.
+                rejected = [each["accepted_at"] for each in fields.get("rejected_records", ())]
+                self.read[f"{record} {fields['review_id']} of step {fields['escalation']}, {rejected}"] += 1
                 self.reviews[fields["review_id"]] = fields
                 if fields["undelivered"] is None and fields["reason"] != ReviewReason.CONFLICTING_ID:
                     self._reviewed.add(fields["decision_id"])
