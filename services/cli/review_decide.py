@@ -19,7 +19,7 @@ from schemas.reviews import ReviewOutcome
 from schemas.sealed import SealedComment
 from schemas.telemetry import Attribute, Span
 from schemas.trace_context import traceparent_of
-from schemas.vocabulary import Refusal, ReviewDecision, ReviewReason
+from schemas.vocabulary import Refusal, ReviewDecision
 from services.cli.review_facts import read_fact
 from services.cli.review_moments import future, past
 from services.cli.review_result import print_result, print_settled_before
@@ -106,7 +106,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     master = checked_master(settings)
     with topics_of(settings) as topics:
         known = find(topics, review)
-        fields |= {"by": staff, "role": role, "records": _records(known, records)}
+        fields |= {"by": staff, "role": role, "records": _records(known, fields["decision"], records)}
         _check_told_at(known, fields)
         if known.settled is None:
             _refuse_unseen(topics, known, master, fields)
@@ -167,12 +167,13 @@ def _fields(
     return fields
 
 
-def _records(known: Known, records: int | None) -> int | None:
+def _records(known: Known, decision: ReviewDecision, records: int | None) -> int | None:
     """Return how many rejected records the member of staff was shown; None for a review of anything else.
 
     Raises `SettingsError` if that is unknown: others may have come since the review was shown.
     """
-    if known.latest.reason is not ReviewReason.REJECTED or records is not None:
+    settlings = [each for each in REVIEW_TABLE[known.latest.reason].settlings if each.decision is decision]
+    if records is not None or not any("records" in each.needs for each in settlings):
         return records
     if (asked := len(known.latest.rejected_records)) > 1:
         raise SettingsError(f"--records is required: the review has {asked} records now; say how many you were shown")
