@@ -94,7 +94,9 @@ def settling_options(known: Known, decision: Decision | None, policies: Policies
     yield ""
     yield f"confide review decide {known.latest.review_id} --as YOU"
     for settling in settlings(known.latest, decision):
-        yield f"  {option_words(settling, agency=agency_choice(decision))}"
+        options = option_words(settling, agency=agency_choice(decision))
+        # As many as this description shows.
+        yield f"  {options.replace('--records N', f'--records {len(known.latest.rejected_records)}')}"
         longest = ""
         if settling.decision is ReviewDecision.NOT_REACHED:
             longest = f"; at most {length_words(known.longest_wait(policies.in_force(now).deadlines))} from now"

@@ -214,8 +214,11 @@ def test_an_urgent_record_that_is_rejected_waits_for_a_person(house: Processes, 
         assert review["rejected_records"][0]["topic"] == TopicName.TEXT_LINE_DISCLOSURES_URGENT
         shown = house.run("review", "show", review["review_id"][:13]).stdout.decode()
         assert '{"line": "cut o' in shown
+        assert "  --entered-again ID --records 1\n" in shown
         wrong = house.run("review", "decide", review["review_id"], "--as", LEAD, "--confirm")
-        assert (wrong.returncode, b"--entered-again ID or --nothing-in-it" in wrong.stderr) == (2, True), wrong.stderr
+        assert (wrong.returncode, b"--entered-again ID --records N or --nothing-in-it" in wrong.stderr) == (2, True), (
+            wrong.stderr
+        )
         decided = ("review", "decide", review["review_id"], "--as", LEAD)
         seen = house.run(*decided, "--nothing-in-it", "entered_in_error")
         assert seen.returncode == 0, seen.stderr
