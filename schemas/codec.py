@@ -17,7 +17,7 @@ from schemas.avro_registry import HEADER_BYTES, MARKER, READERS, WRITERS, Reader
 from schemas.avro_strict import Malformed, check_body
 from schemas.errors import Problem, Unreadable
 
-__all__ = ["Unreadable", "canonical", "decode", "encode"]
+__all__ = ["Unreadable", "canonical", "decode", "decode_own", "encode"]
 
 #: Errors that fastavro may raise at bytes that do not fit the schema. The list is wider than the errors that fuzzing
 #: found (`ValueError`, `IndexError`, `OverflowError`): an error that is not caught ends the process that reads the
@@ -82,6 +82,26 @@ def decode(data: bytes, *names: str) -> tuple[str, dict[str, Any]]:
     `names` are the records that the caller expects. Raises `Unreadable` for any other bytes; the error names the fault
     and quotes no byte.
     """
+    reader, fields = _read(data, names)
+    _refuse_malformed(data, reader, fields)
+    return _present(reader, fields)
+
+
+def decode_own(data: bytes, *names: str) -> tuple[str, dict[str, Any]]:
+    """Return the same as `decode`, in half the time, for a value that a lane of ours wrote: in its state, or on a topic
+    that only our lanes write.
+
+    Malformed bytes that fastavro reads all the same are not looked for: our codec writes none.
+    """
+    return _present(*_read(data, names))
+
+
+def _present(reader: Reader, fields: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    # Fields that an older writer lacked get the default objects of the schema: copied, so that no caller changes them.
+    return reader.name, fields if reader.wanted is None else copy.deepcopy(fields)
+
+
+def _read(data: bytes, names: tuple[str, ...]) -> tuple[Reader, dict[str, Any]]:
     if not data:
         raise _unreadable("is empty")
     if data[:2] != MARKER:
@@ -106,9 +126,7 @@ def decode(data: bytes, *names: str) -> tuple[str, dict[str, Any]]:
         raise _unreadable("cannot be read") from None
     if stream.tell() != len(data):
         raise _unreadable("has bytes left over")
-    _refuse_malformed(data, reader, fields)
-    # Fields that an older writer lacked get the default objects of the schema: copied, so that no caller changes them.
-    return reader.name, fields if reader.wanted is None else copy.deepcopy(fields)
+    return reader, fields
 
 
 def _refuse_malformed(data: bytes, reader: Reader, fields: Any) -> None:

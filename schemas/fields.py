@@ -120,7 +120,7 @@ def _check_phone(value: str) -> str:
 
 #: Yes, no or unknown. The policy decides with unknown as a value of its own.
 TriState = StrictBool | None
-#: Published by its pattern, without `format`: RFC 3339 is narrower than what is read.
+#: The JSON Schema has its pattern and no `format`: the format's RFC 3339 allows less than this reads.
 Time = Annotated[
     AwareDatetime,
     BeforeValidator(_read_time),

@@ -222,7 +222,7 @@ class StopReason(StrEnum):
 
 
 class PeerKind(StrEnum):
-    """What is on the other side of a connector or notifier."""
+    """To whom a connector or notifier sends."""
 
     #: Real agencies and people: no exercise gets there.
     LIVE = "live"

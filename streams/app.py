@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from schemas.codec import decode
+from schemas.codec import decode_own
 from schemas.errors import Unreadable
 from schemas.identifiers import PersonId, Token
 from schemas.policy import Policies
@@ -52,7 +52,7 @@ class IdentityLinks:
         if value is None:
             self._owners.pop(Token(key.decode()), None)
             return
-        name, fields = decode(value, "TokenOwner", "Edge")
+        name, fields = decode_own(value, "TokenOwner", "Edge")
         if name == "TokenOwner":
             self._owners[Token(fields["token"])] = PersonId(fields["person"])
 

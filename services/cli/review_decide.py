@@ -206,8 +206,8 @@ def _refuse_unseen(topics: Topics, known: Known, master: bytes, fields: Mapping[
     if why is not None:
         others = [each.value for each in settlings[0].refusals if each not in JUDGING]
         raise SettingsError(
-            f"{why}, so that nobody can say {fields['refusal']}. Ask its service what it said; "
-            f"reasons allowed without it: {', '.join(others)}"
+            f"{why}, so {fields['refusal']} is refused, which judges what was said. Ask the service; "
+            f"allowed without its words: {', '.join(others)}"
         )
 
 

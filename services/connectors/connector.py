@@ -33,7 +33,7 @@ from typing import assert_never
 import structlog
 from pydantic import ValidationError
 
-from schemas.codec import decode
+from schemas.codec import decode_own
 from schemas.errors import Invalid
 from schemas.reports import Report, ReportSection, ReportStopped
 from schemas.vocabulary import Agency, DeliveryState, PeerKind
@@ -86,7 +86,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
         """Return the report or the stop of one; raise `Invalid` for other records and for those of another agency."""
         if record.value is None:
             raise Invalid.of("value", "is missing")
-        name, fields = decode(record.value, "Report", "ReportStopped")
+        name, fields = decode_own(record.value, "Report", "ReportStopped")
         try:
             message = (Report if name == "Report" else ReportStopped).model_validate(fields)
         except ValidationError as error:

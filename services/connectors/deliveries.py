@@ -5,7 +5,7 @@ from opentelemetry import metrics
 from pydantic import ValidationError
 
 from schemas import topics
-from schemas.codec import decode, encode
+from schemas.codec import decode_own, encode
 from schemas.errors import Invalid
 from schemas.reports import DeliveryChanged, Report, ReportSection
 from schemas.telemetry import Attribute, Metric
@@ -142,7 +142,7 @@ def _write(turn: Turn, changed: DeliveryChanged, origin: Origin, partition: int 
 def _readable(value: bytes | None) -> Report | None:
     """Return the report in a value, None if it holds no readable report."""
     try:
-        return None if value is None else Report.model_validate(decode(value, "Report")[1])
+        return None if value is None else Report.model_validate(decode_own(value, "Report")[1])
     except (Invalid, ValidationError):
         return None
 

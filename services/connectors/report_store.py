@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from schemas import topics
-from schemas.codec import decode, encode
+from schemas.codec import decode_own, encode
 from schemas.reports import Report, ReportSection
 from schemas.sealed import SealedSection
 from schemas.vocabulary import DeliveryState
@@ -160,7 +160,7 @@ def progress_of(turn: Turn, report_id: str) -> ReportProgress | None:
 
 def report_of(turn: Turn, report_id: str) -> Report:
     """Return a pending report; raise `LookupError` if it is not pending."""
-    return Report.model_validate(decode(_required(turn, report_key(report_id)), "Report")[1])
+    return Report.model_validate(decode_own(_required(turn, report_key(report_id)), "Report")[1])
 
 
 def request_of(turn: Turn, report_id: str) -> ReportSection | None:

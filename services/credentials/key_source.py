@@ -166,7 +166,7 @@ class KeySource:
                 await _set_within(asked, self._every - self._apart)
 
     async def read_once(self, read: Read) -> None:
-        """Read the key set once. Whatever goes wrong, the last known keys count and the next read follows."""
+        """Read the key set once. If that fails, the last known keys count until the next read."""
         try:
             async with asyncio.timeout(READ_SECONDS):
                 raw = await read()

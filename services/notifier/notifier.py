@@ -30,7 +30,7 @@ from datetime import timedelta
 from pydantic import ValidationError
 
 from schemas import topics
-from schemas.codec import decode, encode
+from schemas.codec import decode_own, encode
 from schemas.errors import Invalid
 from schemas.notifications import NotificationDue
 from schemas.policy import Policy
@@ -84,7 +84,7 @@ class Notifier(Agent[Message, Tell, TellEnded]):
             return _acknowledgement(record)
         if record.value is None:
             raise Invalid.of("value", "is missing")
-        name, fields = decode(record.value, "NotificationDue", "NotificationSettled")
+        name, fields = decode_own(record.value, "NotificationDue", "NotificationSettled")
         if name == "NotificationSettled":
             return None
         try:
@@ -261,7 +261,7 @@ class Notifier(Agent[Message, Tell, TellEnded]):
 
 def _acknowledgement(record: Record) -> DeliveryChanged | None:
     try:
-        fields = decode(record.value or b"", "DeliveryChanged")[1]
+        fields = decode_own(record.value or b"", "DeliveryChanged")[1]
         return DeliveryChanged.model_validate(fields) if fields["state"] in ACKNOWLEDGED else None
     except (Invalid, ValidationError):
         return None

@@ -1,10 +1,11 @@
 """Decodes and validates: the records that agents after ADMIT read, and the entries of their state."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from schemas.codec import decode
+from schemas.codec import decode, decode_own
 from schemas.errors import Invalid
 from schemas.records import Admitted, RejectedAccepted, UrgentRejected
 from schemas.reports import DeliveryChanged
@@ -24,7 +25,7 @@ def stored(model: type[M], value: bytes) -> M:
 
     Raises `Invalid` or `ValidationError` for an entry that cannot be read.
     """
-    return model.model_validate(decode(value, model.__name__)[1])
+    return model.model_validate(decode_own(value, model.__name__)[1])
 
 
 def validated(model: type[M], fields: dict[str, Any]) -> M:
@@ -37,13 +38,13 @@ def validated(model: type[M], fields: dict[str, Any]) -> M:
 
 def read_admitted(record: Record) -> tuple[Admitted, dict[str, Any]]:
     """Return the admitted disclosure in the record, and its fields; raise `Invalid` for any other record."""
-    _, fields = _decoded(record, "Admitted")
+    _, fields = _decoded(record, "Admitted", read=decode_own)
     return validated(Admitted, fields), fields
 
 
 def read_to_decide(record: Record) -> Admitted | UrgentRejected | RejectedAccepted:
     """Return what ADMIT or IDENTITY sent to DECIDE; raise `Invalid` for any other record."""
-    name, fields = _decoded(record, "Admitted", "UrgentRejected", "RejectedAccepted")
+    name, fields = _decoded(record, "Admitted", "UrgentRejected", "RejectedAccepted", read=decode_own)
     if name == "Admitted":
         return validated(Admitted, fields)
     return validated(UrgentRejected, fields) if name == "UrgentRejected" else validated(RejectedAccepted, fields)
@@ -51,7 +52,8 @@ def read_to_decide(record: Record) -> Admitted | UrgentRejected | RejectedAccept
 
 def read_outcome(record: Record) -> tuple[ReviewOutcome, dict[str, Any]]:
     """Return the outcome of a review in the record, and the signed fields; raise `Invalid` for any other record."""
-    _, fields = _decoded(record, "ReviewOutcome")
+    # A console wrote it, not a lane.
+    _, fields = _decoded(record, "ReviewOutcome", read=decode)
     return validated(ReviewOutcome, fields), fields
 
 
@@ -60,11 +62,13 @@ def read_delivery(record: Record) -> DeliveryChanged | None:
 
     Raises `Invalid` for any other record.
     """
-    _, fields = _decoded(record, "DeliveryChanged")
+    _, fields = _decoded(record, "DeliveryChanged", read=decode_own)
     return validated(DeliveryChanged, fields) if fields["state"] in _ACTED_ON else None
 
 
-def _decoded(record: Record, *names: str) -> tuple[str, dict[str, Any]]:
+def _decoded(
+    record: Record, *names: str, read: Callable[..., tuple[str, dict[str, Any]]]
+) -> tuple[str, dict[str, Any]]:
     if record.value is None:
         raise Invalid.of("value", "is empty")
-    return decode(record.value, *names)
+    return read(record.value, *names)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from schemas.codec import decode, encode
+from schemas.codec import decode_own, encode
 from schemas.topics import TopicName
 from schemas.vocabulary import ContactChannel, NoticeStands
 from streams.agents.case_sender import CaseSender
@@ -42,7 +42,7 @@ class Notices:
         case.turn.put(_CHANNELS + person.encode(), dump(after))
         if not unsafe(after) <= unsafe(before):
             for report_id in self._waiting(case.turn, person):
-                notice = decode(case.turn.get(_NOTICE + report_id) or b"", "NotificationDue")[1]
+                notice = decode_own(case.turn.get(_NOTICE + report_id) or b"", "NotificationDue")[1]
                 safe = narrowed(notice, unsafe(after))
                 if safe != narrowed(notice, unsafe(before)):
                     case.send(TopicName.NOTIFICATIONS, "NotificationDue", safe)
@@ -55,7 +55,7 @@ class Notices:
         """
         turn, person, report_id = case.turn, str(notice["person"]), str(notice["report_id"]).encode()
         stored = turn.get(_NOTICE + report_id)
-        if stored is not None and outweighs(NoticeStands(decode(stored, "NotificationDue")[1]["stands"]), stands):
+        if stored is not None and outweighs(NoticeStands(decode_own(stored, "NotificationDue")[1]["stands"]), stands):
             return
         notice = {**notice, "stands": stands.value}
         case.send(TopicName.NOTIFICATIONS, "NotificationDue", narrowed(notice, self.unsafe(turn, person)))

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas.agencies import AGENCIES
-from schemas.codec import decode, encode
+from schemas.codec import decode_own, encode
 from schemas.errors import Invalid
 from schemas.reports import MOST_SENDINGS, DeliveryChanged, OpenReport, Report
 from schemas.topics import FINISHED_DAYS
@@ -88,7 +88,7 @@ class OpenReports:
         """Apply a delivery step to its report; raise `Invalid` for a step of another agency or an unknown sending."""
         entry = open_report(case.turn, changed.report_id)
         if entry is not None:
-            fields = decode(entry.report, "Report")[1]
+            fields = decode_own(entry.report, "Report")[1]
             _refuse_other(changed, fields["agency"], entry.generation)
             # The step itself may lack the person: a connector that cannot read its own entry does not know it.
             case = replace(case, key=fields["person"].encode())
@@ -259,7 +259,7 @@ class OpenReports:
     def _write_notice(self, case: CaseSender, entry: OpenReport, stands: NoticeStands) -> None:
         """Write the report's notice again, with the state that the report has now."""
         if entry.notice is not None:
-            self._notices.write(case, decode(entry.notice, "NotificationDue")[1], stands)
+            self._notices.write(case, decode_own(entry.notice, "NotificationDue")[1], stands)
 
     def _end(self, turn: Turn, report_id: str, agency: Agency | None) -> None:
         turn.drop(name_of(report_id))

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.codec import decode, encode
+from schemas.codec import decode_own, encode
 from schemas.disclosure import ReadableDisclosure
 from schemas.errors import Invalid
 from schemas.policy import Policies
@@ -209,5 +209,5 @@ class ReviewSettler:
 
 def _admitted_value(review: OpenReview, disclosed: ReadableDisclosure) -> bytes:
     """Return the encoded `Admitted` of a review with the disclosure as it is now."""
-    fields = decode(review.admitted or b"", "Admitted")[1]
+    fields = decode_own(review.admitted or b"", "Admitted")[1]
     return encode("Admitted", fields | {"disclosure": disclosed.model_dump()})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from schemas.disclosure import disclosure_key
 from schemas.partitioner import partition_for
-from schemas.topics import TopicName
+from schemas.topics import URGENT, TopicName
 from schemas.vocabulary import ReviewReason, Service
 from streams.domain.ids import decision_id
 from tests.chaos.record import SOURCES, ReadRecord
@@ -54,6 +54,7 @@ def disclosures(taken: Taken, counts: Counter[str]) -> Iterator[str]:
     yield from (f"decision {id_} was made {many} times" for id_, many in made.items() if many > 1)
     counts["unreadable"] = len(unreadable)
     yield from _unkept(taken, unreadable)
+    yield from _unasked(taken, unreadable)
 
 
 def sends(taken: Taken, counts: Counter[str]) -> Iterator[str]:
@@ -138,3 +139,18 @@ def _unkept(taken: Taken, unreadable: list[ReadRecord]) -> Iterator[str]:
     for came in unreadable:
         if kept[came.topic, came.partition, came.offset] != [came.value]:
             yield f"unreadable bytes at {came.topic}-{came.partition}, {came.offset} were not kept once as they came"
+
+
+def _unasked(taken: Taken, unreadable: list[ReadRecord]) -> Iterator[str]:
+    """Yield the unreadable bytes of an urgent topic that no review of rejected records has."""
+    asked = {
+        (record["topic"], record["partition"], record["offset"])
+        for review in taken.reviews_asked(ReviewReason.REJECTED)
+        for record in review["rejected_records"]
+    }
+    urgent = [came for came in unreadable if came.topic in URGENT]
+    # The same bytes in the same hour are one question.
+    about = {came.value for came in urgent if (came.topic, came.partition, came.offset) in asked}
+    for came in urgent:
+        if came.value not in about:
+            yield f"nobody is asked about the unreadable bytes at {came.topic}-{came.partition}, {came.offset}"

@@ -53,8 +53,10 @@ class Run:
         for each in (FIRST, FIRST, OTHER):
             self.submit(each)
         self.reject(self.submit(CHANGED))
-        self.reject(self.add(URGENT, None, {}, b"no record"))
+        unreadable = self.add(URGENT, None, {}, b"no record")
+        self.reject(unreadable)
         self.ask("review-1", "conflicting_id", DECISION, None, 0.0)
+        self.ask_about(unreadable)
         for person, decision, report in (("p-1", DECISION, REPORT), ("p-2", OTHER_DECISION, OTHER_REPORT)):
             self.decide(decision, person)
             self.report(decision, report)
@@ -140,6 +142,12 @@ class Run:
             "escalation": 0,
         }
         self.add(TopicName.REVIEWS, "ReviewRequested", fields)
+
+    def ask_about(self, *unreadable: ReadRecord) -> None:
+        """Ask for a review of rejected records."""
+        self.ask("review-3", "rejected", "", None, 0.0)
+        places = [{"topic": each.topic, "partition": each.partition, "offset": each.offset} for each in unreadable]
+        self.record.by_topic[TopicName.REVIEWS][-1].fields["rejected_records"] = places
 
     def settle(self, review: str, decision: str, report: str, at: float, refusal: str | None = None) -> None:
         fields = {"review_id": review, "decision": decision, "report_id": report, "settled_at": after(at)}

@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.avro_registry import HEADER_BYTES, WRITERS, sources
-from schemas.codec import Unreadable, decode, encode
+from schemas.codec import Unreadable, decode, decode_own, encode
 from tests.contract.examples import FULL
 from tests.unit.test_codec import ANY_RECORD
 
@@ -226,3 +226,18 @@ def _widened(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {name: "long" if each == "int" and name == "type" else _widened(each) for name, each in schema.items()}
     return [_widened(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def test_what_a_lane_wrote_is_read_as_any_other_value() -> None:
+    for name, record in FULL.items():
+        value = encode(name, record.model_dump())
+        assert decode_own(value, name) == decode(value, name)
+
+
+@pytest.mark.parametrize("value", [b"", b"\xc3\x01", b"no record", encode("Report", FULL["Report"].model_dump())[:-1]])
+def test_what_no_lane_wrote_is_unreadable_for_both(value: bytes) -> None:
+    with pytest.raises(Unreadable) as own:
+        decode_own(value, "Report")
+    with pytest.raises(Unreadable) as any_other:
+        decode(value, "Report")
+    assert str(own.value) == str(any_other.value)

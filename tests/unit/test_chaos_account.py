@@ -51,6 +51,10 @@ WRONGS: dict[str, Wrong] = {
         "was not moved",
     ),
     "unreadable bytes are lost": (lambda run: run.without(rejected(URGENT), None), "were not kept once as they came"),
+    "nobody is asked about unreadable bytes": (
+        lambda run: run.without(TopicName.REVIEWS, "ReviewRequested", 1),
+        "nobody is asked about the unreadable bytes",
+    ),
     "a person is parted": (_share, "decided as of several"),
     "two persons are joined": (lambda run: _of_person(run, 1, "p-1"), "decided as of one"),
 }

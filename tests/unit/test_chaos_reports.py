@@ -61,7 +61,7 @@ WRONGS: dict[str, Wrong] = {
         lambda run: run.logs[Agency.POLICE_101].extend(run.logs[Agency.EMERGENCY_999]),
         "was accepted by 101, and never made for it",
     ),
-    "a report has no end": (lambda run: run.without(TopicName.REVIEWS, "ReviewRequested", 1), "nor handed over"),
+    "a report has no end": (lambda run: run.without(TopicName.REVIEWS, "ReviewRequested", 2), "nor handed over"),
     "a report is handed over too late": (lambda run: run.hand_over_late(10.5), "nor handed over for 10.5 s"),
     "no alarm is raised": (
         _wait_unheard,

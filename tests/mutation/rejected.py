@@ -1,0 +1,118 @@
+"""Reviews of rejected records: one for a sender and hour, what an outcome covers, and their end by themselves."""
+
+from tests.mutation.row import Edit, Row
+
+_REVIEWS = "tests/unit/test_rejected_reviews.py::"
+_ADMIT = "tests/unit/test_admit_rejected_ids.py::"
+_CONSOLE = "tests/unit/test_review_decide.py::"
+_GENERATIONS = "streams/agents/rejected_reviews.py"
+_IDS = "streams/agents/rejected_ids.py"
+
+ROWS = (
+    Row(
+        "Rejected: the records of one sender and hour are one review",
+        _GENERATIONS,
+        (Edit("if review is None or len(review.request.rejected_records) >= RECORDS_OF_A_REVIEW:", "if True:"),),
+        (_REVIEWS + "test_the_records_of_one_sender_and_hour_are_one_review_with_the_deadline_of_the_first",),
+    ),
+    Row(
+        "Rejected: each hour has a review of its own",
+        "streams/domain/ids.py",
+        (Edit("%Y-%m-%dT%H}", "%Y-%m-%d}"),),
+        (_REVIEWS + "test_another_sender_or_hour_has_another_review",),
+    ),
+    Row(
+        "Rejected: a full review is followed by the next",
+        _GENERATIONS,
+        (
+            Edit(
+                "if review is None or len(review.request.rejected_records) >= RECORDS_OF_A_REVIEW:",
+                "if review is None:",
+            ),
+        ),
+        (_REVIEWS + "test_a_full_review_is_followed_by_the_next_while_it_is_open",),
+    ),
+    Row(
+        "Rejected: the next review asks about what an outcome does not cover",
+        _GENERATIONS,
+        (Edit("if others := records[shown:]:", "if others := records[len(records) :]:"),),
+        (_REVIEWS + "test_an_outcome_covers_the_records_that_were_shown_and_the_next_review_asks_about_the_others",),
+    ),
+    Row(
+        "Rejected: an outcome covers no record that its review does not have",
+        "streams/agents/settle.py",
+        (Edit("        refuse_unknown_records(outcome, review.request)\n", ""),),
+        (_REVIEWS + "test_an_outcome_that_does_not_say_what_was_shown_is_rejected",),
+    ),
+    Row(
+        "Rejected: an outcome says how many records it covers",
+        "schemas/review_table.py",
+        (Edit('needs=("entered_under", "records")', 'needs=("entered_under",), may_have=("records",)'),),
+        (_REVIEWS + "test_an_outcome_that_does_not_say_what_was_shown_is_rejected",),
+    ),
+    Row(
+        "Rejected: the console asks how many records were shown",
+        "services/cli/review_decide.py",
+        (Edit("    if (asked := len(known.latest.rejected_records)) > 1:", "    if (asked := 0):"),),
+        (_CONSOLE + "test_of_several_rejected_records_it_must_be_said_how_many_were_shown",),
+    ),
+    Row(
+        "Rejected: a review closes only once every id in it is accepted",
+        _GENERATIONS,
+        (Edit("if all(each.accepted_at is not None for each in records):", "if True:"),),
+        (_REVIEWS + "test_a_record_without_a_known_id_keeps_its_review_open",),
+    ),
+    Row(
+        "Rejected: an accepted id is looked for in every generation",
+        _GENERATIONS,
+        (Edit("for generation in range(1, self._last(case.turn, first) + 1):", "for generation in (1,):"),),
+        (_REVIEWS + "test_an_id_is_looked_for_in_every_generation_that_is_open",),
+    ),
+    Row(
+        "Rejected: the review of an exercise is marked as one",
+        "streams/domain/reviews.py",
+        (Edit('"exercise": records[0].exercise,', '"exercise": False,'),),
+        (_REVIEWS + "test_the_review_of_an_exercise_is_marked_as_one",),
+    ),
+    Row(
+        "Rejected: the same bytes in the same hour are one question",
+        _IDS,
+        (Edit('    turn.put(name, b"", until=turn.now + _ASKED_FOR)\n', ""),),
+        (_ADMIT + "test_the_same_bytes_in_the_same_hour_are_one_question",),
+    ),
+    Row(
+        "Rejected: bytes that were cut, and empty ones, are asked about each time",
+        _IDS,
+        (Edit("if not record.value or is_cut_at_a_door(record):", "if False:"),),
+        (_ADMIT + "test_bytes_that_may_hide_another_whole_are_asked_about_each_time",),
+    ),
+    Row(
+        "Rejected: ADMIT tells DECIDE that an id was accepted",
+        "streams/agents/admit.py",
+        (Edit("            note_accepted(turn, record, sender, disclosure.disclosure_id)\n", ""),),
+        (_ADMIT + "test_an_id_that_is_accepted_later_is_said_to_its_review_once",),
+    ),
+    Row(
+        "Rejected: an accepted id is said once",
+        _IDS,
+        (Edit("    turn.drop(name)\n", ""),),
+        (_ADMIT + "test_an_id_that_is_accepted_later_is_said_to_its_review_once",),
+    ),
+    Row(
+        "Rejected: an id counts only in the lane that sees it accepted",
+        "streams/agents/admit.py",
+        (Edit("counts_id=is_own and not is_conflict", "counts_id=not is_conflict"),),
+        (_ADMIT + "test_an_id_whose_acceptance_another_lane_sees_does_not_count",),
+    ),
+    Row(
+        "Rejected: a door's word on an exercise is its credential's",
+        "streams/agents/rejecting.py",
+        (
+            Edit(
+                "exercise = any(name == REFUSED_EXERCISE for name, _ in record.headers)",
+                'exercise = fields.get("exercise") is True',
+            ),
+        ),
+        (_ADMIT + "test_the_question_about_an_exercise_is_an_exercise",),
+    ),
+)
