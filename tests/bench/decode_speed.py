@@ -1,7 +1,7 @@
 """`python -m tests.bench.decode_speed`: what strict reading costs `decode`, for each record on a service's way.
 
-It measures `decode` and `decode_own` as they are beside fastavro alone, on one core. Values that fastavro wrote are seen to be right by
-writing them again; values of other writers, and of older schemas, are checked byte by byte.
+It measures `decode` and `decode_own` as they are beside fastavro alone, on one core. `decode` writes the value again
+and compares; values of other writers than fastavro, and of older schemas, are checked byte by byte.
 """
 
 import sys
