@@ -165,15 +165,16 @@ class Topics:
 
     def rejected(self, records: Sequence[UrgentRejected]) -> list[RejectedValue | None]:
         """Return the value of each rejected record, None for one that its topic no longer has."""
-        found: dict[tuple[str, int, bytes | None], RejectedValue] = {}
+        wanted = [(each.topic, each.partition, b"%d" % each.offset) for each in records]
+        found: dict[tuple[str, int, bytes], RejectedValue] = {}
         for topic, partition in dict.fromkeys((each.topic, each.partition) for each in records):
             for record in self._records(rejected(topic), (partition,)):
                 headers = dict(record.headers)
-                location = topic, partition, headers.get(REJECTED_OFFSET)
-                if record.value is not None and location not in found:
+                location = topic, partition, headers.get(REJECTED_OFFSET, b"")
+                if location in wanted and location not in found and record.value is not None:
                     cut = Cut.of(record.value, headers.get(REJECTED_LENGTH))
                     found[location] = RejectedValue(record.value, cut)
-        return [found.get((each.topic, each.partition, b"%d" % each.offset)) for each in records]
+        return [found.get(each) for each in wanted]
 
     def rejected_details(self, value: bytes, master_key: bytes) -> SealedDetails | None:
         """Return the opened section of a rejected `Admitted`; None for any other record, or if it cannot be opened.

@@ -8,6 +8,9 @@ with other content is one question for each content, and never closes by itself.
 
 from datetime import timedelta
 
+from pydantic import ValidationError
+
+from schemas.errors import Invalid
 from schemas.identifiers import ReviewId
 from schemas.records import RejectedAccepted, UrgentRejected
 from schemas.reviews import OpenReview
@@ -40,7 +43,7 @@ class RejectedReviews:
                 self._reviews.open_for_rejected(case, rejected.review_id, (rejected,))
             return
         first = ReviewId(rejected.review_id)
-        review = self._reviews.find(case.turn, later_review_id(first, self._last(case.turn, first) or 1))
+        review = self._open(case.turn, later_review_id(first, self._last(case.turn, first) or 1))
         if review is None or len(review.request.rejected_records) >= RECORDS_OF_A_REVIEW:
             self._open_next(case, first, (rejected,))
         else:
@@ -50,7 +53,7 @@ class RejectedReviews:
         """Note that the id of a rejected record was accepted; close each review of which that was the last record."""
         first = ReviewId(accepted.review_id)
         for generation in range(1, self._last(case.turn, first) + 1):
-            review = self._reviews.find(case.turn, later_review_id(first, generation))
+            review = self._open(case.turn, later_review_id(first, generation))
             if review is None:
                 continue
             records = tuple(
@@ -72,6 +75,13 @@ class RejectedReviews:
         records = review.request.rejected_records
         if others := records[shown:]:
             self._open_next(case, ReviewId(records[0].review_id), others)
+
+    def _open(self, turn: Turn, review_id: ReviewId) -> OpenReview | None:
+        """Return a review, None if it is not open or cannot be read: its own timer puts it aside then."""
+        try:
+            return self._reviews.find(turn, review_id)
+        except (Invalid, ValidationError):
+            return None
 
     def _last(self, turn: Turn, first: ReviewId) -> int:
         return int(turn.get(_GENERATION + first.encode()) or 0)

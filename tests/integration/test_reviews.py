@@ -227,3 +227,36 @@ def test_an_urgent_record_that_is_rejected_waits_for_a_person(house: Processes, 
         assert watched.on(TopicName.DECISIONS) == []
         request = ReviewRequested.model_validate(watched.on(TopicName.REVIEWS)[0])
         assert request.section is None
+
+
+def test_what_was_refused_is_one_review_that_closes_once_each_came_again_and_was_accepted(
+    house: Processes, bootstrap: str
+) -> None:
+    with Tail(bootstrap, *WATCHED) as tail:
+        watched = Watched(tail)
+        house.start_module("tests.review_worker", "60").announced()
+        refused = [{**fields(name), "disclosed_at": "yesterday"} for name in ("d-1", "d-2")]
+        lines = "".join(json.dumps(line) + "\n" for line in refused)
+        assert house.run("produce", "-", given=lines.encode()).returncode == 1
+        watched.until(
+            lambda came: [len(each["rejected_records"]) for each in came.on(TopicName.REVIEWS)] == [1, 2], "the review"
+        )
+        (review,) = listed(house)
+        assert {each["disclosure_id"] for each in review["rejected_records"]} == {id_of("d-1"), id_of("d-2")}
+        shown = house.run("review", "show", review["review_id"]).stdout.decode()
+        assert "Record 1 as it came:" in shown
+        assert "Record 2 as it came:" in shown
+        assert "  --entered-again ID --records 2\n" in shown
+        blind = house.run("review", "decide", review["review_id"], "--as", LEAD, "--nothing-in-it", "already_reported")
+        assert (blind.returncode, b"--records is required" in blind.stderr) == (2, True), blind.stderr
+        produce(house, fields("d-1"))
+        watched.until(lambda came: len(came.on(TopicName.DECISIONS)) == 1, "the first decision")
+        assert len(listed(house)) == 1
+        produce(house, fields("d-2"))
+        watched.until(
+            lambda came: any(each["decision"] == "accepted" for each in came.on(TopicName.REVIEWS) if "by" in each),
+            "the end",
+        )
+        assert listed(house) == []
+        shown = house.run("review", "show", review["review_id"]).stdout.decode()
+        assert "by the service: accepted." in shown

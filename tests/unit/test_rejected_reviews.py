@@ -149,6 +149,14 @@ def test_an_id_is_looked_for_in_every_generation_that_is_open(lane: Lane, monkey
     assert list(lane.timers) == [b"r:" + later_review_id(FIRST, 2).encode()]
 
 
+def test_a_review_that_cannot_be_read_is_followed_by_the_next(lane: Lane) -> None:
+    lane.work(rejected(0, disclosure_id=id_of("d-1")))
+    lane.state[b"r:" + FIRST.encode()] = b"damaged"
+    assert lane.work(accepted("d-1")).outputs == []
+    (review,) = reviews(lane.work(rejected(1)))
+    assert (review["review_id"], offsets(review)) == (later_review_id(FIRST, 2), [1])
+
+
 def test_what_staff_settled_is_not_opened_again_by_an_id_that_is_accepted_later(lane: Lane) -> None:
     lane.work(rejected(0, disclosure_id=id_of("d-1")))
     answered(lane, outcome(FIRST, "nothing_in_it", refusal="entered_in_error", records=1))
