@@ -206,8 +206,8 @@ def _refuse_unseen(topics: Topics, known: Known, master: bytes, fields: Mapping[
     if why is not None:
         others = [each.value for each in settlings[0].refusals if each not in JUDGING]
         raise SettingsError(
-            f"{why}, so {fields['refusal']} is refused, which judges what was said. Ask the service; "
-            f"allowed without its words: {', '.join(others)}"
+            f"{why}. {fields['refusal']} judges what was said, so it is refused: ask the service. "
+            f"Allowed without its words: {', '.join(others)}"
         )
 
 

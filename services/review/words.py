@@ -11,7 +11,7 @@ from schemas.vocabulary import Agency, ClauseState, ReviewDecision
 from services.review.options import agency_choice, option_words, settlings
 from services.review.reading import Followed
 from services.review.review_index import Known
-from services.review.settled_words import reported_words, settled_words
+from services.review.settled_words import reported_words, settled_words, settler
 from streams.domain.delivery import RETRY_POLICIES, is_tried_on
 from streams.domain.plain_english.explanation import asked_words
 from streams.domain.plain_english.wording import (
@@ -27,7 +27,8 @@ from streams.domain.plain_english.wording import (
 
 _COLUMNS = ("REVIEW", "REASON", "PROPOSED", "DEADLINE (UTC)", "OVERDUE", "ASKED NOW", "ESCALATED", "ASKS")
 _HEADINGS = ((ClauseState.HOLDS, "What applies"), (ClauseState.OPEN, "What is still open"))
-_SETTLE_REJECTED = "Look at what came, have its service correct it and send it again under a new id."
+_SETTLE_REJECTED = "Look at what came, and have its service correct it and send it again under its own id."
+_SETTLE_CONFLICT = "Look at what came, and have its service send it again under a new id."
 
 
 def fields_of(known: Known, now: datetime) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def _row(known: Known, now: datetime) -> tuple[str, ...]:
 
 def _asked_now(known: Known) -> str:
     if known.settled is not None:
-        return f"settled by {known.settled.by or 'the agency'}"
+        return f"settled by {known.settled.by or settler(known.settled)}"
     again = "" if known.asked_again_at is None else f" (not reached, again {known.asked_again_at:%H:%M})"
     return f"{known.latest.on_duty or '-'}{again}"
 
@@ -193,7 +194,7 @@ def _of_rejected(records: Sequence[UrgentRejected]) -> Iterator[str]:
                 f"The first one under {first.disclosure_id} counts: offset {first.offset} of {first.topic}, "
                 f"partition {first.partition}, decision {first.decision_id}."
             )
-    yield _SETTLE_REJECTED
+    yield _SETTLE_REJECTED if records[0].conflict is None else _SETTLE_CONFLICT
 
 
 def _clauses(decision: Decision, policy: Policy) -> Iterator[str]:

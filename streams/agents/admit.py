@@ -24,6 +24,7 @@ from streams.agents.rejected_ids import await_acceptance, is_asked_before, note_
 from streams.agents.rejecting import (
     Claimed,
     IdConflict,
+    InvalidDisclosure,
     OtherService,
     asks_a_person,
     is_cut_at_a_door,
@@ -93,11 +94,16 @@ class Admit(Agent[Accepted, None, None]):
             raise Invalid.of("value", f"is larger than {MAX_DISCLOSURE_BYTES} bytes")
         if is_refused_at_a_door(record):
             # A door could not read it. Nothing in it counts, also if it can be read here.
-            raise cut_off() if is_cut_at_a_door(record) else _refuse_json(value)
+            invalid = cut_off() if is_cut_at_a_door(record) else _refuse_json(value)
+            raise InvalidDisclosure(invalid.problems, Claimed.at_a_door(record))
         fields = decode(value, "Disclosure")[1]
-        disclosure = validate(fields)
+        try:
+            disclosure = validate(fields)
+        except Invalid as invalid:
+            claimed = Claimed.by(record, fields, exercise=fields["exercise"])
+            raise InvalidDisclosure(invalid.problems, claimed) from None
         if disclosure.service is not (own := SERVICE_OF[record.topic]):
-            raise OtherService.than(own, disclosure)
+            raise OtherService.than(own, disclosure, Claimed.by(record, fields, exercise=disclosure.exercise))
         # After ADMIT a disclosure id has one form, because the ids of decisions and reports are computed from it.
         fields["disclosure_id"] = disclosure.disclosure_id
         key, version = self._token_key, self._token_version
@@ -137,16 +143,17 @@ class Admit(Agent[Accepted, None, None]):
         """Ask DECIDE for a review of a rejected record that may be an emergency, and of every conflict of ids."""
         if not asks_a_person(record, invalid):
             return
-        claimed = Claimed.by(record)
-        # In another partition than that of its id, this lane would not see the id accepted.
+        claimed = invalid.claimed if isinstance(invalid, InvalidDisclosure) else Claimed.unread(record)
         id_, is_conflict = claimed.disclosure_id, isinstance(invalid, IdConflict)
+        # The id of a record in another partition is accepted in another lane.
         is_own = id_ is not None and partition_for(disclosure_key(id_), self._partitions) == record.partition
         rejected = urgent_rejected(record, invalid, turn, claimed, counts_id=is_own and not is_conflict)
-        digest = digest_of(record.value or b"", key=self._token_key, version=self._token_version)
-        if not is_conflict and is_asked_before(turn, record, rejected, digest):
-            _repeated.add(1, {Attribute.TOPIC.value: record.topic})
-            return
-        await_acceptance(turn, claimed, rejected)
+        if rejected.disclosure_id is not None:
+            digest = digest_of(record.value or b"", key=self._token_key, version=self._token_version)
+            if is_asked_before(turn, record, rejected, digest):
+                _repeated.add(1, {Attribute.TOPIC.value: record.topic})
+                return
+            await_acceptance(turn, claimed.sender, rejected, digest)
         send_rejected(record, rejected, turn)
 
     def _is_new(self, record: Record, accepted: Accepted, turn: Turn) -> bool:
@@ -161,7 +168,7 @@ class Admit(Agent[Accepted, None, None]):
         first = remember_or_find(turn, record, disclosure.disclosure_id, accepted.digest, exercise=disclosure.exercise)
         if first is None:
             sender = sender_of(disclosure.service, exercise=disclosure.exercise)
-            note_accepted(turn, record, sender, disclosure.disclosure_id)
+            note_accepted(turn, record, sender, disclosure)
             return True
         if first.is_repeated_by(accepted.digest):
             _repeated.add(1, attributes)

@@ -22,6 +22,7 @@ from streams.domain.ids import later_review_id
 from streams.runtime import Turn
 
 _GENERATION = b"h:"
+_OF_ID = b"i:"
 _KNOWN_FOR = timedelta(days=KNOWN_DAYS)
 #: How many records one review asks about: as many as a member of staff can look at, and its request stays small.
 RECORDS_OF_A_REVIEW = 50
@@ -30,7 +31,10 @@ RECORDS_OF_A_REVIEW = 50
 class RejectedReviews:
     """The reviews of rejected records of one lane.
 
-    State: `h:` + id of the first generation → number of the last one; kept for KNOWN_DAYS.
+    State, kept for KNOWN_DAYS:
+
+    - `h:` + id of the first generation → number of the last one.
+    - `i:` + id of the first generation + `|` + disclosure id → the numbers of the generations with a record of that id.
     """
 
     def __init__(self, reviews: OpenReviews) -> None:
@@ -47,13 +51,14 @@ class RejectedReviews:
         if review is None or len(review.request.rejected_records) >= RECORDS_OF_A_REVIEW:
             self._open_next(case, first, (rejected,))
         else:
+            self._list(case.turn, first, self._last(case.turn, first), (rejected,))
             self._change(case, review, (*review.request.rejected_records, rejected))
 
     def accept(self, case: CaseSender, accepted: RejectedAccepted) -> None:
         """Note that the id of a rejected record was accepted; close each review of which that was the last record."""
         first = ReviewId(accepted.review_id)
-        for generation in range(1, self._last(case.turn, first) + 1):
-            review = self._open(case.turn, later_review_id(first, generation))
+        for generation in (case.turn.get(_of_id(first, accepted.disclosure_id)) or b"").split():
+            review = self._open(case.turn, later_review_id(first, int(generation)))
             if review is None:
                 continue
             records = tuple(
@@ -71,9 +76,13 @@ class RejectedReviews:
                 self._change(case, review, records)
 
     def ask_about_others(self, case: CaseSender, review: OpenReview, shown: int) -> None:
-        """Open the next generation of a review that is settled, for the records after the first `shown` ones."""
+        """Open the next generation of a review that is settled, for the records after the first `shown` ones.
+
+        If each of them was accepted meanwhile, nothing is left to ask.
+        """
         records = review.request.rejected_records
-        if others := records[shown:]:
+        others = records[shown:]
+        if any(each.accepted_at is None for each in others):
             self._open_next(case, ReviewId(records[0].review_id), others)
 
     def _open(self, turn: Turn, review_id: ReviewId) -> OpenReview | None:
@@ -90,8 +99,17 @@ class RejectedReviews:
         turn = case.turn
         generation = self._last(turn, first) + 1
         turn.put(_GENERATION + first.encode(), b"%d" % generation, until=turn.now + _KNOWN_FOR)
+        self._list(turn, first, generation, records)
         review_id = later_review_id(first, generation)
         self._reviews.open_for_rejected(_of_review(case, review_id), review_id, records)
+
+    def _list(self, turn: Turn, first: ReviewId, generation: int, records: tuple[UrgentRejected, ...]) -> None:
+        """Note in which generation the ids of these records are."""
+        for each in records:
+            if each.disclosure_id is not None:
+                name = _of_id(first, each.disclosure_id)
+                listed = dict.fromkeys((*(turn.get(name) or b"").split(), b"%d" % generation))
+                turn.put(name, b" ".join(listed), until=turn.now + _KNOWN_FOR)
 
     def _change(self, case: CaseSender, review: OpenReview, records: tuple[UrgentRejected, ...]) -> None:
         request = review.request.model_copy(update={"rejected_records": records})
@@ -99,6 +117,10 @@ class RejectedReviews:
         self._reviews.change(_of_review(case, request.review_id), changed)
 
 
+def _of_id(first: ReviewId, disclosure_id: str) -> bytes:
+    return _OF_ID + f"{first}|{disclosure_id}".encode()
+
+
 def _of_review(case: CaseSender, review_id: str) -> CaseSender:
-    """Return the sender of a review's records, whose key is its id. The lane is that of the first generation."""
+    """Return a `CaseSender` with the id of the review as key; the partition stays that of the first generation."""
     return CaseSender(case.turn, review_id.encode(), case.origin, case.partition)

@@ -1,11 +1,12 @@
 """Makes the `UrgentRejected` of a rejected record, for a review: its position and the reason, none of its content."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.codec import decode, encode
+from schemas.codec import encode
 from schemas.disclosure import Disclosure, is_urgent
-from schemas.errors import Invalid, Problem, Unreadable
+from schemas.errors import Invalid, Problem
 from schemas.records import IdUsedBefore, UrgentRejected
 from schemas.refused_bytes import id_in, json_fields
 from schemas.rejection import REFUSED_BY, REFUSED_EXERCISE, REFUSED_LENGTH, first_field_of, reason_of
@@ -17,11 +18,43 @@ from streams.runtime import Origin, PutAside, Record, Turn
 from streams.runtime.agent import micros
 
 
-class IdConflict(Invalid):
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a record of a service's topic says of itself: its id, if it can be read, and whether it is an exercise."""
+
+    sender: str
+    disclosure_id: str | None
+    exercise: bool
+
+    @classmethod
+    def by(cls, record: Record, fields: Mapping[str, Any], *, exercise: bool) -> "Claimed":
+        """Return what the record says in these fields. The service is that of the topic."""
+        return cls(sender_of(SERVICE_OF[record.topic], exercise=exercise), id_in(fields), exercise)
+
+    @classmethod
+    def at_a_door(cls, record: Record) -> "Claimed":
+        """Return what a record says that a door refused; the door's header says whether it is an exercise."""
+        return cls.by(record, json_fields(record.value or b""), exercise=_is_exercise_at_a_door(record))
+
+    @classmethod
+    def unread(cls, record: Record) -> "Claimed":
+        """Return what is known of a record whose content is not read: to read it again may raise, or take as long."""
+        return cls.by(record, {}, exercise=_is_exercise_at_a_door(record))
+
+
+class InvalidDisclosure(Invalid):
+    """A record that ADMIT could read in part; `claimed` is what it says of itself."""
+
+    def __init__(self, problems: tuple[Problem, ...], claimed: Claimed) -> None:
+        super().__init__(problems)
+        self.claimed = claimed
+
+
+class IdConflict(InvalidDisclosure):
     """A service used a disclosure id again with other content. The first disclosure counts; a human compares both."""
 
-    def __init__(self, review_id: str, first: IdUsedBefore) -> None:
-        super().__init__((Problem("disclosure_id", "was used before with other content"),))
+    def __init__(self, review_id: str, first: IdUsedBefore, claimed: Claimed) -> None:
+        super().__init__((Problem("disclosure_id", "was used before with other content"),), claimed)
         self.review_id = review_id
         self.first = first
 
@@ -36,20 +69,20 @@ class IdConflict(Invalid):
             partition=first.partition,
             offset=first.offset,
         )
-        return cls(conflict_review_id(sender, id_, digest), counts)
+        return cls(conflict_review_id(sender, id_, digest), counts, Claimed(sender, id_, disclosure.exercise))
 
 
-class OtherService(Invalid):
+class OtherService(InvalidDisclosure):
     """A record names another service than that of its topic. It may be forged, so it is not admitted."""
 
-    def __init__(self, own: Service, *, urgent: bool) -> None:
-        super().__init__((Problem("service", f"is not the service of this topic; allowed: {own}"),))
+    def __init__(self, own: Service, claimed: Claimed, *, urgent: bool) -> None:
+        super().__init__((Problem("service", f"is not the service of this topic; allowed: {own}"),), claimed)
         self.is_urgent = urgent
 
     @classmethod
-    def than(cls, own: Service, disclosure: Disclosure) -> "OtherService":
+    def than(cls, own: Service, disclosure: Disclosure, claimed: Claimed) -> "OtherService":
         """Return the error of a disclosure on a topic of the service `own`."""
-        return cls(own, urgent=is_urgent(disclosure))
+        return cls(own, claimed, urgent=is_urgent(disclosure))
 
 
 def is_refused_at_a_door(record: Record) -> bool:
@@ -60,26 +93,6 @@ def is_refused_at_a_door(record: Record) -> bool:
 def is_cut_at_a_door(record: Record) -> bool:
     """Return whether a door wrote only the first part of the record."""
     return any(name == REFUSED_LENGTH for name, _ in record.headers)
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """What a record of a service's topic that was rejected says of itself: its id, and whether it is an exercise."""
-
-    sender: str
-    disclosure_id: str | None
-    exercise: bool
-
-    @classmethod
-    def by(cls, record: Record) -> "Claimed":
-        """Return what the record says, as far as it can be read. The service is that of the topic."""
-        if is_refused_at_a_door(record):
-            fields = json_fields(record.value or b"")
-            exercise = any(name == REFUSED_EXERCISE for name, _ in record.headers)
-        else:
-            fields = _avro_fields(record.value or b"")
-            exercise = fields.get("exercise") is True
-        return cls(sender_of(SERVICE_OF[record.topic], exercise=exercise), id_in(fields), exercise)
 
 
 def asks_a_person(record: Record, invalid: Invalid) -> bool:
@@ -96,7 +109,7 @@ def urgent_rejected(
 ) -> UrgentRejected:
     """Return the `UrgentRejected` of a record: where it is and why; for a conflict also where the first record is.
 
-    `claimed` is None for a record that a lane of ours wrote. `counts_id`: ADMIT sees it if its id is accepted later.
+    `claimed` is None for a record that a lane of ours wrote. `counts_id`: this lane will see the record's id accepted.
     """
     conflict = invalid if isinstance(invalid, IdConflict) else None
     sender = lane_of(record.topic, record.partition) if claimed is None else claimed.sender
@@ -137,8 +150,5 @@ def timer_put_aside(work: PutAside, turn: Turn, changelog: str, partition: int) 
     )
 
 
-def _avro_fields(value: bytes) -> dict[str, Any]:
-    try:
-        return decode(value, "Disclosure")[1]
-    except Unreadable:
-        return {}
+def _is_exercise_at_a_door(record: Record) -> bool:
+    return any(name == REFUSED_EXERCISE for name, _ in record.headers)

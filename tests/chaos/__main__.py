@@ -25,7 +25,7 @@ from tests.chaos.record import Gatherer, Record
 from tests.chaos.staff import Staff
 from tests.chaos.taken import Taken
 
-_FULL, _SHORT = (240.0, 3_000), (140.0, 800)
+_FULL, _SHORT = (240.0, 2_000), (140.0, 800)
 #: Limit for the deployment to finish all work after the last disruption (seconds).
 _FINISH_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
@@ -45,7 +45,7 @@ def main() -> None:
     """Run a seed."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("seed", type=int)
-    parser.add_argument("--short", action="store_true", help="half of the time, a quarter of the disclosures")
+    parser.add_argument("--short", action="store_true", help="about half of the time and of the disclosures")
     parser.add_argument("--keep", type=Path, help="a folder to leave everything in")
     asked = parser.parse_args()
     seconds, count = _SHORT if asked.short else _FULL

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.chaos.judge_disclosures import disclosures, persons, sends
 from tests.chaos.judge_notices import notices
 from tests.chaos.judge_processes import processes
-from tests.chaos.judge_reports import alarmed, reports
+from tests.chaos.judge_reports import alarmed, put_aside, reports
 from tests.chaos.judge_requests import requests
 from tests.chaos.taken import Taken
 
@@ -18,6 +18,7 @@ _JUDGES: tuple[Callable[[Taken, Counter[str]], Iterator[str]], ...] = (
     reports,
     requests,
     alarmed,
+    put_aside,
     notices,
     processes,
 )

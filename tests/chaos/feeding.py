@@ -43,6 +43,11 @@ class Submission:
     disclosure: Disclosure
     damaged: bytes | None = None
 
+    @property
+    def value(self) -> bytes:
+        """The value of the record."""
+        return encode("Disclosure", self.disclosure.model_dump()) if self.damaged is None else self.damaged
+
 
 def submissions(plan: Plan) -> Iterator[Submission]:
     """Yield the submissions of the services, in order."""
@@ -71,8 +76,8 @@ class Services:
         self._plan = plan
         self._bootstrap = bootstrap
         self._gateway = gateway
-        #: Acknowledged submissions: service and id of a disclosure, or damaged bytes.
-        self.acknowledged: set[tuple[str, str] | bytes] = set()
+        #: Values of the acknowledged submissions: the gateway writes the same bytes as a service's own producer.
+        self.acknowledged: set[bytes] = set()
         #: Counts of the results of requests to the gateway: a status, or the class of an error.
         self.answers: Counter[str] = Counter()
 
@@ -99,8 +104,7 @@ class Services:
 
     async def _note(self, submission: Submission, sent: Awaitable[None]) -> None:
         await sent
-        disclosure = submission.disclosure
-        self.acknowledged.add(submission.damaged or (disclosure.service, disclosure.disclosure_id))
+        self.acknowledged.add(submission.value)
 
     async def _by_gateway(self, client: httpx2.AsyncClient, disclosure: Disclosure) -> None:
         body, pause = disclosure.model_dump_json().encode(), _PAUSE_SECONDS
@@ -146,7 +150,7 @@ class _Direct:
     async def send(self, submission: Submission, beside: int) -> None:
         """Send to the partition `beside` partitions after the right one; return once the record is acknowledged."""
         disclosure = submission.disclosure
-        value = encode("Disclosure", disclosure.model_dump()) if submission.damaged is None else submission.damaged
+        value = submission.value
         key = disclosure_key(disclosure.disclosure_id)
         partition = (partition_for(key, PARTITIONS) + beside) % PARTITIONS
         until = time.monotonic() + _GIVE_UP_SECONDS

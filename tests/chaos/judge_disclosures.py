@@ -20,6 +20,8 @@ class _OfId:
     """The records under one id of a service: how often each content came to the partition of the id."""
 
     contents: Counter[bytes] = field(default_factory=Counter)
+    #: Where each content came first: topic and offset.
+    first: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     #: Contents that came to another partition; ADMIT moves them to the right one.
     elsewhere: set[bytes] = field(default_factory=set)
     rejected: Counter[bytes] = field(default_factory=Counter)
@@ -58,14 +60,10 @@ def disclosures(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 
 
 def sends(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield each disclosure, or damaged bytes, that was acknowledged and is in no topic of a service."""
-    there: set[Key | bytes] = set()
-    for came in taken.submitted():
-        there.add(came.value)
-        if came.name is not None:
-            there.add(_key(came))
+    """Yield each value that was acknowledged and is in no topic of a service."""
+    there = {came.value for came in taken.submitted()}
     for lost in taken.acknowledged_sends - there:
-        yield f"{'bytes' if isinstance(lost, bytes) else ' '.join(lost)}: the send was acknowledged, no topic has it"
+        yield f"{len(lost)} bytes: the send was acknowledged, no topic has them"
     counts["sends"] = len(taken.acknowledged_sends)
 
 
@@ -110,6 +108,7 @@ def _enter(taken: Taken, one: _OfId, came: ReadRecord) -> None:
     own = partition_for(disclosure_key(came.fields["disclosure_id"]), taken.partitions)
     if came.partition == own:
         one.contents[came.value] += 1
+        one.first.setdefault(came.value, (came.topic, came.offset))
     else:
         one.elsewhere.add(came.value)
 
@@ -126,8 +125,21 @@ def _of_id(one: _OfId, is_decided: bool, reviews: set[str]) -> Iterator[str]:
         or any(one.rejected[value] != one.contents[value] for value in one.rejected)
     ):
         yield f"has {len(one.contents)} contents, and records of {len(one.rejected)} were rejected"
+    yield from _not_the_first(one)
     if len(reviews) != len(one.rejected):
         yield f"has {len(one.rejected)} conflicts and {len(reviews)} reviews of them"
+
+
+def _not_the_first(one: _OfId) -> Iterator[str]:
+    """Yield a content that was rejected although it came before the one that stands. Topics have no common order."""
+    for stands in one.contents.keys() - one.rejected.keys():
+        topic, offset = one.first[stands]
+        if any(
+            one.first[value][0] == topic and one.first[value][1] < offset
+            for value in one.rejected
+            if value in one.first
+        ):
+            yield "stands with a content that was not the first"
 
 
 def _unkept(taken: Taken, unreadable: list[ReadRecord]) -> Iterator[str]:
@@ -149,8 +161,8 @@ def _unasked(taken: Taken, unreadable: list[ReadRecord]) -> Iterator[str]:
         for record in review["rejected_records"]
     }
     urgent = [came for came in unreadable if came.topic in URGENT]
-    # The same bytes in the same hour are one question.
-    about = {came.value for came in urgent if (came.topic, came.partition, came.offset) in asked}
+    # The same bytes of one service in the same hour may be one question.
+    about = {(came.topic, came.value) for came in urgent if (came.topic, came.partition, came.offset) in asked}
     for came in urgent:
-        if came.value not in about:
+        if (came.topic, came.value) not in about:
             yield f"nobody is asked about the unreadable bytes at {came.topic}-{came.partition}, {came.offset}"

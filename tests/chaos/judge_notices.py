@@ -65,8 +65,9 @@ class _Known:
         """Return whether the notifier may not know at `at` of a change at `since`; true without a change."""
         if since is None:
             return True
-        known = since + timedelta(seconds=_NEWS_SECONDS)
-        return known >= at or self.taken.absences.seconds(known, at) > 0
+        absences = self.taken.absences
+        away = absences.seconds(since, at) + absences.moving_seconds(since, at)
+        return (at - since).total_seconds() <= _NEWS_SECONDS + away
 
 
 def notices(taken: Taken, counts: Counter[str]) -> Iterator[str]:

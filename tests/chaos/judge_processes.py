@@ -4,6 +4,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 
+from streams.runtime.failure import EXIT_BROKEN
 from tests.chaos.absences import overlap
 from tests.chaos.kept_process import STOP_SECONDS, Asked, Ended
 from tests.chaos.taken import Taken
@@ -40,7 +41,8 @@ def _fault(taken: Taken, end: Ended) -> str | None:
         case Asked.STOP if end.status == -signal.SIGTERM and not end.was_open:
             # It had no signal handler yet.
             return None
-        case _ if end.status > 0 and _is_excused(taken, end):
+        case _ if (end.status == EXIT_BROKEN or (end.status > 0 and not end.was_open)) and _is_excused(taken, end):
+            # It could not be sure of its state, or could not start.
             return None
         case Asked.STOP:
             return f"ended when asked to stop with status {end.status}"

@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from schemas.topics import TopicName
-from schemas.vocabulary import Agency, Outcome, ReportKind, ReviewReason
+from schemas.topics import TopicName, rejected
+from schemas.vocabulary import Agency, AlarmKind, Outcome, ReportKind, ReviewReason
 from streams.domain.ids import report_id
+from tests.chaos.record import SOURCES
 from tests.chaos.taken import Fields, Taken
 
 #: How much later than its limit a report may be handed over (seconds).
@@ -32,7 +33,7 @@ def reports(taken: Taken, counts: Counter[str]) -> Iterator[str]:
             # A hand-over of a later generation includes this one.
             ends = [at for later, at in handed_over.get(id_, ()) if later >= number]
             ends += [acknowledged[id_]] if id_ in acknowledged else []
-            yield from _late(taken, f"{name}, generation {number},", sending, min(ends, default=None))
+            yield from _late(taken, f"{name}, generation {number},", sending, min(ends, default=None), counts)
         counts["reports"] += 1
         counts["reports sent again"] += len(times) > 1
         counts["reports handed over"] += id_ in handed_over
@@ -43,7 +44,10 @@ def reports(taken: Taken, counts: Counter[str]) -> Iterator[str]:
 
 
 def alarmed(taken: Taken, counts: Counter[str]) -> Iterator[str]:
-    """Yield each urgent hand-over without an alarm, and each alarm whose last call is wrong."""
+    """Yield each urgent hand-over without an alarm, and each alarm whose last call is wrong.
+
+    At the end every lane works and every agency takes reports. No work was put aside, and no clock was set.
+    """
     raised = {cause for what, cause in taken.alarms if what == "alarm"}
     last = {cause: what for what, cause in taken.alarms}
     written = {each.fields["cause"]: each.fields["state"] for each in taken.record.on(TopicName.ALARMS)}
@@ -56,7 +60,29 @@ def alarmed(taken: Taken, counts: Counter[str]) -> Iterator[str]:
             yield f"{cause} waits for staff, and no alarm was raised"
         elif cause in raised and (last[cause] == "all-clear") != is_settled:
             yield f"{cause}: the last call says {last[cause]}, and the topic {written.get(cause, 'nothing')}"
+    for cause in sorted(raised):
+        kind = cause.partition("/")[0]
+        if kind in (AlarmKind.FAILING, AlarmKind.CLOCK):
+            yield f"{cause}: an alarm was raised that nothing in the run explains"
+        elif kind in (AlarmKind.LANE, AlarmKind.BREAKER) and last[cause] != "all-clear":
+            yield f"{cause}: the last call says {last[cause]}, and all is well"
     counts["alarms"] = len(raised)
+
+
+def put_aside(taken: Taken, counts: Counter[str]) -> Iterator[str]:
+    """Yield each record that was rejected or put aside, apart from what ADMIT rejects and the outcomes of staff.
+
+    `judge_disclosures` has what ADMIT rejects. An outcome of a review that was settled meanwhile is rejected.
+    """
+    sources = {rejected(topic) for topic in SOURCES}
+    for came in taken.record.rejected():
+        if came.topic in sources and came.headers.get("rejected-by") == b"admit":
+            continue
+        if came.topic == rejected(TopicName.REVIEW_OUTCOMES):
+            counts["outcomes rejected"] += 1
+            continue
+        error = came.headers.get("rejected-error", b"").decode("ascii", "replace")
+        yield f"{came.topic} has a record that was rejected or put aside ({error})"
 
 
 def _handed_over(taken: Taken) -> dict[str, list[tuple[int, datetime]]]:
@@ -82,12 +108,14 @@ def _unreported(taken: Taken, made: Mapping[str, Sequence[Fields]]) -> Iterator[
             yield f"report {id_} rests on no decision that names its agency"
 
 
-def _late(taken: Taken, name: str, sending: Fields, ended: datetime | None) -> Iterator[str]:
+def _late(taken: Taken, name: str, sending: Fields, ended: datetime | None, counts: Counter[str]) -> Iterator[str]:
     if ended is None:
         yield f"{name} is neither acknowledged nor handed over"
         return
     since = sending["again_at"] or sending["reported_at"]
     limit = since + timedelta(seconds=taken.limit_seconds)
     late = (ended - limit).total_seconds() - taken.absences.seconds(since, ended)
+    counts["reports that waited for a lane that moved"] += late > SLACK_SECONDS
+    late -= taken.absences.moving_seconds(since, ended)
     if late > SLACK_SECONDS:
         yield f"{name} was neither acknowledged nor handed over for {late:.1f} s after its limit"

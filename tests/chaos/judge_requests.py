@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from tests.chaos.taken import Fields, Taken
+from tests.chaos.taken import ACKNOWLEDGED, Fields, Taken
 
 
 def requests(taken: Taken, counts: Counter[str]) -> Iterator[str]:
@@ -18,6 +18,7 @@ def requests(taken: Taken, counts: Counter[str]) -> Iterator[str]:
         if len(lines) > 1 and agency is not taken.forgetful:
             yield f"{name} was accepted {len(lines)} times by an agency that recognises what it has"
         counts["reports taken twice"] += len(lines) > 1
+    yield from _after_acknowledgement(taken)
     arrived = taken.arrived()
     for agency, seen in taken.logs.items():
         for line in seen:
@@ -26,6 +27,16 @@ def requests(taken: Taken, counts: Counter[str]) -> Iterator[str]:
             begun = _begun(attempts.get(id_, ()), line)
             for fault in _marked_wrongly(line, begun, arrived.get(id_)):
                 yield f"report {id_} to {agency}, attempt {line['attempt']}, {fault}"
+
+
+def _after_acknowledgement(taken: Taken) -> Iterator[str]:
+    acknowledged: set[tuple[str, int]] = set()
+    for step in taken.steps():
+        sending = step["report_id"], step["generation"]
+        if step["state"] in ACKNOWLEDGED:
+            acknowledged.add(sending)
+        elif step["request"] is not None and sending in acknowledged:
+            yield f"report {sending[0]}, generation {sending[1]}, was sent again after its acknowledgement was recorded"
 
 
 def _begun(attempts: Sequence[Fields], line: Fields) -> list[Fields]:

@@ -49,7 +49,7 @@ class Run:
         self.ends = [Ended("worker-1", BEGUN.timestamp() + 3.0, -9, Asked.KILL, BEGUN.timestamp() + 2.9, True)]
         self.frozen: list[tuple[str, Gap]] = []
         self.forgetful = Agency.SOCIAL_WORKER
-        self.sends: set[tuple[str, str] | bytes] = {(FIRST.service, FIRST.disclosure_id), b"no record"}
+        self.sends = {encode("Disclosure", FIRST.model_dump()), b"no record"}
         for each in (FIRST, FIRST, OTHER):
             self.submit(each)
         self.reject(self.submit(CHANGED))
@@ -123,7 +123,7 @@ class Run:
 
     def step(self, report: str, state: str, number: int, at: float, request: object = None) -> Self:
         fields = {"report_id": report, "state": state, "attempt": number, "changed_at": after(at), "request": request}
-        self.add(TopicName.DELIVERIES, "DeliveryChanged", fields)
+        self.add(TopicName.DELIVERIES, "DeliveryChanged", {**fields, "generation": 1})
         return self
 
     def take(self, report: str, number: int, at: float, *, marked: bool = False, accepted: bool = True) -> Self:
@@ -200,6 +200,11 @@ class Run:
 
     def lose_broker(self, begin: float, end: float) -> Self:
         self.absences = Absences([(BEGUN.timestamp() + begin, BEGUN.timestamp() + end)])
+        return self
+
+    def lose_worker(self, begin: float, end: float) -> Self:
+        """Let one of two workers be away."""
+        self.absences = Absences((), [[(BEGUN.timestamp() + begin, BEGUN.timestamp() + end)], []])
         return self
 
     def without(self, topic: str, name: str | None, index: int = 0) -> Self:

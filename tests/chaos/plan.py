@@ -123,7 +123,7 @@ def _disruptions(chance: random.Random, seconds: float) -> list[Disruption]:
     ]
     disruptions += [
         Disruption(chance.uniform(begin, end), Do.STOP, struck)
-        for struck in _each_kind_first(chance, round(seconds / 30))
+        for struck in _each_kind_first(chance, max(len(KINDS), round(seconds / 30)))
     ]
     for kind in ("worker", "connector"):
         for _ in range(2):

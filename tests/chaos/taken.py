@@ -16,7 +16,8 @@ from tests.chaos.record import SOURCES, ReadRecord, Record
 
 Fields = Mapping[str, Any]
 
-_ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
+#: The states in which the agency has the report.
+ACKNOWLEDGED = (DeliveryState.ACKNOWLEDGED, DeliveryState.OUTCOME_KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Taken:
     limit_seconds: float
     #: The agency that accepts each request as a new report.
     forgetful: Agency
-    #: Submissions that Kafka or the gateway acknowledged: `(service, disclosure_id)`, or damaged bytes.
-    acknowledged_sends: AbstractSet[tuple[str, str] | bytes] = frozenset()
+    #: Values of the submissions that Kafka or the gateway acknowledged.
+    acknowledged_sends: AbstractSet[bytes] = frozenset()
     #: Ends of processes, and freezes.
     ends: Sequence[Ended] = ()
     frozen: Sequence[tuple[str, Gap]] = ()
@@ -81,7 +82,7 @@ class Taken:
 
     def acknowledged(self) -> dict[str, datetime]:
         """Return the time of the first acknowledgement of each report."""
-        return _first((s["report_id"], s["changed_at"]) for s in self.steps() if s["state"] in _ACKNOWLEDGED)
+        return _first((s["report_id"], s["changed_at"]) for s in self.steps() if s["state"] in ACKNOWLEDGED)
 
     def attempts(self) -> dict[str, list[Fields]]:
         """Return the attempts of each report. An attempt is recorded before it is made."""

@@ -35,7 +35,7 @@ ROWS = (
     Row(
         "Rejected: the next review asks about what an outcome does not cover",
         _GENERATIONS,
-        (Edit("if others := records[shown:]:", "if others := records[len(records) :]:"),),
+        (Edit("others = records[shown:]", "others = records[len(records) :]"),),
         (_REVIEWS + "test_an_outcome_covers_the_records_that_were_shown_and_the_next_review_asks_about_the_others",),
     ),
     Row(
@@ -65,7 +65,12 @@ ROWS = (
     Row(
         "Rejected: an accepted id is looked for in every generation",
         _GENERATIONS,
-        (Edit("for generation in range(1, self._last(case.turn, first) + 1):", "for generation in (1,):"),),
+        (
+            Edit(
+                'or b"").split():\n            review = self._open(',
+                'or b"").split()[:1]:\n            review = self._open(',
+            ),
+        ),
         (_REVIEWS + "test_an_id_is_looked_for_in_every_generation_that_is_open",),
     ),
     Row(
@@ -78,18 +83,42 @@ ROWS = (
         "Rejected: the same bytes in the same hour are one question",
         _IDS,
         (Edit('    turn.put(name, b"", until=turn.now + _ASKED_FOR)\n', ""),),
-        (_ADMIT + "test_the_same_bytes_in_the_same_hour_are_one_question",),
+        (_ADMIT + "test_the_same_bytes_that_a_door_refused_in_the_same_hour_are_one_question",),
     ),
     Row(
-        "Rejected: bytes that were cut, and empty ones, are asked about each time",
+        "Rejected: bytes that were cut are asked about each time",
         _IDS,
-        (Edit("if not record.value or is_cut_at_a_door(record):", "if False:"),),
-        (_ADMIT + "test_bytes_that_may_hide_another_whole_are_asked_about_each_time",),
+        (Edit("or is_cut_at_a_door(record):", "or False:"),),
+        (_ADMIT + "test_bytes_that_may_be_about_several_persons_are_asked_about_each_time",),
+    ),
+    Row(
+        "Rejected: what is sent again on purpose is asked about again",
+        _IDS,
+        (Edit("if not is_refused_at_a_door(record) or", "if"),),
+        (_ADMIT + "test_what_is_sent_again_on_purpose_and_rejected_again_is_asked_about_again",),
+    ),
+    Row(
+        "Rejected: a routine disclosure ends no question about what may be urgent",
+        _IDS,
+        (Edit("if known == _SEVERAL or not is_urgent(disclosure):", "if known == _SEVERAL:"),),
+        (_ADMIT + "test_a_routine_disclosure_ends_no_question_about_what_may_be_urgent",),
+    ),
+    Row(
+        "Rejected: several contents under one id wait for staff",
+        _IDS,
+        (Edit("if known == _SEVERAL or not is_urgent(disclosure):", "if not is_urgent(disclosure):"),),
+        (_ADMIT + "test_several_contents_under_one_id_wait_for_staff",),
+    ),
+    Row(
+        "Rejected: no review asks about records that were all accepted",
+        _GENERATIONS,
+        (Edit("if any(each.accepted_at is None for each in others):", "if others:"),),
+        (_REVIEWS + "test_nothing_is_asked_about_others_that_were_all_accepted",),
     ),
     Row(
         "Rejected: ADMIT tells DECIDE that an id was accepted",
         "streams/agents/admit.py",
-        (Edit("            note_accepted(turn, record, sender, disclosure.disclosure_id)\n", ""),),
+        (Edit("            note_accepted(turn, record, sender, disclosure)\n", ""),),
         (_ADMIT + "test_an_id_that_is_accepted_later_is_said_to_its_review_once",),
     ),
     Row(
@@ -109,8 +138,8 @@ ROWS = (
         "streams/agents/rejecting.py",
         (
             Edit(
-                "exercise = any(name == REFUSED_EXERCISE for name, _ in record.headers)",
-                'exercise = fields.get("exercise") is True',
+                "    return any(name == REFUSED_EXERCISE for name, _ in record.headers)",
+                '    return json_fields(record.value or b"").get("exercise") is True',
             ),
         ),
         (_ADMIT + "test_the_question_about_an_exercise_is_an_exercise",),

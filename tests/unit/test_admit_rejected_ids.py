@@ -32,6 +32,10 @@ def unreadable(name: str = "d-1", **changes: Any) -> bytes:
     return encode("Disclosure", {**fields, "subject": {**fields["subject"], "account": ""}})
 
 
+def refused(name: str = "d-1") -> bytes:
+    return b'{"disclosure_id": "%s", "concerns": []}' % id_of(name).encode()
+
+
 def asked(turn: Turn) -> list[dict[str, Any]]:
     found = (read(output) for output in turn.outputs if output.topic == TopicName.ADMITTED_URGENT)
     return [fields for name, fields in found if name == "UrgentRejected"]
@@ -42,13 +46,18 @@ def taken(turn: Turn) -> list[tuple[str, str]]:
     return [(fields["review_id"], fields["disclosure_id"]) for name, fields in found if name == "RejectedAccepted"]
 
 
-def test_the_same_bytes_in_the_same_hour_are_one_question(lane: Lane) -> None:
-    bad = unreadable()
-    assert len(asked(lane.work(bad, bad, topic=URGENT))) == 1
-    turn = lane.work(bad, topic=URGENT, now=NOW + timedelta(minutes=40))
+def test_the_same_bytes_that_a_door_refused_in_the_same_hour_are_one_question(lane: Lane) -> None:
+    bad = refused()
+    assert len(asked(lane.work(bad, bad, topic=URGENT, headers=REFUSED))) == 1
+    turn = lane.work(bad, topic=URGENT, now=NOW + timedelta(minutes=40), headers=REFUSED)
     assert (asked(turn), len(turn.rejects)) == ([], 1)
-    (again,) = asked(lane.work(bad, topic=URGENT, now=NOW + timedelta(hours=1)))
+    (again,) = asked(lane.work(bad, topic=URGENT, now=NOW + timedelta(hours=1), headers=REFUSED))
     assert again["review_id"] == rejected_review_id(FORUM, NOW + timedelta(hours=1))
+
+
+def test_what_is_sent_again_on_purpose_and_rejected_again_is_asked_about_again(lane: Lane) -> None:
+    """`confide rejected replay` writes the record to its topic, and no door refuses it."""
+    assert len(asked(lane.work(unreadable(), unreadable(), topic=URGENT))) == 2
 
 
 def test_other_bytes_are_another_record_of_the_same_review(lane: Lane) -> None:
@@ -59,10 +68,17 @@ def test_other_bytes_are_another_record_of_the_same_review(lane: Lane) -> None:
 
 @pytest.mark.parametrize(
     ("value", "headers"),
-    [(b"", ()), (b"{", (*REFUSED, ("refused-length", b"5000")))],
-    ids=["empty", "cut"],
+    [
+        (b"", REFUSED),
+        (b"{}", REFUSED),
+        (b"[object Object]", REFUSED),
+        (b'{"disclosure_id": "%s"}' % id_of("d-1").encode(), (*REFUSED, ("refused-length", b"5000"))),
+    ],
+    ids=["empty", "nothing in it", "no JSON", "cut"],
 )
-def test_bytes_that_may_hide_another_whole_are_asked_about_each_time(lane: Lane, value: bytes, headers: Any) -> None:
+def test_bytes_that_may_be_about_several_persons_are_asked_about_each_time(
+    lane: Lane, value: bytes, headers: Any
+) -> None:
     assert len(asked(lane.work(value, value, topic=URGENT, headers=headers))) == 2
 
 
@@ -77,8 +93,22 @@ def test_bytes_that_may_hide_another_whole_are_asked_about_each_time(lane: Lane,
 def test_an_id_that_is_accepted_later_is_said_to_its_review_once(lane: Lane, value: bytes, headers: Any) -> None:
     (record,) = asked(lane.work(value, topic=URGENT, headers=headers))
     assert record["disclosure_id"] == id_of("d-1")
-    turn = lane.work(disclosed("d-2"), disclosed("d-1"), disclosed("d-1"), topic=TopicName.FORUM_DISCLOSURES)
+    turn = lane.work(disclosed("d-2"), disclosed("d-1"), disclosed("d-1"), topic=URGENT)
     assert taken(turn) == [(record["review_id"], id_of("d-1"))]
+    assert taken(lane.work(disclosed("d-1"), topic=URGENT)) == []
+
+
+def test_a_routine_disclosure_ends_no_question_about_what_may_be_urgent(lane: Lane) -> None:
+    """Its sender may have left out what could not be read."""
+    lane.work(unreadable(), topic=URGENT)
+    routine = disclosed("d-1", concerns=[{"kind": "homelessness", "state": "homeless"}])
+    assert taken(lane.work(routine, topic=URGENT)) == []
+    assert taken(lane.work(disclosed("d-1"), topic=URGENT)) == []
+
+
+def test_several_contents_under_one_id_wait_for_staff(lane: Lane) -> None:
+    """Nobody knows which of them is accepted."""
+    lane.work(unreadable(), unreadable(summary="Other words."), topic=URGENT)
     assert taken(lane.work(disclosed("d-1"), topic=URGENT)) == []
 
 

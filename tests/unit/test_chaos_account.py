@@ -4,9 +4,12 @@ from collections import Counter
 
 import pytest
 
+from schemas.codec import encode
 from schemas.topics import TopicName, rejected
-from tests.chaos.made_run import URGENT, Right, Run, Wrong
+from tests.chaos.made_run import FIRST, URGENT, Right, Run, Wrong
 from tests.disclosures import disclosure
+
+FIRST_VALUE = encode("Disclosure", FIRST.model_dump())
 
 
 def test_a_run_in_which_all_is_right_has_no_fault_and_is_counted() -> None:
@@ -28,9 +31,20 @@ def _share(run: Run) -> None:
             came.fields["subject"] = {**came.fields["subject"], "email": "one@example.org"}
 
 
+def _reject_the_first(run: Run) -> None:
+    """Reject the content that came first, in place of the one that came after it."""
+    run.without(rejected(URGENT), "Disclosure")
+    for came in [came for came in run.record.by_topic[URGENT] if came.value == FIRST_VALUE]:
+        run.reject(came)
+
+
 WRONGS: dict[str, Wrong] = {
-    "an acknowledged disclosure is in no topic": (lambda run: run.sends.add(("forum", "gone")), "no topic has it"),
-    "acknowledged bytes are in no topic": (lambda run: run.sends.add(b"gone"), "no topic has it"),
+    "what was acknowledged is in no topic": (lambda run: run.sends.add(b"gone"), "no topic has them"),
+    "the content that stands was not the first": (_reject_the_first, "stands with a content that was not the first"),
+    "a record is put aside": (
+        lambda run: run.add(rejected(TopicName.DELIVERIES), None, {}),
+        "was rejected or put aside",
+    ),
     "a disclosure is lost": (lambda run: run.without(TopicName.DECISIONS, "Decision"), "has no decision"),
     "a decision is doubled": (lambda run: run.again(TopicName.DECISIONS, "Decision"), "was made 2 times"),
     "a decision has no disclosure": (lambda run: run.decide("another", "p-1"), "of no disclosure that was sent"),

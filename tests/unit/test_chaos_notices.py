@@ -52,6 +52,10 @@ WRONGS: dict[str, Wrong] = {
         "before its time",
     ),
     "we are telling, long after": (lambda run: run.say(REPORT, "are_telling", 13.0), "long after the agency had it"),
+    "we are telling, long after, and a worker was away for a moment": (
+        lambda run: run.lose_worker(20.0, 20.2).say(REPORT, "are_telling", 60.0),
+        "long after the agency had it",
+    ),
     "we are telling, after we told": (lambda run: run.say(REPORT, "are_telling", 8.5), "say less after more"),
     "we are telling, long after it was withdrawn": (
         lambda run: [_withdraw(run), run.unsay(OTHER_REPORT), run.say(OTHER_REPORT, "are_telling", 31.0)],

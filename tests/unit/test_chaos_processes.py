@@ -19,6 +19,10 @@ WRONGS: dict[str, Wrong] = {
         lambda run: run.lose_broker(20.0, 25.0).end("gateway", -11, 22.0),
         "by itself with status -11",
     ),
+    "an open process raises while the broker is away": (
+        lambda run: run.lose_broker(20.0, 25.0).end("gateway", 1, 22.0),
+        "by itself with status 1",
+    ),
     "a process ends by itself long after it was frozen": (
         lambda run: run.freeze("notifier", 20.0, 25.0).end("notifier", 70, 45.5),
         "by itself with status 70",

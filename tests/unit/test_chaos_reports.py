@@ -11,6 +11,9 @@ from tests.chaos.made_run import BEGUN, LIMIT, OTHER_REPORT, REPORT, Right, Run,
 def _take_again(run: Run, *, marked: bool, begun: float) -> None:
     """Add a second request of the first report, to an agency that recognises it."""
     run.attempt(REPORT, 2, begun)
+    steps = run.record.by_topic[TopicName.DELIVERIES]
+    # It was recorded before the acknowledgement.
+    steps.insert(0, steps.pop())
     run.take(REPORT, 2, 3.0, marked=marked, accepted=False)
 
 
@@ -68,6 +71,18 @@ WRONGS: dict[str, Wrong] = {
         "no alarm was raised",
     ),
     "an all-clear is missing": (lambda run: run.alarms.pop(), "the last call says alarm"),
+    "a lane refuses in the end": (
+        lambda run: run.alarms.append(("alarm", "lane/worker/decide-3")),
+        "the last call says alarm, and all is well",
+    ),
+    "a lane keeps putting work aside": (
+        lambda run: run.alarms.append(("alarm", "failing/worker/decide-3")),
+        "that nothing in the run explains",
+    ),
+    "it is sent again after its acknowledgement": (
+        lambda run: run.attempt(REPORT, 2, 9.0),
+        "was sent again after its acknowledgement was recorded",
+    ),
 }
 
 
@@ -98,6 +113,14 @@ def test_what_may_be_is_no_fault(right: Right) -> None:
     run = Run()
     right(run)
     assert run.account().faults == []
+
+
+def test_a_limit_that_begins_anew_with_each_absence_is_a_fault() -> None:
+    run = Run()
+    run.hand_over_late(45.0)
+    begun = BEGUN.timestamp()
+    run.absences = Absences((), [[(begun + 1.0, begun + 21.0)], [(begun + 22.0, begun + 42.0)], []])
+    assert any("nor handed over for 25.0 s" in fault for fault in run.account().faults)
 
 
 def test_time_without_the_broker_does_not_count_nor_do_ten_seconds_after_it() -> None:

@@ -149,6 +149,13 @@ def test_an_id_is_looked_for_in_every_generation_that_is_open(lane: Lane, monkey
     assert list(lane.timers) == [b"r:" + later_review_id(FIRST, 2).encode()]
 
 
+def test_nothing_is_asked_about_others_that_were_all_accepted(lane: Lane) -> None:
+    lane.work(rejected(0), rejected(1, disclosure_id=id_of("d-1")))
+    lane.work(accepted("d-1"))
+    assert reviews(answered(lane, outcome(FIRST, records=1, **ENTERED))) == []
+    assert lane.timers == {}
+
+
 def test_a_review_that_cannot_be_read_is_followed_by_the_next(lane: Lane) -> None:
     lane.work(rejected(0, disclosure_id=id_of("d-1")))
     lane.state[b"r:" + FIRST.encode()] = b"damaged"

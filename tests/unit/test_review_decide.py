@@ -232,8 +232,8 @@ def test_what_cannot_be_shown_is_not_refused_by_what_it_says(lane: Lane, monkeyp
     console.unseen = "the record is no longer kept"
     said = console.refuses(nothing_in_it=Refusal.NO_CLAUSE_HOLDS)
     assert said == (
-        "the record is no longer kept, so no_clause_holds is refused, which judges what was said. Ask the service; "
-        "allowed without its words: already_reported, entered_in_error"
+        "the record is no longer kept. no_clause_holds judges what was said, so it is refused: ask the service. "
+        "Allowed without its words: already_reported, entered_in_error"
     )
     console.decide(nothing_in_it=Refusal.ALREADY_REPORTED)
     assert [each.refusal for each in console.sent] == [Refusal.ALREADY_REPORTED]

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from schemas.vocabulary import DeliveryState, Outcome, ReviewDecision
+from schemas.vocabulary import DeliveryState, Outcome
 from services.cli.demo.account import Account
 from services.cli.live_view import LiveView
 from streams.domain.ids import notice_reference, notification_id
@@ -130,7 +130,7 @@ def _hand_over_line(name: str, fields: Mapping[str, Any], account: Account) -> s
     review_words = f"review {_short(fields['review_id'])}: "
     report = f"report {_short(about['report_id'])} to {about['agency']}"
     if name == "ReviewSettled":
-        by = fields["by"] or ("the service" if fields["decision"] == ReviewDecision.ACCEPTED else "the agency")
+        by = fields["by"] or "the agency"
         return f"settled      {review_words}{report}: {by}: {fields['decision'].replace('_', ' ')}"
     if fields["escalation"] > 0:
         return None
