@@ -23,7 +23,7 @@ from schemas.trace_context import TRACEPARENT, parent_from_request
 from schemas.vocabulary import Agency
 from services.http_server import NO_TELEMETRY
 from services.simulated_agencies.faults import Fault, Faults
-from services.simulated_agencies.log import AgencyLog, Attempt, Seen, reference
+from services.simulated_agencies.log import AgencyLog, Attempt, Seen
 
 #: Largest request that an agency reads, in bytes: larger than any report.
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -96,7 +96,7 @@ def create_app(
             return JSONResponse({"error": "cannot be stored"}, status_code=503)
         if fault is not None:
             return await _fail_with(fault, request)
-        return problem or _answer(agency, attempt, seen)
+        return problem or _answer(agency, log, attempt, seen)
 
     return app
 
@@ -148,8 +148,8 @@ async def _fail_with(fault: int | Fault, request: Request) -> Response:
             return JSONResponse({"error": "was made to fail"}, status_code=fault)
 
 
-def _answer(agency: Agency, attempt: Attempt, seen: Seen) -> Response:
+def _answer(agency: Agency, log: AgencyLog, attempt: Attempt, seen: Seen) -> Response:
     status = {Seen.ACCEPTED: 201, Seen.REPEAT: 200, Seen.CONFLICT: 409, Seen.REFUSED: 422}[seen]
     if attempt.report_id is None or seen in (Seen.CONFLICT, Seen.REFUSED):
         return JSONResponse({"error": seen.value}, status_code=status)
-    return JSONResponse({"reference": reference(agency, attempt.report_id)}, status_code=status)
+    return JSONResponse({"reference": log.reference_of(agency, attempt.report_id)}, status_code=status)

@@ -64,6 +64,10 @@ class AgencyLog:
                 self._accepted[attempt.report_id] = _digest(attempt.body)
             return seen
 
+    def reference_of(self, agency: str, report_id: str) -> str:
+        """Return the reference that the agency gives for a report."""
+        return reference(agency, report_id)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

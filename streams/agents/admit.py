@@ -38,7 +38,12 @@ from streams.domain.ids import lone_person_id, sender_of
 from streams.domain.sealing import KEY_BYTES, NONCE_BYTES, master_check, seal, wrap
 from streams.domain.tokens import digest_of, tokens_of
 from streams.runtime import Agent, Origin, Record, Turn
+from streams.runtime.agent import at_micros, micros
 
+#: Header of a record that was moved to its own partition: when it first arrived (microseconds since 1970).
+FIRST_ARRIVED = "first-arrived"
+#: Of the last moment that a header may have: in the year 2286.
+_MAX_DIGITS = 16
 #: For how many persons a lane remembers the data key. A forgotten person gets a new key.
 _KEYS_REMEMBERED = 10_000
 
@@ -120,7 +125,7 @@ class Admit(Agent[Accepted, None, None]):
             person = self._person(accepted)
             urgent = is_urgent(accepted.disclosure)
             key_id, key, wrapped = self._data_key(person)
-            readable = self._readable(accepted, record.arrived_at(turn.now))
+            readable = self._readable(accepted, _arrived_at(record, turn.now))
             fields = _admitted(accepted, readable, urgent, key_id, key, turn.now)
             if person is None:
                 fields["wrapped_key"], fields["master_check"] = wrapped, self._master_check
@@ -162,7 +167,8 @@ class Admit(Agent[Accepted, None, None]):
         key = disclosure_key(disclosure.disclosure_id)
         if partition_for(key, self._partitions) != record.partition:
             # Its sender used another partitioner. Only the lane of the right partition knows its id (decision 0025).
-            turn.send(record.topic, key, record.value, origin=Origin.of(record))
+            arrived = ((FIRST_ARRIVED, b"%d" % micros(_arrived_at(record, turn.now))),)
+            turn.send(record.topic, key, record.value, origin=Origin.of(record), headers=arrived)
             _moved.add(1, attributes)
             return False
         first = remember_or_find(turn, record, disclosure.disclosure_id, accepted.digest, exercise=disclosure.exercise)
@@ -207,6 +213,18 @@ class Admit(Agent[Accepted, None, None]):
             self._keys[person] = key_id, key
         nonce = secrets.token_bytes(NONCE_BYTES)
         return key_id, key, wrap(key, master=self._master_key, key_id=key_id, nonce=nonce)
+
+
+def _arrived_at(record: Record, now: datetime) -> datetime:
+    """Return when a record arrived; of one that ADMIT moved, when it first did.
+
+    A sender may write that header too: it can only make its own record arrive earlier, and its claims count for less.
+    """
+    arrived_at = record.arrived_at(now)
+    first = next((value for name, value in record.headers if name == FIRST_ARRIVED), None)
+    if first is None or not first.isdigit() or len(first) > _MAX_DIGITS:
+        return arrived_at
+    return min(arrived_at, at_micros(int(first)))
 
 
 def _refuse_json(value: bytes) -> Invalid:

@@ -197,10 +197,17 @@ class Turn:
         self.timers[timer] = None
 
     def send(
-        self, topic: str, key: bytes | None, value: bytes | None, *, origin: Origin, partition: int | None = None
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        origin: Origin,
+        partition: int | None = None,
+        headers: Headers = (),
     ) -> None:
-        """Write a record. Without `partition`, the key chooses the partition."""
-        self.outputs.append(Output(topic, partition, key, value, self._headers(origin)))
+        """Write a record, with these headers beside its trace context. Without `partition`, the key chooses it."""
+        self.outputs.append(Output(topic, partition, key, value, (*self._headers(origin), *headers)))
 
     def reject(self, record: Record, invalid: Invalid) -> None:
         """Write the whole record to its `.rejected` topic; headers give the reason, the source and the time."""

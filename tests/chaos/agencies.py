@@ -8,6 +8,7 @@ The agency `FORGETFUL` does not recognise a report that it has: it accepts each 
 import asyncio
 import random
 import sys
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -76,6 +77,15 @@ class LateAnswers:
 
 class ForgetfulLog(AgencyLog):
     """A log that accepts a report again that it has already."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._times: Counter[str] = Counter()
+
+    def reference_of(self, agency: str, report_id: str) -> str:
+        """Return another reference each time: the agency answers twice, and differently."""
+        self._times[report_id] += 1
+        return f"{super().reference_of(agency, report_id)}-{self._times[report_id]}"
 
     def _judge(self, attempt: Attempt, refuse: bool) -> Seen:
         seen = super()._judge(attempt, refuse)

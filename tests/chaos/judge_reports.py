@@ -8,7 +8,7 @@ from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Agency, AlarmKind, Outcome, ReportKind, ReviewReason
 from streams.domain.ids import report_id
 from tests.chaos.record import SOURCES
-from tests.chaos.taken import Fields, Taken
+from tests.chaos.taken import ACKNOWLEDGED, Fields, Taken
 
 #: How much later than its limit a report may be handed over (seconds).
 SLACK_SECONDS = 10.0
@@ -38,6 +38,7 @@ def reports(taken: Taken, counts: Counter[str]) -> Iterator[str]:
         counts["reports sent again"] += len(times) > 1
         counts["reports handed over"] += id_ in handed_over
         counts["reports acknowledged"] += id_ in acknowledged
+    yield from _several_references(taken)
     for agency, id_ in accepted:
         if id_ not in made or made[id_][0]["agency"] != agency:
             yield f"report {id_} was accepted by {agency}, and never made for it"
@@ -83,6 +84,17 @@ def put_aside(taken: Taken, counts: Counter[str]) -> Iterator[str]:
             continue
         error = came.headers.get("rejected-error", b"").decode("ascii", "replace")
         yield f"{came.topic} has a record that was rejected or put aside ({error})"
+
+
+def _several_references(taken: Taken) -> Iterator[str]:
+    """Yield each report whose recorded reference changed: the first one stands, whatever the agency answers later."""
+    references: dict[str, set[str]] = defaultdict(set)
+    for step in taken.steps():
+        if step["state"] in ACKNOWLEDGED and step["reference"] is not None:
+            references[step["report_id"]].add(step["reference"])
+    for id_, given in references.items():
+        if len(given) > 1:
+            yield f"report {id_} was acknowledged with {len(given)} references"
 
 
 def _handed_over(taken: Taken) -> dict[str, list[tuple[int, datetime]]]:

@@ -123,7 +123,8 @@ class Run:
 
     def step(self, report: str, state: str, number: int, at: float, request: object = None) -> Self:
         fields = {"report_id": report, "state": state, "attempt": number, "changed_at": after(at), "request": request}
-        self.add(TopicName.DELIVERIES, "DeliveryChanged", {**fields, "generation": 1})
+        reference = "CAD-1" if state == "acknowledged" else None
+        self.add(TopicName.DELIVERIES, "DeliveryChanged", {**fields, "generation": 1, "reference": reference})
         return self
 
     def take(self, report: str, number: int, at: float, *, marked: bool = False, accepted: bool = True) -> Self:

@@ -1,7 +1,8 @@
 """One id, sent twice: by one service or both, on one topic or both, in the right partition or another."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -31,9 +32,12 @@ class Services:
     def __init__(self, bootstrap: str) -> None:
         self.producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
 
-    def send(self, *sent: tuple[Disclosure, int], topic: str | None = None) -> None:
-        """Write disclosures, each to the partition that many after its own, and wait for Kafka."""
-        for each, beside in sent:
+    def send(self, *sent: tuple[Disclosure, int], topics: Sequence[str] = ()) -> None:
+        """Write disclosures, each to the partition that many after its own, and wait for Kafka.
+
+        `topics` are their topics; by default each goes to its own.
+        """
+        for (each, beside), topic in zip_longest(sent, topics):
             key = disclosure_key(each.disclosure_id)
             partition = (partition_for(key, _PARTITIONS) + beside) % _PARTITIONS
             value = encode("Disclosure", each.model_dump())
@@ -110,13 +114,31 @@ def test_both_services_under_one_id_for_known_persons_are_two(
 
 
 @_PLACES
+@pytest.mark.parametrize("known", [False, True], ids=["unknown", "known"])
+def test_one_person_of_both_services_under_one_id_is_told_of_by_each(
+    deployment: Deployment, services: Services, beside: int, known: bool
+) -> None:
+    """The services share the person, by an email, and not the id: each disclosure has its own decision."""
+    name = f"both-one-person-{beside}-{known}"
+    person = {"email": f"{name}@example.org", "age": 16}
+    if known:
+        services.send((disclosure(f"{name}-before", service="forum", subject=person), 0))
+        decisions(deployment, f"{name}-before", 1)
+    services.send(*((disclosure(name, service=each, subject=person), beside * (each == "forum")) for each in _SERVICES))
+    made = decisions(deployment, name, 2)
+    assert {each["decision_id"] for each in made} == {decision_id(Service(s), id_of(name)) for s in _SERVICES}
+    assert len({each["person"] for each in made}) == 1
+
+
+@_PLACES
 def test_one_disclosure_twice_at_once_on_both_topics_is_decided_once(
     deployment: Deployment, services: Services, beside: int
 ) -> None:
     name = f"both-topics-{beside}"
     record = of("forum", name, name)
-    services.send((record, 0), topic=TopicName.FORUM_DISCLOSURES)
-    services.send((record, beside), topic=TopicName.FORUM_DISCLOSURES_URGENT)
+    services.send(
+        (record, 0), (record, beside), topics=(TopicName.FORUM_DISCLOSURES, TopicName.FORUM_DISCLOSURES_URGENT)
+    )
     (decision,) = decisions(deployment, name, 1)
     passed(deployment, services, name)
     assert decisions(deployment, name, 1) == [decision]

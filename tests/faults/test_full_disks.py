@@ -37,6 +37,7 @@ async def test_a_broker_whose_disk_fills_up_under_load_loses_and_doubles_nothing
             filler.unlink()
             broker.launch()
             await asyncio.to_thread(broker.wait_until_ready)
+            await working.urgent_done(broker.bootstrap)
             await working.moves()
             await working.finish()
 

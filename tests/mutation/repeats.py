@@ -114,6 +114,18 @@ ROWS = (
         (f"{_ADMITTED}::test_an_urgent_record_in_the_name_of_another_service_opens_a_review_on_any_topic",),
     ),
     Row(
+        "Time: a moved record arrived when it first did",
+        _ADMIT,
+        (Edit("    return min(arrived_at, at_micros(int(first)))", "    return arrived_at"),),
+        (f"{_REPEATS}::test_a_claim_of_a_moved_record_counts_no_later_than_its_first_arrival",),
+    ),
+    Row(
+        "Time: a header of a record makes it arrive no later",
+        _ADMIT,
+        (Edit("    return min(arrived_at, at_micros(int(first)))", "    return at_micros(int(first))"),),
+        (f"{_REPEATS}::test_a_claim_of_a_moved_record_counts_no_later_than_its_first_arrival",),
+    ),
+    Row(
         "Repeats: the same other content is one review",
         "streams/domain/ids.py",
         (Edit('_derive("conflict", sender, disclosure, digest)', '_derive("conflict", sender, disclosure)'),),

@@ -1,6 +1,6 @@
 """ADMIT finds repeats: one id goes to one lane, and of two contents with one id the first counts."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from schemas.topics import KNOWN_DAYS, SERVICE_OF, TopicName, disclosures
 from schemas.vocabulary import Service
 from streams.domain.ids import decision_id
 from streams.domain.sealing import unseal, unwrap
+from streams.runtime.agent import micros
 from tests.contract.test_old_writers import first_disclosure
 from tests.disclosures import KEYS, ROUTINE, id_of
 from tests.readable_ids import readable_id
@@ -147,10 +148,30 @@ def test_a_record_in_another_partition_is_moved_unchanged_to_its_own() -> None:
     (output,) = turn.outputs
     assert (output.topic, output.partition, output.value) == (PLAIN, None, disclosed())
     assert output.key == disclosure_key(id_of("d-1"))
-    assert output.headers == (("traceparent", TRACE),)
+    assert output.headers == (("traceparent", TRACE), ("first-arrived", b"%d" % micros(NOW)))
     assert lane.state == {}
     there = admit_lane(lambda _: None, partitions, own).work(disclosed(), topic=PLAIN)
     assert len(on(there, TopicName.IDENTITY_URGENT)) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "counts_as"),
+    [
+        (b"%d" % micros(NOW - timedelta(hours=3)), NOW - timedelta(hours=3)),
+        # Never later than the stamp of the record itself.
+        (b"%d" % micros(NOW + timedelta(hours=3)), NOW),
+        (b"soon", NOW),
+        (b"9" * 40, NOW),
+    ],
+    ids=["moved", "later", "no number", "too long"],
+)
+def test_a_claim_of_a_moved_record_counts_no_later_than_its_first_arrival(
+    lane: Lane, header: bytes, counts_as: datetime
+) -> None:
+    claimed = disclosed(disclosed_at=(NOW + timedelta(hours=5)).isoformat())
+    turn = lane.work(claimed, topic=PLAIN, headers=(("first-arrived", header),))
+    (made,) = on(turn, TopicName.IDENTITY_URGENT)
+    assert made["disclosure"]["disclosed_at"] == counts_as
 
 
 @pytest.mark.parametrize("key", [id_of("d-1"), id_of("d-1").upper()], ids=readable_id)

@@ -64,6 +64,13 @@ WRONGS: dict[str, Wrong] = {
         lambda run: run.logs[Agency.POLICE_101].extend(run.logs[Agency.EMERGENCY_999]),
         "was accepted by 101, and never made for it",
     ),
+    "an agency answers twice, and the second answer counts": (
+        lambda run: [
+            run.step(REPORT, "acknowledged", 1, 2.5),
+            run.record.by_topic[TopicName.DELIVERIES][-1].fields.update(reference="CAD-2"),
+        ],
+        "was acknowledged with 2 references",
+    ),
     "a report has no end": (lambda run: run.without(TopicName.REVIEWS, "ReviewRequested", 2), "nor handed over"),
     "a report is handed over too late": (lambda run: run.hand_over_late(10.5), "nor handed over for 10.5 s"),
     "no alarm is raised": (
