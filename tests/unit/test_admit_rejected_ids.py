@@ -96,6 +96,8 @@ def test_an_id_that_is_accepted_later_is_said_to_its_review_once(lane: Lane, val
     turn = lane.work(disclosed("d-2"), disclosed("d-1"), disclosed("d-1"), topic=URGENT)
     assert taken(turn) == [(record["review_id"], id_of("d-1"))]
     assert taken(lane.work(disclosed("d-1"), topic=URGENT)) == []
+    # Nothing waits for it any more.
+    assert not any(name.startswith(b"w:") for name in lane.state)
 
 
 def test_a_routine_disclosure_ends_no_question_about_what_may_be_urgent(lane: Lane) -> None:
