@@ -229,6 +229,7 @@ def test_an_urgent_record_that_is_rejected_waits_for_a_person(house: Processes, 
         assert request.section is None
 
 
+@pytest.mark.faults
 def test_what_was_refused_is_one_review_that_closes_once_each_came_again_and_was_accepted(
     house: Processes, bootstrap: str
 ) -> None:
