@@ -176,7 +176,13 @@ ROWS = (
     Row(
         "A rejected record that still cannot be read is not sent again",
         "services/cli/rejected.py",
-        (Edit("        decode(record.value, *RECORDS)\n", "        pass\n"),),
+        (
+            Edit(
+                "name, fields = decode(record.value, *RECORDS)\n",
+                "name, fields = decode(record.value, *RECORDS) if record.place.topic not in SERVICE_OF else ('', {})\n",
+            ),
+            Edit("        _refuse_disclosure(record, record.value, name, fields)\n", "        pass\n"),
+        ),
         (
             "tests/integration/test_upgrade.py::test_a_record_of_a_newer_writer_is_decided_once_the_workers_are_upgraded",
         ),
