@@ -77,7 +77,7 @@ def test_a_refused_exercise_is_marked_wherever_it_is_kept(
         headers[topic] = dict(given)
 
     large = raw("d-1", service="text_line", disclosed_at="x", summary="x" * MAX_DISCLOSURE_BYTES, **says)
-    calm = raw(service="text_line", disclosed_at="yesterday", concerns=[{"kind": "pregnancy"}], **says)
+    calm = raw("d-1", service="text_line", disclosed_at="yesterday", concerns=[{"kind": "pregnancy"}], **says)
     for line in (large, calm):
         write_refused(Refused(line, cut_off(), "gateway", None, is_proven=is_proven, exercise=exercise), [], NOW, write)
     marks = {topic: [name for name in given if name.endswith("-exercise")] for topic, given in headers.items()}

@@ -49,7 +49,8 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
     `rejected-length` (bytes), `rejected-sha256` (hexadecimal, of the whole value) and `rejected-kept` (bytes). A key
     beyond 64 KiB is cut too, with `rejected-key-length` and `rejected-key-sha256`. For a batch that could not be
     unpacked, the value is the first part of the batch, and the three headers describe the batch. A record that a door
-    wrote as a first part has `rejected-length` and `rejected-kept` too; one that came as an exercise `rejected-exercise`.
+    wrote as a first part has `rejected-length` and `rejected-kept` too; one that came as an exercise has
+    `rejected-exercise`.
     """
     error = invalid.error if isinstance(invalid, PoisonRecord) else type(invalid).__name__
     why: Headers = (
@@ -65,7 +66,8 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
     # No text of another header is kept: a header of a record that could not be read might hold personal data.
     context = Origin.of(record).traceparent
     trace: Headers = () if context is None else ((TRACEPARENT, context),)
-    key, value, headers = _fitting(record.key, record.value, why + _exercise_at_a_door(record) + _cut_at_a_door(record) + trace)
+    at_a_door = _exercise_at_a_door(record) + _cut_at_a_door(record)
+    key, value, headers = _fitting(record.key, record.value, why + at_a_door + trace)
     return Output(record.topic + REJECTED_SUFFIX, record.partition, key, value, headers)
 
 
