@@ -77,7 +77,13 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             "details_missing": None if missing is None else str(missing),
             "comment": None if comment is None else comment.model_dump(),
             "reports": [each._asdict() for each in reports],
-            "rejected": [came_fields(*(value or (None,)), sections=inside) for value, inside in came],
+            "rejected": [
+                {
+                    **about.model_dump(include={"topic", "partition", "offset"}),
+                    **came_fields(*(value or (None,)), sections=inside),
+                }
+                for about, (value, inside) in zip(request.rejected_records, came, strict=True)
+            ],
         }
         typer.echo(json.dumps(shown, default=as_word))
         return
