@@ -94,9 +94,9 @@ def has_sealed_part(value: bytes) -> bool:
 def content_lines(value: bytes) -> Iterator[str]:
     """Yield what can be read of the bytes, line by line, each indented; line breaks of a text are kept."""
     found = decoded(value)
+    if not can_be_shown(value):
+        yield f"  {NOT_SHOWN}; their characters are:"
     if found is None:
-        if not is_text(value):
-            yield f"  {NOT_SHOWN}; their characters are:"
         yield f"  {legible(value.decode('utf-8', 'replace'))}"
     elif found[0] == JSON:
         yield from (f"  {legible(_with_line_breaks(line))}" for line in _pretty(found[1]).split("\n"))

@@ -28,6 +28,7 @@ UNREADABLE: Mapping[str, bytes] = {
     "UTF-16": raw().decode().encode("utf-16"),
     "UTF-16 without a mark": raw().decode().encode("utf-16-le"),
     "UTF-32": raw().decode().encode("utf-32-be"),
+    "JSON that is not UTF-8": '{"summary": "caf\u00e9"}'.encode("latin-1"),
     "zeros": bytes(100),
     "escapes": b"\x1b[2J" * 20,
     "one zero": b"\0",
