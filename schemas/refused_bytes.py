@@ -14,7 +14,7 @@ _ID: TypeAdapter[str] = TypeAdapter(DisclosureId)
 def json_fields(raw: bytes) -> dict[str, Any]:
     """Return the fields of the JSON object in the bytes; none if they are no object, or name a field twice."""
     try:
-        fields = json.loads(raw, object_pairs_hook=_once)
+        fields = json.loads(raw, object_pairs_hook=fields_given_once)
     except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
@@ -28,7 +28,8 @@ def id_in(fields: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def fields_given_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a JSON object; raise `ValueError` if a name is given twice (for `json.loads`)."""
     # Of two equal names the first may have been the risk.
     fields = dict(pairs)
     if len(fields) != len(pairs):

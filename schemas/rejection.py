@@ -29,6 +29,8 @@ REFUSED_BY: Final = "refused-by"
 REFUSED_LENGTH: Final = "refused-length"
 #: Beside it, if the record is part of an exercise: by its sender's credential, or without one by its own word.
 REFUSED_EXERCISE: Final = "refused-exercise"
+#: `true` if the record is part of an exercise, as `REFUSED_EXERCISE` or the door says: sent again, it stays one.
+REJECTED_EXERCISE: Final = "rejected-exercise"
 #: When it was rejected: ISO 8601, UTC.
 REJECTED_AT: Final = "rejected-at"
 #: When a rejected timer was due: ISO 8601, UTC.

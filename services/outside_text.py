@@ -6,7 +6,8 @@ direction of what follows (Unicode Technical Report 36, *Bidirectional text spoo
 
 #: Format characters that only join or separate the letters beside them: emoji and Persian need them.
 _JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
-_KEPT = frozenset(f"\n{_JOINERS}")
+#: What `legible` leaves as it is, though it is not printable.
+KEPT = frozenset(f"\n{_JOINERS}")
 
 
 def legible(text: str) -> str:
@@ -17,7 +18,12 @@ def legible(text: str) -> str:
     if text.isprintable():
         return text
     text = text.replace("\r\n", "\n")
-    return "".join(each if each.isprintable() or each in _KEPT else _escaped(each) for each in text)
+    return "".join(each if each.isprintable() or each in KEPT else _escaped(each) for each in text)
+
+
+def one_line(text: str) -> str:
+    """Return the text like `legible`, its line breaks escaped too: it is part of a list with one entry a line."""
+    return legible(text).replace("\n", r"\n")
 
 
 def _escaped(character: str) -> str:

@@ -1,18 +1,15 @@
 """Reads the `.rejected` topics: every record that could not be read or carried out, where it is and why."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import TopicPartition
 
-from schemas.avro_registry import RECORDS
-from schemas.codec import decode
-from schemas.errors import Unreadable
-from schemas.rejection import REJECTED_LENGTH, REJECTED_PREFIX, Cut
+from schemas.rejection import REJECTED_EXERCISE, REJECTED_LENGTH, REJECTED_PREFIX, Cut
 from schemas.topics import CATALOGUE, TopicName, rejected
 from services.committed_reader import RecordLocation, committed_reader, read_beyond_open_transactions
+from services.rejected_content import decoded, named_id
 
 #: The topics that can have rejected records.
 SOURCES = tuple(name for name in CATALOGUE if rejected(name) in CATALOGUE)
@@ -60,25 +57,22 @@ class RejectedRecord:
         length = self.why.get(REJECTED_LENGTH.removeprefix(REJECTED_PREFIX))
         return Cut.of(self.value, None if length is None else length.encode())
 
+    @property
+    def is_exercise(self) -> bool:
+        """Whether it came as an exercise: by its sender's credential, or without one by its own word."""
+        if self.why.get(REJECTED_EXERCISE.removeprefix(REJECTED_PREFIX)) == "true":
+            return True
+        # A door's word on JSON is in the header. What a service wrote itself says it in its field.
+        found = self.decoded()
+        return found is not None and found[0] == "Disclosure" and bool(found[1]["exercise"])
+
     def decoded(self) -> tuple[str, Any] | None:
         """Return the name of the record and its fields, by whichever schema it fits; None if it fits none."""
-        if self.value is None:
-            return None
-        try:
-            return decode(self.value, *RECORDS)
-        except Unreadable:
-            return _as_json(self.value)
+        return None if self.value is None else decoded(self.value)
 
     def disclosure_id(self) -> str | None:
         """Return the id of the disclosure in it, in lower case; None if none can be read."""
-        decoded = self.decoded()
-        if decoded is None:
-            return None
-        name, fields = decoded
-        if name == "Admitted":
-            fields = fields["disclosure"]
-        found = fields.get("disclosure_id") if isinstance(fields, dict) else None
-        return found.lower() if isinstance(found, str) else None
+        return None if self.value is None else named_id(self.value)
 
 
 class RejectedRecords:
@@ -135,10 +129,3 @@ def _of(topic: str, record: Any) -> RejectedRecord:
             came.append((name, value))
     place = Place(topic, record.partition, record.offset)
     return RejectedRecord(place, why, record.key, record.value, tuple(came))
-
-
-def _as_json(value: bytes) -> tuple[str, Any] | None:
-    try:
-        return "JSON", json.loads(value.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
-        return None

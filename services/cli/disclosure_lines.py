@@ -7,20 +7,22 @@ A pipe may stay open for days: its lines are given as they come.
 """
 
 import io
-import json
 import select
 from collections.abc import Iterator
 from dataclasses import dataclass
+from time import monotonic
 from typing import BinaryIO
 
 from schemas.topics import MAX_VALUE_BYTES
+from services.cli.line_kinds import are_json_lines
 
-#: How many lines are looked at for a disclosure if the first line is not JSON.
+#: By how many lines and bytes a file is judged. They are looked at before the first of them is given; of a slow pipe,
+#: what comes in `_PAUSE_SECONDS`.
 _LOOKED_AT = 20
+_LOOKED_AT_BYTES = 8 * 1024 * 1024
 #: How long nothing comes until it counts as a pause (seconds).
 _PAUSE_SECONDS = 0.5
 _CHUNK_BYTES = 64 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +53,24 @@ def lines_and_pauses(stream: BinaryIO) -> Iterator[Line | None]:
     """Yield each line as it comes, and None whenever nothing came for a while; raise as `read_lines`."""
     lines = _lines(stream)
     looked_at: list[Line] = []
+    size, since = 0, monotonic()
     for line in lines:
         if line is None:
             if not looked_at:
                 continue
             # It is judged by what came, as at its end: a line of a pipe must not wait for others.
-            _refuse_several(looked_at)
             break
+        if not looked_at:
+            since = monotonic()
         looked_at.append(line)
-        if _is_disclosure(line.raw) or (len(looked_at) == 1 and _is_json(line.raw)):
+        size += len(line.raw)
+        is_slow = monotonic() - since > _PAUSE_SECONDS
+        if len(looked_at) == _LOOKED_AT or size > _LOOKED_AT_BYTES or is_slow:
             break
-        if len(looked_at) == _LOOKED_AT:
-            raise NotJsonLines
-    else:
-        _refuse_several(looked_at)
+    if not are_json_lines(line.raw for line in looked_at):
+        raise NotJsonLines
     yield from looked_at
     yield from lines
-
-
-def _refuse_several(looked_at: list[Line]) -> None:
-    # One line that is not JSON is a damaged disclosure, not a file of another format.
-    if len(looked_at) > 1:
-        raise NotJsonLines
 
 
 def _lines(stream: BinaryIO) -> Iterator[Line | None]:
@@ -121,22 +119,3 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes | None]:
         if not chunk:
             return
         yield chunk
-
-
-def _is_json(raw: bytes) -> bool:
-    return _json(raw) is not _NO_JSON
-
-
-def _is_disclosure(raw: bytes) -> bool:
-    # A pretty-printed file may have a whole object on a line too, for example a concern. A damaged line counts.
-    return raw.lstrip().startswith(b"{") and b'"disclosure_id"' in raw
-
-
-_NO_JSON = object()
-
-
-def _json(raw: bytes) -> object:
-    try:
-        return json.loads(raw.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return _NO_JSON

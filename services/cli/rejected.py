@@ -10,16 +10,20 @@ from typing import Annotated, Any
 import typer
 from kafka.errors import KafkaError
 
-from schemas.avro_registry import RECORDS
+from schemas.avro_registry import MARKER, RECORDS
 from schemas.codec import decode
-from schemas.disclosure import Disclosure, parse_json
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure, parse_json, too_large, validate
 from schemas.errors import Invalid, KafkaUnavailable, Unreadable
 from schemas.fields import is_disclosure_id
+from schemas.sealed import SealedDetails
 from schemas.topics import SERVICE_OF
 from services.cli.environment import settings_with_kafka
 from services.cli.paragraphs import broken
+from services.cli.review_topics import topics_of
+from services.outside_text import one_line
+from services.rejected_content import as_word, has_sealed_part
 from services.rejected_records import SOURCES, Place, RejectedRecord, RejectedRecords, WrongPlace
-from services.review.sealed_words import as_it_came
+from services.review.sealed_words import as_it_came, came_fields, sections_of_record
 from services.sdk.producer import DisclosureProducer
 from services.settings import SettingsError
 
@@ -53,7 +57,9 @@ def list_(
                 typer.echo(json.dumps({"place": str(record.place), **record.why}))
             else:
                 why = record.why
-                typer.echo(f"{record.place}  {why.get('at', '')}  {why.get('by', '')}: {why.get('reason', '')}")
+                mark = " (exercise)" if record.is_exercise else ""
+                said = f"{why.get('at', '')}  {why.get('by', '')}{mark}: {why.get('reason', '')}"
+                typer.echo(f"{record.place}  {one_line(said)}")
     if not found and not as_json:
         typer.echo("Nothing was rejected.")
 
@@ -61,27 +67,19 @@ def list_(
 def show(place: _PlaceText, as_json: _Json = False) -> None:
     """Show a rejected record: why, and its content by whichever schema it fits. For staff's eyes alone."""
     record = _at(place)
-    decoded = record.decoded()
+    sections, problem = _opened(record)
     if as_json:
-        name, fields = decoded or (None, None)
         shown = {
             "place": str(record.place),
             **record.why,
-            "is_whole": record.cut is None,
-            "is": name,
-            "fields": fields,
+            **came_fields(record.value, record.cut, sections=sections),
+            "sections_missing": problem,
         }
-        typer.echo(json.dumps(shown, default=_text))
+        typer.echo(json.dumps(shown, default=as_word))
         return
     lines = [f"{name}: {text}" for name, text in record.why.items()]
-    if decoded is None:
-        lines += as_it_came(record.value, record.cut)
-    else:
-        lines += [
-            "",
-            f"It is {decoded[0]}:" if record.cut is None else f"{decoded[0]}, {record.cut}:",
-            *json.dumps(decoded[1], indent=2, default=_text, ensure_ascii=False).split("\n"),
-        ]
+    lines += as_it_came(record.value, record.cut)
+    lines += sections_of_record(sections) if problem is None else ["", f"What was sealed cannot be read: {problem}."]
     for line in broken(lines):
         typer.echo(line)
 
@@ -92,16 +90,17 @@ def replay(
         Path | None, typer.Option("--with", metavar="FILE", help="The mended disclosure, as one JSON object.")
     ] = None,
     exercise: Annotated[
-        bool, typer.Option("--exercise", help="It is an exercise: it came with a key for them.")
+        bool,
+        typer.Option("--exercise", help="It says that it is an exercise, and is one. Not needed if it came as one."),
     ] = False,
 ) -> None:
     """Send a rejected record again to the topic that it came from: as it came, or mended, under its own id."""
     record = _at(place)
     disclosure = _mended(record, mended) if mended is not None else _readable_line(record)
     if disclosure is not None:
-        disclosure = _as_exercise(disclosure, exercise=exercise)
-    if disclosure is None:
-        _refuse_unlike_before(record)
+        disclosure = _as_exercise(disclosure, record, exercise=exercise, is_mended=mended is not None)
+    else:
+        _refuse_unlike_before(record, exercise=exercise)
     producer = DisclosureProducer(settings_with_kafka().bootstrap)
     try:
         if disclosure is None:
@@ -124,29 +123,41 @@ def _readable_line(record: RejectedRecord) -> Disclosure | None:
 
     Raises `SettingsError` for a line that still cannot be read.
     """
-    decoded = record.decoded()
-    if decoded is None or decoded[0] != "JSON" or record.value is None or record.cut is not None:
+    value = record.value
+    if record.place.topic not in SERVICE_OF or value is None or record.cut is not None or value.startswith(MARKER):
         return None
     try:
-        disclosure = parse_json(record.value)
+        disclosure = parse_json(value)
     except Invalid as invalid:
         raise SettingsError(f"it still cannot be read: {invalid}; allowed: --with FILE") from invalid
-    if disclosure.service is not SERVICE_OF.get(record.place.topic):
-        raise SettingsError("it names another service than that of its topic; allowed: --with FILE")
+    _refuse_other_service(disclosure, record)
     return disclosure
 
 
-def _as_exercise(disclosure: Disclosure, *, exercise: bool) -> Disclosure:
-    """Return the disclosure, as an exercise if staff say so.
+def _refuse_other_service(disclosure: Disclosure, record: RejectedRecord) -> None:
+    if disclosure.service is not SERVICE_OF.get(record.place.topic):
+        raise SettingsError("it names another service than that of its topic; allowed: --with FILE")
 
-    Raises `SettingsError` if only the disclosure says so: a real one may be marked by mistake, and would end unheard.
+
+def _as_exercise(disclosure: Disclosure, record: RejectedRecord, *, exercise: bool, is_mended: bool) -> Disclosure:
+    """Return the disclosure, as an exercise if the record came as one, or if staff and the disclosure say so.
+
+    Raises `SettingsError` if they contradict each other: a drill that is sent as real reaches 999, and a real
+    disclosure that is marked by mistake ends unheard.
     """
-    if disclosure.exercise and not exercise:
-        raise SettingsError("it says that it is an exercise; allowed: --exercise if it is one, else --with FILE")
-    return disclosure.model_copy(update={"exercise": exercise})
+    if record.is_exercise:
+        if is_mended and not disclosure.exercise and "exercise" in disclosure.model_fields_set:
+            raise SettingsError("exercise: is false in FILE, and the record came as an exercise; allowed: true")
+    elif disclosure.exercise and not exercise:
+        allowed = "--exercise if it is one, else --with FILE"
+        raise SettingsError(f"it says that it is an exercise, and did not come as one; allowed: {allowed}")
+    elif exercise and not disclosure.exercise:
+        allowed = 'without --exercise, or --with FILE that says "exercise": true'
+        raise SettingsError(f"--exercise: it did not come as an exercise, nor says that it is one; allowed: {allowed}")
+    return disclosure.model_copy(update={"exercise": record.is_exercise or exercise})
 
 
-def _refuse_unlike_before(record: RejectedRecord) -> None:
+def _refuse_unlike_before(record: RejectedRecord, *, exercise: bool) -> None:
     """Raise `SettingsError` for a record that cannot be sent as it came."""
     if record.value is None or record.cut is not None:
         what = "it has no value" if record.cut is None else f"it is {record.cut}"
@@ -154,11 +165,30 @@ def _refuse_unlike_before(record: RejectedRecord) -> None:
     if record.place.topic not in SOURCES or "changelog" in record.place.topic:
         raise SettingsError("work of a lane cannot be sent again; its review says what to do")
     try:
-        decode(record.value, *RECORDS)
+        name, fields = decode(record.value, *RECORDS)
     except Unreadable as unreadable:
         # Sent again before the upgrade, a record of a newer schema would be rejected again, and ask a person again.
         allowed = "a release that can read it, or --with FILE"
         raise SettingsError(f"it still cannot be read: {unreadable}; allowed: {allowed}") from unreadable
+    if record.place.topic in SERVICE_OF:
+        _refuse_disclosure(record, record.value, name, fields)
+    if exercise:
+        raise SettingsError("--exercise changes nothing in a record that is sent again as it came; allowed: without it")
+
+
+def _refuse_disclosure(record: RejectedRecord, value: bytes, name: str, fields: dict[str, Any]) -> None:
+    """Raise `SettingsError` for a record on a service's topic that ADMIT would reject again."""
+    try:
+        if name != "Disclosure":
+            raise Invalid.of("value", "is of a schema not expected here")
+        if len(value) > MAX_DISCLOSURE_BYTES:
+            raise too_large()
+        disclosure = validate(fields)
+    except Invalid as invalid:
+        raise SettingsError(f"it still cannot be read: {invalid}; allowed: --with FILE") from invalid
+    _refuse_other_service(disclosure, record)
+    if record.is_exercise and not disclosure.exercise:
+        raise SettingsError("it came as an exercise, and does not say that it is one; allowed: --with FILE")
 
 
 def _mended(record: RejectedRecord, file: Path) -> Disclosure:
@@ -179,6 +209,19 @@ def _mended(record: RejectedRecord, file: Path) -> Disclosure:
     if known is not None and is_disclosure_id(known) and known != disclosure.disclosure_id:
         raise SettingsError(f"{file}: disclosure_id: is not that of the rejected record; allowed: its own id")
     return disclosure
+
+
+def _opened(record: RejectedRecord) -> tuple[list[SealedDetails | None], str | None]:
+    """Return the opened sections of a record; or none and why, if the keys are not here."""
+    if record.value is None or not has_sealed_part(record.value):
+        return [], None
+    found = settings_with_kafka()
+    try:
+        master = found.keys().master
+    except SettingsError as error:
+        return [], str(error)
+    with topics_of(found) as topics:
+        return topics.opened_sections(record.value, master), None
 
 
 def _at(text: str) -> RejectedRecord:
@@ -209,8 +252,3 @@ def _records() -> Iterator[RejectedRecords]:
             typer.echo(f"confide: an open transaction hides what follows {location}: look again later", err=True)
     except KafkaError as error:
         raise SettingsError(f"Kafka at {settings.bootstrap} does not answer ({type(error).__name__})") from error
-
-
-def _text(value: Any) -> str:
-    """Return a value that JSON lacks as text: a time in ISO 8601, bytes by their number."""
-    return f"{len(value)} sealed bytes" if isinstance(value, bytes) else str(value)

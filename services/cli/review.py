@@ -9,8 +9,10 @@ import typer
 from services.cli.paragraphs import broken
 from services.cli.review_decide import decide
 from services.cli.review_topics import ReviewId, checked_master, find, policies_and_settings, topics_of
+from services.outside_text import one_line
+from services.rejected_content import as_word
 from services.review.errors import KeyMissing
-from services.review.sealed_words import as_it_came, commented, disclosed
+from services.review.sealed_words import as_it_came, came_fields, commented, disclosed, sections_of_record
 from services.review.words import described, fields_of, settling_options, table
 from services.settings import SettingsError
 from streams.domain.sealing import CannotOpen
@@ -41,7 +43,7 @@ def list_(
             typer.echo(json.dumps(fields_of(known, now)))
     elif reviews:
         for line in table(reviews, now):
-            typer.echo(line)
+            typer.echo(one_line(line))
     else:
         typer.echo("Nothing waits for anybody.")
 
@@ -65,7 +67,8 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             details, comment, missing = None, None, error
         except CannotOpen as error:
             raise SettingsError(f"{error}: CONFIDE_KEYS names another deployment's") from error
-        opened = [None if each is None else topics.rejected_details(each.kept, master) for each in rejected]
+        opened = [[] if each is None else topics.opened_sections(each.kept, master) for each in rejected]
+    came = list(zip(rejected, opened, strict=True))
     if as_json:
         shown = {
             **fields_of(known, now),
@@ -74,8 +77,15 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
             "details_missing": None if missing is None else str(missing),
             "comment": None if comment is None else comment.model_dump(),
             "reports": [each._asdict() for each in reports],
+            "rejected": [
+                {
+                    **about.model_dump(include={"topic", "partition", "offset"}),
+                    **came_fields(*(value or (None,)), sections=inside),
+                }
+                for about, (value, inside) in zip(request.rejected_records, came, strict=True)
+            ],
         }
-        typer.echo(json.dumps(shown))
+        typer.echo(json.dumps(shown, default=as_word))
         return
     lines = [
         *described(known, decision, policies, now, reports),
@@ -84,10 +94,10 @@ def show(review: ReviewId, as_json: _Json = False) -> None:
     if comment is not None:
         lines += ["", *commented(comment)]
     if request.rejected_records:
-        for place, (value, inside) in enumerate(zip(rejected, opened, strict=True), 1):
+        for place, (value, inside) in enumerate(came, 1):
             number = place if len(rejected) > 1 else None
             lines += as_it_came(*(value or (None,)), number=number)
-            lines += [] if inside is None else ["", *disclosed(inside)]
+            lines += sections_of_record(inside)
     elif missing is not None:
         lines += ["", f"What was sealed cannot be read: {missing}."]
     elif request.section is None:

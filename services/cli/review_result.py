@@ -4,6 +4,8 @@ import typer
 
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.vocabulary import ReviewDecision
+from services.cli.paragraphs import broken
+from services.outside_text import legible
 from services.review.options import as_options
 from services.review.send_outcome import AskedAgain, NotYet, OutcomeRejected
 from services.review.settled_words import settled_words
@@ -22,12 +24,12 @@ def print_result(result: ReviewSettled | AskedAgain | OutcomeRejected | NotYet, 
         typer.echo("confide: sent, and nothing came of it yet: look at `confide review list` again", err=True)
     elif isinstance(result, OutcomeRejected):
         why = as_options(result.reason, outcome.decision)
-        typer.echo(f"confide: refused, the review is still open: {why}", err=True)
+        typer.echo(f"confide: refused, the review is still open: {legible(why)}", err=True)
     elif isinstance(result, AskedAgain):
         typer.echo(f"asked again {time_words(result.at)}")
         return
     elif not _is_settled_by(result, outcome):
-        typer.echo(f"confide: {_settler(result)} settled it before", err=True)
+        typer.echo(f"confide: {legible(_settler(result))} settled it before", err=True)
     else:
         _print_settled(result)
         return
@@ -41,12 +43,12 @@ def print_settled_before(settled: ReviewSettled, outcome: ReviewOutcome) -> None
         typer.echo("settled already, as you say")
         _print_settled(settled)
         return
-    typer.echo(f"confide: {_settler(settled)} settled it before", err=True)
+    typer.echo(f"confide: {legible(_settler(settled))} settled it before", err=True)
     raise typer.Exit(1)
 
 
 def _print_settled(settled: ReviewSettled) -> None:
-    for line in settled_words(settled):
+    for line in broken(settled_words(settled)):
         typer.echo(line)
 
 

@@ -7,10 +7,11 @@ from kafka import TopicPartition
 from pydantic import ValidationError
 
 from schemas.agencies import AGENCIES
+from schemas.avro_registry import RECORDS
 from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.partitioner import partition_for
-from schemas.records import Admitted, Decision, KeyRecord, ReviewRequested, UrgentRejected
+from schemas.records import Decision, KeyRecord, ReviewRequested, UrgentRejected
 from schemas.rejection import REJECTED_LENGTH, REJECTED_OFFSET, Cut
 from schemas.reports import DeliveryChanged
 from schemas.reviews import ReviewSettled
@@ -31,6 +32,15 @@ class RejectedValue(NamedTuple):
 
     kept: bytes
     cut: Cut | None
+
+
+class Sealed(NamedTuple):
+    """A sealed section in a decoded record, with what it takes to open it."""
+
+    section: dict[str, Any]
+    disclosure_id: str
+    #: None: the key is on its topic.
+    wrapped_key: bytes | None
 
 
 class Followed(NamedTuple):
@@ -177,20 +187,30 @@ class Topics:
         return [found.get(each) for each in wanted]
 
     def rejected_details(self, value: bytes, master_key: bytes) -> SealedDetails | None:
-        """Return the opened section of a rejected `Admitted`; None for any other record, or if it cannot be opened.
+        """Return the opened section of a rejected record; None for a record without one, or if it cannot be opened.
 
         A rejected record may be forged or damaged, so that it does not open says nothing of the keys here.
         """
+        return next(iter(self.opened_sections(value, master_key)), None)
+
+    def opened_sections(self, value: bytes, master_key: bytes) -> list[SealedDetails | None]:
+        """Return the opened sections of a rejected record, None for each that cannot be opened or was erased."""
         try:
-            admitted = Admitted.model_validate(decode(value, "Admitted")[1])
-            section, wrapped = admitted.section, admitted.wrapped_key
-            if wrapped is not None:
-                data_key: bytes | None = unwrap(wrapped, master=master_key, key_id=section.key_id)
+            _, fields = decode(value, *RECORDS)
+        except Unreadable:
+            return []
+        return [self._opened(found, master_key) for found in sealed_sections(fields)]
+
+    def _opened(self, found: Sealed, master_key: bytes) -> SealedDetails | None:
+        try:
+            section = SealedSection.model_validate(found.section)
+            if found.wrapped_key is not None:
+                data_key: bytes | None = unwrap(found.wrapped_key, master=master_key, key_id=section.key_id)
             else:
                 data_key = self.section_key(section, master_key)
             if data_key is None:
                 return None
-            return unseal(section, key=data_key, disclosure_id=admitted.disclosure.disclosure_id)
+            return unseal(section, key=data_key, disclosure_id=found.disclosure_id)
         except (*UNREADABLE, CannotOpen, KeyMissing):
             return None
 
@@ -205,3 +225,17 @@ class Topics:
 
 def _wrapped_key(value: bytes) -> bytes:
     return KeyRecord.model_validate(decode(value, "KeyRecord")[1]).wrapped_key
+
+
+def sealed_sections(fields: Any) -> Iterator[Sealed]:
+    """Yield the sections of details in the fields of a record, wherever they are."""
+    if isinstance(fields, list):
+        for each in fields:
+            yield from sealed_sections(each)
+    elif isinstance(fields, dict):
+        id_ = fields.get("disclosure_id") or (fields.get("disclosure") or {}).get("disclosure_id")
+        if isinstance(fields.get("section"), dict) and id_ is not None:
+            yield Sealed(fields["section"], id_, fields.get("wrapped_key"))
+        for name, each in fields.items():
+            if name != "section":
+                yield from sealed_sections(each)

@@ -1,14 +1,11 @@
 """Sealed details and rejected records as lines of text, for staff only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from schemas.avro_registry import RECORDS
-from schemas.codec import decode
-from schemas.errors import Unreadable
 from schemas.rejection import Cut
 from schemas.sealed import SealedComment, SealedDetails
-from services.outside_text import legible
+from services.rejected_content import as_text, content_lines, decoded
 
 
 def commented(comment: SealedComment) -> Iterator[str]:
@@ -47,8 +44,33 @@ def as_it_came(value: bytes | None, cut: Cut | None = None, *, number: int | Non
         yield f"{which} itself is no longer kept."
         return
     yield f"{which} as it came:" if cut is None else f"{which} as it came, {cut}:"
-    try:
-        name, fields = decode(value, *RECORDS)
-        yield f"  {name}: {fields}"
-    except Unreadable:
-        yield f"  {legible(value.decode('utf-8', 'replace'))}"
+    yield from content_lines(value)
+
+
+def sections_of_record(sections: Sequence[SealedDetails | None]) -> Iterator[str]:
+    """Yield the opened sections of a rejected record. For staff only."""
+    for details in sections:
+        yield ""
+        if details is None:
+            yield "What was sealed in it cannot be read."
+        else:
+            yield from disclosed(details)
+
+
+def came_fields(
+    value: bytes | None, cut: Cut | None = None, *, sections: Sequence[SealedDetails | None] = ()
+) -> dict[str, Any]:
+    """Return a rejected record as fields of JSON: what it is, what can be read of it, its sections opened.
+
+    `text` is what came, as text; null for a record of ours, whose content is in `fields`. For staff only.
+    """
+    name, fields = (None if value is None else decoded(value)) or (None, None)
+    return {
+        "is_kept": value is not None,
+        "is_whole": value is not None and cut is None,
+        "cut": None if cut is None else str(cut),
+        "is": name,
+        "fields": fields,
+        "text": None if value is None else as_text(value),
+        "sections": [None if each is None else each.model_dump(mode="json") for each in sections],
+    }

@@ -7,6 +7,7 @@ from schemas.records import ReviewRequested, UrgentRejected
 from schemas.sealed import SealedDetails
 from schemas.topics import SERVICE_OF
 from schemas.vocabulary import Refusal
+from services.rejected_content import NOT_SHOWN, can_be_shown, has_sealed_part
 from services.review.errors import KeyMissing
 from services.review.reading import RejectedValue
 from streams.domain.sealing import CannotOpen
@@ -52,6 +53,7 @@ def _of_rejected(topics: Source, about: UrgentRejected, found: RejectedValue | N
     if found.cut is not None:
         return str(found.cut)
     # What the services wrote is shown as it came. Later records have their words sealed.
-    if about.topic not in SERVICE_OF and topics.rejected_details(found.kept, master_key) is None:
-        return "what was sealed in the record cannot be read"
-    return None
+    if about.topic in SERVICE_OF and not has_sealed_part(found.kept):
+        return None if can_be_shown(found.kept) else NOT_SHOWN
+    opened = topics.rejected_details(found.kept, master_key)
+    return "what was sealed in the record cannot be read" if opened is None else None

@@ -16,6 +16,7 @@ from schemas.rejection import (
     REJECTED_AT,
     REJECTED_BY,
     REJECTED_ERROR,
+    REJECTED_EXERCISE,
     REJECTED_FIELD,
     REJECTED_FROM,
     REJECTED_KEPT,
@@ -73,12 +74,12 @@ def write_refused(refused: Refused, trace: list[tuple[str, bytes]], now: datetim
     id_ = id_in(fields)
     key = hashlib.sha256(raw).hexdigest().encode() if id_ is None else disclosure_key(id_)
     is_kept = len(raw) <= MAX_VALUE_BYTES
+    is_exercise = refused.exercise if refused.is_proven else fields.get("exercise") is True
     if topic in URGENT:
         first_part = raw[:FIRST_PART_BYTES]
         is_cut = not refused.is_whole or len(first_part) < len(raw)
         length = refused.length if not refused.is_whole else len(raw)
         mark = [(REFUSED_LENGTH, length_text(length))] if is_cut else []
-        is_exercise = refused.exercise if refused.is_proven else fields.get("exercise") is True
         mark += [(REFUSED_EXERCISE, b"true")] if is_exercise else []
         asked = write(topic, key, first_part, [(REFUSED_BY, refused.source.encode()), *mark, *trace])
         if not (is_cut and refused.is_whole and is_kept):
@@ -95,4 +96,5 @@ def write_refused(refused: Refused, trace: list[tuple[str, bytes]], now: datetim
     ]
     if not refused.is_whole:
         why += [(REJECTED_LENGTH, length_text(refused.length)), (REJECTED_KEPT, b"%d" % len(raw))]
+    why += [(REJECTED_EXERCISE, b"true")] if is_exercise else []
     return write(rejected(topic), key, raw, why + trace)

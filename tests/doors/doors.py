@@ -21,6 +21,7 @@ from schemas.rejection import REFUSED_BY
 from schemas.topics import TopicName
 from services.cli.decide import as_json, decisions
 from services.cli.disclosure_lines import read_lines
+from services.cli.line_kinds import are_json_lines
 from services.cli.produce import send_lines
 from services.gateway import create_app
 from services.gateway.door import OpenDoor
@@ -70,8 +71,11 @@ class Doors:
             found["ADMIT"] = self._by_admit(line, found["gateway"])
             if b"\n" not in line and line.strip():
                 # Only such a line can be in a file of lines.
-                found["produce"] = self._by_produce(line)
-                self._try_decide(line, found["gateway"])
+                if are_json_lines([line]):
+                    found["produce"] = self._by_produce(line)
+                    self._try_decide(line, found["gateway"])
+                elif isinstance(found["gateway"], bytes):
+                    raise AssertionError("a file of a disclosure counts as another format")
         except Exception as error:  # noqa: BLE001 - a door that raises is what is looked for
             self.faults.append(f"line {number}: {type(error).__name__} after {', '.join(found) or 'no door'}")
             return

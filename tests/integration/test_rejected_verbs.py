@@ -12,9 +12,13 @@ from schemas.topics import TopicName, rejected
 from schemas.vocabulary import Service
 from services.sdk.producer import DisclosureProducer
 from services.sdk.refused import Refused
+from services.settings import Keys
+from streams.agents.admit import Admit
+from tests.contract.example_parts import REJECTED
 from tests.disclosures import disclosure, id_of, raw
-from tests.processes import Processes
+from tests.processes import Processes, processes
 from tests.tails import Tail
+from tests.turns import Lane
 
 pytestmark = pytest.mark.integration
 TOPIC = TopicName.FORUM_DISCLOSURES
@@ -91,22 +95,152 @@ def test_a_line_that_can_be_read_now_is_sent_as_a_disclosure(confide: Processes,
     assert decode(record.value, "Disclosure")[1]["disclosure_id"] == id_of("readable-now")
 
 
-def test_a_line_becomes_an_exercise_only_if_staff_say_so(confide: Processes, bootstrap: str) -> None:
-    # Marked by mistake it would end unheard; unmarked, a drill would reach the agency.
+def kept_as(bootstrap: str, value: bytes, *headers: tuple[str, bytes | None], topic: str = TOPIC) -> str:
+    """Write a rejected record; return its place."""
     producer = DisclosureProducer(bootstrap)
-    places = []
-    for says in (True, False):
-        line = raw(f"drill-{says}", concerns=[{"kind": "pregnancy"}], exercise=says)
-        kept = producer.resend(rejected(TOPIC), 0, b"key", line, [("rejected-reason", b"any")])
-        places.append(f"{TOPIC}/0/{kept.offset}")
+    kept = producer.resend(rejected(topic), 0, b"key", value, [("rejected-reason", b"any"), *headers])
     producer.close()
+    return f"{topic}/0/{kept.offset}"
+
+
+def routine(key: str, **changes: object) -> bytes:
+    """Return the JSON line of a routine disclosure."""
+    return raw(key, **{"concerns": [{"kind": "pregnancy"}], **changes})
+
+
+#: The mark of a record that came as an exercise.
+MARK = ("rejected-exercise", b"true")
+
+
+@pytest.mark.parametrize(
+    ("marks", "says", "options", "sent"),
+    [
+        ([MARK], {}, [], True),
+        ([MARK], {}, ["--exercise"], True),
+        ([MARK], {"exercise": False}, [], True),
+        ([MARK], {"exercise": True}, [], True),
+        ([], {}, [], False),
+        ([], {"exercise": False}, [], False),
+        ([], {"exercise": True}, ["--exercise"], True),
+        ([], {"exercise": True}, [], "it says that it is an exercise, and did not come as one; allowed: --exercise if"),
+        ([], {}, ["--exercise"], "--exercise: it did not come as an exercise, nor says that it is one"),
+    ],
+    ids=str,
+)
+def test_a_line_stays_what_it_came_as(
+    confide: Processes,
+    bootstrap: str,
+    marks: list[tuple[str, bytes]],
+    says: dict[str, bool],
+    options: list[str],
+    sent: bool | str,
+) -> None:
+    # Marked by mistake a disclosure would end unheard; a drill without its mark would reach the agency.
+    place = kept_as(bootstrap, routine("drill", **says), *marks)
     with Tail(bootstrap, TOPIC) as tail:
-        refused = confide.run("rejected", "replay", places[0])
-        assert (refused.returncode, b"it says that it is an exercise" in refused.stderr) == (2, True)
-        for place, options in ((places[0], ["--exercise"]), (places[1], ["--exercise"]), (places[1], [])):
-            assert confide.run("rejected", "replay", place, *options).returncode == 0
-        records = tail.take(3)
-    assert [decode(each.value, "Disclosure")[1]["exercise"] for each in records] == [True, True, False]
+        done = confide.run("rejected", "replay", place, *options)
+        records = tail.take(1, seconds=1 if isinstance(sent, str) else 10)
+    if isinstance(sent, str):
+        assert (done.returncode, sent in done.stderr.decode(), records) == (2, True, [])
+    else:
+        assert [decode(each.value, "Disclosure")[1]["exercise"] for each in records] == [sent]
+
+
+def test_an_exercise_that_is_mended_stays_one(confide: Processes, bootstrap: str, tmp_path: Path) -> None:
+    place, file = kept_as(bootstrap, routine("mended-drill", disclosed_at="x"), MARK), tmp_path / "mended.json"
+    file.write_bytes(routine("mended-drill", exercise=False))
+    refused = confide.run("rejected", "replay", place, "--with", str(file))
+    assert (refused.returncode, b"exercise: is false in FILE, and the record came as" in refused.stderr) == (2, True)
+    file.write_bytes(routine("mended-drill"))
+    with Tail(bootstrap, TOPIC) as tail:
+        assert confide.run("rejected", "replay", place, "--with", str(file)).returncode == 0
+        (record,) = tail.take(1)
+    assert decode(record.value, "Disclosure")[1]["exercise"] is True
+    listed = confide.run("rejected", "list", "--topic", TOPIC).stdout.decode()
+    assert "(exercise)" in next(line for line in listed.splitlines() if line.startswith(f"{place} "))
+
+
+def calm(key: str, **changes: object) -> bytes:
+    """Return a written disclosure that is routine."""
+    return encode("Disclosure", disclosure(key, **{"concerns": [{"kind": "pregnancy"}], **changes}).model_dump())
+
+
+def invalid_record() -> bytes:
+    """Return a written disclosure that decodes, and that no model takes."""
+    fields = disclosure("invalid", concerns=[{"kind": "pregnancy"}]).model_dump()
+    return encode("Disclosure", {**fields, "disclosure_id": "no id"})
+
+
+@pytest.mark.parametrize(
+    ("value", "marks", "options", "problem"),
+    [
+        (invalid_record(), [], [], "it still cannot be read: disclosure_id: "),
+        (calm("other", service="text_line"), [], [], "it names another service than that of its topic"),
+        (encode("UrgentRejected", REJECTED.model_dump()), [], [], "it still cannot be read: value: is of a schema not"),
+        (calm("option"), [], ["--exercise"], "--exercise changes nothing in a record that is sent again as it came"),
+        (calm("option", exercise=True), [], ["--exercise"], "--exercise changes nothing in a record that is"),
+        (calm("marked"), [MARK], [], "it came as an exercise, and does not say that it is one"),
+        (b"\xc3\x01" + b"\0" * 20, [], [], "it still cannot be read: value: is of an unknown schema"),
+        (routine("twice")[:-1] + b', "summary": "a", "summary": "b"}', [], [], "summary: is given twice"),
+    ],
+    ids=["invalid", "another service", "no disclosure", "real", "exercise", "marked", "newer", "a name twice"],
+)
+def test_what_would_be_rejected_again_is_not_sent(
+    confide: Processes,
+    bootstrap: str,
+    value: bytes,
+    marks: list[tuple[str, bytes]],
+    options: list[str],
+    problem: str,
+) -> None:
+    place = kept_as(bootstrap, value, *marks)
+    with Tail(bootstrap, TOPIC) as tail:
+        done = confide.run("rejected", "replay", place, *options)
+        assert (done.returncode, problem in done.stderr.decode()) == (2, True), done.stderr
+        assert tail.take(1, seconds=1) == []
+
+
+def test_a_record_of_ours_is_shown_with_its_words_and_its_section_opened(
+    confide: Processes, bootstrap: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    place = kept_as(bootstrap, calm("words", summary="one\ntwo\x1b[2J"))
+    shown = confide.run("rejected", "show", place).stdout.decode().splitlines()
+    at = shown.index("    summary: one")
+    assert shown[at + 1] == "      two\\x1b[2J"
+    admit = Admit(
+        master_key=Keys.load(Path(environment["CONFIDE_KEYS"])).master,
+        token_key=bytes(32),
+        token_version="1",
+        owner=lambda _: None,
+        partitions=1,
+    )
+    (sealed,) = Lane(admit, 0, TOPIC).work(calm("sealed", summary="He has a knife.")).outputs
+    assert sealed.value is not None
+    place = kept_as(bootstrap, sealed.value, topic=TopicName.IDENTITY)
+    shown = confide.run("rejected", "show", place).stdout.decode().splitlines()
+    assert "  He has a knife." in shown
+    as_json = json.loads(confide.run("rejected", "show", place, "--json").stdout)
+    assert [each["summary"] for each in as_json["sections"]] == ["He has a knife."]
+    # Without the keys of this deployment the rest is shown, and that the section is not.
+    Keys.create(tmp_path / "others")
+    for folder in ("others", "none"):
+        with processes({**environment, "CONFIDE_KEYS": str(tmp_path / folder)}, tmp_path) as elsewhere:
+            done = elsewhere.run("rejected", "show", place)
+        said = done.stdout.decode()
+        assert (done.returncode, "He has a knife." in said, "What was sealed" in said) == (0, False, True), done.stderr
+
+
+def test_of_two_equal_names_both_are_shown(confide: Processes, bootstrap: str) -> None:
+    place = kept_as(bootstrap, b'{"summary": "first", "summary": "second"}')
+    assert '  {"summary": "first", "summary": "second"}' in confide.run("rejected", "show", place).stdout.decode()
+    as_json = json.loads(confide.run("rejected", "show", place, "--json").stdout)
+    assert (as_json["is"], as_json["text"]) == (None, '{"summary": "first", "summary": "second"}')
+
+
+def test_a_header_steers_no_terminal(confide: Processes, bootstrap: str) -> None:
+    kept_as(bootstrap, b"{", ("rejected-by", b"\x1b[2J\nforged/0/1"))
+    listed = confide.run("rejected", "list").stdout.decode()
+    assert ("\x1b" in listed, "\nforged" in listed, r"\x1b[2J\nforged/0/1" in listed) == (False, False, True)
 
 
 def test_a_line_that_still_cannot_be_read_is_not_sent_again(confide: Processes, place: str) -> None:

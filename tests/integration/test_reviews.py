@@ -248,6 +248,10 @@ def test_what_was_refused_is_one_review_that_closes_once_each_came_again_and_was
         assert "Record 1 as it came:" in shown
         assert "Record 2 as it came:" in shown
         assert "  --entered-again ID --records 2\n" in shown
+        as_json = json.loads(house.run("review", "show", review["review_id"], "--json").stdout)
+        assert [(each["is"], each["fields"]["disclosed_at"], each["sections"]) for each in as_json["rejected"]] == [
+            ("JSON", "yesterday", [])
+        ] * 2
         blind = house.run("review", "decide", review["review_id"], "--as", LEAD, "--nothing-in-it", "already_reported")
         assert (blind.returncode, b"--records is required" in blind.stderr) == (2, True), blind.stderr
         produce(house, fields("d-1"))

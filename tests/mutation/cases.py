@@ -9,6 +9,8 @@ _HERE = "tests/cases/test_inputs.py::"
 _FIELDS = "schemas/fields.py"
 _DISCLOSURE = "schemas/disclosure.py"
 _FORMS = "streams/domain/identifier_forms.py"
+_KINDS = "services/cli/line_kinds.py"
+_LINES = "tests/unit/test_disclosure_lines.py::"
 
 ROWS = (
     Row(
@@ -85,8 +87,50 @@ ROWS = (
     Row(
         "B15: a file of another format is one error",
         "services/cli/disclosure_lines.py",
-        (Edit("if _is_disclosure(line.raw) or (len(looked_at) == 1 and _is_json(line.raw)):", "if line:"),),
+        (Edit("    if not are_json_lines(line.raw for line in looked_at):", "    if False:"),),
         (f"{_HERE}test_b15_pretty_printed",),
+    ),
+    Row(
+        "B15: what goes over several lines is no JSON lines",
+        _KINDS,
+        (Edit("    if fragments and fragments >= disclosures:\n        return False\n", ""),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: one bad line among good ones hides none of them",
+        _KINDS,
+        (Edit("if fragments and fragments >= disclosures:", "if fragments:"),),
+        (_LINES + "test_one_bad_line_among_good_ones_hides_none_of_them",),
+    ),
+    Row(
+        "B15: a whole value that is no disclosure is no JSON lines",
+        _KINDS,
+        (Edit("return not count[LineKind.OTHER] and not is_text", "return not is_text"),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: an object around disclosures is none of them",
+        _KINDS,
+        (Edit("if not isinstance(value, dict) or _is_around_disclosures(value):", "if not isinstance(value, dict):"),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: UTF-16 is no JSON lines",
+        _KINDS,
+        (Edit('if raw.startswith(_UTF_16_MARKS) or b"\\0" in raw[:2]:', "if False:"),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: the demo reads a day as the other verbs read a file",
+        "services/cli/demo/play.py",
+        (Edit("line.raw for line in read_lines(stream)", "line for line in stream.read().splitlines()"),),
+        (_LINES + "test_b15_the_demo_plays_nothing_of_it",),
+    ),
+    Row(
+        "The demo reads a line that is too deep",
+        "services/cli/demo/feeding.py",
+        (Edit("except (ValueError, RecursionError):", "except ValueError:"),),
+        (_LINES + "test_the_demo_plays_a_day_with_a_damaged_line",),
     ),
     Row(
         "B16: text is never markup",
@@ -132,7 +176,13 @@ ROWS = (
     Row(
         "A rejected record that still cannot be read is not sent again",
         "services/cli/rejected.py",
-        (Edit("        decode(record.value, *RECORDS)\n", "        pass\n"),),
+        (
+            Edit(
+                "name, fields = decode(record.value, *RECORDS)\n",
+                "name, fields = decode(record.value, *RECORDS) if record.place.topic not in SERVICE_OF else ('', {})\n",
+            ),
+            Edit("        _refuse_disclosure(record, record.value, name, fields)\n", "        pass\n"),
+        ),
         (
             "tests/integration/test_upgrade.py::test_a_record_of_a_newer_writer_is_decided_once_the_workers_are_upgraded",
         ),

@@ -75,8 +75,19 @@ ROWS = (
     Row(
         "A line of a pipe does not wait for others",
         "services/cli/disclosure_lines.py",
-        (Edit("            _refuse_several(looked_at)\n            break\n", "            continue\n"),),
+        (
+            Edit(
+                "a line of a pipe must not wait for others.\n            break\n",
+                "a line of a pipe must not wait for others.\n            continue\n",
+            ),
+        ),
         (_LINES + "test_a_damaged_first_line_of_a_pipe_does_not_wait_for_others",),
+    ),
+    Row(
+        "A line of a slow pipe does not wait for many others",
+        "services/cli/disclosure_lines.py",
+        (Edit(" or is_slow:", ":"),),
+        (_LINES + "test_a_line_of_a_slow_pipe_does_not_wait_for_many_others",),
     ),
     Row(
         "A disclosure of a pipe that was not acknowledged is told although no line comes",

@@ -156,7 +156,7 @@ ROWS = (
     Row(
         "A first part that a door wrote is marked as one in `.rejected`",
         "streams/runtime/lane/rejection.py",
-        (Edit("why + _cut_at_a_door(record) + trace", "why + trace"),),
+        (Edit(" + _cut_at_a_door(record)", ""),),
         (f"{_REJECTION}::test_that_a_door_kept_only_a_first_part_goes_along_and_no_text_of_its_header",),
     ),
     Row(

@@ -4,14 +4,18 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
 from schemas.topics import MAX_VALUE_BYTES
+from services.cli.demo.feeding import _parsed
+from services.cli.demo.play import Unplayable, _lines
 from services.cli.disclosure_lines import Line, NotJsonLines, lines_and_pauses, read_lines
+from services.cli.produce import Sender, send_lines
 from tests.disclosures import BAD_LINES, DAY_LINES, fields, raw
 
 
@@ -19,24 +23,90 @@ def read(content: bytes) -> list[Line]:
     return list(read_lines(io.BytesIO(content)))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        json.dumps([json.loads(line) for line in DAY_LINES], indent=2).encode(),
-        json.dumps(fields(), indent=1).encode(),
-        json.dumps(fields(), indent=4).encode().replace(b"\n", b"\r\n"),
-        b"[\n" + b",\n".join(b'{"kind": "suicide"}' for _ in range(5)) + b"\n]\n",
-        b"disclosure_id,service\n1,forum\n2,forum\n",
-        b"<disclosures>\n<disclosure/>\n</disclosures>\n",
-        raw().decode().encode("utf-16") + "\n".encode("utf-16-le") + raw().decode().encode("utf-16-le"),
-        b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4,
-        b"PK\x03\x04\n" * 40,
-    ],
-    ids=["pretty list", "pretty object", "CRLF", "concerns on lines", "CSV", "XML", "UTF-16", "PNG", "many lines"],
-)
+def shifted(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    return b"\n".join(change(line) for line in content.split(b"\n"))
+
+
+DAY = b"\n".join(DAY_LINES)
+ONE, TWO, THREE = DAY_LINES[:3]
+#: Files of another format, each of which is a way to store disclosures or is none at all.
+OTHERS = {
+    "pretty list": json.dumps([json.loads(line) for line in DAY_LINES], indent=2).encode(),
+    "pretty object": json.dumps(fields(), indent=1).encode(),
+    "pretty object, id on its first line": json.dumps(fields(), indent=2).replace("{\n ", "{", 1).encode(),
+    "pretty objects": b"\n".join(json.dumps(json.loads(each), indent=2).encode() for each in DAY_LINES),
+    "CRLF": json.dumps(fields(), indent=4).encode().replace(b"\n", b"\r\n"),
+    "concerns on lines": b"[\n" + b",\n".join(b'{"kind": "suicide"}' for _ in range(5)) + b"\n]\n",
+    "list, one a line": b"[\n" + b",\n".join(DAY_LINES) + b"\n]\n",
+    "list of one": b"[\n" + ONE + b"\n]\n",
+    "list of two, commas on lines": b"[\n" + ONE + b"\n,\n" + TWO + b"\n]\n",
+    "list, brackets beside": b"[" + b",\n".join(DAY_LINES) + b"]",
+    "list of two, brackets beside": b"[" + ONE + b",\n" + TWO + b"]\n",
+    "object around": b'{"disclosures": [\n' + b",\n".join(DAY_LINES) + b"\n]}",
+    "object around one": b'{"disclosures": [\n' + ONE + b"\n]}",
+    "object around, indented": json.dumps({"disclosures": [fields()]}, indent=2).encode(),
+    "comma after each": shifted(DAY, lambda line: line + b","),
+    "comma between two": ONE + b",\n" + TWO,
+    "comma before each but one": b"\n,".join(DAY_LINES),
+    "comma before two": ONE + b"\n," + TWO + b"\n," + THREE,
+    "comma after one": ONE + b",",
+    "texts": shifted(DAY, lambda line: json.dumps(line.decode()).encode()),
+    "list of texts": b"[\n" + shifted(DAY, lambda line: json.dumps(line.decode()).encode() + b",") + b"\n]",
+    "list on one line": b"[" + b",".join(DAY_LINES) + b"]",
+    "list of one on one line": b"[" + ONE + b"]\n",
+    "object around on one line": b'{"disclosures": [' + ONE + b", " + TWO + b"]}",
+    "object around with a field": b'{"service": "forum", "data": {"items": [' + ONE + b"]}}",
+    "object around, too long": b'{"disclosures": [' + b",".join(DAY_LINES * (MAX_VALUE_BYTES // len(DAY) + 1)) + b"]}",
+    "objects on one line": b"".join(DAY_LINES),
+    "two objects on one line": ONE + b" " + TWO + b"\n",
+    "objects with commas on one line": b", ".join(DAY_LINES),
+    "a text": json.dumps(ONE.decode()).encode(),
+    "no objects": b"[]\nnull\n7\n",
+    "deep": b"[" * 100_000,
+    "CSV": b"disclosure_id,service\n1,forum\n2,forum\n",
+    "XML": b"<disclosures>\n<disclosure/>\n</disclosures>\n",
+    "UTF-16": b"\n".join(DAY_LINES).decode().encode("utf-16"),
+    "UTF-16 without a mark": DAY.decode().encode("utf-16-be"),
+    "UTF-16 of one line": ONE.decode().encode("utf-16"),
+    "UTF-16 of one line without a mark": ONE.decode().encode("utf-16-le"),
+    "PNG": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4,
+    "many lines": b"PK\x03\x04\n" * 40,
+}
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
 def test_b15_a_file_of_another_format_is_refused_before_its_first_line(content: bytes) -> None:
+    for mark in (b"", b"\xef\xbb\xbf"):
+        with pytest.raises(NotJsonLines):
+            read(mark + content)
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+def test_b15_nothing_of_it_is_sent_or_kept(content: bytes) -> None:
+    class NoSender:
+        """Fails the test if anything is sent or kept."""
+
+        def __getattr__(self, name: str) -> None:
+            raise AssertionError(name)
+
     with pytest.raises(NotJsonLines):
-        read(content)
+        send_lines(io.BytesIO(content), cast("Sender", NoSender()), None)
+
+
+@pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
+def test_b15_the_demo_plays_nothing_of_it(content: bytes, tmp_path: Path) -> None:
+    day = tmp_path / "day.jsonl"
+    day.write_bytes(content)
+    with pytest.raises(Unplayable, match="is not JSON lines; allowed: one disclosure on each line, as a JSON object"):
+        _lines(day)
+
+
+def test_the_demo_plays_a_day_with_a_damaged_line(tmp_path: Path) -> None:
+    day = tmp_path / "day.jsonl"
+    day.write_bytes(b"\n".join((ONE, b"[" * 100_000, TWO)))
+    lines = _lines(day)
+    assert lines == [ONE, b"[" * 100_000, TWO]
+    assert [_parsed(number, line).disclosure_id is None for number, line in enumerate(lines)] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +118,10 @@ def test_b15_a_file_of_another_format_is_refused_before_its_first_line(content: 
         b"\xef\xbb\xbf" + raw() + b"\n" + raw(),
         b"{\n" + b"x\n" * 10 + raw(),
         raw()[:50],
-        b"[]\nnull\n7\n",
+        b"{}\n{}\n",
+        b'{"id": 1}',
+        raw().replace(b"{", b'{"misspelt": "', 1) + b"\n" + raw(),
+        raw(summary="a\nb").replace(b"\\n", b"\n"),
         b"",
         b"\n\n",
     ],
@@ -59,7 +132,10 @@ def test_b15_a_file_of_another_format_is_refused_before_its_first_line(content: 
         "BOM",
         "damage before",
         "one cut line",
-        "no objects",
+        "no fields",
+        "no field of ours",
+        "a quote too many",
+        "a line break in a text",
         "none",
         "blank",
     ],
@@ -67,6 +143,38 @@ def test_b15_a_file_of_another_format_is_refused_before_its_first_line(content: 
 def test_lines_are_read_whatever_is_wrong_with_each(content: bytes) -> None:
     lines = [line for line in content.split(b"\n") if line.strip()]
     assert [line.raw for line in read(content)] == lines
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"[",
+        b"]",
+        b"{",
+        b",",
+        b"damaged",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"\0" * 40,
+        ONE + b",",
+        b"," + ONE,
+        ONE + TWO,
+        ONE[:50],
+        ONE[1:],
+        b"[" + ONE + b"]",
+        b'{"disclosures": [' + ONE + b"]}",
+        ONE.decode().encode("utf-16"),
+        b"[" * 100_000,
+        b"x" * (MAX_VALUE_BYTES + 1),
+    ],
+    ids=lambda bad: repr(bad[:12]) + repr(bad[-2:]),
+)
+def test_one_bad_line_among_good_ones_hides_none_of_them(bad: bytes, at: int) -> None:
+    lines = [TWO, THREE]
+    lines.insert(at, bad)
+    assert [line.raw for line in read(b"\n".join(lines)) if line.raw != bad[:MAX_VALUE_BYTES]] == [TWO, THREE]
 
 
 def test_lines_have_the_numbers_of_the_file() -> None:
@@ -133,6 +241,14 @@ def test_a_damaged_first_line_of_a_pipe_does_not_wait_for_others() -> None:
         reading.start()
         reading.join(10.0)
         assert [line and line.raw for line in found] == [b"damaged"]
+
+
+def test_a_line_of_a_slow_pipe_does_not_wait_for_many_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 0.0, 0.1, 0.2, 0.6])
+    monkeypatch.setattr("services.cli.disclosure_lines.monotonic", lambda: next(times))
+    content = io.BytesIO(b"\n".join(DAY_LINES[:9]))
+    assert next(read_lines(content)).raw == ONE
+    assert next(times, None) is None
 
 
 def test_a_pipe_with_another_format_is_refused_before_its_first_line() -> None:

@@ -2,18 +2,25 @@
 
 import io
 import unicodedata
+from contextlib import suppress
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
+from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.sealed import SealedDetails
+from schemas.vocabulary import ReviewDecision
 from services.cli.live_view import LiveView
 from services.cli.paragraphs import broken
-from services.outside_text import legible
+from services.cli.review_result import print_result
+from services.outside_text import legible, one_line
 from services.review.sealed_words import as_it_came, disclosed
+from services.review.send_outcome import OutcomeRejected
+from tests.contract.examples import FULL
 
 B05 = "He has a knife, I think he will use it tonight.\x1b[1A\x1b[2K\r  no further risk found.\x1b[0m"
 
@@ -54,6 +61,28 @@ def test_b05_the_reviewer_reads_every_sentence_and_its_line_breaks() -> None:
 def test_a_rejected_record_is_shown_escaped_too() -> None:
     assert list(broken(as_it_came(B05.encode())))[-1].startswith(r"  He has a knife")
     assert "\x1b" not in "".join(broken(as_it_came(B05.encode())))
+
+
+def test_the_entry_of_a_list_is_one_line() -> None:
+    assert one_line("a\r\nforged/0/1\x1b[2J") == r"a\nforged/0/1\x1b[2J"
+
+
+def test_what_comes_of_an_outcome_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome, settled = FULL["ReviewOutcome"], FULL["ReviewSettled"]
+    assert isinstance(outcome, ReviewOutcome)
+    assert isinstance(settled, ReviewSettled)
+    told = {"decision": ReviewDecision.TOLD_BY_PHONE, "told_at": settled.settled_at, "reference": "A\x1b[2J"}
+    same = {name: getattr(settled, name) for name in ("by", "refusal", "facts", "ask_again_at", "entered_under")}
+    for result, said in (
+        (OutcomeRejected("reason\x1b[2J\nline"), outcome),
+        (settled.model_copy(update={"by": "staff\x1b[2J"}), outcome),
+        (settled.model_copy(update=told), outcome.model_copy(update={**told, **same, "records": settled.records})),
+    ):
+        with suppress(typer.Exit):
+            print_result(result, said)
+        out, err = capsys.readouterr()
+        assert r"\x1b[2J" in out + err
+        assert "\x1b" not in out + err
 
 
 @pytest.mark.parametrize("text", ["[/b]", "[bold red]x", "[link=file:///]x[/link]", ":skull:", "[]"])

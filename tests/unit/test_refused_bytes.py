@@ -57,6 +57,34 @@ def test_of_what_is_too_large_to_keep_only_the_first_part_is_kept() -> None:
     assert [each[:2] for each in written(huge + b"x")] == [(URGENT, huge[:FIRST_PART_BYTES])]
 
 
+@pytest.mark.parametrize(
+    ("exercise", "is_proven", "says", "is_marked"),
+    [
+        (True, True, {}, True),
+        (False, True, {}, False),
+        # A credential's word counts, else the record's own.
+        (False, True, {"exercise": True}, False),
+        (False, False, {"exercise": True}, True),
+        (False, False, {}, False),
+    ],
+)
+def test_a_refused_exercise_is_marked_wherever_it_is_kept(
+    *, exercise: bool, is_proven: bool, says: dict[str, bool], is_marked: bool
+) -> None:
+    headers: dict[str, dict[str, bytes]] = {}
+
+    def write(topic: str, _: bytes, __: bytes, given: list[tuple[str, bytes]]) -> None:
+        headers[topic] = dict(given)
+
+    large = raw("d-1", service="text_line", disclosed_at="x", summary="x" * MAX_DISCLOSURE_BYTES, **says)
+    calm = raw("d-1", service="text_line", disclosed_at="yesterday", concerns=[{"kind": "pregnancy"}], **says)
+    for line in (large, calm):
+        write_refused(Refused(line, cut_off(), "gateway", None, is_proven=is_proven, exercise=exercise), [], NOW, write)
+    marks = {topic: [name for name in given if name.endswith("-exercise")] for topic, given in headers.items()}
+    # The first part on the urgent topic, the whole beside it, and what is routine.
+    assert [len(each) for each in marks.values()] == [int(is_marked)] * 3
+
+
 def test_what_cannot_be_an_emergency_is_kept_and_a_first_part_marked() -> None:
     ((topic, value, headers),) = written(CALM)
     assert (topic, value, "rejected-length" in headers) == (rejected(ROUTINE), CALM, False)

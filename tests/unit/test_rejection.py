@@ -9,6 +9,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from schemas.compressed_batches import FIRST_PART_BYTES
 from schemas.errors import Invalid, Problem, Unreadable
+from schemas.rejection import REFUSED_BY, REFUSED_EXERCISE
 from schemas.topics import CATALOGUE, MAX_VALUE_BYTES
 from streams.runtime import Record
 from streams.runtime.agent import Output
@@ -53,6 +54,13 @@ def test_the_trace_goes_along_and_no_other_header() -> None:
     assert [value for name, value in output.headers if name == "traceparent"] == [TRACE]
     assert [value for name, value in output.headers if name == "rejected-by"] == [b"admit"]
     assert not any(b"7700900123" in value for _, value in output.headers)
+
+
+@pytest.mark.parametrize("is_exercise", [True, False])
+def test_the_mark_of_an_exercise_goes_along(*, is_exercise: bool) -> None:
+    headers = ((REFUSED_BY, b"gateway"), *(((REFUSED_EXERCISE, b"true"),) if is_exercise else ()))
+    output = rejected(record(*headers), Invalid.of("value", "is empty"), by="admit", now=NOW)
+    assert (("rejected-exercise", b"true") in output.headers) is is_exercise
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What cannot be shown to staff cannot be refused by them."""
 
+import gzip
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,13 +10,15 @@ from schemas.records import ReviewRequested, UrgentRejected
 from schemas.rejection import Cut
 from schemas.sealed import SealedDetails
 from schemas.topics import TopicName
+from services.rejected_content import NOT_SHOWN
 from services.review.errors import KeyMissing
 from services.review.reading import RejectedValue
 from services.review.unseen import unseen
 from streams.domain.hand_over import unreadable_fields
 from streams.domain.sealing import CannotOpen
 from tests.decide_reviews import rejected_review, unconfirmed
-from tests.turns import NOW, Lane, admitted
+from tests.disclosures import raw
+from tests.turns import NOW, Lane, admitted, disclosed
 
 MASTER = bytes(32)
 
@@ -77,8 +80,13 @@ def test_a_disclosure_is_seen_if_its_section_opens(
         (RejectedValue(b"not a record", None), None),
         (None, "the record is no longer kept"),
         (RejectedValue(b"the first", Cut(9, 5_242_880)), "cut: first 9 of 5,242,880 bytes"),
+        (RejectedValue(disclosed(), None), None),
+        (RejectedValue(disclosed()[:2] + bytes(8) + disclosed()[10:], None), NOT_SHOWN),
+        (RejectedValue(gzip.compress(raw()), None), NOT_SHOWN),
+        (RejectedValue(raw().decode().encode("utf-16"), None), NOT_SHOWN),
+        (RejectedValue(admitted(), None), "what was sealed in the record cannot be read"),
     ],
-    ids=["as it came", "gone", "cut"],
+    ids=["as it came", "gone", "cut", "a record", "a newer schema", "gzip", "UTF-16", "a sealed part"],
 )
 def test_a_rejected_record_is_seen_if_it_is_whole_and_opens(
     lane: Lane, kept: RejectedValue | None, why: str | None

@@ -82,7 +82,7 @@ def _parsed(number: int, line: bytes) -> Sent:
     sent = Sent(number, None, accepted=True, at=time.monotonic())
     try:
         fields = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return sent
     found = fields.get("disclosure_id") if isinstance(fields, dict) else None
     sent.disclosure_id = found.lower() if isinstance(found, str) else None

@@ -22,6 +22,7 @@ from services.cli.demo.view import DemoView, summary
 from services.cli.deployment.kafka import own_kafka
 from services.cli.deployment.opening import Deployment, Files, Size, open_deployment
 from services.cli.deployment.processes import ProcessLost, Supervisor
+from services.cli.disclosure_lines import NotJsonLines, read_lines
 
 #: Limits for the deployment to open, and for the last answers to arrive (seconds).
 _OPEN_SECONDS = 90.0
@@ -182,9 +183,12 @@ async def _wait_until(
 
 def _lines(day: Path) -> list[bytes]:
     try:
-        lines = [line for line in day.read_bytes().splitlines() if line.strip()]
+        with day.open("rb") as stream:
+            lines = [line.raw for line in read_lines(stream)]
     except OSError as error:
         raise Unplayable(f"{day}: {error.strerror}") from error
+    except NotJsonLines as error:
+        raise Unplayable(f"{day} {NotJsonLines.__doc__}") from error
     if not lines:
         raise Unplayable(f"{day}: has no lines to play")
     return lines

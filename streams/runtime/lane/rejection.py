@@ -9,11 +9,13 @@ from datetime import datetime
 from schemas.compressed_batches import FIRST_PART_BYTES, UnreadableBatch
 from schemas.errors import Invalid
 from schemas.rejection import (
+    REFUSED_EXERCISE,
     REFUSED_LENGTH,
     REJECTED_AT,
     REJECTED_BY,
     REJECTED_DUE,
     REJECTED_ERROR,
+    REJECTED_EXERCISE,
     REJECTED_FIELD,
     REJECTED_FROM,
     REJECTED_KEPT,
@@ -47,7 +49,8 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
     `rejected-length` (bytes), `rejected-sha256` (hexadecimal, of the whole value) and `rejected-kept` (bytes). A key
     beyond 64 KiB is cut too, with `rejected-key-length` and `rejected-key-sha256`. For a batch that could not be
     unpacked, the value is the first part of the batch, and the three headers describe the batch. A record that a door
-    wrote as a first part has `rejected-length` and `rejected-kept` too.
+    wrote as a first part has `rejected-length` and `rejected-kept` too; one that came as an exercise has
+    `rejected-exercise`.
     """
     error = invalid.error if isinstance(invalid, PoisonRecord) else type(invalid).__name__
     why: Headers = (
@@ -63,7 +66,8 @@ def rejected(record: Record, invalid: Invalid, *, by: str, now: datetime) -> Out
     # No text of another header is kept: a header of a record that could not be read might hold personal data.
     context = Origin.of(record).traceparent
     trace: Headers = () if context is None else ((TRACEPARENT, context),)
-    key, value, headers = _fitting(record.key, record.value, why + _cut_at_a_door(record) + trace)
+    at_a_door = _exercise_at_a_door(record) + _cut_at_a_door(record)
+    key, value, headers = _fitting(record.key, record.value, why + at_a_door + trace)
     return Output(record.topic + REJECTED_SUFFIX, record.partition, key, value, headers)
 
 
@@ -114,6 +118,12 @@ def _cut_at_a_door(record: Record) -> Headers:
     if not lengths or record.value is None:
         return ()
     return (REJECTED_LENGTH, length_text(length_of(lengths[0] or b""))), (REJECTED_KEPT, b"%d" % len(record.value))
+
+
+def _exercise_at_a_door(record: Record) -> Headers:
+    """Keep a door's mark of an exercise: what is sent again without it would reach a live agency."""
+    is_exercise = any(name == REFUSED_EXERCISE for name, _ in record.headers)
+    return ((REJECTED_EXERCISE, b"true"),) if is_exercise else ()
 
 
 def _uncut(headers: Headers) -> Headers:
