@@ -7,12 +7,13 @@ A pipe may stay open for days: its lines are given as they come.
 """
 
 import io
-import json
+import re
 import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from schemas.json_reader import PADDING, is_blank, is_json
 from schemas.topics import MAX_VALUE_BYTES
 
 #: How many lines are looked at for a disclosure if the first line is not JSON.
@@ -20,7 +21,7 @@ _LOOKED_AT = 20
 #: How long nothing comes until it counts as a pause (seconds).
 _PAUSE_SECONDS = 0.5
 _CHUNK_BYTES = 64 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_OBJECT = re.compile(b"(?:" + b"|".join(re.escape(each.encode()) for each in PADDING) + rb")*\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def lines_and_pauses(stream: BinaryIO) -> Iterator[Line | None]:
             _refuse_several(looked_at)
             break
         looked_at.append(line)
-        if _is_disclosure(line.raw) or (len(looked_at) == 1 and _is_json(line.raw)):
+        if _is_disclosure(line.raw) or (len(looked_at) == 1 and is_json(line.raw)):
             break
         if len(looked_at) == _LOOKED_AT:
             raise NotJsonLines
@@ -86,12 +87,12 @@ def _lines(stream: BinaryIO) -> Iterator[Line | None]:
         while (end := chunk.find(b"\n", begin)) >= 0:
             kept += chunk[begin : min(end, begin + MAX_VALUE_BYTES + 2 - len(kept))]
             length += end - begin
-            if kept.strip():
+            if not is_blank(kept):
                 yield _line(number, kept, length)
             number, kept, length, begin = number + 1, bytearray(), 0, end + 1
         kept += chunk[begin : begin + MAX_VALUE_BYTES + 2 - len(kept)]
         length += len(chunk) - begin
-    if kept.strip():
+    if not is_blank(kept):
         yield _line(number, kept, length)
 
 
@@ -123,20 +124,6 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes | None]:
         yield chunk
 
 
-def _is_json(raw: bytes) -> bool:
-    return _json(raw) is not _NO_JSON
-
-
 def _is_disclosure(raw: bytes) -> bool:
     # A pretty-printed file may have a whole object on a line too, for example a concern. A damaged line counts.
-    return raw.lstrip().startswith(b"{") and b'"disclosure_id"' in raw
-
-
-_NO_JSON = object()
-
-
-def _json(raw: bytes) -> object:
-    try:
-        return json.loads(raw.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return _NO_JSON
+    return _OBJECT.match(raw) is not None and b'"disclosure_id"' in raw
