@@ -80,7 +80,7 @@ ROWS = (
     Row(
         "B12: a byte order mark is passed over",
         _READER,
-        (Edit("_text_of(raw).strip(PADDING)\n    try:", "_text_of(raw).strip()\n    try:"),),
+        (Edit("_text_of(raw).strip(PADDING)\n    _refuse", "_text_of(raw).strip()\n    _refuse"),),
         (f"{_HERE}test_b12_byte_order_mark",),
     ),
     Row(

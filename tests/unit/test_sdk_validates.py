@@ -74,7 +74,7 @@ def test_a_time_without_its_zone_is_not_sent(sdk: DisclosureProducer) -> None:
 @given(st.text(st.characters(codec=None), max_size=20), st.booleans())
 def test_half_characters_of_a_model_are_mended_as_those_of_a_line(text: str, is_copied: bool) -> None:
     connection = TakingConnection()
-    made = fields(summary=text, channel={"kind": "thread", "reference": text})
+    made = fields(summary=text)
     by_model = Disclosure.model_validate(made)
     assert by_model == validate(made) == parse_json(json.dumps(made))
     given_ = copied(by_model, ("summary",), text) if is_copied else by_model
