@@ -1,6 +1,7 @@
 """The SDK is a door: it sends what the other doors accept, and its errors show no input."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_a_name_that_is_not_the_contracts_is_not_left_out(
 
 def test_a_disclosure_that_was_never_checked_is_not_sent(sdk: DisclosureProducer) -> None:
     with pytest.raises(Invalid, match="disclosure_id: is required"):
-        sdk.send(Disclosure.model_construct(service="forum"))
+        sdk.send(Disclosure.model_construct(service="forum"))  # type: ignore[call-arg, arg-type]
 
 
 def test_a_time_without_its_zone_is_not_sent(sdk: DisclosureProducer) -> None:
@@ -71,7 +72,7 @@ def test_a_time_without_its_zone_is_not_sent(sdk: DisclosureProducer) -> None:
         sdk.send(WHOLE.model_copy(update={"disclosed_at": datetime(2026, 2, 3)}))  # noqa: DTZ001 - the fault
 
 
-@given(st.text(st.characters(codec=None), max_size=20), st.booleans())
+@given(st.text(st.characters(categories=["Cs"]) | st.characters(), max_size=20), st.booleans())
 def test_half_characters_of_a_model_are_mended_as_those_of_a_line(text: str, is_copied: bool) -> None:
     connection = TakingConnection()
     made = fields(summary=text)
@@ -93,7 +94,12 @@ def test_half_a_character_at_any_place_has_one_verdict(path: tuple[Any, ...], ha
         holder = holder[step]
     holder[f"{MARKER}{half}" if as_name else path[-1]] = half
     verdicts: list[Any] = []
-    for read in (lambda: parse_json(json.dumps(made)), lambda: validate(made), lambda: Disclosure.model_validate(made)):
+    doors: tuple[Callable[[], Disclosure], ...] = (
+        lambda: parse_json(json.dumps(made)),
+        lambda: validate(made),
+        lambda: Disclosure.model_validate(made),
+    )
+    for read in doors:
         try:
             verdicts.append(read())
         except Invalid as invalid:
