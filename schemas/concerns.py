@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.fields import Model, TriState
+from schemas.fields import Model, TriState, at_most
 from schemas.vocabulary import ConcernKind, HousingState, ImmediateDanger, Timeframe
 
 
@@ -112,7 +112,7 @@ Concern = Annotated[
     | CaringResponsibilities,
     Field(discriminator="kind"),
 ]
-Concerns = Annotated[tuple[Concern, ...], Field(min_length=1, max_length=50)]
+Concerns = Annotated[tuple[Concern, ...], Field(min_length=1), *at_most(50)]
 
 
 def may_be_immediate(concern: Concern) -> bool:

@@ -1,15 +1,25 @@
 """The disclosure of the contract: the whole one, as a service sends it, and its readable half after ADMIT."""
 
-import json
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
 
 from schemas.codec import encode
 from schemas.concerns import CONCERNS, Concerns, may_be_immediate
-from schemas.errors import HIDDEN_NAME, Invalid
+from schemas.errors import Invalid
 from schemas.fields import (
+    MENDED,
+    REPLACEMENT,
     WHOLE,
     Date,
     DisclosureId,
@@ -18,11 +28,15 @@ from schemas.fields import (
     Model,
     Phone,
     ShortText,
+    Text,
     Time,
     TriState,
+    at_most,
+    mended,
     null_as,
     published,
 )
+from schemas.json_reader import read_json
 from schemas.vocabulary import (
     AgeBand,
     ChannelKind,
@@ -38,9 +52,6 @@ from schemas.vocabulary import (
 MAX_DISCLOSURE_BYTES = 256 * 1024
 #: Largest line that a door reads, in bytes: JSON may have six for one byte of the record.
 MAX_LINE_BYTES = 6 * MAX_DISCLOSURE_BYTES
-#: Takes the place of a character that was damaged on the way, such as half an emoji.
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 class Channel(Model):
@@ -70,7 +81,7 @@ class Location(Model):
     """Location of the person, as far as it is known; degrees in WGS 84."""
 
     text: ShortText | None = None
-    postcode: Annotated[str, Field(max_length=16)] | None = None
+    postcode: Annotated[str, Field(max_length=16), MENDED] | None = None
     latitude: Annotated[float, Field(ge=-90, le=90, strict=True, allow_inf_nan=False)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180, strict=True, allow_inf_nan=False)] | None = None
 
@@ -92,10 +103,19 @@ def _check_account(value: str) -> str:
 
 Age = Annotated[StrictInt, Field(ge=0, le=130), WHOLE]
 Account = Annotated[
-    Identifier, AfterValidator(_check_account), Field(json_schema_extra={**published(f"[^{REPLACEMENT}]*")})
+    str,
+    Field(max_length=256),
+    MENDED,
+    AfterValidator(_check_account),
+    Field(json_schema_extra={**published(f"[^{REPLACEMENT}]*")}),
 ]
-_Professionals = Annotated[tuple[Professional, ...], Field(max_length=50)]
-_Channels = Annotated[tuple[ContactChannel, ...], Field(max_length=20)]
+#: The date of a form that was left blank is absent. The text of a blank identifier is kept, and noted (`notes_of`).
+_Born = Annotated[
+    Date | None,
+    BeforeValidator(lambda given: None if given == "" else given, json_schema_input_type=Date | Literal[""] | None),
+]
+_Professionals = Annotated[tuple[Professional, ...], *at_most(50)]
+_Channels = Annotated[tuple[ContactChannel, ...], *at_most(20)]
 _Flag = Annotated[StrictBool, null_as(False, StrictBool)]
 
 
@@ -105,7 +125,8 @@ class Subject(Model):
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": [
-                {"required": [name], "properties": {name: {"type": "string"}}} for name in ("account", "phone", "email")
+                {"required": [name], "properties": {name: {"type": "string", "minLength": 1}}}
+                for name in ("account", "phone", "email")
             ]
         }
     )
@@ -113,7 +134,7 @@ class Subject(Model):
     account: Account | None = None
     phone: Phone | None = None
     email: Email | None = None
-    date_of_birth: Date | None = None
+    date_of_birth: _Born = None
     age: Age | None = None
     age_band: AgeBand | None = None
     adult_at_risk: Annotated[AdultAtRisk, null_as(AdultAtRisk(), AdultAtRisk)] = AdultAtRisk()
@@ -122,7 +143,7 @@ class Subject(Model):
 
     @model_validator(mode="after")
     def _has_an_identifier(self) -> "Subject":
-        if self.account is None and self.phone is None and self.email is None:
+        if not (self.account or self.phone or self.email):
             raise Invalid.of("", "needs at least one identifier: account, phone or email")
         return self
 
@@ -164,9 +185,30 @@ class Disclosure(Model):
     safety: Annotated[Safety, null_as(Safety(), Safety)] = Safety()
     contact: Annotated[Contact, null_as(Contact(), Contact)] = Contact()
     involvement: Annotated[Involvement, null_as(Involvement(), Involvement)] = Involvement()
-    summary: str | None = None
+    summary: Text | None = None
     #: A drill, carried as such to the end: no live agency and no real person gets it.
     exercise: _Flag = False
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_problems(cls, given: Any, handler: ModelWrapValidatorHandler["Disclosure"]) -> "Disclosure":
+        """Replace pydantic's errors, which quote input and unknown names, at every door that makes a disclosure."""
+        try:
+            return handler(given)
+        except ValidationError as error:
+            found = error
+        if _has_half_characters(found):
+            # Of a name, or of a value that must be a word of the contract: pydantic cannot say which words are allowed.
+            try:
+                return handler(mended(given))
+            except ValidationError as error:
+                found = error
+        raise Invalid.from_validation(found, _KINDS, _NAMES) from None
+
+
+def _has_half_characters(error: ValidationError) -> bool:
+    every = error.errors(include_url=False, include_context=False, include_input=False)
+    return any(each["type"] == "string_unicode" for each in every)
 
 
 _MODELS: tuple[type[Model], ...] = (
@@ -221,17 +263,22 @@ def parse_json(raw: bytes | str) -> Disclosure:
 
     Damage that changes no fact is mended: a byte order mark, half an emoji, bytes that are not UTF-8.
     """
-    try:
-        disclosure = Disclosure.model_validate_json(raw)
-    except ValidationError:
-        # Read again by the reader that mends.
-        disclosure = validate(_read(raw, _mended_object))
-    else:
-        _read(raw, _given)
-    # A line may be longer than the record: JSON has six characters for one that is escaped.
-    if len(raw) > MAX_DISCLOSURE_BYTES and len(encode("Disclosure", disclosure.model_dump())) > MAX_DISCLOSURE_BYTES:
+    line = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    if len(line) > MAX_LINE_BYTES:
         raise too_large()
+    disclosure = validate(read_json(line, _NAMES))
+    # The record's size counts, not the line's. A byte that is not UTF-8 has three in the record; none has four.
+    if len(line) > MAX_DISCLOSURE_BYTES // 4:
+        encode_disclosure(disclosure)
     return disclosure
+
+
+def encode_disclosure(disclosure: Disclosure) -> bytes:
+    """Return the value of the disclosure's record; raise `Invalid` if it is larger than its topic accepts."""
+    value = encode("Disclosure", disclosure.model_dump())
+    if len(value) > MAX_DISCLOSURE_BYTES:
+        raise too_large()
+    return value
 
 
 def validate(fields: dict[str, Any]) -> Disclosure:
@@ -239,7 +286,7 @@ def validate(fields: dict[str, Any]) -> Disclosure:
     try:
         return Disclosure.model_validate(fields)
     except ValidationError as error:
-        raise Invalid.from_validation(error, _KINDS, _NAMES) from None
+        raise Invalid.from_validation(error) from None
 
 
 def too_large() -> Invalid:
@@ -261,50 +308,3 @@ def is_urgent(disclosure: Disclosure | ReadableDisclosure) -> bool:
     Wider than the policy on purpose: a routine record may wait, so a record is routine only if the facts were denied.
     """
     return any(may_be_immediate(concern) for concern in disclosure.concerns)
-
-
-def _read(raw: bytes | str, hook: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:
-    """Return the JSON value of a line; raise `Invalid` if it is not JSON or gives a name twice."""
-    text = raw if isinstance(raw, str) else raw.decode("utf-8", "surrogatepass" if _is_whole(raw) else "replace")
-    try:
-        return json.loads(text.removeprefix(_BYTE_ORDER_MARK), object_pairs_hook=hook, parse_constant=_refuse_constant)
-    except Invalid:
-        raise
-    except (ValueError, RecursionError):
-        # `from None`: the reader's message quotes the place, and its error holds the text.
-        raise Invalid.of("line", "is not JSON") from None
-
-
-def _is_whole(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _refuse_constant(_: str) -> None:
-    # NaN and Infinity are JavaScript's; JSON (RFC 8259) has no such numbers.
-    raise Invalid.of("line", "is not JSON")
-
-
-def _given(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Python's JSON reader silently keeps the last of two equal names, and the first may have been the risk.
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise Invalid.of(name if name in _NAMES else HIDDEN_NAME, "is given twice")
-        seen.add(name)
-    return dict(pairs)
-
-
-def _mended_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: _mended(value) for name, value in _given(pairs).items()}
-
-
-def _mended(value: Any) -> Any:
-    """Return text without lone surrogates, in lists too; other values as they are."""
-    if isinstance(value, str):
-        # Two halves that belong together become one character, a half alone becomes REPLACEMENT.
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return [_mended(each) for each in value] if isinstance(value, list) else value

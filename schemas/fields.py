@@ -15,6 +15,7 @@ from pydantic import (
     StrictInt,
     WithJsonSchema,
 )
+from pydantic_core import PydanticKnownError
 
 from schemas.errors import Invalid
 
@@ -33,6 +34,8 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 #: The largest number that a float holds exactly, with every whole number below it.
 _LARGEST_EXACT = 2**53
+#: Takes the place of a character that was damaged on the way, such as half an emoji.
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def _read_time(value: Any) -> datetime:
@@ -81,6 +84,33 @@ def _whole_as_int(value: Any) -> Any:
     return value
 
 
+def mended(value: Any) -> Any:
+    """Return text without half characters, in lists and objects too, with their names; other values as they are."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            # Two halves that belong together become one character, a half alone becomes REPLACEMENT.
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return value
+    if isinstance(value, dict):
+        return {mended(name): mended(each) for name, each in value.items()}
+    return [mended(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def at_most(count: int) -> tuple[Any, ...]:
+    """Return the limit of a list, with a check before its items: pydantic makes an error for each wrong item first."""
+
+    def check(given: Any) -> Any:
+        if isinstance(given, list | tuple) and len(given) > count:
+            raise PydanticKnownError(
+                "too_long", {"field_type": "List", "max_length": count, "actual_length": len(given)}
+            )
+        return given
+
+    return Field(max_length=count), BeforeValidator(check)
+
+
 def published(pattern: str) -> dict[str, str]:
     """Return what the published JSON Schema says of text that this whole pattern matches, in the syntax of ECMA 262."""
     return {"pattern": f"^{re.sub(r'[?]P<[a-z]+>', '', pattern)}$"}
@@ -111,7 +141,8 @@ def check_disclosure_id(value: str) -> str:
 
 
 def _check_phone(value: str) -> str:
-    if not _E164.fullmatch(value):
+    # An empty one counts as absent (`Subject`).
+    if value and not _E164.fullmatch(value):
         raise Invalid.of(
             "", "is not a phone number in E.164 form: a plus sign, the country, the number, without spaces"
         )
@@ -132,20 +163,26 @@ Date = Annotated[
 ]
 #: Reads 15.0 as 15; text is not a number. Stands after the limits of a whole number, or they are not published.
 WHOLE = BeforeValidator(_whole_as_int)
-Identifier = Annotated[str, Field(min_length=1, max_length=256)]
+#: Mends text at every door in the same way. Stands after the limits of the text, or they are not published.
+MENDED = BeforeValidator(lambda given: mended(given) if isinstance(given, str) else given)
+Text = Annotated[str, MENDED]
+Identifier = Annotated[str, Field(min_length=1, max_length=256), MENDED]
 #: The id that a service gives its disclosure: a UUID (RFC 9562) in lower case, unique within that service.
 DisclosureId = Annotated[
     str, AfterValidator(check_disclosure_id), Field(json_schema_extra={"format": "uuid", **published(_UUID.pattern)})
 ]
-ShortText = Annotated[str, Field(max_length=2_000)]
+ShortText = Annotated[str, Field(max_length=2_000), MENDED]
 #: An offset in a partition: a long in Avro (64 bits), because Avro's int has 32.
 Offset = Annotated[StrictInt, Field(ge=0), "long"]
-Phone = Annotated[str, AfterValidator(_check_phone), Field(json_schema_extra={**published(_E164.pattern)})]
+Phone = Annotated[
+    str, MENDED, AfterValidator(_check_phone), Field(json_schema_extra={**published(f"(?:{_E164.pattern})?")})
+]
 #: An email address as it was given. Text that is no address sinks no disclosure: it makes no token, and is noted.
-Email = str
+Email = Text
 
 
 class Model(BaseModel):
     """A frozen value that refuses unknown fields: a misspelt risk fact must not count as absent."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # pydantic's own errors quote the input, which a log must never have.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

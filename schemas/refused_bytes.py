@@ -1,12 +1,13 @@
 """What can be read of bytes that are no disclosure: their JSON fields, and the id that they name."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from schemas.errors import Invalid
 from schemas.fields import DisclosureId
+from schemas.json_reader import read_json
 
 _ID: TypeAdapter[str] = TypeAdapter(DisclosureId)
 
@@ -14,8 +15,8 @@ _ID: TypeAdapter[str] = TypeAdapter(DisclosureId)
 def json_fields(raw: bytes) -> dict[str, Any]:
     """Return the fields of the JSON object in the bytes; none if they are no object, or name a field twice."""
     try:
-        fields = json.loads(raw, object_pairs_hook=fields_given_once)
-    except (ValueError, RecursionError):
+        fields = read_json(raw)
+    except Invalid:
         return {}
     return fields if isinstance(fields, dict) else {}
 

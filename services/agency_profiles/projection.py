@@ -83,4 +83,4 @@ def without_withheld(report: Report, details: Sequence[SealedDetails]) -> list[S
 
 
 def _distinct(values: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value is not None))
+    return list(dict.fromkeys(value for value in values if value))

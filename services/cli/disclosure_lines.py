@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import BinaryIO
 
+from schemas.json_reader import is_blank
 from schemas.topics import MAX_VALUE_BYTES
 from services.cli.line_kinds import are_json_lines
 
@@ -84,12 +85,12 @@ def _lines(stream: BinaryIO) -> Iterator[Line | None]:
         while (end := chunk.find(b"\n", begin)) >= 0:
             kept += chunk[begin : min(end, begin + MAX_VALUE_BYTES + 2 - len(kept))]
             length += end - begin
-            if kept.strip():
+            if not is_blank(kept):
                 yield _line(number, kept, length)
             number, kept, length, begin = number + 1, bytearray(), 0, end + 1
         kept += chunk[begin : begin + MAX_VALUE_BYTES + 2 - len(kept)]
         length += len(chunk) - begin
-    if kept.strip():
+    if not is_blank(kept):
         yield _line(number, kept, length)
 
 

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from schemas.disclosure import Disclosure
+from schemas.json_reader import PADDING
 
 
 class LineKind(Enum):
@@ -29,12 +30,15 @@ class LineKind(Enum):
     TEXT = auto()
 
 
+#: A byte order mark, as bytes that stand before and after a line.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PADDING = b" \t\r\n\v\f\0\x1a"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _FIELDS = frozenset(Disclosure.model_fields)
 #: The first member of an object whose value is an object or array.
 _FIRST_MEMBER = re.compile(r'\{\s*"([^"\\]{0,200})"\s*:\s*[\[{]')
-_DECODER = json.JSONDecoder()
+# Text may contain control characters, as in `read_json`.
+_DECODER = json.JSONDecoder(strict=False)
 
 
 def are_json_lines(lines: Iterable[bytes]) -> bool:
@@ -52,10 +56,10 @@ def are_json_lines(lines: Iterable[bytes]) -> bool:
 
 def kind_of(raw: bytes) -> LineKind:
     """Return what a line is; of one that is too long, `raw` is the beginning."""
-    raw = raw.removeprefix(_BYTE_ORDER_MARK).strip()
+    raw = raw.strip(_PADDING).removeprefix(_BYTE_ORDER_MARK).strip(_PADDING)
     if raw.startswith(_UTF_16_MARKS) or b"\0" in raw[:2]:
         return LineKind.OTHER
-    text = raw.decode("utf-8", "replace")
+    text = raw.decode("utf-8", "replace").strip(PADDING)
     if not text or text[0] in ",]}":
         return LineKind.FRAGMENT
     try:

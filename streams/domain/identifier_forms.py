@@ -11,7 +11,7 @@ from functools import lru_cache
 import idna
 import phonenumbers
 
-from schemas.disclosure import REPLACEMENT
+from schemas.fields import REPLACEMENT
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _LONGEST_EMAIL = 320
@@ -55,12 +55,13 @@ def account_form(account: str) -> str | None:
 
 def notes_of(account: str | None, phone: str | None, email: str | None) -> list[str]:
     """Return a note for each identifier that makes no token, for the decision; it quotes no identifier."""
-    notes = []
-    if account is not None and account_form(account) is None:
+    given = {"account": account, "phone": phone, "email": email}
+    notes = [f"subject.{name}: is empty; it counts as absent" for name, text in given.items() if text == ""]
+    if account and account_form(account) is None:
         notes.append("subject.account: has no character that can be seen; it joins no disclosures")
-    if phone is not None and phone_form(phone) is None:
+    if phone and phone_form(phone) is None:
         notes.append("subject.phone: no phone has this number, or the caller withheld it; it joins no disclosures")
-    if email is not None and email_form(email) is None:
+    if email and email_form(email) is None:
         notes.append("subject.email: is not an email address; it joins no disclosures")
     return notes
 

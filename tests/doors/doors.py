@@ -6,16 +6,20 @@ The published JSON Schema counts as a door: it allows what the doors accept, apa
 import asyncio
 import contextlib
 import io
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 from fastapi import FastAPI
+from pydantic import ValidationError
 
 from schemas.codec import encode
 from schemas.disclosure import Disclosure, parse_json
 from schemas.errors import Invalid
+from schemas.json_reader import is_blank
 from schemas.policy import load_policies
 from schemas.rejection import REFUSED_BY
 from schemas.topics import TopicName
@@ -25,6 +29,7 @@ from services.cli.line_kinds import are_json_lines
 from services.cli.produce import send_lines
 from services.gateway import create_app
 from services.gateway.door import OpenDoor
+from services.sdk import DisclosureProducer
 from services.sdk.addressing import topic_of
 from streams.agents.admit import Admit
 from streams.domain.admission import readable_fields
@@ -33,6 +38,7 @@ from tests.disclosures import KEYS
 from tests.doors.mutated import MARKER
 from tests.doors.published import disagreement
 from tests.fakes.publisher import Publisher
+from tests.fakes.taking_connection import TakingConnection
 
 #: The problems of a refused line, each as text; the bytes of an accepted one, as the SDK writes them.
 Verdict = bytes | tuple[str, ...]
@@ -48,6 +54,8 @@ class Doors:
 
     def __post_init__(self) -> None:
         self._publisher = Publisher()
+        self._connection = TakingConnection()
+        self._producer = DisclosureProducer("127.0.0.1:1", connection=self._connection)
         self._chance = random.Random(1)
         self._app: FastAPI = create_app(self._publisher, OpenDoor())
         self._policies = load_policies()
@@ -69,7 +77,9 @@ class Doors:
         try:
             found["gateway"] = await self._by_gateway(line, client)
             found["ADMIT"] = self._by_admit(line, found["gateway"])
-            if b"\n" not in line and line.strip():
+            if (by_sdk := self._by_sdk(line)) is not None:
+                found["SDK"] = by_sdk
+            if b"\n" not in line and not is_blank(line):
                 # Only such a line can be in a file of lines.
                 if are_json_lines([line]):
                     found["produce"] = self._by_produce(line)
@@ -111,6 +121,26 @@ class Doors:
         if answer.status_code == 422:
             return tuple(f"{each['field']}: {each['reason']}" for each in answer.json()["errors"])
         return verdict
+
+    def _by_sdk(self, line: bytes) -> Verdict | None:
+        """Return the SDK's verdict on the fields of the line as Python reads them; None for what it reads otherwise."""
+        try:
+            made = json.loads(
+                line.decode("utf-8", "surrogatepass"),
+                strict=False,
+                object_pairs_hook=_each_once,
+                parse_constant=_each_once,
+            )
+        except ValueError:
+            return None
+        try:
+            self._producer.send(Disclosure.model_validate(made))
+        except ValidationError as error:
+            if MARKER in f"{error} {error!r}":
+                raise AssertionError("the SDK's error shows input") from None
+            return _problems(Invalid.from_validation(error))
+        (value,) = self._connection.taken()
+        return value
 
     def _by_produce(self, line: bytes) -> Verdict:
         """Return the verdict of `confide produce` on a file of this line; it prints the problems."""
@@ -156,6 +186,13 @@ class Doors:
             return before if value == b"" else _problems(invalid)
         readable_fields(accepted.fields, accepted.disclosure.disclosed_at)
         return _written(accepted.disclosure)
+
+
+def _each_once(pairs: Any) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError
+    return fields
 
 
 def _written(disclosure: Disclosure) -> bytes:

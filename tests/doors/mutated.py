@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from schemas.json_reader import PADDING
 from tests.disclosures import DAY_LINES
 
 #: Text that stands for what a person wrote: no error, answer or header may have it.
@@ -43,11 +44,14 @@ _ODD: tuple[Any, ...] = (
     "x" * 3_000,
     [],
     [MARKER],
+    [MARKER] * 60,
     {},
     {"kind": MARKER},
     {MARKER: MARKER},
 )
-_NAMES = (MARKER, "plan", "Plan", "plann", "disclosure_id", "\ufeff", "x" * 5_000, "[/b]", "")
+_HALF_NAMES = ("plan\ud83d", f"{MARKER}\udc00")
+_NAMES = (MARKER, "plan", "Plan", "plann", "disclosure_id", "\ufeff", "x" * 5_000, "[/b]", "", *_HALF_NAMES)
+_DAMAGE = (rb"\ud83d", b"\xff", b"\xed\xa0\xbd", rb"\u0000", b"\t", b"\n", b"\x01")
 
 Change = Callable[[random.Random, bytes], bytes]
 
@@ -126,18 +130,22 @@ def _cut(chance: random.Random, line: bytes) -> bytes:
     return line[: chance.randrange(len(line) + 1)]
 
 
-def _mark_order(_: random.Random, line: bytes) -> bytes:
-    return b"\xef\xbb\xbf" + line
+def _pad(chance: random.Random, line: bytes) -> bytes:
+    begin, end = ("".join(chance.choices(PADDING, k=chance.randrange(3))).encode() for _ in range(2))
+    return begin + line + end
 
 
 def _point(chance: random.Random, line: bytes) -> bytes:
     return line.replace(b'"age": 1', b'"age": 1' + chance.choice((b".0", b"5.0", b"e1", b"5.5", b"0.0e0")), 1)
 
 
-def _halve(chance: random.Random, line: bytes) -> bytes:
-    return line.replace(
-        b'"summary": "', b'"summary": "' + chance.choice((rb"\ud83d", b"\xff", b"\xed\xa0\xbd", rb"\u0000")), 1
-    )
+def _blank(chance: random.Random, line: bytes) -> bytes:
+    name = chance.choice((b"account", b"phone", b"email", b"date_of_birth"))
+    return line.replace(b'"subject": {', b'"subject": {"' + name + b'": "", ', 1)
+
+
+def _damage(chance: random.Random, line: bytes) -> bytes:
+    return line.replace(b'"summary": "', b'"summary": "' + chance.choice(_DAMAGE), 1)
 
 
 _CHANGES: tuple[Change, ...] = (
@@ -149,7 +157,8 @@ _CHANGES: tuple[Change, ...] = (
     _double,
     _flip,
     _cut,
-    _mark_order,
+    _pad,
+    _blank,
     _point,
-    _halve,
+    _damage,
 )

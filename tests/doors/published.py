@@ -88,7 +88,9 @@ class Published:
         if "anyOf" not in schema:
             return made
         named = [each["required"] for each in schema["anyOf"]]
-        return made.filter(lambda value: any(all(isinstance(value.get(name), str) for name in each) for each in named))
+        return made.filter(
+            lambda value: any(all(isinstance(value.get(name), str) and value[name] for name in each) for each in named)
+        )
 
     def _of_type(self, schema: dict[str, Any]) -> Strategy:
         match schema["type"]:
@@ -118,7 +120,7 @@ class _Nothing:
 
 def _texts(schema: dict[str, Any]) -> Strategy:
     least, most = schema.get("minLength", 0), schema.get("maxLength", 40)
-    if "pattern" not in schema or "minLength" in schema:
+    if "pattern" not in schema or "maxLength" in schema:
         blocked = "\ufffd" if "pattern" in schema else ""
         text = st.characters(exclude_categories=["Cs"], exclude_characters=blocked)
         return st.text(text, min_size=least, max_size=min(most, 40))
@@ -148,7 +150,7 @@ def published() -> Published:
     return Published()
 
 
-def problems_of(line: bytes) -> tuple[str, ...]:
+def problems_of(line: bytes | str) -> tuple[str, ...]:
     """Return the validator's problems with a line, none for one that it accepts."""
     try:
         parse_json(line)

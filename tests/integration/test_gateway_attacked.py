@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from schemas.disclosure import MAX_DISCLOSURE_BYTES
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, MAX_LINE_BYTES
 from services.http_server import HEAD_BYTES, HEAD_SECONDS, MAX_CONNECTIONS, Tls
 from services.tls_handshakes import HANDSHAKE_SECONDS, MAX_HANDSHAKES
 from tests.certificates import make_certificate, trusting
@@ -141,12 +141,19 @@ async def test_a_second_request_on_one_connection_has_the_same_limit(port: int) 
 
 
 def hostile() -> list[bytes]:
-    """Return bodies of nearly 256 KiB that cost the most to refuse."""
+    """Return bodies of nearly 256 KiB, and lists and objects of nearly 1.5 MiB, that cost the most to refuse."""
     many = json.dumps({**fields(), **{f"concern{'s' * 20}{n}": n for n in range(6_000)}}).encode()
     deep = b'{"a":' * 50_000
     wrong = json.dumps(fields(concerns=[{"kind": "suicide", **{f"pla{n}": 1 for n in range(15_000)}}])).encode()
     halves = raw(summary="TEXT").replace(b"TEXT", rb"\ud83d" * 40_000)
-    return [each for each in (many, deep, wrong, halves) if len(each) <= MAX_DISCLOSURE_BYTES]
+    lists = [
+        raw(contact={"channels": [1] * 500_000}),
+        raw(subject={"account": "a", "professionals": [{}] * 300_000}),
+        raw(concerns=[[]] * 300_000),
+        json.dumps({f"x{n}": n for n in range(80_000)}).encode(),
+    ]
+    assert all(len(each) <= MAX_LINE_BYTES for each in lists)
+    return [*(each for each in (many, deep, wrong, halves) if len(each) <= MAX_DISCLOSURE_BYTES), *lists]
 
 
 async def test_large_hostile_bodies_delay_no_honest_request(port: int, tmp_path: Path) -> None:

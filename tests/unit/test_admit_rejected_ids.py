@@ -27,9 +27,9 @@ def lane() -> Lane:
 
 
 def unreadable(name: str = "d-1", **changes: Any) -> bytes:
-    """Return a disclosure that decodes and does not fit the contract: an account of no letters."""
+    """Return a disclosure that decodes and does not fit the contract: nobody is that old."""
     fields = decode(disclosed(name, **changes), "Disclosure")[1]
-    return encode("Disclosure", {**fields, "subject": {**fields["subject"], "account": ""}})
+    return encode("Disclosure", {**fields, "subject": {**fields["subject"], "age": 999}})
 
 
 def refused(name: str = "d-1") -> bytes:
