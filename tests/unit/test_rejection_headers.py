@@ -11,7 +11,7 @@ HEADERS = {
 
 
 def test_names_are_unique_and_plain_text_with_the_prefix() -> None:
-    assert len(set(HEADERS.values())) == len(HEADERS) == 14
+    assert len(set(HEADERS.values())) == len(HEADERS) == 15
     for name, value in HEADERS.items():
         assert type(value) is str
         assert value == name.lower().replace("_", "-")
