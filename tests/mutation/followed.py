@@ -121,6 +121,12 @@ ROWS = (
         (f"{_HIDDEN_TESTS}test_without_responses_nothing_is_known",),
     ),
     Row(
+        "What was hidden and is not known any more is not reported again",
+        _HIDDEN,
+        (Edit("            if now > found.seen_at + _SILENT_SECONDS:\n", "            if now < 0:\n"),),
+        (f"{_HIDDEN_TESTS}test_what_is_not_known_any_more_is_not_reported_again",),
+    ),
+    Row(
         "Alarm: a process that was cut off does not bring an alarm of hidden records back",
         "streams/domain/alarms.py",
         (Edit("{AlarmKind.LANE, AlarmKind.BREAKER, AlarmKind.HIDDEN}", "{AlarmKind.LANE, AlarmKind.BREAKER}"),),

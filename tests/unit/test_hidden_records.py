@@ -76,6 +76,13 @@ def test_without_responses_nothing_is_known(reader: Reader) -> None:
     assert reader.responds(OUTSIDE, 5, 9, OUTSIDE_SECONDS) == []
 
 
+def test_what_is_not_known_any_more_is_not_reported_again(reader: Reader) -> None:
+    assert len(reader.responds(OUTSIDE, 5, 9, 5)) == 1
+    reader.seconds += 2 * REPORT_AGAIN_SECONDS
+    assert reader.hidden.look() == []
+    assert reader.responds(OUTSIDE, 9, 9, 1) == [RecordsShown(*OUTSIDE)]
+
+
 @pytest.mark.parametrize("stable", [None, -1])
 def test_a_reader_that_knows_no_last_stable_offset_reports_nothing(reader: Reader, stable: int | None) -> None:
     assert reader.responds(OUTSIDE, stable, 9, 20) == []

@@ -136,6 +136,9 @@ class HiddenRecords:
             topic, partition = source
             seconds = found.seen_at - found.since
             reported = self._reported.get(source)
+            if now > found.seen_at + _SILENT_SECONDS:
+                # Not known any more; without new reports the alarm ends by itself.
+                continue
             if seconds < (OUTSIDE_SECONDS if topic in self._outside else DEAD_WRITER_SECONDS):
                 continue
             if reported is None:
