@@ -39,13 +39,17 @@ class AlarmFact(StrEnum):
     #: How many wait: offsets of a lane, or undelivered reports; and the age of the oldest in seconds.
     WAITING = "waiting"
     OLDEST_SECONDS = "oldest_seconds"
-    #: The process on whose machine the clock was set, and the difference in seconds.
+    #: The process on whose machine the clock was set; the difference, or how long records are hidden, in seconds.
     APPLICATION = "application"
     SECONDS = "seconds"
     #: `ahead` or `behind`: the machine's clock, compared with the process's.
     MACHINE_CLOCK = "machine_clock"
     #: `ahead`: the broker's timestamps, compared with the process's clock.
     BROKER_CLOCK = "broker_clock"
+    #: The place of a record that was passed over, or the partition whose records an open transaction hides.
+    TOPIC = "topic"
+    PARTITION = "partition"
+    OFFSET = "offset"
     REVIEW_ID = "review_id"
     REASON = "reason"
     DEADLINE = "deadline"
@@ -104,3 +108,13 @@ def undelivered_cause(agency: Agency) -> str:
 def failing_cause(application: str, lane: str) -> str:
     """Return the cause of the alarm for a lane that keeps putting work aside."""
     return f"{AlarmKind.FAILING}/{application}/{lane}"
+
+
+def passed_over_cause(application: str, topic: str, partition: int) -> str:
+    """Return the cause of the alarm for records of a partition that a follower cannot read."""
+    return failing_cause(application, f"{topic}-{partition}")
+
+
+def hidden_cause(application: str, topic: str, partition: int) -> str:
+    """Return the cause of the alarm for a partition whose records an open transaction hides."""
+    return f"{AlarmKind.HIDDEN}/{application}/{topic}-{partition}"

@@ -289,6 +289,8 @@ class AlarmKind(StrEnum):
     REVIEW = "review"
     #: Reports to an agency other than 999 wait for a human.
     UNDELIVERED = "undelivered"
+    #: An open transaction hides records of a topic.
+    HIDDEN = "hidden"
 
 
 class AlarmState(StrEnum):

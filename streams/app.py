@@ -14,7 +14,7 @@ from streams.agents.alarms import AlarmPort, Alarms
 from streams.agents.decide import Decide
 from streams.agents.identity import Identity
 from streams.domain.staff import StaffDirectory
-from streams.runtime import Follower, LaneContext, LaneGroup
+from streams.runtime import Follower, FollowerEvent, LaneContext, LaneGroup
 
 #: How long ADMIT works on routine disclosures before it sends them on (seconds). Urgent disclosures share the lane,
 #: because an id that came on one topic must be known on the other: see decision 0025. Turns of 3 ms would halve the
@@ -92,6 +92,7 @@ def lane_groups(
             changelog(Group.DECIDE),
             urgent=frozenset((TopicName.ADMITTED_URGENT, TopicName.REVIEW_OUTCOMES)),
             is_last=True,
+            written_outside=frozenset((TopicName.REVIEW_OUTCOMES,)),
             # Otherwise, after an outage, limits and deadlines would pass before the records that end them are read.
             timers_follow=frozenset((TopicName.REVIEW_OUTCOMES, TopicName.DELIVERIES)),
         ),
@@ -108,17 +109,23 @@ def lane_groups(
             admit,
             changelog(Group.ADMIT),
             urgent=frozenset(_URGENT_DISCLOSURES),
+            # ADMIT itself writes to them only what a sender put into the wrong partition.
+            written_outside=frozenset(
+                (*_URGENT_DISCLOSURES, TopicName.FORUM_DISCLOSURES, TopicName.TEXT_LINE_DISCLOSURES)
+            ),
             routine_turn_seconds=_ADMIT_ROUTINE_TURN_SECONDS,
         ),
     )
 
 
-def following(bootstrap: str, links: IdentityLinks) -> Callable[[], AbstractAsyncContextManager[None]]:
+def following(
+    bootstrap: str, links: IdentityLinks, report: Callable[[FollowerEvent], None]
+) -> Callable[[], AbstractAsyncContextManager[None]]:
     """Return a context manager that keeps `links` up to date while the worker runs."""
 
     @asynccontextmanager
     async def follow() -> AsyncIterator[None]:
-        follower = Follower(bootstrap, (TopicName.IDENTITY_LINKS,), links.apply)
+        follower = Follower(bootstrap, (TopicName.IDENTITY_LINKS,), links.apply, report)
         await follower.start()
         try:
             yield

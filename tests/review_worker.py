@@ -28,14 +28,15 @@ def main(seconds: str) -> int:
     worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
     configure("review-worker")
     writer, clock = AlarmWriter(settings.bootstrap), Clock()
+    alarms_of_lanes = LaneAlarms(writer, APPLICATION, clock.now)
     status = run_worker(
         APPLICATION,
         lane_groups(worker_keys, Policies((quick,)), links, lambda: staff, alarms=alarm_port(settings.alarm)),
         bootstrap=settings.bootstrap,
-        background=(writer.running, following(settings.bootstrap, links)),
+        background=(writer.running, following(settings.bootstrap, links, alarms_of_lanes.on_event)),
         instance=f"{APPLICATION}-1",
         opened=ready("worker"),
-        on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
+        on_lane=alarms_of_lanes.on_event,
         clock=clock,
     )
     shutdown()

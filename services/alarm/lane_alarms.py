@@ -19,7 +19,9 @@ from schemas.alarms import (
     broker_clock_cause,
     clock_cause,
     failing_cause,
+    hidden_cause,
     lane_cause,
+    passed_over_cause,
 )
 from schemas.vocabulary import Agency, AlarmKind, AlarmState
 from services.alarm.alarm_writer import AlarmWriter
@@ -28,11 +30,15 @@ from streams.runtime import (
     BrokerAhead,
     ClockAgrees,
     ClockStepped,
+    FollowerEvent,
+    FollowerPassesOver,
     LaneCloses,
     LaneEvent,
     LaneOpens,
     LanePutsAside,
     LaneRefuses,
+    RecordsHidden,
+    RecordsShown,
 )
 
 #: How often the alarm of an open breaker is repeated (seconds), as that of a clock step is.
@@ -40,7 +46,7 @@ SAY_AGAIN_SECONDS = 60.0
 
 
 class LaneAlarms:
-    """Alarms of one application: lanes that refuse or put work aside, and a clock that was set.
+    """Alarms of one application: lanes that refuse or put work aside, unread records, and a clock that was set.
 
     `machine` returns the name of the machine, which stays the same over restarts of the process.
     """
@@ -73,6 +79,8 @@ class LaneAlarms:
                 if error is not None:
                     facts[AlarmFact.ERROR] = error
                 self._put(failing_cause(self._application, lane), AlarmKind.FAILING, AlarmState.RAISED, facts)
+            case FollowerPassesOver() | RecordsHidden() | RecordsShown():
+                self._on_records(event)
             case ClockStepped(seconds):
                 stepped: dict[str, str | int] = {
                     AlarmFact.APPLICATION: self._application,
@@ -91,6 +99,23 @@ class LaneAlarms:
                 self._put(self._broker_cause(), AlarmKind.CLOCK, AlarmState.CLEARED, {})
             case ClockAgrees():
                 self._put(self._clock_cause(), AlarmKind.CLOCK, AlarmState.CLEARED, {})
+            case _:
+                assert_never(event)
+
+    def _on_records(self, event: FollowerEvent) -> None:
+        match event:
+            case FollowerPassesOver(topic, partition, offset, error):
+                # Cleared as a failing lane: it is over when the record is not met again, for example after a restart.
+                passed = {**_place(topic, partition), AlarmFact.OFFSET: offset, AlarmFact.ERROR: error}
+                cause = passed_over_cause(self._application, topic, partition)
+                self._put(cause, AlarmKind.FAILING, AlarmState.RAISED, passed)
+            case RecordsHidden(topic, partition, seconds):
+                hidden = {**_place(topic, partition), AlarmFact.SECONDS: round(seconds)}
+                cause = hidden_cause(self._application, topic, partition)
+                self._put(cause, AlarmKind.HIDDEN, AlarmState.RAISED, hidden)
+            case RecordsShown(topic, partition):
+                cause = hidden_cause(self._application, topic, partition)
+                self._put(cause, AlarmKind.HIDDEN, AlarmState.CLEARED, {})
             case _:
                 assert_never(event)
 
@@ -157,6 +182,8 @@ class BreakerAlarm:
                 self._writer.forget(breaker_cause(self._agency), lane)
             case LaneRefuses() | LanePutsAside() | ClockStepped() | ClockAgrees() | BrokerAhead() | BrokerAgrees():
                 pass
+            case FollowerPassesOver() | RecordsHidden() | RecordsShown():
+                pass
             case _:
                 assert_never(event)
 
@@ -196,6 +223,10 @@ class FileAlarm:
                 facts={AlarmFact.FILE: str(kind)},
             )
         )
+
+
+def _place(topic: str, partition: int) -> dict[str, str | int]:
+    return {AlarmFact.TOPIC: str(topic), AlarmFact.PARTITION: partition}
 
 
 def _facts(refused: LaneRefuses) -> dict[str, str | int]:

@@ -30,6 +30,7 @@ def worker(slot: Slot = None, accept: Accept = None) -> None:
     policies = load_policies()
     worker_keys = WorkerKeys(keys.master, keys.token, keys.token_version)
     writer, clock = AlarmWriter(settings.bootstrap), Clock()
+    lane_alarms = LaneAlarms(writer, APPLICATION, clock.now)
     alarm = FileAlarm(writer, APPLICATION, clock.now).refused
     staff = StaffFiles(settings, keys, policies.latest.trained, alarm=alarm)
     alarms = alarm_port(settings.alarm)
@@ -44,11 +45,11 @@ def worker(slot: Slot = None, accept: Accept = None) -> None:
             APPLICATION,
             groups,
             bootstrap=settings.bootstrap,
-            background=(writer.running, following(settings.bootstrap, links)),
+            background=(writer.running, following(settings.bootstrap, links, lane_alarms.on_event)),
             instance=slot and f"{APPLICATION}-{slot}",
             opened=ready("worker"),
             accepted=losses,
-            on_lane=LaneAlarms(writer, APPLICATION, clock.now).on_event,
+            on_lane=lane_alarms.on_event,
             clock=clock,
         )
     finally:

@@ -1,6 +1,6 @@
 """Data keys by id: a copy of the keys topic in this process. The master key unwraps each key when it is used."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Protocol
@@ -10,7 +10,8 @@ from schemas.codec import decode
 from schemas.errors import Unreadable
 from schemas.records import KeyRecord
 from streams.domain.sealing import CannotOpen, unwrap
-from streams.runtime import Follower
+from streams.runtime import Follower, FollowerEvent
+from streams.runtime.lane.lane_events import ignore_event
 
 
 class NoKey(StrEnum):
@@ -37,12 +38,14 @@ class Keyring(Protocol):
 class TopicKeyring:
     """The keyring over `safeguarding.keys.v1`; a tombstone there erases a key."""
 
-    def __init__(self, bootstrap: str, master_key: bytes) -> None:
+    def __init__(
+        self, bootstrap: str, master_key: bytes, report: Callable[[FollowerEvent], None] = ignore_event
+    ) -> None:
         self._master_key = master_key
         self._wrapped: dict[str, bytes] = {}
         #: Ids of the tombstones that were read. A missing key alone never means that it was erased.
         self._erased: set[str] = set()
-        self._follower = Follower(bootstrap, (topics.TopicName.KEYS,), self._apply)
+        self._follower = Follower(bootstrap, (topics.TopicName.KEYS,), self._apply, report)
 
     def at_hand(self, key_id: str) -> bytes | NoKey | None:
         """Return the data key, or why there is none, from what was read of the topic; None if it may still come."""

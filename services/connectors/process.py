@@ -43,8 +43,6 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     """
     _check(url)
     policy = policy or RETRY_POLICIES[agency]
-    keyring = TopicKeyring(bootstrap, keys.master)
-    composer = Composer(keyring, AGENCY_PROFILES[agency].project)
     # Created once, in the event loop; all lanes share it. An endpoint is one URL.
     attempts: list[Attempts] = []
     name = AGENCIES[agency].connector
@@ -52,6 +50,9 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
     writer = AlarmWriter(bootstrap)
     clock = Clock()
     breaker = BreakerAlarm(writer, agency, clock.now)
+    lanes = LaneAlarms(writer, application, clock.now)
+    keyring = TopicKeyring(bootstrap, keys.master, lanes.on_event)
+    composer = Composer(keyring, AGENCY_PROFILES[agency].project)
 
     @asynccontextmanager
     async def client() -> AsyncIterator[AgencyClient]:
@@ -64,8 +65,6 @@ def run(  # noqa: PLR0913 - by keyword, and most have a default
         return Connector(
             agency, composer, attempts[-1], policy, jitter=random.random, partition=context.partition, kind=kind
         )
-
-    lanes = LaneAlarms(writer, application, clock.now)
 
     def on_lane(event: LaneEvent) -> None:
         lanes.on_event(event)

@@ -45,7 +45,15 @@ _ASKS_AGAIN = frozenset({"status_408", "status_425", "status_429"})
 _ORDER: Mapping[AlarmKind, int] = {
     kind: rank
     for rank, kind in enumerate(
-        (AlarmKind.LANE, AlarmKind.BREAKER, AlarmKind.FAILING, AlarmKind.CLOCK, AlarmKind.UNDELIVERED, AlarmKind.REVIEW)
+        (
+            AlarmKind.LANE,
+            AlarmKind.BREAKER,
+            AlarmKind.HIDDEN,
+            AlarmKind.FAILING,
+            AlarmKind.CLOCK,
+            AlarmKind.UNDELIVERED,
+            AlarmKind.REVIEW,
+        )
     )
 }
 _MICROSECOND = timedelta(microseconds=1)

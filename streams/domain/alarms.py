@@ -22,10 +22,10 @@ from schemas.alarms import AlarmChanged, AlarmFact
 from schemas.fields import Time
 from schemas.vocabulary import AlarmKind, AlarmState
 
-#: A cause of these kinds is raised again and again while it lasts, and is over once it was not raised for this long. No
-#: `cleared` is written: a lane does not know that it puts nothing aside any more, and a lost machine cannot write.
+#: A cause of these kinds is raised again and again while it lasts, and is over once it was not raised for this long. It
+#: needs no `cleared`: a lane does not know that it puts nothing aside any more, and a lost machine cannot write.
 QUIET_AFTER = timedelta(hours=1)
-QUIETENS = frozenset((AlarmKind.FAILING, AlarmKind.CLOCK))
+QUIETENS = frozenset((AlarmKind.FAILING, AlarmKind.CLOCK, AlarmKind.HIDDEN))
 #: How long a cause is quiet before its all-clear. Without it a breaker that opens and closes all the time would make a
 #: call of each change. Zero for a review, which is settled only once, and for a failing lane or a clock: both
 #: were quiet for an hour by then.
@@ -33,13 +33,14 @@ QUIET_BEFORE_ALL_CLEAR: Mapping[AlarmKind, timedelta] = {
     AlarmKind.LANE: timedelta(minutes=1),
     AlarmKind.BREAKER: timedelta(minutes=1),
     AlarmKind.UNDELIVERED: timedelta(minutes=1),
+    AlarmKind.HIDDEN: timedelta(minutes=1),
     AlarmKind.FAILING: timedelta(0),
     AlarmKind.CLOCK: timedelta(0),
     AlarmKind.REVIEW: timedelta(0),
 }
 #: Kinds that processes write outside a transaction: a process that was cut off may write its change after the lane's
 #: next owner wrote one. A change of these kinds counts only if no later change of its cause and source was read before.
-WRITTEN_BY_PROCESSES = frozenset({AlarmKind.LANE, AlarmKind.BREAKER})
+WRITTEN_BY_PROCESSES = frozenset({AlarmKind.LANE, AlarmKind.BREAKER, AlarmKind.HIDDEN})
 #: The longest time that a process may be cut off before it is ended. A larger difference comes from another clock.
 CUT_OFF_AT_MOST = timedelta(minutes=10)
 #: How long the time of the last change is kept, for this comparison.

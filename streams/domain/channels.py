@@ -7,7 +7,7 @@ from datetime import datetime
 
 from schemas.disclosure import ReadableDisclosure
 from schemas.vocabulary import ContactChannel
-from streams.domain.policy.times import when_disclosed
+from streams.domain.policy.times import unknown_time, when_disclosed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ def remember(marks: Marks, disclosed: ReadableDisclosure, earliest: datetime, no
     """Return the marks with those of this disclosure's channels added; an unknown safety marks none.
 
     A mark counts from when its disclosure counts as disclosed: a claim after the assessment would outweigh later marks.
-    A disclosure from before `earliest`, when no service existed, has an unknown time. Then an unsafe mark counts as the
+    A disclosure of an unknown time, such as one before any service existed, is special: an unsafe mark counts as the
     newest, and a safe mark as the oldest: it may not make a channel safe that another disclosure marked unsafe.
     """
     contact, at = disclosed.contact, when_disclosed(disclosed, earliest, now)
     if contact.safe_to_contact is None:
         return marks
-    if disclosed.disclosed_at < earliest:
+    if unknown_time(disclosed.disclosed_at, earliest):
         at = disclosed.disclosed_at if contact.safe_to_contact else now
     new = Mark(contact.safe_to_contact, at)
     listed = contact.channels if contact.preferred is None else (contact.preferred, *contact.channels)

@@ -1,7 +1,9 @@
 """The one form of each identifier, so that two spellings of one phone or address make one token.
 
-Normalised: Unicode NFC without default-ignorable characters; emails case-folded, their domain in IDNA without its final
-dot; phones by `phonenumbers`. An identifier without such a form is nobody's: it makes no token, and is noted.
+Normalised: Unicode NFC without default-ignorable characters; accounts without surrounding spaces; emails case-folded,
+without display name, brackets and separators around the address, their domain in IDNA without its final dots; phones by
+`phonenumbers`. An identifier without such a form, or that is a placeholder (`placeholders`), is nobody's: it makes no
+token, and is noted.
 """
 
 import re
@@ -12,13 +14,25 @@ import idna
 import phonenumbers
 
 from schemas.fields import REPLACEMENT
+from streams.domain.placeholders import WITHHELD, is_no_account, is_no_mailbox
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+#: The characters of RFC 5322 that need no quotes, with all beyond ASCII (RFC 6531).
+_ATOM = r"[^\s\x00-\x1f\x7f()<>\[\]:;@\\,\"]+"
+_EMAIL = re.compile(f'(?P<quote>"?)(?P<local>{_ATOM})(?P=quote)@(?P<domain>{_ATOM})')
+#: An address in angle brackets, after the name of a person or not.
+_BRACKETED = re.compile(r"[^<>]*<([^<>]*)>")
+_BEFORE_EMAIL = re.compile(r"mailto:", re.IGNORECASE)
+#: What people and software write around an address.
+_AROUND, _AFTER = " ,;\t\r\n", " ,;:.\t\r\n"
+_QUOTES = ('""', "''", "()", "[]", "\u2018\u2019", "\u201c\u201d")
 _LONGEST_EMAIL = 320
-
-#: What carriers put in the place of a number that the caller withheld: words spelt on a keypad (ANONYMOUS, RESTRICTED,
-#: BLOCKED, UNKNOWN, UNAVAILABLE). All callers who withhold their number would be one person.
-WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
+#: A host name (RFC 1123) of two labels or more: no mailbox of the Internet is in a domain of one. The last label is no
+#: number, or the text could be an IP address.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}", re.IGNORECASE)
+_LONGEST_DOMAIN = 253
+#: Most digits of a country code.
+_COUNTRY_DIGITS = 3
 
 #: Unicode's property Default_Ignorable_Code_Point: characters that no reader sees.
 _IGNORABLE_RANGES = (
@@ -49,8 +63,9 @@ def text_form(text: str) -> str:
 
 
 def account_form(account: str) -> str | None:
-    """Return the name of an account in its one form; None for one that has only characters that no reader sees."""
-    return text_form(account) or None
+    """Return the name of an account in its one form; None for a placeholder or blanks."""
+    form = text_form(account).strip()
+    return None if is_no_account(form) else form
 
 
 def notes_of(account: str | None, phone: str | None, email: str | None) -> list[str]:
@@ -58,18 +73,18 @@ def notes_of(account: str | None, phone: str | None, email: str | None) -> list[
     given = {"account": account, "phone": phone, "email": email}
     notes = [f"subject.{name}: is empty; it counts as absent" for name, text in given.items() if text == ""]
     if account and account_form(account) is None:
-        notes.append("subject.account: has no character that can be seen; it joins no disclosures")
+        notes.append("subject.account: is a word or a blank for no account; it joins no disclosures")
     if phone and phone_form(phone) is None:
         notes.append("subject.phone: no phone has this number, or the caller withheld it; it joins no disclosures")
     if email and email_form(email) is None:
-        notes.append("subject.email: is not an email address; it joins no disclosures")
+        notes.append("subject.email: is not the email address of a person; it joins no disclosures")
     return notes
 
 
 @lru_cache(maxsize=16_384)
 def phone_form(phone: str) -> str | None:
     """Return an E.164 number in the one form of its number; None for a number that no phone has, or a withheld one."""
-    if phone in WITHHELD:
+    if is_withheld(phone):
         return None
     try:
         number = phonenumbers.parse(phone, None)
@@ -77,24 +92,72 @@ def phone_form(phone: str) -> str | None:
         return None
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
+    if len(set(str(number.national_number))) == 1:
+        # All zeros, or all nines: typed to fill a form.
+        return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def is_withheld(phone: str) -> bool:
+    """Return whether a number is what carriers put in the place of a withheld one, after any country code or none."""
+    digits = phone.removeprefix("+")
+    return any(
+        digits[length:].lstrip("0") in WITHHELD
+        for length in range(_COUNTRY_DIGITS + 1)
+        if length == 0 or _is_country_code(digits[:length])
+    )
+
+
+def _is_country_code(digits: str) -> bool:
+    return digits.isdecimal() and int(digits) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+
+
 def email_form(email: str) -> str | None:
-    """Return an email address in its one form; None for text that is no address."""
+    """Return an email address in its one form; None for text that is no address, and for a placeholder."""
+    if (parts := _parts_of(email)) is None:
+        return None
+    local, _, domain = parts
+    return unicodedata.normalize("NFC", f"{local}@{domain}".casefold())
+
+
+def email_address(email: str) -> str | None:
+    """Return the address in a text as it is written, without what is around it; None if `email_form` has none."""
+    if (parts := _parts_of(email)) is None:
+        return None
+    local, written, _ = parts
+    return f"{local}@{written}"
+
+
+def _parts_of(email: str) -> tuple[str, str, str] | None:
+    """Return the part before the `@`, the domain as it is written, and the domain in IDNA."""
     # The length first: to normalise a long text of marks takes quadratic time.
     if len(email) > _LONGEST_EMAIL or REPLACEMENT in email:
         return None
-    text = text_form(email)
-    if not _EMAIL.fullmatch(text):
+    found = _EMAIL.fullmatch(_bare(text_form(email)))
+    if found is None or is_no_mailbox(found["local"]):
         return None
-    local, _, domain = text.rpartition("@")
-    domain = domain.removesuffix(".")
-    if not domain.isascii():
+    written = found["domain"].rstrip(".")
+    domain = _domain(written)
+    return None if domain is None else (found["local"], written, domain)
+
+
+def _bare(text: str) -> str:
+    """Return an address without what people and software write around it."""
+    text = text.strip().strip(_AROUND)
+    if bracketed := _BRACKETED.fullmatch(text.rstrip(_AFTER)):
+        text = bracketed[1].strip(_AROUND)
+    text = _BEFORE_EMAIL.sub("", text.rstrip(_AFTER), count=1) if _BEFORE_EMAIL.match(text) else text.rstrip(_AFTER)
+    if text[:1] + text[-1:] in _QUOTES:
+        text = text[1:-1].strip().rstrip(_AFTER)
+    return text
+
+
+def _domain(text: str) -> str | None:
+    """Return a domain as host names are written (IDNA in ASCII); None for text that is none."""
+    domain = text
+    if not text.isascii() or "xn--" in text.casefold():
         try:
-            domain = idna.encode(domain, uts46=True).decode("ascii").removesuffix(".")
+            domain = idna.encode(text, uts46=True).decode("ascii").rstrip(".")
         except idna.IDNAError:
             return None
-    if not domain:
-        return None
-    return unicodedata.normalize("NFC", f"{local}@{domain}".casefold())
+    return domain if len(domain) <= _LONGEST_DOMAIN and _DOMAIN.fullmatch(domain) else None

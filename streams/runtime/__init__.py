@@ -9,7 +9,16 @@ from streams.runtime.agent import Agent, Origin, Output, PutAside, Record, Timer
 from streams.runtime.clock import Clock, ClockAgrees, ClockStepped
 from streams.runtime.gc_settings import freeze_gc_at_startup
 from streams.runtime.lane.groups import LaneContext, LaneGroup
-from streams.runtime.lane.lane_events import LaneCloses, LaneEvent, LaneOpens, LanePutsAside, LaneRefuses
+from streams.runtime.lane.hidden_records import RecordsHidden, RecordsShown
+from streams.runtime.lane.lane_events import (
+    FollowerEvent,
+    FollowerPassesOver,
+    LaneCloses,
+    LaneEvent,
+    LaneOpens,
+    LanePutsAside,
+    LaneRefuses,
+)
 from streams.runtime.stamps import BrokerAgrees, BrokerAhead
 from streams.runtime.steps import Step
 from streams.runtime.transport.follower import Follower
@@ -23,6 +32,8 @@ __all__ = [
     "ClockAgrees",
     "ClockStepped",
     "Follower",
+    "FollowerEvent",
+    "FollowerPassesOver",
     "LaneCloses",
     "LaneContext",
     "LaneEvent",
@@ -34,6 +45,8 @@ __all__ = [
     "Output",
     "PutAside",
     "Record",
+    "RecordsHidden",
+    "RecordsShown",
     "Step",
     "Timer",
     "Turn",

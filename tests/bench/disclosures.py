@@ -42,7 +42,8 @@ def identifiers(service: str, person: int) -> dict[str, str | None]:
 
     Each person has an account at each service; every third person has the same email at both.
     """
-    return {"account": f"{service}:{person}", "email": f"p{person}@example.org" if person % 3 == 0 else None}
+    # From 1 on: an account of the number 0 is a placeholder.
+    return {"account": f"{service}:{person + 1}", "email": f"p{person}@example.org" if person % 3 == 0 else None}
 
 
 def invented_id(chance: random.Random) -> str:

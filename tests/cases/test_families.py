@@ -3,19 +3,21 @@
 import io
 import json
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from schemas.policy import load_policies
 from schemas.topics import TopicName, disclosures
 from schemas.vocabulary import Outcome, Service
 from services.cli.live_view import LiveView
 from streams.domain.admission import readable
-from streams.domain.identifier_forms import WITHHELD
 from streams.domain.ids import decision_id
+from streams.domain.placeholders import BIRTHS, WITHHELD, is_no_mailbox
 from streams.domain.policy import decide
 from streams.domain.tokens import tokens_of
 from tests.disclosures import KEYS, disclosure, fields, id_of
@@ -50,8 +52,13 @@ def test_b03_no_claimed_time_counts_as_later_than_the_arrival(disclosed_at: date
     assert decide(claimed, now=NOON, policy=POLICIES) == decide(bounded, now=NOON, policy=POLICIES)
 
 
-#: No country has the code 999.
-NOBODYS = st.sampled_from(sorted(WITHHELD)) | st.from_regex(r"\+999[0-9]{4,12}", fullmatch=True)
+CODES = st.sampled_from([str(code) for code in sorted(COUNTRY_CODE_TO_REGION_CODE)])
+#: Withheld numbers after any country code or none, numbers of one digit, and numbers of no country: none has 999.
+NOBODYS = (
+    st.builds("+{}{}".format, CODES | st.just(""), st.sampled_from(sorted(WITHHELD)))
+    | st.builds(lambda code, digit: f"+{code}{digit * 10}", st.sampled_from(["1", "44"]), st.sampled_from("0123456789"))
+    | st.from_regex(r"\+999[0-9]{4,12}", fullmatch=True)
+)
 
 
 @MANY
@@ -79,7 +86,9 @@ def test_b06_no_error_has_a_name_or_a_value_of_the_sender(data: st.DataObject, s
     assert not [each for each in problems if MARK in each or not each.isprintable()]
 
 
-IMPOSSIBLE = st.dates(max_value=date(1895, 1, 1)) | st.dates(min_value=date(2026, 3, 1))
+IMPOSSIBLE = (
+    st.dates(max_value=date(1895, 1, 1)) | st.dates(min_value=date(2026, 3, 1)) | st.sampled_from(sorted(BIRTHS))
+)
 
 
 @MANY
@@ -90,6 +99,36 @@ def test_b08_a_birth_that_cannot_be_makes_no_adult(born: date) -> None:
     assert ruling.review is not None
     assert "subject.age" in ruling.review.asks
     assert [note.partition(":")[0] for note in ruling.notes] == ["subject.date_of_birth"]
+
+
+#: Words for no account, and what software and people write around them.
+WORDS = st.sampled_from(
+    ["null", "undefined", "none", "n/a", "anonymous", "unknown", "guest", "deleted", "", "\u2800", "-"]
+)
+WRAPS = st.sampled_from(["{}", " {} ", "[{}]", "({})", "<{}>", "forum:{}", "user: {}", "\u200b{}\ufeff"])
+
+
+@MANY
+@given(WORDS, WRAPS, st.sampled_from([str.lower, str.upper, str.title]))
+def test_b04_no_word_for_nobody_joins_two_persons(word: str, wrap: str, cased: Callable[[str], str]) -> None:
+    account = wrap.format(cased(word)) or " "
+    made = disclosure(subject={"account": account})
+    assert tokens_of(made, key=KEYS.token, version="1") == ()
+    noted = readable(made, made.assessment.assessed_at).notes
+    assert noted == ("subject.account: is a word or a blank for no account; it joins no disclosures",)
+
+
+AROUND = st.sampled_from(["{}", " {}", "{}.", "{}..", "{},", "{} ;", "<{}>", "J. <{}>,", '"J, P" <{}>', "mailto:{}"])
+
+
+@MANY
+@given(st.from_regex(r"[a-z][a-z0-9+]{0,9}", fullmatch=True), AROUND)
+def test_b10_what_is_written_around_an_address_changes_no_token(local: str, around: str) -> None:
+    def token(email: str) -> tuple[str, ...]:
+        return tokens_of(disclosure(subject={"email": email}), key=KEYS.token, version="1")
+
+    assume(not is_no_mailbox(local))
+    assert token(around.format(f"{local}@example.org")) == token(f"{local}@example.org") != ()
 
 
 IGNORABLE = st.sampled_from(["", "\u200b", "\u00ad", "\ufeff", "\u2060", "\ufe0f"])

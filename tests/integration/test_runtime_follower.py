@@ -3,7 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from aiokafka.errors import KafkaTimeoutError
 
 from schemas.partitioner import partition_for
 from schemas.telemetry import Attribute, Metric
-from streams.runtime import Follower
+from streams.runtime import Follower, FollowerEvent, FollowerPassesOver, RecordsHidden, RecordsShown
 from streams.runtime.failure import LaneBroken
+from streams.runtime.lane.lane_events import ignore_event
 from tests.counting import EXIT_BROKEN, Run
 from tests.made_records import Made
 from tests.open_transactions import open_transaction
@@ -49,10 +50,12 @@ def entries(count: int, value: str) -> list[Made]:
 
 
 @asynccontextmanager
-async def following(run: Run, copy: Copy) -> AsyncIterator[Follower]:
+async def following(
+    run: Run, copy: Copy, report: Callable[[FollowerEvent], None] = ignore_event
+) -> AsyncIterator[Follower]:
     """Follow the changelog, which has a record already: the broker may not know a topic that was just made."""
     await run.write(run.changelog, [(b"first", b"0", ())])
-    follower = Follower(run.bootstrap, (run.changelog,), copy.apply)
+    follower = Follower(run.bootstrap, (run.changelog,), copy.apply, report)
     await follower.start()
     try:
         assert copy.entries.pop(b"first") == b"0"
@@ -227,6 +230,35 @@ async def test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing
         for point in metric["data"]["data_points"]
     ]
     assert [(point["attributes"], point["value"]) for point in points] == [({Attribute.TOPIC: run.urgent}, 1)]
+
+
+async def test_a_record_that_is_passed_over_is_reported_by_its_place(run: Run) -> None:
+    copy, heard = Copy(), list[FollowerEvent]()
+    async with following(run, copy, heard.append) as follower:
+        await run.write(run.changelog, [(b"absent", None, ()), (b"key", b"value", ())])
+        await follower.catch_up()
+    assert copy.entries == {b"key": b"value"}
+    (passed_over,) = [event for event in heard if isinstance(event, FollowerPassesOver)]
+    assert (passed_over.topic, passed_over.error) == (run.changelog, "KeyError")
+    assert passed_over.partition == partition_for(b"absent", run.partitions)
+
+
+async def test_records_that_an_open_transaction_hides_are_reported_until_it_ends(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.runtime.lane.hidden_records.DEAD_WRITER_SECONDS", 1.0)
+    heard: asyncio.Queue[FollowerEvent] = asyncio.Queue()
+    async with (
+        following(run, Copy(), heard.put_nowait),
+        asyncio.timeout(20),
+        open_transaction(run.bootstrap, run.changelog, [(2, b"strange", b"junk")], 10_000) as writer,
+    ):
+        hidden = await heard.get()
+        assert isinstance(hidden, RecordsHidden)
+        assert (hidden.topic, hidden.partition) == (run.changelog, 2)
+        assert hidden.seconds >= 1.0
+        await writer.abort_transaction()
+        assert await heard.get() == RecordsShown(run.changelog, 2)
 
 
 @pytest.mark.parametrize("stuck", ["start", "position"])

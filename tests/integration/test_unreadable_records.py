@@ -12,12 +12,15 @@ from kafka import KafkaProducer
 
 from infra.broker import LocalBroker
 from infra.topics import apply
+from schemas.agencies import connector_group
 from schemas.codec import encode
 from schemas.records import ReviewRequested
 from schemas.topics import TopicName
 from schemas.vocabulary import Agency, ReviewReason
 from services.settings import Keys
+from streams.app import APPLICATION
 from tests.agency_servers import AgencyServer, serving
+from tests.alarm_receiver import Receiver, receiving
 from tests.disclosures import fields, id_of
 from tests.processes import Processes, processes, until
 from tests.reports import section
@@ -46,9 +49,19 @@ def bootstrap(own_broker: Callable[[], LocalBroker]) -> str:
 
 
 @pytest.fixture
-def house(bootstrap: str, tmp_path: Path) -> Iterator[Processes]:
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+@pytest.fixture
+def house(bootstrap: str, receiver: Receiver, tmp_path: Path) -> Iterator[Processes]:
     Keys.create(tmp_path / "keys")
-    environment = {"KAFKA_BOOTSTRAP": bootstrap, "CONFIDE_KEYS": str(tmp_path / "keys")}
+    environment = {
+        "KAFKA_BOOTSTRAP": bootstrap,
+        "CONFIDE_KEYS": str(tmp_path / "keys"),
+        "CONFIDE_ALARM": receiver.url,
+    }
     with processes(environment, tmp_path) as confide:
         yield confide
 
@@ -85,7 +98,7 @@ def produce(house: Processes, *lines: dict[str, Any]) -> None:
 
 
 async def test_worker_connector_and_console_work_beside_records_that_cannot_be_read(
-    house: Processes, bootstrap: str, agency: AgencyServer
+    house: Processes, bootstrap: str, agency: AgencyServer, receiver: Receiver
 ) -> None:
     litter(bootstrap)
     worker = house.start("worker")
@@ -116,6 +129,24 @@ async def test_worker_connector_and_console_work_beside_records_that_cannot_be_r
         " ".join(missing.stdout.decode().split())
     )
     assert b"it was erased" not in missing.stdout
+
+    passed_over = {
+        f"failing/{application}/{topic}-{partition}"
+        for application, topic in (
+            (APPLICATION, TopicName.IDENTITY_LINKS),
+            (connector_group(Agency.EMERGENCY_999), TopicName.KEYS),
+        )
+        for partition in range(PARTITIONS)
+    }
+    await asyncio.to_thread(
+        receiver.until, lambda seen: passed_over <= {cause for what, cause, _ in seen.heard() if what == "alarm"}
+    )
+    facts = receiver.facts("failing")
+    assert (facts["topic"] in {str(topic) for topic in COMPACTED}, {"partition", "offset"} <= set(facts)) == (
+        True,
+        True,
+    )
+    assert MARKER.decode() not in str(receiver.calls)
 
     for process in (worker, connector):
         assert await asyncio.to_thread(process.stop) == 0

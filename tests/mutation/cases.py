@@ -12,6 +12,9 @@ _READER = "schemas/json_reader.py"
 _FORMS = "streams/domain/identifier_forms.py"
 _KINDS = "services/cli/line_kinds.py"
 _LINES = "tests/unit/test_disclosure_lines.py::"
+_PLACEHOLDERS = "streams/domain/placeholders.py"
+_TIMES = "tests/unit/test_policy_times.py::"
+_TOKENS = "tests/unit/test_tokens.py::"
 
 ROWS = (
     Row(
@@ -41,10 +44,46 @@ ROWS = (
         "B04: a withheld number is nobody's token",
         _FORMS,
         (
-            Edit("if phone in WITHHELD:", "if not phone:"),
+            Edit("if is_withheld(phone):", "if not phone:"),
             Edit("!= phonenumbers.ValidationResult.IS_POSSIBLE", "is None"),
         ),
         (f"{_HERE}test_b04_withheld_number",),
+    ),
+    Row(
+        "B04: a withheld number is one after any country code",
+        _FORMS,
+        (Edit("range(_COUNTRY_DIGITS + 1)", "range(1)"),),
+        (f"{_TOKENS}test_a_number_that_no_phone_has_or_that_was_withheld_is_nobodys_token",),
+    ),
+    Row(
+        "B04: a number of one digit is nobody's token",
+        _FORMS,
+        (Edit("if len(set(str(number.national_number))) == 1:", "if not number:"),),
+        (f"{_TOKENS}test_a_number_that_no_phone_has_or_that_was_withheld_is_nobodys_token",),
+    ),
+    Row(
+        "B04: a word for no account is nobody's token",
+        _PLACEHOLDERS,
+        (Edit(" or _core(named) in _NO_ACCOUNT", ""),),
+        (f"{_TOKENS}test_an_account_that_is_a_word_or_a_blank_for_none_makes_no_token",),
+    ),
+    Row(
+        "B04: blanks are no account",
+        _PLACEHOLDERS,
+        (Edit(" or not any(_names(each) for each in named)", ""),),
+        (f"{_TOKENS}test_an_account_that_is_a_word_or_a_blank_for_none_makes_no_token",),
+    ),
+    Row(
+        "B04: a word for no mailbox is nobody's token",
+        _FORMS,
+        (Edit(' or is_no_mailbox(found["local"])', ""),),
+        (f"{_TOKENS}test_text_that_is_no_address_makes_no_token",),
+    ),
+    Row(
+        "B04: no agency gets a withheld number as a phone",
+        "services/agency_profiles/projection.py",
+        (Edit("held.phone if held.phone and not is_withheld(held.phone) else None", "held.phone"),),
+        ("tests/unit/test_projections.py::test_no_agency_gets_an_identifier_by_which_nobody_can_be_reached",),
     ),
     Row(
         "B05: control characters are shown escaped",
@@ -69,6 +108,36 @@ ROWS = (
         "streams/domain/policy/age.py",
         (Edit("return ImpossibleBirth.TOO_LONG_AGO if years > OLDEST else None", "return None"),),
         (f"{_HERE}test_b08_placeholder_birth",),
+    ),
+    Row(
+        "B08: a date that software writes for an unknown birth is no fact",
+        "streams/domain/policy/age.py",
+        (Edit("    if born in BIRTHS:\n", "    if born in ():\n"),),
+        ("tests/unit/test_policy_age.py::test_limits_of_age",),
+    ),
+    Row(
+        "B08: a ruling with a placeholder for a birth is not taken from the cache of another birth",
+        "streams/domain/policy/cache_key.py",
+        (Edit("    if born in BIRTHS:\n", "    if born in ():\n"),),
+        ("tests/unit/test_policy_age.py::test_a_placeholder_after_a_birth_of_as_many_years_is_unknown_all_the_same",),
+    ),
+    Row(
+        "B08: a day on which reset clocks begin is no time",
+        "streams/domain/policy/times.py",
+        (Edit(" if at < RESETS_END and at.date() in RESET_DAYS else None", " if at is None else None"),),
+        (f"{_TIMES}test_a_time_of_a_clock_that_was_reset_is_asked_for_and_is_never_out_of_scope",),
+    ),
+    Row(
+        "B10: what is written around an address changes no token",
+        _FORMS,
+        (Edit("_EMAIL.fullmatch(_bare(text_form(email)))", "_EMAIL.fullmatch(text_form(email))"),),
+        (f"{_TOKENS}test_an_email_is_the_same_however_it_was_written",),
+    ),
+    Row(
+        "B10: a domain in ASCII is checked too",
+        _FORMS,
+        (Edit(" and _DOMAIN.fullmatch(domain) else None", " else None"),),
+        (f"{_TOKENS}test_text_that_is_no_address_makes_no_token",),
     ),
     Row(
         "B10: forms of Unicode of one address are one token",

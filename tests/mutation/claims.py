@@ -44,7 +44,7 @@ ROWS = (
     Row(
         "Time: a disclosure from before the services existed is not out of scope",
         _FACTS,
-        (Edit("None if disclosed.disclosed_at < earliest else at >=", "at >="),),
+        (Edit("None if unknown_time(disclosed.disclosed_at, earliest) else at >=", "at >="),),
         (_TIMES + "test_a_time_before_the_services_existed_is_asked_for_beside_what_follows",),
     ),
     Row(
@@ -56,7 +56,7 @@ ROWS = (
     Row(
         "Time: nobody's age counts from a time before the services existed",
         "streams/domain/policy/times.py",
-        (Edit("assessed_at if at < earliest else min(at, assessed_at)", "min(at, assessed_at)"),),
+        (Edit("assessed_at if unknown_time(at, earliest) else min(at, assessed_at)", "min(at, assessed_at)"),),
         (_TIMES + "test_ages_count_from_the_time_that_is_left",),
     ),
     Row(

@@ -4,6 +4,8 @@ from tests.mutation.row import Edit, Row
 
 _KEYRING = "tests/integration/test_keyring.py"
 _FOLLOWER = "tests/integration/test_runtime_follower.py"
+_HIDDEN = "streams/runtime/lane/hidden_records.py"
+_HIDDEN_TESTS = "tests/unit/test_hidden_records.py::"
 _MASTER = "tests/integration/test_master_key.py"
 
 ROWS = (
@@ -65,6 +67,81 @@ ROWS = (
         "streams/runtime/transport/follower.py",
         (Edit("                offset=record.offset,\n", ""),),
         (f"{_FOLLOWER}::test_a_worker_passes_over_what_its_copy_cannot_take_and_quotes_nothing_of_it",),
+    ),
+    Row(
+        "What a follower passes over is alarmed",
+        "streams/runtime/transport/follower.py",
+        (Edit("            self._report(FollowerPassesOver(*place, type(error).__name__))\n", ""),),
+        (f"{_FOLLOWER}::test_a_record_that_is_passed_over_is_reported_by_its_place",),
+    ),
+    Row(
+        "A follower notices what an open transaction hides",
+        "streams/runtime/transport/follower.py",
+        (Edit("                    self._look_for_hidden(consumer)\n", ""),),
+        (f"{_FOLLOWER}::test_records_that_an_open_transaction_hides_are_reported_until_it_ends",),
+    ),
+    Row(
+        "A worker notices what an open transaction hides",
+        "streams/runtime/transport/batching_thread.py",
+        (
+            Edit(
+                "        lanes.note_hidden(tp.topic, tp.partition, state.timestamp, state.lso, state.highwater)\n",
+                "",
+            ),
+        ),
+        (
+            (
+                "tests/integration/test_hidden_records.py"
+                "::test_an_emergency_behind_an_open_transaction_is_alarmed_and_decided_once_it_is_aborted"
+            ),
+        ),
+    ),
+    Row(
+        "The transaction of a dead lane is no alarm",
+        _HIDDEN,
+        (Edit("OUTSIDE_SECONDS if topic in self._outside else DEAD_WRITER_SECONDS", "OUTSIDE_SECONDS"),),
+        (f"{_HIDDEN_TESTS}test_the_transaction_of_a_dead_lane_is_no_alarm",),
+    ),
+    Row(
+        "What was hidden is reported once it is hidden no more",
+        _HIDDEN,
+        (Edit("[*self._shown(behind), *self._hidden(behind)]", "[*self._hidden(behind)]"),),
+        (f"{_HIDDEN_TESTS}test_a_last_stable_offset_that_does_not_move_is_reported_once_until_it_moves",),
+    ),
+    Row(
+        "A last stable offset that moves hides nothing for long",
+        _HIDDEN,
+        (Edit("before is None or before.stable != stable or", "before is None or"),),
+        (f"{_HIDDEN_TESTS}test_the_transactions_of_lanes_at_work_hide_nothing",),
+    ),
+    Row(
+        "Without responses it is not known what is hidden",
+        _HIDDEN,
+        (Edit(" or now > before.seen_at + _SILENT_SECONDS:", ":"),),
+        (f"{_HIDDEN_TESTS}test_without_responses_nothing_is_known",),
+    ),
+    Row(
+        "What was hidden and is not known any more is not reported again",
+        _HIDDEN,
+        (Edit("            if now > found.seen_at + _SILENT_SECONDS:\n", "            if now < 0:\n"),),
+        (f"{_HIDDEN_TESTS}test_what_is_not_known_any_more_is_not_reported_again",),
+    ),
+    Row(
+        "Alarm: a process that was cut off does not bring an alarm of hidden records back",
+        "streams/domain/alarms.py",
+        (Edit("{AlarmKind.LANE, AlarmKind.BREAKER, AlarmKind.HIDDEN}", "{AlarmKind.LANE, AlarmKind.BREAKER}"),),
+        (
+            (
+                "tests/unit/test_alarms_cleared.py"
+                "::test_a_change_of_a_process_that_was_cut_off_does_not_count_after_one_of_the_next_owner"
+            ),
+        ),
+    ),
+    Row(
+        "Alarm: hidden records of a lost process are over when nobody reports them",
+        "streams/domain/alarms.py",
+        (Edit("AlarmKind.FAILING, AlarmKind.CLOCK, AlarmKind.HIDDEN", "AlarmKind.FAILING, AlarmKind.CLOCK"),),
+        ("tests/unit/test_alarms_cleared.py::test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time",),
     ),
     Row(
         "The console says that it passed records over",

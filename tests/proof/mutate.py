@@ -38,6 +38,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "both rules of IR-0 always apply, and of several results only the open ones ask",
     ),
     (r"SCOPE-[12] rule 1: asks True", "a disclosure out of scope asks for nothing"),
+    (r"earliest \+1 second", "it is a day on which reset clocks begin, and each time of that day is unknown"),
     (r"CASE-1 rule 1: asks True", "the confirmation is no fact of the person, so no path asks for it"),
     (
         r"AD-1 rule 1: conditions\[0\] (left out|under_18: True too)",

@@ -16,6 +16,7 @@ _WANTED = TABLES["parameters"]
 _SHARES = TABLES["shares"]
 _NOW = datetime(2026, 2, 3, 12, 6, tzinfo=UTC)
 _MOMENT = timedelta(milliseconds=1)
+_DAY = timedelta(days=1)
 _CURRENT_FOR = timedelta(minutes=_WANTED["current_for"])
 
 
@@ -69,10 +70,11 @@ def _of_scope(policy: Policy) -> Iterator[str]:
         if facts.within_current_for is not inside:
             yield "current_for"
     earliest = _WANTED["earliest"]
-    for at, since in ((earliest, False), (earliest - _MOMENT, None)):
+    # `earliest` is a day on which reset clocks begin: the first time that counts is of the day after.
+    for at, since in ((earliest + _DAY, False), (earliest, None), (earliest - _MOMENT, None)):
         if _facts(_disclosure(disclosed_at=at, assessed_at=_NOW), policy).on_or_after_effective_from is not since:
             yield "earliest of disclosed_at"
-    for at, current in ((earliest, True), (earliest - _MOMENT, None)):
+    for at, current in ((earliest + _DAY, True), (earliest, None), (earliest - _MOMENT, None)):
         if _facts(_disclosure(disclosed_at=_NOW, assessed_at=at), policy).within_current_for is not current:
             yield "earliest of assessed_at"
 

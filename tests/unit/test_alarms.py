@@ -131,6 +131,7 @@ def test_the_most_urgent_come_first() -> None:
     wanted = [
         status("lane"),
         status("breaker"),
+        status("hidden"),
         status("failing"),
         status("undelivered"),
         status("review", since=0),

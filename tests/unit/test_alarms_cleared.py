@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from schemas.vocabulary import AlarmKind
 from streams.agents.alarms import Alarms
-from streams.domain.alarms import QUIET_AFTER
+from streams.domain.alarms import QUIET_AFTER, QUIET_BEFORE_ALL_CLEAR
 from streams.runtime import PutAside
 from tests.alarm_lane import SECOND, Receiver, causes, change, later
 from tests.fakes.clocks import START, Clock
@@ -30,7 +31,7 @@ async def test_nothing_is_left_of_a_cause_that_is_over(lane: Lane) -> None:
     assert (lane.state, lane.timers) == ({}, {})
 
 
-@pytest.mark.parametrize("kind", ["failing", "clock"])
+@pytest.mark.parametrize("kind", ["failing", "clock", "hidden"])
 async def test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time(
     lane: Lane, receiver: Receiver, kind: str
 ) -> None:
@@ -42,6 +43,7 @@ async def test_a_lane_that_fails_is_cleared_an_hour_after_the_last_time(
     await later(lane, QUIET_AFTER - SECOND)
     assert [causes(body) for body in receiver.bodies] == [(["x"], [])]
     await later(lane, SECOND)
+    await later(lane, QUIET_BEFORE_ALL_CLEAR[AlarmKind(kind)])
     assert causes(receiver.bodies[-1]) == ([], ["x"])
     assert len(receiver.bodies) == 2
 
@@ -87,7 +89,7 @@ async def test_no_all_clear_while_the_breaker_of_another_connector_is_open(lane:
     assert causes(receiver.bodies[-1]) == ([], ["breaker/999"])
 
 
-@pytest.mark.parametrize("kind", ["lane", "breaker"])
+@pytest.mark.parametrize("kind", ["lane", "breaker", "hidden"])
 async def test_a_change_of_a_process_that_was_cut_off_does_not_count_after_one_of_the_next_owner(
     lane: Lane, receiver: Receiver, kind: str
 ) -> None:

@@ -21,11 +21,14 @@ from streams.runtime import (
     Clock,
     ClockAgrees,
     ClockStepped,
+    FollowerPassesOver,
     LaneCloses,
     LaneEvent,
     LaneOpens,
     LanePutsAside,
     LaneRefuses,
+    RecordsHidden,
+    RecordsShown,
 )
 from streams.runtime.lane.backlog import Backlog, measure
 
@@ -76,6 +79,19 @@ class Written(AlarmWriter):
             {"lane": "admit-0", "error": "KeyError"},
         ),
         (LanePutsAside("admit-0", None), "failing/app/admit-0", "raised", {"lane": "admit-0"}),
+        (
+            FollowerPassesOver("keys", 3, 41, "Unreadable"),
+            "failing/app/keys-3",
+            "raised",
+            {"topic": "keys", "partition": 3, "offset": 41, "error": "Unreadable"},
+        ),
+        (
+            RecordsHidden("urgent", 1, 3.2),
+            "hidden/app/urgent-1",
+            "raised",
+            {"topic": "urgent", "partition": 1, "seconds": 3},
+        ),
+        (RecordsShown("urgent", 1), "hidden/app/urgent-1", "cleared", {}),
     ],
 )
 def test_an_event_of_a_lane_is_a_change_of_its_cause(

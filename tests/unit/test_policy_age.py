@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.disclosure import ReadableSubject
+from streams.domain.placeholders import BIRTHS
 from streams.domain.policy.age import age_of, day_of, years_of, years_on
 from tests.readable_ids import readable_id
 from tests.unit.policy_cases import rule
@@ -93,6 +94,10 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         ({"date_of_birth": date(1895, 2, 3)}, None, None, ()),
         ({"date_of_birth": date(1895, 2, 4)}, False, False, ()),
         ({"date_of_birth": date(1, 1, 1), "age": 17}, False, True, ()),
+        *(({"date_of_birth": born}, None, None, ()) for born in BIRTHS),
+        ({"date_of_birth": date(1900, 1, 1), "age": 17}, False, True, ()),
+        ({"date_of_birth": date(1900, 1, 2)}, False, False, ()),
+        ({"date_of_birth": date(1970, 1, 1)}, False, False, ()),  # a real person may be born then
     ],
     ids=readable_id,
 )
@@ -114,6 +119,7 @@ def test_limits_of_age(
         ({"date_of_birth": date(2026, 2, 4), "age": 17}, 17),
         ({"date_of_birth": date(1, 1, 1), "age": 17}, 17),
         ({"date_of_birth": date(1, 1, 1)}, None),
+        ({"date_of_birth": date(1900, 1, 1)}, None),
     ],
     ids=readable_id,
 )
@@ -124,8 +130,19 @@ def test_the_age_in_a_report(subject: dict[str, Any], years: int | None) -> None
 def test_the_faults_of_an_age_are_noted() -> None:
     disagreeing = rule(subject={"date_of_birth": SEVENTEEN, "age": 18})
     unborn = rule(subject={"date_of_birth": date(2026, 2, 4)})
-    placeholder = rule(subject={"date_of_birth": date(1, 1, 1)})
+    too_old = rule(subject={"date_of_birth": date(1, 1, 1)})
+    placeholder = rule(subject={"date_of_birth": date(1900, 1, 1)})
 
     assert [note.partition(":")[0] for note in disagreeing.notes] == ["subject.age"]
     assert [note.partition(":")[0] for note in unborn.notes] == ["subject.date_of_birth"]
-    assert placeholder.notes == ("subject.date_of_birth: makes the person older than 130 years: counted as unknown",)
+    assert too_old.notes == ("subject.date_of_birth: makes the person older than 130 years: counted as unknown",)
+    assert placeholder.notes == (
+        "subject.date_of_birth: is one that software writes for an unknown date: counted as unknown",
+    )
+
+
+def test_a_placeholder_after_a_birth_of_as_many_years_is_unknown_all_the_same() -> None:
+    """Rulings are cached by what they depend on."""
+    for born in (date(1900, 1, 2), date(1900, 1, 1)):
+        notes = rule(subject={"date_of_birth": born}).notes
+        assert bool(notes) is (born in BIRTHS)

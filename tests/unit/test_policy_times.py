@@ -13,6 +13,7 @@ from schemas.topics import TopicName
 from schemas.vocabulary import Outcome, ReviewReason
 from streams.agents.decide import Decide
 from streams.domain.admission import readable
+from streams.domain.placeholders import RESET_DAYS, RESETS_END
 from streams.domain.plain_english.explanation import explanation
 from streams.domain.policy import decide
 from streams.domain.staff import StaffDirectory
@@ -111,8 +112,36 @@ def test_a_conversation_comes_before_a_missing_time() -> None:
 
 
 def test_the_first_moment_of_the_services_is_a_time_like_any_other() -> None:
-    ruling = rule(OVERDOSE, disclosed_at=POLICY.earliest)
+    """The day of `earliest` itself is one on which reset clocks begin."""
+    ruling = rule(OVERDOSE, disclosed_at=POLICY.earliest + timedelta(days=1))
     assert (ruling.outcome, ruling.review, ruling.notes) == (Outcome.OUT_OF_SCOPE, None, ())
+
+
+@pytest.mark.parametrize("day", sorted(RESET_DAYS), ids=readable_id)
+@pytest.mark.parametrize(
+    "since_midnight", [timedelta(), timedelta(minutes=3, seconds=12), timedelta(hours=23.9)], ids=str
+)
+def test_a_time_of_a_clock_that_was_reset_is_asked_for_and_is_never_out_of_scope(
+    day: date, since_midnight: timedelta
+) -> None:
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC) + since_midnight
+    for times, paths in (
+        ({"disclosed_at": at}, ["disclosed_at"]),
+        ({"assessed_at": at}, ["assessment.assessed_at"]),
+        ({"disclosed_at": at, "assessed_at": at}, ["disclosed_at", "assessment.assessed_at"]),
+    ):
+        ruling = rule(OVERDOSE, **times)
+        assert ruling.review is not None
+        assert (ruling.outcome, list(ruling.review.asks)) == (Outcome.EMERGENCY, paths)
+        assert ruling.notes == tuple(
+            f"{path}: is on a day at which reset clocks begin: counted as unknown" for path in paths
+        )
+
+
+def test_the_days_beside_those_of_reset_clocks_are_old_times() -> None:
+    for at in (datetime(2000, 1, 2, tzinfo=UTC), datetime(2000, 12, 31, 23, 59, 59, tzinfo=UTC), RESETS_END):
+        assert rule(OVERDOSE, disclosed_at=at).outcome is Outcome.OUT_OF_SCOPE
+    assert all(datetime(day.year, day.month, day.day, tzinfo=UTC) < RESETS_END for day in RESET_DAYS)
 
 
 def test_an_assessment_that_cannot_be_true_leaves_the_other_time_in_doubt() -> None:

@@ -87,7 +87,13 @@ def test_101_gets_the_test_of_right_care_right_person() -> None:
 
 @pytest.mark.parametrize(
     ("born", "given"),
-    [(date(2009, 5, 4), ["2009-05-04"]), (date(1, 1, 1), []), (date(1890, 1, 1), []), (date(2126, 1, 1), [])],
+    [
+        (date(2009, 5, 4), ["2009-05-04"]),
+        (date(1, 1, 1), []),
+        (date(1890, 1, 1), []),
+        (date(1900, 1, 1), []),
+        (date(2126, 1, 1), []),
+    ],
     ids=str,
 )
 def test_no_agency_gets_a_date_of_birth_that_cannot_be_a_persons(born: date, given: list[str]) -> None:
@@ -95,6 +101,17 @@ def test_no_agency_gets_a_date_of_birth_that_cannot_be_a_persons(born: date, giv
     for agency in (Agency.POLICE_101, Agency.SOCIAL_WORKER, Agency.CARE_TEAM):
         text = json.dumps(request(agency, DETAILS.model_copy(update={"date_of_birth": born}), withheld=()))
         assert ([each for each in given if each in text], born.isoformat() in text) == (given, bool(given))
+
+
+def test_no_agency_gets_an_identifier_by_which_nobody_can_be_reached() -> None:
+    nobody = DETAILS.model_copy(update={"phone": "+44266696687", "email": "unknown@example.org", "account": "guest"})
+    reach = request(Agency.EMERGENCY_999, nobody)["reach"]
+    assert (reach["phones"], reach["emails"], reach["accounts"]) == ([], [], [])
+
+
+def test_an_agency_gets_an_email_address_without_what_was_written_around_it() -> None:
+    written = DETAILS.model_copy(update={"email": '"Jane" <Jane@Bücher.example>,'})
+    assert request(Agency.EMERGENCY_999, written)["reach"]["emails"] == ["Jane@Bücher.example"]
 
 
 def test_details_of_several_disclosures_are_merged_each_once() -> None:

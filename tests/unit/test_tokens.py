@@ -8,7 +8,7 @@ import pytest
 from schemas.codec import decode, encode
 from schemas.content import disclosure_content
 from schemas.disclosure import Disclosure
-from streams.domain.identifier_forms import WITHHELD
+from streams.domain.placeholders import WITHHELD
 from streams.domain.tokens import digest_of, same_content, tokens_of
 from tests.disclosures import disclosure
 
@@ -62,9 +62,37 @@ def test_a_phone_number_without_its_country_makes_no_token(phone: str) -> None:
     assert tokens_of(unchecked(phone=phone), key=KEY, version="1") == ()
 
 
-@pytest.mark.parametrize("phone", [*sorted(WITHHELD), "+9991234567", "+447700900123456", "+12530000"])
+#: A country code, then what a carrier puts in the place of a withheld number.
+WITHHELD_ABROAD = [
+    f"+{code}{digits}" for code in ("1", "44", "353", "44" + "0", "49" + "00") for digits in sorted(WITHHELD)
+]
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        *(f"+{digits}" for digits in sorted(WITHHELD)),
+        *WITHHELD_ABROAD,
+        *("+44266696687", "+17378742833", "+464", "+440000000000", "+10000000000", "+19999999999", "+447777777777"),
+        *("+9991234567", "+447700900123456", "+12530000"),
+    ],
+)
 def test_a_number_that_no_phone_has_or_that_was_withheld_is_nobodys_token(phone: str) -> None:
-    assert tokens(account="7", phone=phone) == tokens(account="7")
+    assert tokens_of(unchecked(phone=phone), key=KEY, version="1") == ()
+
+
+def test_a_number_that_only_contains_withheld_digits_is_of_a_phone() -> None:
+    # The United Kingdom, with an area code before the digits of BLOCKED; and 999, which is no country's code.
+    for phone in ("+442072562533", "+12025625331"):
+        assert tokens_of(unchecked(phone=phone), key=KEY, version="1") != ()
+
+
+#: An address as people, forms and mail programs write it.
+AROUND = (
+    *(" p@example.org ", "p@example.org..", "p@example.org.", "p@example.org,", "p@example.org ;", "p@example.org.,"),
+    *("<p@example.org>", "P <p@example.org>", '"Person, P." <p@example.org>,', "<mailto:p@example.org>"),
+    *("mailto:p@example.org", '"p@example.org"', "(p@example.org)", '"p"@example.org', "\u00a0p@example.org\n"),
+)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +110,8 @@ def test_a_number_that_no_phone_has_or_that_was_withheld_is_nobodys_token(phone:
         ("p@example.org", "p@\uff45\uff58\uff41\uff4d\uff50\uff4c\uff45.org"),
         ("p@bücher.example", "p@bücher.example."),
         ("stra\u00dfe@example.org", "STRASSE@example.org"),
+        *(("p@example.org", around) for around in AROUND),
+        ("p@bücher.example", "<p@bücher.example.>,"),
     ],
 )
 def test_an_email_is_the_same_however_it_was_written(one: str, other: str) -> None:
@@ -92,12 +122,62 @@ def test_different_emails_differ() -> None:
     assert len({tokens(email=email) for email in ("a@example.org", "b@example.org", "a@example.com")}) == 3
 
 
-@pytest.mark.parametrize("account", ["\u3164", "\u200b", "\u2060\u200d", "\ufe0f"])
-def test_an_account_without_a_visible_character_makes_no_token(account: str) -> None:
+@pytest.mark.parametrize(
+    "account",
+    [
+        *(
+            "\u3164",
+            "\u200b",
+            "\u2060\u200d",
+            "\ufe0f",
+            "   ",
+            "\u2800",
+            " \u200b\u2800\u00a0",
+            "\t",
+            "\u0301",
+            "-",
+            "?",
+            "...",
+        ),
+        *(
+            "null",
+            "NULL",
+            "undefined",
+            "None",
+            "n/a",
+            "N/A",
+            "anonymous",
+            "Unknown",
+            "guest",
+            "[deleted]",
+            "Deleted User",
+        ),
+        *(
+            "(null)",
+            "<none>",
+            "0",
+            "-1",
+            "forum:null",
+            "forum:0",
+            "forum: ",
+            "user:undefined",
+            "\uff4e\uff55\uff4c\uff4c",
+        ),
+    ],
+)
+def test_an_account_that_is_a_word_or_a_blank_for_none_makes_no_token(account: str) -> None:
     assert tokens(account=account, phone="+447700900123") == tokens(phone="+447700900123")
 
 
+@pytest.mark.parametrize(
+    "account", ["guest7", "nullifier", "forum:39117", "10", "\U0001f984", "guest:house", "\u7121\u540d"]
+)
+def test_an_account_that_only_looks_like_one_makes_a_token(account: str) -> None:
+    assert len(tokens(account=account)) == 1
+
+
 def test_two_forms_of_one_account_are_one_token() -> None:
+    assert tokens(account=" jos\u00e9\t") == tokens(account="jos\u00e9")
     assert tokens(account="jos\u00e9") == tokens(account="jose\u0301") == tokens(account="jos\u00e9\u200b")
 
 
@@ -113,6 +193,10 @@ def test_two_forms_of_one_account_are_one_token() -> None:
         f"{'p' * 320}@example.org",
         "",
         "jos\ufffd@example.org",
+        *("p@example.org,q@example.org", "p@example.org q@example.org", "<p@example.org", "p@@example.org"),
+        *("p@localhost", "p@-example.org", "p@example-.org", "p@exa_mple.org", "p@example..org", "p@.example.org"),
+        *("p@192.0.2.1", "p@[192.0.2.1]", f"p@{'a' * 64}.org", f"p@{'a.' * 127}org", "p@xn--zzzzzz99.org", "n/a@n/a"),
+        *("p@example.org\u3002\u3002", "unknown@example.org", "none@none.com", "No-Reply@example.org", "-@example.org"),
     ],
 )
 def test_text_that_is_no_address_makes_no_token(email: str) -> None:

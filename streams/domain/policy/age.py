@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.disclosure import ReadableSubject
 from schemas.vocabulary import AgeBand
+from streams.domain.placeholders import BIRTHS
 from streams.domain.policy.three_valued import Tri
 
 _LONDON = ZoneInfo("Europe/London")
@@ -28,6 +29,7 @@ class ImpossibleBirth(StrEnum):
 
     LATER = "is after the disclosure"
     TOO_LONG_AGO = f"makes the person older than {OLDEST} years"
+    PLACEHOLDER = "is one that software writes for an unknown date"
 
 
 class Age(NamedTuple):
@@ -63,7 +65,7 @@ def age_of(subject: ReadableSubject, disclosed_at: datetime) -> Age:
     impossible = None
     if (born := subject.date_of_birth) is not None:
         years = years_on(born, day_of(disclosed_at))
-        impossible = _impossible(years)
+        impossible = _impossible(born, years)
         if impossible is None:
             sources.append((years < 16, years < 18))
     if (stated := subject.age) is not None:
@@ -85,11 +87,13 @@ def age_of(subject: ReadableSubject, disclosed_at: datetime) -> Age:
 
 
 def is_possible(born: date, at: datetime) -> bool:
-    """Return whether a date of birth can be a person's at this time; a placeholder, such as 0001-01-01, cannot."""
-    return _impossible(years_on(born, day_of(at))) is None
+    """Return whether a date of birth can be a person's at this time; a placeholder, such as 1900-01-01, cannot."""
+    return _impossible(born, years_on(born, day_of(at))) is None
 
 
-def _impossible(years: int) -> ImpossibleBirth | None:
+def _impossible(born: date, years: int) -> ImpossibleBirth | None:
+    if born in BIRTHS:
+        return ImpossibleBirth.PLACEHOLDER
     if years < 0:
         return ImpossibleBirth.LATER
     return ImpossibleBirth.TOO_LONG_AGO if years > OLDEST else None

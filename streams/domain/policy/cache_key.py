@@ -4,7 +4,7 @@ Equal keys have equal facts and equal notes under one policy. Equal facts may ha
 quick to read go into the key as they are.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,7 +12,9 @@ from schemas.concerns import CONCERNS
 from schemas.disclosure import ReadableDisclosure
 from schemas.policy import Policy
 from schemas.vocabulary import Role
+from streams.domain.placeholders import BIRTHS
 from streams.domain.policy.age import OLDEST, day_of, years_on
+from streams.domain.policy.times import unknown_time
 
 FactKey: TypeAlias = tuple[Any, ...]
 
@@ -21,7 +23,7 @@ _CONCERN = {model: attrgetter(*model.model_fields) for model in CONCERNS}
 #: Years of age → how many of the limits 16 and 18 are reached.
 _LIMITS = {years: (years >= 16) + (years >= 18) for years in range(OLDEST + 1)}
 #: Instead, for a date of birth that cannot be the person's.
-_BORN_LATER, _BORN_TOO_LONG_AGO = 3, 4
+_BORN_LATER, _BORN_TOO_LONG_AGO, _BORN_ON_PLACEHOLDER = 3, 4, 5
 
 
 class Limits(NamedTuple):
@@ -47,12 +49,12 @@ def fact_key_of(disclosed: ReadableDisclosure, at: datetime, limits: Limits, sig
         at >= in_scope_from,
         assessed_at - at <= current_for,
         disclosed_at > assessed_at,
-        disclosed_at < earliest,
-        assessed_at < earliest,
+        unknown_time(disclosed_at, earliest),
+        unknown_time(assessed_at, earliest),
         signed,
         assessment.assessor,
         assessment.confirmed_by,
-        None if born is None else _limits(years_on(born, day_of(at))),
+        None if born is None else _limits(born, at),
         None if stated is None else _LIMITS[stated],
         subject.age_band,
         at_risk.care_or_support_needs,
@@ -66,5 +68,8 @@ def fact_key_of(disclosed: ReadableDisclosure, at: datetime, limits: Limits, sig
     )
 
 
-def _limits(years: int) -> int:
+def _limits(born: date, at: datetime) -> int:
+    if born in BIRTHS:
+        return _BORN_ON_PLACEHOLDER
+    years = years_on(born, day_of(at))
     return _BORN_LATER if years < 0 else _LIMITS.get(years, _BORN_TOO_LONG_AGO)

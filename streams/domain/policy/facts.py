@@ -11,6 +11,7 @@ from schemas.policy import Confirmation, Policy
 from schemas.vocabulary import ConcernKind, ProfessionalRole, Role
 from streams.domain.policy.age import Age, age_of
 from streams.domain.policy.three_valued import Tri, Value
+from streams.domain.policy.times import unknown_time
 
 #: The facts of each kind of concern, `immediate_danger` among them.
 FACTS_OF: dict[ConcernKind, tuple[str, ...]] = {
@@ -79,8 +80,8 @@ def facts_of(
 def _scope(disclosed: ReadableDisclosure, policy: Policy, at: datetime) -> tuple[Tri, Tri]:
     """Return whether it was disclosed since the policy took effect, and whether it was current when assessed."""
     assessed_at, earliest = disclosed.assessment.assessed_at, policy.earliest
-    since = None if disclosed.disclosed_at < earliest else at >= policy.in_scope_from
-    if assessed_at < earliest:
+    since = None if unknown_time(disclosed.disclosed_at, earliest) else at >= policy.in_scope_from
+    if unknown_time(assessed_at, earliest):
         # A sender with one such time may be wrong about the other too, so that one excludes nothing.
         return True if since else None, None
     return since, assessed_at - at <= policy.current_for
@@ -126,9 +127,9 @@ def _notes_of_confirmation(assessment: Assessment, policy: Policy, signed: Role 
 
 def _notes_of_times(disclosed: ReadableDisclosure, policy: Policy) -> Iterator[str]:
     at, assessed_at, earliest = disclosed.disclosed_at, disclosed.assessment.assessed_at, policy.earliest
-    if at < earliest:
-        yield "disclosed_at: is before the services existed: counted as unknown"
-    if assessed_at < earliest:
-        yield "assessment.assessed_at: is before the services existed: counted as unknown"
+    if why := unknown_time(at, earliest):
+        yield f"disclosed_at: {why}: counted as unknown"
+    if why := unknown_time(assessed_at, earliest):
+        yield f"assessment.assessed_at: {why}: counted as unknown"
     elif at > assessed_at:
         yield "disclosed_at: is after assessment.assessed_at: counted as disclosed when assessed"

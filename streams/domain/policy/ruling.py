@@ -13,7 +13,7 @@ from streams.domain.policy.clause_rules import CLAUSE_RULES
 from streams.domain.policy.evaluation import Evaluation, evaluate, evaluate_cached
 from streams.domain.policy.facts import CaseFacts, facts_of
 from streams.domain.policy.notices import NOT_DUE, notify
-from streams.domain.policy.times import first_stated, when_disclosed
+from streams.domain.policy.times import first_stated, unknown_time, when_disclosed
 
 _NONE_UNSAFE: frozenset[ContactChannel] = frozenset()
 #: Keys cached for each policy, each about 5 KB with its evaluation: 40 MB if full.
@@ -129,7 +129,7 @@ def _version(disclosed: ReadableDisclosure, now: datetime, policy: Policy | Poli
     """Return the version that a disclosure is decided under, and the time at which it counts as disclosed."""
     stated = first_stated(disclosed)
     version = policy.in_force(stated) if isinstance(policy, Policies) else policy
-    if stated >= version.earliest:
+    if not unknown_time(stated, version.earliest):
         return version, stated
     at = when_disclosed(disclosed, version.earliest, now)
     if isinstance(policy, Policies):

@@ -32,6 +32,8 @@ class LaneGroup:
     All `sources` and `changelog` have the same partition count, which never changes; `sources` may get more topics.
 
     - `urgent`: topics whose records do not wait for routine work (`urgency.py`).
+    - `written_outside`: topics that no lane writes in its turns; records hidden there are reported sooner
+      (`hidden_records.py`).
     - `timers_follow`: due timers wait until the lane has caught up with these topics (`timer_gate.py`).
     - `is_last`: no other group of the process reads this group's outputs.
     - `routine_turn_seconds`: longest work of the agent on routine records before their turn is committed. An urgent
@@ -43,6 +45,7 @@ class LaneGroup:
     agent: Callable[[LaneContext], Agent[Any, Any, Any]]
     changelog: str
     urgent: frozenset[str] = frozenset()
+    written_outside: frozenset[str] = frozenset()
     is_last: bool = False
     routine_turn_seconds: float | None = None
     timers_follow: frozenset[str] = frozenset()

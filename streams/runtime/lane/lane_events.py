@@ -1,9 +1,10 @@
-"""Events that lanes report to their process, beside the log, for alarms; the process's clock reports its own."""
+"""Events that lanes and followers report to their process, beside the log, for alarms; its clock reports its own."""
 
 from dataclasses import dataclass
 
 from streams.runtime.clock import ClockEvent
 from streams.runtime.lane.backlog import Backlog
+from streams.runtime.lane.hidden_records import HiddenEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,19 @@ class LanePutsAside:
     error: str | None
 
 
-LaneEvent = LaneRefuses | LaneOpens | LaneCloses | LanePutsAside | ClockEvent
+@dataclass(frozen=True, slots=True)
+class FollowerPassesOver:
+    """A follower passed a record over that it cannot read: what the record says is missing in this process."""
+
+    topic: str
+    partition: int
+    offset: int
+    #: Class of the error.
+    error: str
+
+
+FollowerEvent = FollowerPassesOver | HiddenEvent
+LaneEvent = LaneRefuses | LaneOpens | LaneCloses | LanePutsAside | FollowerPassesOver | HiddenEvent | ClockEvent
 
 
 def ignore_event(event: LaneEvent) -> None:

@@ -249,6 +249,7 @@ def _look(lanes: ConsumerLanes, assignment: Any, partitions: Iterable[Any]) -> d
         if state is None:
             continue
         lanes.note_end(tp.topic, tp.partition, state.lso)
+        lanes.note_hidden(tp.topic, tp.partition, state.timestamp, state.lso, state.highwater)
         if (lost := taken_out_of_range(state)) is not None:
             lanes.note_out_of_range(tp.topic, tp.partition, lost)
         # None until the position is reset; its new value is not known before.

@@ -19,6 +19,11 @@ class ConsumerLanes(Protocol):
     def note_end(self, topic: str, partition: int, end: int | None) -> None:
         """Note the last stable offset of a source, None if no fetch response has given one."""
 
+    def note_hidden(
+        self, topic: str, partition: int, response: int | None, stable: int | None, end: int | None
+    ) -> None:
+        """Note the last stable offset and the end of a source in the fetch response of the time `response`."""
+
     def note_fetch(self, topic: str, partition: int, progress: FetchProgress) -> None:
         """Note how far a source was fetched."""
 

@@ -15,6 +15,8 @@ from schemas.telemetry import Attribute, Metric
 from streams.runtime import fetcher_patch
 from streams.runtime.client_tasks import end_with_consumer
 from streams.runtime.failure import LaneBroken, cancellation_as_error, describe, end_process
+from streams.runtime.lane.hidden_records import HiddenRecords
+from streams.runtime.lane.lane_events import FollowerEvent, FollowerPassesOver, ignore_event
 from streams.runtime.timeouts import REQUEST_MS
 
 Apply = Callable[[bytes | None, bytes | None], None]
@@ -36,14 +38,23 @@ def _never() -> bool:
 class Follower:
     """Calls `apply(key, value)` for every committed record of `topics`; a None value is a tombstone.
 
-    A record on which `apply` raises is counted, logged by its offset, and passed over. Otherwise it would end every
-    process that follows the topic, at every start. Errors of the consumer end the process.
+    A record on which `apply` raises is counted, logged by its offset, reported, and passed over. Otherwise it would end
+    every process that follows the topic, at every start. Records that an open transaction hides for long are reported
+    too. Errors of the consumer end the process.
     """
 
-    def __init__(self, bootstrap: str, topics: Iterable[str], apply: Apply) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Iterable[str],
+        apply: Apply,
+        report: Callable[[FollowerEvent], None] = ignore_event,
+    ) -> None:
         self._bootstrap = bootstrap
         self._topics = tuple(topics)
         self._apply = apply
+        self._report = report
+        self._hidden = HiddenRecords()
         self._consumer: AIOKafkaConsumer | None = None
         # Reads no records, only the high watermarks: a read_committed consumer sees the last stable offsets instead.
         self._uncommitted: AIOKafkaConsumer | None = None
@@ -184,6 +195,7 @@ class Follower:
                         for record in records:
                             self._take(record)
                     positions = {source: await consumer.position(source) for source in self._sources}
+                    self._look_for_hidden(consumer)
                     async with self._moved:
                         self._positions = positions
                         self._moved.notify_all()
@@ -191,6 +203,17 @@ class Follower:
             raise
         except BaseException as error:  # noqa: BLE001 - any error ends the process
             end_process(f"follower of {', '.join(self._topics)}", error)
+
+    def _look_for_hidden(self, consumer: AIOKafkaConsumer) -> None:
+        for source in self._sources:
+            self._hidden.note(
+                (source.topic, source.partition),
+                consumer.last_poll_timestamp(source),
+                consumer.last_stable_offset(source),
+                consumer.highwater(source),
+            )
+        for event in self._hidden.look():
+            self._report(event)
 
     def _take(self, record: ConsumerRecord) -> None:
         try:
@@ -206,3 +229,5 @@ class Follower:
                 offset=record.offset,
                 **describe(error),
             )
+            place = (record.topic, record.partition, record.offset)
+            self._report(FollowerPassesOver(*place, type(error).__name__))

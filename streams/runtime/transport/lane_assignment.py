@@ -28,6 +28,7 @@ from streams.runtime.clock import Clock
 from streams.runtime.failure import awaited_at, cancellation_as_error, end_process
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.groups import LaneGroup, LaneHost
+from streams.runtime.lane.hidden_records import HiddenRecords
 from streams.runtime.lane.lane import Lane
 from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.lane.timer_gate import FetchProgress
@@ -63,6 +64,8 @@ class WorkerConfig:
     clock: Clock = field(default_factory=Clock)
     #: The name of the consumer at the brokers; the application's if None.
     client: str | None = None
+    #: Notices records that an open transaction hides.
+    hidden: HiddenRecords = field(default_factory=HiddenRecords)
 
 
 class NoCommitConsumer(Consumer):
@@ -165,6 +168,13 @@ class LaneAssignment(TransactionManager):
         if end is not None and (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
             lane.note_end(topic, end)
 
+    def note_hidden(
+        self, topic: str, partition: int, response: int | None, stable: int | None, end: int | None
+    ) -> None:
+        """Note how far the last stable offset of a source is behind its end."""
+        if (self._group_of[topic].name, partition) in self._lanes:
+            self.config.hidden.note((topic, partition), response, stable, end)
+
     def note_fetch(self, topic: str, partition: int, progress: FetchProgress) -> None:
         """Note how far a source was fetched, for the timers of its lane."""
         if (lane := self._lanes.get((self._group_of[topic].name, partition))) is not None:
@@ -212,6 +222,7 @@ class LaneAssignment(TransactionManager):
         keys = {(group.name, partition) for group, partition in wanted}
         leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
         await asyncio.gather(*(lane.close() for lane in leaving))
+        self._forget_hidden()
         for lane in self._lanes.values():
             lane.release()
         for group, partition in sorted(wanted, key=lambda lane: (lane[0].name, lane[1])):
@@ -224,6 +235,12 @@ class LaneAssignment(TransactionManager):
             if self._announcing is not None:
                 self._announcing.cancel()
             self._announcing = asyncio.create_task(self._announce(list(self._lanes.values())))
+
+    def _forget_hidden(self) -> None:
+        for topic, group in self._group_of.items():
+            for partition in self.config.hidden.partitions_of(topic):
+                if (group.name, partition) not in self._lanes:
+                    self.config.hidden.forget((topic, partition))
 
     async def on_stop(self) -> None:
         """Close, if `close` was not called before."""

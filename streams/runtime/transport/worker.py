@@ -17,6 +17,7 @@ from streams.runtime.failure import LaneBroken, end_process, exit_without_cleanu
 from streams.runtime.fetcher_patch import patch_aiokafka_fetcher
 from streams.runtime.gc_settings import freeze_gc_at_startup
 from streams.runtime.lane.groups import LaneGroup
+from streams.runtime.lane.hidden_records import HiddenRecords
 from streams.runtime.lane.lane_events import LaneEvent, ignore_event
 from streams.runtime.steps import AtStep, ignore_step
 from streams.runtime.transport.batch_schema import BatchSchema, urgent_first
@@ -102,6 +103,7 @@ def run_worker(  # noqa: PLR0913 - by keyword, and most have a default
         on_lane,
         clock or Clock(),
         client,
+        HiddenRecords(outside=[topic for group in groups for topic in group.written_outside]),
     )
     patch_aiokafka_fetcher()
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -128,6 +130,7 @@ async def _run(config: WorkerConfig, instance: str | None, stopped: Callable[[],
             loop.add_signal_handler(number, stop.set)
         beating = asyncio.create_task(config.watchdog.beat())
         watching = asyncio.create_task(config.clock.watch(config.on_lane))
+        looking = asyncio.create_task(config.hidden.watch(config.on_lane))
         stopping = asyncio.create_task(stop.wait())
         running = asyncio.create_task(_serve(app))
         await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
@@ -135,6 +138,7 @@ async def _run(config: WorkerConfig, instance: str | None, stopped: Callable[[],
             await _stop(app, running)
         beating.cancel()
         watching.cancel()
+        looking.cancel()
     if not stop.is_set():
         # Do not return: Faust's thread would live on, and keep the lanes assigned to a process that does nothing.
         end_process("Faust", running.exception() or LaneBroken("it stopped by itself"))
