@@ -31,7 +31,7 @@ def version(name: str) -> Policy:
 
 
 def time_of(option: str, text: str) -> datetime:
-    """Return the time in an option, in UTC; end the command unless it is ISO 8601 with its zone, as the contract has it."""
+    """Return the time in an option, in UTC; end the command unless it is a time as the contract has it."""
     at = read_time(text)
     if at is None:
         refuse(f"{option} {text}: is not a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z")

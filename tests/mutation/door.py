@@ -8,6 +8,8 @@ _KEY_SOURCE = "services/credentials/key_source.py"
 _CLIENTS = "services/credentials/clients.py"
 _DOOR = "services/gateway/door.py"
 _HANDSHAKES = "services/tls_handshakes.py"
+_SERVER = "services/http_server.py"
+_OF_REFUSALS = "tests/unit/test_http_refusals.py::"
 _OF_TOKENS = "tests/unit/test_access_tokens.py::"
 _FORGED = _OF_TOKENS + "test_a_token_that_the_issuer_did_not_sign_is_refused"
 _CLAIMS = _OF_TOKENS + "test_a_signed_token_with_a_wrong_claim_is_refused"
@@ -123,5 +125,17 @@ ROWS = (
         _HANDSHAKES,
         (Edit("        if self._early:", "        if False:"),),
         (_OF_TLS + "test_a_request_that_comes_with_the_end_of_the_handshake_is_answered",),
+    ),
+    Row(
+        "A request that is not HTTP is refused as every other",
+        _SERVER,
+        (Edit("    def send_400_response(", "    def send_400_response_never("),),
+        (_OF_REFUSALS + "test_what_is_not_http_gets_problem_details",),
+    ),
+    Row(
+        "A response that has begun is not followed by another",
+        _SERVER,
+        (Edit("        if self.conn.our_state not in _UNANSWERED:", "        if False:"),),
+        (_OF_REFUSALS + "test_a_response_that_has_begun_is_not_followed_by_another",),
     ),
 )
