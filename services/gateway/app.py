@@ -5,7 +5,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from services.gateway.document import NOT_READY, REQUEST_BODY, RESPONSES, Health, describe
+from services.gateway.document import ABSENT, NOT_READY, REQUEST_BODY, RESPONSES, Health, describe
 from services.gateway.door import Door
 from services.gateway.problems import not_now, refuse
 from services.gateway.rate import RateLimit
@@ -23,7 +23,7 @@ def create_app(producer: Publisher, door: Door, rate: RateLimit | None = None) -
     app = FastAPI(
         title="Confide gateway",
         version=API_VERSION,
-        description="Takes disclosures from the two services. 202 means: on every in-sync replica of Kafka.",
+        description=f"Takes disclosures from the two services. 202 means: on every in-sync replica of Kafka. {ABSENT}",
         # The browsable pages fetch their scripts from elsewhere.
         docs_url=None,
         redoc_url=None,

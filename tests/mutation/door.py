@@ -138,4 +138,10 @@ ROWS = (
         (Edit("        if self.conn.our_state not in _UNANSWERED:", "        if False:"),),
         (_OF_REFUSALS + "test_a_response_that_has_begun_is_not_followed_by_another",),
     ),
+    Row(
+        "The published document is below the limit of an answer",
+        "services/gateway/document.py",
+        (Edit("        return False\n", "        return True\n"),),
+        ("tests/unit/test_gateway_document.py::test_no_answer_is_over_the_limit",),
+    ),
 )
