@@ -41,13 +41,15 @@ MAX_CONNECTIONS = 512
 _BACKLOG = 128
 
 #: The body of the refusal of a request that h11 cannot read. It quotes nothing of the request.
-BAD_REQUEST: bytes = json.dumps({
-    "type": "about:blank",
-    "title": "Bad Request",
-    "status": 400,
-    "detail": f"the request is not HTTP/1.1 as RFC 9112 has it, or its head has more than {HEAD_BYTES} bytes",
-    "errors": [],
-}).encode()
+BAD_REQUEST: bytes = json.dumps(
+    {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": f"the request is not HTTP/1.1 as RFC 9112 has it, or its head has more than {HEAD_BYTES} bytes",
+        "errors": [],
+    }
+).encode()
 #: States of a connection in which no response has begun.
 _UNANSWERED = (h11.IDLE, h11.SEND_RESPONSE)
 

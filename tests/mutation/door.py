@@ -8,6 +8,8 @@ _KEY_SOURCE = "services/credentials/key_source.py"
 _CLIENTS = "services/credentials/clients.py"
 _DOOR = "services/gateway/door.py"
 _HANDSHAKES = "services/tls_handshakes.py"
+_API_KEYS = "services/credentials/api_keys.py"
+_OF_OUTAGES = "tests/unit/test_credential_outages.py::"
 _SERVER = "services/http_server.py"
 _OF_REFUSALS = "tests/unit/test_http_refusals.py::"
 _OF_TOKENS = "tests/unit/test_access_tokens.py::"
@@ -143,5 +145,41 @@ ROWS = (
         "services/gateway/document.py",
         (Edit("        return False\n", "        return True\n"),),
         ("tests/unit/test_gateway_document.py::test_no_answer_is_over_the_limit",),
+    ),
+    Row(
+        "The last known API keys do not count for ever",
+        _API_KEYS,
+        (Edit("        if self._folder_outage.is_long:", "        if False:"),),
+        (_OF_OUTAGES + "test_a_known_key_counts_for_a_limited_time_and_again_once_it_can_be_read",),
+    ),
+    Row(
+        "An API key whose file cannot be read does not count for ever",
+        _API_KEYS,
+        (Edit("in self._outages.items() if outage.is_long}", "in self._outages.items() if False}"),),
+        (_OF_OUTAGES + "test_a_known_key_counts_for_a_limited_time_and_again_once_it_can_be_read",),
+    ),
+    Row(
+        "The last known clients do not count for ever",
+        _CLIENTS,
+        (Edit("None if self._outage.is_long else self._clients", "None if False else self._clients"),),
+        (_OF_OUTAGES + "test_a_known_client_counts_for_a_limited_time_and_again_once_it_can_be_read",),
+    ),
+    Row(
+        "A key that cannot be looked up now is told to come again",
+        _API_KEYS,
+        (Edit("if found is not None and key is None and (", "if False and ("),),
+        (_OF_OUTAGES + "test_after_the_limit_the_gateway_answers_503",),
+    ),
+    Row(
+        "An outage of the credentials is logged once a minute",
+        "services/credentials/outage.py",
+        (Edit("        if now - self._logged_at < LOG_EVERY:\n            return\n", ""),),
+        (_OF_OUTAGES + "test_an_outage_is_logged_once_a_minute",),
+    ),
+    Row(
+        "A revoked API key is refused without a restart",
+        _API_KEYS,
+        (Edit("        if now - self._looked >= LOOK_EVERY:", "        if self._looked < 0:"),),
+        (_OF_OUTAGES + "test_a_revoked_key_gets_401_from_a_running_gateway",),
     ),
 )
