@@ -10,6 +10,8 @@ _DOOR = "services/gateway/door.py"
 _HANDSHAKES = "services/tls_handshakes.py"
 _API_KEYS = "services/credentials/api_keys.py"
 _OF_OUTAGES = "tests/unit/test_credential_outages.py::"
+_LARGE = "services/gateway/large_bodies.py"
+_OF_LARGE = "tests/unit/test_large_bodies.py::"
 _SERVER = "services/http_server.py"
 _OF_REFUSALS = "tests/unit/test_http_refusals.py::"
 _OF_TOKENS = "tests/unit/test_access_tokens.py::"
@@ -181,5 +183,35 @@ ROWS = (
         _API_KEYS,
         (Edit("        if now - self._looked >= LOOK_EVERY:", "        if self._looked < 0:"),),
         (_OF_OUTAGES + "test_a_revoked_key_gets_401_from_a_running_gateway",),
+    ),
+    Row(
+        "The large bodies of one sender do not delay those of another",
+        _LARGE,
+        (Edit("next(iter(self._waiting.items()))", "next(reversed(self._waiting.items()))"),),
+        (_OF_LARGE + "test_the_credentials_take_turns_and_of_one_the_smallest_is_next",),
+    ),
+    Row(
+        "Of one sender's large bodies the smallest is next",
+        _LARGE,
+        (Edit("(bodies, (len(raw), next(", "(bodies, (0, next("),),
+        (_OF_LARGE + "test_the_credentials_take_turns_and_of_one_the_smallest_is_next",),
+    ),
+    Row(
+        "A body of middle size does not wait for a large one",
+        _LARGE,
+        (Edit("self._middle if len(raw) <= MIDDLE_BYTES else self._large", "self._large"),),
+        (_OF_LARGE + "test_a_body_of_middle_size_does_not_wait_for_a_large_one",),
+    ),
+    Row(
+        "Large bodies do not wait without limit",
+        _LARGE,
+        (Edit("if len(bodies) > MAX_WAITING:", "if False:"),),
+        (_OF_LARGE + "test_beyond_the_limit_the_largest_body_is_refused",),
+    ),
+    Row(
+        "A body that ends the validating process is validated all the same",
+        "services/validating_process.py",
+        (Edit("            return parse_json(raw)\n        return _read", "            raise\n        return _read"),),
+        (_OF_LARGE + "test_a_process_that_ended_is_replaced_and_the_body_is_validated",),
     ),
 )
