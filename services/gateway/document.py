@@ -134,8 +134,8 @@ def _models(*models: type[BaseModel]) -> dict[str, Any]:
             elif part.get("default", ...) is None:
                 # `ABSENT` says it once.
                 del part["default"]
-    for name, (model, field) in _SHARED.items():
-        shared = found[model]["properties"][field]
+    for name, (owner, field) in _SHARED.items():
+        shared = found[owner]["properties"][field]
         for schema in found.values():
             parts = schema.get("properties", {})
             parts |= {each: {"$ref": _REF.format(model=name)} for each, part in parts.items() if part == shared}

@@ -12,6 +12,7 @@ import asyncio
 import heapq
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from itertools import count
 
 from schemas.disclosure import Disclosure, parse_json
@@ -87,9 +88,9 @@ class _FairQueue:
             if not result.done():  # else its request was cancelled
                 self._is_working = True
                 at_work = asyncio.get_running_loop().run_in_executor(self._executor, self._validate, raw)
-                at_work.add_done_callback(lambda done, result=result: self._end(done, result))
+                at_work.add_done_callback(partial(self._end, result))
 
-    def _end(self, done: asyncio.Future[Disclosure], result: asyncio.Future[Disclosure]) -> None:
+    def _end(self, result: asyncio.Future[Disclosure], done: asyncio.Future[Disclosure]) -> None:
         self._is_working = False
         if done.cancelled():
             result.cancel()
