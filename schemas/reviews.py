@@ -53,7 +53,7 @@ def _check_path(path: str) -> str:
 
 
 def read_time(value: bool | int | str) -> datetime | None:
-    """Return the time of a fact, in UTC; None for a value that is no time in ISO 8601 with its zone."""
+    """Return the time of a fact or an option, in UTC; None for a value that is no time in ISO 8601 with its zone."""
     try:
         return _TIME.validate_python(value) if isinstance(value, str) else None
     except ValidationError:

@@ -1,11 +1,14 @@
 """HTTP servers of a process: bound before they are announced, stopped gracefully on SIGTERM or SIGINT.
 
+Its own refusals are problem details (RFC 9457), as those of the gateway are: one shape of error for every sender.
+
 Open connections are limited, and the head of a request has a time limit: uvicorn has neither, and some thousand clients
 that send half a head each would take every file of the process. TLS handshakes have limits too (`tls_handshakes.py`).
 """
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 import ssl
@@ -16,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from fastapi.telemetry import TelemetryConfig
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -35,6 +39,19 @@ MAX_CONNECTIONS = 512
 #: The most connections that the server accepts before it serves those that it has. Together with MAX_CONNECTIONS and
 #: MAX_HANDSHAKES it is below the usual limit of 1,024 open files of a process.
 _BACKLOG = 128
+
+#: The body of the refusal of a request that h11 cannot read. It quotes nothing of the request.
+BAD_REQUEST: bytes = json.dumps(
+    {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": f"the request is not HTTP/1.1 as RFC 9112 has it, or its head has more than {HEAD_BYTES} bytes",
+        "errors": [],
+    }
+).encode()
+#: States of a connection in which no response has begun.
+_UNANSWERED = (h11.IDLE, h11.SEND_RESPONSE)
 
 #: FastAPI's own spans and logs contain queries, refused values and error messages, so they are off. Ours contain none.
 NO_TELEMETRY: TelemetryConfig = {
@@ -101,6 +118,22 @@ class _GuardedProtocol(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
+        """Refuse a request that h11 cannot read, and close the connection; uvicorn's refusal is plain text."""
+        if self.conn.our_state not in _UNANSWERED:
+            # A response has begun: a second one would be read as a part of it.
+            self._abort()
+            return
+        headers = [
+            ("content-type", "application/problem+json"),
+            ("content-length", str(len(BAD_REQUEST))),
+            ("connection", "close"),
+        ]
+        head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (head, h11.Data(BAD_REQUEST), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close_without_head)

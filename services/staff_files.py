@@ -4,12 +4,13 @@
 |---|---|
 | the rota changes | the staff on it now are asked and may sign |
 | `staff/ID.key` appears, changes or goes | ID signs with the new key from then on, or no longer signs |
+| `staff/ID.key` becomes a copy of another key | as for a wrong file: whose key it was before keeps it |
 | the rota or `staff` is missing, or a file is wrong | the last good content counts; alarm, log, counter; read again |
 | the master or token key changes | ignored, logged and counted: sections sealed with the first key would be lost |
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -84,9 +85,16 @@ class StaffFiles:
             (_watched(StaffFile.FIXED_KEY, folder / f"{name}.key", partial(_same, key)), key)
             for name, key in (("master", keys.master), ("token", keys.token))
         ]
+        self._fixed_keys = {keys.master: "master.key", keys.token: "token.key"}
         self._folder = folder / STAFF_FOLDER
         self._folder_refused = False
         self._keys: dict[Path, WatchedFile[bytes | None]] = {}
+        #: The last good content of each key file. A copy of another key is content too, and counts for nothing.
+        self._contents: dict[Path, bytes | None] = {
+            self._folder / f"{name}.key": key for name, key in keys.staff.items()
+        }
+        #: For each file that is a copy, what it is a copy of.
+        self._copies: dict[Path, str] = {}
 
     def __call__(self) -> StaffDirectory:
         """Return the staff on the duty rota and those with a key, at most a second old."""
@@ -112,7 +120,7 @@ class StaffFiles:
         refused = {
             StaffFile.ROTA: self._rota is not None and self._rota.is_refused,
             StaffFile.STAFF_FOLDER: self._folder_refused,
-            StaffFile.STAFF_KEY: any(file.is_refused for file in self._keys.values()),
+            StaffFile.STAFF_KEY: bool(self._copies) or any(file.is_refused for file in self._keys.values()),
             StaffFile.FIXED_KEY: any(file.is_refused for file, _ in self._fixed),
         }
         for kind, is_refused in refused.items():
@@ -135,8 +143,44 @@ class StaffFiles:
             return known
         self._folder_refused = False
         self._keys = {path: self._keys.get(path) or _watched(StaffFile.STAFF_KEY, path, read_key) for path in paths}
-        found = {path.stem: file.look(known.get(path.stem), now) for path, file in self._keys.items()}
-        return {name: key for name, key in found.items() if key is not None}
+        self._contents = {path: file.look(self._contents.get(path), now) for path, file in self._keys.items()}
+        return self._own_keys(known)
+
+    def _own_keys(self, known: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Return the key of each member of staff. With one key for two of them, each could sign as the other.
+
+        A key of two files is that of the one who had it before, and of neither if both are new. The other one keeps
+        their key from before, unless another has it now.
+        """
+        holders: dict[bytes, list[Path]] = {}
+        for path, key in self._contents.items():
+            if key is not None:
+                holders.setdefault(key, []).append(path)
+        keys: dict[str, bytes] = {}
+        copies: dict[Path, str] = {}
+        for key, paths in holders.items():
+            owner = None if key in self._fixed_keys else _owner(key, paths, known)
+            if owner is not None:
+                keys[owner.stem] = key
+            for path in paths:
+                if path != owner:
+                    copies[path] = self._fixed_keys.get(key) or _shown(
+                        StaffFile.STAFF_KEY, owner or next(each for each in paths if each != path)
+                    )
+        taken = {*self._fixed_keys, *keys.values()}
+        for path, original in copies.items():
+            before = known.get(path.stem)
+            if before is not None and before not in taken:
+                keys[path.stem] = before
+            if self._copies.get(path) != original:
+                _refuse(StaffFile.STAFF_KEY, path, WrongKeyFile(path, f"holds the same key as {original}"))
+        self._copies = copies
+        return keys
+
+
+def _owner(key: bytes, paths: Sequence[Path], known: Mapping[str, bytes]) -> Path | None:
+    """Return the file whose key this is: the only one that holds it, or the one that held it before; None for none."""
+    return paths[0] if len(paths) == 1 else next((path for path in paths if known.get(path.stem) == key), None)
 
 
 def _watched(kind: StaffFile, path: Path, read: Callable[[Path], T]) -> WatchedFile[T]:

@@ -9,11 +9,14 @@ import typer
 from infra.telemetry import configure, shutdown
 from services.cli.environment import settings as find_settings
 from services.cli.gateway_door import TokenSettings, allowed_hosts, credential_door
+from services.cli.given_options import given
 from services.gateway.door import Door, OpenDoor
 from services.gateway.server import run
 from services.http_server import Tls
 from services.settings import SettingsError
 
+#: Options that only a door with credentials uses.
+_OF_CREDENTIALS = ("credentials", "token_issuer", "token_audience", "token_keys", "token_clients", "allow_host")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -23,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def gateway(
+    context: typer.Context,
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0 for a free one.")] = 8080,
     host: Annotated[str, typer.Option(help="The address it listens on.")] = "127.0.0.1",
@@ -68,6 +72,8 @@ def gateway(
         raise SettingsError(f"--open is for this machine alone; --host allowed with it: {', '.join(_LOOPBACK)}")
     if open_ and behind_proxy:
         raise SettingsError("--open is for this machine alone: a proxy would open it to others")
+    if open_:
+        _refuse_unused(context)
     tls = _tls(certificate, certificate_key)
     if tls is None and not behind_proxy and host not in _LOOPBACK:
         raise SettingsError(f"--host {host} needs --certificate and --certificate-key, or --behind-proxy")
@@ -86,6 +92,18 @@ def gateway(
         raise SettingsError(f"cannot listen on port {port} of {host}: {error.strerror}") from error
     finally:
         shutdown()
+
+
+def _refuse_unused(context: typer.Context) -> None:
+    """Raise `SettingsError` for an option that an open door would not use.
+
+    A variable may be set for all that runs on this machine: it is only named.
+    """
+    unused = given(context, _OF_CREDENTIALS)
+    if unused.options:
+        raise SettingsError(f"--open asks for no credential; not allowed with it: {', '.join(unused.options)}")
+    if unused.variables:
+        typer.echo(f"confide: --open asks for no credential; not used: {', '.join(unused.variables)}", err=True)
 
 
 def _tls(certificate: Path | None, key: Path | None) -> Tls | None:

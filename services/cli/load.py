@@ -22,6 +22,7 @@ from services.cli.deployment.kafka import own_kafka
 from services.cli.deployment.opening import Deployment, Files, Size, open_deployment
 from services.cli.deployment.processes import ProcessLost, Specification
 from services.cli.environment import settings_with_kafka
+from services.cli.given_options import given
 from services.cli.load_view import LoadView
 from services.load import results
 from services.load.live_agencies import refuse_live_agencies
@@ -53,6 +54,8 @@ class _Request:
     #: Whether to open a deployment of its own even if a Kafka is named.
     house: bool
     own: Size
+    #: The given options that only a deployment of its own uses.
+    of_own: tuple[str, ...]
     settle: float
     #: Seconds at the rate whose latencies do not count, only their ids: a new Kafka takes ten times as long at first.
     warm_up: float
@@ -69,6 +72,7 @@ def _share(help_text: str) -> Any:
 
 
 def load(  # noqa: PLR0917 - typer calls it by name
+    context: typer.Context,
     rate: Annotated[float, typer.Option(min=1.0, help="Records a second; with --search the first that is tried.")],
     seconds: Annotated[float, typer.Option(min=2.0, help="How long each window sends.")],
     arrivals: Annotated[Arrivals, typer.Option(help="How far apart records are due.")] = Arrivals.POISSON,
@@ -100,8 +104,11 @@ def load(  # noqa: PLR0917 - typer calls it by name
     mix = Mix(duplicates=duplicates, pairs=pairs, urgent=urgent, malformed=malformed, people=people)
     if duplicates + malformed > 1:
         raise typer.BadParameter("--duplicates and --malformed are shares of the same records: at most 1 together")
+    if drain and not backlog:
+        raise typer.BadParameter("--drain accounts for a backlog: it needs --backlog of at least 1")
+    of_own = given(context, ("workers", "partitions")).options
     options = Options(rate, seconds, arrivals, seed, mix, backlog, drain)
-    raise typer.Exit(_run(_Request(options, search, house, Size(workers, partitions), settle, warm_up, out)))
+    raise typer.Exit(_run(_Request(options, search, house, Size(workers, partitions), of_own, settle, warm_up, out)))
 
 
 def _run(request: _Request) -> int:
@@ -206,6 +213,11 @@ async def _environment(
     prefix = (sys.executable, infra.broker.die_with_parent.__file__, str(os.getpid()))
     found = None if request.house else find_bootstrap()
     if found is not None:
+        if request.of_own:
+            raise SettingsError(
+                f"{' and '.join(request.of_own)} would not be used: the Kafka that is named or was left running is "
+                "loaded; --house opens a house of its own"
+            )
         settings = settings_with_kafka()
         refuse_live_agencies(settings.bootstrap)
         variables = {**os.environ, "KAFKA_BOOTSTRAP": settings.bootstrap}

@@ -1,12 +1,13 @@
 """The versions of the policy that a verb was given; faults of their files are printed, with exit status 2."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
 from schemas.policy import ConfigFileError, Policies, Policy, load_policies
+from schemas.reviews import read_time
 
 
 def policies(path: Path | None) -> Policies:
@@ -30,14 +31,11 @@ def version(name: str) -> Policy:
 
 
 def time_of(option: str, text: str) -> datetime:
-    """Return the time in an option, in UTC; end the command unless it is ISO 8601 with a zone."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
+    """Return the time in an option, in UTC; end the command unless it is a time as the contract has it."""
+    at = read_time(text)
+    if at is None:
         refuse(f"{option} {text}: is not a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z")
-    return at.astimezone(UTC)
+    return at
 
 
 def refuse(*reasons: str, cause: Exception | None = None) -> NoReturn:

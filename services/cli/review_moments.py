@@ -1,10 +1,10 @@
 """Reads a time that staff enter: a clock time in London, a length of time, or ISO 8601 with its offset."""
 
 import re
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from schemas.reviews import read_time
 from services.settings import SettingsError
 
 _ZONE = ZoneInfo("Europe/London")
@@ -36,14 +36,12 @@ def _read(option: str, text: str, now: datetime, *, ahead: bool) -> datetime:
         if not ahead and at > local:
             at -= _DAY
         return at.astimezone(UTC)
-    given: datetime | None = None
-    with suppress(ValueError):
-        given = datetime.fromisoformat(text)
-    if given is None or given.tzinfo is None:
+    given = read_time(text)
+    if given is None:
         raise SettingsError(
             f'{option} is a time: "21:40" in London, minutes or hours such as "10 minutes" '
             f"({'from now' if ahead else 'ago'}), or ISO 8601 with its offset"
         )
     if (given > now) is not ahead:
         raise SettingsError(f"{option} must be {'after' if ahead else 'before'} now")
-    return given.astimezone(UTC)
+    return given

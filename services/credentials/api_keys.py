@@ -16,12 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
+from typing import NamedTuple
 
 import structlog
 
 from schemas.vocabulary import Service
-from services.credentials.caller import Caller, WrongCredential
+from services.credentials.caller import Caller, CannotCheck, WrongCredential
+from services.credentials.outage import Outage
 from services.settings import SettingsError
 
 #: Longest time from the removal of a key's file until the key is refused, in seconds.
@@ -86,55 +87,102 @@ def revoke(folder: Path, key_id: str) -> None:
     path.unlink()
 
 
-def stored(folder: Path, known: Mapping[str, ApiKey] = MappingProxyType({})) -> list[ApiKey]:
-    """Return the keys in a folder, by service and age.
+def stored(folder: Path) -> list[ApiKey]:
+    """Return the keys in a folder, by service and age; one that cannot be read is logged and left out.
 
-    A malformed one is logged and left out. For one that cannot be read now the `known` one counts: a file system that
-    fails for a moment revokes no key. Raises `OSError` if the folder cannot be read.
+    Raises `OSError` if the folder cannot be read.
     """
-    found = []
+    found = _look(folder)
+    for reason in (*found.unreadable.values(), *found.malformed):
+        _log.error("a credential is refused", reason=reason)
+    return sorted(found.keys.values(), key=lambda key: (key.service, key.made_at))
+
+
+class _Found(NamedTuple):
+    keys: Mapping[str, ApiKey]
+    #: Why a file cannot be read now, by the id of its key.
+    unreadable: Mapping[str, str]
+    malformed: frozenset[str]
+
+
+def _look(folder: Path) -> _Found:
+    """Return what is in a folder of keys; raise `OSError` if the folder cannot be read."""
+    keys, unreadable, malformed = {}, {}, set()
     for path in sorted(path for path in folder.iterdir() if path.suffix == ".toml"):
         try:
-            found.append(ApiKey.read(path))
+            keys[path.stem] = ApiKey.read(path)
         except OSError as error:
-            _log.error("a credential cannot be read, the last known one counts", reason=type(error).__name__)
-            if path.stem in known:
-                found.append(known[path.stem])
+            unreadable[path.stem] = type(error).__name__
         except SettingsError as error:
-            _log.error("a credential is refused", reason=str(error))
-    return sorted(found, key=lambda key: (key.service, key.made_at))
+            malformed.add(str(error))
+    return _Found(keys, unreadable, frozenset(malformed))
 
 
 class ApiKeys:
-    """The keys in a folder, at most LOOK_EVERY seconds old: one that is made or revoked needs no restart."""
+    """The keys in a folder, at most LOOK_EVERY seconds old: one that is made or revoked needs no restart.
+
+    While the folder or the file of a key cannot be read, the last known keys count for a limited time (`outage.py`).
+    A malformed file is a key no more: somebody has changed it.
+    """
 
     def __init__(self, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._monotonic = monotonic
         self._keys: Mapping[str, ApiKey] = {}
+        self._malformed: frozenset[str] = frozenset()
         self._looked = float("-inf")
+        self._folder_outage = Outage("the API keys", monotonic=monotonic)
+        #: By the id of a key whose file cannot be read.
+        self._outages: Mapping[str, Outage] = {}
 
     def caller(self, text: str) -> Caller:
-        """Return whose key this is; raise `WrongCredential` for text that is no key here."""
+        """Return whose key this is; raise `WrongCredential` for text that is no key here.
+
+        Raises `CannotCheck` for a key that cannot be looked up now.
+        """
         found = _KEY.fullmatch(text)
         key = None if found is None else self._current().get(found["id"])
         # The comparison takes the same time for an unknown id, so that the time says nothing.
         expected = _hash("") if key is None else key.sha256
         matches = hmac.compare_digest(_hash("" if found is None else found["secret"]), expected)
+        if found is not None and key is None and (self._folder_outage.is_on or found["id"] in self._outages):
+            raise CannotCheck("the credential cannot be checked now; send the same again")
         if key is None or not matches:
             raise WrongCredential("the credential is not known here")
         return Caller(key.service, key.id, key.exercise)
 
     def _current(self) -> Mapping[str, ApiKey]:
+        """Return the keys that count."""
         now = self._monotonic()
         if now - self._looked >= LOOK_EVERY:
             self._looked = now
-            try:
-                self._keys = {key.id: key for key in stored(self._folder, self._keys)}
-            except OSError as error:
-                # A folder that disappears whole may be a missing mount; a revoked key is one file that goes.
-                _log.error("the credentials cannot be read, the last known ones count", reason=type(error).__name__)
-        return self._keys
+            self._look()
+        if self._folder_outage.is_long:
+            return {}
+        lost = {key_id for key_id, outage in self._outages.items() if outage.is_long}
+        return {key_id: key for key_id, key in self._keys.items() if key_id not in lost} if lost else self._keys
+
+    def _look(self) -> None:
+        try:
+            found = _look(self._folder)
+        except OSError as error:
+            # A folder that disappears whole may be a missing mount; a revoked key is one file that goes.
+            self._folder_outage.failed(type(error).__name__)
+            return
+        self._folder_outage.ended()
+        for reason in found.malformed - self._malformed:
+            _log.error("a credential is refused", reason=reason)
+        self._malformed = found.malformed
+        last_known = {key_id: self._keys[key_id] for key_id in found.unreadable if key_id in self._keys}
+        self._keys = {**found.keys, **last_known}
+        for key_id in self._outages.keys() & found.keys.keys():
+            self._outages[key_id].ended()
+        self._outages = {
+            key_id: self._outages.get(key_id) or Outage("an API key", monotonic=self._monotonic)
+            for key_id in found.unreadable
+        }
+        for key_id, outage in self._outages.items():
+            outage.failed(found.unreadable[key_id])
 
 
 def _hash(secret: str) -> str:

@@ -18,17 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from schemas.vocabulary import Service
-from services.credentials.caller import Caller
+from services.credentials.caller import Caller, CannotCheck
+from services.credentials.outage import Outage
 from services.settings import SettingsError
 from services.watched_file import WatchedFile
 
 #: Longest time from a change of the file until it counts, in seconds.
 LOOK_EVERY = 5.0
-
-_log = structlog.get_logger("confide.credentials")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def _client(path: Path, number: int, found: Any) -> Client:
 class Clients:
     """The clients in the file, at most LOOK_EVERY seconds old. Raises `SettingsError` for a wrong file at the start.
 
-    A running gateway keeps what it knows while the file is missing or wrong, and logs it.
+    While the file is missing or wrong, the last known clients count for a limited time (`outage.py`).
     """
 
     def __init__(
@@ -81,21 +78,34 @@ class Clients:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._clients = read_clients(path)
-        self._file = WatchedFile(path, read_clients, _refused)
+        self._reason = ""
+        self._outage = Outage("the file of clients", monotonic=monotonic)
+        self._file = WatchedFile(path, read_clients, self._refused)
         self._monotonic, self._now = monotonic, now
         self._looked = monotonic()
 
     def caller(self, client_id: str) -> Caller | None:
-        """Return who calls with this client id, None if the client is not in the file."""
+        """Return who calls with this client id, None if the client is not in the file.
+
+        Raises `CannotCheck` for a client that cannot be looked up now.
+        """
         asked = self._monotonic()
         if asked - self._looked >= LOOK_EVERY:
             self._looked = asked
             self._clients = self._file.look(self._clients, self._now())
-        client = self._clients.get(client_id)
+            self._note_outage()
+        client = None if self._outage.is_long else self._clients.get(client_id)
+        if client is None and self._outage.is_on:
+            raise CannotCheck("the credential cannot be checked now; send the same again")
         # The prefix: a client and an API key never share a limit of requests.
         return None if client is None else Caller(client.service, f"client:{client_id}", client.exercise)
 
+    def _note_outage(self) -> None:
+        if self._file.is_refused:
+            self._outage.failed(self._reason)
+        else:
+            self._outage.ended()
 
-def _refused(_: Path, error: Exception) -> None:
-    reason = str(error) if isinstance(error, SettingsError) else type(error).__name__
-    _log.error("the file of clients is refused, the last known clients count", reason=reason)
+    def _refused(self, _: Path, error: Exception) -> None:
+        # `read_clients` quotes nothing of the file.
+        self._reason = str(error) if isinstance(error, SettingsError) else type(error).__name__

@@ -5,8 +5,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from services.gateway.document import NOT_READY, REQUEST_BODY, RESPONSES, Health, describe
+from services.gateway.document import ABSENT, NOT_READY, REQUEST_BODY, RESPONSES, Health, describe
 from services.gateway.door import Door
+from services.gateway.large_bodies import LargeBodies
 from services.gateway.problems import not_now, refuse
 from services.gateway.rate import RateLimit
 from services.gateway.request_handler import Publisher, RequestHandler
@@ -18,12 +19,14 @@ API_VERSION = "2.0.0"
 _log = structlog.get_logger("confide.gateway")
 
 
-def create_app(producer: Publisher, door: Door, rate: RateLimit | None = None) -> FastAPI:
+def create_app(
+    producer: Publisher, door: Door, rate: RateLimit | None = None, large_bodies: LargeBodies | None = None
+) -> FastAPI:
     """Return the gateway's application over a producer that the caller opens and closes."""
     app = FastAPI(
         title="Confide gateway",
         version=API_VERSION,
-        description="Takes disclosures from the two services. 202 means: on every in-sync replica of Kafka.",
+        description=f"Takes disclosures from the two services. 202 means: on every in-sync replica of Kafka. {ABSENT}",
         # The browsable pages fetch their scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
@@ -32,7 +35,7 @@ def create_app(producer: Publisher, door: Door, rate: RateLimit | None = None) -
         telemetry=NO_TELEMETRY,
     )
     describe(app)
-    handler = RequestHandler(producer, door, rate or RateLimit())
+    handler = RequestHandler(producer, door, rate or RateLimit(), large_bodies or LargeBodies())
 
     @app.post("/v1/disclosures", status_code=202, responses=RESPONSES, openapi_extra=REQUEST_BODY)
     async def disclose(request: Request) -> Response:

@@ -1,10 +1,17 @@
-"""The gateway's OpenAPI document: the contract's disclosure as the body, an example, and every response."""
+"""The gateway's OpenAPI document: the contract's disclosure as the body, an example, and every response.
+
+It is an answer too, and no answer has more than MAX_ANSWER_BYTES. So it is written short: without the titles that
+pydantic makes of names, null as a second type, null as a default said once, and a schema that many fields have under a
+name of its own.
+"""
 
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, Disclosure
 from services.gateway.problems import MEDIA_TYPE, ProblemDetails
@@ -43,6 +50,9 @@ EXAMPLE: dict[str, Any] = {
     "contact": {"channels": ["direct_message"], "preferred": "direct_message", "safe_to_contact": True},
     "summary": "The assessor's own words.",
 }
+
+#: Part of the document's description.
+ABSENT = "A field that is absent is null, unless the document states another default."
 
 _RETRY = {"Retry-After": {"schema": {"type": "integer"}}}
 
@@ -87,19 +97,61 @@ REQUEST_BODY: dict[str, Any] = {
 }
 
 
+#: Schemas that several fields have, by the name that they get: the model and field from which each is taken.
+_SHARED = {"Time": ("Assessment", "assessed_at"), "Danger": ("Suicide", "immediate_danger")}
+
+
+class _Short(GenerateJsonSchema):
+    """Writes the same schemas in fewer bytes."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's
+        """Return False: a title would repeat the name of its field."""
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Return a schema that also allows null."""
+        given = super().nullable_schema(schema)
+        inner = given.get("anyOf", [{}])[0]
+        if isinstance(inner.get("type"), str) and not inner.keys() & {"const", "enum"}:
+            return {**inner, "type": [inner["type"], "null"]}
+        return given
+
+
+def _models(*models: type[BaseModel]) -> dict[str, Any]:
+    """Return the schemas of these models, and of all that they name."""
+    found: dict[str, Any] = {}
+    for model in models:
+        schema = model.model_json_schema(ref_template=_REF, schema_generator=_Short)
+        found.update(schema.pop("$defs", {}))
+        found[model.__name__] = schema
+    for schema in found.values():
+        # It repeats the name of the schema.
+        del schema["title"]
+        for part in schema.get("properties", {}).values():
+            if isinstance(part.get("default"), dict):
+                # Each field of the object has its own default.
+                part["default"] = {}
+            elif part.get("default", ...) is None:
+                # `ABSENT` says it once.
+                del part["default"]
+    for name, (owner, field) in _SHARED.items():
+        shared = found[owner]["properties"][field]
+        for schema in found.values():
+            parts = schema.get("properties", {})
+            parts |= {each: {"$ref": _REF.format(model=name)} for each, part in parts.items() if part == shared}
+        found[name] = shared
+    discriminator = found["Disclosure"]["properties"]["concerns"]["items"]["discriminator"]
+    discriminator["mapping"] = {kind: to.rpartition("/")[2] for kind, to in discriminator["mapping"].items()}
+    return found
+
+
 def describe(app: FastAPI) -> None:
     """Set the document of the application. The handler reads the body itself, so FastAPI does not know its model."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            schema = Disclosure.model_json_schema(ref_template=_REF)
-            models = document.setdefault("components", {}).setdefault("schemas", {})
-            models.update(schema.pop("$defs"))
-            models["Disclosure"] = schema
-            refusal = ProblemDetails.model_json_schema(ref_template=_REF)
-            models.update(refusal.pop("$defs"))
-            models["ProblemDetails"] = refusal
+            document["components"]["schemas"] = _models(Disclosure, ProblemDetails, Accepted, Health)
             document["components"]["securitySchemes"] = {"credential": {"type": "http", "scheme": "bearer"}}
             document["paths"]["/v1/disclosures"]["post"]["security"] = [{"credential": []}]
             app.openapi_schema = document

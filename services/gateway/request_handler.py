@@ -26,6 +26,7 @@ from services.gateway.body import Body, Cut, read_body
 from services.gateway.document import Accepted
 from services.gateway.door import Door
 from services.gateway.hosts import WrongHost
+from services.gateway.large_bodies import LargeBodies, TooManyBodies
 from services.gateway.problems import RETRY_AFTER, not_now, refuse, refuse_invalid
 from services.gateway.rate import RateLimit
 from services.sdk.addressing import topic_of
@@ -35,8 +36,8 @@ from services.sdk.refused import Refused
 #: How many requests may wait for Kafka at once, and how long another waits to be one of them (seconds).
 _WAITING = 64
 _WAIT_SECONDS = 5.0
-#: A body up to this size is validated at once (bytes). A larger one is validated in a thread of its own, one after the
-#: other, so that a small one beside it is not late.
+#: A body up to this size is validated at once (bytes), a larger one apart (`large_bodies.py`), so that a small one is
+#: not late because of it.
 _SMALL_BODY = 16 * 1024
 #: How old the answer to `/readyz` may be (seconds).
 _READY_SECONDS = 1.0
@@ -60,14 +61,14 @@ class Publisher(Protocol):
 class RequestHandler:
     """Handles the requests of the gateway, many at once."""
 
-    def __init__(self, producer: Publisher, door: Door, rate: RateLimit) -> None:
+    def __init__(self, producer: Publisher, door: Door, rate: RateLimit, large_bodies: LargeBodies) -> None:
         self._producer = producer
         self._door = door
         self._rate = rate
         self._asking = ThreadPoolExecutor(1, thread_name_prefix="confide-readiness")
         self._readiness: asyncio.Future[bool] | None = None
         self._asked_at = float("-inf")
-        self._large_bodies = ThreadPoolExecutor(1, thread_name_prefix="confide-large-bodies")
+        self._large_bodies = large_bodies
         self._threads = ThreadPoolExecutor(_WAITING, thread_name_prefix="confide-gateway")
         self._free = asyncio.Semaphore(_WAITING)
 
@@ -86,6 +87,8 @@ class RequestHandler:
             except (KafkaUnavailable, asyncio.CancelledError):
                 # At the end of a stop the server cancels open requests: whether Kafka has the record is unknown.
                 response = not_now()
+            except TooManyBodies as error:
+                response = refuse(429, str(error), {"Retry-After": str(RETRY_AFTER)})
             except WrongHost as error:
                 response = refuse(421, str(error))
             except MissingCredential as error:
@@ -112,7 +115,7 @@ class RequestHandler:
             return await self._refuse_cut(body, body.cut, caller, traceparent)
         try:
             # The Content-Type is not checked: an emergency that can be read is not refused for a header.
-            disclosure = _of_caller(await self._validated(body.raw), caller)
+            disclosure = _of_caller(await self._validated(body.raw, caller), caller)
             await self._publish(disclosure)
         except Invalid as invalid:
             status = 413 if invalid.problems == too_large().problems else 422
@@ -121,11 +124,11 @@ class RequestHandler:
         accepted = Accepted(disclosure_id=disclosure.disclosure_id)
         return JSONResponse(accepted.model_dump(), status_code=202)
 
-    async def _validated(self, raw: bytes) -> Disclosure:
+    async def _validated(self, raw: bytes, caller: Caller | None) -> Disclosure:
         """Return the disclosure; raise `Invalid` for one that cannot be understood."""
         if len(raw) <= _SMALL_BODY:
             return parse_json(raw)
-        return await asyncio.get_running_loop().run_in_executor(self._large_bodies, parse_json, raw)
+        return await self._large_bodies.validated(raw, "" if caller is None else caller.credential)
 
     async def _publish(self, disclosure: Disclosure) -> None:
         with trace.get_tracer("confide.gateway").start_as_current_span(

@@ -2,11 +2,19 @@
 
 import asyncio
 import json
+import sys
+from contextlib import closing
 
 from services.gateway.app import create_app
 from services.gateway.door import Door
+from services.gateway.large_bodies import LargeBodies
 from services.http_server import Tls, listen, port_of, serve
 from services.sdk.producer import DisclosureProducer
+from services.validating_process import ValidatingProcess
+
+#: How long a thread may keep the event loop waiting (seconds; Python's default is 0.005): that of the producer computes
+#: the checksum of a large record in Python.
+_SWITCH_SECONDS = 0.0005
 
 
 def run(host: str, port: int, *, bootstrap: str, door: Door, tls: Tls | None = None) -> None:
@@ -14,10 +22,11 @@ def run(host: str, port: int, *, bootstrap: str, door: Door, tls: Tls | None = N
 
     Raises `OSError` if the port is taken, or if a file of `tls` cannot be read.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     producer = DisclosureProducer(bootstrap)
-    with listen(host, port) as bound:
+    with listen(host, port) as bound, closing(ValidatingProcess()) as middle, closing(ValidatingProcess()) as large:
         chosen = {"port": port_of(bound)}
-        app = create_app(producer, door)
+        app = create_app(producer, door, large_bodies=LargeBodies(middle, large))
         try:
             asyncio.run(serve([(app, bound)], lambda: print(json.dumps(chosen), flush=True), tls))  # noqa: T201 - the parent process reads it
         finally:

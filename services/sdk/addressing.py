@@ -6,13 +6,15 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.concerns import Concerns
+from schemas.concerns import CONCERNS, Concerns
 from schemas.disclosure import Disclosure, ReadableDisclosure, is_urgent
 from schemas.refused_bytes import json_fields
 from schemas.topics import TopicName, disclosures
 from schemas.vocabulary import Service
 
 _CONCERNS: TypeAdapter[Concerns] = TypeAdapter(Concerns)
+#: The most fields that a concern has.
+_MOST_FIELDS = max(len(model.model_fields) for model in CONCERNS)
 _SERVICE = re.compile(rb'"service"\s{0,64}:\s{0,64}"(forum|text_line)"')
 #: Number of unreadable bytes that are searched for the name of the service.
 _SEARCHED_BYTES = 1024 * 1024
@@ -23,14 +25,16 @@ def topic_of(disclosure: Disclosure) -> TopicName:
     return disclosures(disclosure.service, urgent=is_urgent(disclosure))
 
 
-def intended_topic(raw: bytes, sender: Service | None, *, is_proven: bool = False) -> TopicName:
+def intended_topic(
+    raw: bytes, sender: Service | None, *, is_proven: bool = False, fields: dict[str, Any] | None = None
+) -> TopicName:
     """Return the topic for which unreadable bytes were most likely meant.
 
     The service is `sender` if a credential proved it (`is_proven`), else the one named in the bytes, else `sender`,
     else the forum. The topic is the urgent one unless the concerns can be read and rule out an immediate risk: the rest
-    of the bytes may hold an emergency.
+    of the bytes may hold an emergency. `fields` are those of the bytes, if they were read already.
     """
-    fields = json_fields(raw)
+    fields = json_fields(raw) if fields is None else fields
     named = None if is_proven else _named_service(raw, fields)
     service = named or sender or Service.FORUM
     return disclosures(service, urgent=_may_be_urgent(fields))
@@ -45,8 +49,12 @@ def _named_service(raw: bytes, fields: dict[str, Any]) -> Service | None:
 
 
 def _may_be_urgent(fields: dict[str, Any]) -> bool:
+    given = fields.get("concerns")
+    if isinstance(given, list) and any(isinstance(each, dict) and len(each) > _MOST_FIELDS for each in given):
+        # One of its names is no field, so it cannot be read. Thousands of errors would delay other requests.
+        return True
     try:
-        concerns = _CONCERNS.validate_python(fields.get("concerns"))
+        concerns = _CONCERNS.validate_python(given)
     except ValidationError:
         return True
     # Urgency depends on the concerns alone; the rest of the record could not be read.

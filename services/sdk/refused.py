@@ -67,10 +67,10 @@ def write_refused(refused: Refused, trace: list[tuple[str, bytes]], now: datetim
     that are too many to keep.
     """
     raw = refused.raw
-    topic = intended_topic(raw, refused.service, is_proven=refused.is_proven)
+    fields = json_fields(raw)
+    topic = intended_topic(raw, refused.service, is_proven=refused.is_proven, fields=fields)
     # By the id, ADMIT sees it accepted later in the same partition. Bytes without one are keyed by their digest: equal
     # bytes always go to the same partition.
-    fields = json_fields(raw)
     id_ = id_in(fields)
     key = hashlib.sha256(raw).hexdigest().encode() if id_ is None else disclosure_key(id_)
     is_kept = len(raw) <= MAX_VALUE_BYTES

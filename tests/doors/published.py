@@ -76,6 +76,8 @@ class Published:
         for branches in ("anyOf", "oneOf"):
             if branches in schema:
                 return st.one_of([self._values(branch) for branch in schema[branches]])
+        if isinstance(schema["type"], list):
+            return st.one_of([self._values({**schema, "type": kind}) for kind in schema["type"]])
         return self._of_type(schema)
 
     def _objects(self, schema: dict[str, Any]) -> Strategy:

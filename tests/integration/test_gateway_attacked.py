@@ -7,27 +7,34 @@ import resource
 import socket
 import ssl
 import statistics
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from schemas.disclosure import MAX_DISCLOSURE_BYTES, MAX_LINE_BYTES
 from services.http_server import HEAD_BYTES, HEAD_SECONDS, MAX_CONNECTIONS, Tls
 from services.tls_handshakes import HANDSHAKE_SECONDS, MAX_HANDSHAKES
 from tests.certificates import make_certificate, trusting
-from tests.disclosures import fields, raw
+from tests.disclosures import raw
 from tests.processes import Processes
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 _HEADS = 2_000
+_BODIES = 64
 #: How long an honest request may take beside the attack (seconds): far less than the attack lasts,
 #: far more than a busy machine needs.
 _HONEST_SECONDS = 2.0
+#: How long an honest request may take beside 64 hostile bodies (seconds), by the contract of the door. On a machine of
+#: two cores with other work nine of ten requests have to be within it, and each within `_HONEST_SECONDS`: the clients,
+#: Kafka and two validating processes share the cores with the gateway.
+_BESIDE_BODIES_SECONDS = 0.25
+#: How long the same requests are measured without an attack, after as long to warm up (seconds).
+_ALONE_SECONDS = 3.0
 
 
 @contextmanager
@@ -140,34 +147,37 @@ async def test_a_second_request_on_one_connection_has_the_same_limit(port: int) 
     writer.close()
 
 
-def hostile() -> list[bytes]:
-    """Return bodies of nearly 256 KiB, and lists and objects of nearly 1.5 MiB, that cost the most to refuse."""
-    many = json.dumps({**fields(), **{f"concern{'s' * 20}{n}": n for n in range(6_000)}}).encode()
-    deep = b'{"a":' * 50_000
-    wrong = json.dumps(fields(concerns=[{"kind": "suicide", **{f"pla{n}": 1 for n in range(15_000)}}])).encode()
-    halves = raw(summary="TEXT").replace(b"TEXT", rb"\ud83d" * 40_000)
-    lists = [
-        raw(contact={"channels": [1] * 500_000}),
-        raw(subject={"account": "a", "professionals": [{}] * 300_000}),
-        raw(concerns=[[]] * 300_000),
-        json.dumps({f"x{n}": n for n in range(80_000)}).encode(),
-    ]
-    assert all(len(each) <= MAX_LINE_BYTES for each in lists)
-    return [*(each for each in (many, deep, wrong, halves) if len(each) <= MAX_DISCLOSURE_BYTES), *lists]
+#: Honest disclosures: one that is validated at once, and one that is validated in a thread.
+HONEST = {"small": "", "20 KiB": "x" * 20 * 1024}
 
 
-async def test_large_hostile_bodies_delay_no_honest_request(port: int, tmp_path: Path) -> None:
-    await honest(port, 1)
-    bodies = hostile()
-    limits = httpx2.Limits(max_connections=None)
-    async with httpx2.AsyncClient(
-        base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=120, limits=limits
-    ) as client:
-        attack = [
-            asyncio.create_task(client.post("/v1/disclosures", content=bodies[number % len(bodies)]))
-            for number in range(64)
-        ]
-        took = await honest(port)
-        answers = await asyncio.gather(*attack)
-    assert {answer.status_code for answer in answers} <= {202, 422, 503}
-    assert took < _HONEST_SECONDS
+async def durations(port: int, summary: str, until: Callable[[], bool]) -> list[float]:
+    """Return the time of each honest request until a condition holds, each on a connection of its own, in seconds."""
+    took: list[float] = []
+    while not (took and until()):
+        body = raw(f"honest-{os.getpid()}-{len(summary)}-{len(took)}", summary=summary)
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+            begun = time.monotonic()
+            answer = await client.post("/v1/disclosures", content=body)
+            took.append(time.monotonic() - begun)
+        assert answer.status_code == 202
+    return took
+
+
+@pytest.mark.parametrize("summary", HONEST.values(), ids=HONEST)
+async def test_large_hostile_bodies_delay_no_honest_request(port: int, summary: str) -> None:
+    begun = time.monotonic()
+    await durations(port, summary, lambda: time.monotonic() > begun + _ALONE_SECONDS)
+    alone = await durations(port, summary, lambda: time.monotonic() > begun + 2 * _ALONE_SECONDS)
+    command = [sys.executable, "-m", "tests.hostile_bodies", str(port), str(_BODIES)]
+    attack = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert attack.stdout is not None
+    assert await attack.stdout.readline() == b"begun\n"
+    answers = asyncio.create_task(attack.stdout.read())
+    took = await durations(port, summary, answers.done)
+    await attack.wait()
+    assert set(json.loads(answers.result())) <= {202, 422, 503}
+    # By the slowest without an attack: other work of this machine delays both.
+    took.sort()
+    assert took[len(took) * 9 // 10] < _BESIDE_BODIES_SECONDS + max(alone)
+    assert took[-1] < _HONEST_SECONDS

@@ -12,6 +12,7 @@ from schemas.codec import decode
 from schemas.topics import TopicName
 from schemas.vocabulary import Service
 from services.credentials import ApiKey
+from services.credentials.api_keys import LOOK_EVERY as KEYS_LOOK_EVERY
 from services.credentials.clients import LOOK_EVERY
 from services.credentials.key_source import READ_APART, READ_EVERY, READ_SECONDS
 from services.watched_file import QUIET_SECONDS
@@ -115,6 +116,20 @@ async def test_a_key_and_a_client_are_taken_away_without_a_restart(
     assert LOOK_EVERY + QUIET_SECONDS < _REVOKED_WITHIN
     await until(lambda: post(url, issuer.token("second")) == 401, LOOK_EVERY + QUIET_SECONDS + 20)
     assert post(url, issuer.token("second", client_id="forum-other")) == 202
+    assert process.stop() == 0
+
+
+async def test_an_api_key_is_revoked_without_a_restart(
+    confide: Processes, server: KeyServer, clients: Path, api_key: str
+) -> None:
+    process, url = started(confide, server.url, clients)
+    folder = clients.parent / "credentials"
+    other = ApiKey.create(folder, Service.FORUM, datetime.now(UTC))[1]
+    assert (post(url, api_key), post(url, other)) == (202, 202)
+    confide.run("keys", "revoke", api_key.split("_")[1], str(folder))
+    assert KEYS_LOOK_EVERY < _REVOKED_WITHIN
+    await until(lambda: post(url, api_key) == 401, KEYS_LOOK_EVERY + 20)
+    assert post(url, other) == 202
     assert process.stop() == 0
 
 

@@ -8,6 +8,12 @@ _KEY_SOURCE = "services/credentials/key_source.py"
 _CLIENTS = "services/credentials/clients.py"
 _DOOR = "services/gateway/door.py"
 _HANDSHAKES = "services/tls_handshakes.py"
+_API_KEYS = "services/credentials/api_keys.py"
+_OF_OUTAGES = "tests/unit/test_credential_outages.py::"
+_LARGE = "services/gateway/large_bodies.py"
+_OF_LARGE = "tests/unit/test_large_bodies.py::"
+_SERVER = "services/http_server.py"
+_OF_REFUSALS = "tests/unit/test_http_refusals.py::"
 _OF_TOKENS = "tests/unit/test_access_tokens.py::"
 _FORGED = _OF_TOKENS + "test_a_token_that_the_issuer_did_not_sign_is_refused"
 _CLAIMS = _OF_TOKENS + "test_a_signed_token_with_a_wrong_claim_is_refused"
@@ -123,5 +129,89 @@ ROWS = (
         _HANDSHAKES,
         (Edit("        if self._early:", "        if False:"),),
         (_OF_TLS + "test_a_request_that_comes_with_the_end_of_the_handshake_is_answered",),
+    ),
+    Row(
+        "A request that is not HTTP is refused as every other",
+        _SERVER,
+        (Edit("    def send_400_response(", "    def send_400_response_never("),),
+        (_OF_REFUSALS + "test_what_is_not_http_gets_problem_details",),
+    ),
+    Row(
+        "A response that has begun is not followed by another",
+        _SERVER,
+        (Edit("        if self.conn.our_state not in _UNANSWERED:", "        if False:"),),
+        (_OF_REFUSALS + "test_a_response_that_has_begun_is_not_followed_by_another",),
+    ),
+    Row(
+        "The published document is below the limit of an answer",
+        "services/gateway/document.py",
+        (Edit("        return False\n", "        return True\n"),),
+        ("tests/unit/test_gateway_document.py::test_no_answer_is_over_the_limit",),
+    ),
+    Row(
+        "The last known API keys do not count for ever",
+        _API_KEYS,
+        (Edit("        if self._folder_outage.is_long:", "        if False:"),),
+        (_OF_OUTAGES + "test_a_known_key_counts_for_a_limited_time_and_again_once_it_can_be_read",),
+    ),
+    Row(
+        "An API key whose file cannot be read does not count for ever",
+        _API_KEYS,
+        (Edit("in self._outages.items() if outage.is_long}", "in self._outages.items() if False}"),),
+        (_OF_OUTAGES + "test_a_known_key_counts_for_a_limited_time_and_again_once_it_can_be_read",),
+    ),
+    Row(
+        "The last known clients do not count for ever",
+        _CLIENTS,
+        (Edit("None if self._outage.is_long else self._clients", "None if False else self._clients"),),
+        (_OF_OUTAGES + "test_a_known_client_counts_for_a_limited_time_and_again_once_it_can_be_read",),
+    ),
+    Row(
+        "A key that cannot be looked up now is told to come again",
+        _API_KEYS,
+        (Edit("if found is not None and key is None and (", "if False and ("),),
+        (_OF_OUTAGES + "test_after_the_limit_the_gateway_answers_503",),
+    ),
+    Row(
+        "An outage of the credentials is logged once a minute",
+        "services/credentials/outage.py",
+        (Edit("        if now - self._logged_at < LOG_EVERY:\n            return\n", ""),),
+        (_OF_OUTAGES + "test_an_outage_is_logged_once_a_minute",),
+    ),
+    Row(
+        "A revoked API key is refused without a restart",
+        _API_KEYS,
+        (Edit("        if now - self._looked >= LOOK_EVERY:", "        if self._looked < 0:"),),
+        (_OF_OUTAGES + "test_a_revoked_key_gets_401_from_a_running_gateway",),
+    ),
+    Row(
+        "The large bodies of one sender do not delay those of another",
+        _LARGE,
+        (Edit("next(iter(self._waiting.items()))", "next(reversed(self._waiting.items()))"),),
+        (_OF_LARGE + "test_the_credentials_take_turns_and_of_one_the_smallest_is_next",),
+    ),
+    Row(
+        "Of one sender's large bodies the smallest is next",
+        _LARGE,
+        (Edit("(bodies, (len(raw), next(", "(bodies, (0, next("),),
+        (_OF_LARGE + "test_the_credentials_take_turns_and_of_one_the_smallest_is_next",),
+    ),
+    Row(
+        "A body of middle size does not wait for a large one",
+        _LARGE,
+        (Edit("self._middle if len(raw) <= MIDDLE_BYTES else self._large", "self._large"),),
+        (_OF_LARGE + "test_a_body_of_middle_size_does_not_wait_for_a_large_one",),
+    ),
+    Row(
+        "Large bodies do not wait without limit",
+        _LARGE,
+        (Edit("if len(bodies) > MAX_WAITING:", "if False:"),),
+        (_OF_LARGE + "test_beyond_the_limit_the_largest_body_is_refused",),
+    ),
+    Row(
+        "A body that ends the validating process is validated all the same",
+        "services/validating_process.py",
+        (Edit("            return parse_json(raw)\n        return _read", "            raise\n        return _read"),),
+        (_OF_LARGE + "test_a_process_that_ended_is_replaced_and_the_body_is_validated",),
     ),
 )

@@ -60,8 +60,20 @@ ROWS = (
     Row(
         "A wrong key keeps the one that was known",
         "services/staff_files.py",
-        (Edit("file.look(known.get(path.stem), now)", "file.look(None, now)"),),
+        (Edit("file.look(self._contents.get(path), now)", "file.look(None, now)"),),
         (f"{_FILES}::test_a_wrong_key_keeps_the_one_that_was_known_beside_others_that_change",),
+    ),
+    Row(
+        "A copied key is the key of the one who had it before",
+        "services/staff_files.py",
+        (Edit("return paths[0] if len(paths) == 1 else next(", "return paths[-1] if paths else next("),),
+        (f"{_FILES}::test_a_key_that_is_copied_while_a_worker_runs_makes_no_second_signer",),
+    ),
+    Row(
+        "A copy of the master or token key is nobody's key",
+        "services/staff_files.py",
+        (Edit("None if key in self._fixed_keys else _owner", "_owner"),),
+        (f"{_FILES}::test_a_copy_of_a_key_of_the_deployment_is_nobodys_key",),
     ),
     Row(
         "A changed master or token key is said",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from schemas.vocabulary import Agency
-from services.credentials import api_keys, clients, key_source, tokens
+from services.credentials import api_keys, clients, key_source, outage, tokens
 from services.gateway.body import BODY_SECONDS
 from services.http_server import HEAD_SECONDS, MAX_CONNECTIONS
 from services.tls_handshakes import HANDSHAKE_SECONDS, MAX_HANDSHAKES
@@ -23,6 +23,10 @@ def test_the_limits_of_all_agencies_are_those_of_the_code() -> None:
 
 def test_the_limits_of_the_gateway_are_those_of_the_code() -> None:
     assert f"running gateways refuse it within {api_keys.LOOK_EVERY:.0f} seconds" in README
+    minutes = f"{outage.LAST_KNOWN_SECONDS / 60:.0f} minutes, and the log says so each minute"
+    assert f"the last known keys count for {minutes}" in README
+    assert f"the last known clients count for {minutes}" in README
+    assert outage.LOG_EVERY == 60
     # A change of the file counts at the second look at the latest: at the first it may still be being written.
     assert f"remove it from the file: it is refused within {2 * clients.LOOK_EVERY:.0f} seconds" in README
     of_key = key_source.READ_EVERY + key_source.READ_SECONDS

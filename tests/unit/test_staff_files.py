@@ -282,3 +282,72 @@ def test_a_worker_does_not_start_with_a_wrong_rota(disk: StaffOnDisk) -> None:
 def test_no_key_is_in_what_is_printed_of_it(disk: StaffOnDisk) -> None:
     known = disk.look()
     assert all(key.hex() not in repr(known) and str(key) not in repr(known) for key in known.keys.values())
+
+
+def copy(disk: StaffOnDisk, original: str, name: str) -> None:
+    disk.write(f"staff/{name}.key", (disk.folder / f"{original}.key").read_text())
+
+
+@pytest.mark.parametrize(("original", "name"), [("lead-1", "lead-2"), ("lead-2", "lead-1")])
+def test_a_key_that_is_copied_while_a_worker_runs_makes_no_second_signer(
+    disk: StaffOnDisk, refused: RefusedChanges, original: str, name: str
+) -> None:
+    known = disk.look()
+    copy(disk, f"staff/{original}", name)
+    assert [disk.look().keys for _ in range(3)] == [known.keys] * 3
+    assert refused.take() == [(f"staff/{name}.key", f"holds the same key as staff/{original}.key")]
+    assert disk.alarms == ["staff_key"]
+    # Once the original is gone, the key is that of the only file that holds it.
+    (disk.folder / "staff" / f"{original}.key").unlink()
+    assert disk.look().keys == {name: known.keys[original]}
+    assert refused.take() == []
+
+
+def test_a_copy_under_a_new_name_makes_no_signer(disk: StaffOnDisk, refused: RefusedChanges) -> None:
+    known = disk.look()
+    disk.write("duty.toml", rota("lead-1", "lead-2", "lead-0"))
+    copy(disk, "staff/lead-1", "lead-0")
+    assert disk.look().keys == known.keys
+    assert disk.refusal("lead-0") == "by: has no key here"
+    assert refused.take() == [("staff/lead-0.key", "holds the same key as staff/lead-1.key")]
+
+
+def test_one_new_key_in_two_files_is_that_of_neither(disk: StaffOnDisk, refused: RefusedChanges) -> None:
+    known = disk.look()
+    for name in ("lead-1", "lead-2"):
+        disk.write(f"staff/{name}.key", "ab" * 32)
+    assert disk.look().keys == known.keys
+    assert refused.take() == [
+        ("staff/lead-1.key", "holds the same key as staff/lead-2.key"),
+        ("staff/lead-2.key", "holds the same key as staff/lead-1.key"),
+    ]
+    disk.write("staff/lead-2.key", "cd" * 32)
+    assert disk.look().keys == {"lead-1": b"\xab" * 32, "lead-2": b"\xcd" * 32}
+
+
+def test_a_key_from_before_does_not_count_if_another_has_it_now(disk: StaffOnDisk, refused: RefusedChanges) -> None:
+    known = disk.look()
+    Keys.create_staff(disk.folder, "lead-3")
+    third = disk.look().keys["lead-3"]
+    copy(disk, "staff/lead-2", "lead-1")
+    copy(disk, "staff/lead-3", "lead-2")
+    assert disk.look().keys == {"lead-1": known.keys["lead-2"], "lead-3": third}
+    assert refused.take() == [("staff/lead-2.key", "holds the same key as staff/lead-3.key")]
+
+
+def test_two_members_of_staff_may_change_keys(disk: StaffOnDisk, refused: RefusedChanges) -> None:
+    known = disk.look().keys
+    disk.write("staff/lead-1.key", known["lead-2"].hex())
+    disk.write("staff/lead-2.key", known["lead-1"].hex())
+    assert disk.look().keys == {"lead-1": known["lead-2"], "lead-2": known["lead-1"]}
+    assert refused.take() == []
+
+
+@pytest.mark.parametrize("original", ["master", "token"])
+def test_a_copy_of_a_key_of_the_deployment_is_nobodys_key(
+    disk: StaffOnDisk, refused: RefusedChanges, original: str
+) -> None:
+    known = disk.look()
+    copy(disk, original, "lead-2")
+    assert disk.look().keys == known.keys
+    assert refused.take() == [("staff/lead-2.key", f"holds the same key as {original}.key")]
