@@ -3,14 +3,11 @@
 import asyncio
 import json
 import sys
-from contextlib import closing
 
 from services.gateway.app import create_app
 from services.gateway.door import Door
-from services.gateway.large_bodies import LargeBodies
 from services.http_server import Tls, listen, port_of, serve
 from services.sdk.producer import DisclosureProducer
-from services.validating_process import ValidatingProcess
 
 #: How long a thread may keep the event loop waiting (seconds; Python's default is 0.005): that of the producer computes
 #: the checksum of a large record in Python.
@@ -24,9 +21,9 @@ def run(host: str, port: int, *, bootstrap: str, door: Door, tls: Tls | None = N
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
     producer = DisclosureProducer(bootstrap)
-    with listen(host, port) as bound, closing(ValidatingProcess()) as middle, closing(ValidatingProcess()) as large:
+    with listen(host, port) as bound:
         chosen = {"port": port_of(bound)}
-        app = create_app(producer, door, large_bodies=LargeBodies(middle, large))
+        app = create_app(producer, door)
         try:
             asyncio.run(serve([(app, bound)], lambda: print(json.dumps(chosen), flush=True), tls))  # noqa: T201 - the parent process reads it
         finally:

@@ -31,7 +31,7 @@ _BODIES = 64
 _HONEST_SECONDS = 2.0
 #: How long an honest request may take beside 64 hostile bodies (seconds), by the contract of the door. On a machine of
 #: two cores with other work nine of ten requests have to be within it, and each within `_HONEST_SECONDS`: the clients,
-#: Kafka and two validating processes share the cores with the gateway.
+#: and Kafka share the cores with the gateway.
 _BESIDE_BODIES_SECONDS = 0.25
 #: How long the same requests are measured without an attack, after as long to warm up (seconds).
 _ALONE_SECONDS = 3.0

@@ -208,10 +208,4 @@ ROWS = (
         (Edit("if len(bodies) > MAX_WAITING:", "if False:"),),
         (_OF_LARGE + "test_beyond_the_limit_the_largest_body_is_refused",),
     ),
-    Row(
-        "A body that ends the validating process is validated all the same",
-        "services/validating_process.py",
-        (Edit("            return parse_json(raw)\n        return _read", "            raise\n        return _read"),),
-        (_OF_LARGE + "test_a_process_that_ended_is_replaced_and_the_body_is_validated",),
-    ),
 )

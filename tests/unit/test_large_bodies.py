@@ -1,21 +1,16 @@
-"""Large bodies are validated in an order in which no sender's bodies delay another's, and in a process of their own."""
+"""Large bodies are validated in an order in which no sender's bodies delay another's."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from schemas.disclosure import Disclosure, parse_json
-from schemas.errors import Invalid
 from services.gateway.door import OpenDoor
 from services.gateway.large_bodies import MAX_WAITING, MIDDLE_BYTES, LargeBodies, TooManyBodies
-from services.validating_process import ValidatingProcess
-from tests.disclosures import fields, raw
-from tests.doors.mutated import mutated
+from tests.disclosures import raw
 from tests.fakes.publisher import Publisher
-from tests.hostile_bodies import hostile
 from tests.unit.test_gateway_door import post, served
 
 _SECONDS = 20.0
@@ -106,48 +101,6 @@ async def test_a_request_that_was_cancelled_is_passed_over(gate: Gate) -> None:
     gate.opened.set()
     await asyncio.gather(first, last)
     assert gate.order == [b"a0", b"a2"]
-
-
-@pytest.fixture
-def process() -> Iterator[ValidatingProcess]:
-    made = ValidatingProcess()
-    yield made
-    made.close()
-
-
-def verdict(validate: object, line: bytes) -> object:
-    try:
-        return validate(line)  # type: ignore[operator]
-    except Invalid as invalid:
-        return invalid.problems
-
-
-def test_the_process_says_what_the_validator_says(process: ValidatingProcess) -> None:
-    lines = [
-        *mutated(200, 5),
-        *hostile(),
-        raw(),
-        raw(exercise=True),
-        raw(summary="\ud83d".encode("utf-8", "replace").decode()),
-    ]
-    lines += [b"", json.dumps(fields(subject={"email": "\u2028 no address"})).encode()]
-    for line in lines:
-        assert verdict(process, line) == verdict(parse_json, line)
-
-
-def test_a_process_that_ended_is_replaced_and_the_body_is_validated(process: ValidatingProcess) -> None:
-    for _ in range(2):
-        process._process.kill()
-        process._process.wait()
-        assert process(raw()) == parse_json(raw())
-    assert process(raw()) == parse_json(raw())
-
-
-def test_the_process_ends_with_its_input(process: ValidatingProcess) -> None:
-    process(raw())
-    assert process._process.stdin is not None
-    process._process.stdin.close()
-    assert process._process.wait(_SECONDS) == 0
 
 
 async def test_more_large_bodies_than_may_wait_get_429(monkeypatch: pytest.MonkeyPatch) -> None:
