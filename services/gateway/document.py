@@ -111,7 +111,9 @@ class _Short(GenerateJsonSchema):
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Return a schema that also allows null."""
         given = super().nullable_schema(schema)
-        inner = given.get("anyOf", [{}])[0]
+        inner, *others = given.get("anyOf", [{}])
+        if len(others) > 1:
+            return given
         if isinstance(inner.get("type"), str) and not inner.keys() & {"const", "enum"}:
             return {**inner, "type": [inner["type"], "null"]}
         return given

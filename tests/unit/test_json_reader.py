@@ -52,8 +52,8 @@ def test_padded_lines_of_a_file_are_read_and_padding_alone_is_no_line(before: st
 
 
 def test_a_file_with_a_damaged_first_line_that_is_padded_is_read() -> None:
-    content = b"\xef\xbb\xbf\xef\xbb\xbf" + raw()[:-1] + b"\n" + b"x\n" * 30
-    assert len(list(read_lines(io.BytesIO(content)))) == 31
+    content = (b"\xef\xbb\xbf\xef\xbb\xbf" + raw()[:-1] + b"\n") * 2
+    assert len(list(read_lines(io.BytesIO(content)))) == 2
 
 
 @given(st.text(st.characters(max_codepoint=0x1F), max_size=20))
