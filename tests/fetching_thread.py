@@ -74,6 +74,11 @@ class FakeLanes:
     def note_end(self, topic: str, partition: int, end: int | None) -> None:
         pass
 
+    def note_hidden(
+        self, topic: str, partition: int, response: int | None, stable: int | None, end: int | None
+    ) -> None:
+        """Do nothing: `test_hidden_records.py` has its tests."""
+
     def note_fetch(self, topic: str, partition: int, progress: FetchProgress) -> None:
         self.fetched.append(progress)
 

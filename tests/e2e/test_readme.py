@@ -81,6 +81,7 @@ def test_each_part_by_itself_does_its_part(tmp_path: Path) -> None:
             [ "$(cat "$work/notices.jsonl" 2>/dev/null | wc -l)" -ge {_LEAST_NOTICES} ] && break
             sleep 0.1
         done
+        echo
         wc -l < "$work/notices.jsonl"
     """
     script = f"set -eu\n{between('start', 'stop')}\n{wait}\n{between('stop', 'end')}"
