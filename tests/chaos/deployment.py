@@ -91,15 +91,8 @@ class Deployment:
             match disruption.do:
                 case Do.KILL:
                     await process.runs()
-                    was_open = process.is_open
                     self._note_disruption(disruption)
                     struck = process.kill()
-                    if struck and not was_open:
-                        # A kill of a process that only starts is none of the kills that a seed has to have.
-                        self.done[f"kill starting {disruption.process.partition('-')[0]}"] += 1
-                        await process.works()
-                        self._note_disruption(disruption)
-                        struck = process.kill()
                 case Do.STOP:
                     await process.works()
                     self._note_disruption(disruption)

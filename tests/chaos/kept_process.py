@@ -167,11 +167,6 @@ class KeptProcess:
             self.kill(Asked.FORCED)
         await self._keeper
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the present process has reported that it is open."""
-        return self._is_open
-
     def _runs(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
