@@ -17,7 +17,7 @@ from schemas.avro_registry import header_of, sources
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("schemas", "streams", "services", "infra")
 TAGS: Mapping[str, Any] = {"name": "tags", "type": {"type": "array", "items": "string"}, "default": []}
-_LAST_FIELD = "    summary: str | None = None\n"
+_LAST_FIELD = "    summary: Text | None = None\n"
 
 
 def newer_schema(field: Mapping[str, Any] = TAGS, place: int | None = None) -> dict[str, Any]:
