@@ -1,4 +1,6 @@
-"""Sends hostile bodies to a gateway, all at once: `python -m tests.hostile_bodies PORT MANY`; prints the statuses.
+"""Sends hostile bodies of up to BYTES to a gateway, all at once; prints the statuses.
+
+    python -m tests.hostile_bodies PORT MANY BYTES
 
 A process of its own: in the process that measures an honest request, the attack would delay the measure.
 """
@@ -40,11 +42,11 @@ async def _post(port: int, body: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
-async def _attack(port: int, many: int) -> list[int]:
-    bodies = hostile()
+async def _attack(port: int, many: int, most: int) -> list[int]:
+    bodies = [each for each in hostile() if len(each) <= most]
     print("begun", flush=True)
     return await asyncio.gather(*(_post(port, bodies[number % len(bodies)]) for number in range(many)))
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_attack(int(sys.argv[1]), int(sys.argv[2])))))
+    print(json.dumps(asyncio.run(_attack(*map(int, sys.argv[1:])))))

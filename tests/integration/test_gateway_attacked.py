@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from schemas.disclosure import MAX_DISCLOSURE_BYTES, MAX_LINE_BYTES
 from services.http_server import HEAD_BYTES, HEAD_SECONDS, MAX_CONNECTIONS, Tls
 from services.tls_handshakes import HANDSHAKE_SECONDS, MAX_HANDSHAKES
 from tests.certificates import make_certificate, trusting
@@ -33,6 +34,8 @@ _HONEST_SECONDS = 2.0
 #: two cores with other work nine of ten requests have to be within it, and each within `_HONEST_SECONDS`: the clients,
 #: and Kafka share the cores with the gateway.
 _BESIDE_BODIES_SECONDS = 0.25
+#: The same beside bodies of six times that size, the largest that a door reads. Kafka gets all of them, to keep them.
+_BESIDE_LINES_SECONDS = 1.0
 #: How long the same requests are measured without an attack, after as long to warm up (seconds).
 _ALONE_SECONDS = 3.0
 
@@ -165,11 +168,16 @@ async def durations(port: int, summary: str, until: Callable[[], bool]) -> list[
 
 
 @pytest.mark.parametrize("summary", HONEST.values(), ids=HONEST)
-async def test_large_hostile_bodies_delay_no_honest_request(port: int, summary: str) -> None:
+@pytest.mark.parametrize(
+    ("most", "allowed"),
+    [(MAX_DISCLOSURE_BYTES, _BESIDE_BODIES_SECONDS), (MAX_LINE_BYTES, _BESIDE_LINES_SECONDS)],
+    ids=["256 KiB", "1.5 MiB"],
+)
+async def test_large_hostile_bodies_delay_no_honest_request(port: int, summary: str, most: int, allowed: float) -> None:
     begun = time.monotonic()
     await durations(port, summary, lambda: time.monotonic() > begun + _ALONE_SECONDS)
     alone = await durations(port, summary, lambda: time.monotonic() > begun + 2 * _ALONE_SECONDS)
-    command = [sys.executable, "-m", "tests.hostile_bodies", str(port), str(_BODIES)]
+    command = [sys.executable, "-m", "tests.hostile_bodies", str(port), str(_BODIES), str(most)]
     attack = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert attack.stdout is not None
     assert await attack.stdout.readline() == b"begun\n"
@@ -179,5 +187,5 @@ async def test_large_hostile_bodies_delay_no_honest_request(port: int, summary: 
     assert set(json.loads(answers.result())) <= {202, 422, 503}
     # By the slowest without an attack: other work of this machine delays both.
     took.sort()
-    assert took[len(took) * 9 // 10] < _BESIDE_BODIES_SECONDS + max(alone)
+    assert took[len(took) * 9 // 10] < allowed + max(alone)
     assert took[-1] < _HONEST_SECONDS
