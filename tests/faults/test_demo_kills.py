@@ -23,7 +23,7 @@ from tests.e2e.jsonl import read
 pytestmark = pytest.mark.faults
 
 _KILLS = 5
-_SECONDS = 300
+_SECONDS = 480
 #: Part of the command line of each process.
 VICTIMS = {
     "worker": "worker --slot 1",
