@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -19,7 +18,6 @@ from schemas.concerns import CONCERNS, Concerns, may_be_immediate
 from schemas.errors import Invalid
 from schemas.fields import (
     MENDED,
-    REPLACEMENT,
     WHOLE,
     Date,
     DisclosureId,
@@ -34,7 +32,6 @@ from schemas.fields import (
     at_most,
     mended,
     null_as,
-    published,
 )
 from schemas.json_reader import read_json
 from schemas.vocabulary import (
@@ -95,20 +92,9 @@ class Professional(Model):
     address: ShortText | None = None
 
 
-def _check_account(value: str) -> str:
-    if REPLACEMENT in value:
-        raise Invalid.of("", "has a damaged character, so it names no account")
-    return value
-
-
 Age = Annotated[StrictInt, Field(ge=0, le=130), WHOLE]
-Account = Annotated[
-    str,
-    Field(max_length=256),
-    MENDED,
-    AfterValidator(_check_account),
-    Field(json_schema_extra={**published(f"[^{REPLACEMENT}]*")}),
-]
+#: The name of an account as it was given. A damaged one sinks no disclosure: it makes no token, and is noted.
+Account = Annotated[str, Field(max_length=256), MENDED]
 #: The date of a form that was left blank is absent. The text of a blank identifier is kept, and noted (`notes_of`).
 _Born = Annotated[
     Date | None,

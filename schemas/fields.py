@@ -31,7 +31,12 @@ _DATE = re.compile(_DAY)
 _NO_TIME = "is not a time in ISO 8601, such as 2026-02-03T21:04:11Z"
 _NO_DATE = "is not a date in ISO 8601, such as 2009-02-28"
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+#: What people and software write between and around the digits of a phone number: spaces, line ends, dashes, dots,
+#: brackets, slashes, and characters that no reader sees.
+_BETWEEN = r"[\t\n\r ()./\u00a0\u00ad\u2000-\u2015\u2028-\u202f\u205f-\u2069\u2212\u3000\ufeff-]"
+#: A phone number in E.164 form, however it is spaced. One repetition at a time, so that the work stays linear.
+_E164 = re.compile(rf"{_BETWEEN}*\+{_BETWEEN}*[1-9](?:{_BETWEEN}*[0-9]){{6,14}}{_BETWEEN}*")
+_NO_DIGIT = re.compile(_BETWEEN)
 #: The largest number that a float holds exactly, with every whole number below it.
 _LARGEST_EXACT = 2**53
 #: Takes the place of a character that was damaged on the way, such as half an emoji.
@@ -140,13 +145,12 @@ def check_disclosure_id(value: str) -> str:
     return value.lower()
 
 
-def _check_phone(value: str) -> str:
+def _read_phone(value: str) -> str:
+    """Return the number without what is written between its digits: a space sinks no disclosure."""
     # An empty one counts as absent (`Subject`).
     if value and not _E164.fullmatch(value):
-        raise Invalid.of(
-            "", "is not a phone number in E.164 form: a plus sign, the country, the number, without spaces"
-        )
-    return value
+        raise Invalid.of("", "is not a phone number in E.164 form: a plus sign, the country, the number")
+    return _NO_DIGIT.sub("", value)
 
 
 #: Yes, no or unknown. The policy decides with unknown as a value of its own.
@@ -175,7 +179,7 @@ ShortText = Annotated[str, Field(max_length=2_000), MENDED]
 #: An offset in a partition: a long in Avro (64 bits), because Avro's int has 32.
 Offset = Annotated[StrictInt, Field(ge=0), "long"]
 Phone = Annotated[
-    str, MENDED, AfterValidator(_check_phone), Field(json_schema_extra={**published(f"(?:{_E164.pattern})?")})
+    str, MENDED, AfterValidator(_read_phone), Field(json_schema_extra={**published(f"(?:{_E164.pattern})?")})
 ]
 #: An email address as it was given. Text that is no address sinks no disclosure: it makes no token, and is noted.
 Email = Text

@@ -7,7 +7,7 @@ from schemas.disclosure import Location
 from schemas.policy import ShareField
 from schemas.reports import Report
 from schemas.sealed import SealedDetails
-from streams.domain.identifier_forms import account_form, email_address, is_withheld
+from streams.domain.identifier_forms import account_form, email_address, is_withheld, phone_form
 from streams.domain.policy.age import is_possible
 
 #: Makes the body of an agency's request from the report and the details of its sections, in their order.
@@ -51,13 +51,18 @@ def about(report: Report, details: Sequence[SealedDetails]) -> dict[str, Any]:
 def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:
     """Return every known phone, email and account, each once; without placeholders, by which nobody can be reached."""
     return {
-        "phones": _distinct(held.phone if held.phone and not is_withheld(held.phone) else None for held in details),
+        "phones": _distinct(_dialled(held.phone) if held.phone else None for held in details),
         # Text that is no address was noted at ADMIT; an agency may refuse a request because of it.
         "emails": _distinct(email_address(held.email) if held.email else None for held in details),
         "accounts": _distinct(
             held.account if held.account and account_form(held.account) else None for held in details
         ),
     }
+
+
+def _dialled(phone: str) -> str | None:
+    """Return the number as it is dialled; one that no phone has as it is; None for a withheld one."""
+    return phone_form(phone) or (None if is_withheld(phone) else phone)
 
 
 def words(details: Sequence[SealedDetails]) -> list[str]:

@@ -63,7 +63,12 @@ def text_form(text: str) -> str:
 
 
 def account_form(account: str) -> str | None:
-    """Return the name of an account in its one form; None for a placeholder or blanks."""
+    """Return the name of an account in its one form; None for a placeholder, blanks, or a name with a lost character.
+
+    Two names could differ only in the characters that were lost.
+    """
+    if REPLACEMENT in account:
+        return None
     form = text_form(account).strip()
     return None if is_no_account(form) else form
 
@@ -73,7 +78,7 @@ def notes_of(account: str | None, phone: str | None, email: str | None) -> list[
     given = {"account": account, "phone": phone, "email": email}
     notes = [f"subject.{name}: is empty; it counts as absent" for name, text in given.items() if text == ""]
     if account and account_form(account) is None:
-        notes.append("subject.account: is a word or a blank for no account; it joins no disclosures")
+        notes.append("subject.account: is damaged, or a word or a blank for no account; it joins no disclosures")
     if phone and phone_form(phone) is None:
         notes.append("subject.phone: no phone has this number, or the caller withheld it; it joins no disclosures")
     if email and email_form(email) is None:
@@ -83,7 +88,10 @@ def notes_of(account: str | None, phone: str | None, email: str | None) -> list[
 
 @lru_cache(maxsize=16_384)
 def phone_form(phone: str) -> str | None:
-    """Return an E.164 number in the one form of its number; None for a number that no phone has, or a withheld one."""
+    """Return an E.164 number in the one form of its number; None for a number that no phone has, or a withheld one.
+
+    An example of two forms is the zero of calls from inside the country, which some write as `+44 (0)7700 900123`.
+    """
     if is_withheld(phone):
         return None
     try:

@@ -82,7 +82,7 @@ ROWS = (
     Row(
         "B04: no agency gets a withheld number as a phone",
         "services/agency_profiles/projection.py",
-        (Edit("held.phone if held.phone and not is_withheld(held.phone) else None", "held.phone"),),
+        (Edit("(None if is_withheld(phone) else phone)", "phone"),),
         ("tests/unit/test_projections.py::test_no_agency_gets_an_identifier_by_which_nobody_can_be_reached",),
     ),
     Row(

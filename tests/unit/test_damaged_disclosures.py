@@ -21,7 +21,7 @@ from schemas.json_reader import MAX_PARTS
 from schemas.sealed import SealedDetails
 from services.agency_profiles.projection import identifiers
 from streams.domain.admission import details_fields, readable
-from streams.domain.identifier_forms import email_form
+from streams.domain.identifier_forms import account_form, email_form, notes_of, phone_form
 from streams.domain.tokens import tokens_of
 from tests.disclosures import fields, raw
 
@@ -153,9 +153,22 @@ def test_b07_any_free_text_is_read_and_can_be_written(text: str) -> None:
     assert disclosure.summary == text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def test_b07_a_damaged_account_names_no_account() -> None:
-    invalid = refused(raw(subject={"account": "ACCOUNT"}).replace(b"ACCOUNT", rb"\ud83d"))
-    assert str(invalid) == "subject.account: has a damaged character, so it names no account"
+def test_b07_a_damaged_account_sinks_no_disclosure_and_is_nobodys() -> None:
+    read = parse_json(raw(subject={"account": "ACCOUNT"}).replace(b"ACCOUNT", rb"june\ud83d")).subject
+    assert (read.account, account_form("june\ufffd"), account_form("june")) == ("june\ufffd", None, "june")
+    assert notes_of(read.account, None, None) == [
+        "subject.account: is damaged, or a word or a blank for no account; it joins no disclosures"
+    ]
+
+
+@pytest.mark.parametrize(
+    "written", ["+44 7700 900123", " +447700900123\n", "\u202a+44-7700-900-123\u202c", "+44 (0)7700\u00a0900.123"]
+)
+def test_what_is_written_between_the_digits_of_a_phone_sinks_no_disclosure(written: str) -> None:
+    phone = parse_json(raw(subject={"phone": written})).subject.phone
+    assert phone is not None
+    assert set(phone) <= set("+0123456789")
+    assert phone_form(phone) == "+447700900123"
 
 
 def test_b12_a_byte_order_mark_is_passed_over() -> None:

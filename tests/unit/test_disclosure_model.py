@@ -22,7 +22,7 @@ MINIMAL: dict[str, Any] = {
 
 _NO_TIME = "is not a time in ISO 8601, such as 2026-02-03T21:04:11Z"
 _NO_DATE = "is not a date in ISO 8601, such as 2009-02-28"
-_NO_PHONE = "is not a phone number in E.164 form: a plus sign, the country, the number, without spaces"
+_NO_PHONE = "is not a phone number in E.164 form: a plus sign, the country, the number"
 
 
 def parsed(**changes: Any) -> Disclosure:
@@ -85,8 +85,7 @@ def test_times_of_any_zone_are_utc() -> None:
         ({"subject": {}}, "subject: needs at least one identifier: account, phone or email"),
         ({"subject": {"account": ""}}, "subject: needs at least one identifier: account, phone or email"),
         ({"subject": {"phone": "07700 900123"}}, f"subject.phone: {_NO_PHONE}"),
-        ({"subject": {"phone": "+447700900123 "}}, f"subject.phone: {_NO_PHONE}"),
-        ({"subject": {"account": "a\ufffd"}}, "subject.account: has a damaged character, so it names no account"),
+        ({"subject": {"phone": "+44 7700 900123 x"}}, f"subject.phone: {_NO_PHONE}"),
         ({"service": "x"}, "service: must be one of: forum, text_line"),
         ({"contact": {"channels": ["sms"] * 21}}, "contact.channels: has too many entries: at most 20"),
         ({"subject": {"account": "a", "age": True}}, "subject.age: must be a whole number"),

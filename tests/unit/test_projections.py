@@ -109,6 +109,12 @@ def test_no_agency_gets_an_identifier_by_which_nobody_can_be_reached() -> None:
     assert (reach["phones"], reach["emails"], reach["accounts"]) == ([], [], [])
 
 
+@pytest.mark.parametrize(("written", "given"), [("+4407700900123", "+447700900123"), ("+44770090", "+44770090")])
+def test_an_agency_gets_a_phone_number_as_it_is_dialled(written: str, given: str) -> None:
+    asked = request(Agency.EMERGENCY_999, DETAILS.model_copy(update={"phone": written}))
+    assert asked["reach"]["phones"] == [given]
+
+
 def test_an_agency_gets_an_email_address_without_what_was_written_around_it() -> None:
     written = DETAILS.model_copy(update={"email": '"Jane" <Jane@Bücher.example>,'})
     assert request(Agency.EMERGENCY_999, written)["reach"]["emails"] == ["Jane@Bücher.example"]
