@@ -71,6 +71,11 @@ class AlarmChanged(Model):
     #: How far the cause has grown, for example the escalation step of a review. A higher step is a new alarm.
     step: Annotated[StrictInt, Field(ge=0)] = 0
     changed_at: Time
+    #: Id of the process that wrote this; empty for a lane, whose records are in order.
+    writer: _Code = ""
+    #: How long the change waited in its process before it was sent, in ms. With the broker's stamp it gives the time of
+    #: the change by the broker's clock, which is one clock for all processes.
+    waited_ms: Offset = 0
     #: Codes, ids and numbers by `AlarmFact`, for the person who is called.
     facts: dict[str, _Code | Offset] = {}  # noqa: RUF012 - pydantic copies the default for each instance
 

@@ -40,7 +40,10 @@ def change(
     step: int = 0,
     kind: str = "review",
     source: str = "",
+    *,
     at: datetime = START,
+    writer: str = "",
+    waited_ms: int = 0,
     **facts: str | int,
 ) -> bytes:
     made = AlarmChanged(
@@ -50,6 +53,8 @@ def change(
         state=AlarmState(state),
         step=step,
         changed_at=at,
+        writer=writer,
+        waited_ms=waited_ms,
         facts=facts,
     )
     return encode("AlarmChanged", made.model_dump())

@@ -6,6 +6,8 @@ repeats.
 """
 
 import asyncio
+import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -32,15 +34,16 @@ class AlarmWriter:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        #: Changes to write, by cause and source.
-        self._waiting: dict[tuple[str, str], AlarmChanged] = {}
+        self._id = str(uuid.uuid4())
+        #: Changes to write, and when each came (monotonic), by cause and source.
+        self._waiting: dict[tuple[str, str], tuple[AlarmChanged, float]] = {}
         self._has_come = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
     def put(self, change: AlarmChanged) -> None:
         """Queue a change; it replaces an earlier one of the same cause and source that is not written yet."""
-        self._waiting[change.cause, change.source] = change
+        self._waiting[change.cause, change.source] = change, time.monotonic()
         self._is_idle.clear()
         self._has_come.set()
 
@@ -84,11 +87,13 @@ class AlarmWriter:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await producer.start()
             while self._waiting:
-                name, change = next(iter(self._waiting.items()))
-                value = encode("AlarmChanged", change.model_dump())
+                name, waiting = next(iter(self._waiting.items()))
+                change, came_at = waiting
+                waited = round((time.monotonic() - came_at) * 1_000)
+                value = encode("AlarmChanged", {**change.model_dump(), "writer": self._id, "waited_ms": waited})
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await producer.send_and_wait(TopicName.ALARMS, value, key=change.cause.encode())
-                if self._waiting.get(name) is change:
+                if self._waiting.get(name) is waiting:
                     del self._waiting[name]
         finally:
             await asyncio.wait([asyncio.create_task(producer.stop())], timeout=_ANSWER_SECONDS)

@@ -106,11 +106,12 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
                 self._stop(turn, message)
             elif not report_store.is_known(turn, message.report_id, message.generation):
                 is_stopped = stops.get(message.report_id, 0) >= message.generation
-                self._begin(turn, message, _in_this_turn(turn, Origin.of(record)), is_stopped=is_stopped)
+                self._begin(turn, record, message, is_stopped=is_stopped)
 
-    def _begin(self, turn: Turn, report: Report, origin: Origin, *, is_stopped: bool) -> None:
+    def _begin(self, turn: Turn, record: Record, report: Report, *, is_stopped: bool) -> None:
+        origin = _in_this_turn(turn, Origin.of(record))
         before = report_store.progress_of(turn, report.report_id)
-        progress = ReportProgress.queued(origin, report.generation)
+        progress = ReportProgress.queued(origin, record.arrived_at(report.limit_from), report.generation)
         if before is None:
             may_have_reached = report_store.may_have_reached(turn, report.report_id)
             progress = progress.model_copy(update={"has_unknown_attempt": may_have_reached})
@@ -152,7 +153,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             progress.attempt + 1,
             request,
             progress.origin,
-            self._limits.time_left(turn, report, progress),
+            self._limits.time_left(turn, progress),
             # First of this sending: the attempts of an earlier sending called no human for it.
             is_first=progress.state is DeliveryState.QUEUED,
             is_possible_repeat=progress.has_unknown_attempt,
@@ -236,7 +237,7 @@ class Connector(Agent[Report | ReportStopped, Effect, Result]):
             case _ if progress.is_stopped:
                 report_store.finish(turn, report, DeliveryState.FAILED)
                 self._limits.count(DeliveryState.FAILED)
-            case Meaning.RETRY | Meaning.DENIED if self._limits.is_over(turn, report, progress):
+            case Meaning.RETRY | Meaning.DENIED if self._limits.is_over(turn, progress):
                 report_store.finish(turn, report, progress.state)
                 self._limits.count(progress.state)
             case Meaning.RETRY | Meaning.DENIED:

@@ -85,7 +85,7 @@ def hand_over_work(
 ) -> None:
     """Hand over to a human a report whose timer, effect or entry the runtime put aside, and finish the report.
 
-    If the entries of the report cannot be read, its person and time are unknown, and its done entry stays longer. The
+    If the entries of the report cannot be read, its person is unknown. The
     agency may have the report if an attempt ended without a known outcome, or if that cannot be read. `partition` is
     that of the lane, in which DECIDE has the report, even if its person cannot be read here.
     """
@@ -99,18 +99,16 @@ def hand_over_work(
     if report is None and isinstance(work.effect, Compose):
         report = work.effect.report
     if report is None:
-        person, since, generation = NO_PERSON, turn.now, report_store.next_generation(turn, report_id)
+        person, generation = NO_PERSON, report_store.next_generation(turn, report_id)
     else:
-        person, since, generation = report.person, report.limit_from, report.generation
+        person, generation = report.person, report.generation
     attempt = 0 if progress is None else progress.attempt
     generation = generation if progress is None else progress.generation
     failed = _failed(turn, report_id, agency, person, PUT_ASIDE, attempt, generation)
     _write(turn, _marked(failed, report), origin, partition)
     turn.unschedule(report_store.retry_timer(report_id))
     may_have_reached = progress is None or progress.may_have_reached
-    report_store.finish_by_id(
-        turn, report_id, DeliveryState.FAILED, since, generation, may_have_reached=may_have_reached
-    )
+    report_store.finish_by_id(turn, report_id, DeliveryState.FAILED, generation, may_have_reached=may_have_reached)
     _count_and_log(agency, PUT_ASIDE, report_id=report_id)
 
 

@@ -36,24 +36,24 @@ class Limits:
         `latest`: the timer is due at this time at the latest.
         """
         if progress.is_handed_over:
-            at = self._policy.ends_at(_counted_from(turn, report))
+            at = self._policy.ends_at(_counted_from(turn, progress))
         else:
-            at = turn.now + self.time_left(turn, report, progress)
+            at = turn.now + self.time_left(turn, progress)
         at = at if latest is None else min(at, latest)
         turn.schedule(report_store.limit_timer(report.report_id), at, origin=progress.origin)
 
-    def time_left(self, turn: Turn, report: Report, progress: ReportProgress) -> timedelta:
+    def time_left(self, turn: Turn, progress: ReportProgress) -> timedelta:
         """Return the time until the limit of a report; negative only if a human has the report."""
-        left = self._policy.limit_at(_counted_from(turn, report)) - turn.now
+        left = self._policy.limit_at(_counted_from(turn, progress)) - turn.now
         return left if progress.is_handed_over or left > timedelta(0) else FIRST_SIGHT
 
-    def is_late(self, turn: Turn, report: Report, progress: ReportProgress) -> bool:
+    def is_late(self, turn: Turn, progress: ReportProgress) -> bool:
         """Return whether the limit has passed without a hand-over: the connector was not running."""
-        return not progress.is_handed_over and turn.now >= self._policy.limit_at(_counted_from(turn, report))
+        return not progress.is_handed_over and turn.now >= self._policy.limit_at(_counted_from(turn, progress))
 
-    def is_over(self, turn: Turn, report: Report, progress: ReportProgress) -> bool:
+    def is_over(self, turn: Turn, progress: ReportProgress) -> bool:
         """Return whether a report is handed over and the time of its further attempts is over."""
-        return progress.is_handed_over and turn.now >= self._policy.ends_at(_counted_from(turn, report))
+        return progress.is_handed_over and turn.now >= self._policy.ends_at(_counted_from(turn, progress))
 
     def passed(self, turn: Turn, report: Report, progress: ReportProgress, reason: str) -> None:
         """Hand over a report whose limit has passed, or end the further attempts of one that is handed over.
@@ -64,7 +64,7 @@ class Limits:
         if not progress.is_handed_over:
             progress = self.hand_over(turn, report, progress, reason, progress.origin)
             report_store.save_progress(turn, report.report_id, progress)
-            if not self.is_over(turn, report, progress):
+            if not self.is_over(turn, progress):
                 self.watch(turn, report, progress, latest=turn.now + self._policy.tries_on)
                 return
         if progress.is_under_way:
@@ -100,6 +100,6 @@ class Limits:
         _attempts.add(1, {Attribute.AGENCY: self._agency.value, Attribute.DELIVERY_STATE: state.value})
 
 
-def _counted_from(turn: Turn, report: Report) -> datetime:
-    """Return the start of a report's limit; never later than now, because the clock of its writer may be ahead."""
-    return min(report.limit_from, turn.now)
+def _counted_from(turn: Turn, progress: ReportProgress) -> datetime:
+    """Return the start of a report's limit; never later than now, because the broker's clock may be ahead."""
+    return min(progress.counted_from, turn.now)

@@ -32,6 +32,8 @@ class ReportProgress(BaseModel):
     retry_at: AwareDatetime | None = None
     #: Why the last attempt failed, as a code of ours.
     reason: str | None = None
+    #: Start of the limit: when the broker stamped the report's record. The clock of its writer may be wrong.
+    counted_from: AwareDatetime
     #: Number of this sending of the report.
     generation: int = 1
     #: Staff, or the end of the time limit, ended the attempts. An attempt that was under way may still be answered.
@@ -77,8 +79,14 @@ class ReportProgress(BaseModel):
         )
 
     @classmethod
-    def queued(cls, origin: Origin, generation: int = 1) -> "ReportProgress":
+    def queued(cls, origin: Origin, counted_from: datetime, generation: int = 1) -> "ReportProgress":
         """Return the progress of a report that has just arrived."""
         header = origin.traceparent
         traceparent = None if header is None else header.decode("ascii", "replace")
-        return cls(state=DeliveryState.QUEUED, attempt=0, traceparent=traceparent, generation=generation)
+        return cls(
+            state=DeliveryState.QUEUED,
+            attempt=0,
+            traceparent=traceparent,
+            counted_from=counted_from,
+            generation=generation,
+        )

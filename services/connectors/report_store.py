@@ -5,7 +5,7 @@
 | `report/ID` | the report as it came | until it is finished |
 | `request/ID` | the sealed request: every resend is the same | from when it is composed until the report is finished |
 | `progress/ID` | `ReportProgress` | until it is finished |
-| `done/ID` | how it ended, and whether the agency may have it | for FINISHED_FOR after it was reported |
+| `done/ID` | how it ended, and whether the agency may have it | for FINISHED_FOR |
 
 | timer | due |
 |---|---|
@@ -15,7 +15,7 @@
 A report is finished when it is acknowledged, or when it has failed, no attempt is to come and none is under way.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,7 +27,8 @@ from schemas.vocabulary import DeliveryState
 from services.connectors.report_progress import ReportProgress
 from streams.runtime import Turn
 
-#: How long the done entry of a finished report stays after it was reported: as long as its record can be read again.
+#: How long the done entry of a finished report stays: as long as its record can be read again. It counts from now, not
+#: from when the report was made: the clock of its writer may be behind.
 FINISHED_FOR = timedelta(days=topics.FINISHED_DAYS)
 
 #: Prefix of the entry that every report has until it is finished.
@@ -95,18 +96,16 @@ def finish(turn: Turn, report: Report, state: DeliveryState, *, may_have_reached
         progress = progress_of(turn, report.report_id)
         may_have_reached = progress is not None and progress.may_have_reached
     may_have_reached = may_have_reached and state is not DeliveryState.ACKNOWLEDGED
-    finish_by_id(turn, report.report_id, state, report.limit_from, report.generation, may_have_reached=may_have_reached)
+    finish_by_id(turn, report.report_id, state, report.generation, may_have_reached=may_have_reached)
 
 
-def finish_by_id(
-    turn: Turn, report_id: str, state: DeliveryState, since: datetime, generation: int, *, may_have_reached: bool
-) -> None:
+def finish_by_id(turn: Turn, report_id: str, state: DeliveryState, generation: int, *, may_have_reached: bool) -> None:
     """Do the same as `finish` for a report whose entry cannot be read."""
     for key in (report_key(report_id), _request_key(report_id), _progress_key(report_id)):
         turn.drop(key)
     turn.unschedule(limit_timer(report_id))
     done = f"{generation} {state}".encode() + (_MAY_HAVE_REACHED if may_have_reached else b"")
-    turn.put(_done_key(report_id), done, until=since + FINISHED_FOR)
+    turn.put(_done_key(report_id), done, until=turn.now + FINISHED_FOR)
 
 
 def retry_timer(report_id: str) -> bytes:

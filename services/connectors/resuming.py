@@ -26,7 +26,7 @@ def resume_report(
         # Its attempt was cut off, and no other is made.
         report_store.finish(turn, report, DeliveryState.FAILED)
         return
-    is_late = limits.is_late(turn, report, progress)
+    is_late = limits.is_late(turn, progress)
     if is_late:
         limits.watch(turn, report, progress)
     if request is None:
@@ -39,7 +39,7 @@ def resume_report(
         turn.schedule(report_store.retry_timer(report_id), at, origin=progress.origin)
     elif not progress.is_under_way:
         attempt(turn, report, progress, request)
-    elif limits.is_over(turn, report, progress):
+    elif limits.is_over(turn, progress):
         report_store.finish(turn, report, progress.state)
     else:
         unknown = progress.model_copy(

@@ -91,7 +91,7 @@ class Alarms(Agent[AlarmChanged, Call, str | None]):
     def handle(self, batch: Sequence[tuple[Record, AlarmChanged]], turn: Turn) -> None:
         """Keep the changes, and start a call unless one is under way."""
         for record, change in batch:
-            self._apply(turn, _bounded(change, record))
+            self._apply(turn, _by_the_brokers_clock(change, record))
         self._call_next(turn)
 
     def resume(self, key: bytes, value: bytes, turn: Turn) -> None:  # noqa: ARG002 - there is one call
@@ -270,22 +270,33 @@ def _drop(turn: Turn, key: bytes) -> None:
         turn.drop(key)
 
 
-def _bounded(change: AlarmChanged, record: Record) -> AlarmChanged:
-    """Return the change with a time that is not later than its arrival: the clock of its process may be ahead.
+def _by_the_brokers_clock(change: AlarmChanged, record: Record) -> AlarmChanged:
+    """Return the change with its time by the broker's clock; a lane's is bounded by its arrival.
 
-    Without it the later changes of the next process, whose clock is right, would count as outdated.
+    The clock of a process may be ahead or behind. Then changes of the next process would count as outdated.
     """
     arrived_at = record.arrived_at(change.changed_at)
-    return change if change.changed_at <= arrived_at else change.model_copy(update={"changed_at": arrived_at})
+    changed_at = min(change.changed_at, arrived_at)
+    if change.writer and record.is_stamped:
+        changed_at = arrived_at - timedelta(milliseconds=change.waited_ms)
+    return change.model_copy(update={"changed_at": changed_at})
 
 
 def _is_outdated(turn: Turn, change: AlarmChanged) -> bool:
-    """Return whether a later change of the same cause and source was read before; if not, store this one's time."""
+    """Return whether another process made a later change of the same cause and source; if not, store this one's time.
+
+    The changes of one process are in order. Their times need not be: the broker takes some records sooner than others.
+    """
     key = _LAST_CHANGE + b"\0".join((change.cause.encode(), change.source.encode()))
-    made_at, last_at = micros(change.changed_at), int(turn.get(key) or 0)
-    # The two times may come from the clocks of two machines. A difference of more than CUT_OFF_AT_MOST means that one
-    # clock is wrong, not that the change is old: so the change counts.
-    if 0 < last_at - made_at <= _CUT_OFF_MICROS:
+    made_at, (last_at, writer) = micros(change.changed_at), _last_change(turn.get(key))
+    is_of_another = not change.writer or change.writer != writer
+    # A larger difference means that the broker's clock was set, not that the change is old: so the change counts.
+    if is_of_another and 0 < last_at - made_at <= _CUT_OFF_MICROS:
         return True
-    turn.put(key, b"%d" % made_at, until=turn.now + LAST_CHANGE_KEPT)
+    turn.put(key, b"%d %s" % (made_at, change.writer.encode()), until=turn.now + LAST_CHANGE_KEPT)
     return False
+
+
+def _last_change(stored: bytes | None) -> tuple[int, str]:
+    at, _, writer = (stored or b"0").partition(b" ")
+    return int(at), writer.decode()

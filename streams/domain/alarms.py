@@ -39,9 +39,10 @@ QUIET_BEFORE_ALL_CLEAR: Mapping[AlarmKind, timedelta] = {
     AlarmKind.REVIEW: timedelta(0),
 }
 #: Kinds that processes write outside a transaction: a process that was cut off may write its change after the lane's
-#: next owner wrote one. A change of these kinds counts only if no later change of its cause and source was read before.
+#: next owner wrote one. A change of these kinds counts only if no later change of its cause and source was read before
+#: from another process.
 WRITTEN_BY_PROCESSES = frozenset({AlarmKind.LANE, AlarmKind.BREAKER, AlarmKind.HIDDEN})
-#: The longest time that a process may be cut off before it is ended. A larger difference comes from another clock.
+#: The longest time that a process may be cut off before it is ended. A clock that was set makes larger differences.
 CUT_OFF_AT_MOST = timedelta(minutes=10)
 #: How long the time of the last change is kept, for this comparison.
 LAST_CHANGE_KEPT = timedelta(days=1)

@@ -35,7 +35,9 @@ def remember(marks: Marks, disclosed: ReadableDisclosure, earliest: datetime, no
     if contact.safe_to_contact is None:
         return marks
     if unknown_time(disclosed.disclosed_at, earliest):
-        at = disclosed.disclosed_at if contact.safe_to_contact else now
+        # Our clock may be behind the one that a mark came by.
+        newest = max((mark.at for mark in marks.values()), default=now)
+        at = disclosed.disclosed_at if contact.safe_to_contact else max(now, newest)
     new = Mark(contact.safe_to_contact, at)
     listed = contact.channels if contact.preferred is None else (contact.preferred, *contact.channels)
     added = {channel: new for channel in listed if channel not in marks or _outweighs(new, marks[channel])}

@@ -178,7 +178,7 @@ def limit_reason(last_reason: str | None) -> str:
 class RetryPolicy:
     """How long and how often a report to one agency is tried."""
 
-    #: Counted from `limit_from` of the report: when this sending of it was reported. A human takes over when it has
+    #: Counted from when the broker stamped the record of this sending of the report. A human takes over when it has
     #: passed. The number of attempts has no limit.
     limit: timedelta
     #: How long one attempt may take.

@@ -61,7 +61,7 @@ EVER_WRITTEN = {
     "ReportStopped": ("c3015bb7a95eae1fa24d",),
     "OpenReport": ("c3015100db5c2ace4282", "c301933fa605cf4b1965"),
     "SealedComment": ("c30158d4ab6c44e5cfea",),
-    "AlarmChanged": ("c301e32c7c5a20c04a3f", "c3018c1869c9f89c39fb", "c3018402d355b78fd6a1"),
+    "AlarmChanged": ("c301e32c7c5a20c04a3f", "c3018c1869c9f89c39fb", "c3018402d355b78fd6a1", "c30190f4f198b8857741"),
     "SealedDetails": ("c301fbb77c36224c094a",),
 }
 

@@ -219,9 +219,27 @@ ROWS = (
         ),
     ),
     Row(
+        "Alarm: the order of two processes follows from the broker's clock",
+        _AGENT,
+        (Edit("    if change.writer and record.is_stamped:\n", "    if False:\n"),),
+        (_CLEARED + "test_a_process_whose_clock_is_behind_ends_the_alarm_of_the_one_before",),
+    ),
+    Row(
+        "Alarm: the changes of one process are in order",
+        _AGENT,
+        (Edit("not change.writer or change.writer != writer", "True"),),
+        (_CLEARED + "test_changes_of_one_process_count_in_the_order_in_which_they_came",),
+    ),
+    Row(
+        "Alarm: a change says how long it waited",
+        "services/alarm/alarm_writer.py",
+        (Edit('"waited_ms": waited', '"waited_ms": 0'),),
+        ("tests/unit/test_alarm_writer.py::test_a_change_says_how_long_it_waited_in_its_process",),
+    ),
+    Row(
         "Alarm: a process that was cut off says nothing after the next owner",
         _AGENT,
-        (Edit("    if 0 < last_at - made_at <= _CUT_OFF_MICROS:\n", "    if False:\n"),),
+        (Edit("    if is_of_another and 0 < last_at", "    if False and 0 < last_at"),),
         (_CLEARED + "test_a_change_of_a_process_that_was_cut_off_does_not_count_after_one_of_the_next_owner",),
     ),
     Row(

@@ -69,7 +69,7 @@ ROWS = (
         "A later sending that is put aside is handed over under its own number",
         _DELIVERIES,
         (
-            Edit("report.limit_from, report.generation", "report.limit_from, 1"),
+            Edit("report.person, report.generation", "report.person, 1"),
             Edit("report_store.next_generation(turn, report_id)", "1"),
         ),
         (_POSSIBLE + "test_a_later_sending_that_cannot_be_read_is_handed_over_as_that_sending",),

@@ -243,7 +243,7 @@ ROWS = (
     Row(
         "Time: a connector counts no limit from a time to come",
         "services/connectors/limits.py",
-        (Edit("return min(report.limit_from, turn.now)", "return report.limit_from"),),
+        (Edit("return min(progress.counted_from, turn.now)", "return progress.counted_from"),),
         (_LIMITS + "test_a_report_of_a_process_whose_clock_is_ahead_has_its_limit_from_when_it_came",),
     ),
     Row(

@@ -119,6 +119,33 @@ async def test_a_process_whose_clock_was_ahead_silences_none_that_follows(
     assert receiver.bodies[0]["alarms"][0]["since"] == START.isoformat()
 
 
+@pytest.mark.parametrize("behind", [6, 60, 590, 7_200])
+@pytest.mark.parametrize("kind", ["lane", "breaker", "hidden"])
+async def test_a_process_whose_clock_is_behind_ends_the_alarm_of_the_one_before(
+    lane: Lane, receiver: Receiver, kind: str, behind: int
+) -> None:
+    lane.feed(change("x", "raised", kind=kind, writer="a"), stamp=START)
+    await lane.settle_all()
+    opened, slow = START + 5 * SECOND, START + (5 - behind) * SECOND
+    lane.feed(change("x", "cleared", kind=kind, at=slow, writer="b"), stamp=opened)
+    await later(lane, 120 * SECOND)
+    assert [causes(body) for body in receiver.bodies] == [(["x"], []), ([], ["x"])]
+    # What the first process wrote while it was cut off came late, and is older.
+    late = START + 100 * SECOND
+    lane.feed(change("x", "raised", kind=kind, at=late, writer="a", waited_ms=99_000), stamp=late)
+    await later(lane, 60 * SECOND)
+    assert len(receiver.bodies) == 2
+
+
+async def test_changes_of_one_process_count_in_the_order_in_which_they_came(lane: Lane, receiver: Receiver) -> None:
+    """The broker took the first change late; the second waited meanwhile."""
+    lane.feed(change("x", "raised", kind="lane", writer="a"), stamp=START + 4 * SECOND)
+    await lane.settle_all()
+    lane.feed(change("x", "cleared", kind="lane", writer="a", waited_ms=3_000), stamp=START + 5 * SECOND)
+    await later(lane, 120 * SECOND)
+    assert [causes(body) for body in receiver.bodies] == [(["x"], []), ([], ["x"])]
+
+
 async def test_a_cause_that_is_put_aside_is_forgotten(lane: Lane, receiver: Receiver) -> None:
     lane.feed(change("f", kind="failing"))
     await lane.settle_all()

@@ -68,6 +68,23 @@ def test_b03_a_mark_that_is_claimed_to_be_of_the_future_is_as_old_as_its_assessm
     assert unsafe(after(ahead, said(1, False, SMS))) == {SMS}
 
 
+@pytest.mark.parametrize("behind", [1, 4, 60, 10**6])
+@pytest.mark.parametrize("unknown", ["disclosed_at", "assessed_at"])
+def test_an_unsafe_mark_of_an_unknown_time_is_the_newest_also_for_a_clock_that_is_behind(
+    behind: int, unknown: str
+) -> None:
+    marks = after(said(1, True, SMS))
+    never_set = datetime(1970, 1, 1, tzinfo=UTC)
+    new = said(2, False, SMS)
+    if unknown == "disclosed_at":
+        new = new.model_copy(update={"disclosed_at": never_set})
+    else:
+        assessment = new.assessment.model_copy(update={"assessed_at": never_set})
+        new = new.model_copy(update={"assessment": assessment})
+    slow = NOON + timedelta(hours=1) - timedelta(minutes=behind)
+    assert unsafe(remember(marks, new, EARLIEST, slow)) == {SMS}
+
+
 def test_the_preferred_channel_is_marked_too() -> None:
     assert unsafe(after(said(0, False, EMAIL, preferred=SMS))) == {EMAIL, SMS}
 

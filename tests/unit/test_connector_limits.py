@@ -1,7 +1,7 @@
 """Limit of a report: counted from `reported_at`, enforced in time, and the attempts after it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -255,6 +255,19 @@ async def test_a_clock_that_is_set_while_the_process_is_down_lengthens_no_wait(
     assert failed(connector)[0].changed_at <= opened + policy.limit
     assert connector.deliveries()[-1].changed_at <= opened + policy.limit + policy.tries_on
     assert set(connector.lane.state) == {b"done/" + report().report_id.encode()}
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=4), timedelta(days=2), START - datetime(1970, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize("policy", [QUICK, TRYING_ON], ids=["given-up", "tried-on"])
+async def test_a_report_of_a_process_whose_clock_is_behind_has_its_whole_limit(
+    nowhere: str, connector_at: Open, policy: RetryPolicy, behind: timedelta
+) -> None:
+    connector = connector_at(nowhere, policy=policy)
+    connector.lane.feed(encoded(report(reported_at=START - behind)), stamp=START)
+    await connector.finish()
+    assert failed(connector)[0].changed_at == START + policy.limit
+    assert connector.deliveries()[-1].attempt > 1
+    assert connector.clock.now >= START + policy.tries_on
 
 
 @pytest.mark.parametrize("policy", [QUICK, TRYING_ON], ids=["given-up", "tried-on"])

@@ -1,5 +1,7 @@
 """An attempt that may be a repeat is marked, for agencies that do not recognise an idempotency key."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from services.simulated_agencies import Fault
@@ -60,6 +62,20 @@ async def test_a_report_that_is_sent_again_is_marked_if_an_earlier_sending_may_h
     connector.lane.feed(again(at))
     await connector.finish()
     assert marks(agency)[-1] is marked
+
+
+async def test_a_report_of_a_process_whose_clock_was_behind_is_marked_when_it_is_sent_again(
+    agency: AgencyServer, connector_at: Open
+) -> None:
+    agency.faults.add([Fault.DROP_AFTER_ACCEPT, 422])
+    connector = connector_at(agency.url)
+    connector.lane.feed(encoded(report(reported_at=datetime(1970, 1, 1, tzinfo=UTC))), stamp=report().reported_at)
+    await connector.finish()
+    at = LIMIT_AT + SECOND
+    connector.reach(at)
+    connector.lane.feed(again(at))
+    await connector.finish()
+    assert marks(agency)[-1] is True
 
 
 def put_aside(connector: ConnectorFixture) -> None:

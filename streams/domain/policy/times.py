@@ -32,7 +32,8 @@ def when_disclosed(disclosed: ReadableDisclosure, earliest: datetime, now: datet
     """Return the time at which a disclosure counts as disclosed: never after its assessment."""
     at, assessed_at = disclosed.disclosed_at, disclosed.assessment.assessed_at
     if unknown_time(assessed_at, earliest):
-        assessed_at = now
+        # A known `at` is no later than its arrival. Now may be earlier, because our clock may be behind.
+        return now if unknown_time(at, earliest) else at
     return assessed_at if unknown_time(at, earliest) else min(at, assessed_at)
 
 
