@@ -2,19 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, LeaderNotAvailableError, NotEnoughReplicasError
 
 from schemas.topics import MAX_VALUE_BYTES
 from streams.runtime import Agent, Origin, Record, Turn
+from streams.runtime.agent import Output
 from streams.runtime.lane.batches import Batch
 from streams.runtime.lane.lane import Lane
 from streams.runtime.lane.poison_errors import MAX_PUT_ASIDE
+from streams.runtime.lane.transaction import TransactionalWriter
+from streams.runtime.steps import Step
 from tests import one_lane
 from tests.counting import Run
 from tests.fakes.process_ends import ProcessEnds
@@ -182,6 +187,34 @@ async def test_a_lane_that_goes_on_counts_no_openings_and_one_that_does_not_coun
         assert openings(await changelog.to_end())[4:] == [b"1"]
         await attempt(run, endings, boom, 10)
         assert openings(await changelog.to_end())[5:] == [b"2", None]
+
+
+@pytest.mark.parametrize("error", [LeaderNotAvailableError, NotEnoughReplicasError, InvalidProducerEpoch])
+async def test_processes_that_kafka_ends_put_no_record_aside(
+    run: Run, endings: ProcessEnds, monkeypatch: pytest.MonkeyPatch, error: type[KafkaError]
+) -> None:
+    """A partition of the outputs takes nothing, while the changelog counts openings."""
+    takes_nothing = True
+    deliver = TransactionalWriter.deliver
+
+    async def deliver_or_fail(
+        writer: TransactionalWriter, outputs: Iterable[Output], offsets: Any, step: Callable[[Step], None]
+    ) -> None:
+        written = list(outputs)
+        if takes_nothing and any(output.topic == run.output for output in written):
+            raise error
+        await deliver(writer, written, offsets, step)
+
+    monkeypatch.setattr(TransactionalWriter, "deliver", deliver_or_fail)
+    made = words(3)
+    for _ in range(8):
+        await attempt(run, endings, made)
+    assert [type(each) for each in endings.errors] == [error] * 8
+    takes_nothing = False
+    await attempt(run, endings, made)
+    async with run.reading(run.output) as out, run.reading(f"{run.routine}.rejected") as rejected:
+        assert [record.value for record in await out.to_end()] == [value for _, value, _ in made]
+        assert await rejected.to_end() == []
 
 
 async def test_a_hold_while_records_are_isolated_leaves_the_rest_for_afterwards(run: Run, endings: ProcessEnds) -> None:

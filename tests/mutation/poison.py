@@ -8,6 +8,12 @@ _AGAIN = f"{_WORK}::test_what_raises_again_in_the_next_process_is_put_aside_whol
 
 ROWS = (
     Row(
+        "A process that Kafka ends clears its count of openings",
+        "streams/runtime/lane/lane.py",
+        (Edit("if isinstance(error, KafkaError) and self._opened is not None", "if False"),),
+        ("tests/integration/test_poison_records.py::test_processes_that_kafka_ends_put_no_record_aside",),
+    ),
+    Row(
         "The first error of an agent on a record ends the process",
         "streams/runtime/lane/turns.py",
         (Edit("            if not self._poison.is_careful:\n                raise\n", ""),),

@@ -214,12 +214,30 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                "            await asyncio.wait([idle, self._task], timeout=_HOLD_SECONDS, "
+                "            await asyncio.wait([idle, self._task], timeout=HOLD_SECONDS, "
                 "return_when=asyncio.FIRST_COMPLETED)\n",
                 "",
             ),
         ),
         (f"{_REBALANCE}::test_a_rebalance_waits_for_the_turn_in_flight_and_none_begins_meanwhile",),
+    ),
+    Row(
+        "A rebalance waits for no turn of a lane that leaves longer than a revoke does",
+        "streams/runtime/transport/closing_lanes.py",
+        (Edit("self._tasks.values(), timeout=HOLD_SECONDS", "self._tasks.values()"),),
+        (f"{_PROCESS}::test_a_rebalance_waits_for_a_turn_that_lasts_no_longer_than_a_revoke",),
+    ),
+    Row(
+        "A lane that comes back opens after its close",
+        "streams/runtime/lane/lane.py",
+        (Edit("                    await asyncio.wait([after])\n", "                    pass\n"),),
+        (f"{_PROCESS}::test_a_rebalance_waits_for_a_turn_that_lasts_no_longer_than_a_revoke",),
+    ),
+    Row(
+        "An error while a lane closes ends the process",
+        "streams/runtime/transport/closing_lanes.py",
+        (Edit("        if not done.cancelled() and (error", "        if False and (error"),),
+        (f"{_PROCESS}::test_an_error_while_a_lane_closes_ends_the_process",),
     ),
     Row(
         "No turn begins during a rebalance",

@@ -141,3 +141,70 @@ async def test_a_rebalance_at_a_stop_waits_for_the_turns_in_flight(
 async def test_what_faust_takes_for_done_is_not_committed(lanes: LaneAssignment, consumer: Consumer) -> None:
     assert await lanes.commit({TP("routine", 0): 7})
     assert consumer.committed == []
+
+
+async def test_a_rebalance_waits_for_a_turn_that_lasts_no_longer_than_a_revoke(
+    lanes: LaneAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lanes that stay work on meanwhile, and a lane that comes back opens only after its close."""
+    finishes, is_back = asyncio.Event(), asyncio.Event()
+    began: list[int] = []
+    released: list[int] = []
+    close_now, release_now = Lane.close, Lane.release
+
+    async def close(lane: Lane) -> None:
+        if lane.metrics.partition == 0:
+            await finishes.wait()
+        await close_now(lane)
+
+    def release(lane: Lane) -> None:
+        released.append(lane.metrics.partition)
+        release_now(lane)
+
+    async def live(lane: Lane) -> None:
+        began.append(lane.metrics.partition)
+        if finishes.is_set():
+            is_back.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("streams.runtime.transport.closing_lanes.HOLD_SECONDS", 0.01)
+    monkeypatch.setattr(Lane, "close", close)
+    monkeypatch.setattr(Lane, "release", release)
+    monkeypatch.setattr(Lane, "_live", live)
+    lanes._ready.set()
+    stay = frozenset(tp for tp in _SOURCES if tp.partition > 0)
+    async with asyncio.timeout(_SOON):
+        await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+        await lanes.on_partitions_revoked(_SOURCES)
+        await lanes.on_rebalance(stay, _SOURCES - stay, set())
+        assert sorted(released) == [1, 2]
+        await lanes.on_rebalance(_SOURCES, set(), _SOURCES - stay)
+        await asyncio.sleep(0.01)
+        assert began == [0, 1, 2]
+        finishes.set()
+        await is_back.wait()
+        assert began == [0, 1, 2, 0]
+    # The background was never ready: the fixture's close cancels it.
+    lanes._ready.clear()
+
+
+async def test_an_error_while_a_lane_closes_ends_the_process(
+    lanes: LaneAssignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    close_now = Lane.close
+
+    async def close(lane: Lane) -> None:
+        await close_now(lane)
+        if lane.metrics.partition == 1 and not ended:
+            raise ConnectionError
+
+    monkeypatch.setattr(Lane, "close", close)
+    monkeypatch.setattr(
+        "streams.runtime.transport.closing_lanes.end_process",
+        lambda what, error: ended.append(f"{what}: {type(error).__name__}"),
+    )
+    async with asyncio.timeout(_SOON):
+        await lanes.on_rebalance(_SOURCES, set(), _SOURCES)
+        await lanes.on_rebalance(set(), _SOURCES, set())
+    assert ended == ["close of lane lane-1: ConnectionError"]

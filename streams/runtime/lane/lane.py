@@ -9,6 +9,7 @@ import asyncio
 import time
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from streams.runtime.cancelling import cancel_until_done
 from streams.runtime.failure import LaneRefused, cancellation_as_error, describe, end_process
@@ -34,7 +35,7 @@ from streams.runtime.lane.turn_commit import TurnCommits
 from streams.runtime.steps import Step
 
 #: How long a rebalance waits for the turns in flight (seconds): heartbeats stop meanwhile, for a session of 6.
-_HOLD_SECONDS = 3.0
+HOLD_SECONDS = 3.0
 #: How soon a lane whose changelog has an open transaction tries to open again (seconds).
 _OPEN_AGAIN_SECONDS = 2.0
 
@@ -75,11 +76,14 @@ class Lane:
         )
         self._refusal = Refusal(self._id, self._writer, self.metrics, self.resolved)
 
-    def start(self, ready: asyncio.Event) -> None:
-        """Open and work in a task of its own, once `ready` is set: no rebalance waits for it."""
+    def start(self, ready: asyncio.Event, after: "asyncio.Task[None] | None" = None) -> None:
+        """Open and work in a task of its own, once `ready` is set: no rebalance waits for it.
+
+        `after`: the close of the same lane, which left this process and comes back before its turn has ended.
+        """
         metrics.publish(self.metrics)
         self._pending.start()
-        self._task = asyncio.create_task(self._run(ready))
+        self._task = asyncio.create_task(self._run(ready, after))
 
     def enqueue(self, batch: Batch) -> None:
         """Queue a batch that was fetched, unless its topic is to be fetched anew from an earlier offset."""
@@ -114,7 +118,7 @@ class Lane:
             self._idle.clear()
             idle = asyncio.create_task(self._idle.wait())
             # After a longer wait the group would give this member up; another would fence its lanes, and it would end.
-            await asyncio.wait([idle, self._task], timeout=_HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([idle, self._task], timeout=HOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             idle.cancel()
 
     def release(self) -> None:
@@ -140,16 +144,18 @@ class Lane:
         self._id.host.on_lane(LaneCloses(self._id.name))
         await self._writer.stop()
 
-    async def _run(self, ready: asyncio.Event) -> None:
+    async def _run(self, ready: asyncio.Event, after: "asyncio.Task[None] | None" = None) -> None:
         try:
             # A lane that ends without a word would stand still, and no other process would get it.
             with cancellation_as_error():
                 await ready.wait()
+                if after is not None:
+                    await asyncio.wait([after])
                 await self._live()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
-            end_process(f"lane {self._id.name}", error)
+            await self._end(error)
         finally:
             self._cancel_effects()
 
@@ -239,7 +245,13 @@ class Lane:
             self._pending.clear_wake()
             await self._pending.wait()
         if self._phase.now is not Phase.CLOSING:
-            end_process(f"lane {self._id.name}", fenced)
+            await self._end(fenced)
+
+    async def _end(self, error: BaseException) -> None:
+        """End the process; if Kafka is the cause, its successor does not look for a record that is."""
+        if isinstance(error, KafkaError) and self._opened is not None:
+            await self._notes.clear_openings_apart()
+        end_process(f"lane {self._id.name}", error)
 
     async def _refuse(self, refused: LaneRefused) -> None:
         """Work nothing off and report that until the lane closes; the other lanes of the process go on."""

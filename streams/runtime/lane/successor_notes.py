@@ -4,10 +4,13 @@ A process that dies without a word (memory, native code) leaves a count of openi
 and `item_trials.py`. A process that ends itself leaves the error, and the offsets of the turn that raised it.
 """
 
+import asyncio
+
 import structlog
+from aiokafka import AIOKafkaProducer
 
 from streams.runtime.agent import micros
-from streams.runtime.failure import describe
+from streams.runtime.failure import cancellation_as_error, describe
 from streams.runtime.lane.groups import LaneId
 from streams.runtime.lane.item_trials import ITEMS
 from streams.runtime.lane.poison_errors import TurnRaised, WorkRaised
@@ -24,6 +27,9 @@ from streams.runtime.lane.state import (
     suspect_note,
 )
 from streams.runtime.lane.turn_commit import TurnCommits
+
+#: Time limit of a request of the producer apart (milliseconds): the process is about to end.
+_APART_MS = 1_000
 
 _log = structlog.get_logger("confide.runtime")
 
@@ -43,11 +49,39 @@ class SuccessorNotes:
 
     async def clear_openings(self) -> None:
         """End the counts of openings and of tries: this process does not die without a word."""
-        topics = {*self._state.openings, *self._state.record_trials}
-        if topics:
-            notes = [note for topic in topics for note in (openings_note(topic, 0), record_trial_note(topic, None))]
-            notes.append(item_trial_note(None))
+        if notes := self._ends_of_counts():
             await self._commits.write_notes(*notes)
+
+    async def clear_openings_apart(self) -> None:
+        """Do the same with a producer of its own, because Kafka failed the lane's: that is no record's fault.
+
+        A partition that takes no records would otherwise have innocent records put aside: the changelog is another
+        partition, and counts an opening for each process that it ends. Raises nothing: the process ends all the same.
+        """
+        notes = self._ends_of_counts()
+        if not notes:
+            return
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._lane.host.bootstrap, acks="all", request_timeout_ms=_APART_MS
+        )
+        try:
+            with cancellation_as_error():
+                async with asyncio.timeout(2 * _APART_MS / 1_000):
+                    await producer.start()
+                    for key, value, headers in notes:
+                        await producer.send(
+                            self._lane.group.changelog, value, key, self._lane.partition, headers=list(headers)
+                        )
+                    await producer.flush()
+        except Exception as unwritten:  # noqa: BLE001 - see the docstring
+            _log.error("the count of openings could not be reset", lane=self._lane.name, **describe(unwritten))
+        finally:
+            await asyncio.wait([asyncio.create_task(producer.stop())], timeout=_APART_MS / 1_000)
+
+    def _ends_of_counts(self) -> list[ChangelogRecord]:
+        topics = {*self._state.openings, *self._state.record_trials}
+        notes = [note for topic in topics for note in (openings_note(topic, 0), record_trial_note(topic, None))]
+        return [*notes, item_trial_note(None)] if notes else []
 
     async def write_error(self, raised: TurnRaised | WorkRaised, error: BaseException) -> None:
         """Write the error with which this process ends, and the offsets that the next one has to isolate.

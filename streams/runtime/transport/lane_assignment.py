@@ -37,6 +37,7 @@ from streams.runtime.steps import AtStep, ignore_step
 from streams.runtime.transport.assignment_watch import AssignmentWatch, Membership
 from streams.runtime.transport.batch_schema import Fetched
 from streams.runtime.transport.batching_thread import BatchingThread
+from streams.runtime.transport.closing_lanes import ClosingLanes
 from streams.runtime.watchdog import Watchdog
 
 #: How long the background may take to start before a log entry names the code location at which it waits (seconds).
@@ -149,6 +150,7 @@ class LaneAssignment(TransactionManager):
         self._closed = False
         #: Lanes that finish their turns in flight because the process stops.
         self._leaving: tuple[Lane, ...] = ()
+        self._closing = ClosingLanes()
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
 
@@ -220,8 +222,7 @@ class LaneAssignment(TransactionManager):
             self._watching = asyncio.create_task(self._watch_background(self._background))
         wanted = {(self._group_of[tp.topic], tp.partition) for tp in assigned if tp.topic in self._group_of}
         keys = {(group.name, partition) for group, partition in wanted}
-        leaving = [self._lanes.pop(key) for key in self._lanes.keys() - keys]
-        await asyncio.gather(*(lane.close() for lane in leaving))
+        await self._closing.close([(key, self._lanes.pop(key)) for key in sorted(self._lanes.keys() - keys)])
         self._forget_hidden()
         for lane in self._lanes.values():
             lane.release()
@@ -229,7 +230,7 @@ class LaneAssignment(TransactionManager):
             if (group.name, partition) not in self._lanes:
                 lane = Lane(group, partition, self._host)
                 self._lanes[group.name, partition] = lane
-                lane.start(self._ready)
+                lane.start(self._ready, self._closing.of((group.name, partition)))
         # `opened` is called once. Until then, wait for the lanes of the newest assignment only.
         if self._announcing is None or not self._announcing.done():
             if self._announcing is not None:
@@ -252,7 +253,7 @@ class LaneAssignment(TransactionManager):
         self._leaving = (*self._leaving, *self._lanes.values())
         self._lanes = {}
         # A rebalance during the stop waits for these lanes too (`on_partitions_revoked`).
-        await asyncio.gather(*(lane.close() for lane in self._leaving))
+        await asyncio.gather(*(lane.close() for lane in self._leaving), self._closing.wait())
         self._stopping.set()
         for task in (self._announcing, self._watching, self._assignment_watch):
             if task is not None:
