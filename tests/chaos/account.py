@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from tests.chaos.judge_calls import calls
 from tests.chaos.judge_disclosures import disclosures, persons, sends
 from tests.chaos.judge_notices import notices
 from tests.chaos.judge_processes import processes
@@ -20,6 +21,7 @@ _JUDGES: tuple[Callable[[Taken, Counter[str]], Iterator[str]], ...] = (
     alarmed,
     put_aside,
     notices,
+    calls,
     processes,
 )
 

@@ -44,6 +44,7 @@ class Run:
         self.record = Record()
         self.logs: dict[Agency, list[dict[str, Any]]] = {agency: [] for agency in Agency}
         self.notices: list[dict[str, Any]] = []
+        self.calls: list[dict[str, Any]] = []
         self.alarms = [("alarm", "review/review-2"), ("all-clear", "review/review-2")]
         self.absences = Absences()
         self.ends = [Ended("worker-1", BEGUN.timestamp() + 3.0, -9, Asked.KILL, BEGUN.timestamp() + 2.9, True)]
@@ -161,8 +162,22 @@ class Run:
         return self
 
     def leave(self, report: str, says: str, at: float) -> None:
+        self.call(report, says, at)
         line = {"notification_id": self.notice(report, says), "says": says, "channel": "sms"}
         self.notices.append({**line, "at": after(at).isoformat()})
+
+    def call(self, report: str, says: str, at: float) -> Self:
+        """Give a notice to the channel, from a lane that was opened for it."""
+        line = {"notification_id": self.notice(report, says), "says": says, "channel": "sms"}
+        self.calls.append({**line, "lane": f"opening-{len(self.calls)}", "at": after(at).isoformat()})
+        return self
+
+    def repeat(self, index: int, at: float, lane: str = "after a crash") -> Self:
+        """Let the notice of this call leave again at that time; the channel drops it."""
+        again = {**self.calls[index], "at": after(at).isoformat(), "lane": lane}
+        self.calls.append(again)
+        self.calls.sort(key=lambda call: str(call["at"]))
+        return self
 
     def settle_notice(self, report: str, says: str | None, at: float, state: str = "told") -> Self:
         fields = {"notification_id": self.notice(report, says), "report_id": report, "says": says, "state": state}
@@ -177,7 +192,9 @@ class Run:
 
     def unsay(self, report: str) -> Self:
         """Remove every notice of a report that was sent."""
-        self.notices = [line for line in self.notices if line["notification_id"] not in _notices_of(report)]
+        of_report = _notices_of(report)
+        self.notices = [line for line in self.notices if line["notification_id"] not in of_report]
+        self.calls = [call for call in self.calls if call["notification_id"] not in of_report]
         topic = self.record.by_topic[TopicName.NOTIFICATIONS]
         topic[:] = [c for c in topic if c.name != "NotificationSettled" or c.fields["report_id"] != report]
         return self
@@ -224,6 +241,7 @@ class Run:
                 record=self.record,
                 logs=self.logs,
                 notices=self.notices,
+                calls=self.calls,
                 alarms=self.alarms,
                 absences=self.absences,
                 partitions=PARTITIONS,
