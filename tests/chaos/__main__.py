@@ -20,7 +20,7 @@ from tests.chaos.account import Account
 from tests.chaos.deployment import Deployment
 from tests.chaos.diagnosis import kinds, logged_problems, unread_partitions
 from tests.chaos.feeding import Services
-from tests.chaos.plan import FORGETFUL, KINDS, LEAST_KILLS, LIMIT_SECONDS, PARTITIONS, SILENT, Plan
+from tests.chaos.plan import FORGETFUL, KINDS, LEAST_KILLS, LIMIT_SECONDS, NOTICE_CALLS, PARTITIONS, SILENT, Plan
 from tests.chaos.record import Gatherer, Record
 from tests.chaos.staff import Staff
 from tests.chaos.taken import Taken
@@ -158,6 +158,7 @@ def _taken(deployment: Deployment, services: Services, record: Record, receiver:
         record=record,
         logs={agency: _lines(deployment.agency_log(agency)) for agency in Agency},
         notices=_lines(deployment.folder / "notices.jsonl"),
+        calls=_lines(deployment.folder / NOTICE_CALLS),
         alarms=[(call, cause) for call, cause, _ in receiver.heard()],
         absences=deployment.absences(),
         partitions=PARTITIONS,

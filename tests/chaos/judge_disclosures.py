@@ -9,7 +9,7 @@ from schemas.partitioner import partition_for
 from schemas.topics import URGENT, TopicName
 from schemas.vocabulary import ReviewReason, Service
 from streams.domain.ids import decision_id
-from tests.chaos.record import SOURCES, ReadRecord
+from tests.chaos.record import SOURCES, Place, ReadRecord
 from tests.chaos.taken import Taken
 
 Key = tuple[str, str]
@@ -143,13 +143,11 @@ def _not_the_first(one: _OfId) -> Iterator[str]:
 
 
 def _unkept(taken: Taken, unreadable: list[ReadRecord]) -> Iterator[str]:
-    kept: dict[tuple[str, int, int], list[bytes]] = defaultdict(list)
+    kept: dict[Place, list[bytes]] = defaultdict(list)
     for came in taken.rejected_of(SOURCES):
-        headers = came.headers
-        place = int(headers["rejected-partition"]), int(headers["rejected-offset"])
-        kept[headers["rejected-from"].decode(), *place].append(came.value)
+        kept[came.rejected_place].append(came.value)
     for came in unreadable:
-        if kept[came.topic, came.partition, came.offset] != [came.value]:
+        if kept[came.place] != [came.value]:
             yield f"unreadable bytes at {came.topic}-{came.partition}, {came.offset} were not kept once as they came"
 
 
@@ -162,7 +160,7 @@ def _unasked(taken: Taken, unreadable: list[ReadRecord]) -> Iterator[str]:
     }
     urgent = [came for came in unreadable if came.topic in URGENT]
     # The same bytes of one service in the same hour may be one question.
-    about = {(came.topic, came.value) for came in urgent if (came.topic, came.partition, came.offset) in asked}
+    about = {(came.topic, came.value) for came in urgent if came.place in asked}
     for came in urgent:
         if (came.topic, came.value) not in about:
             yield f"nobody is asked about the unreadable bytes at {came.topic}-{came.partition}, {came.offset}"

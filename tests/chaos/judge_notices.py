@@ -1,78 +1,27 @@
 """Judges notices: each was true when it was sent, and each person was told in the end what is true of the report.
 
 The lines in the file of notices, each with its time, are the notices that were sent. `NotificationSettled` must agree.
+The file has no second line of a notice that was sent again: `judge_calls` judges each time that a notice left.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from schemas.topics import TopicName
-from schemas.vocabulary import NoticeSays, NoticeState, Refusal, ReviewDecision
-from streams.domain.ids import follow_up_id
+from schemas.vocabulary import NoticeSays, NoticeState
+from tests.chaos.notice_truth import Known, untrue
 from tests.chaos.taken import Fields, Taken
 
-#: Time until the notifier knows of a change (seconds).
-_NEWS_SECONDS = 10.0
-#: Largest difference between the clock by which a notice waits and the clock by which `tell_by` was set.
-_CLOCKS = timedelta(seconds=0.1)
 _WITH_STAFF = (NoticeState.DEFERRED, NoticeState.UNREACHABLE)
 _SAYS = NoticeSays
 _OF_WITHDRAWN = (_SAYS.HAVE_NOT_TOLD, _SAYS.MAY_HAVE_TOLD, _SAYS.HAD_BEEN_TOLD)
 #: Each says more than those before it.
-_ORDER = (_SAYS.ARE_TELLING, *_OF_WITHDRAWN, _SAYS.HAVE_TOLD)
-
-
-@dataclass(slots=True)
-class _Known:
-    """Facts about the reports of a run."""
-
-    taken: Taken
-    arrived: dict[str, datetime]
-    #: When an agency acknowledged each report, or staff told the agency by phone.
-    informed: dict[str, datetime]
-    attempts: dict[str, list[Fields]]
-    #: The settled review that withdrew each report.
-    withdrawn: dict[str, Fields] = field(default_factory=dict)
-    #: The first notice of each report.
-    due: dict[str, Fields] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, taken: Taken) -> "_Known":
-        """Return the facts from the topics and the agencies' logs."""
-        arrived, informed = taken.arrived(), taken.told_by_phone()
-        for id_, at in taken.acknowledged().items():
-            if id_ in arrived:
-                informed[id_] = min(max(at, arrived[id_]), informed.get(id_, datetime.max.replace(tzinfo=at.tzinfo)))
-        known = cls(taken, arrived, informed, taken.attempts())
-        for end in taken.reviews_settled():
-            if end["decision"] == ReviewDecision.WITHDRAWN and end["report_id"] is not None:
-                known.withdrawn[end["report_id"]] = end
-        for each in taken.record.on(TopicName.NOTIFICATIONS, "NotificationDue"):
-            known.due.setdefault(each.fields["report_id"], each.fields)
-        return known
-
-    def names(self) -> dict[str, str]:
-        """Return the report of each possible id of a notice."""
-        names: dict[str, str] = {}
-        for id_, due in self.due.items():
-            first = due["notification_id"]
-            names |= {first: id_, **{follow_up_id(first, says): id_ for says in NoticeSays}}
-        return names
-
-    def may_be_unknown(self, since: datetime | None, at: datetime) -> bool:
-        """Return whether the notifier may not know at `at` of a change at `since`; true without a change."""
-        if since is None:
-            return True
-        absences = self.taken.absences
-        away = absences.seconds(since, at) + absences.moving_seconds(since, at)
-        return (at - since).total_seconds() <= _NEWS_SECONDS + away
+ORDER = (_SAYS.ARE_TELLING, *_OF_WITHDRAWN, _SAYS.HAVE_TOLD)
 
 
 def notices(taken: Taken, counts: Counter[str]) -> Iterator[str]:
     """Yield the faults of notices, and of what each person was told in the end."""
-    known = _Known.of(taken)
+    known = Known.of(taken)
     names = known.names()
     heard: dict[str, list[Fields]] = defaultdict(list)
     for line in taken.notices:
@@ -82,47 +31,11 @@ def notices(taken: Taken, counts: Counter[str]) -> Iterator[str]:
             continue
         heard[report].append(line)
         counts[f"notices that say {line['says']}"] += 1
-        yield from (f"notice of report {report} says {line['says']}{why}" for why in _untrue(known, report, line))
+        yield from (f"notice of report {report} says {line['says']}{why}" for why in untrue(known, report, line))
     for report, lines in heard.items():
         yield from _doubled(report, lines)
     yield from _unlike(taken)
     yield from _unheard(taken, known, heard)
-
-
-def _untrue(known: _Known, report: str, line: Fields) -> Iterator[str]:
-    at = datetime.fromisoformat(line["at"])
-    informed, withdrawn = known.informed.get(report), known.withdrawn.get(report)
-    match line["says"]:
-        case NoticeSays.HAVE_TOLD:
-            if informed is None or informed > at:
-                yield ", and the agency did not have it"
-        case NoticeSays.ARE_TELLING:
-            if not known.may_be_unknown(informed, at):
-                yield " long after the agency had it"
-            if withdrawn is not None and not known.may_be_unknown(withdrawn["settled_at"], at):
-                yield " long after it was withdrawn"
-            tell_by = known.due[report]["tell_by"]
-            if tell_by is not None and at < tell_by - _CLOCKS:
-                yield " before its time"
-        case _:
-            if withdrawn is None or withdrawn["settled_at"] > at:
-                yield ", and it was not withdrawn"
-            if not known.may_be_unknown(informed, at):
-                yield ", and the agency had it"
-            yield from _untrue_of_withdrawn(known, report, line["says"], at)
-
-
-def _untrue_of_withdrawn(known: _Known, report: str, says: str, at: datetime) -> Iterator[str]:
-    match says:
-        case NoticeSays.HAVE_NOT_TOLD:
-            if not known.may_be_unknown(known.arrived.get(report), at):
-                yield ", and the agency had accepted it"
-        case NoticeSays.MAY_HAVE_TOLD:
-            if not any(attempt["changed_at"] <= at for attempt in known.attempts.get(report, ())):
-                yield ", and no attempt was begun"
-        case _:
-            if report in known.withdrawn and known.withdrawn[report]["refusal"] != Refusal.ALREADY_REPORTED:
-                yield ", and staff did not record that the agency knew"
 
 
 def _doubled(report: str, lines: list[Fields]) -> Iterator[str]:
@@ -130,7 +43,7 @@ def _doubled(report: str, lines: list[Fields]) -> Iterator[str]:
     times = Counter((line["says"], line["channel"]) for line in lines)
     yield from (f"notice of report {report}: {says} was sent {n} times" for (says, _), n in times.items() if n > 1)
     said = [line["says"] for line in lines]
-    if said != sorted(said, key=_ORDER.index):
+    if said != sorted(said, key=ORDER.index):
         yield f"notices of report {report} say less after more: {', '.join(said)}"
 
 
@@ -151,7 +64,7 @@ def _unlike(taken: Taken) -> Iterator[str]:
     yield from (f"notice {id_} was sent as {says}, and is not settled" for id_, says in left - settled.keys())
 
 
-def _unheard(taken: Taken, known: _Known, heard: dict[str, list[Fields]]) -> Iterator[str]:
+def _unheard(taken: Taken, known: Known, heard: dict[str, list[Fields]]) -> Iterator[str]:
     """Yield each report whose person was not told in the end what is true; notices that staff have do not count."""
     with_staff, said_nothing = set(), set()
     for each in taken.record.on(TopicName.NOTIFICATIONS, "NotificationSettled"):
@@ -169,7 +82,7 @@ def _unheard(taken: Taken, known: _Known, heard: dict[str, list[Fields]]) -> Ite
                 yield f"report {report} {why}"
 
 
-def _lacks(known: _Known, report: str, words: set[str], *, said_nothing: bool) -> str | None:
+def _lacks(known: Known, report: str, words: set[str], *, said_nothing: bool) -> str | None:
     if report in known.informed:
         return None if _SAYS.HAVE_TOLD in words else "was acknowledged, and its person was never told so"
     if report not in known.withdrawn:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from schemas.topics import TopicName, rejected
-from schemas.vocabulary import Agency, AlarmKind, Outcome, ReportKind, ReviewReason
+from schemas.vocabulary import Agency, AlarmKind, DeliveryState, Outcome, ReportKind, ReviewReason
 from streams.domain.ids import report_id
 from tests.chaos.record import SOURCES
 from tests.chaos.taken import ACKNOWLEDGED, Fields, Taken
@@ -39,6 +39,7 @@ def reports(taken: Taken, counts: Counter[str]) -> Iterator[str]:
         counts["reports handed over"] += id_ in handed_over
         counts["reports acknowledged"] += id_ in acknowledged
     yield from _several_references(taken)
+    yield from _acknowledged_again(taken)
     for agency, id_ in accepted:
         if id_ not in made or made[id_][0]["agency"] != agency:
             yield f"report {id_} was accepted by {agency}, and never made for it"
@@ -95,6 +96,12 @@ def _several_references(taken: Taken) -> Iterator[str]:
     for id_, given in references.items():
         if len(given) > 1:
             yield f"report {id_} was acknowledged with {len(given)} references"
+
+
+def _acknowledged_again(taken: Taken) -> Iterator[str]:
+    """Yield each report with several acknowledgements: the first one ends all its sendings."""
+    recorded = Counter(step["report_id"] for step in taken.steps() if step["state"] == DeliveryState.ACKNOWLEDGED)
+    yield from (f"report {id_} was acknowledged {many} times" for id_, many in recorded.items() if many > 1)
 
 
 def _handed_over(taken: Taken) -> dict[str, list[tuple[int, datetime]]]:

@@ -44,6 +44,7 @@ class Run:
         self.record = Record()
         self.logs: dict[Agency, list[dict[str, Any]]] = {agency: [] for agency in Agency}
         self.notices: list[dict[str, Any]] = []
+        self.calls: list[dict[str, Any]] = []
         self.alarms = [("alarm", "review/review-2"), ("all-clear", "review/review-2")]
         self.absences = Absences()
         self.ends = [Ended("worker-1", BEGUN.timestamp() + 3.0, -9, Asked.KILL, BEGUN.timestamp() + 2.9, True)]
@@ -52,10 +53,11 @@ class Run:
         self.sends = {encode("Disclosure", FIRST.model_dump()), b"no record"}
         for each in (FIRST, FIRST, OTHER):
             self.submit(each)
-        self.reject(self.submit(CHANGED))
+        changed = self.submit(CHANGED)
+        self.reject(changed)
         unreadable = self.add(URGENT, None, {}, b"no record")
         self.reject(unreadable)
-        self.ask("review-1", "conflicting_id", DECISION, None, 0.0)
+        self.ask_conflict(changed, self.record.by_topic[URGENT][0])
         self.ask_about(unreadable)
         for person, decision, report in (("p-1", DECISION, REPORT), ("p-2", OTHER_DECISION, OTHER_REPORT)):
             self.decide(decision, person)
@@ -102,6 +104,7 @@ class Run:
             "caused_by": "disclosure",
             "outcome": "emergency",
             "agencies": [{"agency": "999"}],
+            "review": None,
         }
         self.add(TopicName.DECISIONS, "Decision", fields)
 
@@ -132,27 +135,38 @@ class Run:
         self.logs[Agency.EMERGENCY_999].append({**line, "at": after(at).isoformat()})
         return self
 
-    def ask(self, review: str, reason: str, decision: str, report: str | None, at: float, generation: int = 1) -> None:
+    def ask(self, review: str, reason: str, decision: str, report: str | None, at: float, generation: int = 1) -> Self:
         about = None if report is None else {"report_id": report, "agency": "999", "generation": generation}
-        fields = {
+        fields: dict[str, Any] = {
             "review_id": review,
             "reason": reason,
             "decision_id": decision,
             "undelivered": about,
             "requested_at": after(at),
+            "deadline": after(at + LIMIT),
             "escalation": 0,
+            "rejected_records": [],
         }
         self.add(TopicName.REVIEWS, "ReviewRequested", fields)
+        return self
 
     def ask_about(self, *unreadable: ReadRecord) -> None:
         """Ask for a review of rejected records."""
         self.ask("review-3", "rejected", "", None, 0.0)
-        places = [{"topic": each.topic, "partition": each.partition, "offset": each.offset} for each in unreadable]
-        self.record.by_topic[TopicName.REVIEWS][-1].fields["rejected_records"] = places
+        records = [{**_position(each), "conflict": None} for each in unreadable]
+        self.record.by_topic[TopicName.REVIEWS][-1].fields["rejected_records"] = records
 
-    def settle(self, review: str, decision: str, report: str, at: float, refusal: str | None = None) -> None:
+    def ask_conflict(self, other: ReadRecord, first: ReadRecord) -> None:
+        """Ask for a review of two contents of the first disclosure's id."""
+        self.ask("review-1", "conflicting_id", DECISION, None, 0.0)
+        record = {**_position(other), "conflict": {**_position(first), "decision_id": DECISION}}
+        self.record.by_topic[TopicName.REVIEWS][-1].fields["rejected_records"] = [record]
+
+    def settle(self, review: str, decision: str, report: str, at: float, refusal: str | None = None) -> Self:
         fields = {"review_id": review, "decision": decision, "report_id": report, "settled_at": after(at)}
-        self.add(TopicName.REVIEWS, "ReviewSettled", {**fields, "refusal": refusal})
+        followed = {"decision_id": None, "generation": 2 if decision == "send_again" else None}
+        self.add(TopicName.REVIEWS, "ReviewSettled", {**fields, **followed, "refusal": refusal})
+        return self
 
     def say(self, report: str, says: str, at: float) -> Self:
         """Send a notice and settle it."""
@@ -161,8 +175,15 @@ class Run:
         return self
 
     def leave(self, report: str, says: str, at: float) -> None:
+        self.call(report, says, at)
         line = {"notification_id": self.notice(report, says), "says": says, "channel": "sms"}
         self.notices.append({**line, "at": after(at).isoformat()})
+
+    def call(self, report: str, says: str, at: float) -> Self:
+        """Give a notice to the channel, from a lane that was opened for it."""
+        line = {"notification_id": self.notice(report, says), "says": says, "channel": "sms"}
+        self.calls.append({**line, "lane": f"opening-{len(self.calls)}", "at": after(at).isoformat()})
+        return self
 
     def settle_notice(self, report: str, says: str | None, at: float, state: str = "told") -> Self:
         fields = {"notification_id": self.notice(report, says), "report_id": report, "says": says, "state": state}
@@ -177,7 +198,9 @@ class Run:
 
     def unsay(self, report: str) -> Self:
         """Remove every notice of a report that was sent."""
-        self.notices = [line for line in self.notices if line["notification_id"] not in _notices_of(report)]
+        of_report = _notices_of(report)
+        self.notices = [line for line in self.notices if line["notification_id"] not in of_report]
+        self.calls = [call for call in self.calls if call["notification_id"] not in of_report]
         topic = self.record.by_topic[TopicName.NOTIFICATIONS]
         topic[:] = [c for c in topic if c.name != "NotificationSettled" or c.fields["report_id"] != report]
         return self
@@ -224,6 +247,7 @@ class Run:
                 record=self.record,
                 logs=self.logs,
                 notices=self.notices,
+                calls=self.calls,
                 alarms=self.alarms,
                 absences=self.absences,
                 partitions=PARTITIONS,
@@ -251,13 +275,17 @@ class Run:
     def send_again_until(self, at: float) -> Self:
         """Send the second report again, and hand it over again at that time."""
         self.send_again()
-        self.ask("review-3", "undelivered", OTHER_DECISION, OTHER_REPORT, at, 2)
-        self.alarms.append(("alarm", "review/review-3"))
+        self.ask("review-4", "undelivered", OTHER_DECISION, OTHER_REPORT, at, 2)
+        self.alarms.append(("alarm", "review/review-4"))
         return self
 
     def take_late(self, *, marked: bool) -> Self:
         """Let the agency accept the second report by a second request, after the first was lost."""
         return self.attempt(OTHER_REPORT, 2, 3.0).take(OTHER_REPORT, 2, 3.5, marked=marked)
+
+
+def _position(came: ReadRecord) -> dict[str, Any]:
+    return {"topic": came.topic, "partition": came.partition, "offset": came.offset}
 
 
 def _notices_of(report: str) -> set[str]:

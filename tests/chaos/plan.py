@@ -13,6 +13,8 @@ LIMIT_SECONDS = 15.0
 #: Time until *we are telling* is sent, if no agency has acknowledged by then (seconds).
 TELL_SECONDS = 8.0
 PARTITIONS = 12
+#: Name of the log of the calls of the channel for notices, beside the file of notices.
+NOTICE_CALLS = "notice-calls.jsonl"
 WORKERS = 3
 #: Limit of an attempt: how long a connector waits for an answer (seconds).
 ATTEMPT_SECONDS = 2.0

@@ -34,6 +34,10 @@ _OURS = (
 TOPICS = (*map(str, _OURS), *sorted(topic for name in CATALOGUE if (topic := rejected(name)) in CATALOGUE))
 
 
+#: Topic, partition and offset of a record.
+Place = tuple[str, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class ReadRecord:
     """One committed record; `name` is None if it cannot be decoded."""
@@ -45,6 +49,17 @@ class ReadRecord:
     headers: dict[str, bytes]
     name: str | None
     fields: dict[str, Any]
+
+    @property
+    def place(self) -> Place:
+        """Where the record is."""
+        return self.topic, self.partition, self.offset
+
+    @property
+    def rejected_place(self) -> Place:
+        """Where the record of a `.rejected` topic was before, by its headers."""
+        headers = self.headers
+        return headers["rejected-from"].decode(), int(headers["rejected-partition"]), int(headers["rejected-offset"])
 
 
 @dataclass(slots=True)

@@ -29,6 +29,8 @@ class Taken:
     logs: Mapping[Agency, Sequence[Fields]]
     #: Lines of the file of notices.
     notices: Sequence[Fields]
+    #: Each call of the channel for notices, in order: with its time, and the opening of the lane that made it.
+    calls: Sequence[Fields]
     #: `("alarm" | "all-clear", cause)` in the order of the calls.
     alarms: Sequence[tuple[str, str]]
     absences: Absences
