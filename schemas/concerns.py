@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.fields import Model, TriState, at_most
+from schemas.fields import Model, TriState, at_most, blank_as_none
 from schemas.vocabulary import ConcernKind, HousingState, ImmediateDanger, Timeframe
 
 
 class _Concern(Model):
-    immediate_danger: ImmediateDanger | None = ImmediateDanger.NONE
+    #: Absent means none. An empty word means unknown: a form asked, and has no answer.
+    immediate_danger: Annotated[ImmediateDanger | None, blank_as_none(ImmediateDanger)] = ImmediateDanger.NONE
 
 
 class Suicide(_Concern):
@@ -22,7 +23,7 @@ class Suicide(_Concern):
     plan: TriState = None
     means: TriState = None
     intent: TriState = None
-    timeframe: Timeframe | None = None
+    timeframe: Annotated[Timeframe | None, blank_as_none(Timeframe)] = None
 
 
 class SelfHarm(_Concern):
@@ -67,7 +68,7 @@ class Homelessness(_Concern):
     """Fact of LT-4."""
 
     kind: Literal[ConcernKind.HOMELESSNESS]
-    state: HousingState | None = None
+    state: Annotated[HousingState | None, blank_as_none(HousingState)] = None
 
 
 class Pregnancy(_Concern):

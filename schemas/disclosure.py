@@ -1,9 +1,8 @@
 """The disclosure of the contract: the whole one, as a service sends it, and its readable half after ADMIT."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -17,19 +16,22 @@ from schemas.codec import encode
 from schemas.concerns import CONCERNS, Concerns, may_be_immediate
 from schemas.errors import Invalid
 from schemas.fields import (
-    MENDED,
     WHOLE,
+    Birth,
     Date,
+    Degrees,
     DisclosureId,
     Email,
     Identifier,
     Model,
     Phone,
     ShortText,
+    StatedAge,
     Text,
     Time,
     TriState,
     at_most,
+    blank_as_none,
     mended,
     null_as,
 )
@@ -55,7 +57,7 @@ class Channel(Model):
     """The channel of the disclosure; `reference` leads back to the conversation."""
 
     kind: ChannelKind
-    reference: ShortText | None = None
+    reference: Text | None = None
 
 
 class Assessment(Model):
@@ -63,7 +65,7 @@ class Assessment(Model):
 
     assessed_at: Time
     assessor: Role
-    confirmed_by: Role | None = None
+    confirmed_by: Annotated[Role | None, blank_as_none(Role)] = None
 
 
 class AdultAtRisk(Model):
@@ -77,29 +79,25 @@ class AdultAtRisk(Model):
 class Location(Model):
     """Location of the person, as far as it is known; degrees in WGS 84."""
 
-    text: ShortText | None = None
-    postcode: Annotated[str, Field(max_length=16), MENDED] | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90, strict=True, allow_inf_nan=False)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180, strict=True, allow_inf_nan=False)] | None = None
+    text: Text | None = None
+    postcode: Text | None = None
+    latitude: Degrees | None = None
+    longitude: Degrees | None = None
 
 
 class Professional(Model):
     """A professional who is involved in the person's care (WHO-2)."""
 
     role: ProfessionalRole
-    name: ShortText | None = None
-    organisation: ShortText | None = None
-    address: ShortText | None = None
+    name: Text | None = None
+    organisation: Text | None = None
+    address: Text | None = None
 
 
+#: An age that a person can have.
 Age = Annotated[StrictInt, Field(ge=0, le=130), WHOLE]
-#: The name of an account as it was given. A damaged one sinks no disclosure: it makes no token, and is noted.
-Account = Annotated[str, Field(max_length=256), MENDED]
-#: The date of a form that was left blank is absent. The text of a blank identifier is kept, and noted (`notes_of`).
-_Born = Annotated[
-    Date | None,
-    BeforeValidator(lambda given: None if given == "" else given, json_schema_input_type=Date | Literal[""] | None),
-]
+#: The name of an account as it was given. A damaged or long one sinks no disclosure: it makes no token, and is noted.
+Account = Text
 _Professionals = Annotated[tuple[Professional, ...], *at_most(50)]
 _Channels = Annotated[tuple[ContactChannel, ...], *at_most(20)]
 _Flag = Annotated[StrictBool, null_as(False, StrictBool)]
@@ -120,9 +118,9 @@ class Subject(Model):
     account: Account | None = None
     phone: Phone | None = None
     email: Email | None = None
-    date_of_birth: _Born = None
-    age: Age | None = None
-    age_band: AgeBand | None = None
+    date_of_birth: Birth | None = None
+    age: StatedAge | None = None
+    age_band: Annotated[AgeBand | None, blank_as_none(AgeBand)] = None
     adult_at_risk: Annotated[AdultAtRisk, null_as(AdultAtRisk(), AdultAtRisk)] = AdultAtRisk()
     location: Annotated[Location, null_as(Location(), Location)] = Location()
     professionals: Annotated[_Professionals, null_as((), _Professionals)] = ()
@@ -146,7 +144,7 @@ class Contact(Model):
     """The channels on which the person can be notified (TELL-1); `safe_to_contact` covers the listed channels."""
 
     channels: Annotated[_Channels, null_as((), _Channels)] = ()
-    preferred: ContactChannel | None = None
+    preferred: Annotated[ContactChannel | None, blank_as_none(ContactChannel)] = None
     safe_to_contact: TriState = None
 
 
@@ -154,7 +152,7 @@ class Involvement(Model):
     """The person's part in the decision (TELL-2)."""
 
     told: TriState = None
-    view: InvolvementView | None = None
+    view: Annotated[InvolvementView | None, blank_as_none(InvolvementView)] = None
     safe_to_ask: TriState = None
 
 

@@ -7,7 +7,8 @@ from schemas.disclosure import Location
 from schemas.policy import ShareField
 from schemas.reports import Report
 from schemas.sealed import SealedDetails
-from streams.domain.identifier_forms import account_form, email_address, is_withheld, phone_form
+from streams.domain.identifier_forms import account_form, email_address, is_no_phone, phone_form
+from streams.domain.locations import known_location
 from streams.domain.policy.age import is_possible
 
 #: Makes the body of an agency's request from the report and the details of its sections, in their order.
@@ -61,8 +62,8 @@ def identifiers(details: Sequence[SealedDetails]) -> dict[str, list[str]]:
 
 
 def _dialled(phone: str) -> str | None:
-    """Return the number as it is dialled; one that no phone has as it is; None for a withheld one."""
-    return phone_form(phone) or (None if is_withheld(phone) else phone)
+    """Return the number as it is dialled; one that no phone has as it is; None for a placeholder."""
+    return phone_form(phone) or (None if is_no_phone(phone) else phone)
 
 
 def words(details: Sequence[SealedDetails]) -> list[str]:
@@ -72,7 +73,9 @@ def words(details: Sequence[SealedDetails]) -> list[str]:
 
 def places(details: Sequence[SealedDetails]) -> list[dict[str, Any]]:
     """Return every known location, each once, without its empty fields."""
-    known = [held.location.model_dump(exclude_none=True) for held in details]
+    # ADMIT leaves such a point out; an earlier release did not.
+    every = [known_location(held.location.model_dump()) for held in details]
+    known = [{name: value for name, value in each.items() if value is not None} for each in every]
     return [place for index, place in enumerate(known) if place and place not in known[:index]]
 
 

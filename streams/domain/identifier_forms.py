@@ -14,7 +14,7 @@ import idna
 import phonenumbers
 
 from schemas.fields import REPLACEMENT
-from streams.domain.placeholders import WITHHELD, is_no_account, is_no_mailbox
+from streams.domain.placeholders import WITHHELD, is_no_account, is_no_mailbox, is_no_number
 
 #: The characters of RFC 5322 that need no quotes, with all beyond ASCII (RFC 6531).
 _ATOM = r"[^\s\x00-\x1f\x7f()<>\[\]:;@\\,\"]+"
@@ -26,11 +26,13 @@ _BEFORE_EMAIL = re.compile(r"mailto:", re.IGNORECASE)
 _AROUND, _AFTER = " ,;\t\r\n", " ,;:.\t\r\n"
 _QUOTES = ('""', "''", "()", "[]", "\u2018\u2019", "\u201c\u201d")
 _LONGEST_EMAIL = 320
+_LONGEST_ACCOUNT = 256
 #: A host name (RFC 1123) of two labels or more: no mailbox of the Internet is in a domain of one. The last label is no
 #: number, or the text could be an IP address.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}", re.IGNORECASE)
 _LONGEST_DOMAIN = 253
+_NO_DIGIT = re.compile("[^0-9]")
 #: Most digits of a country code.
 _COUNTRY_DIGITS = 3
 
@@ -63,11 +65,12 @@ def text_form(text: str) -> str:
 
 
 def account_form(account: str) -> str | None:
-    """Return the name of an account in its one form; None for a placeholder, blanks, or a name with a lost character.
+    """Return the name of an account in its one form; None for a placeholder, blanks, a long text, or a lost character.
 
     Two names could differ only in the characters that were lost.
     """
-    if REPLACEMENT in account:
+    # The length first: to normalise a long text of marks takes quadratic time.
+    if len(account) > _LONGEST_ACCOUNT or REPLACEMENT in account:
         return None
     form = text_form(account).strip()
     return None if is_no_account(form) else form
@@ -78,7 +81,9 @@ def notes_of(account: str | None, phone: str | None, email: str | None) -> list[
     given = {"account": account, "phone": phone, "email": email}
     notes = [f"subject.{name}: is empty; it counts as absent" for name, text in given.items() if text == ""]
     if account and account_form(account) is None:
-        notes.append("subject.account: is damaged, or a word or a blank for no account; it joins no disclosures")
+        notes.append(
+            "subject.account: is damaged, too long, or a word or a blank for no account; it joins no disclosures"
+        )
     if phone and phone_form(phone) is None:
         notes.append("subject.phone: no phone has this number, or the caller withheld it; it joins no disclosures")
     if email and email_form(email) is None:
@@ -92,7 +97,7 @@ def phone_form(phone: str) -> str | None:
 
     An example of two forms is the zero of calls from inside the country, which some write as `+44 (0)7700 900123`.
     """
-    if is_withheld(phone):
+    if is_no_phone(phone):
         return None
     try:
         number = phonenumbers.parse(phone, None)
@@ -100,17 +105,17 @@ def phone_form(phone: str) -> str | None:
         return None
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
-    if len(set(str(number.national_number))) == 1:
-        # All zeros, or all nines: typed to fill a form.
-        return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def is_withheld(phone: str) -> bool:
-    """Return whether a number is what carriers put in the place of a withheld one, after any country code or none."""
-    digits = phone.removeprefix("+")
+def is_no_phone(phone: str) -> bool:
+    """Return whether a number is a placeholder, after any country code or none.
+
+    Carriers put one in the place of a withheld number. People type one digit again and again to fill a form.
+    """
+    digits = _NO_DIGIT.sub("", phone)
     return any(
-        digits[length:].lstrip("0") in WITHHELD
+        digits[length:].lstrip("0") in WITHHELD or is_no_number(digits[length:])
         for length in range(_COUNTRY_DIGITS + 1)
         if length == 0 or _is_country_code(digits[:length])
     )
@@ -142,11 +147,11 @@ def _parts_of(email: str) -> tuple[str, str, str] | None:
     if len(email) > _LONGEST_EMAIL or REPLACEMENT in email:
         return None
     found = _EMAIL.fullmatch(_bare(text_form(email)))
-    if found is None or is_no_mailbox(found["local"]):
+    if found is None:
         return None
     written = found["domain"].rstrip(".")
     domain = _domain(written)
-    return None if domain is None else (found["local"], written, domain)
+    return None if domain is None or is_no_mailbox(found["local"], domain) else (found["local"], written, domain)
 
 
 def _bare(text: str) -> str:

@@ -100,10 +100,10 @@ class Published:
             case "boolean":
                 return st.booleans()
             case "integer":
-                whole = st.integers(schema["minimum"], schema["maximum"])
-                return whole | whole.map(float)
+                whole = st.integers(schema.get("minimum"), schema.get("maximum"))
+                return whole | st.integers(-(2**60), 2**60).map(float)
             case "number":
-                return st.floats(schema["minimum"], schema["maximum"]) | st.integers(-90, 90)
+                return st.floats(allow_nan=False, allow_infinity=False) | st.integers()
             case "array":
                 most = min(schema["maxItems"], 4)
                 return st.lists(self._values(schema["items"]), min_size=schema.get("minItems", 0), max_size=most)

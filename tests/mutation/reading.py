@@ -124,12 +124,6 @@ ROWS = (
         (_BLANK,),
     ),
     Row(
-        "A blank date of birth sinks no disclosure",
-        _DISCLOSURE,
-        (Edit('None if given == "" else given', "given"),),
-        (_BLANK,),
-    ),
-    Row(
         "A blank identifier is noted",
         "streams/domain/identifier_forms.py",
         (Edit('if text == ""]', "if not given]"),),

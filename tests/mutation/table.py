@@ -15,6 +15,7 @@ from tests.mutation import (
     items,
     keys,
     lanes,
+    left_out,
     notices,
     opening,
     options,
@@ -68,5 +69,6 @@ ROWS: tuple[Row, ...] = (
     *claims.ROWS,
     *exercises.ROWS,
     *cases.ROWS,
+    *left_out.ROWS,
     *door.ROWS,
 )

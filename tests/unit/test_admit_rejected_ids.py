@@ -27,9 +27,9 @@ def lane() -> Lane:
 
 
 def unreadable(name: str = "d-1", **changes: Any) -> bytes:
-    """Return a disclosure that decodes and does not fit the contract: nobody is that old."""
+    """Return a disclosure that decodes and does not fit the contract: its phone is no number."""
     fields = decode(disclosed(name, **changes), "Disclosure")[1]
-    return encode("Disclosure", {**fields, "subject": {**fields["subject"], "age": 999}})
+    return encode("Disclosure", {**fields, "subject": {**fields["subject"], "phone": "none"}})
 
 
 def refused(name: str = "d-1") -> bytes:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from schemas.codec import decode, encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, MAX_LINE_BYTES, Disclosure, parse_json, validate
 from schemas.errors import MAX_PROBLEMS, Invalid
+from schemas.fields import EMPTY_BIRTH
 from schemas.json_reader import MAX_PARTS
 from schemas.sealed import SealedDetails
 from services.agency_profiles.projection import identifiers
@@ -60,7 +61,9 @@ def test_b01_text_of_digits_is_no_time(field: str, text: str) -> None:
     assert str(refused(json.dumps(given_))) == f"{field}: {_NO_TIME}"
 
 
-@pytest.mark.parametrize("text", ["20090228", "2009", "1235779200", "2009-02-28T00:00:00Z", "28/02/2009", " "])
+@pytest.mark.parametrize(
+    "text", ["20090228", "2009", "1235779200", "2009-02-28T00:00:00Z", "28/02/2009", "2009-02- 28"]
+)
 def test_b01_text_of_digits_is_no_date_of_birth(text: str) -> None:
     invalid = refused(raw(subject={"account": "a", "date_of_birth": text}))
     assert str(invalid) == "subject.date_of_birth: is not a date in ISO 8601, such as 2009-02-28"
@@ -85,6 +88,8 @@ def test_b01_no_text_of_digits_is_guessed(text: str) -> None:
         ("2026-02-03T21:04Z", datetime(2026, 2, 3, 21, 4, tzinfo=UTC)),
         ("2026-02-03T21:04:11.5Z", datetime(2026, 2, 3, 21, 4, 11, 500_000, tzinfo=UTC)),
         ("2026-02-03T21:04:11,123456789Z", datetime(2026, 2, 3, 21, 4, 11, 123_456, tzinfo=UTC)),
+        ("2026-02-03T21:04:11.1234567890123Z", datetime(2026, 2, 3, 21, 4, 11, 123_456, tzinfo=UTC)),
+        ("\ufeff2026-02-03T21:04:11Z\r\n", datetime(2026, 2, 3, 21, 4, 11, tzinfo=UTC)),
         ("2016-12-31T23:59:60Z", datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)),
         ("2017-01-01T00:59:60.25+01:00", datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
@@ -112,7 +117,7 @@ def test_a_whole_number_may_have_a_decimal_point(written: str, read: int) -> Non
     assert parse_json(raw(subject={"account": "a", "age": 77}).replace(b"77", written.encode())).subject.age == read
 
 
-@pytest.mark.parametrize("written", ["15.5", '"15"', "true", "1e300", "-1", "1e400"])
+@pytest.mark.parametrize("written", ["15.5", '"15"', "true", "1e400"])
 def test_what_is_no_whole_number_is_no_age(written: str) -> None:
     line = raw(subject={"account": "a", "age": 77}).replace(b"77", written.encode())
     assert [problem.field for problem in refused(line).problems] == ["subject.age"]
@@ -157,7 +162,7 @@ def test_b07_a_damaged_account_sinks_no_disclosure_and_is_nobodys() -> None:
     read = parse_json(raw(subject={"account": "ACCOUNT"}).replace(b"ACCOUNT", rb"june\ud83d")).subject
     assert (read.account, account_form("june\ufffd"), account_form("june")) == ("june\ufffd", None, "june")
     assert notes_of(read.account, None, None) == [
-        "subject.account: is damaged, or a word or a blank for no account; it joins no disclosures"
+        "subject.account: is damaged, too long, or a word or a blank for no account; it joins no disclosures"
     ]
 
 
@@ -319,10 +324,11 @@ def test_a_date_of_birth_is_read() -> None:
 def test_a_blank_field_of_a_form_counts_as_absent(name: str) -> None:
     subject = {"account": "a", "phone": "+447700900123", "email": "a@example.org", "date_of_birth": "2009-02-28"}
     read = parse_json(raw(subject={**subject, name: ""}))
-    assert getattr(read.subject, name) in ("", None)
+    assert getattr(read.subject, name) == (EMPTY_BIRTH if name == "date_of_birth" else "")
     kinds = [token.partition(":")[0] for token in tokens_of(read, key=b"k" * 32, version="1")]
     assert kinds == [each for each in ("account", "phone", "email") if each != name]
     notes = readable(read, datetime(2026, 2, 3, 22, tzinfo=UTC)).notes
+    # The policy notes a date of birth, beside those that cannot be true.
     assert notes == (() if name == "date_of_birth" else (f"subject.{name}: is empty; it counts as absent",))
     assert "" not in [each for values in identifiers([sealed(read)]).values() for each in values]
 

@@ -26,7 +26,7 @@ PLACES: list[tuple[tuple[str | int, ...], Any]] = [
     (("subject", "age"), MARKER),
     (("subject", "age_band"), MARKER),
     (("subject", "adult_at_risk", "at_risk_of_harm"), MARKER),
-    (("subject", "location", "postcode"), MARKER * 9),
+    (("subject", "location", "postcode"), [MARKER]),
     (("subject", "professionals", 1, "role"), MARKER),
     (("concerns", 0, "kind"), MARKER),
     (("concerns", 0, "timeframe"), MARKER),

@@ -97,7 +97,7 @@ FIFTEEN, SEVENTEEN, THIRTY = date(2010, 5, 1), date(2008, 5, 1), date(1996, 1, 1
         *(({"date_of_birth": born}, None, None, ()) for born in BIRTHS),
         ({"date_of_birth": date(1900, 1, 1), "age": 17}, False, True, ()),
         ({"date_of_birth": date(1900, 1, 2)}, False, False, ()),
-        ({"date_of_birth": date(1970, 1, 1)}, False, False, ()),  # a real person may be born then
+        ({"date_of_birth": date(1970, 1, 2)}, False, False, ()),
     ],
     ids=readable_id,
 )
@@ -137,7 +137,7 @@ def test_the_faults_of_an_age_are_noted() -> None:
     assert [note.partition(":")[0] for note in unborn.notes] == ["subject.date_of_birth"]
     assert too_old.notes == ("subject.date_of_birth: makes the person older than 130 years: counted as unknown",)
     assert placeholder.notes == (
-        "subject.date_of_birth: is one that software writes for an unknown date: counted as unknown",
+        "subject.date_of_birth: is empty, or one that software writes for an unknown date: counted as unknown",
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from schemas.disclosure import Location
+from schemas.fields import EMPTY_BIRTH
 from schemas.policy import ShareField, load_policy
 from schemas.reports import Withheld
 from schemas.sealed import SealedDetails
@@ -92,6 +94,8 @@ def test_101_gets_the_test_of_right_care_right_person() -> None:
         (date(1, 1, 1), []),
         (date(1890, 1, 1), []),
         (date(1900, 1, 1), []),
+        (date(1970, 1, 1), []),
+        (EMPTY_BIRTH, []),
         (date(2126, 1, 1), []),
     ],
     ids=str,
@@ -103,10 +107,26 @@ def test_no_agency_gets_a_date_of_birth_that_cannot_be_a_persons(born: date, giv
         assert ([each for each in given if each in text], born.isoformat() in text) == (given, bool(given))
 
 
-def test_no_agency_gets_an_identifier_by_which_nobody_can_be_reached() -> None:
-    nobody = DETAILS.model_copy(update={"phone": "+44266696687", "email": "unknown@example.org", "account": "guest"})
+@pytest.mark.parametrize(
+    "phone", ["+44266696687", "+440000000000", "+11111111111", "+9999999", "+447000000000", "+44 (0)7777 777777"]
+)
+def test_no_agency_gets_an_identifier_by_which_nobody_can_be_reached(phone: str) -> None:
+    nobody = DETAILS.model_copy(update={"phone": phone, "email": "unknown@example.org", "account": "guest"})
     reach = request(Agency.EMERGENCY_999, nobody)["reach"]
     assert (reach["phones"], reach["emails"], reach["accounts"]) == ([], [], [])
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(0.0, 0.0), (91.0, 0.0), (51.5, 180.5)])
+def test_no_agency_gets_a_point_that_cannot_be_true(latitude: float, longitude: float) -> None:
+    location = Location(text="by the bandstand", latitude=latitude, longitude=longitude)
+    asked = request(Agency.EMERGENCY_999, DETAILS.model_copy(update={"location": location}))
+    assert asked["where"] == [{"text": "by the bandstand"}]
+
+
+def test_an_agency_gets_a_long_text_whole() -> None:
+    location = Location(text="x" * 20_000, postcode="y" * 20_000)
+    asked = request(Agency.EMERGENCY_999, DETAILS.model_copy(update={"location": location}))
+    assert asked["where"] == [location.model_dump(exclude_none=True)]
 
 
 @pytest.mark.parametrize(("written", "given"), [("+4407700900123", "+447700900123"), ("+44770090", "+44770090")])

@@ -74,7 +74,7 @@ WITHHELD_ABROAD = [
         *(f"+{digits}" for digits in sorted(WITHHELD)),
         *WITHHELD_ABROAD,
         *("+44266696687", "+17378742833", "+464", "+440000000000", "+10000000000", "+19999999999", "+447777777777"),
-        *("+9991234567", "+447700900123456", "+12530000"),
+        *("+9991234567", "+447700900123456", "+12530000", "+11111111111", "+9999999", "+447000000000"),
     ],
 )
 def test_a_number_that_no_phone_has_or_that_was_withheld_is_nobodys_token(phone: str) -> None:
@@ -83,7 +83,7 @@ def test_a_number_that_no_phone_has_or_that_was_withheld_is_nobodys_token(phone:
 
 def test_a_number_that_only_contains_withheld_digits_is_of_a_phone() -> None:
     # The United Kingdom, with an area code before the digits of BLOCKED; and 999, which is no country's code.
-    for phone in ("+442072562533", "+12025625331"):
+    for phone in ("+442072562533", "+12025625331", "+442070000000", "+12025550000"):
         assert tokens_of(unchecked(phone=phone), key=KEY, version="1") != ()
 
 
@@ -163,6 +163,20 @@ def test_different_emails_differ() -> None:
             "user:undefined",
             "\uff4e\uff55\uff4c\uff4c",
         ),
+        *("00000000-0000-0000-0000-000000000000", "forum:00000000-0000-0000-0000-000000000000", "000", "0000 0000"),
+        *("[object Object]", "undefined:undefined", "NULL NULL", "user:null:undefined", "visitor", "Unregistered"),
+        *("anonymised", "Anonymized User", "None given", "account:forum:0", "forum:forum:guest", "user:account:"),
+        *(
+            "{{user_id}}",
+            "{{ contact.name }}",
+            "${user}",
+            "#{user.id}",
+            "$(username)",
+            "<user>",
+            "{username}",
+            "[user id]",
+        ),
+        *("%s", "%d", "%(user)s", "%USERNAME%", "<%= user.id %>", "forum:{{id}}", "x" * 257),
     ],
 )
 def test_an_account_that_is_a_word_or_a_blank_for_none_makes_no_token(account: str) -> None:
@@ -170,7 +184,12 @@ def test_an_account_that_is_a_word_or_a_blank_for_none_makes_no_token(account: s
 
 
 @pytest.mark.parametrize(
-    "account", ["guest7", "nullifier", "forum:39117", "10", "\U0001f984", "guest:house", "\u7121\u540d"]
+    "account",
+    [
+        *("guest7", "nullifier", "forum:39117", "10", "\U0001f984", "guest:house", "\u7121\u540d", "x" * 256, "0001"),
+        *("<anna>", "[max]", "{sam}", "100%", "%anna%", "$am", "user:forum:39117", "null hypothesis", "visitor9"),
+        "10000000-0000-0000-0000-000000000000",
+    ],
 )
 def test_an_account_that_only_looks_like_one_makes_a_token(account: str) -> None:
     assert len(tokens(account=account)) == 1
@@ -197,10 +216,18 @@ def test_two_forms_of_one_account_are_one_token() -> None:
         *("p@localhost", "p@-example.org", "p@example-.org", "p@exa_mple.org", "p@example..org", "p@.example.org"),
         *("p@192.0.2.1", "p@[192.0.2.1]", f"p@{'a' * 64}.org", f"p@{'a.' * 127}org", "p@xn--zzzzzz99.org", "n/a@n/a"),
         *("p@example.org\u3002\u3002", "unknown@example.org", "none@none.com", "No-Reply@example.org", "-@example.org"),
+        *("noreply+12@example.org", "notprovided@example.org", "not.provided@example.org", "noone@example.org"),
+        *("no.mail@example.org", "guest@example.org", "p@example.invalid", "p@mail.INVALID.", "p@pc.localhost"),
+        *("na@na.com", "NA@na.co.uk", "anon@anon.org"),
     ],
 )
 def test_text_that_is_no_address_makes_no_token(email: str) -> None:
     assert tokens(account="7", email=email) == tokens(account="7")
+
+
+@pytest.mark.parametrize("email", ["na@example.org", "p+none@example.org", "p@x.test", "p@na.com", "p@invalid.org"])
+def test_an_address_that_only_looks_like_none_makes_a_token(email: str) -> None:
+    assert len(tokens(email=email)) == 1
 
 
 def test_another_key_makes_other_tokens_and_a_token_says_which() -> None:

@@ -29,7 +29,7 @@ class ImpossibleBirth(StrEnum):
 
     LATER = "is after the disclosure"
     TOO_LONG_AGO = f"makes the person older than {OLDEST} years"
-    PLACEHOLDER = "is one that software writes for an unknown date"
+    PLACEHOLDER = "is empty, or one that software writes for an unknown date"
 
 
 class Age(NamedTuple):
