@@ -18,7 +18,7 @@ ROWS = (
     Row(
         "A change that comes while an earlier one is written is written too",
         "services/alarm/alarm_writer.py",
-        (Edit("if self._waiting.get(name) is change:", "if True:"),),
+        (Edit("if self._waiting.get(name) is waiting:", "if True:"),),
         (
             "tests/unit/test_alarm_writer.py::test_a_change_that_comes_during_the_write_of_an_earlier_one_is_written_too",
         ),
@@ -270,7 +270,7 @@ ROWS = (
     Row(
         "Alarm's time: no change counts as made later than it arrived",
         _AGENT,
-        (Edit("self._apply(turn, _bounded(change, record))", "self._apply(turn, change)"),),
+        (Edit("self._apply(turn, _by_the_brokers_clock(change, record))", "self._apply(turn, change)"),),
         (_CLEARED + "test_a_process_whose_clock_was_ahead_silences_none_that_follows",),
     ),
     Row(

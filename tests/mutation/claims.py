@@ -79,13 +79,28 @@ ROWS = (
     Row(
         "Time: an unsafe mark from before the services existed is the newest",
         _CHANNELS,
-        (Edit("at = disclosed.disclosed_at if contact.safe_to_contact else now", "at = disclosed.disclosed_at"),),
+        (
+            Edit(
+                "at = disclosed.disclosed_at if contact.safe_to_contact else max(now, newest)",
+                "at = disclosed.disclosed_at",
+            ),
+        ),
         (_ONCE_SAFE, _TIMES + "test_an_unsafe_mark_of_a_clock_that_was_never_set_counts"),
+    ),
+    Row(
+        "Time: an unsafe mark of an unknown time is the newest also for a clock that is behind",
+        _CHANNELS,
+        (Edit("else max(now, newest)", "else now"),),
+        (_MARKS + "test_an_unsafe_mark_of_an_unknown_time_is_the_newest_also_for_a_clock_that_is_behind",),
     ),
     Row(
         "Time: a safe mark from before the services existed is the oldest",
         _CHANNELS,
-        (Edit("at = disclosed.disclosed_at if contact.safe_to_contact else now", "at = now"),),
+        (
+            Edit(
+                "at = disclosed.disclosed_at if contact.safe_to_contact else max(now, newest)", "at = max(now, newest)"
+            ),
+        ),
         (_ONCE_SAFE,),
     ),
     Row(

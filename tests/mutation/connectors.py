@@ -132,7 +132,7 @@ ROWS = (
     Row(
         "No agency is tried on after its time for it",
         _CONNECTOR,
-        (Edit("Meaning.DENIED if self._limits.is_over(turn, report, progress):", "Meaning.DENIED if False:"),),
+        (Edit("Meaning.DENIED if self._limits.is_over(turn, progress):", "Meaning.DENIED if False:"),),
         (_LIMITS + "test_an_attempt_under_way_at_the_limit_that_fails_is_the_last",),
     ),
     Row(

@@ -162,7 +162,12 @@ ROWS = (
     Row(
         "A rebalance does not wait for lanes to open",
         "streams/runtime/transport/lane_assignment.py",
-        (Edit("lane.start(self._ready)\n", "lane.start(self._ready)\n                await lane.resolved.wait()\n"),),
+        (
+            Edit(
+                "self._closing.of((group.name, partition)))\n",
+                "self._closing.of((group.name, partition)))\n                await lane.resolved.wait()\n",
+            ),
+        ),
         (f"{_TRANSPORT}::test_a_rebalance_does_not_wait_for_lanes_to_open",),
     ),
     Row(

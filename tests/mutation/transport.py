@@ -328,8 +328,8 @@ ROWS = (
         "streams/runtime/lane/lane.py",
         (
             Edit(
-                '        if self._phase.now is not Phase.CLOSING:\n            end_process(f"lane',
-                '        if False:\n            end_process(f"lane',
+                "        if self._phase.now is not Phase.CLOSING:\n            await self._end(",
+                "        if False:\n            await self._end(",
             ),
         ),
         (f"{_LANES}::test_a_lane_that_is_fenced_and_stays_ends_its_process",),

@@ -165,7 +165,7 @@ ROWS = (
         (
             Edit(
                 "        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process\n"
-                '            end_process(f"lane {self._id.name}", error)\n',
+                "            await self._end(error)\n",
                 "        except BaseException as error:  # noqa: BLE001\n"
                 "            _log.error('stays', **describe(error))\n",
             ),
