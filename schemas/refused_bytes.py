@@ -53,12 +53,3 @@ def may_be_urgent(fields: Mapping[str, Any]) -> bool:
         return True
     # Urgency depends on the concerns alone; the rest of the record could not be read.
     return is_urgent(cast("ReadableDisclosure", SimpleNamespace(concerns=concerns)))
-
-
-def fields_given_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the fields of a JSON object; raise `ValueError` if a name is given twice (for `json.loads`)."""
-    # Of two equal names the first may have been the risk.
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name is given twice")
-    return fields
