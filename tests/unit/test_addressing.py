@@ -11,7 +11,7 @@ from schemas.disclosure import Disclosure, disclosure_key
 from schemas.topics import TopicName
 from schemas.vocabulary import Service
 from services.sdk.addressing import intended_topic, topic_of
-from tests.disclosures import BAD_LINES, ROUTINE, disclosure, raw
+from tests.disclosures import BAD_LINES, ROUTINE, disclosure, fields, raw
 
 URGENT = {Service.FORUM: TopicName.FORUM_DISCLOSURES_URGENT, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES_URGENT}
 PLAIN = {Service.FORUM: TopicName.FORUM_DISCLOSURES, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES}
@@ -76,7 +76,7 @@ def test_a_name_that_is_no_field_may_be_a_misspelt_risk(changes: dict[str, Any])
 
 @given(st.text().filter(lambda name: name not in Disclosure.model_fields))
 def test_any_name_that_is_no_field_counts_as_possibly_urgent(name: str) -> None:
-    assert intended_topic(raw(concerns=ROUTINE, **{name: 1}), None) is URGENT[Service.FORUM]
+    assert intended_topic(json.dumps({**fields(concerns=ROUTINE), name: 1}).encode(), None) is URGENT[Service.FORUM]
 
 
 @pytest.mark.parametrize("line", BAD_LINES)

@@ -40,8 +40,8 @@ UNREADABLE: Mapping[str, bytes] = {
     "joiners": "\u200d".encode() * 80,
     "tags": "\U000e0041".encode() * 80,
     "selectors": "\ufe00\U000e0101".encode() * 40,
-    "selectors after a word": "hello".encode() + "\U000e0101\U000e0110".encode() * 40,
-    "joiners after a word": "hello".encode() + "\u200d\u200c".encode() * 40,
+    "selectors after a word": b"hello" + "\U000e0101\U000e0110".encode() * 40,
+    "joiners after a word": b"hello" + "\u200d\u200c".encode() * 40,
     "marks alone": b"?!... --- ...",
     "base64": base64.b64encode(raw()),
     "base64 in lines": base64.encodebytes(raw()),
@@ -189,7 +189,7 @@ def test_all_of_it_is_in_the_json_too() -> None:
         (b"\xef\xbb\xbf" * 2 + raw(), id_of("d-1")),
         # JSON that is cut or damaged, with an id of its own or with that of another text.
         (raw()[:-9], id_of("d-1")),
-        (raw(summary='"disclosure_id": "%s"' % id_of("d-2"))[:-1], id_of("d-1")),
+        (raw(summary=json.dumps({"disclosure_id": id_of("d-2")}))[:-1], id_of("d-1")),
         (b'{"disclosure_id": "%s", "disclosure_id": "%s"' % (id_of("d-1").encode(), id_of("d-2").encode()), None),
     ],
     ids=[
