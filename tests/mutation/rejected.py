@@ -4,7 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _REVIEWS = "tests/unit/test_rejected_reviews.py::"
 _ADMIT = "tests/unit/test_admit_rejected_ids.py::"
-_ADMITTED = "tests/unit/test_admit.py::"
+_ADMITTED = "tests/unit/test_admit_rejected_facts.py::"
 _CONSOLE = "tests/unit/test_review_decide.py::"
 _GENERATIONS = "streams/agents/rejected_reviews.py"
 _IDS = "streams/agents/rejected_ids.py"

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from schemas.codec import decode, encode
+from schemas.codec import encode
 from schemas.disclosure import MAX_DISCLOSURE_BYTES
 from schemas.identifiers import PersonId, Token
 from schemas.sealed import SealedSection
@@ -246,41 +245,6 @@ def test_a_rejected_urgent_record_is_reported_for_review_without_its_content() -
 def test_a_rejected_routine_record_is_not_reported_for_review() -> None:
     turn = lane().work(b"no record", topic=TopicName.FORUM_DISCLOSURES)
     assert (len(turn.rejects), turn.outputs) == (1, [])
-
-
-def wrong(**changes: Any) -> bytes:
-    """Return a record that can be decoded and does not fit the contract, with these fields changed too."""
-    fields = decode(disclosed(**changes), "Disclosure")[1]
-    return encode("Disclosure", {**fields, "subject": {**fields["subject"], "phone": "07700 no phone"}})
-
-
-@pytest.mark.parametrize("topic", [TopicName.FORUM_DISCLOSURES, TopicName.TEXT_LINE_DISCLOSURES])
-def test_what_is_rejected_on_a_routine_topic_is_asked_about_unless_its_facts_rule_urgency_out(topic: TopicName) -> None:
-    """The facts decide what is urgent, and not the topic, also if another field is wrong."""
-    admit, service = lane(), SERVICE_OF[topic]
-    (rejected,) = on(admit.work(wrong(service=service), topic=topic), TopicName.ADMITTED_URGENT)
-    assert (rejected["field"], rejected["topic"]) == ("subject.phone", topic)
-    calm = admit.work(wrong(service=service, concerns=ROUTINE), topic=topic)
-    assert (len(calm.rejects), calm.outputs) == (1, [])
-
-
-@pytest.mark.parametrize(
-    ("value", "is_asked"),
-    [
-        (raw(subject={}), True),
-        (raw(subject={}, concerns=ROUTINE, immediate_danger="life"), True),
-        (raw(subject={}, concerns=ROUTINE, Concerns=[]), True),
-        (raw(subject={}, concerns=ROUTINE), False),
-        # Nothing in these can be decoded. A door writes them to the urgent topic.
-        (b"{", False),
-        (b"\xc3\x01", False),
-        (b"[]", False),
-    ],
-    ids=["urgent", "name beside the concerns", "misspelt concerns", "routine", "damaged", "cut", "list"],
-)
-def test_what_a_door_refused_on_a_routine_topic_is_asked_about_by_its_facts(*, value: bytes, is_asked: bool) -> None:
-    turn = lane().work(value, topic=TopicName.FORUM_DISCLOSURES, headers=(("refused-by", b"gateway"),))
-    assert (len(turn.rejects), len(on(turn, TopicName.ADMITTED_URGENT))) == (1, int(is_asked))
 
 
 @pytest.mark.parametrize("value", [disclosed(), raw("d-1"), b"{", b"\xc3\x01"], ids=["Avro", "JSON", "damaged", "cut"])
