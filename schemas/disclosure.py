@@ -187,7 +187,7 @@ class Disclosure(Model):
                 return handler(mended(given))
             except ValidationError as error:
                 found = error
-        raise Invalid.from_validation(found, _KINDS, _NAMES) from None
+        raise Invalid.from_validation(found, _KINDS, cls) from None
 
 
 def _has_half_characters(error: ValidationError) -> bool:

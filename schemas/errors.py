@@ -11,13 +11,13 @@ call may be made again.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 #: The most problems of one record that an error names. An answer with each of 20,000 wrong fields helps no sender.
 MAX_PROBLEMS = 20
@@ -30,6 +30,7 @@ _LONGEST_COMPARED = 64
 _REASONS = {
     "missing": "is required",
     "extra_forbidden": "is not a field of this record",
+    "invalid_key": "is not a field of this record: names must be text",
     "union_tag_invalid": "must be one of",
     "union_tag_not_found": "is required",
     "enum": "must be one of",
@@ -75,8 +76,11 @@ _ALLOWED = {
 }
 _QUOTED = re.compile(r"'([^']*)'")
 
-#: Least similarity (0 to 1) of an unknown field name to a name of the contract, so that an error shows the latter.
+#: Least similarity (0 to 1) of an unknown field name to one that is allowed there, so that an error shows the latter.
 _LIKENESS = 0.7
+
+#: Errors about a name itself: pydantic's location ends with the name that was given.
+_NAME_ERRORS = frozenset(("extra_forbidden", "invalid_key"))
 
 #: The field at fault in errors about the tag of a union: pydantic's location does not name it.
 _TAG_ERRORS = {"union_tag_invalid": "kind", "union_tag_not_found": "kind"}
@@ -112,31 +116,35 @@ class Invalid(ValueError):
 
     @classmethod
     def from_validation(
-        cls, error: ValidationError, tags: frozenset[str] = frozenset(), names: frozenset[str] = frozenset()
+        cls, error: ValidationError, tags: frozenset[str] = frozenset(), model: type[BaseModel] | None = None
     ) -> "Invalid":
         """Return pydantic's errors with the contract's paths, without the values that pydantic quotes.
 
         `tags` are the discriminator values that pydantic puts into a location; a path of the contract has none.
-        `names` are the field names of the contract: of an unknown field the one that it resembles is shown.
+        `model` is the one of the whole record: for an unknown field the names that are allowed there are shown.
         """
         problems: list[Problem] = []
         every = error.errors(include_url=False, include_context=True, include_input=False)
         for found in islice(every, MAX_PROBLEMS):
             kind = found["type"]
-            location = [part for index, part in enumerate(found["loc"]) if not _is_tag(part, index, found["loc"], tags)]
+            given = found["loc"]
+            # The last part of an error about a name is that name, though it may be that of a tag.
+            end = len(given) - 1 if kind in _NAME_ERRORS else len(given)
+            location = [
+                part for index, part in enumerate(given) if index >= end or not _is_tag(part, index, given, tags)
+            ]
             if kind in _TAG_ERRORS:
                 location.append(_TAG_ERRORS[kind])
             if kind == "value_error" and isinstance(cause := found["ctx"]["error"], Invalid):
-                prefix = _path(location)
+                prefix = path_of(location)
                 problems.extend(Problem(_join(prefix, inner.field), inner.reason) for inner in cause.problems)
                 continue
             reason = _reason(kind, found.get("ctx", {}))
-            if kind == "extra_forbidden":
-                # The name that was given may be a person's words; the contract's name that it resembles is not.
-                if (like := _like(str(location[-1]), names)) is not None:
-                    reason = f"{reason}, but {like} is a name of the contract"
+            if kind in _NAME_ERRORS:
+                # The name that was given may be a person's words; the names that are allowed there are the contract's.
+                reason += _instead(str(given[-1]), _names_at(model, given[:-1]))
                 location[-1] = HIDDEN_NAME
-            problems.append(Problem(_path(location) or "line", reason))
+            problems.append(Problem(path_of(location) or "line", reason))
         if len(every) > MAX_PROBLEMS:
             problems.append(Problem("line", f"has {len(every) - MAX_PROBLEMS} more faults"))
         # pydantic also calls a list too short if its entries were refused; that is no separate fault.
@@ -162,17 +170,46 @@ def _reason(kind: str, context: Mapping[str, Any]) -> str:
     return reason
 
 
-def _like(name: str, names: Iterable[str]) -> str | None:
-    """Return the name of the contract that this one resembles most, None for none."""
-    found = get_close_matches(name, names, 1, _LIKENESS) if len(name) <= _LONGEST_COMPARED else []
-    return found[0] if found else None
+def _instead(name: str, allowed: Collection[str]) -> str:
+    """Return which names are allowed instead of this one, and which of them it resembles; nothing if none is known."""
+    found = get_close_matches(name.lower(), allowed, 1, _LIKENESS) if len(name) <= _LONGEST_COMPARED else []
+    like = f", but {found[0]} is" if found else ""
+    return f"{like}; allowed: {', '.join(allowed)}" if allowed else ""
+
+
+def _names_at(model: type[BaseModel] | None, location: Iterable[int | str]) -> Collection[str]:
+    """Return the field names that are allowed at pydantic's location; none if it is not one model's."""
+    models = [] if model is None else [model]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        if any(part in each.model_fields for each in models):
+            models = [
+                inner
+                for each in models
+                if part in each.model_fields
+                for inner in _models_in(each.model_fields[part].annotation)
+            ]
+        else:
+            # The tag of a union: the model whose `kind` it is.
+            models = [each for each in models if part in get_args(each.model_fields["kind"].annotation)]
+    return models[0].model_fields.keys() if len(models) == 1 else ()
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for each in get_args(annotation):
+            yield from _models_in(each)
 
 
 def _is_tag(part: int | str, index: int, location: tuple[int | str, ...], tags: frozenset[str]) -> bool:
     return part in tags and index > 0 and isinstance(location[index - 1], int)
 
 
-def _path(location: Iterable[int | str]) -> str:
+def path_of(location: Iterable[int | str]) -> str:
+    """Return the path of names and indices in the contract's form: `concerns[0].kind`."""
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part

@@ -6,11 +6,10 @@ Every reader of a sender's JSON uses it, so that all of them see the same fields
 import json
 import re
 from collections import Counter
-from collections.abc import Collection
-from functools import partial
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from schemas.errors import HIDDEN_NAME, Invalid, Problem
+from schemas.errors import HIDDEN_NAME, Invalid, Problem, path_of
 
 #: The most names, objects and lists in one line. A disclosure has less than 1,000; to read or refuse 100,000 takes a
 #: second.
@@ -20,10 +19,21 @@ MAX_PARTS = 2_000
 PADDING = " \t\r\n\v\f\0\x1a\N{ZERO WIDTH NO-BREAK SPACE}"
 #: A number with more digits is refused: reading it takes quadratic time.
 _MAX_DIGITS = 400
+#: The most parts of a path that an error shows.
+_LONGEST_PATH = 8
 _NOT_JSON = Problem("line", "is not JSON")
 #: A string, or what there is of one that does not end. It always matches to its end, so that the search is linear.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _MANY_DIGITS = re.compile(f"[0-9]{{{_MAX_DIGITS + 1}}}")
+
+
+class _Doubled(dict[str, Any]):
+    """The fields of an object that gives a name twice, with that name."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counted = Counter(name for name, _ in pairs)
+        self.name = next(name for name, many in counted.items() if many > 1)
 
 
 def read_json(raw: bytes, names: Collection[str] = ()) -> Any:
@@ -31,21 +41,26 @@ def read_json(raw: bytes, names: Collection[str] = ()) -> Any:
 
     Bytes that are not UTF-8 are replaced. Text may contain control characters. An error shows only names of `names`.
     """
-    text = _text_of(raw).strip(PADDING)
-    _refuse_many_parts(text)
-    try:
-        return json.loads(
-            text,
-            strict=False,
-            object_pairs_hook=partial(_object, names),
-            parse_int=_short_int if _MANY_DIGITS.search(text) else None,
-            parse_constant=_refuse_constant,
-        )
-    except Invalid:
-        raise
-    except (ValueError, RecursionError):
-        # `from None`: the reader's message quotes the place, and its error holds the text.
-        raise Invalid((_NOT_JSON,)) from None
+    doubled: list[_Doubled] = []
+
+    def fields_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) == len(pairs):
+            return fields
+        # Python's reader silently keeps the last of two equal names, and the first may have been the risk.
+        doubled.append(_Doubled(pairs))
+        return doubled[-1]
+
+    value = _load(raw, fields_of)
+    if doubled:
+        path = next(_doubled_paths(value))
+        raise Invalid.of(_shown_path(path, names), "is given twice")
+    return value
+
+
+def read_pairs(raw: bytes) -> Any:
+    """Return the JSON value like `read_json`, each object as a tuple of its names and values: also a name's second."""
+    return _load(raw, tuple)
 
 
 def is_json(raw: bytes) -> bool:
@@ -60,7 +75,25 @@ def is_json(raw: bytes) -> bool:
 def is_blank(raw: bytes | bytearray) -> bool:
     """Return whether the bytes have nothing to read."""
     # Most bytes are not blank: the first one shows it.
-    return not raw or (raw[:1] != b"{" and not _text_of(raw).strip(PADDING))
+    return not raw or (raw[:1] != b"{" and not text_of(raw).strip(PADDING))
+
+
+def _load(raw: bytes, object_of: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    text = text_of(raw).strip(PADDING)
+    _refuse_many_parts(text)
+    try:
+        return json.loads(
+            text,
+            strict=False,
+            object_pairs_hook=object_of,
+            parse_int=_short_int if _MANY_DIGITS.search(text) else None,
+            parse_constant=_refuse_constant,
+        )
+    except Invalid:
+        raise
+    except (ValueError, RecursionError):
+        # `from None`: the reader's message quotes the place, and its error holds the text.
+        raise Invalid((_NOT_JSON,)) from None
 
 
 def _refuse_many_parts(text: str) -> None:
@@ -76,18 +109,34 @@ def _parts(text: str) -> int:
     return text.count("[") + text.count("{") + text.count(":")
 
 
-def _object(names: Collection[str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object; raise `Invalid` for a name that is given twice."""
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        # Python's reader silently keeps the last of two equal names, and the first may have been the risk.
-        counted = Counter(name for name, _ in pairs)
-        doubled = next(name for name, many in counted.items() if many > 1)
-        raise Invalid.of(doubled if doubled in names else HIDDEN_NAME, "is given twice")
-    return fields
+def _doubled_paths(value: Any) -> Iterator[tuple[int | str, ...]]:
+    """Yield the path of each name that is given twice: of the outer ones first, each in the order of the text."""
+    # Each value is visited once, and a path is made only at the end: the work is linear, also of deep JSON.
+    waiting: list[tuple[Any, Any]] = [(value, None)]
+    while waiting:
+        inner, link = waiting.pop()
+        if isinstance(inner, _Doubled):
+            yield _unlinked((link, inner.name))
+        parts = inner.items() if isinstance(inner, dict) else enumerate(inner)
+        waiting += [(each, (link, part)) for part, each in parts if isinstance(each, dict | list)][::-1]
 
 
-def _text_of(raw: bytes | bytearray) -> str:
+def _unlinked(link: Any) -> tuple[int | str, ...]:
+    path = []
+    while link is not None:
+        link, part = link
+        path.append(part)
+    return tuple(reversed(path))
+
+
+def _shown_path(path: tuple[int | str, ...], names: Collection[str]) -> str:
+    shown = [part if isinstance(part, int) or part in names else HIDDEN_NAME for part in path]
+    # No path of the contract is as long: all that is deeper is one name that is not shown.
+    return path_of(shown if len(shown) <= _LONGEST_PATH else (*shown[: _LONGEST_PATH - 1], HIDDEN_NAME))
+
+
+def text_of(raw: bytes | bytearray) -> str:
+    """Return the text of the bytes as every door reads it: those that are not UTF-8 are replaced."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -1,6 +1,7 @@
 """What can be read of a rejected record: a record of ours, JSON, or text. For staff only.
 
-Bytes that are none of these are shown as characters that say nothing: nobody has seen what is in them.
+Bytes that are none of these are shown as characters that say nothing: nobody has seen what is in them. JSON is read as
+the doors read it (`schemas.json_reader`).
 """
 
 import json
@@ -11,21 +12,20 @@ from typing import Any
 
 from schemas.avro_registry import RECORDS
 from schemas.codec import decode
-from schemas.errors import Unreadable
-from schemas.refused_bytes import fields_given_once
-from services.outside_text import KEPT, legible
+from schemas.errors import Invalid, Unreadable
+from schemas.fields import mended
+from schemas.json_reader import PADDING, read_json, read_pairs, text_of
+from services.outside_text import legible
+from services.readable_text import is_readable, is_readable_json
 
 #: Name of a content that is JSON and no record of ours.
 JSON = "JSON"
 #: What staff read of bytes that are neither a record nor text.
 NOT_SHOWN = "its bytes are no text and no record known here"
-#: Text may have one damaged or unprintable character in so many; a short one has a few.
-_CHARACTERS_OF_ONE = 20
-_A_FEW = 3
-_OF_SHORT_TEXT = 4
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 #: A line break in JSON text, or another escape.
 _ESCAPE = re.compile(r"\\r\\n|\\.", re.DOTALL)
+#: An id that can be read in JSON that is cut or damaged. In a text of JSON its quotation marks have backslashes.
+_NAMED_ID = re.compile(rb'"disclosure_id"\s{0,64}:\s{0,64}"([0-9A-Fa-f-]{36})"')
 
 
 def decoded(value: bytes) -> tuple[str, Any] | None:
@@ -38,15 +38,18 @@ def decoded(value: bytes) -> tuple[str, Any] | None:
     except Unreadable:
         pass
     try:
-        fields = json.loads(value.decode("utf-8-sig", "replace"), object_pairs_hook=fields_given_once)
+        fields = read_json(value)
         _pretty(fields)
-    except (ValueError, RecursionError):
+    except (Invalid, RecursionError):
         return None
     return JSON, fields
 
 
 def named_id(value: bytes) -> str | None:
-    """Return the disclosure id that the record names, in lower case; None if it names none, or several."""
+    """Return the disclosure id that the record names, in lower case; None if it names none, or several.
+
+    JSON that is cut or damaged names an id too, if only one can be found in it.
+    """
     try:
         name, fields = decode(value, *RECORDS)
     except Unreadable:
@@ -59,14 +62,16 @@ def named_id(value: bytes) -> str | None:
 
 
 def is_text(value: bytes) -> bool:
-    """Return whether the bytes are UTF-8 text that a person can read, but for a few characters."""
-    try:
-        text = value.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        return False
-    readable = sum((each.isprintable() or each in KEPT or each == "\t") and each != _REPLACEMENT for each in text)
-    unreadable = len(text) - readable
-    return unreadable <= max(len(text) // _CHARACTERS_OF_ONE, min(_A_FEW, len(text) // _OF_SHORT_TEXT))
+    """Return whether a person can read the bytes as text, but for a few characters.
+
+    Bytes that are not UTF-8 count as damaged characters of JSON. In any other text they are binary content.
+    """
+    found = decoded(value)
+    if found is not None and found[0] == JSON and isinstance(found[1], dict | list):
+        return is_readable_json(found[1])
+    text = text_of(value)
+    # JSON that gives a name twice, or is cut, is shown as text.
+    return (_is_utf_8(value) or text.lstrip(PADDING).startswith("{")) and is_readable(text)
 
 
 def can_be_shown(value: bytes) -> bool:
@@ -99,7 +104,7 @@ def content_lines(value: bytes) -> Iterator[str]:
     if found is None:
         yield f"  {legible(value.decode('utf-8', 'replace'))}"
     elif found[0] == JSON:
-        yield from (f"  {legible(_with_line_breaks(line))}" for line in _pretty(found[1]).split("\n"))
+        yield from (f"  {legible(mended(_with_line_breaks(line)))}" for line in _pretty(found[1]).split("\n"))
     else:
         yield f"  {found[0]}:"
         yield from _field_lines(found[1], "    ")
@@ -147,12 +152,20 @@ def _has_bytes(value: Any) -> bool:
     return any(map(_has_bytes, value)) if isinstance(value, list) else isinstance(value, bytes)
 
 
+def _is_utf_8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _ids_in_json(value: bytes) -> set[Any]:
     try:
-        # The outermost object comes last: as pairs, so that a name that is given twice is seen.
-        pairs = json.loads(value.decode("utf-8-sig", "replace"), object_pairs_hook=tuple)
-    except (ValueError, RecursionError):
-        return set()
+        # As pairs, so that a name that is given twice is seen.
+        pairs = read_pairs(value)
+    except Invalid:
+        return {found.decode() for found in _NAMED_ID.findall(value)}
     is_object = isinstance(pairs, tuple)
     return (
         {found for name, found in pairs if name == "disclosure_id" and isinstance(found, str)} if is_object else set()

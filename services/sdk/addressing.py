@@ -1,20 +1,13 @@
 """Topic of a disclosure; for unreadable bytes, the topic for which they were most likely meant."""
 
 import re
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from schemas.concerns import CONCERNS, Concerns
-from schemas.disclosure import Disclosure, ReadableDisclosure, is_urgent
-from schemas.refused_bytes import json_fields
+from schemas.disclosure import Disclosure, is_urgent
+from schemas.refused_bytes import json_fields, may_be_urgent
 from schemas.topics import TopicName, disclosures
 from schemas.vocabulary import Service
 
-_CONCERNS: TypeAdapter[Concerns] = TypeAdapter(Concerns)
-#: The most fields that a concern has.
-_MOST_FIELDS = max(len(model.model_fields) for model in CONCERNS)
 _SERVICE = re.compile(rb'"service"\s{0,64}:\s{0,64}"(forum|text_line)"')
 #: Number of unreadable bytes that are searched for the name of the service.
 _SEARCHED_BYTES = 1024 * 1024
@@ -31,13 +24,13 @@ def intended_topic(
     """Return the topic for which unreadable bytes were most likely meant.
 
     The service is `sender` if a credential proved it (`is_proven`), else the one named in the bytes, else `sender`,
-    else the forum. The topic is the urgent one unless the concerns can be read and rule out an immediate risk: the rest
-    of the bytes may hold an emergency. `fields` are those of the bytes, if they were read already.
+    else the forum. The topic is the urgent one unless the concerns can be read and rule out an immediate risk, and each
+    name is a field: else the bytes may hold an emergency. `fields` are those of the bytes, if they were read already.
     """
     fields = json_fields(raw) if fields is None else fields
     named = None if is_proven else _named_service(raw, fields)
     service = named or sender or Service.FORUM
-    return disclosures(service, urgent=_may_be_urgent(fields))
+    return disclosures(service, urgent=may_be_urgent(fields))
 
 
 def _named_service(raw: bytes, fields: dict[str, Any]) -> Service | None:
@@ -46,16 +39,3 @@ def _named_service(raw: bytes, fields: dict[str, Any]) -> Service | None:
         return named
     found = _SERVICE.search(raw, 0, _SEARCHED_BYTES)
     return None if found is None else Service(found[1].decode("ascii"))
-
-
-def _may_be_urgent(fields: dict[str, Any]) -> bool:
-    given = fields.get("concerns")
-    if isinstance(given, list) and any(isinstance(each, dict) and len(each) > _MOST_FIELDS for each in given):
-        # One of its names is no field, so it cannot be read. Thousands of errors would delay other requests.
-        return True
-    try:
-        concerns = _CONCERNS.validate_python(given)
-    except ValidationError:
-        return True
-    # Urgency depends on the concerns alone; the rest of the record could not be read.
-    return is_urgent(cast("ReadableDisclosure", SimpleNamespace(concerns=concerns)))

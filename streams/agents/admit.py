@@ -108,7 +108,7 @@ class Admit(Agent[Accepted, None, None]):
             claimed = Claimed.by(record, fields, exercise=fields["exercise"])
             raise InvalidDisclosure(invalid.problems, claimed) from None
         if disclosure.service is not (own := SERVICE_OF[record.topic]):
-            raise OtherService.than(own, disclosure, Claimed.by(record, fields, exercise=disclosure.exercise))
+            raise OtherService(own, Claimed.by(record, fields, exercise=disclosure.exercise))
         # After ADMIT a disclosure id has one form, because the ids of decisions and reports are computed from it.
         fields["disclosure_id"] = disclosure.disclosure_id
         key, version = self._token_key, self._token_version

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.codec import encode
-from schemas.disclosure import Disclosure, is_urgent
+from schemas.disclosure import Disclosure
 from schemas.errors import Invalid, Problem
 from schemas.records import IdUsedBefore, UrgentRejected
-from schemas.refused_bytes import id_in, json_fields
+from schemas.refused_bytes import id_in, json_fields, may_be_urgent
 from schemas.rejection import REFUSED_BY, REFUSED_EXERCISE, REFUSED_LENGTH, first_field_of, reason_of
 from schemas.topics import SERVICE_OF, URGENT, TopicName
 from schemas.vocabulary import Service
@@ -25,11 +25,14 @@ class Claimed:
     sender: str
     disclosure_id: str | None
     exercise: bool
+    #: Whether its fields could be read and do not rule out an immediate risk.
+    is_urgent: bool = False
 
     @classmethod
     def by(cls, record: Record, fields: Mapping[str, Any], *, exercise: bool) -> "Claimed":
         """Return what the record says in these fields. The service is that of the topic."""
-        return cls(sender_of(SERVICE_OF[record.topic], exercise=exercise), id_in(fields), exercise)
+        sender = sender_of(SERVICE_OF[record.topic], exercise=exercise)
+        return cls(sender, id_in(fields), exercise, bool(fields) and may_be_urgent(fields))
 
     @classmethod
     def at_a_door(cls, record: Record) -> "Claimed":
@@ -75,14 +78,8 @@ class IdConflict(InvalidDisclosure):
 class OtherService(InvalidDisclosure):
     """A record names another service than that of its topic. It may be forged, so it is not admitted."""
 
-    def __init__(self, own: Service, claimed: Claimed, *, urgent: bool) -> None:
+    def __init__(self, own: Service, claimed: Claimed) -> None:
         super().__init__((Problem("service", f"is not the service of this topic; allowed: {own}"),), claimed)
-        self.is_urgent = urgent
-
-    @classmethod
-    def than(cls, own: Service, disclosure: Disclosure, claimed: Claimed) -> "OtherService":
-        """Return the error of a disclosure on a topic of the service `own`."""
-        return cls(own, claimed, urgent=is_urgent(disclosure))
 
 
 def is_refused_at_a_door(record: Record) -> bool:
@@ -98,9 +95,9 @@ def is_cut_at_a_door(record: Record) -> bool:
 def asks_a_person(record: Record, invalid: Invalid) -> bool:
     """Return whether a person must look at a rejected record: from an urgent topic, a conflict, or with urgent facts.
 
-    The facts of an `OtherService` record could be read, so they count on a routine topic too.
+    Facts that could be read count on a routine topic too: the facts decide what is urgent, and not the topic.
     """
-    has_urgent_facts = isinstance(invalid, OtherService) and invalid.is_urgent
+    has_urgent_facts = isinstance(invalid, InvalidDisclosure) and invalid.claimed.is_urgent
     return record.topic in URGENT or isinstance(invalid, IdConflict) or has_urgent_facts
 
 

@@ -243,6 +243,23 @@ def test_a_header_steers_no_terminal(confide: Processes, bootstrap: str) -> None
     assert ("\x1b" in listed, "\nforged" in listed, r"\x1b[2J\nforged/0/1" in listed) == (False, False, True)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [BAD.replace(b"words", b"wo\trds"), BAD + b"\0", b"\xef\xbb\xbf" * 2 + BAD, BAD[:-3]],
+    ids=["tab", "NUL", "two marks of order", "cut off"],
+)
+def test_a_damaged_record_is_sent_again_under_its_own_id_alone(
+    confide: Processes, bootstrap: str, tmp_path: Path, value: bytes
+) -> None:
+    place, file = kept_as(bootstrap, value), tmp_path / "mended.json"
+    file.write_bytes(routine("other-id"))
+    done = confide.run("rejected", "replay", place, "--with", str(file))
+    assert done.returncode == 2
+    assert b"disclosure_id: is not that of the rejected record" in done.stderr
+    file.write_bytes(routine("mended"))
+    assert confide.run("rejected", "replay", place, "--with", str(file)).returncode == 0
+
+
 def test_a_line_that_still_cannot_be_read_is_not_sent_again(confide: Processes, place: str) -> None:
     done = confide.run("rejected", "replay", place)
     assert done.returncode == 2

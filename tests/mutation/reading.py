@@ -3,10 +3,12 @@
 from tests.mutation.row import Edit, Row
 
 _READER = "schemas/json_reader.py"
+_ERRORS = "schemas/errors.py"
 _FIELDS = "schemas/fields.py"
 _DISCLOSURE = "schemas/disclosure.py"
 _PRODUCER = "services/sdk/producer.py"
 _OF_READER = "tests/unit/test_json_reader.py::"
+_OF_ERRORS = "tests/unit/test_errors.py::"
 _OF_SDK = "tests/unit/test_sdk_validates.py::"
 _OF_DAMAGE = "tests/unit/test_damaged_disclosures.py::"
 _BLANK = _OF_DAMAGE + "test_a_blank_field_of_a_form_counts_as_absent"
@@ -45,7 +47,7 @@ ROWS = (
     Row(
         "Padding alone is no line of a file",
         "schemas/json_reader.py",
-        (Edit("not _text_of(raw).strip(PADDING))", "not raw.strip())"),),
+        (Edit("not text_of(raw).strip(PADDING))", "not raw.strip())"),),
         (_OF_READER + "test_padded_lines_of_a_file_are_read_and_padding_alone_is_no_line",),
     ),
     Row(
@@ -96,7 +98,7 @@ ROWS = (
     Row(
         "A model's error shows no name of the sender",
         _DISCLOSURE,
-        (Edit("        raise Invalid.from_validation(found, _KINDS, _NAMES) from None", "        raise found"),),
+        (Edit("        raise Invalid.from_validation(found, _KINDS, cls) from None", "        raise found"),),
         (_OF_SDK + "test_pydantics_own_error_shows_no_input",),
     ),
     Row(
@@ -145,5 +147,35 @@ ROWS = (
             ),
         ),
         (_OF_DAMAGE + "test_a_disclosure_with_blank_identifiers_alone_has_none",),
+    ),
+    Row(
+        "A name that is given twice is named with its path",
+        _READER,
+        (Edit("yield _unlinked((link, inner.name))", "yield (inner.name,)"),),
+        (_OF_READER + "test_a_name_that_is_given_twice_is_named_with_its_path",),
+    ),
+    Row(
+        "The path of a name that is given twice is bounded",
+        _READER,
+        (Edit("if len(shown) <= _LONGEST_PATH else", "if True else"),),
+        (_OF_READER + "test_the_path_of_a_name_that_is_given_twice_is_bounded",),
+    ),
+    Row(
+        "A name that is no text is not shown",
+        _ERRORS,
+        (Edit('frozenset(("extra_forbidden", "invalid_key"))', 'frozenset(("extra_forbidden",))'),),
+        (_OF_ERRORS + "test_a_name_that_is_no_text_is_not_shown",),
+    ),
+    Row(
+        "An unknown name is answered with the names that are allowed there",
+        _ERRORS,
+        (Edit("_names_at(model, given[:-1])", "_names_at(model, ())"),),
+        (_OF_ERRORS + "test_an_unknown_name_is_answered_with_the_names_that_are_allowed_there",),
+    ),
+    Row(
+        "The name of a kind hides no index",
+        _ERRORS,
+        (Edit("if index >= end or not _is_tag", "if not _is_tag"),),
+        (_OF_ERRORS + "test_the_name_of_a_kind_is_a_name_like_any_other",),
     ),
 )

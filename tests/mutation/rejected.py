@@ -4,6 +4,7 @@ from tests.mutation.row import Edit, Row
 
 _REVIEWS = "tests/unit/test_rejected_reviews.py::"
 _ADMIT = "tests/unit/test_admit_rejected_ids.py::"
+_ADMITTED = "tests/unit/test_admit_rejected_facts.py::"
 _CONSOLE = "tests/unit/test_review_decide.py::"
 _GENERATIONS = "streams/agents/rejected_reviews.py"
 _IDS = "streams/agents/rejected_ids.py"
@@ -143,5 +144,26 @@ ROWS = (
             ),
         ),
         (_ADMIT + "test_the_question_about_an_exercise_is_an_exercise",),
+    ),
+    Row(
+        "Rejected: facts that could be read count on a routine topic",
+        "streams/agents/rejecting.py",
+        (Edit("isinstance(invalid, InvalidDisclosure) and", "isinstance(invalid, OtherService) and"),),
+        (_ADMITTED + "test_what_is_rejected_on_a_routine_topic_is_asked_about_unless_its_facts_rule_urgency_out",),
+    ),
+    Row(
+        "Rejected: bytes without a field ask nothing on a routine topic",
+        "streams/agents/rejecting.py",
+        (Edit("bool(fields) and may_be_urgent(fields)", "may_be_urgent(fields)"),),
+        (_ADMITTED + "test_what_a_door_refused_on_a_routine_topic_is_asked_about_by_its_facts",),
+    ),
+    Row(
+        "Rejected: a name that is no field may be a misspelt risk",
+        "schemas/refused_bytes.py",
+        (Edit("    if not fields.keys() <= Disclosure.model_fields.keys():\n        return True\n", ""),),
+        (
+            "tests/unit/test_addressing.py::test_a_name_that_is_no_field_may_be_a_misspelt_risk",
+            _ADMITTED + "test_what_a_door_refused_on_a_routine_topic_is_asked_about_by_its_facts",
+        ),
     ),
 )

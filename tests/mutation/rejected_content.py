@@ -3,6 +3,7 @@
 from tests.mutation.row import Edit, Row
 
 _CONTENT = "services/rejected_content.py"
+_READABLE = "services/readable_text.py"
 _REPLAY = "services/cli/rejected.py"
 _SHOWN = "tests/unit/test_rejected_content.py::"
 _UNSEEN = "tests/unit/test_review_unseen.py::test_a_rejected_record_is_seen_if_it_is_whole_and_opens"
@@ -23,19 +24,14 @@ ROWS = (
     ),
     Row(
         "Rejected: bytes that are UTF-8 by chance are no text",
-        _CONTENT,
-        (
-            Edit(
-                "return unreadable <= max(len(text) // _CHARACTERS_OF_ONE, min(_A_FEW, len(text) // _OF_SHORT_TEXT))",
-                "return unreadable >= 0",
-            ),
-        ),
+        _READABLE,
+        (Edit("return not is_damaged and _has_words(text)", "return _has_words(text)"),),
         (_SHOWN + "test_bytes_that_say_nothing_to_a_person_are_not_shown",),
     ),
     Row(
         "Rejected: of two equal names both are shown",
         _CONTENT,
-        (Edit('"replace"), object_pairs_hook=fields_given_once)', '"replace"))'),),
+        (Edit("        fields = read_json(value)\n", "        fields = json.loads(value)\n"),),
         (_SHOWN + "test_of_two_equal_names_both_are_shown",),
     ),
     Row(
@@ -47,7 +43,7 @@ ROWS = (
     Row(
         "Rejected: JSON is shown with its line breaks",
         _CONTENT,
-        (Edit("legible(_with_line_breaks(line))", "legible(line)"),),
+        (Edit("legible(mended(_with_line_breaks(line)))", "legible(line)"),),
         (_SHOWN + "test_json_is_shown_with_its_line_breaks_and_nothing_else_is_unescaped",),
     ),
     Row(
@@ -119,7 +115,58 @@ ROWS = (
     Row(
         "Rejected: a name that is given twice hides no id",
         _CONTENT,
-        (Edit("object_pairs_hook=tuple)", "object_pairs_hook=fields_given_once)"),),
+        (Edit("pairs = read_pairs(value)", "pairs = tuple(read_json(value).items())"),),
         (_SHOWN + "test_a_mended_record_is_compared_by_the_id_that_it_names",),
+    ),
+    Row(
+        "Rejected: JSON is shown as the doors read it",
+        _CONTENT,
+        (
+            Edit("        fields = read_json(value)\n", "        fields = json.loads(value)\n"),
+            Edit("except (Invalid, RecursionError)", "except (ValueError, RecursionError)"),
+        ),
+        (_SHOWN + "test_json_is_shown_as_the_doors_read_it",),
+    ),
+    Row(
+        "Rejected: JSON with a byte that is not UTF-8 can be read",
+        _CONTENT,
+        (Edit("        return is_readable_json(found[1])\n", "        return _is_utf_8(value)\n"),),
+        (_SHOWN + "test_text_and_records_are_shown",),
+    ),
+    Row(
+        "Rejected: an id is read as the doors read it",
+        _CONTENT,
+        (Edit("pairs = read_pairs(value)", "pairs = json.loads(value, object_pairs_hook=tuple)"),),
+        (_SHOWN + "test_a_mended_record_is_compared_by_the_id_that_it_names",),
+    ),
+    Row(
+        "Rejected: damaged JSON names an id too",
+        _CONTENT,
+        (Edit("return {found.decode() for found in _NAMED_ID.findall(value)}", "return set()"),),
+        (_SHOWN + "test_a_mended_record_is_compared_by_the_id_that_it_names",),
+    ),
+    Row(
+        "Rejected: a text without words is unseen",
+        _READABLE,
+        (Edit("return not is_damaged and _has_words(text)", "return not is_damaged"),),
+        (_SHOWN + "test_bytes_that_say_nothing_to_a_person_are_not_shown",),
+    ),
+    Row(
+        "Rejected: hexadecimal digits are no words",
+        _READABLE,
+        (Edit("    if _HEXADECIMAL.fullmatch(text):\n", "    if False:\n"),),
+        (_SHOWN + "test_bytes_that_say_nothing_to_a_person_are_not_shown",),
+    ),
+    Row(
+        "Rejected: invisible characters are no text",
+        _READABLE,
+        (Edit("formless = sum(len(found[0]) for found in _FORMLESS.finditer(text))", "formless = 0"),),
+        (_SHOWN + "test_bytes_that_say_nothing_to_a_person_are_not_shown",),
+    ),
+    Row(
+        "Rejected: binary content in JSON is unseen",
+        _READABLE,
+        (Edit("return not is_mostly_binary and (", "return ("),),
+        (_SHOWN + "test_bytes_that_say_nothing_to_a_person_are_not_shown",),
     ),
 )

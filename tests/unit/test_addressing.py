@@ -1,16 +1,17 @@
 """Topic and key of a disclosure, and the topic of unreadable bytes."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.disclosure import disclosure_key
+from schemas.disclosure import Disclosure, disclosure_key
 from schemas.topics import TopicName
 from schemas.vocabulary import Service
 from services.sdk.addressing import intended_topic, topic_of
-from tests.disclosures import BAD_LINES, ROUTINE, disclosure, raw
+from tests.disclosures import BAD_LINES, ROUTINE, disclosure, fields, raw
 
 URGENT = {Service.FORUM: TopicName.FORUM_DISCLOSURES_URGENT, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES_URGENT}
 PLAIN = {Service.FORUM: TopicName.FORUM_DISCLOSURES, Service.TEXT_LINE: TopicName.TEXT_LINE_DISCLOSURES}
@@ -50,6 +51,32 @@ def test_a_malformed_line_is_routine_only_if_its_concerns_rule_urgency_out() -> 
     assert (
         intended_topic(raw(concerns=[{"kind": "self_harm", "life_threatening": "yes"}]), None) is URGENT[Service.FORUM]
     )
+
+
+EMERGENCY = [{"kind": "suicide", "immediate_danger": "life"}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Concerns": EMERGENCY},
+        {"concern": EMERGENCY},
+        {"immediate_danger": "life"},
+        {"concerns\u200b": EMERGENCY},
+        {"": None},
+        {"concerns": [{"kind": "pregnancy", "immediate danger": "life"}]},
+        {"concerns": [{"kind": "pregnancy", "x": None}]},
+    ],
+    ids=["capital", "singular", "fact beside", "invisible", "empty", "in a concern", "any name in a concern"],
+)
+def test_a_name_that_is_no_field_may_be_a_misspelt_risk(changes: dict[str, Any]) -> None:
+    line = raw(**{"concerns": [{"kind": "pregnancy"}], **changes})
+    assert intended_topic(line, None) is URGENT[Service.FORUM]
+
+
+@given(st.text().filter(lambda name: name not in Disclosure.model_fields))
+def test_any_name_that_is_no_field_counts_as_possibly_urgent(name: str) -> None:
+    assert intended_topic(json.dumps({**fields(concerns=ROUTINE), name: 1}).encode(), None) is URGENT[Service.FORUM]
 
 
 @pytest.mark.parametrize("line", BAD_LINES)

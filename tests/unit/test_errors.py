@@ -69,6 +69,63 @@ def test_a_name_that_may_be_a_persons_own_words_is_not_shown_either() -> None:
     assert str(caught.value).startswith("subject.")
 
 
+OF_SUBJECT = "account, phone, email, date_of_birth, age, age_band, adult_at_risk, location, professionals"
+
+
+@pytest.mark.parametrize("key", [447700900611, 4.4770090061, b"447700900611", (447700900611,), None, True], ids=repr)
+@pytest.mark.parametrize("place", [(), ("subject",), ("subject", "professionals", 1), ("concerns", 0)], ids=str)
+def test_a_name_that_is_no_text_is_not_shown(place: tuple[str | int, ...], key: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(disclosure_with((*place, key), 1))
+    (problem,) = caught.value.problems
+    assert problem.field == contract_path((*place, "(a name that is not shown)"))
+    assert problem.reason.startswith("is not a field of this record: names must be text; allowed: ")
+    assert "4770090061" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        # `location` and `name` are fields of other parts.
+        (("relation",), "; allowed: disclosure_id, service, channel, disclosed_at, assessment, subject, concerns, "),
+        (("subject", "name"), f"; allowed: {OF_SUBJECT}"),
+        (("subject", "Age"), f", but age is; allowed: {OF_SUBJECT}"),
+        (("subject", "professionals", 1, "roles"), ", but role is; allowed: role, name, organisation, address"),
+        (("subject", "location", "lat"), "; allowed: text, postcode, latitude, longitude"),
+        (("concerns", 0, "plans"), ", but plan is; allowed: immediate_danger, kind, thoughts, plan, means, intent, "),
+        (("concerns", 8, "plan"), "; allowed: immediate_danger, kind, impact_on_carer, impact_on_cared_for"),
+    ],
+    ids=lambda given: contract_path(given) if isinstance(given, tuple) else "",
+)
+def test_an_unknown_name_is_answered_with_the_names_that_are_allowed_there(
+    place: tuple[str | int, ...], reason: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        validate(disclosure_with(place, 1))
+    (problem,) = caught.value.problems
+    assert problem.field == contract_path((*place[:-1], "(a name that is not shown)"))
+    assert problem.reason.startswith(f"is not a field of this record{reason}")
+
+
+@pytest.mark.parametrize("name", ["medication", "suicide"])
+def test_the_name_of_a_kind_is_a_name_like_any_other(name: str) -> None:
+    for place in (("subject", "professionals", 1), ("concerns", 0)):
+        with pytest.raises(Invalid) as caught:
+            validate(disclosure_with((*place, name), 1))
+        assert [each.field for each in caught.value.problems] == [
+            f"{contract_path(place)}.(a name that is not shown)",
+        ]
+
+
+def test_many_unknown_names_make_a_short_error() -> None:
+    fields = disclosure_with(("summary",), "x")
+    for number in range(500):
+        fields["subject"][f"agee{number}" * 8] = number
+    with pytest.raises(Invalid) as caught:
+        validate(fields)
+    assert len(str(caught.value)) < 16_000
+
+
 def test_every_problem_is_reported_and_not_the_first_alone() -> None:
     fields = disclosure_with(("service",), MARKER)
     del fields["disclosed_at"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.disclosure import MAX_DISCLOSURE_BYTES, MAX_LINE_BYTES, encode_disclosure, parse_json
-from schemas.errors import Invalid
+from schemas.errors import HIDDEN_NAME, Invalid
 from schemas.json_reader import MAX_PARTS, PADDING, is_blank, read_json
 from schemas.policy import load_policies
 from schemas.refused_bytes import json_fields
@@ -204,3 +204,31 @@ def test_a_value_of_names_given_twice_is_read_nowhere() -> None:
     assert json_fields(line) == {}
     with pytest.raises(Invalid, match=r"^\(a name that is not shown\): is given twice$"):
         read_json(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        (b'{"service": 1, "service": 2}', "service"),
+        (b'{"subject": {"age": 15, "age": 16}}', "subject.age"),
+        (b'{"concerns": [{}, {}, {}, {"plan": 1, "plan": 2}]}', "concerns[3].plan"),
+        (b'{"subject": {"professionals": [{"role": 1, "role": 1}]}}', "subject.professionals[0].role"),
+        # The outer one comes first, and the first of several.
+        (b'{"subject": {"age": 1, "age": 2}, "summary": 1, "summary": 2}', "summary"),
+        (b'{"concerns": [{"plan": 1, "plan": 2}, {"means": 1, "means": 2}]}', "concerns[0].plan"),
+        (b'{"Ada": {"age": 1, "age": 2}}', f"{HIDDEN_NAME}.age"),
+        (b'{"subject": {"Ada": 1, "Ada": 2}}', f"subject.{HIDDEN_NAME}"),
+        (b'[{"age": 1, "age": 2}]', "[0].age"),
+    ],
+    ids=str,
+)
+def test_a_name_that_is_given_twice_is_named_with_its_path(line: bytes, field: str) -> None:
+    assert problems_of(line) == (f"{field}: is given twice",)
+
+
+def test_the_path_of_a_name_that_is_given_twice_is_bounded() -> None:
+    deep = b'{"Ada":' * 900 + b'{"age": 1, "age": 2}' + b"}" * 900
+    (problem,) = problems_of(deep)
+    assert problem == f"{'.'.join([HIDDEN_NAME] * 8)}: is given twice"
+    wide = b'{"a": [%s], "age": 1, "age": 2}' % b",".join([b"1"] * 500_000)
+    assert problems_of(wide) == ("age: is given twice",)

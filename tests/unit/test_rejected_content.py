@@ -1,5 +1,6 @@
 """What staff can read of a rejected record, and which bytes say nothing to a person."""
 
+import base64
 import gzip
 import json
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from schemas.codec import encode
+from schemas.refused_bytes import json_fields
 from schemas.rejection import Cut
 from services.cli.paragraphs import broken
 from services.rejected_content import can_be_shown, decoded, has_sealed_part, named_id
@@ -28,10 +30,37 @@ UNREADABLE: Mapping[str, bytes] = {
     "UTF-16": raw().decode().encode("utf-16"),
     "UTF-16 without a mark": raw().decode().encode("utf-16-le"),
     "UTF-32": raw().decode().encode("utf-32-be"),
-    "JSON that is not UTF-8": '{"summary": "caf\u00e9"}'.encode("latin-1"),
     "zeros": bytes(100),
     "escapes": b"\x1b[2J" * 20,
     "one zero": b"\0",
+    "nothing": b"",
+    "blanks": b" \t\r\n" * 30,
+    "fillers": "\u3164".encode() * 80,
+    "blanks of braille": "\u2800".encode() * 80,
+    "joiners": "\u200d".encode() * 80,
+    "tags": "\U000e0041".encode() * 80,
+    "selectors": "\ufe00\U000e0101".encode() * 40,
+    "selectors after a word": b"hello" + "\U000e0101\U000e0110".encode() * 40,
+    "joiners after a word": b"hello" + "\u200d\u200c".encode() * 40,
+    "marks alone": b"?!... --- ...",
+    "base64": base64.b64encode(raw()),
+    "base64 in lines": base64.encodebytes(raw()),
+    "base64 for addresses": base64.urlsafe_b64encode(gzip.compress(raw())),
+    "base64 of gzip": base64.b64encode(gzip.compress(raw())),
+    "short base64": base64.b64encode(b"He has a knife."),
+    "base32": base64.b32encode(raw()),
+    "base85": base64.b85encode(raw()),
+    "ascii85": base64.a85encode(raw(), adobe=True),
+    "hex": raw().hex().encode(),
+    "hex in pairs": raw().hex(" ").encode(),
+    "hex of gzip in lines": gzip.compress(raw()).hex("\n", 16).upper().encode(),
+    "hex of digits alone": b"31323334" * 9,
+    "hex of letters": b"de ad be ef 00 ca fe ba be",
+    "base64 as JSON": json.dumps(base64.b64encode(raw()).decode()).encode(),
+    "base64 in JSON": json.dumps({"disclosure": base64.b64encode(raw()).decode()}).encode(),
+    "base64 in JSON in lines": json.dumps({"lines": base64.encodebytes(raw()).decode().split()}).encode(),
+    "bytes in JSON": json.dumps({"type": "Buffer", "data": list(raw())}).encode(),
+    "JSON of blanks": json.dumps({"": "\u3164 \u2800"}).encode(),
 }
 READABLE: Mapping[str, bytes] = {
     "a record": AVRO,
@@ -43,7 +72,21 @@ READABLE: Mapping[str, bytes] = {
     "a mark of order": b"\xef\xbb\xbf" + raw(),
     "Persian and emoji": "\u0646\u200c\u0646 \U0001f469\u200d\U0001f680".encode() * 9,
     "one damaged character": "He has a knife, and \ufffd said so.".encode(),
-    "nothing": b"",
+    "JSON that is not UTF-8": '{"summary": "caf\u00e9"}'.encode("cp1252"),
+    "a line that is not UTF-8": raw(summary="TEXT").replace(b"TEXT", b"caf\xe9"),
+    "a name twice, not UTF-8": raw()[:-1] + b', "summary": "caf\xe9"}',
+    "JSON with a tab": raw().replace(b"words", b"wo\trds"),
+    "padded JSON": b"\xef\xbb\xbf" * 2 + raw() + b"\0\x1a",
+    "empty JSON": b"{}",
+    "a name": b'{"a": 1}',
+    "letters": b"I am ok",
+    "a reference": b"Call 07700900123 at 21:00, ref 8f3a2b, forum:39117",
+    "Chinese": "\u4ed6\u6709\u4e00\u628a\u5200\u4eca\u665a".encode() * 30,
+    "escaped Chinese": json.dumps({"summary": "\u4ed6\u6709\u4e00\u628a\u5200" * 30}).encode(),
+    "Hindi": "\u0909\u0938\u0915\u0947 \u092a\u093e\u0938 \u091a\u093e\u0915\u0942 \u0939\u0948".encode(),
+    "Russian": "\u0423 \u043d\u0435\u0433\u043e \u043d\u043e\u0436".encode(),
+    "hearts": "I \u2764\ufe0f mum".encode(),
+    "a long reference": raw(channel={"kind": "thread", "reference": "a1B2" * 30}),
     **{f"line {number} of the day": line for number, line in enumerate(DAY_LINES[:5])},
 }
 
@@ -67,6 +110,31 @@ def test_a_record_is_shown_as_lines_with_its_line_breaks() -> None:
     assert "  Disclosure:" in lines
     assert "      assessor: moderator" in lines
     assert not any("{" in line.replace("{}", "") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        raw(summary="TEXT").replace(b"TEXT", b"caf\xe9 \xed\xa0\xbd\xed\xb8\x80"),
+        raw(summary="one\ttwo").replace(b"\\t", b"\t"),
+        raw() + b"\0",
+        raw() + b"\x1a",
+        b"\xef\xbb\xbf" * 2 + raw(),
+    ],
+    ids=["bytes that are not UTF-8", "tab", "NUL", "Ctrl-Z", "two marks of order"],
+)
+def test_json_is_shown_as_the_doors_read_it(value: bytes) -> None:
+    assert decoded(value) == ("JSON", json_fields(value))
+    lines = list(broken(as_it_came(value)))
+    assert f'    "disclosure_id": "{id_of("d-1")}",' in lines
+    assert named_id(value) == id_of("d-1")
+
+
+def test_a_character_of_two_halves_and_a_damaged_one_are_shown_as_read() -> None:
+    value = raw(summary="TEXT").replace(b"TEXT", b"caf\xe9") + b" "
+    assert '    "summary": "caf\ufffd"' in list(broken(as_it_came(value)))
+    halves = raw(summary="TEXT").replace(b"TEXT", b"\xed\xa0\xbd\xed\xb8\x80")
+    assert '    "summary": "\U0001f600"' in list(broken(as_it_came(halves)))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -115,8 +183,19 @@ def test_all_of_it_is_in_the_json_too() -> None:
         (b'[{"disclosure_id": "a"}]', None),
         (b'{"disclosure_id": ["a"]}', None),
         (b"words", None),
+        (raw().replace(b"words", b"wo\trds"), id_of("d-1")),
+        (raw().replace(b"words", b"wo\nrds"), id_of("d-1")),
+        (raw() + b"\0\x1a", id_of("d-1")),
+        (b"\xef\xbb\xbf" * 2 + raw(), id_of("d-1")),
+        # JSON that is cut or damaged, with an id of its own or with that of another text.
+        (raw()[:-9], id_of("d-1")),
+        (raw(summary=json.dumps({"disclosure_id": id_of("d-2")}))[:-1], id_of("d-1")),
+        (b'{"disclosure_id": "%s", "disclosure_id": "%s"' % (id_of("d-1").encode(), id_of("d-2").encode()), None),
     ],
-    ids=["Avro", "admitted", "JSON", "a name twice", "the id twice", "a list", "no text", "no JSON"],
+    ids=[
+        *("Avro", "admitted", "JSON", "a name twice", "the id twice", "a list", "no text", "no JSON"),
+        *("tab", "line break", "padding", "two marks of order", "cut", "an id in a text", "two ids in damaged JSON"),
+    ],
 )
 def test_a_mended_record_is_compared_by_the_id_that_it_names(value: bytes, id_: str | None) -> None:
     assert named_id(value) == id_
