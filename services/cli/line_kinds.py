@@ -43,7 +43,7 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _FIELDS = frozenset(Disclosure.model_fields)
 #: The first member of an object whose value is an object or array.
 _FIRST_MEMBER = re.compile(r'\{\s*"([^"\\]{0,200})"\s*:\s*[\[{]')
-#: Code around a value: `callback({`, `var found = [`, `)]}',`, `while (1);`; and a line that has the end of a call alone.
+#: Code before a value: `callback({`, `var found = [`, `)]}',`, `while (1);`.
 _SCRIPT = re.compile(
     r"(?:/\*.{0,200}?\*/)?\s*(?:(?:(?:var|let|const)\s+)?[A-Za-z_$][\w$.]{0,200}\s*(?:=|\()\s*[\[{(\"']"
     r"|\)\]\}'|(?:while|for)\s*\()"

@@ -17,7 +17,8 @@ _PARTS, _NAMED = 3, 2
 _TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*+")|([][{}:,])|(?:-?[0-9][0-9.eE+-]*|true|false|null)(?=[],}\s]|$))')
 _NAME = re.compile(r'\s*"(?:[^"\\]|\\.)*+"\s*:')
 
-# What may follow, by the grammar of JSON. Of an object: a name, or its end; `:`; a value. Of a list: a value, or its end.
+# What may follow, by the grammar of JSON: in an object a name (the first, or one after a comma), `:`, a value; in a
+# list the first item, or a value; and what follows a value.
 _FIRST_NAME, _NAME_NEXT, _COLON, _VALUE, _FIRST_ITEM, _AFTER = range(6)
 
 
