@@ -22,13 +22,14 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _end_at_once)
     # Imported after the handler is set, for the reason above.
     from infra.settings_errors import WrongSetting  # noqa: PLC0415
+    from services.cli.messages import complain  # noqa: PLC0415
     from services.cli.verbs import app  # noqa: PLC0415
     from services.settings import SettingsError  # noqa: PLC0415
 
     try:
         app()
     except (SettingsError, WrongSetting) as error:
-        print(f"confide: {error}", file=sys.stderr)
+        complain(str(error))
         raise SystemExit(EXIT_USAGE) from error
 
 

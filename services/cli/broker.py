@@ -7,6 +7,7 @@ import typer
 
 from infra.broker import BrokerError, answers, running_broker
 from infra.broker.running_broker import RunningBroker
+from services.cli.messages import complain, say
 
 #: Exit status of `confide broker status` if no broker runs: that of service managers (LSB).
 NOT_RUNNING = 3
@@ -25,11 +26,11 @@ def start(
     try:
         found, new = running_broker.start(folder, port)
     except BrokerError as problem:
-        typer.echo(f"confide: {problem}", err=True)
+        complain(str(problem))
         raise typer.Exit(1) from problem
-    typer.echo(f"{'started' if new else 'already running'}: {_described(found)}")
+    say(f"{'started' if new else 'already running'}: {_described(found)}")
     if not new and _asks_for_another(found, folder, port):
-        typer.echo("confide: that is not the folder or port you asked for; stop it first", err=True)
+        complain("that is not the folder or port you asked for; stop it first")
         raise typer.Exit(1)
 
 
@@ -37,7 +38,7 @@ def start(
 def stop() -> None:
     """Stop the broker; its data stays."""
     found = running_broker.stop()
-    typer.echo(f"stopped: {_described(found)}" if found else "no broker was running")
+    say(f"stopped: {_described(found)}" if found else "no broker was running")
 
 
 @broker.command()
@@ -45,11 +46,11 @@ def status() -> None:
     """Print address, process, version and folder; exit status 3 if none runs."""
     found = running_broker.running()
     if found is None:
-        typer.echo("no broker is running")
+        say("no broker is running")
         raise typer.Exit(NOT_RUNNING)
-    typer.echo(_described(found))
+    say(_described(found))
     if not answers(found.bootstrap):
-        typer.echo(f"confide: its process lives but does not answer; its log: {found.folder}/broker.log", err=True)
+        complain(f"its process lives but does not answer; its log: {found.folder}/broker.log")
         raise typer.Exit(1)
 
 

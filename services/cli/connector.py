@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from infra.telemetry import configure, shutdown
+from schemas.agencies import AGENCIES
 from schemas.errors import KafkaUnavailable
 from schemas.vocabulary import Agency, PeerKind
 from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
+from services.cli.messages import complain
 from services.cli.ready import ready
 from services.connector_kinds import running_kinds
 from services.connectors.process import run
@@ -42,7 +44,7 @@ def connector(
     settings = settings_with_kafka()
     keys = settings.keys()
     name = f"connector-{agency}"
-    losses = accepted(accept, name)
+    losses = accepted(accept, settings.bootstrap, {name: str(AGENCIES[Agency[agency.name]].reports)})
     configure(name)
     try:
         check_master_key(settings.bootstrap, keys.master)
@@ -68,7 +70,7 @@ def _refuse_other_kind(bootstrap: str, agency: Agency, kind: PeerKind) -> None:
         others = running_kinds(bootstrap, (agency,))[agency] - {kind}
     except KafkaUnavailable as error:
         # The check finds a mistake of an operator, no more: reports are not held up for it.
-        typer.echo(f"confide: {error}, so it is not checked that they are all of one kind", err=True)
+        complain(f"{error}, so it is not checked that they are all of one kind")
         return
     if others:
         raise SettingsError(

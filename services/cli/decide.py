@@ -13,6 +13,7 @@ from schemas.errors import Invalid
 from schemas.policy import Policies, Policy
 from schemas.records import Decision
 from services.cli.disclosure_lines import Line, NotJsonLines, read_lines
+from services.cli.messages import complain
 from services.cli.paragraphs import broken
 from services.cli.policies import policies, refuse, time_of
 from streams.domain.admission import readable
@@ -52,7 +53,7 @@ def decide(
             sys.stdout.buffer.flush()
         else:
             refused = True
-            typer.echo(f"line {number}: {decided}", err=True)
+            complain(f"line {number}: {decided}", named=False)
     if refused:
         raise typer.Exit(1)
 

@@ -3,7 +3,8 @@
 A pretty-printed file, a table or a picture has hundreds of lines of which none is a disclosure. Taken line by line it
 would be hundreds of errors, and its fragments would be kept as rejected disclosures.
 
-A pipe may stay open for days: its lines are given as they come.
+A file is judged by all its lines before the first is given, and read twice for it: the damage may begin at its end. A
+pipe may stay open for days: it is judged by its first lines, and its lines are given as they come.
 """
 
 import io
@@ -15,9 +16,9 @@ from typing import BinaryIO
 
 from schemas.json_reader import is_blank
 from schemas.topics import MAX_VALUE_BYTES
-from services.cli.line_kinds import are_json_lines
+from services.cli.line_kinds import FileJudge, are_json_lines
 
-#: By how many lines and bytes a file is judged. They are looked at before the first of them is given; of a slow pipe,
+#: By how many lines and bytes a pipe is judged. They are looked at before the first of them is given; of a slow pipe,
 #: what comes in `_PAUSE_SECONDS`.
 _LOOKED_AT = 20
 _LOOKED_AT_BYTES = 8 * 1024 * 1024
@@ -52,6 +53,10 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
 
 def lines_and_pauses(stream: BinaryIO) -> Iterator[Line | None]:
     """Yield each line as it comes, and None whenever nothing came for a while; raise as `read_lines`."""
+    if stream.seekable():
+        _refuse_other_format(stream)
+        yield from _lines(stream)
+        return
     lines = _lines(stream)
     looked_at: list[Line] = []
     size, since = 0, monotonic()
@@ -72,6 +77,17 @@ def lines_and_pauses(stream: BinaryIO) -> Iterator[Line | None]:
         raise NotJsonLines
     yield from looked_at
     yield from lines
+
+
+def _refuse_other_format(file: BinaryIO) -> None:
+    """Raise `NotJsonLines` for a file of another format; else go back to where it was, so that it is read again."""
+    begin, judge = file.tell(), FileJudge()
+    for line in _lines(file):
+        if line is not None:
+            judge.add(line.raw)
+    if not judge.are_json_lines():
+        raise NotJsonLines
+    file.seek(begin)
 
 
 def _lines(stream: BinaryIO) -> Iterator[Line | None]:

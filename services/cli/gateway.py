@@ -10,6 +10,7 @@ from infra.telemetry import configure, shutdown
 from services.cli.environment import settings as find_settings
 from services.cli.gateway_door import TokenSettings, allowed_hosts, credential_door
 from services.cli.given_options import given
+from services.cli.messages import complain
 from services.gateway.door import Door, OpenDoor
 from services.gateway.server import run
 from services.http_server import Tls
@@ -103,7 +104,7 @@ def _refuse_unused(context: typer.Context) -> None:
     if unused.options:
         raise SettingsError(f"--open asks for no credential; not allowed with it: {', '.join(unused.options)}")
     if unused.variables:
-        typer.echo(f"confide: --open asks for no credential; not used: {', '.join(unused.variables)}", err=True)
+        complain(f"--open asks for no credential; not used: {', '.join(unused.variables)}")
 
 
 def _tls(certificate: Path | None, key: Path | None) -> Tls | None:

@@ -5,8 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-import typer
-
+from services.cli.messages import complain
 from services.credentials import ApiKeys, Tokens
 from services.credentials.clients import Clients
 from services.credentials.key_source import KeySource
@@ -67,5 +66,5 @@ def allowed_hosts(address: str, names: Iterable[str], certificate: Path | None, 
             "it: a request to another name is refused"
         )
     if not named and behind_proxy:
-        typer.echo("confide: without --allow-host a request with the proxy's public name as Host is refused", err=True)
+        complain("without --allow-host a request with the proxy's public name as Host is refused")
     return AllowedHosts([*map(normal, names), *certified, address])

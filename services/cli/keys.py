@@ -12,6 +12,7 @@ from schemas.policy import ConfigFileError
 from schemas.policy.duty import load_duty
 from schemas.reviews import check_staff
 from schemas.vocabulary import Service
+from services.cli.messages import complain, say
 from services.credentials import ApiKey
 from services.credentials.api_keys import revoke as revoke_key
 from services.credentials.api_keys import stored
@@ -36,7 +37,7 @@ def create(folder: Annotated[Path, typer.Argument(help="Where the key files go."
     made = Keys.create(folder)
     # A key that exists but cannot be used would otherwise be found when the first process starts.
     Keys.load(folder)
-    typer.echo(f"{len(made)} made: {', '.join(path.name for path in made) or 'all were there'}")
+    say(f"{len(made)} made: {', '.join(path.name for path in made) or 'all were there'}")
 
 
 @keys.command()
@@ -60,7 +61,7 @@ def staff(
     made = Keys.create_staff(folder, name)
     if made is None:
         read_key(folder / STAFF_FOLDER / f"{name}.key")
-    typer.echo("it was there" if made is None else f"made: staff/{made.name}")
+    say("it was there" if made is None else f"made: staff/{made.name}")
 
 
 _Credentials = Annotated[
@@ -80,9 +81,9 @@ def service(
     Running gateways know it within seconds. A service may have several, so that one can replace another.
     """
     key, text = ApiKey.create(_credentials(folder), name, datetime.now(UTC), exercise=exercise)
-    typer.echo(text)
+    say(text)
     what = f"key {key.id} of {name}{', for exercises' if exercise else ''}"
-    typer.echo(f"confide: {what}; it is not shown again", err=True)
+    complain(f"{what}; it is not shown again")
 
 
 @keys.command()
@@ -94,9 +95,9 @@ def services(folder: _Credentials = None) -> None:
         raise SettingsError(f"{folder}: {error.strerror}") from error
     for key in found:
         use = "  exercise" if key.exercise else ""
-        typer.echo(f"{key.id}  {key.service:<9}  {key.made_at.isoformat(timespec='seconds')}{use}")
+        say(f"{key.id}  {key.service:<9}  {key.made_at.isoformat(timespec='seconds')}{use}")
     if not found:
-        typer.echo("No service has a key.")
+        say("No service has a key.")
 
 
 @keys.command()
@@ -106,7 +107,7 @@ def revoke(
 ) -> None:
     """Revoke an API key. Running gateways refuse it within 5 seconds."""
     revoke_key(_credentials(folder), key_id)
-    typer.echo(f"revoked: {key_id}")
+    say(f"revoked: {key_id}")
 
 
 def _credentials(folder: Path | None) -> Path:

@@ -1,11 +1,13 @@
 """Options of the verbs that run lanes: `--slot` names the process, `--accept` accepts the loss of a lane."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
+from kafka.errors import KafkaError
 
+from services.committed_reader import committed_reader
 from services.settings import SettingsError
 
 #: The characters that Kafka allows in the id of a group member, which is the group's name followed by the slot.
@@ -35,11 +37,38 @@ Accept = Annotated[
 ]
 
 
-def accepted(lanes: Sequence[str] | None, *groups: str) -> frozenset[str]:
-    """Return the lanes that `--accept` names; raise `SettingsError` for a lane of none of these groups."""
-    for lane in lanes or ():
+def accepted(lanes: Sequence[str] | None, bootstrap: str, sources: Mapping[str, str]) -> frozenset[str]:
+    """Return the lanes that `--accept` names; raise `SettingsError` for a lane that this process cannot have.
+
+    `sources` has a topic of each of its groups: a group has a lane for each partition of it.
+    """
+    if not lanes:
+        return frozenset()
+    for lane in lanes:
         group, _, number = lane.rpartition("-")
-        if group not in groups or not re.fullmatch(r"0|[1-9][0-9]{0,5}", number):
-            names = " or ".join(f"{name}-N" for name in groups)
+        if group not in sources or not re.fullmatch(r"0|[1-9][0-9]{0,5}", number):
+            names = " or ".join(f"{name}-N" for name in sources)
             raise SettingsError(f"--accept names a lane of this process: {names}, N being the partition")
-    return frozenset(lanes or ())
+    counts = _partition_counts(bootstrap, sources)
+    for lane in lanes:
+        group, _, number = lane.rpartition("-")
+        # A process refuses to start without a topic of its own, and says which.
+        if (count := counts[group]) and int(number) >= count:
+            raise SettingsError(f"--accept {lane}: there is no such lane; allowed: {_lanes_of(group, count)}")
+    return frozenset(lanes)
+
+
+def _lanes_of(group: str, count: int) -> str:
+    return f"{group}-0" if count == 1 else f"{group}-0 to {group}-{count - 1}"
+
+
+def _partition_counts(bootstrap: str, sources: Mapping[str, str]) -> Mapping[str, int]:
+    """Return how many partitions the topic of each group has; 0 if there is no such topic."""
+    try:
+        consumer = committed_reader(bootstrap, allow_auto_create_topics=False)
+        try:
+            return {group: len(consumer.partitions_for_topic(topic) or ()) for group, topic in sources.items()}
+        finally:
+            consumer.close()
+    except KafkaError as error:
+        raise SettingsError(f"Kafka at {bootstrap} does not answer ({type(error).__name__})") from error

@@ -24,10 +24,11 @@ from services.cli.deployment.processes import ProcessLost, Specification
 from services.cli.environment import settings_with_kafka
 from services.cli.given_options import given
 from services.cli.load_view import LoadView
+from services.cli.messages import complain
 from services.load import results
 from services.load.live_agencies import refuse_live_agencies
 from services.load.plan import Mix, Options
-from services.load.schedule import Arrivals
+from services.load.schedule import MAX_RATE, MAX_RECORDS, MAX_SECONDS, Arrivals
 from services.load.search import NoFlatRate, highest
 from services.load.window import PartLost, Window, WindowEnvironment, measure
 from services.settings import Keys, SettingsError
@@ -73,24 +74,32 @@ def _share(help_text: str) -> Any:
 
 def load(  # noqa: PLR0917 - typer calls it by name
     context: typer.Context,
-    rate: Annotated[float, typer.Option(min=1.0, help="Records a second; with --search the first that is tried.")],
-    seconds: Annotated[float, typer.Option(min=2.0, help="How long each window sends.")],
+    rate: Annotated[
+        float,
+        typer.Option(min=1.0, max=MAX_RATE, help="Records a second; with --search the first that is tried."),
+    ],
+    seconds: Annotated[float, typer.Option(min=2.0, max=MAX_SECONDS, help="How long each window sends.")],
     arrivals: Annotated[Arrivals, typer.Option(help="How far apart records are due.")] = Arrivals.POISSON,
     seed: Annotated[int, typer.Option(help="The same seed sends the same.")] = 1,
     duplicates: Annotated[float, _share("Of the records: the same line again.")] = _MIX.duplicates,
     pairs: Annotated[float, _share("Of the people: known to both services.")] = _MIX.pairs,
     urgent: Annotated[float, _share("Of the disclosures: may be an emergency.")] = _MIX.urgent,
     malformed: Annotated[float, _share("Of the records: cannot be understood.")] = _MIX.malformed,
-    people: Annotated[int | None, typer.Option(min=1, help="How many disclose; unless told, one for 4.")] = None,
-    backlog: Annotated[int, typer.Option(min=0, help="Routine disclosures put into the topics before.")] = 0,
+    people: Annotated[
+        int | None, typer.Option(min=1, max=MAX_RECORDS, help="How many disclose; else one for 4.")
+    ] = None,
+    backlog: Annotated[int, typer.Option(min=0, max=MAX_RECORDS, help="Routine disclosures put there before.")] = 0,
     drain: Annotated[bool, typer.Option("--drain", help="Account for the backlog too, to its end.")] = False,
     search: Annotated[bool, typer.Option("--search", help="Find the highest rate with flat lag.")] = False,
     house: Annotated[bool, typer.Option("--house", help="Open a house of its own though a Kafka is named.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Of its own house.")] = _OWN.workers,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Of its own house.")] = _OWN.partitions,
-    settle: Annotated[float, typer.Option(min=1, help="Seconds for answers after the last is due.")] = 120.0,
+    settle: Annotated[
+        float, typer.Option(min=1, max=MAX_SECONDS, help="Seconds for answers after the last is due.")
+    ] = 120.0,
     warm_up: Annotated[
-        float, typer.Option(min=0.0, help="Seconds at the rate before, whose latencies do not count.")
+        float,
+        typer.Option(min=0.0, max=MAX_SECONDS, help="Seconds at the rate before, whose latencies do not count."),
     ] = 10.0,
     out: Annotated[Path | None, typer.Option(help="Where to leave load.json, load.svg and the logs.")] = None,
 ) -> None:
@@ -106,6 +115,8 @@ def load(  # noqa: PLR0917 - typer calls it by name
         raise typer.BadParameter("--duplicates and --malformed are shares of the same records: at most 1 together")
     if drain and not backlog:
         raise typer.BadParameter("--drain accounts for a backlog: it needs --backlog of at least 1")
+    if rate * max(seconds, warm_up) + backlog > MAX_RECORDS:
+        raise typer.BadParameter(f"--rate, --seconds, --warm-up and --backlog: allowed: up to {MAX_RECORDS:,} records")
     of_own = given(context, ("workers", "partitions")).options
     options = Options(rate, seconds, arrivals, seed, mix, backlog, drain)
     raise typer.Exit(_run(_Request(options, search, house, Size(workers, partitions), of_own, settle, warm_up, out)))
@@ -119,10 +130,10 @@ def _run(request: _Request) -> int:
             request.out.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_test(request))
     except (NoFlatRate, PartLost, BrokerError, KafkaUnavailable, TopicsError, ProcessLost, OSError) as error:
-        print(f"confide: {error}", file=sys.stderr)
+        complain(str(error))
         return UNRUNNABLE
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("confide: stopped before the end", file=sys.stderr)
+        complain("stopped before the end")
         return UNACCOUNTED
 
 

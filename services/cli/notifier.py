@@ -8,7 +8,7 @@ import typer
 
 from infra.telemetry import configure, shutdown
 from schemas.policy import load_policy
-from schemas.topics import Group
+from schemas.topics import Group, TopicName
 from schemas.vocabulary import PeerKind
 from services.cli.environment import settings_with_kafka
 from services.cli.lanes import Accept, Slot, accepted
@@ -41,7 +41,7 @@ def notifier(
     settings = settings_with_kafka()
     if (channel is ChannelName.FILE) != (file is not None):
         raise SettingsError("--channel file needs --file, and --file is for --channel file alone")
-    losses = accepted(accept, Group.NOTIFIER)
+    losses = accepted(accept, settings.bootstrap, {Group.NOTIFIER: TopicName.NOTIFICATIONS})
     configure("notifier")
     try:
         sender = ConsoleChannel() if file is None else FileChannel(file)

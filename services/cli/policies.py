@@ -8,6 +8,8 @@ import typer
 
 from schemas.policy import ConfigFileError, Policies, Policy, load_policies
 from schemas.reviews import read_time
+from services.cli.messages import complain
+from services.cli.option_times import TOO_FAR, is_too_far
 
 
 def policies(path: Path | None) -> Policies:
@@ -35,11 +37,13 @@ def time_of(option: str, text: str) -> datetime:
     at = read_time(text)
     if at is None:
         refuse(f"{option} {text}: is not a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z")
+    if is_too_far(at):
+        refuse(f"{option} {text}: {TOO_FAR}")
     return at
 
 
 def refuse(*reasons: str, cause: Exception | None = None) -> NoReturn:
     """Print the reasons on standard error and end the command with exit status 2."""
     for reason in reasons:
-        typer.echo(f"confide: {reason}", err=True)
+        complain(reason)
     raise typer.Exit(2) from cause

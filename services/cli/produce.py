@@ -19,6 +19,7 @@ from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Service
 from services.cli.disclosure_lines import NotJsonLines, lines_and_pauses
 from services.cli.environment import settings as find_settings
+from services.cli.messages import complain
 from services.sdk.addressing import topic_of
 from services.sdk.producer import Acknowledged, DisclosureProducer
 from services.sdk.refused import Refused
@@ -51,7 +52,7 @@ def produce(
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
             acknowledged, refused = send_lines(lines, producer, service)
     except KafkaUnavailable as error:
-        typer.echo(f"confide: {error}: what was not acknowledged may be sent again", err=True)
+        complain(f"{error}: what was not acknowledged may be sent again")
         raise typer.Exit(EXIT_UNAVAILABLE) from error
     except OSError as error:
         raise SettingsError(f"cannot read {file}: {error.strerror}") from error
@@ -117,7 +118,7 @@ def send_lines(lines: BinaryIO, producer: Sender, service: Service | None) -> tu
             refused += 1
             # `line: ` stands for a field if the line is not JSON; the number of the line is printed.
             problems = "; ".join(str(problem).removeprefix("line: ") for problem in invalid.problems)
-            typer.echo(f"line {line.number}: {problems}", err=True)
+            complain(f"line {line.number}: {problems}", named=False)
             producer.reject(
                 Refused(line.raw, invalid, "produce", service=service, is_whole=line.is_whole, length=line.length)
             )

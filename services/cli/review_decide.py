@@ -20,6 +20,7 @@ from schemas.sealed import SealedComment
 from schemas.telemetry import Attribute, Span
 from schemas.trace_context import traceparent_of
 from schemas.vocabulary import Refusal, ReviewDecision
+from services.cli.messages import complain
 from services.cli.review_facts import read_fact
 from services.cli.review_moments import future, past
 from services.cli.review_result import print_result, print_settled_before
@@ -79,7 +80,7 @@ def decide(  # noqa: PLR0917 - typer has an argument for each option
     comment: Annotated[
         str | None, typer.Option(help="Whatever else is to be kept beside it (sealed); not of a rejected record.")
     ] = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for what comes of it.")] = 15.0,
+    wait: Annotated[float, typer.Option(min=0, max=86_400, help="Seconds to wait for what comes of it.")] = 15.0,
 ) -> None:
     """Settle a review in one of the ways that `confide review show` lists. The first answer settles it.
 
@@ -149,7 +150,9 @@ def _fields(
     fields: dict[str, Any] = {"decision": decision}
     match decision:
         case ReviewDecision.CONFIRM:
-            fields["agencies"] = [_agency(each) for each in agencies]
+            fields["agencies"] = found = [_agency(each) for each in agencies]
+            if any(each in found[:place] for place, each in enumerate(found)):
+                raise SettingsError("--agency names an agency twice; allowed: each of them once")
         case ReviewDecision.NEW_FACTS:
             fields["facts"] = [read_fact(each) for each in value]
         case ReviewDecision.NOT_REACHED:
@@ -231,7 +234,7 @@ def _sealed(
         # The review is about no known person, so there is no key to seal under: the caller keeps the name.
         if entered["comment"] is not None:
             raise SettingsError("--comment needs something to be sealed with, and this review has no section")
-        typer.echo("confide: the name is not saved, because there is no key to seal it: note it elsewhere", err=True)
+        complain("the name is not saved, because there is no key to seal it: note it elsewhere")
         return None
     try:
         key = topics.data_key(request, master)

@@ -7,6 +7,7 @@ from typing import Any
 from schemas.concerns import CONCERNS
 from schemas.reviews import TIMES, read_time
 from schemas.vocabulary import HousingState, ImmediateDanger, ProfessionalRole, Timeframe
+from services.cli.option_times import TOO_FAR, is_too_far
 from services.settings import SettingsError
 
 _AGE = "subject.age"
@@ -48,6 +49,8 @@ def read_fact(text: str) -> dict[str, Any]:
     if fact in TIMES:
         if (at := read_time(value)) is None:
             raise SettingsError(f"--fact {path} takes a time in ISO 8601 with its zone, such as 2026-02-03T21:04:11Z")
+        if is_too_far(at):
+            raise SettingsError(f"--fact {path} {TOO_FAR}")
         return {"path": path, "value": at.isoformat()}
     allowed: dict[str, Any] = {word.value: word.value for word in _WORDS[fact]} if fact in _WORDS else _YES_OR_NO
     if value not in allowed:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from schemas.reviews import read_time
+from services.cli.option_times import TOO_FAR, is_too_far
 from services.settings import SettingsError
 
 _ZONE = ZoneInfo("Europe/London")
@@ -42,6 +43,8 @@ def _read(option: str, text: str, now: datetime, *, ahead: bool) -> datetime:
             f'{option} is a time: "21:40" in London, minutes or hours such as "10 minutes" '
             f"({'from now' if ahead else 'ago'}), or ISO 8601 with its offset"
         )
+    if is_too_far(given):
+        raise SettingsError(f"{option} {TOO_FAR}")
     if (given > now) is not ahead:
         raise SettingsError(f"{option} must be {'after' if ahead else 'before'} now")
     return given

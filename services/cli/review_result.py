@@ -4,8 +4,8 @@ import typer
 
 from schemas.reviews import ReviewOutcome, ReviewSettled
 from schemas.vocabulary import ReviewDecision
+from services.cli.messages import complain
 from services.cli.paragraphs import broken
-from services.outside_text import legible
 from services.review.options import as_options
 from services.review.send_outcome import AskedAgain, NotYet, OutcomeRejected
 from services.review.settled_words import settled_words
@@ -21,15 +21,15 @@ def print_result(result: ReviewSettled | AskedAgain | OutcomeRejected | NotYet, 
     Exit status 1 unless it settled the review, or the review is asked again later.
     """
     if isinstance(result, NotYet):
-        typer.echo("confide: sent, and nothing came of it yet: look at `confide review list` again", err=True)
+        complain("sent, and nothing came of it yet: look at `confide review list` again")
     elif isinstance(result, OutcomeRejected):
         why = as_options(result.reason, outcome.decision)
-        typer.echo(f"confide: refused, the review is still open: {legible(why)}", err=True)
+        complain(f"refused, the review is still open: {why}")
     elif isinstance(result, AskedAgain):
         typer.echo(f"asked again {time_words(result.at)}")
         return
     elif not _is_settled_by(result, outcome):
-        typer.echo(f"confide: {legible(_settler(result))} settled it before", err=True)
+        complain(f"{_settler(result)} settled it before")
     else:
         _print_settled(result)
         return
@@ -43,7 +43,7 @@ def print_settled_before(settled: ReviewSettled, outcome: ReviewOutcome) -> None
         typer.echo("settled already, as you say")
         _print_settled(settled)
         return
-    typer.echo(f"confide: {legible(_settler(settled))} settled it before", err=True)
+    complain(f"{_settler(settled)} settled it before")
     raise typer.Exit(1)
 
 

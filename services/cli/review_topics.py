@@ -9,6 +9,7 @@ import typer
 from kafka.errors import KafkaError
 
 from services.cli.environment import settings, settings_with_kafka
+from services.cli.messages import complain
 from services.cli.policies import policies
 from services.master_key import check_master_key
 from services.review.errors import NoSuchReview
@@ -23,7 +24,7 @@ def checked_master(settings: Settings) -> bytes:
 
     def disagree(partitions: Sequence[int]) -> None:
         numbers = ", ".join(str(each) for each in partitions)
-        typer.echo(f"confide: the newest keys of partitions {numbers} are of another master key", err=True)
+        complain(f"the newest keys of partitions {numbers} are of another master key")
 
     _quiet_client()
     # No patience: a person waits at the terminal, and can run the command again.
@@ -60,9 +61,9 @@ def _report_unread(topics: Topics) -> None:
     if topics.passed_over:
         count, first = len(topics.passed_over), topics.passed_over[0]
         records = "1 record" if count == 1 else f"{count} records"
-        typer.echo(f"confide: {records} could not be read, the first at {first}", err=True)
+        complain(f"{records} could not be read, the first at {first}")
     for location in topics.hidden:
-        typer.echo(f"confide: an open transaction hides what follows {location}: look again later", err=True)
+        complain(f"an open transaction hides what follows {location}: look again later")
 
 
 def find(topics: Topics, given: str) -> Known:

@@ -8,6 +8,7 @@ from infra import broker
 from infra.topics import Action, TopicsError, broker_warnings
 from infra.topics import apply as apply_catalogue
 from schemas.errors import KafkaUnavailable
+from services.cli.messages import complain, say
 
 topics = typer.Typer(help="The topics as they are declared.", no_args_is_help=True)
 
@@ -27,20 +28,20 @@ def apply(
     try:
         bootstrap = broker.find_bootstrap()
         if bootstrap is None:
-            typer.echo("confide: no Kafka: set KAFKA_BOOTSTRAP, or run `confide broker start`", err=True)
+            complain("no Kafka: set KAFKA_BOOTSTRAP, or run `confide broker start`")
             raise typer.Exit(1)
         done = apply_catalogue(bootstrap, partitions, replication=replication)
         warnings = broker_warnings(bootstrap)
     except (broker.BrokerError, KafkaUnavailable, TopicsError) as problem:
-        typer.echo(f"confide: {problem}", err=True)
+        complain(str(problem))
         raise typer.Exit(1) from problem
     for one in done:
         if one.action is not Action.UNCHANGED:
-            typer.echo(f"{one.action:<10}  {one.topic}  {'; '.join(one.changes) or f'partitions: {one.partitions}'}")
+            say(f"{one.action:<10}  {one.topic}  {'; '.join(one.changes) or f'partitions: {one.partitions}'}")
     counts = ", ".join(f"{sum(one.action is action for one in done)} {action}" for action in Action)
     for warning in warnings:
-        typer.echo(f"confide: warning: {warning}", err=True)
-    typer.echo(f"{len(done)} topics at {bootstrap}: {counts}")
+        complain(f"warning: {warning}")
+    say(f"{len(done)} topics at {bootstrap}: {counts}")
 
 
 def register(app: typer.Typer) -> None:

@@ -1,11 +1,15 @@
 """The command line `confide` with all its verbs, each imported when it is used. Why typer: see decision 0006."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from services.outside_text import legible
 
 #: The summary of each verb, in the order of `confide --help`: the first paragraph of the verb's own help.
 SUMMARIES: Mapping[str, str] = {
@@ -38,6 +42,16 @@ def load(name: str) -> Any:
     return typer.main.get_group(verbs).commands[name]
 
 
+@contextmanager
+def _shown_escaped() -> Iterator[None]:
+    """Escape the message of an error of the command line: it quotes the argument that is wrong."""
+    try:
+        yield
+    except TyperException as error:
+        error.message = legible(getattr(error, "message", ""))
+        raise
+
+
 class LazyGroup(TyperGroup):
     """The command `confide`: imports the module of a verb only when that verb is called, or its help is shown.
 
@@ -49,6 +63,16 @@ class LazyGroup(TyperGroup):
         # Each has a summary for `confide --help` and nothing else; `resolve_command` replaces the one that is called.
         listed = {name: TyperCommand(name, help=summary) for name, summary in SUMMARIES.items()}
         super().__init__(**{**settings, "commands": listed})
+
+    def make_context(self, *given: Any, **settings: Any) -> Any:
+        """Read the arguments before the verb; what is wrong with them is shown escaped."""
+        with _shown_escaped():
+            return super().make_context(*given, **settings)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that is called; what is wrong with its arguments is shown escaped."""
+        with _shown_escaped():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the name and the command of the verb that is called, and the arguments that follow it."""

@@ -35,7 +35,7 @@ def worker(slot: Slot = None, accept: Accept = None) -> None:
     staff = StaffFiles(settings, keys, policies.latest.trained, alarm=alarm)
     alarms = alarm_port(settings.alarm)
     groups = lane_groups(worker_keys, policies, links, staff, alarms=alarms)
-    losses = accepted(accept, *(group.name for group in groups))
+    losses = accepted(accept, settings.bootstrap, {group.name: str(group.sources[0]) for group in groups})
     configure("worker")
     if isinstance(alarms, ConsoleAlarm):
         alarms.announce()

@@ -5,11 +5,17 @@ even if the workers, the broker or this sender are slow, and its latency begins 
 would leave out the very records that had to wait (coordinated omission).
 """
 
+import math
 import random
 from array import array
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
+
+#: The largest test: records a second, seconds of a window (a week), and records. Each record takes 34 bytes of memory.
+MAX_RATE = 1_000_000.0
+MAX_SECONDS = 604_800.0
+MAX_RECORDS = 100_000_000
 
 
 class Arrivals(StrEnum):
@@ -22,7 +28,12 @@ class Arrivals(StrEnum):
 
 
 def schedule(arrivals: Arrivals, *, rate: float, seconds: float, seed: int) -> "array[float]":
-    """Return when each record is due, in seconds from the start, in order and below `seconds`; rate in records/s."""
+    """Return when each record is due, in seconds from the start, in order and below `seconds`; rate in records/s.
+
+    Raises `ValueError` for a rate or a time that is no number: an infinite rate would never get beyond its start.
+    """
+    if not (math.isfinite(rate) and rate > 0 and math.isfinite(seconds)):
+        raise ValueError("rate and seconds of a schedule are numbers, and the rate is above 0")
     match arrivals:
         case Arrivals.STEADY:
             return array("d", (number / rate for number in range(int(rate * seconds))))

@@ -26,6 +26,8 @@ def test_a_connector_without_its_keys_or_with_a_wrong_address_is_one_line(
     [
         (("worker", "--accept", "notifier-0"), b"decide-N"),
         (("connector", "101", "--agency-url", "http://localhost:1", "--accept", "connector-999-1"), b"connector-101-N"),
+        (("worker", "--accept", "decide-77"), b"--accept decide-77: there is no such lane; allowed: decide-0"),
+        (("notifier", "--accept", "notifier-77"), b"allowed: notifier-0"),
         (("notifier", "--accept", "notifier-01"), b"notifier-N"),
         (("notifier", "--accept", "notifier"), b"notifier-N"),
         (("notifier", "--slot", "two words"), b"--slot"),

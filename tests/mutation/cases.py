@@ -10,6 +10,7 @@ _FIELDS = "schemas/fields.py"
 _READER = "schemas/json_reader.py"
 _FORMS = "streams/domain/identifier_forms.py"
 _KINDS = "services/cli/line_kinds.py"
+_RUNS = "services/cli/value_runs.py"
 _LINES = "tests/unit/test_disclosure_lines.py::"
 _PLACEHOLDERS = "streams/domain/placeholders.py"
 _TIMES = "tests/unit/test_policy_times.py::"
@@ -174,19 +175,25 @@ ROWS = (
     Row(
         "B15: a file of another format is one error",
         "services/cli/disclosure_lines.py",
-        (Edit("    if not are_json_lines(line.raw for line in looked_at):", "    if False:"),),
+        (Edit("    if not judge.are_json_lines():", "    if False:"),),
         (f"{_HERE}test_b15_pretty_printed",),
+    ),
+    Row(
+        "B15: a pipe of another format is one error",
+        "services/cli/disclosure_lines.py",
+        (Edit("    if not are_json_lines(line.raw for line in looked_at):", "    if False:"),),
+        (_LINES + "test_b15_a_pipe_is_judged_by_what_came_first",),
     ),
     Row(
         "B15: what goes over several lines is no JSON lines",
         _KINDS,
-        (Edit("    if fragments and fragments >= disclosures:\n        return False\n", ""),),
+        (Edit("if self._runs.found or (parts and parts >= disclosures):", "if self._runs.found:"),),
         (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
     ),
     Row(
         "B15: one bad line among good ones hides none of them",
         _KINDS,
-        (Edit("if fragments and fragments >= disclosures:", "if fragments:"),),
+        (Edit("(parts and parts >= disclosures):", "parts:"),),
         (_LINES + "test_one_bad_line_among_good_ones_hides_none_of_them",),
     ),
     Row(
@@ -204,7 +211,67 @@ ROWS = (
     Row(
         "B15: UTF-16 is no JSON lines",
         _KINDS,
-        (Edit('if raw.startswith(_UTF_16_MARKS) or b"\\0" in raw[:2]:', "if False:"),),
+        (Edit('if bare.startswith(_UTF_16_MARKS) or b"\\0" in bare[:2]:', "if False:"),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: a value over several lines is found anywhere in a file",
+        _KINDS,
+        (Edit("if self._runs.found or (parts", "if (parts"),),
+        (_LINES + "test_b15_a_value_over_several_lines_is_found_anywhere_in_a_file",),
+    ),
+    Row(
+        "B15: a file is judged by all its lines",
+        "services/cli/disclosure_lines.py",
+        (Edit("    if stream.seekable():", "    if False:"),),
+        (_LINES + "test_b15_a_value_over_several_lines_is_found_anywhere_in_a_file",),
+    ),
+    Row(
+        "B15: a value whose opening is damaged is one",
+        _RUNS,
+        (Edit("self.found |= self._parts >= _PARTS and self._named >= _NAMED", "pass"),),
+        (_LINES + "test_b15_a_value_over_several_lines_is_found_anywhere_in_a_file",),
+    ),
+    Row(
+        "B15: a value that is cut off is one",
+        _RUNS,
+        (Edit("self.found |= is_closed or self._going_on >= _GOING_ON", "self.found |= is_closed"),),
+        (_LINES + "test_b15_a_value_over_several_lines_is_found_anywhere_in_a_file",),
+    ),
+    Row(
+        "B15: parts without names are damaged lines",
+        _RUNS,
+        (Edit(" and self._named >= _NAMED", ""),),
+        (_LINES + "test_three_bad_lines_among_many_good_ones_are_errors_of_their_own",),
+    ),
+    Row(
+        "B15: a line that is broken in two is two damaged lines",
+        _RUNS,
+        (Edit(" and self._lines >= _CLOSED", ""),),
+        (_LINES + "test_a_line_that_is_broken_in_two_hides_none_of_the_others",),
+    ),
+    Row(
+        "B15: punctuation after each line is another format",
+        _KINDS,
+        (Edit("if count[LineKind.ENDED] > max(1, disclosures):", "if False:"),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: a bulk file is another format",
+        _KINDS,
+        (Edit(" + count[LineKind.ACTION]", ""),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: a script or a document on one line is another format",
+        _KINDS,
+        (Edit("if _SCRIPT.match(text) or _XML.match(text):", "if False:"),),
+        (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
+    ),
+    Row(
+        "B15: a header alone is another format",
+        _KINDS,
+        (Edit("LineKind.OTHER if len(names & _FIELDS) > 1 else LineKind.TEXT", "LineKind.TEXT"),),
         (_LINES + "test_b15_a_file_of_another_format_is_refused_before_its_first_line",),
     ),
     Row(

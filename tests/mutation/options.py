@@ -36,4 +36,46 @@ ROWS = (
         (Edit("    if drain and not backlog:\n", "    if False:\n"),),
         (_UNUSED + "test_there_is_no_drain_without_a_backlog",),
     ),
+    Row(
+        "Options: a time that is too far away is refused",
+        "services/cli/option_times.py",
+        (Edit("not EARLIEST <= at <= LATEST", "False"),),
+        ("tests/unit/test_option_times.py::test_a_time_that_is_too_far_away_is_an_error_that_says_what_is_allowed",),
+    ),
+    Row(
+        "Options: an accepted lane exists",
+        "services/cli/lanes.py",
+        (Edit("int(number) >= count", "False"),),
+        ("tests/unit/test_accepted_lanes.py::test_a_lane_beyond_the_partitions_is_refused",),
+    ),
+    Row(
+        "Options: an agency is named once",
+        "services/cli/review_decide.py",
+        (Edit("if any(each in found[:place] for place, each in enumerate(found)):", "if False:"),),
+        ("tests/unit/test_review_cli.py::test_an_agency_that_is_named_twice_is_refused",),
+    ),
+    Row(
+        "Options: a load test has a number of records",
+        "services/cli/load.py",
+        (Edit("if rate * max(seconds, warm_up) + backlog > MAX_RECORDS:", "if False:"),),
+        ("tests/unit/test_load_cli.py::test_options_that_make_no_sense_are_refused",),
+    ),
+    Row(
+        "Options: a schedule is of numbers",
+        "services/load/schedule.py",
+        (Edit("if not (math.isfinite(rate) and rate > 0 and math.isfinite(seconds)):", "if False:"),),
+        ("tests/unit/test_load_schedule.py::test_a_schedule_of_no_number_is_an_error_and_no_endless_loop",),
+    ),
+    Row(
+        "Options: what a verb says is escaped",
+        "services/cli/messages.py",
+        (Edit("'}{legible(text)}", "'}{text}"),),
+        ("tests/unit/test_argument_text.py::test_no_argument_reaches_the_terminal_raw",),
+    ),
+    Row(
+        "Options: an error of the command line is escaped",
+        "services/cli/verbs.py",
+        (Edit('legible(getattr(error, "message", ""))', 'getattr(error, "message", "")'),),
+        ("tests/unit/test_argument_text.py::test_no_argument_reaches_the_terminal_raw",),
+    ),
 )

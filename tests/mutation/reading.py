@@ -53,7 +53,7 @@ ROWS = (
     Row(
         "A padded line of a file is taken for a disclosure",
         "services/cli/line_kinds.py",
-        (Edit('text = raw.decode("utf-8", "replace").strip(PADDING)', 'text = raw.decode("utf-8", "replace")'),),
+        (Edit('raw.decode("utf-8", "replace").strip(PADDING)', 'raw.decode("utf-8", "replace")'),),
         (_OF_READER + "test_a_file_with_a_damaged_first_line_that_is_padded_is_read",),
     ),
     Row(

@@ -4,8 +4,10 @@ import io
 import json
 import os
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -21,6 +23,14 @@ from tests.disclosures import BAD_LINES, DAY_LINES, fields, raw
 
 def read(content: bytes) -> list[Line]:
     return list(read_lines(io.BytesIO(content)))
+
+
+class Unseekable(io.BytesIO):
+    """A file that can be read once, like a pipe."""
+
+    def seekable(self) -> bool:
+        """Return that it cannot be read again."""
+        return False
 
 
 def shifted(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
@@ -70,6 +80,24 @@ OTHERS = {
     "UTF-16 of one line": ONE.decode().encode("utf-16"),
     "UTF-16 of one line without a mark": ONE.decode().encode("utf-16-le"),
     "PNG": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4,
+    "semicolon after each": shifted(DAY, lambda line: line + b";"),
+    "semicolon after each but the last": b";\n".join((ONE, TWO, THREE)),
+    "bulk": b"\n".join(b'{"index": {"_id": "%d"}}\n' % at + line for at, line in enumerate(DAY_LINES)),
+    "bulk of one": b'{"create": {}}\n' + ONE,
+    "bulk of changes": shifted(DAY, lambda line: b'{"update": {"_id": "1"}}\n{"doc": ' + line + b"}"),
+    "JSONP": b"callback(" + ONE + b");",
+    "JSONP of a list": b"/**/ jQuery1.found_2 ([" + ONE + b"])",
+    "JSONP on lines": b"callback(\n" + ONE + b"\n);\n",
+    "script": b"window.found = " + ONE + b";",
+    "script with a word": b"const found = [" + ONE + b"];",
+    "guarded": b")]}'," + ONE,
+    "guarded by a loop": b"while(1);" + ONE,
+    "XML on one line": b"<?xml version='1.0'?><disclosures><disclosure/></disclosures>",
+    "HTML on one line": b"<!DOCTYPE html><html>...",
+    "CSV of a header": b"disclosure_id,service,summary",
+    "CSV of a quoted header": b'"disclosure_id";"service"\n',
+    "CSV with old ends": b"disclosure_id\tservice\r1\tforum\r2\tforum\r",
+    "a form": b"disclosure_id=1&service=forum",
     "many lines": b"PK\x03\x04\n" * 40,
 }
 
@@ -79,6 +107,103 @@ def test_b15_a_file_of_another_format_is_refused_before_its_first_line(content: 
     for mark in (b"", b"\xef\xbb\xbf"):
         with pytest.raises(NotJsonLines):
             read(mark + content)
+
+
+PRETTY = json.dumps(fields(), indent=2).encode()
+#: What makes a file none of JSON lines also after many good lines: one value over several lines.
+VALUES = {
+    "object": PRETTY,
+    "object with tabs": json.dumps(fields(), indent="\t").encode(),
+    "object with CRLF": PRETTY.replace(b"\n", b"\r\n"),
+    "object with the id beside its brace": PRETTY.replace(b"{\n ", b"{", 1),
+    "object without its brace": PRETTY.split(b"\n", 1)[1],
+    "object with a damaged brace": b"?" + PRETTY,
+    "object that is cut off": PRETTY[: len(PRETTY) // 2],
+    "flat object with a damaged brace": b'?{\n"service": "forum",\n"summary": "x",\n"disclosed_at": ""\n}',
+    "list that is cut off": b"[\n" + ONE + b",\n" + TWO + b",",
+    "short object": b'{\n"service": "forum"\n}',
+    "two objects": PRETTY + b"\n" + PRETTY,
+    "list": json.dumps([fields()], indent=1).encode(),
+    "list, one a line": b"[\n" + ONE + b",\n" + TWO + b"\n]",
+    "list of one": b"[\n" + ONE + b"\n]",
+    "list, brackets beside": b"[" + ONE + b",\n" + TWO + b",\n" + THREE + b"]",
+    "object around": b'{"disclosures": [\n' + ONE + b"\n]}",
+}
+
+
+@pytest.mark.parametrize("many", [1, 12, 20, 21, 200])
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_b15_a_value_over_several_lines_is_found_anywhere_in_a_file(value: bytes, many: int) -> None:
+    good = b"\n".join((DAY_LINES * 10)[:many])
+    for content in (good + b"\n" + value, value + b"\n" + good, good + b"\n" + value + b"\n" + good):
+        with pytest.raises(NotJsonLines):
+            read(content)
+
+
+@pytest.mark.parametrize("many", [1, 12])
+def test_b15_a_pipe_is_judged_by_what_came_first(many: int) -> None:
+    content = Unseekable(b"\n".join((*DAY_LINES[:many], PRETTY)))
+    with pytest.raises(NotJsonLines):
+        next(read_lines(content))
+
+
+def test_a_file_is_judged_from_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    path.write_bytes(PRETTY + b"\n" + DAY)
+    with path.open("rb") as file:
+        file.seek(len(PRETTY) + 1)
+        assert [line.raw for line in read_lines(file)] == list(DAY_LINES)
+
+
+def test_a_long_file_is_judged_without_its_lines_being_kept(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    with path.open("wb") as file:
+        for _ in range(64):
+            file.write(b'{"summary": "' + b"x" * 500_000 + b'"}\n')
+    tracemalloc.start()
+    with path.open("rb") as file:
+        assert sum(1 for _ in read_lines(file)) == 64
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
+
+
+#: Lines that are damaged each for itself.
+ALONE = (
+    b"{",
+    b"[",
+    b"]",
+    b"}",
+    b",",
+    b'"service": "forum",',
+    b'"text"',
+    b"damaged",
+    ONE + b",",
+    ONE + b";",
+    b"[]",
+    b")",
+)
+
+
+@pytest.mark.parametrize("three", list(combinations(ALONE, 3)), ids=repr)
+def test_three_bad_lines_among_many_good_ones_are_errors_of_their_own(three: tuple[bytes, ...]) -> None:
+    good = list(DAY_LINES[:12])
+    for places in ((0, 1, 2), (0, 5, 11), (11, 12, 14)):
+        lines = list(good)
+        for place, bad in zip(places, three, strict=True):
+            lines.insert(place, bad)
+        assert [line.raw for line in read(b"\n".join(lines))] == lines
+
+
+@pytest.mark.parametrize("at", range(0, len(ONE), 7))
+def test_a_line_that_is_broken_in_two_hides_none_of_the_others(at: int) -> None:
+    lines = [TWO, ONE[:at], ONE[at:], THREE, *DAY_LINES[3:9]]
+    found = [line.raw for line in read(b"\n".join(lines))]
+    assert found == [line for line in lines if line]
+
+
+def test_many_open_brackets_are_damage_of_one_line() -> None:
+    lines = [*DAY_LINES[:9], b"[" * 100_000, b"[" * 100_000, *DAY_LINES[9:12]]
+    assert [line.raw for line in read(b"\n".join(lines))] == lines
 
 
 @pytest.mark.parametrize("content", OTHERS.values(), ids=OTHERS)
@@ -159,7 +284,11 @@ def test_lines_are_read_whatever_is_wrong_with_each(content: bytes) -> None:
         b'"text"',
         b"\0" * 40,
         ONE + b",",
+        ONE + b";",
         b"," + ONE,
+        b"callback(" + ONE + b");",
+        b"<disclosure/>",
+        b"disclosure_id,service",
         ONE + TWO,
         ONE[:50],
         ONE[1:],
@@ -246,7 +375,7 @@ def test_a_damaged_first_line_of_a_pipe_does_not_wait_for_others() -> None:
 def test_a_line_of_a_slow_pipe_does_not_wait_for_many_others(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 0.0, 0.1, 0.2, 0.6])
     monkeypatch.setattr("services.cli.disclosure_lines.monotonic", lambda: next(times))
-    content = io.BytesIO(b"\n".join(DAY_LINES[:9]))
+    content = Unseekable(b"\n".join(DAY_LINES[:9]))
     assert next(read_lines(content)).raw == ONE
     assert next(times, None) is None
 

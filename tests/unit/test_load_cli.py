@@ -9,6 +9,11 @@ from typer.testing import CliRunner
 from services.cli.verbs import app
 from services.settings import SettingsError
 
+NUMBERS = (
+    *("--rate", "--seconds", "--settle", "--warm-up"),
+    *("--duplicates", "--pairs", "--urgent", "--malformed"),
+)
+
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
@@ -23,8 +28,24 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    "options", [("--rate", "0"), ("--seconds", "0"), ("--urgent", "1.1"), ("--duplicates", "0.6", "--malformed", "0.6")]
+    "options",
+    [
+        ("--rate", "0"),
+        ("--seconds", "0"),
+        ("--urgent", "1.1"),
+        ("--duplicates", "0.6", "--malformed", "0.6"),
+        *((name, text) for name in NUMBERS for text in ("inf", "-inf", "nan", "1e300", "-1")),
+        ("--people", "1000000000000000000000"),
+        ("--backlog", "1000000000000000000000"),
+        ("--rate", "1000000", "--seconds", "101"),
+        ("--rate", "1000000", "--warm-up", "101"),
+        ("--rate", "1", "--backlog", "100000000"),
+    ],
+    ids=" ".join,
 )
-def test_options_that_make_no_sense_are_refused(options: tuple[str, ...]) -> None:
+def test_options_that_make_no_sense_are_refused(options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without it, a test that was not refused would be run.
+    monkeypatch.setattr("services.cli.load._run", lambda _: 0)
     done = CliRunner().invoke(app, ["load", "--rate", "1", "--seconds", "2", *options])
-    assert done.exit_code == 2
+    assert (done.exit_code, done.exception.__class__) == (2, SystemExit)
+    assert "allowed" in done.stderr or "than or equal to" in done.stderr or "at most" in done.stderr

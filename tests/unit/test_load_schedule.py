@@ -1,6 +1,7 @@
 """Records are due at the times of the schedule, and a record that waits for a stalled sender waits since it was due."""
 
 from itertools import pairwise
+from math import inf, nan
 from statistics import fmean
 
 import pytest
@@ -8,6 +9,15 @@ import pytest
 from services.load.latency import Latencies
 from services.load.schedule import Arrivals, keep, schedule
 from tests.fakes.clocks import SecondsClock
+
+
+@pytest.mark.parametrize("arrivals", Arrivals)
+@pytest.mark.parametrize(("rate", "seconds"), [(inf, 1), (nan, 1), (0, 1), (-1, 1), (1, inf), (1, nan)])
+def test_a_schedule_of_no_number_is_an_error_and_no_endless_loop(
+    arrivals: Arrivals, rate: float, seconds: float
+) -> None:
+    with pytest.raises(ValueError, match="are numbers, and the rate is above 0"):
+        schedule(arrivals, rate=rate, seconds=seconds, seed=1)
 
 
 def test_steady_records_are_equally_far_apart() -> None:

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from schemas.disclosure import parse_json
 from schemas.errors import Invalid
+from services.cli import decide
 from services.cli.policies import time_of
 from services.cli.review_facts import read_fact
 from services.cli.review_moments import future, past
 from services.settings import SettingsError
 from tests.disclosures import raw
+from tests.unit.test_scenario_day import FOLDER
 
 #: Before and after the times below, so that only the form decides.
 BEFORE, AFTER = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -77,3 +80,30 @@ def test_a_time_of_the_contract_is_read(read: Callable[[str], datetime], text: s
 def test_another_text_is_an_error_and_no_exception(read: Callable[[str], datetime], text: str) -> None:
     with pytest.raises((SettingsError, typer.Exit, Invalid)):
         read(text)
+
+
+#: A time of a disclosure is a claim, which other rules bound.
+every_option = pytest.mark.parametrize("read", list(READERS.values())[:-1], ids=list(READERS)[:-1])
+
+
+@every_option
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+)
+def test_a_time_that_is_too_far_away_is_an_error_that_says_what_is_allowed(
+    read: Callable[[str], datetime], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((SettingsError, typer.Exit)) as refused:
+        read(text)
+    said = f"{refused.value}{capsys.readouterr().err}"
+    assert "is too far away; allowed: from 1970-01-01T00:00:00Z to 2999-12-31T23:59:59Z" in said
+
+
+def test_decide_at_the_last_time_that_is_allowed_is_no_exception() -> None:
+    app = typer.Typer()
+    decide.register(app)
+    day = str(FOLDER / "day.jsonl")
+    for option in ("--now", "--as-of"):
+        for text, status in (("2999-12-31T23:59:59Z", 0), ("3000-01-01T00:00:00Z", 2), ("9999-12-31T23:59:59Z", 2)):
+            done = CliRunner().invoke(app, [day, option, text])
+            assert (done.exit_code, len(done.stderr.splitlines())) == (status, status // 2)

@@ -7,6 +7,8 @@ import typer
 
 from schemas.concerns import CONCERNS
 from schemas.reviews import ReviewFact, ReviewOutcome, ReviewSettled
+from schemas.vocabulary import ReviewDecision
+from services.cli.review_decide import _fields
 from services.cli.review_facts import PATHS, read_fact
 from services.cli.review_result import print_settled_before
 from services.settings import SettingsError
@@ -164,3 +166,19 @@ def test_a_review_that_was_settled_otherwise_is_an_error(
         print_settled_before(settled(**before), outcome(**said))
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == f"confide: {by} settled it before\n"
+
+
+@pytest.mark.parametrize(
+    "agencies",
+    [("101", "101"), ("999 police", "101", "999-police"), ("care-team", "care_team")],
+    ids=" ".join,
+)
+def test_an_agency_that_is_named_twice_is_refused(agencies: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        _fields({ReviewDecision.CONFIRM: True}, agencies, None, None)
+    assert str(refused.value) == "--agency names an agency twice; allowed: each of them once"
+
+
+def test_several_agencies_can_be_named() -> None:
+    found = _fields({ReviewDecision.CONFIRM: True}, ("101", "999 police", "999 ambulance"), None, None)["agencies"]
+    assert [each["agency"] for each in found] == ["101", "999", "999"]

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,6 +22,7 @@ from services.cli.deployment.kafka import own_kafka
 from services.cli.deployment.opening import Deployment, Files, Size, open_deployment
 from services.cli.deployment.processes import ProcessLost, Supervisor
 from services.cli.disclosure_lines import NotJsonLines, read_lines
+from services.cli.messages import complain
 
 #: Limits for the deployment to open, and for the last answers to arrive (seconds).
 _OPEN_SECONDS = 90.0
@@ -50,10 +50,10 @@ def play(*, day: Path | None, out: Path | None, partitions: int, workers: int, p
             out.mkdir(parents=True, exist_ok=True)
         return asyncio.run(_play(lines, out, Size(workers, partitions), paced=paced))
     except (Unplayable, BrokerError, KafkaUnavailable, TopicsError, ProcessLost, OSError) as error:
-        print(f"confide: {error}", file=sys.stderr)
+        complain(str(error))
         return UNPLAYABLE
     except KeyboardInterrupt:
-        print("confide: stopped before the end", file=sys.stderr)
+        complain("stopped before the end")
         return UNACCOUNTED
 
 
