@@ -220,7 +220,7 @@ ROWS = (
     Row(
         "`topics apply` says its warnings",
         "services/cli/topics.py",
-        (Edit('        typer.echo(f"confide: warning: {warning}", err=True)\n', "        pass\n"),),
+        (Edit('        complain(f"warning: {warning}")\n', "        pass\n"),),
         (f"{_APPLY}::test_a_broker_that_lets_transactions_stay_open_for_long_is_a_warning",),
     ),
 )

@@ -60,8 +60,8 @@ ROWS = (
     ),
     Row(
         "Rejected: what comes of an outcome steers no terminal",
-        "services/cli/review_result.py",
-        (Edit("{legible(why)}", "{why}"),),
+        "services/cli/messages.py",
+        (Edit("{legible(text)}", "{text}"),),
         ("tests/unit/test_outside_text.py::test_what_comes_of_an_outcome_steers_no_terminal",),
     ),
     Row(

@@ -73,7 +73,6 @@ def test_a_time_of_the_contract_is_read(read: Callable[[str], datetime], text: s
         "0001-01-01T00:00:00+14:00",
         "9999-12-31T23:59:59-14:00",
         "\u0662\u0660\u0662\u0666-02-03T22:00:00Z",
-        "2026-02-03T22:00:00Z\n",
         "",
     ],
 )
