@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +25,9 @@ _LOOK_SECONDS = 0.3
 #: The broker starts many times: with one quick compiler it is ready sooner. With twelve partitions for each topic and a
 #: producer for each lane, half a gigabyte of heap is too little.
 _JAVA = ("-XX:TieredStopAtLevel=1", "-Xms512m", "-Xmx1g")
-#: Least time of work of the broker between two disruptions (seconds).
-_LEAST_BROKER_SECONDS = 15.0
+#: Least time of work of the broker between two disruptions (seconds). On a slow machine it is the time until all workers
+#: work again, at most the second.
+_LEAST_BROKER_SECONDS, _MOST_BROKER_SECONDS = 15.0, 60.0
 _DUTY = f"""
 [escalate_every]
 emergency = "1 minute"
@@ -94,7 +96,7 @@ class Deployment:
                     self._note_disruption(disruption)
                     struck = process.kill()
                 case Do.STOP:
-                    await process.works()
+                    await process.works(self._without_broker)
                     self._note_disruption(disruption)
                     struck = process.stop()
                 case _:
@@ -137,7 +139,7 @@ class Deployment:
         """Resume every frozen process, and return when all processes work."""
         for process in self.kept.values():
             process.thaw()
-            await process.works()
+            await process.works(self._without_broker)
 
     async def close(self) -> None:
         """Stop every process and return once all have ended. The broker stays, for its readers."""
@@ -173,6 +175,9 @@ class Deployment:
         async with self._broker_turn:
             # Without this a seed may leave the broker no time, and no work is done between two outages.
             await asyncio.sleep(max(0.0, self._broker_back + _LEAST_BROKER_SECONDS - time.monotonic()))
+            until = self._broker_back + _MOST_BROKER_SECONDS
+            while not self._all_work(KINDS["worker"]) and time.monotonic() < until:
+                await asyncio.sleep(_LOOK_SECONDS)
             self._note_disruption(disruption)
             self.broker_away.leave()
             match disruption.do:
@@ -191,6 +196,14 @@ class Deployment:
             self._broker_back = time.monotonic()
             self._note("kafka is open")
         return True
+
+    def _all_work(self, names: Iterable[str]) -> bool:
+        return all(self.kept[name].away.since is None for name in names)
+
+    def _without_broker(self) -> float:
+        """Return the seconds without the broker so far."""
+        now = time.time()
+        return sum(min(back, now) - gone for gone, back in self.broker_away.all())
 
     async def _join(self, disruption: Disruption) -> bool:
         name = f"{disruption.process}+{len(self.joined) + 1}"
