@@ -213,7 +213,10 @@ async def have_its_lanes_refuse(deployment: Deployment, bootstrap: str) -> None:
     await deployment.produce()
 
 
-@pytest.mark.parametrize("wrong", ["never-started", "killed", "wrong-keys", "denied"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["killed", "denied", *(pytest.param(wrong, marks=pytest.mark.long) for wrong in ("never-started", "wrong-keys"))],
+)
 async def test_a_report_is_a_humans_within_its_limit_and_is_told_once_it_is_sent_again(
     deployment: Deployment, agency: AgencyServer, environment: dict[str, str], tmp_path: Path, wrong: str
 ) -> None:
