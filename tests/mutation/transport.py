@@ -210,6 +210,23 @@ ROWS = (
         (f"{_FETCHES}::test_a_topic_whose_queue_is_full_is_left_out_of_the_fetch",),
     ),
     Row(
+        "An idle fetcher looks at its partitions once for each request",
+        "streams/runtime/fetcher_patch.py",
+        (Edit("            wait = max(wait, _IDLE_SECONDS)\n", "            pass\n"),),
+        (
+            "tests/integration/test_prompt_fetching.py::"
+            "test_an_idle_fetcher_looks_at_its_partitions_once_for_each_request",
+        ),
+    ),
+    Row(
+        "A fetcher whose request has just ended looks again soon",
+        "streams/runtime/fetcher_patch.py",
+        (Edit(" and len(made._in_flight) <= under_way", ""),),
+        (
+            "tests/integration/test_prompt_fetching.py::test_a_fetch_that_returns_while_records_are_taken_is_followed_by_another",
+        ),
+    ),
+    Row(
         "A rebalance waits for the turns in flight",
         "streams/runtime/lane/lane.py",
         (

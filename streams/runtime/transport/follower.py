@@ -21,6 +21,9 @@ from streams.runtime.timeouts import REQUEST_MS
 
 Apply = Callable[[bytes | None, bytes | None], None]
 
+#: How long Kafka holds a fetch that has nothing (milliseconds). It answers at once when a record comes. A control record
+#: at an end is noticed this much later, and with it the end of a start, or that a key is certainly absent.
+_WAIT_MS = 500
 #: Pause before the ends of the topics are requested again (seconds).
 _RETRY_SECONDS = 0.5
 #: Longest start without progress (seconds). A consumer that starts while the broker goes away may wait for ever, and
@@ -97,7 +100,7 @@ class Follower:
             enable_auto_commit=False,
             request_timeout_ms=REQUEST_MS,
             auto_offset_reset="earliest",
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=_WAIT_MS,
         )
         await consumer.start()
         end_with_consumer(consumer)
@@ -190,7 +193,7 @@ class Follower:
         try:
             with cancellation_as_error():
                 while True:
-                    fetched = await consumer.getmany(timeout_ms=100)
+                    fetched = await consumer.getmany(timeout_ms=_WAIT_MS)
                     for records in fetched.values():
                         for record in records:
                             self._take(record)
