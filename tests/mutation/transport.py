@@ -12,6 +12,7 @@ _PROCESS = "tests/unit/test_lanes_of_a_process.py"
 _LANES = "tests/integration/test_runtime_lanes.py"
 _MEMBERS = "tests/integration/test_runtime_members.py"
 _FAULTS = "tests/integration/test_consumers_after_faults.py"
+_PROMPT = "tests/integration/test_prompt_fetching.py"
 _COORDINATION = "tests/unit/test_coordination_errors.py"
 _WATCH = "tests/unit/test_assignment_watch.py"
 _FOLLOWER = "tests/integration/test_runtime_follower.py"
@@ -213,18 +214,13 @@ ROWS = (
         "An idle fetcher looks at its partitions once for each request",
         "streams/runtime/fetcher_patch.py",
         (Edit("            wait = max(wait, _IDLE_SECONDS)\n", "            pass\n"),),
-        (
-            "tests/integration/test_prompt_fetching.py::"
-            "test_an_idle_fetcher_looks_at_its_partitions_once_for_each_request",
-        ),
+        (f"{_PROMPT}::test_an_idle_fetcher_looks_at_its_partitions_once_for_each_request",),
     ),
     Row(
         "A fetcher whose request has just ended looks again soon",
         "streams/runtime/fetcher_patch.py",
         (Edit(" and len(made._in_flight) <= under_way", ""),),
-        (
-            "tests/integration/test_prompt_fetching.py::test_a_fetch_that_returns_while_records_are_taken_is_followed_by_another",
-        ),
+        (f"{_PROMPT}::test_a_fetch_that_returns_while_records_are_taken_is_followed_by_another",),
     ),
     Row(
         "A rebalance waits for the turns in flight",

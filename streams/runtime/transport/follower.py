@@ -21,8 +21,8 @@ from streams.runtime.timeouts import REQUEST_MS
 
 Apply = Callable[[bytes | None, bytes | None], None]
 
-#: How long Kafka holds a fetch that has nothing (milliseconds). It answers at once when a record comes. A control record
-#: at an end is noticed this much later, and with it the end of a start, or that a key is certainly absent.
+#: How long Kafka holds a fetch that has nothing (milliseconds). It answers at once when a record comes. A control
+#: record at an end is noticed this much later, and with it the end of a start, or that a key is certainly absent.
 _WAIT_MS = 500
 #: Pause before the ends of the topics are requested again (seconds).
 _RETRY_SECONDS = 0.5
