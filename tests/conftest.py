@@ -23,14 +23,24 @@ hypothesis.settings.load_profile("confide")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have the tests of a file run in one process.
 
-    So do all tests with three brokers, which need the machine, and all that share the open house.
+    So do all tests with three brokers, which need the machine, and all that share the open deployment.
     """
     for item in items:
         module = item.getparent(pytest.Module)
         if module is not None:
-            clusters, house = "LocalCluster" in vars(module.obj), "house" in getattr(item, "fixturenames", ())
-            group = "clusters" if clusters else "house" if house else module.nodeid
+            clusters, fixtures = "LocalCluster" in vars(module.obj), getattr(item, "fixturenames", ())
+            shares_deployment = "deployment" in fixtures and module.nodeid.startswith("tests/e2e/")
+            group = "clusters" if clusters else "deployment" if shares_deployment else module.nodeid
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail if the tests of a file are not kept together: each process would start the brokers of every file.
+
+    pytest-xdist writes the group into a private name of pytest. Where pytest no longer has that name, nothing is said.
+    """
+    if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in session.items):
+        pytest.exit("pytest-xdist does not keep the tests of a file together", returncode=4)
 
 
 @pytest.fixture(scope="session")

@@ -99,4 +99,4 @@ def test_it_ends_with_ctrl_c(start: Start, bootstrap: str) -> None:
         give(produce, raw("interrupted"))
         assert len(tail.take(1, seconds=30)) == 1
     produce.send_signal(signal.SIGINT)
-    assert produce.wait(timeout=20) != 0
+    assert produce.wait(timeout=60) != 0
