@@ -26,6 +26,8 @@ Start = Callable[[str], "subprocess.Popen[bytes]"]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts `confide produce -` with a pipe."""
+    # A process inherits that Ctrl-C is ignored, as it is for a test run in the background.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     started: list[subprocess.Popen[bytes]] = []
 
     def at(bootstrap: str) -> "subprocess.Popen[bytes]":
@@ -38,6 +40,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for each in started:
         each.kill()
         each.communicate()
+    signal.signal(signal.SIGINT, handler)
 
 
 def give(produce: "subprocess.Popen[bytes]", line: bytes) -> float:
@@ -99,4 +102,4 @@ def test_it_ends_with_ctrl_c(start: Start, bootstrap: str) -> None:
         give(produce, raw("interrupted"))
         assert len(tail.take(1, seconds=30)) == 1
     produce.send_signal(signal.SIGINT)
-    assert produce.wait(timeout=60) != 0
+    assert produce.wait(timeout=20) != 0
