@@ -102,7 +102,7 @@ def _whole_as_int(value: Any) -> Any:
 
 
 def _as_int32(value: Any) -> Any:
-    # An age that Avro's int cannot hold is nobody's: the nearest number that it holds says so too.
+    # Avro's int cannot hold the number. The nearest one that it can hold is no possible age either.
     if type(value) is float and value.is_integer():
         value = int(value)
     return max(-_INT32, min(value, _INT32 - 1)) if type(value) is int else value
@@ -179,7 +179,7 @@ def check_disclosure_id(value: str) -> str:
 
 
 def _read_phone(value: str) -> str:
-    """Return the number without what is written between its digits: a space sinks no disclosure."""
+    """Return the number without the spaces and signs between its digits, which sink no disclosure."""
     # An empty one counts as absent (`Subject`).
     if value and not _E164.fullmatch(value):
         raise Invalid.of("", "is not a phone number in E.164 form: a plus sign, the country, the number")

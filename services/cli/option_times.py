@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2999, 12, 31, 23, 59, 59, tzinfo=UTC)
-#: What is said of another time, after the name of the option.
+#: The error for a time outside these two, after the name of the option.
 TOO_FAR = f"is too far away; allowed: from {EARLIEST:%Y-%m-%dT%H:%M:%SZ} to {LATEST:%Y-%m-%dT%H:%M:%SZ}"
 
 
